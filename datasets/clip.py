@@ -1,0 +1,58 @@
+"""The one record that stands for a piece of video, and sets of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A labelled (or unlabelled) stretch of a video file or array file.
+
+    - `id`: unique within its set, stable from run to run, e.g. "jogging/abc.mp4".
+    - `path`: the file.
+    - `label`: class name as in the vocabulary where it could be matched, as found otherwise; None if
+      there is none.
+    - `start_s`, `end_s`: the stretch in seconds from the first frame; None is the file's start or end.
+    - `source`: name of the source that made the record: "demo", "folder", "kinetics", "manifest", "arrays".
+    - `sha256`: of the file, where the source knows it; a reader may verify it.
+    """
+
+    id: str
+    path: Path
+    label: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    source: str = "folder"
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSet:
+    """Clips in a fixed order, with what the source could not use.
+
+    - `name`: what reports call the set.
+    - `missing`: annotated, but the file is not on disk.
+    - `unknown_labels`: labels outside the vocabulary; their clips are kept, and left out of accuracy.
+    """
+
+    name: str
+    clips: tuple[Clip, ...]
+    missing: tuple[Clip, ...] = ()
+    unknown_labels: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Clip]:
+        return iter(self.clips)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def digest(self) -> str:
+        """sha256 over the clips' ids, labels, stretches and, where known, file digests; not their paths."""
+        lines = [
+            "\t".join(str(v) for v in (c.id, c.label, c.start_s, c.end_s, c.sha256)) for c in self.clips
+        ]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,164 @@
+"""What a network is to the rest of ActionBench: its inputs, its weights, its way of scoring a video.
+
+Descriptions only: nothing here imports a framework. A backend turns a `Model` and its weights into a
+`Network` that computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How the pixels were prepared that a set of weights was trained on. It follows the weights.
+
+    - `modality`: "rgb", or "flow" (optical flow of the grey frames, 2 channels, x before y).
+    - `rate`: frames per second the video is resampled to; None keeps the video's own frames.
+    - `short_side`: the shorter side is resized to this many pixels, the aspect kept.
+    - `resize`: the filter. "opencv-bilinear" samples 2×2 neighbours (cv2.INTER_LINEAR);
+      "pillow-bilinear" widens its triangle when it shrinks (PIL.Image.BILINEAR).
+    - `long_side`: how the longer side's fraction of a pixel is dropped, "round" or "floor".
+    - `crop`: side of the centre crop, pixels.
+    - `crop_offset`: "floor" of half the margin, or "half-even" (Python's `round`).
+    - `scale`, `mean`, `std`: RGB pixels 0–255 become `(pixel * scale - mean) / std`, channel by channel.
+    - `flow_bound`: flow is clipped to ±bound pixels a frame and divided by it. None for RGB.
+    """
+
+    modality: Literal["rgb", "flow"]
+    rate: Fraction | None
+    short_side: int
+    resize: Literal["opencv-bilinear", "pillow-bilinear"]
+    long_side: Literal["round", "floor"]
+    crop: int
+    crop_offset: Literal["floor", "half-even"]
+    scale: float = 1.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    flow_bound: float | None = None
+
+    @property
+    def channels(self) -> int:
+        return 3 if self.modality == "rgb" else 2
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """How a video becomes the clips that go through the network, and their scores one answer.
+
+    - `window`: frames per view; None is the whole video in one pass.
+    - `stride`: frames between the starts of two views; unused without a window.
+    - `tail`: a last window with too few frames is filled by looping the frames it has ("loop", as
+      Hara's LoopPadding does) or left out ("drop"); a video shorter than one window is always looped.
+    - `average`: scores of the views are averaged as "softmax" or as "logits".
+    - `min_frames`: fewest frames of a view that the network can take, after looping.
+    """
+
+    window: int | None
+    stride: int | None
+    tail: Literal["loop", "drop"]
+    average: Literal["softmax", "logits"]
+    min_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsDescription:
+    """One published (or made) set of weights for one stream of a network.
+
+    - `name`: e.g. "deepmind-rgb-imagenet"; `stream`: the stream it fills, "rgb" or "flow".
+    - `format`: the reader: "tf1-checkpoint", "piergiaj", "hassony2", "hara", "tfhub".
+    - `labels`: name of the label list, "kinetics-400" or "kinetics-600", or the path of a text file.
+    - `licence`, `source`, `paper`: where it comes from.
+    - `accuracy`: what its authors report and on what, in words; empty if nothing.
+    """
+
+    name: str
+    stream: str
+    format: str
+    preprocessing: Preprocessing
+    labels: str
+    licence: str
+    source: str
+    paper: str = ""
+    accuracy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Weights as a run uses them for one stream.
+
+    - `kind`: "published" or "user" (read from `path`), "demo" (made by ActionBench from drawn clips)
+      or "random" (`path` is None; seeded).
+    - `sha256`: digest of the file's bytes (of all files in name order where there are several).
+    """
+
+    kind: Literal["published", "user", "demo", "random"]
+    description: WeightsDescription
+    path: Path | None = None
+    sha256: str | None = None
+    seed: int = 0
+
+
+class Network(Protocol):
+    """A network with its weights on a device, ready to compute. What every backend must provide."""
+
+    def upload(self, inputs: Mapping[str, FloatArray]) -> Any:
+        """Move a batch to the device. `inputs`: stream name → (N, T, H, W, C) float32, preprocessed."""
+
+    def forward(self, inputs: Any) -> Any:
+        """Logits on the device, for what `upload` returned. May return before they are computed."""
+
+    def download(self, logits: Any) -> FloatArray:
+        """Logits (N, classes) float32 on the host; waits for them."""
+
+    def synchronize(self) -> None:
+        """Return when everything asked of the device has been computed."""
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for the record: backend and version, device, precision, threads, parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """Where and how a network is put: `device` is "cpu" or "cuda:N"; `threads` per process (CPU)."""
+
+    device: str = "cpu"
+    threads: int = 1
+    tf32: bool = False
+
+
+Loader = Callable[["Model", Mapping[str, Weights], LoadOptions], Network]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A network that can be named on the command line.
+
+    - `name`, `title`: e.g. "i3d" and "two-stream I3D".
+    - `streams`: stream name → the weights description that is assumed where the user's file says nothing
+      else. Logits of the streams are added.
+    - `views`: the authors' protocol for a whole video. `window_frames`: frames of a single view
+      (`--views single`), the centre of the video.
+    - `backends`: backend name → "module:attribute" of a `Loader`, or the loader itself. The first is the
+      default.
+    - `macs`: multiply–accumulates of one view, from (stream → (T, H, W)); None if unknown.
+    """
+
+    name: str
+    title: str
+    streams: Mapping[str, WeightsDescription]
+    views: Views
+    window_frames: int
+    backends: Mapping[str, str | Loader]
+    paper: str = ""
+    macs: Callable[[Mapping[str, tuple[int, int, int]], int], int] | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,147 @@
+"""The records of a run directory: the only interface between measuring and reading.
+
+`runs/<time>-<models>/` holds `run.json` (a `Run`), `clips.jsonl` (one `ClipRecord` a line), `scores.bin`
+(rows of float32 scores), `latency.jsonl` (`ProcessRecord` and `LatencyRecord` lines). Everything else in
+the directory is derived from these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SCHEMA = 1
+"""Version of the records; raised when old and new numbers cannot be compared."""
+
+STAGES = ("decode", "resize", "flow", "upload", "forward", "download")
+"""Stages of one clip's way, in order; their times add up to the clip's time. `resize` includes crop and
+scaling to the network's range; `upload` is host to device, `download` the read-back with the averaging."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A planned model, in `run.json`.
+
+    - `key`: what the user asked for, e.g. "i3d@torch"; the records' `model`.
+    - `title`, `backend`, `device`: in words.
+    - `weights`: stream → {"kind", "name", "path", "sha256"}; kind "published", "user", "demo", "random".
+    - `labels`: the class names in score order.
+    - `views`: the protocol in words, e.g. "whole video in one pass".
+    - `flow`: name of the flow method, None for RGB only.
+    - `state`: "planned", "done" or "failed"; `error` says why it failed.
+    - `parameters`: trainable parameters, None until a process has reported.
+    """
+
+    key: str
+    title: str
+    backend: str
+    device: str
+    weights: dict[str, dict[str, Any]]
+    labels: tuple[str, ...]
+    views: str
+    flow: str | None = None
+    state: Literal["planned", "done", "failed"] = "planned"
+    error: str | None = None
+    parameters: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as planned and where it stands: `run.json`, rewritten atomically.
+
+    - `started`: ISO 8601, UTC. `state`: "running", "done" (every planned model has a result),
+      "incomplete" or "interrupted".
+    - `config`: the resolved configuration, as the user could write it in YAML.
+    - `environment`: hardware and software (`bench doctor`).
+    - `data`: {"name", "digest", "clips", "missing": [ids], "unknown_labels": [...], "demo": bool}.
+    - `target`: the target class.
+    """
+
+    started: str
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    data: dict[str, Any]
+    target: str
+    models: tuple[ModelRecord, ...]
+    state: Literal["running", "done", "incomplete", "interrupted"] = "running"
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRecord:
+    """One model's answer to one clip of the accuracy pass, or why there is none.
+
+    - `label`: the clip's true class or None. `scored`: whether the label is one of the model's labels.
+    - `top5`: (label, probability) pairs, best first.
+    - `target_score`: probability of the target class.
+    - `row`: the row in `scores.bin`, which is at byte `offset`, `len(labels)` float32 probabilities.
+    - `views`: number of views averaged. `frames`: frames decoded. `video_s`: seconds of video they cover.
+    - `stages_s`: stage → seconds (accuracy pass: other work may run beside it; not for latency tables).
+    - `flow_cached`: the flow came from the cache, so `stages_s["flow"]` is not its cost.
+    - `error`: None, or one line; then there is no top5, row, or score.
+    - `notes`: remarks that belong beside the figure ("12 damaged frames left out").
+    """
+
+    model: str
+    clip: str
+    label: str | None
+    scored: bool
+    top5: tuple[tuple[str, float], ...] = ()
+    target_score: float | None = None
+    row: int | None = None
+    offset: int | None = None
+    views: int = 0
+    frames: int = 0
+    video_s: float = 0.0
+    stages_s: dict[str, float] = field(default_factory=dict)
+    flow_cached: bool = False
+    error: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """One fresh process of the latency pass.
+
+    - `process`: 0, 1, … within the model. `order`: position among all processes of the pass.
+    - `load_s`: import, reading of weights, building. `first_s`: first inference with the measured shape.
+    - `peak_rss_bytes`: of the process; `peak_device_bytes`: None on CPU.
+    - `details`: what `Network.describe` gave. `macs_per_view`: multiply–accumulates; None if unknown.
+    - `error`: None, or why the process gave no samples.
+    """
+
+    model: str
+    process: int
+    order: int
+    load_s: float | None = None
+    first_s: float | None = None
+    peak_rss_bytes: int | None = None
+    peak_device_bytes: int | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    kind: Literal["process"] = "process"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyRecord:
+    """One timed clip of the latency pass: nothing else running, no cache.
+
+    - `stages_s`: stage → seconds on the host clock, device synchronised; `total_s` is the wall time around
+      them, `cpu_s` the process's CPU time.
+    - `device_forward_s`: by device events; None on CPU.
+    - `views`, `frames`, `video_s`, `macs`: of this clip (`macs` over all views; None if unknown).
+    """
+
+    model: str
+    process: int
+    repetition: int
+    clip: str
+    stages_s: dict[str, float]
+    total_s: float
+    cpu_s: float
+    views: int
+    frames: int
+    video_s: float
+    device_forward_s: float | None = None
+    macs: int | None = None
+    kind: Literal["sample"] = "sample"
