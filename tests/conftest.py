@@ -1,0 +1,28 @@
+"""What all tests share: where the real data is, if it is anywhere, and a cache folder of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real videos, broken files and ground truth, which is not part of the project."""
+    path = Path(os.environ.get("ACTIONBENCH_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not (path / "MANIFEST.csv").is_file():
+        pytest.skip(f"no test data at {path} (set ACTIONBENCH_SHARED_DATA)")
+    return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the user's cache of weights, drawn clips and flow out of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ACTIONBENCH_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
