@@ -1,0 +1,1 @@
+"""Files of published weights: their formats, where they come from, and where they are kept."""

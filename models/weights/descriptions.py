@@ -1,0 +1,145 @@
+"""The published weights that ActionBench knows: how their pixels were prepared and who made them.
+
+One home for these facts; where a set can be fetched from is told in `catalogue`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from types import MappingProxyType
+
+from ...errors import unknown_name
+from ..spec import Preprocessing, WeightsDescription
+
+# README of google-deepmind/kinetics-i3d, "Sample data and preprocessing": 25 frames a second, smallest
+# side 256 with bilinear interpolation, centre crop 224, RGB in [-1, 1].
+I3D_RGB = Preprocessing(
+    modality="rgb",
+    rate=Fraction(25),
+    short_side=256,
+    resize="opencv-bilinear",
+    long_side="round",
+    crop=224,
+    crop_offset="floor",
+    scale=1 / 127.5,
+    mean=(1.0, 1.0, 1.0),
+)
+
+# The same README: TV-L1 flow of the resized grey frames, clipped to [-20, 20] and divided by 20.
+I3D_FLOW = replace(I3D_RGB, modality="flow", scale=1.0, mean=(0.0, 0.0, 0.0), flow_bound=20.0)
+
+# kenshohara/3D-ResNets-PyTorch, branch CVPR2018: opts.py (norm_value 1, no std), mean.py (ActivityNet is
+# the default of --mean_dataset), spatial_transforms.py (PIL bilinear; int() of the long side; crop offset
+# by Python's round()). The videos keep their own frame rate.
+RESNEXT_RGB = Preprocessing(
+    modality="rgb",
+    rate=None,
+    short_side=112,
+    resize="pillow-bilinear",
+    long_side="floor",
+    crop=112,
+    crop_offset="half-even",
+    mean=(114.7748, 107.7354, 99.4750),
+)
+
+# mean.py, --mean_dataset kinetics: an option of the authors, not the default of the released weights.
+RESNEXT_RGB_KINETICS_MEAN = replace(RESNEXT_RGB, mean=(110.63666788, 103.16065604, 96.29023126))
+
+_I3D_PAPER = "Carreira and Zisserman, CVPR 2017, arXiv:1705.07750"
+_RESNEXT_PAPER = "Hara, Kataoka and Satoh, CVPR 2018, arXiv:1711.09577"
+_DEEPMIND = "https://github.com/google-deepmind/kinetics-i3d"
+_PIERGIAJ = "https://github.com/piergiaj/pytorch-i3d"
+_HASSONY2 = "https://github.com/hassony2/kinetics_i3d_pytorch"
+_HARA = "https://github.com/kenshohara/3D-ResNets-PyTorch"
+
+# README of google-deepmind/kinetics-i3d, accuracy of each stream on the Kinetics-400 test set.
+_DEEPMIND_ACCURACY = {
+    ("rgb", "imagenet"): "71.1 top-1, 89.3 top-5 on the Kinetics-400 test set",
+    ("flow", "imagenet"): "63.4 top-1, 84.9 top-5 on the Kinetics-400 test set",
+    ("rgb", "scratch"): "68.4 top-1, 88.0 top-5 on the Kinetics-400 test set",
+    ("flow", "scratch"): "61.5 top-1, 83.4 top-5 on the Kinetics-400 test set",
+}
+
+
+def _i3d(name: str, stream: str, format: str, source: str, licence: str, **more: str) -> WeightsDescription:
+    return WeightsDescription(
+        name=name,
+        stream=stream,
+        format=format,
+        preprocessing=I3D_RGB if stream == "rgb" else I3D_FLOW,
+        labels=more.pop("labels", "kinetics-400"),
+        licence=licence,
+        source=source,
+        paper=_I3D_PAPER,
+        **more,
+    )
+
+
+def _hara(frames: int, mean: str = "", accuracy: str = "") -> WeightsDescription:
+    return WeightsDescription(
+        name=f"hara-resnext-101-{frames}f{mean}",
+        stream="rgb",
+        format="hara",
+        preprocessing=RESNEXT_RGB_KINETICS_MEAN if mean else RESNEXT_RGB,
+        labels="kinetics-400",
+        licence="MIT",
+        source=_HARA,
+        paper=_RESNEXT_PAPER,
+        accuracy=accuracy,
+    )
+
+
+_ALL = (
+    *(
+        _i3d(
+            f"deepmind-{stream}-{training}",
+            stream,
+            "tf1-checkpoint",
+            _DEEPMIND,
+            "Apache-2.0",
+            accuracy=_DEEPMIND_ACCURACY[stream, training],
+        )
+        for training in ("imagenet", "scratch")
+        for stream in ("rgb", "flow")
+    ),
+    _i3d(
+        "deepmind-rgb-scratch-kin600",
+        "rgb",
+        "tf1-checkpoint",
+        _DEEPMIND,
+        "Apache-2.0",
+        labels="kinetics-600",
+    ),
+    *(
+        _i3d(f"piergiaj-{stream}-imagenet", stream, "piergiaj", _PIERGIAJ, "Apache-2.0")
+        for stream in ("rgb", "flow")
+    ),
+    *(_i3d(f"hassony2-{stream}", stream, "hassony2", _HASSONY2, "MIT") for stream in ("rgb", "flow")),
+    *(
+        _i3d(
+            f"tfhub-i3d-kinetics-{classes}",
+            "rgb",
+            "tfhub",
+            f"https://tfhub.dev/deepmind/i3d-kinetics-{classes}/1",
+            "Apache-2.0",
+            labels=f"kinetics-{classes}",
+        )
+        for classes in (400, 600)
+    ),
+    _hara(16, accuracy="65.1 top-1, 85.7 top-5 on the Kinetics-400 validation set"),
+    _hara(64, accuracy="78.4 mean of top-1 and top-5 on the Kinetics-400 test set"),
+    _hara(16, mean="-kinetics-mean"),
+    _hara(64, mean="-kinetics-mean"),
+)
+
+DESCRIPTIONS: Mapping[str, WeightsDescription] = MappingProxyType({each.name: each for each in _ALL})
+"""Name → description, in the order in which they are listed to people."""
+
+
+def description(name: str) -> WeightsDescription:
+    """The description of the published weights `name`. Raises UsageError for a name that is unknown."""
+    if name not in DESCRIPTIONS:
+        raise unknown_name("set of weights", name, DESCRIPTIONS)
+    return DESCRIPTIONS[name]
