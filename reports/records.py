@@ -74,11 +74,11 @@ class ClipRecord:
     - `label`: the clip's true class or None. `scored`: whether the label is one of the model's labels.
     - `top5`: (label, probability) pairs, best first.
     - `target_score`: probability of the target class.
-    - `row`: the row in `scores.bin`, which is at byte `offset`, `len(labels)` float32 probabilities.
+    - `offset`: byte in `scores.bin` where its `len(labels)` float32 probabilities begin.
     - `views`: number of views averaged. `frames`: frames decoded. `video_s`: seconds of video they cover.
     - `stages_s`: stage → seconds (accuracy pass: other work may run beside it; not for latency tables).
     - `flow_cached`: the flow came from the cache, so `stages_s["flow"]` is not its cost.
-    - `error`: None, or one line; then there is no top5, row, or score.
+    - `error`: None, or one line; then there are no scores.
     - `notes`: remarks that belong beside the figure ("12 damaged frames left out").
     """
 
@@ -88,7 +88,6 @@ class ClipRecord:
     scored: bool
     top5: tuple[tuple[str, float], ...] = ()
     target_score: float | None = None
-    row: int | None = None
     offset: int | None = None
     views: int = 0
     frames: int = 0

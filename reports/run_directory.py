@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -67,21 +68,25 @@ class RunDirectory:
         return list(latest.values())
 
     def processes(self) -> list[ProcessRecord]:
-        return [_record(ProcessRecord, raw) for raw in _lines(self.path / LATENCY) if raw["kind"] == "process"]
+        lines = _lines(self.path / LATENCY)
+        return [_record(ProcessRecord, raw) for raw in lines if raw["kind"] == "process"]
 
     def latencies(self) -> list[LatencyRecord]:
-        return [_record(LatencyRecord, raw) for raw in _lines(self.path / LATENCY) if raw["kind"] == "sample"]
+        lines = _lines(self.path / LATENCY)
+        return [_record(LatencyRecord, raw) for raw in lines if raw["kind"] == "sample"]
 
     def scores(self, record: ClipRecord) -> npt.NDArray[np.float32]:
         """Probabilities (classes,) float32 of a record that has a row."""
-        if record.offset is None or record.row is None:
+        if record.offset is None:
             raise ValueError(f"{record.clip} has no scores: {record.error}")
         with (self.path / SCORES).open("rb") as file:
             file.seek(record.offset)
-            return np.frombuffer(file.read(4 * self._classes(record.model)), dtype="<f4")
+            return np.frombuffer(file.read(4 * self._classes[record.model]), dtype="<f4")
 
-    def _classes(self, model: str) -> int:
-        return next(len(m.labels) for m in self.run.models if m.key == model)
+    @cached_property
+    def _classes(self) -> dict[str, int]:
+        """Length of each model's rows of scores; fixed when the run is planned."""
+        return {model.key: len(model.labels) for model in self.run.models}
 
 
 class RunWriter(RunDirectory):
@@ -137,7 +142,7 @@ class RunWriter(RunDirectory):
         if scores is not None:
             offset = self._scores.seek(0, os.SEEK_END)
             self._append(self._scores, scores.astype("<f4").tobytes())
-            raw |= {"row": offset // scores.nbytes, "offset": offset}
+            raw["offset"] = offset
         self._append(self._clips, _line(raw))
 
     def append_latency(self, record: ProcessRecord | LatencyRecord) -> None:
@@ -169,7 +174,7 @@ class RunWriter(RunDirectory):
             end = 0
             for record in self.clips():
                 if record.offset is not None:
-                    end = max(end, record.offset + 4 * self._classes(record.model))
+                    end = max(end, record.offset + 4 * self._classes[record.model])
             if scores.stat().st_size > end:
                 os.truncate(scores, end)
 
