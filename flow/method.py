@@ -1,4 +1,4 @@
-"""The protocol of an optical-flow method, and the registry of methods."""
+"""What an optical-flow method is to the rest of ActionBench, and what it may be given."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from ..errors import ClipError
 
 GreyFrame = npt.NDArray[np.uint8]
 FlowField = npt.NDArray[np.float32]
@@ -24,3 +26,29 @@ class FlowMethod(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Name, library version and every parameter: what the cache and the report identify it by."""
+
+
+MIN_SIDE = 16
+"""Pixels; OpenCV's TV-L1 builds no pyramid level smaller than this (opencv_contrib, tvl1flow.cpp)."""
+
+
+def check_pair(previous: GreyFrame, following: GreyFrame) -> None:
+    """Raise ClipError unless both frames are (H, W) uint8, of one size, and at least 16×16."""
+    for frame in (previous, following):
+        if frame.ndim != 2 or frame.dtype != np.uint8:
+            raise ClipError(
+                "a frame does not fit optical flow",
+                expected="grey, (H, W) uint8",
+                found=f"{frame.shape} {frame.dtype}",
+                remedy="actionbench.flow.fields.grey converts RGB frames",
+            )
+    if previous.shape != following.shape:
+        raise ClipError(
+            "two frames of one clip differ in size", expected=previous.shape, found=following.shape
+        )
+    if min(previous.shape) < MIN_SIDE:
+        raise ClipError(
+            "frames are too small for optical flow",
+            expected=f"at least {MIN_SIDE}×{MIN_SIDE} pixels",
+            found=f"{previous.shape[1]}×{previous.shape[0]}",
+        )

@@ -1,0 +1,59 @@
+"""The optical-flow methods that can be named on the command line."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from ..errors import BackendUnavailable, UsageError, unknown_name
+from .method import FlowMethod
+
+METHODS: dict[str, str] = {
+    "opencv": "actionbench.flow.opencv:dual_tvl1",
+    "dis": "actionbench.flow.opencv:dis",
+    "farneback": "actionbench.flow.opencv:farneback",
+}
+"""Name → "module:attribute" of a function that takes `threads` and returns the method."""
+
+ENTRY_POINTS = "actionbench.flow"
+"""Group of the entry points by which other packages add methods."""
+
+
+def method_names() -> dict[str, str]:
+    """All methods, name → "module:attribute": our own, and those that installed packages add.
+
+    Raises UsageError if a package takes a name that is in use: a name must mean one method.
+    """
+    methods = dict(METHODS)
+    for point in entry_points(group=ENTRY_POINTS):
+        if methods.setdefault(point.name, point.value) != point.value:
+            raise UsageError(
+                f"the flow method '{point.name}' is provided twice",
+                where=f"entry points '{ENTRY_POINTS}'",
+                found=f"{methods[point.name]} and {point.value}",
+                remedy="Rename one of them, or uninstall its package",
+            )
+    return methods
+
+
+def get_method(name: str, threads: int = 1) -> FlowMethod:
+    """The method called `name`, ready to compute with `threads` threads.
+
+    Raises UsageError if there is none of that name, BackendUnavailable if a package it needs is missing.
+    """
+    methods = method_names()
+    if name not in methods:
+        raise unknown_name("flow method", name, methods)
+    module, _, attribute = methods[name].partition(":")
+    try:
+        factory = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise BackendUnavailable(
+            f"the flow method '{name}' needs a package that is not installed",
+            where=methods[name],
+            expected=error.name,
+            remedy="Install it"
+            + (" with opencv-contrib-python, and no other cv2 package" if error.name == "cv2" else ""),
+        ) from error
+    method: FlowMethod = factory(threads=threads)
+    return method
