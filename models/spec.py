@@ -76,7 +76,8 @@ class WeightsDescription:
 
     - `name`: e.g. "deepmind-rgb-imagenet"; `stream`: the stream it fills, "rgb" or "flow".
     - `format`: the reader: "tf1-checkpoint", "piergiaj", "hassony2", "hara", "tfhub".
-    - `labels`: name of the label list, "kinetics-400" or "kinetics-600", or the path of a text file.
+    - `labels`: name of the label list, "kinetics-400" or "kinetics-600", the path of a text file, or the
+      names themselves.
     - `licence`, `source`, `paper`: where it comes from.
     - `accuracy`: what its authors report and on what, in words; empty if nothing.
     """
@@ -85,7 +86,7 @@ class WeightsDescription:
     stream: str
     format: str
     preprocessing: Preprocessing
-    labels: str
+    labels: str | tuple[str, ...]
     licence: str
     source: str
     paper: str = ""
@@ -124,7 +125,12 @@ class Network(Protocol):
         """Return when everything asked of the device has been computed."""
 
     def describe(self) -> dict[str, Any]:
-        """Facts for the record: backend and version, device, precision, threads, parameters."""
+        """Facts for the record, as plain values.
+
+        Keys that reports know: "backend" (with version), "device" (in words), "precision", "threads",
+        "parameters" (trainable), and on a device with a clock and a memory of its own
+        "device_forward_s" (of the last forward, by device events) and "peak_device_bytes".
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +156,8 @@ class Model:
       (`--views single`), the centre of the video.
     - `backends`: backend name → "module:attribute" of a `Loader`, or the loader itself. The first is the
       default.
-    - `macs`: multiply–accumulates of one view, from (stream → (T, H, W)); None if unknown.
+    - `macs`: multiply–accumulates of one view, from (stream → (T, H, W)) and the number of classes; None if
+      unknown.
     """
 
     name: str
