@@ -1,0 +1,143 @@
+"""What a run is asked to do: one record behind the command line, the YAML file and the run directory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+from ..errors import UsageError, unknown_name
+
+ViewsOption = Literal["video", "single"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """Settings of `bench run`. Each field is an option of the same name and a key of the YAML file.
+
+    - `models`: names, each `name`, `name@backend` or `path/to/file.py:factory`.
+    - `data`: "demo" (drawn at first use), a folder, a manifest or a Kinetics CSV; `videos`: where the
+      files of a Kinetics CSV lie.
+    - `target`: the class that precision and recall are about.
+    - `weights`: model (or model-stream, "i3d-rgb") → path or "random"; the key "*" speaks for all others.
+    - `device`: "auto", "cpu" or "cuda:N". `threads`: CPU threads of a process, None for all cores.
+    - `tf32`: let CUDA round float32 products to 10-bit mantissas; named in every report.
+    - `processes`: fresh processes per model in the latency pass, its unit of replication.
+    - `latency_clips`: clips of the latency sample; 0 leaves the pass out. `latency_seconds`: a process
+      goes through its sample again until it has measured for so long.
+    - `max_clips`: a seeded sample of so many clips, None for all.
+    - `views`: "video" is the authors' protocol for a whole video, "single" one window from its middle.
+    - `batch`: views in one forward call. `flow`: name of the optical-flow method.
+    - `python`: backend → interpreter that has it. `out`: the run directory, None for runs/<time>-<models>.
+    - `seed`: of every random choice. `clip_timeout`: seconds without a sign of life until a clip is given
+      up.
+    """
+
+    models: tuple[str, ...] = ("i3d", "resnext")
+    data: str = "demo"
+    videos: str | None = None
+    target: str = "jogging"
+    weights: Mapping[str, str] = field(default_factory=dict)
+    device: str = "auto"
+    threads: int | None = None
+    tf32: bool = False
+    processes: int = 3
+    latency_clips: int = 2
+    latency_seconds: float = 5.0
+    max_clips: int | None = None
+    views: ViewsOption = "video"
+    batch: int = 1
+    flow: str = "opencv"
+    python: Mapping[str, str] = field(default_factory=dict)
+    out: str | None = None
+    seed: int = 0
+    clip_timeout: float = 300.0
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise UsageError("no model is named", where="--models", remedy="`bench models` lists them.")
+        twice = sorted({name for name in self.models if self.models.count(name) > 1})
+        if twice:
+            raise UsageError(f"named twice: {', '.join(twice)}", where="--models")
+        if self.views not in get_args(ViewsOption):
+            raise unknown_name("value of --views", self.views, get_args(ViewsOption))
+        for name, least in (("processes", 1), ("latency_clips", 0), ("batch", 1), ("seed", 0)):
+            _at_least(name, getattr(self, name), least)
+        for name in ("threads", "max_clips"):
+            if getattr(self, name) is not None:
+                _at_least(name, getattr(self, name), 1)
+        _at_least("latency_seconds", self.latency_seconds, 0)
+        if self.clip_timeout <= 0:
+            raise UsageError("must be more than 0 seconds", where="--clip-timeout", found=self.clip_timeout)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as the YAML file has them."""
+        raw = dataclasses.asdict(self)
+        return raw | {"models": list(self.models), "weights": dict(self.weights), "python": dict(self.python)}
+
+
+def _at_least(name: str, value: float, least: float) -> None:
+    if value < least:
+        raise UsageError("is too small", where=_option(name), expected=f"at least {least}", found=value)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def from_mapping(raw: Mapping[str, Any], where: str) -> RunConfig:
+    """The configuration that plain values (YAML, run.json) describe; `where` is named in errors."""
+    fields = {f.name: f for f in dataclasses.fields(RunConfig)}
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        name = str(key).replace("-", "_")
+        if name not in fields:
+            raise UsageError(str(unknown_name("key", str(key), fields)), where=where)
+        values[name] = _coerce(name, value, str(fields[name].type), where)
+    return RunConfig(**values)
+
+
+def _coerce(name: str, value: Any, kind: str, where: str) -> Any:
+    """`value` as the field's type; YAML's own slips (a lone name, a number for text) are put right."""
+    if value is None and "None" in kind:
+        return None
+    if kind.startswith("tuple"):
+        items = value.split(",") if isinstance(value, str) else value
+        if isinstance(items, list | tuple) and all(isinstance(item, str) for item in items):
+            return tuple(item.strip() for item in items)
+    elif kind.startswith("Mapping"):
+        if isinstance(value, str) and name == "weights":
+            return {"*": value}
+        if isinstance(value, Mapping):
+            return {str(k): str(v) for k, v in value.items()}
+    elif kind == "bool":
+        if isinstance(value, bool):
+            return value
+    elif kind.startswith("int"):
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    elif kind == "float":
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    raise UsageError(f"`{name}` has the wrong type", where=where, expected=kind, found=repr(value))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The plain values of a YAML file; checked when they become a RunConfig."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=f"--config {path}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"is not YAML: {error}", where=f"--config {path}") from error
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise UsageError("must hold `key: value` lines", where=f"--config {path}", found=type(raw).__name__)
+    return raw

@@ -1,0 +1,152 @@
+"""What a measurement depends on besides the code: hardware, system, versions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from .. import __version__
+
+PACKAGES = (
+    "numpy",
+    "torch",
+    "tensorflow",
+    "dm-sonnet",
+    "tensorflow-hub",
+    "opencv-contrib-python",
+    "av",
+    "pillow",
+    "pandas",
+    "scipy",
+)
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def environment() -> dict[str, Any]:
+    """Hardware and software as plain values; what cannot be read is absent or None."""
+    return {
+        "actionbench": __version__,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "os": platform.platform(),
+        "cpu": cpu_model(),
+        "cpu_flags": [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in _cpu_flags()],
+        "cpu_governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "cpu_mhz": _cpu_mhz(),
+        "cores": cores(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "load_average": [round(load, 2) for load in psutil.getloadavg()],
+        "gpus": gpus(),
+        "packages": package_versions(),
+    }
+
+
+def package_versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+def gpus() -> list[dict[str, str]]:
+    """Name, memory, driver and clocks of the NVIDIA devices that nvidia-smi lists; [] without it."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    query = "name,memory.total,driver_version,clocks.sm,clocks.max.sm"
+    answer = _output(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"])
+    rows = [line.split(", ") for line in (answer or "").splitlines()]
+    keys = ("name", "memory", "driver", "sm_clock", "sm_clock_max")
+    return [dict(zip(keys, row, strict=True)) for row in rows if len(row) == len(keys)]
+
+
+def cpu_model() -> str:
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def probe(python: str, device: bool = False) -> dict[str, Any]:
+    """What another interpreter has: its packages' versions and, with `device`, torch's CUDA devices.
+
+    `{"error": …}` if it does not start or has no ActionBench.
+    """
+    code = "import json; from actionbench.bench import environment as e; print(json.dumps(e.own_packages(%r)))"
+    try:
+        answer = subprocess.run(
+            [python, "-c", code % device],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={**os.environ, "PYTHONSAFEPATH": "1"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"error": str(error)}
+    if answer.returncode != 0:
+        return {"error": answer.stderr.strip().rpartition("\n")[2]}
+    found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+    return found
+
+
+def own_packages(device: bool) -> dict[str, Any]:
+    """The answer to `probe`, in the interpreter that is asked."""
+    found: dict[str, Any] = {"python": sys.executable, "packages": package_versions(), "cuda": []}
+    if device and found["packages"]["torch"] is not None:
+        import torch
+
+        found["cuda"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return found
+
+
+def _cpu_flags() -> set[str]:
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        if line.startswith("flags"):
+            return set(line.partition(":")[2].split())
+    return set()
+
+
+def _cpu_mhz() -> float | None:
+    frequency = psutil.cpu_freq()
+    return round(frequency.current) if frequency else None
+
+
+def _git_commit() -> str | None:
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    commit = _output(["git", "-C", str(root), "rev-parse", "HEAD"])
+    changed = _output(["git", "-C", str(root), "status", "--porcelain", "--untracked-files=no"])
+    return None if commit is None else commit + ("+changes" if changed else "")
+
+
+def _output(command: list[str]) -> str | None:
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,48 @@
+"""What a worker process is asked to do, and the events it answers with.
+
+The job goes to the worker's standard input as one pickle (from its own parent, never from a file); the
+events come back as JSON lines. The worker ends when its standard input is closed: when its parent dies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ..datasets.clip import Clip
+from ..models.spec import LoadOptions, Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One network in one fresh process.
+
+    - `mode`: "accuracy" (predictions of `clips`, preparation beside the forward pass), "latency" (one clip
+      at a time, timed) or "arrays" (logits of given input, for parity and `--logits`).
+    - `request`: the model as the user named it. `weights`: stream → weights.
+    - `target`: index of the target class in the scores, None if the model has no such class.
+    - `single`: one window from the middle instead of the authors' protocol.
+    - `flow_cache`: folder of the flow cache; None in timing.
+    - `ahead`: clips prepared ahead of the one in the network; 0 does one thing at a time.
+    - `min_seconds`: the latency sample is gone through again until so much has been measured.
+    - `arrays`: file (.npz of stream → (N, T, H, W, C) float32) of the mode "arrays"; `logits`: file
+      (.npy) that its logits, or those of the clips' views, are written to.
+    """
+
+    mode: Literal["accuracy", "latency", "arrays"]
+    request: str
+    weights: Mapping[str, Weights]
+    options: LoadOptions
+    clips: tuple[Clip, ...] = ()
+    target: int | None = None
+    single: bool = False
+    batch: int = 1
+    flow: str | None = None
+    flow_cache: Path | None = None
+    ahead: int = 1
+    min_seconds: float = 0.0
+    arrays: Path | None = None
+    logits: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,204 @@
+"""From a clip to what a network's streams take: decode, resize, crop, flow, windows.
+
+The order of the steps is the authors': resize, then grey, then flow on the whole frame, then the crop
+(field facts and sources: docs/preprocessing.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..datasets.arrays import read_inputs
+from ..datasets.clip import Clip
+from ..datasets.transform import centre_crop, centre_window, normalise, resize, windows
+from ..datasets.video import read_frames
+from ..errors import ClipError
+from ..flow.cache import FlowCache, cache_key
+from ..flow.fields import FLOW_BOUND, flow_fields, grey, to_network
+from ..flow.method import FlowMethod
+from ..models.spec import FloatArray, Preprocessing, Views
+from .stopwatch import Stopwatch
+
+MAX_FRAMES = 4500
+"""Most frames of one clip (3 minutes at 25 fps): the streams are held in memory as float32, 0.6 MB a frame."""
+
+_CHUNK = 16
+"""Frames decoded between two resizing steps: few enough to keep large frames out of memory."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A clip ready for the network.
+
+    - `views`: one entry a view, stream → (T, H, W, C) float32.
+    - `frames`: frames the views were made from. `video_s`: seconds of video they cover.
+    - `stages_s`: seconds spent in "decode", "resize" and "flow".
+    - `flow_cached`: the flow was read from the cache.
+    """
+
+    views: tuple[dict[str, FloatArray], ...]
+    frames: int
+    video_s: float
+    stages_s: dict[str, float]
+    flow_cached: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """Prepares clips for one network.
+
+    - `streams`: stream → how its pixels are prepared. `views`: how a video is cut into views.
+    - `single`: take one window of so many frames from the middle instead (None: the authors' protocol).
+    - `flow`: the flow method, None if no stream needs flow. `cache`: of flow; never while timing.
+    """
+
+    streams: Mapping[str, Preprocessing]
+    views: Views
+    single: int | None = None
+    flow: FlowMethod | None = None
+    cache: FlowCache | None = None
+
+    def __call__(self, clip: Clip, progress: Progress = lambda stage, done, total: None) -> Prepared:
+        """Prepare `clip`. Raises ClipError if it cannot be read or has too few or too many frames."""
+        watch = Stopwatch()
+        with watch.stage("decode"):
+            inputs = read_inputs(clip)
+        if inputs is not None:
+            return self._from_inputs(clip, inputs, watch)
+        views: list[dict[str, FloatArray]] = []
+        frames, video_s, notes, cached = 0, 0.0, set[str](), False
+        for geometry, names in self._geometries().items():
+            pixels, seconds, remarks = self._resized_frames(clip, geometry, watch, progress)
+            frames, video_s = max(frames, len(pixels)), max(video_s, seconds)
+            notes.update(remarks)
+            selections = self._select(len(pixels))
+            views = views or [{} for _ in selections]
+            for view, selection in zip(views, selections, strict=True):
+                chosen = pixels if len(selection) == len(pixels) else pixels[selection]
+                for name in names:
+                    spec = self.streams[name]
+                    if spec.modality == "rgb":
+                        view[name] = self._rgb(chosen, spec, watch)
+                    else:
+                        view[name], hit = self._flow(chosen, spec, watch, progress)
+                        cached = cached or hit
+        self._require_frames(clip, views)
+        return Prepared(tuple(views), frames, video_s, dict(watch.seconds), cached, tuple(sorted(notes)))
+
+    def _geometries(self) -> dict[tuple[Any, ...], list[str]]:
+        """Streams that share rate and size, so that their frames are decoded and resized once."""
+        groups: dict[tuple[Any, ...], list[str]] = {}
+        for name, p in self.streams.items():
+            groups.setdefault((p.rate, p.short_side, p.resize, p.long_side), []).append(name)
+        return groups
+
+    def _resized_frames(
+        self, clip: Clip, geometry: tuple[Any, ...], watch: Stopwatch, progress: Progress
+    ) -> tuple[npt.NDArray[np.uint8], float, list[str]]:
+        rate, short_side, filter_, long_side = geometry
+        resized: list[npt.NDArray[np.uint8]] = []
+        with watch.stage("decode"):
+            reader = read_frames(clip, rate)
+        with closing(reader):
+            for chunk in self._chunks(reader, watch):
+                with watch.stage("resize"):
+                    resized += [resize(frame, short_side, filter_, long_side) for frame in chunk]
+                progress("decode", len(resized), 0)
+                if len(resized) > MAX_FRAMES:
+                    raise ClipError(
+                        f"has more than {MAX_FRAMES} frames",
+                        where=clip.path,
+                        remedy="Cut it into stretches in a manifest (start_s, end_s).",
+                    )
+        if not resized:
+            raise ClipError("has no frames in this stretch", where=clip.path)
+        with watch.stage("resize"):
+            pixels = np.stack(resized)
+        return pixels, float(reader.video_s), list(reader.notes)
+
+    @staticmethod
+    def _chunks(reader: Any, watch: Stopwatch) -> Iterator[list[npt.NDArray[np.uint8]]]:
+        while True:
+            with watch.stage("decode"):
+                chunk = list(islice(reader, _CHUNK))
+            if not chunk:
+                return
+            yield chunk
+
+    def _select(self, n: int) -> list[npt.NDArray[np.intp]]:
+        if self.single is not None:
+            # The whole-video networks take any length: a short video is one short view, not a looped one.
+            length = min(self.single, n) if self.views.window is None else self.single
+            return [centre_window(n, length)]
+        if self.views.window is None:
+            return [np.arange(n)]
+        return windows(n, self.views.window, self.views.stride or self.views.window, self.views.tail)
+
+    @staticmethod
+    def _rgb(frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+        with watch.stage("resize"):
+            cropped = centre_crop(frames, spec.crop, spec.crop_offset)
+            return normalise(cropped, spec.scale, spec.mean, spec.std)
+
+    def _flow(
+        self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
+    ) -> tuple[FloatArray, bool]:
+        assert self.flow is not None, "a plan with a flow stream names a method"
+        with watch.stage("flow"):
+            grey_frames = grey(frames)
+        key = None
+        if self.cache is not None:
+            key = cache_key(grey_frames, self.flow)
+            found = self.cache.get(key)
+            if found is not None:
+                return self._flow_input(found, spec, watch), True
+        with watch.stage("flow"):
+            fields = flow_fields(
+                grey_frames, self.flow, progress=lambda done, total: progress("flow", done, total)
+            )
+        if self.cache is not None and key is not None:
+            self.cache.put(key, fields)
+        return self._flow_input(fields, spec, watch), False
+
+    @staticmethod
+    def _flow_input(fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+        with watch.stage("resize"):
+            cropped = centre_crop(fields, spec.crop, spec.crop_offset)
+            return to_network(cropped, spec.flow_bound or FLOW_BOUND)
+
+    def _from_inputs(self, clip: Clip, inputs: Mapping[str, FloatArray], watch: Stopwatch) -> Prepared:
+        """Views of an array file that holds network input already: nothing is resized or computed."""
+        missing = sorted(self.streams.keys() - inputs.keys())
+        if missing:
+            raise ClipError(
+                f"holds no `{'`, `'.join(missing)}` input", where=clip.path, found=", ".join(sorted(inputs))
+            )
+        length = min(len(inputs[name]) for name in self.streams)
+        views = [
+            {name: inputs[name][selection] for name in self.streams} for selection in self._select(length)
+        ]
+        self._require_frames(clip, views)
+        rates = [p.rate for p in self.streams.values() if p.rate is not None] or [Fraction(25)]
+        notes = ("preprocessed input: decoding, resizing and flow not measured",)
+        return Prepared(tuple(views), length, float(length / rates[0]), dict(watch.seconds), notes=notes)
+
+    def _require_frames(self, clip: Clip, views: list[dict[str, FloatArray]]) -> None:
+        shortest = min((len(stream) for view in views for stream in view.values()), default=0)
+        if shortest < self.views.min_frames:
+            raise ClipError(
+                "is too short for the network",
+                where=clip.path,
+                expected=f"at least {self.views.min_frames} frames in each stream",
+                found=shortest,
+            )

@@ -1,0 +1,159 @@
+"""Running a worker process from the outside: start, events, watchdog, end.
+
+Nothing that happens in a worker, a crash of the decoder, an out-of-memory kill, a hang, ends the parent:
+it is an outcome like any other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import MeasurementError
+from .job import Job
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+"""Read by the libraries when they are imported, so they must be set before the worker starts."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a worker ended: `failed` is None if it did all it was asked; else why not.
+
+    `in_hand`: ids of the clips it had begun and not finished when it died.
+    """
+
+    failed: str | None = None
+    died: bool = False
+    in_hand: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A job and the interpreter that runs it. `log`: file that its standard error is appended to."""
+
+    job: Job
+    python: str
+    log: Path
+    timeout_s: float
+
+    def events(self, outcome: Outcome) -> Iterator[dict[str, Any]]:
+        """Start the process and yield its events until it ends; how it ended is left in `outcome`.
+
+        Closing the iterator kills the process.
+        """
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [self.python, "-m", "actionbench.bench.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=worker_environment(self.job.options.threads, self.job.environment),
+                # Ctrl-C is the parent's to handle: it ends its workers by closing their input.
+                start_new_session=True,
+            )
+        try:
+            assert process.stdin is not None and process.stdout is not None
+            try:
+                pickle.dump(self.job, process.stdin)
+                process.stdin.flush()
+            except BrokenPipeError:
+                pass  # it died at once; its exit status says how
+            yield from self._watched(process.stdout, process, outcome)
+        finally:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    pass
+
+    def _watched(
+        self, stdout: IO[bytes], process: subprocess.Popen[bytes], outcome: Outcome
+    ) -> Iterator[dict[str, Any]]:
+        lines: queue.Queue[bytes | None] = queue.Queue()
+
+        def read() -> None:
+            for line in stdout:
+                lines.put(line)
+            lines.put(None)
+
+        threading.Thread(target=read, daemon=True).start()
+        finished = False
+        while True:
+            try:
+                line = lines.get(timeout=self.timeout_s)
+            except queue.Empty:
+                outcome.died = True
+                outcome.failed = f"no sign of life for {self.timeout_s:g} s"
+                return
+            if line is None:
+                break
+            event = json.loads(line)
+            kind = event["event"]
+            if kind == "start":
+                outcome.in_hand.append(event["clip"])
+            elif kind in ("clip", "clip_error", "sample"):
+                outcome.in_hand.remove(event["clip"])
+            elif kind == "failed":
+                outcome.failed = event["error"]
+            elif kind == "done":
+                finished = True
+            yield event
+        status = process.wait()
+        if not finished and outcome.failed is None:
+            outcome.died = True
+            outcome.failed = _cause_of_death(status, self.log)
+
+
+def worker_environment(threads: int, extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a worker: thread counts, quiet logs, and no module of the current folder's."""
+    environment = dict(os.environ)
+    environment |= {name: str(threads) for name in _THREAD_VARIABLES}
+    environment |= {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+    environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    return environment | dict(extra)
+
+
+def _cause_of_death(status: int, log: Path) -> str:
+    if status == -signal.SIGKILL:
+        return "killed (SIGKILL): most likely the machine ran out of memory"
+    if status < 0:
+        return f"crashed ({signal.Signals(-status).name})"
+    tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+    return f"exit status {status}: {tail[0] if tail else 'no message'} (see {log})"
+
+
+def run_arrays(job: Job, python: str, log: Path, timeout_s: float) -> dict[str, Any]:
+    """Run a job of the mode "arrays" to its end; what `Network.describe` said. Raises MeasurementError."""
+    outcome = Outcome()
+    details: dict[str, Any] = {}
+    for event in Worker(job, python, log, timeout_s).events(outcome):
+        if event["event"] == "ready":
+            details = event["details"]
+    if outcome.failed is not None:
+        raise MeasurementError(outcome.failed, where=job.request)
+    return details
+
+
+def default_python() -> str:
+    return sys.executable

@@ -1,0 +1,288 @@
+"""The child process that runs one network: `PYTHON -m actionbench.bench.worker`, fed a `Job`."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import os
+import pickle
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import count
+from typing import Any, BinaryIO
+
+import numpy as np
+import psutil
+
+from ..datasets.clip import Clip
+from ..errors import ActionBenchError, ClipError
+from ..models.registry import find_model, load_network
+from ..models.spec import FloatArray, Model, Network
+from .job import Job
+from .prepare import Prepared, Preparer, Progress
+from .stopwatch import Stopwatch
+
+
+class Events:
+    """Writes events to the parent, one JSON object a line; from any thread."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def __call__(self, event: str, **values: Any) -> None:
+        line = json.dumps({"event": event, **values}, allow_nan=False).encode() + b"\n"
+        with self._lock:
+            self._stream.write(line)
+            self._stream.flush()
+
+
+def main() -> None:
+    events = Events(_own_stdout())
+    job: Job = pickle.load(sys.stdin.buffer)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        _run(job, events)
+    except ActionBenchError as error:
+        events("failed", error=str(error))
+    except MemoryError:
+        events("failed", error="out of memory")
+
+
+def _own_stdout() -> BinaryIO:
+    """The pipe to the parent; what libraries print to standard output goes to standard error instead."""
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return pipe
+
+
+def _end_with_parent() -> None:
+    """The parent holds our standard input open; it closes when the parent ends, however it ends."""
+    while sys.stdin.buffer.read(1):
+        pass
+    os._exit(1)
+
+
+def _run(job: Job, events: Events) -> None:
+    begin = time.perf_counter()
+    request = find_model(job.request)
+    network = load_network(request, job.weights, job.options)
+    network.synchronize()
+    load_s = time.perf_counter() - begin
+    events("ready", load_s=load_s, details=network.describe())
+    if job.mode == "arrays":
+        _arrays(job, network)
+    else:
+        preparer = _preparer(job, request.model)
+        if job.mode == "accuracy":
+            _accuracy(job, request.model, network, preparer, events)
+        else:
+            _latency(job, request.model, network, preparer, events)
+        memory = psutil.Process().memory_info()
+        peak = getattr(memory, "peak_wset", None) or _peak_rss()
+        events("end", peak_rss_bytes=peak, details=network.describe())
+    events("done")
+
+
+def _peak_rss() -> int:
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _preparer(job: Job, model: Model) -> Preparer:
+    method = None
+    if job.flow is not None:
+        from ..flow.registry import get_method
+
+        method = get_method(job.flow, job.options.threads)
+    cache = None
+    if job.flow_cache is not None:
+        from ..flow.cache import FlowCache
+
+        cache = FlowCache(job.flow_cache)
+    return Preparer(
+        streams={name: weights.description.preprocessing for name, weights in job.weights.items()},
+        views=model.views,
+        single=model.window_frames if job.single else None,
+        flow=method,
+        cache=cache,
+    )
+
+
+def _accuracy(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
+    logits_of_all: list[FloatArray] = []
+    for clip, prepared in _prepared(job, preparer, events):
+        if isinstance(prepared, ClipError):
+            events("clip_error", clip=clip.id, error=str(prepared))
+            continue
+        watch = Stopwatch()
+        logits = _forward(network, prepared, job.batch, watch)
+        with watch.stage("download"):
+            scores = average_views(logits, model.views.average)
+        logits_of_all.append(logits)
+        events(
+            "clip",
+            clip=clip.id,
+            scores=base64.b64encode(scores.astype("<f4").tobytes()).decode(),
+            stages_s=prepared.stages_s | dict(watch.seconds),
+            views=len(prepared.views),
+            frames=prepared.frames,
+            video_s=prepared.video_s,
+            flow_cached=prepared.flow_cached,
+            notes=list(prepared.notes),
+        )
+    if job.logits is not None and logits_of_all:
+        np.save(job.logits, np.concatenate(logits_of_all), allow_pickle=False)
+
+
+def _prepared(job: Job, preparer: Preparer, events: Events) -> Iterator[tuple[Clip, Prepared | ClipError]]:
+    """The job's clips in order, each prepared while the one before it is in the network."""
+
+    def prepare(clip: Clip) -> Prepared | ClipError:
+        events("start", clip=clip.id)
+        try:
+            return preparer(clip, _progress(events))
+        except ClipError as error:
+            return error
+
+    if job.ahead == 0:
+        for clip in job.clips:
+            yield clip, prepare(clip)
+        return
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting: deque[tuple[Clip, Future[Prepared | ClipError]]] = deque()
+        for clip in job.clips:
+            waiting.append((clip, pool.submit(prepare, clip)))
+            if len(waiting) > job.ahead:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
+
+
+def _progress(events: Events) -> Progress:
+    """Signs of life for the parent's watchdog and progress bar, a few a second at most."""
+    last = 0.0
+
+    def progress(stage: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last > 0.3:
+            last = now
+            events("progress", stage=stage, done=done, total=total)
+
+    return progress
+
+
+def _latency(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
+    """Go through the sample until `min_seconds` are measured, at least once; one thing at a time."""
+    warm: set[tuple[tuple[int, ...], ...]] = set()
+    measured = 0.0
+    _warm_preparation(preparer, job.clips[0], events)
+    for repetition in count():
+        for clip in job.clips:
+            events("start", clip=clip.id)
+            cpu = time.process_time()
+            try:
+                prepared = preparer(clip, _progress(events))
+            except ClipError as error:
+                events("clip_error", clip=clip.id, error=str(error))
+                continue
+            cpu_s = time.process_time() - cpu
+            shape = tuple(prepared.views[0][name].shape for name in sorted(prepared.views[0]))
+            if shape not in warm:
+                begin = time.perf_counter()
+                _forward(network, prepared, job.batch, Stopwatch())
+                if not warm:
+                    events("first", first_s=time.perf_counter() - begin)
+                warm.add(shape)
+            watch = Stopwatch()
+            cpu = time.process_time()
+            logits = _forward(network, prepared, job.batch, watch)
+            with watch.stage("download"):
+                average_views(logits, model.views.average)
+            cpu_s += time.process_time() - cpu
+            stages = prepared.stages_s | dict(watch.seconds)
+            measured += sum(stages.values())
+            events(
+                "sample",
+                clip=clip.id,
+                repetition=repetition,
+                stages_s=stages,
+                total_s=sum(stages.values()),
+                cpu_s=cpu_s,
+                views=len(prepared.views),
+                frames=prepared.frames,
+                video_s=prepared.video_s,
+                macs=_macs(model, prepared, logits.shape[1]),
+                device_forward_s=network.describe().get("device_forward_s"),
+            )
+        if measured >= job.min_seconds or not warm:
+            return
+
+
+def _warm_preparation(preparer: Preparer, clip: Clip, events: Events) -> None:
+    """Decode, resize and compute flow once, over the clip's first half second, before anything is timed."""
+    begin = clip.start_s or 0.0
+    end = begin + 0.5 if clip.end_s is None else min(clip.end_s, begin + 0.5)
+    with suppress(ClipError):  # too short for the network: warm all the same
+        preparer(dataclasses.replace(clip, end_s=end), _progress(events))
+
+
+def _macs(model: Model, prepared: Prepared, classes: int) -> int | None:
+    """Multiply–accumulates of all views of a video."""
+    if model.macs is None:
+        return None
+    shapes = [{name: (x.shape[0], x.shape[1], x.shape[2]) for name, x in view.items()} for view in prepared.views]
+    return sum(model.macs(shape, classes) for shape in shapes)
+
+
+def _forward(network: Network, prepared: Prepared, batch: int, watch: Stopwatch) -> FloatArray:
+    """Logits (views, classes), `batch` views at a time, stages timed with the device synchronised."""
+    results = []
+    for begin in range(0, len(prepared.views), batch):
+        views = prepared.views[begin : begin + batch]
+        with watch.stage("upload"):
+            inputs = network.upload({name: _stacked([view[name] for view in views]) for name in views[0]})
+            network.synchronize()
+        with watch.stage("forward"):
+            logits = network.forward(inputs)
+            network.synchronize()
+        with watch.stage("download"):
+            results.append(network.download(logits))
+    return np.concatenate(results)
+
+
+def _stacked(arrays: list[FloatArray]) -> FloatArray:
+    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+
+
+def average_views(logits: FloatArray, average: str) -> FloatArray:
+    """Probabilities (classes,) of a video from the logits (views, classes) of its views."""
+    if average == "logits":
+        logits = logits.mean(axis=0, keepdims=True)
+    wide = logits.astype(np.float64)
+    exponentials = np.exp(wide - wide.max(axis=1, keepdims=True))
+    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    mean: FloatArray = probabilities.mean(axis=0).astype(np.float32)
+    return mean
+
+
+def _arrays(job: Job, network: Network) -> None:
+    assert job.arrays is not None and job.logits is not None
+    with np.load(job.arrays, allow_pickle=False) as inputs:
+        logits = network.download(network.forward(network.upload({k: inputs[k] for k in job.weights})))
+    np.save(job.logits, logits, allow_pickle=False)
+
+
+if __name__ == "__main__":
+    main()
