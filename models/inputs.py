@@ -1,0 +1,54 @@
+"""What every backend asks of its inputs and its device before it computes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..errors import ClipError, UsageError
+from .spec import FloatArray, Model
+
+
+def check_inputs(model: Model, inputs: Mapping[str, FloatArray]) -> None:
+    """Raise an error unless `inputs` are what `Network.upload` takes for `model`.
+
+    UsageError for streams, types or ranks; ClipError for a view that is too short or too small.
+    `model.details["min_side"]` is the least height and width in pixels, 1 if absent.
+    """
+    if inputs.keys() != model.streams.keys():
+        raise UsageError(
+            "wrong streams", where=model.name, expected=sorted(model.streams), found=sorted(inputs)
+        )
+    min_side = int(model.details.get("min_side", 1))
+    for stream, array in inputs.items():
+        where = f"{model.name}, stream {stream}"
+        channels = model.streams[stream].preprocessing.channels
+        if array.dtype != np.float32 or array.ndim != 5 or array.shape[-1] != channels:
+            raise UsageError(
+                "wrong input",
+                where=where,
+                expected=f"float32 (N, T, H, W, {channels})",
+                found=f"{array.dtype} {array.shape}",
+            )
+        _, frames, height, width, _ = array.shape
+        if frames < model.views.min_frames:
+            raise ClipError("too few frames", where=where, expected=model.views.min_frames, found=frames)
+        if min(height, width) < min_side:
+            raise ClipError(
+                "frames too small",
+                where=where,
+                expected=f"{min_side} pixels or more",
+                found=f"{height}×{width}",
+            )
+
+
+def gpu_index(device: str) -> int | None:
+    """N of "cuda:N", None of "cpu". Raises UsageError for anything else."""
+    if device == "cpu":
+        return None
+    match = re.fullmatch(r"cuda:(\d+)", device)
+    if match is None:
+        raise UsageError("unknown device", where="--device", expected="cpu or cuda:N", found=device)
+    return int(match[1])

@@ -1,0 +1,43 @@
+"""Seeded random tensors for timing and for comparing backends: numpy only, the same for every framework."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+
+def random_state(
+    shapes: Mapping[str, tuple[int, ...]], seed: int, gains: Mapping[str, float]
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Values for `shapes` that keep activations in a sane range through a deep network.
+
+    Convolutions are normal with He's variance, 2 / fan-in (arXiv:1502.01852); batch norm's statistics
+    vary from channel to channel, so that a mistake in its epsilon or order shows. A tensor depends on
+    `seed` and its own name only.
+
+    - `gains`: tensor name → factor on its values, e.g. to damp the ends of residual branches.
+    """
+    return {
+        name: (_values(name, shape, _generator(seed, name)) * gains.get(name, 1.0)).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+def _values(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    if len(shape) > 1:
+        # TensorFlow's convolutions have the outputs last, torch's have them first.
+        fan_in = math.prod(shape[:-1] if name.endswith("/w") else shape[1:])
+        return rng.normal(0.0, math.sqrt(2.0 / fan_in), shape)
+    if name.endswith(("moving_variance", "running_var")):
+        return rng.uniform(0.7, 1.4, shape)
+    if name.endswith(".weight"):
+        return rng.uniform(0.8, 1.2, shape)
+    return rng.normal(0.0, 0.1, shape)

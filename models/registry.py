@@ -1,0 +1,186 @@
+"""The networks that can be named on the command line, and from a name to a network that computes.
+
+Nothing here imports a framework before `load_network` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_name
+from .spec import Loader, LoadOptions, Model, Network, Weights
+
+MODELS = {
+    "i3d": "actionbench.models.i3d:two_stream",
+    "i3d-rgb": "actionbench.models.i3d:rgb",
+    "i3d-flow": "actionbench.models.i3d:flow",
+    "resnext": "actionbench.models.resnext:resnext",
+    "resnext-64f": "actionbench.models.resnext:resnext_64f",
+}
+"""Name → "module:attribute" of a function without arguments that returns a `Model`."""
+
+ENTRY_POINTS = "actionbench.models"
+"""Group in which other packages register their models, in the same form."""
+
+PACKAGES = {
+    "tensorflow": ("tensorflow", "sonnet"),
+    "torch": ("torch",),
+    "tfhub": ("tensorflow", "tensorflow_hub"),
+}
+"""Backend → the modules that it imports."""
+
+_FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<factory>[^@]*))?(?:@(?P<backend>[^@/]*))?")
+_NAME = re.compile(r"(?P<name>[^@]*)(?:@(?P<backend>.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """A model as it was asked for.
+
+    - `key`: the words of the request, e.g. "i3d@torch".
+    - `backend`: the one that was named, else the model's first.
+    """
+
+    key: str
+    model: Model
+    backend: str
+
+
+def model_names() -> dict[str, str]:
+    """Name → "module:attribute" of all models: ours and those of installed packages."""
+    names = dict(MODELS)
+    for entry in entry_points(group=ENTRY_POINTS):
+        if names.setdefault(entry.name, entry.value) != entry.value:
+            raise UsageError(
+                f"two models are called '{entry.name}'", found=f"{names[entry.name]} and {entry.value}"
+            )
+    return names
+
+
+def find_model(request: str) -> ModelRequest:
+    """The model behind `name`, `name@backend` or `path/to/file.py:factory`, with or without `@backend`.
+
+    Raises UsageError for unknown names and for what is wrong with the user's file.
+    """
+    in_file = _FILE.fullmatch(request)
+    if in_file is not None:
+        model = _model_in_file(Path(in_file["path"]), in_file["factory"])
+        backend = in_file["backend"]
+    else:
+        named = _NAME.fullmatch(request)
+        assert named is not None, "the expression matches every string"
+        known = model_names()
+        if named["name"] not in known:
+            raise unknown_name("model", named["name"], known)
+        model = _checked(_call(_attribute(known[named["name"]]), known[named["name"]]), named["name"])
+        backend = named["backend"]
+    if backend is None:
+        backend = next(iter(model.backends))
+    if backend not in model.backends:
+        raise unknown_name(f"backend of {model.name}", backend, model.backends)
+    return ModelRequest(request, model, backend)
+
+
+def missing_packages(request: ModelRequest) -> tuple[str, ...]:
+    """Modules that the request's backend needs and this interpreter has not; nothing is imported."""
+    needed = PACKAGES.get(request.backend, ())
+    return tuple(name for name in needed if importlib.util.find_spec(name) is None)
+
+
+def load_network(request: ModelRequest, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
+    """The network with its weights on its device: this imports the backend's framework.
+
+    - `weights`: one for each of the model's streams.
+
+    Raises BackendUnavailable, WeightsError, or UsageError for streams without weights.
+    """
+    streams = request.model.streams.keys()
+    if weights.keys() != streams:
+        raise UsageError(
+            "weights are needed for each stream",
+            where=request.key,
+            expected=", ".join(streams),
+            found=", ".join(weights) or "none",
+        )
+    missing = missing_packages(request)
+    if missing:
+        raise BackendUnavailable(
+            f"backend '{request.backend}' needs packages that are not installed: {', '.join(missing)}",
+            where=request.key,
+            remedy=f"Install them for {sys.executable}, or name the interpreter that has them.",
+        )
+    loader = request.model.backends[request.backend]
+    load: Loader = _attribute(loader) if isinstance(loader, str) else loader
+    network = load(request.model, weights, options)
+    lacking = [name for name in _METHODS if not callable(getattr(network, name, None))]
+    if lacking:
+        raise UsageError(
+            f"backend '{request.backend}' gave no network",
+            where=request.key,
+            expected=f"an object with the methods {', '.join(_METHODS)}",
+            found=f"{type(network).__name__} without {', '.join(lacking)}",
+        )
+    return network
+
+
+_METHODS = ("upload", "forward", "download", "synchronize", "describe")
+
+
+def _attribute(reference: str) -> Any:
+    module, _, name = reference.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise UsageError(f"cannot import {reference}: {error}") from error
+
+
+def _model_in_file(path: Path, factory: str | None) -> Model:
+    if not path.is_file():
+        raise UsageError("there is no such file", where=path)
+    if not factory:
+        raise UsageError("names no factory", where=path, remedy=f"Write {path}:FUNCTION.")
+    # A name of its own for each file: two users' `net.py` are two modules.
+    name = f"actionbench_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None, "a .py file has a loader"
+    assert spec.loader is not None, "a .py file has a loader"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    _call(partial(spec.loader.exec_module, module), path)
+    if not callable(getattr(module, factory, None)):
+        functions = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+        raise unknown_name(f"factory in {path}", factory, functions)
+    return _checked(_call(getattr(module, factory), path), f"{path}:{factory}")
+
+
+def _call(function: Callable[[], Any], where: object) -> Any:
+    """Run code that is not ours: whatever it raises becomes an error that names it."""
+    try:
+        return function()
+    except ActionBenchError:
+        raise
+    except Exception as error:
+        raise UsageError(f"fails with {type(error).__name__}: {error}", where=where) from error
+
+
+def _checked(model: object, where: str) -> Model:
+    if not isinstance(model, Model):
+        raise UsageError(
+            "factory gave no model",
+            where=where,
+            expected="actionbench.models.spec.Model",
+            found=type(model).__name__,
+        )
+    if not model.backends or not model.streams:
+        raise UsageError("the model has no backend or no stream", where=where)
+    return model
