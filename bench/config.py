@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,6 +14,9 @@ from ..errors import UsageError, unknown_name
 
 ViewsOption = Literal["video", "single"]
 
+WEIGHTS_WORDS = ("random", "demo")
+"""Weights that are no files: seeded random ones (timing only), and those made from the drawn clips."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
@@ -23,7 +26,8 @@ class RunConfig:
     - `data`: "demo" (drawn at first use), a folder, a manifest or a Kinetics CSV; `videos`: where the
       files of a Kinetics CSV lie.
     - `target`: the class that precision and recall are about.
-    - `weights`: model (or model-stream, "i3d-rgb") → path or "random"; the key "*" speaks for all others.
+    - `weights`: model (or model-stream, "i3d-rgb") → path, "random" or "demo"; the key "*" speaks for all
+      others.
     - `device`: "auto", "cpu" or "cuda:N". `threads`: CPU threads of a process, None for all cores.
     - `tf32`: let CUDA round float32 products to 10-bit mantissas; named in every report.
     - `processes`: fresh processes per model in the latency pass, its unit of replication.
@@ -126,6 +130,19 @@ def _coerce(name: str, value: Any, kind: str, where: str) -> Any:
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
     raise UsageError(f"`{name}` has the wrong type", where=where, expected=kind, found=repr(value))
+
+
+def key_values(option: str, items: Sequence[str]) -> dict[str, str]:
+    """The NAME=VALUE items of an option as a mapping; for weights, a lone word speaks for all models ("*")."""
+    pairs: dict[str, str] = {}
+    for item in items:
+        name, sign, value = item.rpartition("=")
+        if not sign and option == "weights" and value in WEIGHTS_WORDS:
+            name = "*"
+        elif not name or not value:
+            raise UsageError("is not NAME=VALUE", where=f"--{option}", found=item)
+        pairs[name] = value
+    return pairs
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from .. import __version__
+from ..models.registry import PACKAGES as BACKENDS
 
-PACKAGES = (
+DISTRIBUTIONS = (
     "numpy",
     "torch",
     "tensorflow",
@@ -58,7 +61,7 @@ def environment() -> dict[str, Any]:
 
 def package_versions() -> dict[str, str | None]:
     versions: dict[str, str | None] = {}
-    for name in PACKAGES:
+    for name in DISTRIBUTIONS:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -84,19 +87,23 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def probe(python: str, device: bool = False) -> dict[str, Any]:
-    """What another interpreter has: its packages' versions and, with `device`, torch's CUDA devices.
+@lru_cache
+def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
+    """What an interpreter has: versions, what each backend lacks, and the CUDA devices that one sees.
 
-    `{"error": …}` if it does not start or has no ActionBench.
+    `devices_of`: "torch", "tensorflow" or None (then no framework is imported). `{"error": …}` if the
+    interpreter does not start or has no ActionBench.
     """
+    if python == sys.executable and devices_of is None:
+        return own_packages(None)
     code = "import json; from actionbench.bench import environment as e; print(json.dumps(e.own_packages(%r)))"
     try:
         answer = subprocess.run(
-            [python, "-c", code % device],
+            [python, "-c", code % devices_of],
             capture_output=True,
             text=True,
             timeout=120,
-            env={**os.environ, "PYTHONSAFEPATH": "1"},
+            env={**os.environ, "PYTHONSAFEPATH": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return {"error": str(error)}
@@ -106,13 +113,21 @@ def probe(python: str, device: bool = False) -> dict[str, Any]:
     return found
 
 
-def own_packages(device: bool) -> dict[str, Any]:
+def own_packages(devices_of: str | None) -> dict[str, Any]:
     """The answer to `probe`, in the interpreter that is asked."""
-    found: dict[str, Any] = {"python": sys.executable, "packages": package_versions(), "cuda": []}
-    if device and found["packages"]["torch"] is not None:
+    missing = {
+        backend: [module for module in modules if importlib.util.find_spec(module) is None]
+        for backend, modules in BACKENDS.items()
+    }
+    found: dict[str, Any] = {"packages": package_versions(), "missing": missing, "cuda": []}
+    if devices_of == "torch":
         import torch
 
         found["cuda"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    elif devices_of in ("tensorflow", "tfhub"):
+        import tensorflow as tf
+
+        found["cuda"] = [device.name for device in tf.config.list_physical_devices("GPU")]
     return found
 
 

@@ -22,13 +22,14 @@ class Job:
     - `mode`: "accuracy" (predictions of `clips`, preparation beside the forward pass), "latency" (one clip
       at a time, timed) or "arrays" (logits of given input, for parity and `--logits`).
     - `request`: the model as the user named it. `weights`: stream → weights.
-    - `target`: index of the target class in the scores, None if the model has no such class.
     - `single`: one window from the middle instead of the authors' protocol.
     - `flow_cache`: folder of the flow cache; None in timing.
     - `ahead`: clips prepared ahead of the one in the network; 0 does one thing at a time.
     - `min_seconds`: the latency sample is gone through again until so much has been measured.
-    - `arrays`: file (.npz of stream → (N, T, H, W, C) float32) of the mode "arrays"; `logits`: file
-      (.npy) that its logits, or those of the clips' views, are written to.
+    - `arrays`: for the mode "arrays", pairs of a file with input (.npz of stream → (N, T, H, W, C) float32)
+      and the .npy file that its logits (N, classes) are written to.
+    - `logits`: .npy file for the logits (views, classes) of the clips, in the mode "accuracy".
+    - `environment`: variables set in the worker besides the usual ones.
     """
 
     mode: Literal["accuracy", "latency", "arrays"]
@@ -36,13 +37,12 @@ class Job:
     weights: Mapping[str, Weights]
     options: LoadOptions
     clips: tuple[Clip, ...] = ()
-    target: int | None = None
     single: bool = False
     batch: int = 1
     flow: str | None = None
     flow_cache: Path | None = None
     ahead: int = 1
     min_seconds: float = 0.0
-    arrays: Path | None = None
+    arrays: tuple[tuple[Path, Path], ...] = ()
     logits: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -121,8 +121,6 @@ class Preparer:
                         where=clip.path,
                         remedy="Cut it into stretches in a manifest (start_s, end_s).",
                     )
-        if not resized:
-            raise ClipError("has no frames in this stretch", where=clip.path)
         with watch.stage("resize"):
             pixels = np.stack(resized)
         return pixels, float(reader.video_s), list(reader.notes)

@@ -77,7 +77,7 @@ def _run(job: Job, events: Events) -> None:
     load_s = time.perf_counter() - begin
     events("ready", load_s=load_s, details=network.describe())
     if job.mode == "arrays":
-        _arrays(job, network)
+        _arrays(job, network, events)
     else:
         preparer = _preparer(job, request.model)
         if job.mode == "accuracy":
@@ -277,11 +277,12 @@ def average_views(logits: FloatArray, average: str) -> FloatArray:
     return mean
 
 
-def _arrays(job: Job, network: Network) -> None:
-    assert job.arrays is not None and job.logits is not None
-    with np.load(job.arrays, allow_pickle=False) as inputs:
-        logits = network.download(network.forward(network.upload({k: inputs[k] for k in job.weights})))
-    np.save(job.logits, logits, allow_pickle=False)
+def _arrays(job: Job, network: Network, events: Events) -> None:
+    for source, destination in job.arrays:
+        with np.load(source, allow_pickle=False) as inputs:
+            batch = {stream: inputs[stream] for stream in job.weights}
+        np.save(destination, network.download(network.forward(network.upload(batch))), allow_pickle=False)
+        events("progress", stage="arrays", done=1, total=len(job.arrays))
 
 
 if __name__ == "__main__":

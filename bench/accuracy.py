@@ -1,0 +1,128 @@
+"""The accuracy pass: one model's predictions of all clips, whatever happens to its worker."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets.clip import Clip
+from ..datasets.labels import LabelMatcher
+from ..home import home
+from ..reports.records import ClipRecord
+from ..reports.run_directory import RunWriter
+from .config import RunConfig
+from .job import Job
+from .plan import PlannedModel
+from .progress import Console, Progress
+from .supervisor import Outcome, Worker
+
+MOST_DEATHS_IN_A_ROW = 3
+"""Deaths of a worker without a clip done between them that end the model: the clips are not the cause."""
+
+
+def accuracy_pass(
+    model: PlannedModel, clips: Iterable[Clip], config: RunConfig, writer: RunWriter, console: Console
+) -> str | None:
+    """Predict those of `clips` that `writer` has no record of. None, or why the model failed.
+
+    A worker that dies takes one clip with it: the clip that was in hand becomes a record with an error, and a
+    new worker goes on. Where more than one was in hand, they are tried again one at a time.
+    """
+    done = {record.clip for record in writer.clips() if record.model == model.key}
+    remaining = {clip.id: clip for clip in clips if clip.id not in done}
+    if not remaining:
+        return None
+    matcher = LabelMatcher(model.labels)
+    deaths = 0
+    suspects: list[str] = []
+    with console.task(f"accuracy · {model.key}", len(remaining)) as progress:
+        while remaining:
+            chosen = [remaining[id_] for id_ in suspects] or list(remaining.values())
+            outcome = Outcome()
+            before = len(remaining)
+            worker = Worker(
+                _job(model, chosen, config, ahead=0 if suspects else 1),
+                model.python,
+                log_path(writer.path, model.key),
+                config.clip_timeout,
+            )
+            for event in worker.events(outcome):
+                if event["event"] in ("clip", "clip_error"):
+                    clip = remaining.pop(event["clip"])
+                    _record(event, clip, model, matcher, writer)
+                    progress.advance(clip.id)
+                elif event["event"] == "progress":
+                    progress.note(_doing(event))
+            if outcome.failed is None:
+                suspects = []
+                continue
+            if not outcome.died:
+                return outcome.failed
+            deaths = deaths + 1 if len(remaining) == before else 1
+            if not outcome.in_hand:
+                return outcome.failed
+            if deaths >= MOST_DEATHS_IN_A_ROW:
+                return f"{deaths} processes in a row died, the last one: {outcome.failed}"
+            suspects = outcome.in_hand if len(outcome.in_hand) > 1 else []
+            if len(outcome.in_hand) == 1:
+                clip = remaining.pop(outcome.in_hand[0])
+                _record({"event": "clip_error", "error": outcome.failed}, clip, model, matcher, writer)
+                progress.advance(clip.id)
+    return None
+
+
+def _job(model: PlannedModel, clips: list[Clip], config: RunConfig, ahead: int) -> Job:
+    return Job(
+        mode="accuracy",
+        request=model.key,
+        weights=model.weights,
+        options=model.options,
+        clips=tuple(clips),
+        single=config.views == "single",
+        batch=config.batch,
+        flow=model.flow,
+        flow_cache=home() / "flow" if model.flow is not None else None,
+        ahead=ahead,
+    )
+
+
+def _record(
+    event: dict[str, Any], clip: Clip, model: PlannedModel, matcher: LabelMatcher, writer: RunWriter
+) -> None:
+    label = None if clip.label is None else matcher(clip.label)
+    common = {
+        "model": model.key,
+        "clip": clip.id,
+        "label": clip.label if label is None else label,
+        "scored": label is not None,
+    }
+    if event["event"] == "clip_error":
+        writer.append_clip(ClipRecord(**common, error=event["error"]), None)
+        return
+    scores = np.frombuffer(base64.b64decode(event["scores"]), dtype="<f4")
+    best = np.argsort(-scores, kind="stable")[:5]
+    record = ClipRecord(
+        **common,
+        top5=tuple((model.labels[i], float(scores[i])) for i in best),
+        target_score=None if model.target is None else float(scores[model.target]),
+        views=event["views"],
+        frames=event["frames"],
+        video_s=event["video_s"],
+        stages_s=event["stages_s"],
+        flow_cached=event["flow_cached"],
+        notes=tuple(event["notes"]),
+    )
+    writer.append_clip(record, scores)
+
+
+def _doing(event: dict[str, Any]) -> str:
+    return f"{event['stage']} {event['done']}" + (f"/{event['total']}" if event["total"] else "")
+
+
+def log_path(run: Path, key: str) -> Path:
+    """File for what a model's workers print; the name is safe whatever the model is called."""
+    return run / "logs" / ("".join(c if c.isalnum() or c in "-_@." else "_" for c in key) + ".log")

@@ -1,0 +1,168 @@
+"""The command line: `bench COMMAND`. Importing it imports neither TensorFlow nor torch."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import ActionBenchError, UsageError
+from . import cli_data, cli_predict, cli_weights
+
+app = typer.Typer(
+    help="Which human-action-recognition network can you deploy, on your own hardware, preprocessing counted?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(cli_weights.app, name="weights")
+app.add_typer(cli_data.app, name="data")
+app.command("predict")(cli_predict.predict)
+app.command("parity")(cli_predict.parity)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 2 an error of the user's, 130 interrupted, 1 a bug."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(run_app(sys.argv[1:]))
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def run_app(arguments: list[str]) -> int:
+    """Run one command; its exit code. The only place where exceptions become messages."""
+    try:
+        app(arguments, standalone_mode=False)
+    except ActionBenchError as error:
+        print(f"bench: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except Exception as error:
+        # Errors of usage: typer keeps click, whose they are, under a private name.
+        if callable(show := getattr(error, "show", None)):
+            show()
+            return 2
+        traceback.print_exc()
+        print(f"bench: this is a bug in ActionBench {__version__}; please report it.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"actionbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    models: Annotated[str | None, typer.Option(help="Comma-separated: NAME, NAME@BACKEND or FILE.py:FACTORY.")] = None,
+    data: Annotated[str | None, typer.Option(help="`demo`, a folder of class/video, a manifest, a Kinetics CSV.")] = None,
+    videos: Annotated[str | None, typer.Option(help="Folder of the videos of a Kinetics CSV.")] = None,
+    target: Annotated[str | None, typer.Option(help="Class that precision and recall are about.")] = None,
+    weights: Annotated[list[str] | None, typer.Option(help="MODEL=PATH, MODEL=random or random; repeatable.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of a process; all cores by default.")] = None,
+    tf32: Annotated[bool | None, typer.Option(help="On CUDA, allow TF32 in float32 products.")] = None,
+    processes: Annotated[int | None, typer.Option(help="Fresh processes per model for latency.")] = None,
+    latency_clips: Annotated[int | None, typer.Option(help="Clips that latency is measured on; 0: no latency.")] = None,
+    latency_seconds: Annotated[float | None, typer.Option(help="Least time a latency process measures.")] = None,
+    max_clips: Annotated[int | None, typer.Option(help="A seeded sample of so many clips.")] = None,
+    views: Annotated[str | None, typer.Option(help="video: the authors' protocol; single: one window.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Views in one forward call.")] = None,
+    flow: Annotated[str | None, typer.Option(help="Optical-flow method.")] = None,
+    python: Annotated[list[str] | None, typer.Option(help="BACKEND=INTERPRETER; repeatable.")] = None,
+    out: Annotated[str | None, typer.Option(help="Run directory; runs/TIME-MODELS by default.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = None,
+    clip_timeout: Annotated[float | None, typer.Option(help="Seconds without a sign of life until a clip is given up.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file with any of these; options override it.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
+) -> None:
+    """Compare networks on videos: accuracy, latency and preprocessing, in one report."""
+    from ..reports.terminal import print_comparison
+    from .config import from_mapping, key_values, read_config
+    from .progress import Console
+    from .runner import require_results, resume_run, start_run
+
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if value is not None and name not in ("config", "resume")
+    }
+    if resume is not None:
+        if given or config is not None:
+            raise UsageError(
+                "takes no other option: the run goes on as it began",
+                where="--resume",
+                found=", ".join("--" + name.replace("_", "-") for name in given) or "--config",
+            )
+        path = resume_run(resume, Console())
+    else:
+        values = {} if config is None else read_config(config)
+        for name in ("weights", "python"):
+            if name in given:
+                given[name] = key_values(name, given[name])
+        path = start_run(from_mapping(values | given, str(config or "command line")), Console())
+    print_comparison([path])
+    from ..reports.run_directory import RunDirectory
+
+    require_results(RunDirectory(path).run)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories; several are joined.")],
+    out: Annotated[Path | None, typer.Option(help="Where to; the run's own directory if there is one run.")] = None,
+) -> None:
+    """Rebuild the report of a run, or join several runs in one, without measuring again."""
+    from ..reports.export import write_report
+    from ..reports.terminal import print_comparison
+
+    if out is None:
+        if len(runs) > 1:
+            raise UsageError("several runs need --out DIR for their joint report", where="bench report")
+        out = runs[0]
+    path = write_report(runs, out)
+    print_comparison(runs)
+    print(f"report: {path}")
+
+
+@app.command("models")
+def list_models() -> None:
+    """List the networks, their backends and their streams."""
+    from tabulate import tabulate
+
+    from ..models.registry import find_model, model_names
+
+    rows = []
+    for name in model_names():
+        model = find_model(name).model
+        rows.append([name, model.title, ", ".join(model.backends), "+".join(model.streams), model.paper])
+    print(tabulate(rows, headers=["name", "network", "backends (first: default)", "streams", "paper"]))
+
+
+@app.command()
+def doctor() -> None:
+    """Print the environment that a run records, and what is missing for which backend."""
+    from .doctor import print_diagnosis
+
+    print_diagnosis()

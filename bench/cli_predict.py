@@ -1,0 +1,67 @@
+"""`bench predict` and `bench parity`: what a network says, and whether two backends say the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelArgument = Annotated[str, typer.Argument(help="NAME, NAME@BACKEND or FILE.py:FACTORY.")]
+WeightsOption = Annotated[
+    list[str] | None,
+    typer.Option(help="MODEL=PATH, random or demo; what `bench weights fetch` stored by default."),
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda:N.")]
+ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")]
+
+
+def predict(
+    model: ModelArgument,
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Videos, or .npy/.npz arrays.")],
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    views: Annotated[str, typer.Option(help="video: the authors' protocol; single: one window.")] = "video",
+    flow: Annotated[str, typer.Option(help="Optical-flow method.")] = "opencv",
+    logits: Annotated[Path | None, typer.Option(help="Write the logits (views, classes) to this .npy.")] = None,
+) -> None:
+    """Top-5 classes of videos, or their logits."""
+    from .config import RunConfig, key_values
+    from .predict import print_predictions
+    from .progress import Console
+
+    config = RunConfig(
+        models=(model,),
+        weights=key_values("weights", weights or []),
+        device=device,
+        threads=threads,
+        views=views,  # type: ignore[arg-type]  # checked by RunConfig
+        flow=flow,
+    )
+    print_predictions(config, inputs, logits, Console())
+
+
+def parity(
+    model: Annotated[str, typer.Argument(help="Network with several backends.")] = "i3d",
+    backends: Annotated[str | None, typer.Option(help="Comma-separated; the first is the reference.")] = None,
+    weights: WeightsOption = None,
+    frames: Annotated[str, typer.Option(help="Lengths of the input, comma-separated.")] = "9,16,17,64",
+    sizes: Annotated[str, typer.Option(help="HEIGHTxWIDTH, comma-separated.")] = "224x224,199x210",
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Reproduce the authors' published example with their weights.")
+    ] = False,
+) -> None:
+    """Whether the backends of a network agree on the same weights, on this machine."""
+    from .config import key_values
+    from .parity import check_parity, check_published
+    from .progress import Console
+
+    given = key_values("weights", weights or [])
+    names = None if backends is None else tuple(backends.split(","))
+    if published:
+        check_published(model, names, given, device, threads, Console())
+    else:
+        check_parity(model, names, given, frames, sizes, device, threads, Console())

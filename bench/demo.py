@@ -1,0 +1,109 @@
+"""Demo weights: a seeded random network whose last layer is fitted to the drawn training clips.
+
+They make every accuracy table, interval and test run end to end without a download. They are written in
+the authors' formats and read back by the same readers. They say nothing about real video.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import MeasurementError, WeightsError
+from ..home import home
+from ..models.spec import Weights
+from .environment import cores
+from .plan import PlannedModel
+from .supervisor import worker_environment
+
+VERSION = 1
+"""Raised when the same seed gives other weights."""
+
+_FLOW = "dis"
+"""Flow that the flow stream's last layer is fitted on: 100 times cheaper than TV-L1, and only a demo."""
+
+ARCHITECTURES = {
+    "deepmind-rgb-imagenet": "i3d-rgb",
+    "deepmind-flow-imagenet": "i3d-flow",
+    "hara-resnext-101-16f": "resnext",
+    "hara-resnext-101-64f": "resnext",
+}
+"""Weights description → the network that is made in its place."""
+
+_FILES = {"i3d-rgb": "model.ckpt", "i3d-flow": "model.ckpt", "resnext": "resnext-101-kinetics.pth"}
+
+
+def demo_path(architecture: str, seed: int) -> Path:
+    return home() / "demo-weights" / f"v{VERSION}-seed{seed}" / architecture / _FILES[architecture]
+
+
+def with_demo_weights(model: PlannedModel, progress: Callable[[str], None]) -> PlannedModel:
+    """The model with its demo weights on disk; made now where they are not. `progress` is told what."""
+    weights = {s: _made(w, progress) if w.kind == "demo" else w for s, w in model.weights.items()}
+    return replace(model, weights=weights)
+
+
+def _made(weights: Weights, progress: Callable[[str], None]) -> Weights:
+    name = weights.description.name
+    if name not in ARCHITECTURES:
+        raise WeightsError(
+            f"there are no demo weights in place of {name}",
+            remedy="--weights MODEL=PATH names a file, --weights random measures time only.",
+        )
+    architecture = ARCHITECTURES[name]
+    path = demo_path(architecture, weights.seed)
+    if not (path.parent / "complete").exists():
+        progress(f"making demo weights for {architecture} (once)")
+        answer = subprocess.run(
+            [sys.executable, "-m", "actionbench.bench.demo", architecture, str(weights.seed)],
+            capture_output=True,
+            text=True,
+            env=worker_environment(cores(), {}),
+        )
+        if answer.returncode != 0:
+            raise MeasurementError(
+                f"demo weights for {architecture} could not be made: {answer.stderr.strip()[-500:]}"
+            )
+    return replace(weights, path=path, sha256=(path.parent / "complete").read_text(encoding="utf-8"))
+
+
+def make(architecture: str, seed: int) -> None:
+    """Fit a network to the drawn training clips and write it; in a process that may import torch."""
+    import torch
+
+    from ..datasets.drawn import load_demo
+    from ..flow.registry import get_method
+    from ..models.demo import demo_state
+    from ..models.labels import labels
+    from ..models.registry import find_model
+    from ..models.weights import write_state
+    from .prepare import Preparer
+
+    torch.set_num_threads(cores())
+    model = find_model(f"{architecture}@torch").model
+    ((stream, description),) = model.streams.items()
+    preparer = Preparer({stream: description.preprocessing}, model.views, flow=get_method(_FLOW, cores()))
+    names = labels(description.labels)
+    inputs, targets = [], []
+    for clip in load_demo("train"):
+        assert clip.label is not None
+        for view in preparer(clip).views:
+            inputs.append(view[stream])
+            targets.append(names.index(clip.label))
+    state = demo_state(architecture, inputs, targets, len(names), seed)
+    path = demo_path(architecture, seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_state(state, path, description.format, stream)
+    digest = hashlib.sha256()
+    for file in sorted(path.parent.iterdir()):
+        if file.name != "complete":
+            digest.update(file.read_bytes())
+    (path.parent / "complete").write_text(digest.hexdigest(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    make(sys.argv[1], int(sys.argv[2]))

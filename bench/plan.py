@@ -1,0 +1,236 @@
+"""From a configuration to a plan: every name, file and device resolved before anything starts."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..datasets.clip import Clip, ClipSet
+from ..datasets.labels import LabelMatcher
+from ..datasets.sources import load_clips
+from ..errors import BackendUnavailable, UsageError, WeightsError, unknown_name
+from ..flow.registry import method_names
+from ..models.labels import labels as label_list
+from ..models.registry import PACKAGES, ModelRequest, find_model
+from ..models.spec import LoadOptions, Weights, WeightsDescription
+from ..models.weights import resolve_weights, stored_weights
+from ..reports.records import ModelRecord
+from .config import RunConfig
+from .environment import cores, gpus, probe
+
+_TORCH_FORMATS = ("piergiaj", "hassony2", "hara")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedModel:
+    """A model of the plan: what its worker is given, and what its scores mean.
+
+    - `key`: as the user named it. `labels`: class names in score order; `target`: index of the
+      target class, None where none was asked for.
+    - `flow`: name of the flow method, None if no stream needs flow.
+    """
+
+    key: str
+    request: ModelRequest
+    weights: Mapping[str, Weights]
+    options: LoadOptions
+    python: str
+    labels: tuple[str, ...]
+    target: int | None
+    flow: str | None
+
+    @property
+    def random(self) -> bool:
+        return any(weights.kind == "random" for weights in self.weights.values())
+
+    def record(self, views: str) -> ModelRecord:
+        model = self.request.model
+        return ModelRecord(
+            key=self.key,
+            title=model.title,
+            backend=self.request.backend,
+            device=self.options.device,
+            weights={
+                stream: {
+                    "kind": w.kind,
+                    "name": w.description.name,
+                    "path": None if w.path is None else str(w.path),
+                    "sha256": w.sha256,
+                }
+                for stream, w in self.weights.items()
+            },
+            labels=self.labels,
+            views=views,
+            flow=self.flow,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`clips`: those of the run, after sampling. `latency_clips` are chosen when accuracy is known."""
+
+    config: RunConfig
+    clips: ClipSet
+    models: tuple[PlannedModel, ...]
+
+
+def make_plan(config: RunConfig) -> Plan:
+    """Resolve and check everything in `config`.
+
+    Raises UsageError, WeightsError, BackendUnavailable or ClipError for the first thing that is wrong. Demo
+    weights are not made here: see `demo.demo_weights`.
+    """
+    models = plan_models(config, config.target)
+    return Plan(config, _clips(config, models), models)
+
+
+def plan_models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
+    """The configured models with their weights, devices and interpreters; the clips are not looked at."""
+    requests = [(key, find_model(key)) for key in config.models]
+    methods = method_names()
+    if config.flow not in methods:
+        raise unknown_name("flow method", config.flow, methods)
+    _check_keys("--weights", config.weights, {n for k, r in requests for n in _weights_names(k, r)} | {"*"})
+    _check_keys("--python", config.python, {request.backend for _, request in requests})
+    return tuple(_planned(key, request, config, target) for key, request in requests)
+
+
+def _check_keys(option: str, given: Mapping[str, str], known: set[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise UsageError(str(unknown_name("name", name, known)), where=option)
+
+
+def _clips(config: RunConfig, models: tuple[PlannedModel, ...]) -> ClipSet:
+    vocabulary = dict.fromkeys(name for model in models for name in model.labels)
+    videos = None if config.videos is None else Path(config.videos)
+    clips = load_clips(config.data, vocabulary=tuple(vocabulary), videos=videos)
+    if not clips.clips:
+        raise UsageError(
+            "holds no videos",
+            where=f"--data {config.data}",
+            found=f"{len(clips.missing)} annotated clips whose files are missing" if clips.missing else None,
+            remedy="Give a folder of `class/video` files, a manifest, or a Kinetics CSV with --videos.",
+        )
+    return replace(clips, clips=sample(clips.clips, config.max_clips, config.seed))
+
+
+def sample(clips: tuple[Clip, ...], n: int | None, seed: int) -> tuple[Clip, ...]:
+    """`n` of the clips, in their order; which ones depends on the seed and on their ids alone."""
+    if n is None or n >= len(clips):
+        return clips
+    chosen = set(random.Random(seed).sample(sorted(clip.id for clip in clips), n))
+    return tuple(clip for clip in clips if clip.id in chosen)
+
+
+def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | None) -> PlannedModel:
+    model = request.model
+    python = config.python.get(request.backend, sys.executable)
+    _check_packages(request, python)
+    weights = {
+        stream: _weights(key, request, stream, description, config)
+        for stream, description in model.streams.items()
+    }
+    names = {label_list(w.description.labels) for w in weights.values()}
+    if len(names) > 1:
+        raise WeightsError("the streams' weights have different class lists", where=f"--weights {key}")
+    labels = names.pop()
+    target_label = None if target is None else LabelMatcher(labels)(target)
+    if target is not None and target_label is None:
+        raise UsageError(str(unknown_name("class", target, labels)), where=f"--target (of {key})")
+    options = LoadOptions(
+        device=_device(config.device, request, python), threads=config.threads or cores(), tf32=config.tf32
+    )
+    needs_flow = any(w.description.preprocessing.modality == "flow" for w in weights.values())
+    return PlannedModel(
+        key=key,
+        request=request,
+        weights=weights,
+        options=options,
+        python=python,
+        labels=labels,
+        target=None if target_label is None else labels.index(target_label),
+        flow=config.flow if needs_flow else None,
+    )
+
+
+def _check_packages(request: ModelRequest, python: str) -> None:
+    found = probe(python)
+    if "error" in found:
+        raise BackendUnavailable(
+            f"the interpreter for {request.backend} cannot run ActionBench: {found['error']}",
+            where=python,
+            remedy="Install ActionBench there (pip install --no-deps -e .), or correct --python.",
+        )
+    if missing := found["missing"].get(request.backend):
+        raise BackendUnavailable(
+            f"the {request.backend} backend lacks {', '.join(missing)}",
+            where=python,
+            remedy=f"Install them there, or name another interpreter: --python {request.backend}=PATH.",
+        )
+
+
+def _device(wanted: str, request: ModelRequest, python: str) -> str:
+    if wanted == "cpu" or (wanted == "auto" and not gpus()):
+        return "cpu"
+    if wanted != "auto" and not (wanted.startswith("cuda:") and wanted[5:].isdigit()):
+        raise UsageError("unknown device", where="--device", expected="auto, cpu or cuda:N", found=wanted)
+    # A network of a user's own is asked as a torch one: what else could see CUDA is TensorFlow.
+    found = probe(python, request.backend if request.backend in PACKAGES else "torch").get("cuda", [])
+    if wanted == "auto":
+        return "cuda:0" if found else "cpu"
+    if int(wanted[5:]) >= len(found):
+        raise BackendUnavailable(
+            f"{request.backend} sees no such device",
+            where=f"--device {wanted}",
+            found=", ".join(found) or "no CUDA device",
+            remedy="`bench doctor` tells what each backend sees; --device cpu works everywhere.",
+        )
+    return wanted
+
+
+def _weights_names(key: str, request: ModelRequest) -> list[str]:
+    name = request.model.name
+    return [*(f"{name}-{stream}" for stream in request.model.streams), key, name]
+
+
+def _weights(
+    key: str, request: ModelRequest, stream: str, description: WeightsDescription, config: RunConfig
+) -> Weights:
+    """Weights of one stream: what the user names, else what `fetch` stored, else (drawn data) demo weights."""
+    for name in (f"{request.model.name}-{stream}", key, request.model.name, "*"):
+        if name in config.weights:
+            value = config.weights[name]
+            if value == "random":
+                return Weights("random", description, seed=config.seed)
+            if value == "demo":
+                return Weights("demo", description, seed=config.seed)
+            return _readable(resolve_weights(stream, description, Path(value)), request)
+    stored = stored_weights(description)
+    if stored is not None:
+        return _readable(resolve_weights(stream, description, stored), request)
+    if is_demo(config.data):
+        return Weights("demo", description, seed=config.seed)
+    raise WeightsError(
+        f"no weights for the {stream} stream of {key}",
+        remedy=f"`bench weights fetch {description.name}` stores the authors'; --weights {request.model.name}=PATH "
+        "names a file; --weights random measures time only.",
+    )
+
+
+def is_demo(data: str) -> bool:
+    return data.partition(":")[0] == "demo"
+
+
+def _readable(weights: Weights, request: ModelRequest) -> Weights:
+    if request.backend == "tensorflow" and weights.description.format in _TORCH_FORMATS:
+        raise WeightsError(
+            "is a torch file, which the TensorFlow backend does not read",
+            where=weights.path,
+            remedy=f"`bench weights convert {weights.path} PREFIX --to tf1-checkpoint`, "
+            f"or run {request.model.name}@torch.",
+        )
+    return weights

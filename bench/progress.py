@@ -1,0 +1,97 @@
+"""Showing long work: a bar with rate and time left on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+
+class Progress(Protocol):
+    """What a long task tells: clips done, and what the one in hand is doing."""
+
+    def advance(self, note: str = "") -> None:
+        """One more unit is done."""
+
+    def note(self, text: str) -> None:
+        """What is being done now."""
+
+
+class Console:
+    """Standard error, as a terminal or as a log. Results go to standard output, not here."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = sys.stderr if stream is None else stream
+
+    def say(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Progress]:
+        if self.stream.isatty():
+            with _bar(self.stream, title, total) as progress:
+                yield progress
+        else:
+            yield _Log(self.stream, title, total)
+
+
+@contextmanager
+def _bar(stream: TextIO, title: str, total: int) -> Iterator[Progress]:
+    # Imported here: it costs a tenth of a second, which `bench --help` need not wait for.
+    from rich.console import Console as RichConsole
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[doing]}", markup=False),
+    )
+    with RichProgress(*columns, console=RichConsole(file=stream), transient=True) as bars:
+        task = bars.add_task(title, total=total, doing="")
+
+        class Bar:
+            def advance(self, note: str = "") -> None:
+                bars.update(task, advance=1, doing=note)
+
+            def note(self, text: str) -> None:
+                bars.update(task, doing=text)
+
+        yield Bar()
+
+
+class _Log:
+    """A line at the start, every half minute, and at the end."""
+
+    def __init__(self, stream: TextIO, title: str, total: int) -> None:
+        self._stream, self._title, self._total = stream, title, total
+        self._done = 0
+        self._begin = self._last = time.monotonic()
+
+    def advance(self, note: str = "") -> None:
+        self._done += 1
+        now = time.monotonic()
+        if now - self._last >= 30 or self._done == self._total:
+            self._last = now
+            elapsed = now - self._begin
+            left = elapsed / self._done * (self._total - self._done)
+            print(
+                f"{self._title}: {self._done}/{self._total}, {elapsed:.0f} s, about {left:.0f} s left",
+                file=self._stream,
+                flush=True,
+            )
+
+    def note(self, text: str) -> None:
+        """A log is not told what is being done at every moment."""

@@ -1,0 +1,167 @@
+"""`bench run`: the plan, the accuracy pass, the latency pass, the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..datasets.clip import Clip
+from ..errors import MeasurementError, UsageError
+from ..models.spec import Views
+from ..reports.export import write_report
+from ..reports.records import ModelRecord, Run
+from ..reports.run_directory import RunDirectory, RunWriter
+from .accuracy import accuracy_pass
+from .config import RunConfig, from_mapping
+from .demo import with_demo_weights
+from .environment import environment
+from .latency import latency_pass
+from .plan import Plan, is_demo, make_plan, sample
+from .progress import Console
+
+
+def start_run(config: RunConfig, console: Console) -> Path:
+    """Plan and carry out a new run; its directory. Raises MeasurementError if a model has no result."""
+    plan = _planned(config, console)
+    path = _new_directory(config)
+    with RunWriter(path, _planned_run(plan)) as writer:
+        console.say(f"run directory: {path}")
+        return _carry_out(plan, writer, console)
+
+
+def resume_run(path: Path, console: Console) -> Path:
+    """Go on with an interrupted run: what it has is kept, what is missing is measured.
+
+    Raises UsageError if the clips or the weights are not those that the run began with.
+    """
+    before = RunDirectory(path).run
+    plan = _planned(from_mapping(before.config, str(path)), console)
+    now = _planned_run(plan)
+    if now.data["digest"] != before.data["digest"]:
+        raise UsageError("the clips have changed since the run began", where=path, remedy="Start a new run.")
+    for model, model_before in zip(now.models, before.models, strict=True):
+        if model.weights != model_before.weights:
+            raise UsageError(
+                f"the weights of {model.key} have changed since the run began",
+                where=path,
+                remedy="Start a new run.",
+            )
+    with RunWriter(path) as writer:
+        writer.write_run(replace(before, state="running"))
+        return _carry_out(plan, writer, console)
+
+
+def _planned(config: RunConfig, console: Console) -> Plan:
+    plan = make_plan(config)
+    return replace(plan, models=tuple(with_demo_weights(model, console.say) for model in plan.models))
+
+
+def _new_directory(config: RunConfig) -> Path:
+    if config.out is not None:
+        return Path(config.out)
+    names = "+".join("".join(c if c.isalnum() else "-" for c in Path(name).name) for name in config.models)
+    return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{names[:60]}"
+
+
+def _planned_run(plan: Plan) -> Run:
+    config = plan.config
+    return Run(
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        config=config.to_dict(),
+        environment=environment() | {"threads": plan.models[0].options.threads, "tf32": config.tf32},
+        data={
+            "name": plan.clips.name,
+            "digest": plan.clips.digest(),
+            "clips": len(plan.clips),
+            "missing": [clip.id for clip in plan.clips.missing],
+            "unknown_labels": list(plan.clips.unknown_labels),
+            "demo": is_demo(config.data),
+        },
+        target=config.target,
+        models=tuple(
+            model.record(views_in_words(model.request.model.views, model.request.model.window_frames, config))
+            for model in plan.models
+        ),
+    )
+
+
+def views_in_words(views: Views, window_frames: int, config: RunConfig) -> str:
+    if config.views == "single":
+        return f"one window of up to {window_frames} frames from the middle"
+    if views.window is None:
+        return "whole video in one pass"
+    step = "without overlap" if views.stride in (None, views.window) else f"every {views.stride} frames"
+    tail = "last one looped" if views.tail == "loop" else "remainder left out"
+    return f"windows of {views.window} frames {step}, {tail}, {views.average} averaged"
+
+
+def _carry_out(plan: Plan, writer: RunWriter, console: Console) -> Path:
+    begin = time.monotonic()
+    try:
+        failures = _measure(plan, writer, console)
+    except KeyboardInterrupt:
+        _finish(writer, "interrupted", {})
+        console.say(f"interrupted; go on with: bench run --resume {writer.path}")
+        raise
+    _finish(writer, "incomplete" if failures else "done", failures)
+    write_report([writer.path], writer.path)
+    console.say(f"measured in {time.monotonic() - begin:.0f} s; report: {writer.path / 'report.md'}")
+    return writer.path
+
+
+def _measure(plan: Plan, writer: RunWriter, console: Console) -> dict[str, str]:
+    """Both passes; model → why it has no result."""
+    config = plan.config
+    failures: dict[str, str] = {}
+    for model in plan.models:
+        if model.random:
+            continue  # random weights predict nothing: there is only time to measure
+        if (failure := accuracy_pass(model, plan.clips, config, writer, console)) is not None:
+            console.say(f"{model.key} failed: {failure}")
+            failures[model.key] = failure
+    clips = latency_sample(plan, writer)
+    for model in plan.models:
+        if model.key not in failures and not model.random and not _predicted(writer, model.key):
+            failures[model.key] = "no clip could be predicted: see the skipped videos"
+    if config.latency_clips > 0:
+        alive = [model for model in plan.models if model.key not in failures]
+        failures |= latency_pass(alive, clips, config, writer, console)
+    return failures
+
+
+def _predicted(writer: RunWriter, key: str) -> bool:
+    return any(record.model == key and record.error is None for record in writer.clips())
+
+
+def latency_sample(plan: Plan, writer: RunWriter) -> Sequence[Clip]:
+    """The clips that latency is measured on: a seeded sample of those that no model failed on."""
+    failed = {record.clip for record in writer.clips() if record.error is not None}
+    good = tuple(clip for clip in plan.clips if clip.id not in failed)
+    return sample(good or plan.clips.clips, plan.config.latency_clips, plan.config.seed)
+
+
+def _finish(writer: RunWriter, state: str, failures: dict[str, str]) -> None:
+    run = writer.run
+    parameters = {p.model: p.details.get("parameters") for p in writer.processes() if p.error is None}
+    models: list[ModelRecord] = []
+    for model in run.models:
+        failure = failures.get(model.key)
+        models.append(
+            replace(
+                model,
+                state="failed" if failure else ("done" if state != "interrupted" else model.state),
+                error=failure,
+                parameters=parameters.get(model.key, model.parameters),
+            )
+        )
+    writer.write_run(replace(run, state=state, models=tuple(models)))  # type: ignore[arg-type]
+
+
+def require_results(run: Run) -> None:
+    """Raise MeasurementError if a planned model has no result."""
+    failed = [f"{model.key}: {model.error}" for model in run.models if model.state == "failed"]
+    if failed:
+        raise MeasurementError("no result for " + "; ".join(failed))
