@@ -8,10 +8,12 @@ from functools import reduce
 from . import i3d
 from .spec import LoadOptions, Model, Network, Weights
 from .state import State
-from .tensorflow_network import TensorFlowNetwork, configure, tf
 
-# After tensorflow_network, which sets how much TensorFlow prints when it is imported.
-import sonnet as snt  # isort: skip
+# Before Sonnet and TensorFlow: it sets how much TensorFlow prints when it is imported.
+from .tensorflow_network import TensorFlowNetwork, configure  # isort: skip
+
+import sonnet as snt
+import tensorflow as tf
 
 
 class I3D(snt.Module):  # type: ignore[misc]

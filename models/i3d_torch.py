@@ -27,6 +27,7 @@ class I3D(nn.Module):
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
+        self.channels = channels
         self._layers = i3d.layers(channels)
         self.units = nn.ModuleDict({unit.scope: _Unit(unit) for unit in i3d.units(channels)})
         self.head = nn.Linear(i3d.FEATURES, classes)
@@ -61,16 +62,12 @@ class _Unit(nn.Module):
         self.norm.weight.requires_grad_(False)  # stays one: the authors' batch norm has no scale
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        padding = [
-            i3d.same_padding(size, kernel, stride)
-            for size, kernel, stride in zip(x.shape[2:], self.unit.kernel, self.unit.stride, strict=True)
-        ]
-        if all(before == behind for before, behind in padding):
-            # The convolution pads symmetrically by itself, without a copy.
-            symmetric = tuple(before for before, _ in padding)
-            x = functional.conv3d(x, self.conv.weight, None, self.unit.stride, symmetric)
+        if self.unit.stride == (1, 1, 1):
+            # "SAME" is symmetric here, and the convolution pads without a copy.
+            padding = tuple(taps // 2 for taps in self.unit.kernel)
+            x = functional.conv3d(x, self.conv.weight, padding=padding)
         else:
-            x = self.conv(functional.pad(x, tuple(chain.from_iterable(reversed(padding)))))
+            x = self.conv(pad(x, self.unit.kernel, self.unit.stride, value=0.0))
         return functional.relu(self.norm(x), inplace=True)
 
 
@@ -80,21 +77,18 @@ def max_pool(x: torch.Tensor, kernel: i3d.Triple, stride: i3d.Triple) -> torch.T
     Exact, since a maximum of maxima is the maximum. torch's own `max_pool3d` is scalar code on the CPU and
     takes as long as all convolutions of this network together.
     """
+    x = pad(x, kernel, stride, value=-torch.inf)
     for axis, (taps, step) in enumerate(zip(kernel, stride, strict=True), start=2):
-        if taps == 1 and step == 1:
-            continue
-        size = x.shape[axis]
-        before, behind = i3d.same_padding(size, taps, step)
-        if before or behind:
-            sides = [0, 0] * (x.ndim - 1 - axis) + [before, behind]
-            x = functional.pad(x, sides, value=-torch.inf)
-        span = (i3d.same_size(size, step) - 1) * step + 1
-        shifted = [x.narrow(axis, tap, span) for tap in range(taps)]
-        if step > 1:
-            index = torch.arange(0, span, step, device=x.device)
-            shifted = [view.index_select(axis, index) for view in shifted]
-        x = reduce(torch.maximum, shifted)
+        span = x.shape[axis] - taps + 1
+        every = (slice(None),) * axis + (slice(None, None, step),)
+        x = reduce(torch.maximum, [x.narrow(axis, tap, span)[every] for tap in range(taps)])
     return x
+
+
+def pad(x: torch.Tensor, kernel: i3d.Triple, stride: i3d.Triple, value: float) -> torch.Tensor:
+    """(N, C, T, H, W) with the cells that "SAME" adds to T, H and W."""
+    sides = [i3d.same_padding(*axis) for axis in zip(x.shape[2:], kernel, stride, strict=True)]
+    return functional.pad(x, list(chain.from_iterable(reversed(sides))), value=value)
 
 
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
@@ -107,35 +101,36 @@ def from_state(state: State) -> I3D:
     """One stream with the tensors of `state` (`i3d.tensor_shapes`)."""
     channels = state["Conv3d_1a_7x7/conv_3d/w"].shape[3]
     net = I3D(channels, len(state[f"{i3d.HEAD}/conv_3d/b"]))
+    tensors = net.state_dict()  # shares memory with the network
     with torch.no_grad():
-        for name, tensor, transposed in _tensors(net):
+        for name, own in _own_names(channels).items():
             array = torch.from_numpy(np.ascontiguousarray(state[name]))
-            tensor.copy_((array.permute(4, 3, 0, 1, 2) if transposed else array).reshape(tensor.shape))
+            if array.ndim == 5:
+                array = array.permute(4, 3, 0, 1, 2)
+            tensors[own].copy_(array.reshape(tensors[own].shape))
     return net.eval()
 
 
 def state_of(net: I3D) -> State:
     """The tensors of `net` under their canonical names and in the authors' layout."""
-    shapes = i3d.tensor_shapes(net.units["Conv3d_1a_7x7"].unit.inputs, net.head.out_features)
+    tensors = net.state_dict()
     state: State = {}
-    for name, tensor, transposed in _tensors(net):
-        array = tensor.detach().cpu()
-        if transposed:
-            array = array.reshape(*array.shape[:2], *shapes[name][:3]).permute(2, 3, 4, 1, 0)
+    for name, own in _own_names(net.channels).items():
+        array = tensors[own].detach().cpu()
+        if name.endswith("/w"):
+            array = array.reshape(*array.shape, *(1,) * (5 - array.ndim)).permute(2, 3, 4, 1, 0)
         state[name] = array.contiguous().numpy().copy()
     return state
 
 
-def _tensors(net: I3D) -> list[tuple[str, torch.Tensor, bool]]:
-    """(canonical name, tensor of `net`, whether the axes differ) of every tensor."""
-    pairs: list[tuple[str, torch.Tensor, bool]] = []
-    for scope, unit in net.units.items():
-        pairs += [
-            (f"{scope}/conv_3d/w", unit.conv.weight, True),
-            (f"{scope}/batch_norm/beta", unit.norm.bias, False),
-            (f"{scope}/batch_norm/moving_mean", unit.norm.running_mean, False),
-            (f"{scope}/batch_norm/moving_variance", unit.norm.running_var, False),
-        ]
-    pairs.append((f"{i3d.HEAD}/conv_3d/w", net.head.weight, True))
-    pairs.append((f"{i3d.HEAD}/conv_3d/b", net.head.bias, False))
-    return pairs
+def _own_names(channels: int) -> dict[str, str]:
+    """Canonical tensor name → name in `I3D.state_dict`."""
+    names = {}
+    for unit in i3d.units(channels):
+        names[f"{unit.scope}/conv_3d/w"] = f"units.{unit.scope}.conv.weight"
+        names[f"{unit.scope}/batch_norm/beta"] = f"units.{unit.scope}.norm.bias"
+        names[f"{unit.scope}/batch_norm/moving_mean"] = f"units.{unit.scope}.norm.running_mean"
+        names[f"{unit.scope}/batch_norm/moving_variance"] = f"units.{unit.scope}.norm.running_var"
+    names[f"{i3d.HEAD}/conv_3d/w"] = "head.weight"
+    names[f"{i3d.HEAD}/conv_3d/b"] = "head.bias"
+    return names

@@ -90,12 +90,12 @@ def parameters(classes: int) -> int:
 def macs(streams: Mapping[str, Triple], classes: int) -> int:
     """Multiply–accumulates of one view of (T, H, W) = `streams["rgb"]`; taps on padding are counted."""
     frames, height, width = streams["rgb"]
-    size = (frames, _halved(height), _halved(width))
+    size = [frames, _halved(height), _halved(width)]
     total = math.prod(size) * 7**3 * 3 * STEM
-    size = tuple(_halved(cells) for cells in size)
+    size = [_halved(cells) for cells in size]
     for block in bottlenecks():
         cells_in = math.prod(size)
-        size = tuple(_halved(cells) if block.stride == 2 else cells for cells in size)
+        size = [_halved(cells) if block.stride == 2 else cells for cells in size]
         cells_out = math.prod(size)
         total += cells_in * block.inputs * block.width
         total += cells_out * 27 * block.width * (block.width // CARDINALITY)
