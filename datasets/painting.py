@@ -109,16 +109,21 @@ def paint_figure(
     arm(1, 1.0)
 
 
+def muted(rng: np.random.Generator, darkest: float, brightest: float) -> Colour:
+    """A random colour near grey, as most things outdoors have."""
+    red, green, blue = rng.uniform(darkest, brightest) + rng.uniform(-0.12, 0.12, 3)
+    return float(red), float(green), float(blue)
+
+
 def texture(rng: np.random.Generator, height: int, width: int, horizon: int) -> Canvas:
     """A scene (height, width, 3) float32 in [0, 1]: ground from row `horizon` on, blurred things above."""
-    colours = rng.uniform(0.3, 0.75, (2, 3)).astype(np.float32)
     scene = np.empty((height, width, 3), np.float32)
-    scene[:horizon], scene[horizon:] = colours[0], colours[1] * np.float32(0.8)
+    scene[:horizon] = muted(rng, 0.4, 0.75)
+    scene[horizon:] = muted(rng, 0.3, 0.6)
     for _ in range(10):
-        x, y = int(rng.integers(0, width)), int(rng.integers(horizon // 4, horizon))
-        w, h = int(rng.integers(8, 30)), int(rng.integers(10, 50))
-        colour = tuple(float(v) for v in rng.uniform(0.2, 0.85, 3))
-        cv2.rectangle(scene, (x, min(y, horizon - h)), (x + w, horizon), colour, -1)
+        x = int(rng.integers(0, width))
+        right, top = x + int(rng.integers(8, 30)), horizon - int(rng.integers(10, 60))
+        cv2.rectangle(scene, (x, top), (right, horizon), muted(rng, 0.25, 0.8), -1)
     scene = cv2.GaussianBlur(scene, (0, 0), 1.2)
     for cell, strength in ((24, 0.16), (10, 0.12), (5, 0.08)):
         grid = rng.uniform(-1, 1, (height // cell + 2, width // cell + 2)).astype(np.float32)
