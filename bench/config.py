@@ -136,9 +136,9 @@ def key_values(option: str, items: Sequence[str]) -> dict[str, str]:
     """The NAME=VALUE items of an option as a mapping; for weights, a lone word speaks for all models ("*")."""
     pairs: dict[str, str] = {}
     for item in items:
-        name, sign, value = item.rpartition("=")
-        if not sign and option == "weights" and value in WEIGHTS_WORDS:
-            name = "*"
+        name, _, value = item.partition("=")
+        if option == "weights" and item in WEIGHTS_WORDS:
+            name, value = "*", item
         elif not name or not value:
             raise UsageError("is not NAME=VALUE", where=f"--{option}", found=item)
         pairs[name] = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
@@ -95,3 +95,23 @@ class _Log:
 
     def note(self, text: str) -> None:
         """A log is not told what is being done at every moment."""
+
+
+@contextmanager
+def transfer(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress function of a download: called with (bytes so far, bytes in all or None)."""
+    last = 0.0
+
+    def progress(done: int, total: int | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < (0.2 if sys.stderr.isatty() else 30):
+            return
+        last = now
+        of = "" if total is None else f" of {total / 1e6:.1f}"
+        line = f"{name}: {done / 1e6:.1f}{of} MB"
+        print(f"\r{line}" if sys.stderr.isatty() else line, end="" if sys.stderr.isatty() else "\n", file=sys.stderr)
+
+    yield progress
+    if sys.stderr.isatty():
+        print(file=sys.stderr)

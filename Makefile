@@ -1,0 +1,39 @@
+# `make run` and `make test` do all the set-up themselves; repeated, they are ready in a second.
+#
+#   PYTHON=python3.12      the interpreter to build .venv from (3.11 to 3.13)
+#   PIP_ARGS="..."         e.g. --extra-index-url https://download.pytorch.org/whl/cpu for torch without CUDA
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP_ARGS ?=
+BIN := $(VENV)/bin
+
+.PHONY: run test test-all lint types clean
+
+run: $(VENV)/ready
+	$(BIN)/bench run --models i3d,resnext
+
+test: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-all: $(VENV)/ready-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/ready-dev
+	MYPYPATH=.typing $(BIN)/mypy
+
+$(VENV)/ready: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e .
+	touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

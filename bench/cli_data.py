@@ -1,0 +1,111 @@
+"""`bench data`: looking at videos before a run, and drawing the subset that a run is about."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import ClipError, UsageError
+
+app = typer.Typer(help="Videos: check that they decode, draw a subset.", no_args_is_help=True)
+
+DataArgument = Annotated[str, typer.Argument(help="`demo`, a folder, a manifest, a Kinetics CSV.")]
+VideosOption = Annotated[Path | None, typer.Option(help="Folder of the videos of a Kinetics CSV.")]
+LabelsOption = Annotated[str, typer.Option(help="Class list that labels are matched to.")]
+
+
+@app.command()
+def check(
+    data: DataArgument,
+    videos: VideosOption = None,
+    labels: LabelsOption = "kinetics-400",
+    min_frames: Annotated[int, typer.Option(help="Clips with fewer frames are `too short`.")] = 16,
+    timeout: Annotated[float, typer.Option(help="Seconds until a clip's decoding is given up.")] = 60.0,
+    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the whole table to this CSV.")] = None,
+) -> None:
+    """Decode every video; table what is missing, broken, too short or duplicated."""
+    from tabulate import tabulate
+
+    from ..datasets.check import check_clips
+    from ..datasets.sources import load_clips
+    from ..models.labels import labels as label_list
+    from .environment import cores
+    from .progress import Console
+
+    clips = load_clips(data, vocabulary=label_list(labels), videos=videos)
+    statuses = []
+    with Console().task("checking", len(clips) + len(clips.missing)) as progress:
+        for status in check_clips(
+            clips, min_frames=min_frames, timeout_s=timeout, workers=workers or cores()
+        ):
+            statuses.append(status)
+            progress.advance(status.clip.id)
+    rows = [
+        {
+            "clip": s.clip.id,
+            "state": s.state,
+            "frames": s.frames,
+            "size": "" if s.size is None else f"{s.size[0]}×{s.size[1]}",
+            "rate": "" if s.rate is None else str(s.rate),
+            "seconds": "" if s.duration_s is None else f"{s.duration_s:.2f}",
+            "remark": "; ".join([*([s.reason] if s.reason else []), *s.notes]),
+        }
+        for s in statuses
+    ]
+    if out is not None:
+        with out.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["clip"])
+            writer.writeheader()
+            writer.writerows(rows)
+    odd = [row for row in rows if row["state"] != "ok" or row["remark"]]
+    if odd:
+        print(tabulate(odd, headers="keys", maxcolwidths=[40, None, None, None, None, None, 70]))
+    counts = Counter(s.state for s in statuses)
+    print(f"{len(statuses)} clips: " + ", ".join(f"{n} {state}" for state, n in counts.most_common()))
+    if clips.unknown_labels:
+        print(f"labels outside {labels}, left out of accuracy: {', '.join(clips.unknown_labels)}")
+    if statuses and not counts["ok"]:
+        raise ClipError("none of the clips can be used", where=data)
+
+
+@app.command()
+def subset(
+    data: DataArgument,
+    out: Annotated[Path, typer.Argument(help="Manifest to write, .csv or .jsonl.")],
+    videos: VideosOption = None,
+    labels: LabelsOption = "kinetics-400",
+    per_class: Annotated[int, typer.Option(help="Videos of each class.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of the drawing.")] = 0,
+    classes: Annotated[str | None, typer.Option(help="Comma-separated; all by default.")] = None,
+    min_frames: Annotated[int, typer.Option(help="Fewest frames of a video that counts.")] = 16,
+) -> None:
+    """Draw N videos of each class, among those that decode, and write them as a manifest with sha256."""
+    from ..datasets.check import decodable
+    from ..datasets.manifest import write_manifest
+    from ..datasets.sources import load_clips
+    from ..datasets.subset import draw_subset
+    from ..models.labels import labels as label_list
+    from .progress import Console
+
+    clips = load_clips(data, vocabulary=label_list(labels), videos=videos)
+    wanted = None if classes is None else [name.strip() for name in classes.split(",")]
+    total = per_class * len(wanted or {clip.label for clip in clips})
+    with Console().task("drawing", total) as progress, decodable(min_frames) as decodes:
+        drawn = draw_subset(
+            clips,
+            per_class=per_class,
+            seed=seed,
+            classes=wanted,
+            decodes=lambda clip: decodes(clip) and (progress.advance(clip.id) or True),
+        )
+    if not drawn.clips:
+        raise UsageError("no class has a video that decodes", where=data)
+    write_manifest(out, drawn.clips)
+    print(f"{out}: {len(drawn.clips)} videos")
+    for label, found in drawn.shortfalls.items():
+        print(f"  {label}: {found} of {per_class}")

@@ -1,0 +1,144 @@
+"""What a run directory keeps when the run is torn down at any instant."""
+
+from __future__ import annotations
+
+import errno
+import json
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actionbench.errors import MeasurementError, UsageError
+from actionbench.reports.records import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
+from actionbench.reports.run_directory import RunDirectory, RunWriter
+
+LABELS = ("jogging", "marching", "squat")
+
+
+def a_run(*keys: str) -> Run:
+    models = tuple(
+        ModelRecord(key, key, "torch", "cpu", {"rgb": {"kind": "demo"}}, LABELS, "whole video") for key in keys
+    )
+    return Run("2026-01-01T00:00:00+00:00", {}, {}, {"name": "x"}, "jogging", models)
+
+
+def a_clip(model: str, clip: str) -> ClipRecord:
+    return ClipRecord(model, clip, "jogging", True, top5=(("jogging", 0.5),), target_score=0.5, notes=("odd",))
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    with RunWriter(tmp_path, a_run("a", "b")) as writer:
+        for n, key in enumerate(("a", "b", "a")):
+            writer.append_clip(a_clip(key, str(n)), np.full(3, n, np.float32))
+        writer.append_clip(ClipRecord("a", "bad", None, False, error="broken"), None)
+        writer.append_latency(ProcessRecord("a", 0, 0, load_s=1.0))
+        writer.append_latency(LatencyRecord("a", 0, 0, "0", {"forward": 1.0}, 1.0, 1.0, 1, 16, 0.6))
+    directory = RunDirectory(tmp_path)
+    records = directory.clips()
+    assert [r.clip for r in records] == ["0", "1", "2", "bad"]
+    for n in range(3):
+        assert directory.scores(records[n]).tolist() == [n, n, n]
+        assert records[n].top5 == (("jogging", 0.5),)
+    with pytest.raises(ValueError, match="no scores"):
+        directory.scores(records[3])
+    assert directory.run == a_run("a", "b")
+    assert directory.processes()[0].load_s == 1.0
+    assert directory.latencies()[0].stages_s == {"forward": 1.0}
+
+
+@given(kept=st.integers(0, 5), torn=st.integers(1, 60), torn_scores=st.integers(0, 11))
+def test_a_torn_end_costs_one_clip(
+    tmp_path_factory: pytest.TempPathFactory, kept: int, torn: int, torn_scores: int
+) -> None:
+    path = tmp_path_factory.mktemp("run")
+    with RunWriter(path, a_run("a")) as writer:
+        for n in range(kept):
+            writer.append_clip(a_clip("a", str(n)), np.full(3, n, np.float32))
+    with (path / "clips.jsonl").open("ab") as file:
+        file.write(b'{"model": "a", "clip": "torn", "label": "jogging", "scored": true}'[:torn])
+    with (path / "scores.bin").open("ab") as file:
+        file.write(b"\x01" * torn_scores)
+    assert len(RunDirectory(path).clips()) == kept
+    with RunWriter(path) as writer:
+        writer.append_clip(a_clip("a", "next"), np.full(3, 9, np.float32))
+    directory = RunDirectory(path)
+    records = directory.clips()
+    assert [r.clip for r in records] == [*(str(n) for n in range(kept)), "next"]
+    assert [directory.scores(r)[0] for r in records] == [*range(kept), 9]
+
+
+def test_a_damaged_line_in_the_middle_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with RunWriter(tmp_path, a_run("a")):
+        pass
+    (tmp_path / "clips.jsonl").write_text('{"model": \n{}\n')
+    with pytest.raises(UsageError, match="line 1 is damaged"):
+        RunDirectory(tmp_path).clips()
+
+
+def _hold(path: Path, ready: multiprocessing.synchronize.Event, leave: multiprocessing.synchronize.Event) -> None:
+    with RunWriter(path):
+        ready.set()
+        leave.wait(20)
+
+
+def test_a_second_writer_is_refused_and_a_reader_is_not(tmp_path: Path) -> None:
+    with RunWriter(tmp_path, a_run("a")):
+        pass
+    context = multiprocessing.get_context("spawn")
+    ready, leave = context.Event(), context.Event()
+    process = context.Process(target=_hold, args=(tmp_path, ready, leave))
+    process.start()
+    try:
+        assert ready.wait(20)
+        with pytest.raises(UsageError, match="another run is writing"):
+            RunWriter(tmp_path)
+        assert RunDirectory(tmp_path).clips() == []
+    finally:
+        leave.set()
+        process.join(20)
+    with RunWriter(tmp_path):
+        pass
+
+
+def test_a_run_is_not_begun_over_another(tmp_path: Path) -> None:
+    with RunWriter(tmp_path, a_run("a")):
+        pass
+    with pytest.raises(UsageError, match="--resume"):
+        RunWriter(tmp_path, a_run("b"))
+    with RunWriter(tmp_path) as writer:
+        assert writer.run.models[0].key == "a"
+
+
+def test_other_versions_and_other_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not a run directory"):
+        RunDirectory(tmp_path)
+    with RunWriter(tmp_path, a_run("a")):
+        pass
+    raw = json.loads((tmp_path / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps(raw | {"schema": 99}))
+    with pytest.raises(UsageError, match="schema 99"):
+        RunDirectory(tmp_path).run  # noqa: B018
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(UsageError, match="damaged"):
+        RunDirectory(tmp_path).run  # noqa: B018
+
+
+def test_a_full_disk_is_an_error_with_a_remedy_and_loses_one_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RunWriter(tmp_path, a_run("a")) as writer:
+        writer.append_clip(a_clip("a", "0"), np.zeros(3, np.float32))
+
+        def full(_: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("os.fsync", full)
+        with pytest.raises(MeasurementError, match=r"No space left.*--resume"):
+            writer.append_clip(a_clip("a", "1"), np.zeros(3, np.float32))
+    monkeypatch.undo()
+    with RunWriter(tmp_path) as writer:
+        assert "0" in {r.clip for r in writer.clips()}

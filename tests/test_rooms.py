@@ -1,0 +1,92 @@
+"""The rules of the house: who imports whom, and what costs nothing until it is used."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from configparser import ConfigParser
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("bench", "datasets", "flow", "models", "reports")
+ALLOWED = {"bench": set(ROOMS), "datasets": set(), "flow": set(), "models": set(), "reports": set()}
+FRAMEWORKS = {"tensorflow", "torch", "sonnet", "tensorflow_hub"}
+
+
+def room_files(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def imported_rooms(file: Path) -> set[str]:
+    depth = len(file.relative_to(ROOT).parts) - 1
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            names = (node.module or "").split(".")
+            if node.level == depth + 1:
+                found |= {names[0]} if names[0] else {alias.name for alias in node.names}
+            elif node.level == 0 and names[0] == "actionbench" and len(names) > 1:
+                found.add(names[1])
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("actionbench.")}
+    return found & set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_only_what_they_may(room: str) -> None:
+    files = room_files(room)
+    assert files
+    for file in files:
+        others = imported_rooms(file) - {room}
+        assert others <= ALLOWED[room], f"{file.relative_to(ROOT)} imports {others - ALLOWED[room]}"
+
+
+def test_no_framework_is_imported_by_the_command_line_or_by_listing_models() -> None:
+    code = (
+        "import sys; from actionbench.bench.cli import run_app;"
+        "assert run_app(['--help']) == 0; assert run_app(['models']) == 0;"
+        f"print('imported:', sorted({FRAMEWORKS} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "imported: []" in answer.stdout
+    assert "i3d" in answer.stdout
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_package_imports_anything_by_itself(room: str) -> None:
+    for file in (ROOT / room).rglob("__init__.py"):
+        body = ast.parse(file.read_text(encoding="utf-8")).body
+        imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+        modules = {getattr(node, "module", None) for node in imports}
+        assert not modules & FRAMEWORKS, file
+
+
+def test_every_package_is_installed_under_actionbench() -> None:
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    packages = set(setup["options"]["packages"].split())
+    on_disk = {
+        "actionbench." + ".".join(file.parent.relative_to(ROOT).parts)
+        for room in ROOMS
+        for file in (ROOT / room).rglob("__init__.py")
+    }
+    assert packages == on_disk | {"actionbench"}
+
+
+def test_cv2_is_the_contrib_build_and_nobody_brings_another() -> None:
+    import cv2
+
+    assert hasattr(cv2.optflow, "DualTVL1OpticalFlow_create")
+    names = {line.split(";")[0].strip().lower() for line in requires("actionbench") or []}
+    others = {name for name in names if name.startswith("opencv") and "contrib-python" not in name}
+    assert not others
+
+
+def test_warnings_are_errors_in_the_tests() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["tool"]["pytest"]["ini_options"]["filterwarnings"][0] == "error"
