@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
-from .spec import Model, Views, Weights
-from .state import Shapes, State, load_state
+from .spec import Model, Views
+from .state import Shapes
 from .weights.descriptions import description
 
 Triple = tuple[int, int, int]
@@ -153,14 +152,6 @@ def parameters(channels: int, classes: int) -> int:
     """Trainable parameters of one stream; the moving statistics of batch norm are not counted."""
     shapes = tensor_shapes(channels, classes)
     return sum(math.prod(shape) for name, shape in shapes.items() if "/moving_" not in name)
-
-
-def load_states(weights: Mapping[str, Weights]) -> dict[str, State]:
-    """The tensors of each stream, checked against this architecture. Raises WeightsError."""
-    return {
-        stream: load_state(each, partial(tensor_shapes, CHANNELS[stream]), head=f"{HEAD}/conv_3d/b")
-        for stream, each in weights.items()
-    }
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import reduce
 
 from . import i3d
+from .loading import i3d_states
 from .spec import LoadOptions, Model, Network, Weights
 from .state import State
 
@@ -63,7 +64,7 @@ class Unit(snt.Module):  # type: ignore[misc]
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The networks of the streams in `weights`, ready to compute. Raises WeightsError, BackendUnavailable."""
     configure(options)
-    nets = {stream: from_state(state) for stream, state in i3d.load_states(weights).items()}
+    nets = {stream: from_state(state) for stream, state in i3d_states(weights).items()}
     # One trace for every shape: a new length of video costs no tracing.
     functions = {
         stream: tf.function(net, input_signature=[tf.TensorSpec((None, None, None, None, net.channels))])

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from . import i3d
+from .loading import i3d_states
 from .spec import LoadOptions, Model, Network, Weights
 from .state import State
 from .torch_network import TorchNetwork
@@ -93,7 +94,7 @@ def pad(x: torch.Tensor, kernel: i3d.Triple, stride: i3d.Triple, value: float) -
 
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The networks of the streams in `weights`, ready to compute. Raises WeightsError, BackendUnavailable."""
-    states = i3d.load_states(weights)
+    states = i3d_states(weights)
     return TorchNetwork(model, {stream: from_state(state) for stream, state in states.items()}, options)
 
 

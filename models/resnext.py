@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .spec import Model, Views, Weights
-from .state import Shapes, State, load_state
+from .spec import Model, Views
+from .state import Shapes
 from .weights.descriptions import description
 
 Triple = tuple[int, int, int]
@@ -108,11 +108,6 @@ def macs(streams: Mapping[str, Triple], classes: int) -> int:
 def _halved(cells: int) -> int:
     """Cells after a stride of 2, for every kernel of this network (k cells wide, padded by k // 2)."""
     return (cells + 1) // 2
-
-
-def load_weights(weights: Weights) -> State:
-    """The tensors, checked against this architecture. Raises WeightsError."""
-    return load_state(weights, tensor_shapes, head="fc.bias", gains=random_gains())
 
 
 def random_gains() -> dict[str, float]:

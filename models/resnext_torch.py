@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from . import resnext
+from .loading import resnext_state
 from .spec import LoadOptions, Model, Network, Weights
 from .state import State
 from .torch_network import TorchNetwork
@@ -73,7 +74,7 @@ class Bottleneck(nn.Module):
 
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The network with `weights["rgb"]`, ready to compute. Raises WeightsError, BackendUnavailable."""
-    state = resnext.load_weights(weights["rgb"])
+    state = resnext_state(weights["rgb"])
     return TorchNetwork(model, {"rgb": from_state(state)}, options)
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import WeightsError
-from .labels import labels
-from .random_state import random_state
-from .spec import Weights
 
 State = dict[str, npt.NDArray[np.float32]]
 """Canonical tensor name → values. The names are the architecture's (`tensor_shapes`)."""
@@ -19,46 +16,6 @@ Shapes = dict[str, tuple[int, ...]]
 """Canonical tensor name → shape."""
 
 _NAMED = 5  # tensors named in a message, of each kind
-
-
-def load_state(
-    weights: Weights,
-    shapes: Callable[[int], Shapes],
-    *,
-    head: str,
-    gains: Mapping[str, float] | None = None,
-) -> State:
-    """The tensors of one stream: read from `weights.path`, or drawn where the kind is "random".
-
-    - `shapes`: number of classes → what the architecture needs.
-    - `head`: name of the bias whose length is the number of classes.
-    - `gains`: see `random_state`.
-
-    Raises WeightsError if tensors are missing, extra or misshapen, or if the number of classes is not
-    that of the labels.
-    """
-    names = labels(weights.description.labels)
-    if weights.kind == "random":
-        return random_state(shapes(len(names)), weights.seed, gains or {})
-    if weights.path is None:
-        raise WeightsError(
-            f"{weights.kind} weights '{weights.description.name}' without a file",
-            remedy="`bench weights fetch` gets published weights; `--weights random` serves for timing.",
-        )
-    from .weights.readers import read_state
-
-    state = read_state(weights.path, weights.description.format, weights.description.stream)
-    classes = classes_of(state, head, where=weights.path)
-    check_state(state, shapes(classes), where=weights.path)
-    if classes != len(names):
-        raise WeightsError(
-            "number of classes differs from the list of labels",
-            where=weights.path,
-            expected=f"{len(names)} classes ({_labels_in_words(weights.description.labels)})",
-            found=f"{classes} classes in {head}",
-            remedy="Name the list of labels that these weights were trained with.",
-        )
-    return state
 
 
 def classes_of(state: Mapping[str, npt.NDArray[np.float32]], head: str, where: object) -> int:
@@ -92,7 +49,3 @@ def check_state(state: Mapping[str, npt.NDArray[np.float32]], shapes: Shapes, wh
 
 def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-
-
-def _labels_in_words(source: str | tuple[str, ...]) -> str:
-    return source if isinstance(source, str) else "the labels given"

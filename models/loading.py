@@ -1,0 +1,75 @@
+"""From the weights that a run uses to tensors that fit their architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from ..errors import WeightsError
+from . import i3d, resnext
+from .labels import labels
+from .random_state import random_state
+from .spec import Weights
+from .state import Shapes, State, check_state, classes_of
+from .weights.readers import read_state
+
+
+def i3d_states(weights: Mapping[str, Weights]) -> dict[str, State]:
+    """The tensors of each stream of I3D: read from its file, or drawn where the kind is "random".
+
+    Raises WeightsError if tensors are missing, extra or misshapen, or if the number of classes is not
+    that of the labels.
+    """
+    return {
+        stream: _load(
+            each,
+            partial(i3d.tensor_shapes, i3d.CHANNELS[stream]),
+            head=f"{i3d.HEAD}/conv_3d/b",
+            gains={},
+        )
+        for stream, each in weights.items()
+    }
+
+
+def resnext_state(weights: Weights) -> State:
+    """The tensors of ResNeXt, likewise."""
+    return _load(weights, resnext.tensor_shapes, head="fc.bias", gains=resnext.random_gains())
+
+
+def _load(
+    weights: Weights,
+    shapes: Callable[[int], Shapes],
+    *,
+    head: str,
+    gains: Mapping[str, float],
+) -> State:
+    """One stream's tensors.
+
+    - `shapes`: number of classes → what the architecture needs.
+    - `head`: name of the bias whose length is the number of classes.
+    - `gains`: see `random_state`.
+    """
+    names = labels(weights.description.labels)
+    if weights.kind == "random":
+        return random_state(shapes(len(names)), weights.seed, gains)
+    if weights.path is None:
+        raise WeightsError(
+            f"{weights.kind} weights '{weights.description.name}' without a file",
+            remedy="`bench weights fetch` gets published weights; `--weights random` serves for timing.",
+        )
+    state = read_state(weights.path, weights.description.format, weights.description.stream)
+    classes = classes_of(state, head, where=weights.path)
+    check_state(state, shapes(classes), where=weights.path)
+    if classes != len(names):
+        raise WeightsError(
+            "number of classes differs from the list of labels",
+            where=weights.path,
+            expected=f"{len(names)} classes ({_labels_in_words(weights.description.labels)})",
+            found=f"{classes} classes in {head}",
+            remedy="Name the list of labels that these weights were trained with.",
+        )
+    return state
+
+
+def _labels_in_words(source: str | tuple[str, ...]) -> str:
+    return source if isinstance(source, str) else "the labels given"

@@ -1,0 +1,127 @@
+"""Whether two backends compute the same: inputs to try them on, the comparison, and the published example.
+
+TensorFlow and torch never share a process; each writes its logits, and the arrays are compared here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .spec import FloatArray, Model, Preprocessing
+
+TOLERANCE = 1e-3
+"""Largest difference of two float32 logits that is rounding. TF against torch gives 3e-5 to 7e-5; the
+smallest mistake known in a port, ResNeXt's batch norm with the wrong epsilon, gives 0.06."""
+
+SHAPES = (
+    (9, 224, 224, 1),
+    (16, 224, 224, 1),
+    (17, 224, 224, 1),
+    (64, 224, 224, 1),
+    (17, 199, 210, 2),
+)
+"""(frames, height, width, batch) on which I3D is compared: even sizes hide mistakes in padding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Logits of two backends compared: `max_abs` difference, relative L2 distance, share of equal top-1."""
+
+    max_abs: float
+    relative_l2: float
+    top1: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no logit differs by more than `TOLERANCE`."""
+        return self.max_abs <= TOLERANCE
+
+
+def compare_logits(reference: FloatArray, other: FloatArray) -> Agreement:
+    """Agreement of `other` with `reference`, both (N, classes) and finite. Raises ValueError otherwise."""
+    if reference.shape != other.shape or reference.ndim != 2:
+        raise ValueError(f"logits of shapes {reference.shape} and {other.shape} cannot be compared")
+    if not (np.isfinite(reference).all() and np.isfinite(other).all()):
+        raise ValueError("logits are not finite")
+    a, b = reference.astype(np.float64), other.astype(np.float64)
+    return Agreement(
+        max_abs=float(np.abs(a - b).max()),
+        relative_l2=float(np.linalg.norm(a - b) / np.linalg.norm(a)),
+        top1=float((a.argmax(1) == b.argmax(1)).mean()),
+    )
+
+
+def parity_inputs(
+    model: Model, frames: int, height: int, width: int, batch: int, seed: int = 0
+) -> dict[str, FloatArray]:
+    """Smooth, noisy input like preprocessed video: stream → (batch, frames, height, width, C) float32."""
+    return {
+        stream: _prepared(
+            _video((batch, frames, height, width, each.preprocessing.channels), seed + index),
+            each.preprocessing,
+        )
+        for index, (stream, each) in enumerate(model.streams.items())
+    }
+
+
+def _video(shape: tuple[int, int, int, int, int], seed: int) -> npt.NDArray[np.float64]:
+    """Random values on a coarse grid, interpolated in time and space, with noise, in [0, 1]."""
+    rng = np.random.default_rng(seed)
+    batch, frames, height, width, channels = shape
+    values = rng.normal(size=(batch, frames // 8 + 2, height // 16 + 2, width // 16 + 2, channels))
+    for axis, size in ((1, frames), (2, height), (3, width)):
+        at = np.linspace(0, values.shape[axis] - 1, size)
+        below = np.minimum(at.astype(int), values.shape[axis] - 2)
+        share = np.expand_dims(at - below, tuple(range(1, values.ndim - axis)))
+        values = np.take(values, below, axis) * (1 - share) + np.take(values, below + 1, axis) * share
+    values += 0.1 * rng.normal(size=shape)
+    return np.clip(0.5 + 0.25 * values, 0, 1)
+
+
+def _prepared(unit: npt.NDArray[np.float64], how: Preprocessing) -> FloatArray:
+    if how.modality == "flow":
+        return (2 * unit - 1).astype(np.float32)
+    pixels = np.round(255 * unit)
+    prepared: FloatArray = ((pixels * how.scale - np.array(how.mean)) / np.array(how.std)).astype(np.float32)
+    return prepared
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedExample:
+    """What the authors' two-stream network gives for their sample (kinetics-i3d: README, evaluate_sample.py).
+
+    - `files`: stream → the published array, (1, frames, 224, 224, C) and already preprocessed.
+    - `norm`: of the summed logits. `top`: the best classes and their summed logits.
+    - `weights`: stream → the set of weights.
+    """
+
+    files: dict[str, str]
+    weights: dict[str, str]
+    frames: int
+    norm: float
+    top: tuple[tuple[str, float], ...]
+
+    def differences(self, logits: FloatArray, labels: tuple[str, ...]) -> dict[str, float]:
+        """Found minus published: "norm", and the logit of each class in `top`.
+
+        `logits`: (1, classes) or (classes,), of both streams summed.
+        """
+        flat = logits.astype(np.float64).ravel()
+        found = {"norm": float(np.linalg.norm(flat)) - self.norm}
+        return found | {name: float(flat[labels.index(name)]) - value for name, value in self.top}
+
+
+PUBLISHED = PublishedExample(
+    files={"rgb": "v_CricketShot_g04_c01_rgb.npy", "flow": "v_CricketShot_g04_c01_flow.npy"},
+    weights={"rgb": "deepmind-rgb-imagenet", "flow": "deepmind-flow-imagenet"},
+    frames=79,
+    norm=138.468643,
+    top=(
+        ("playing cricket", 41.8137),
+        ("hurling (sport)", 21.4943),
+        ("catching or throwing baseball", 20.1341),
+    ),
+)
