@@ -1,1 +1,45 @@
-"""Files of published weights: their formats, where they come from, and where they are kept."""
+"""Files of weights: their formats, where published ones come from, and where they are kept.
+
+The names below are imported when they are first used: the architectures need the descriptions, and the
+readers need the architectures' names of tensors.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .fetch import fetch, list_weights, verify
+    from .readers import convert, detect_format, read_state, write_state
+    from .store import resolve_weights, stored_weights
+
+_HOMES = {
+    "convert": "readers",
+    "detect_format": "readers",
+    "fetch": "fetch",
+    "list_weights": "fetch",
+    "read_state": "readers",
+    "resolve_weights": "store",
+    "stored_weights": "store",
+    "verify": "fetch",
+    "write_state": "readers",
+}
+
+__all__ = [
+    "convert",
+    "detect_format",
+    "fetch",
+    "list_weights",
+    "read_state",
+    "resolve_weights",
+    "stored_weights",
+    "verify",
+    "write_state",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

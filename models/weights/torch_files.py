@@ -1,0 +1,154 @@
+"""Files of torch, read without executing anything in them, and written.
+
+Such a file is a pickle, which can run any program when it is loaded; `weights_only` admits tensors and plain
+containers only. Files of 2017 to 2019, in torch's older container and tagged `cuda:0`, are read too.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import WeightsError
+from .atomic import replacing
+from .impostors import refuse_impostor
+
+FloatArray = npt.NDArray[np.float32]
+
+# What torch and the pickle machine raise on bytes that are no torch file, found by damaging files.
+_DAMAGE: Final = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+)
+
+
+def read_torch(path: Path) -> dict[str, FloatArray]:
+    """Name → float32 tensor of the state dict in `path`.
+
+    The state dict may be the whole file or lie under "state_dict", beside an optimizer. The `module.` that
+    DataParallel puts before every name is dropped, and so are batch norm's counters of batches. Raises
+    WeightsError if the file is none of this, is damaged, or holds anything but data.
+    """
+    refuse_impostor(path)
+    state = _state_dict(_load(path), path)
+    names = [_text(name) for name in state]
+    prefix = "module." if names and all(name.startswith("module.") for name in names) else ""
+    return {
+        name.removeprefix(prefix): _array(value, name, path)
+        for name, value in zip(names, state.values(), strict=True)
+        if not name.endswith(".num_batches_tracked")
+    }
+
+
+def write_torch(contents: Mapping[str, Any], path: Path) -> None:
+    """Write nested mappings of float32 arrays, numbers and strings as a torch file.
+
+    The same contents give the same bytes: the name of the file does not go into it.
+    """
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(_with_tensors(contents), buffer)
+    with replacing(path) as file:
+        file.write(buffer.getbuffer())
+
+
+def _with_tensors(contents: Mapping[str, Any]) -> dict[str, Any]:
+    import torch
+
+    plain: dict[str, Any] = {}
+    for name, value in contents.items():
+        if isinstance(value, Mapping):
+            plain[name] = _with_tensors(value)
+        elif isinstance(value, np.ndarray):
+            plain[name] = torch.from_numpy(np.array(value, dtype=np.float32, order="C"))
+        else:
+            plain[name] = value
+    return plain
+
+
+def _load(path: Path) -> Any:
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(*_unpickling(error), where=path, remedy=_REMEDY) from error
+    except _DAMAGE as error:
+        raise WeightsError(
+            "is not a file of torch, or a damaged one",
+            where=path,
+            found=_first_line(error),
+            remedy="Copy or fetch the file again",
+        ) from error
+
+
+_REMEDY: Final = (
+    "Nothing in it was executed. If you trust where it comes from, save its state dict alone: "
+    "torch.save(network.state_dict(), path)"
+)
+
+
+def _unpickling(error: pickle.UnpicklingError) -> tuple[str]:
+    # torch's message names the first thing that is not data, e.g. "Unsupported global: GLOBAL os.system".
+    text = str(error)
+    start = text.find("Unsupported")
+    if start < 0:
+        start = text.find("WeightsUnpickler error: ")
+    return (f"holds something else than tensors: {text[max(start, 0) :].splitlines()[0].rstrip('.')}",)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def _state_dict(loaded: Any, path: Path) -> Mapping[Any, Any]:
+    state = loaded
+    if isinstance(loaded, Mapping):
+        by_name = {_text(key): value for key, value in loaded.items()}
+        state = by_name.get("state_dict", loaded)
+    if not isinstance(state, Mapping) or not state:
+        raise WeightsError(
+            "holds no state dict",
+            where=path,
+            expected="names of tensors and their values",
+            found=type(state).__name__ if not isinstance(state, Mapping) else "an empty one",
+        )
+    return state
+
+
+def _text(key: object) -> str:
+    # Python 2 wrote names as bytes.
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
+
+
+def _array(value: Any, name: str, path: Path) -> FloatArray:
+    import torch
+
+    if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        found = f"{value.dtype}" if isinstance(value, torch.Tensor) else type(value).__name__
+        raise WeightsError(
+            f"{name} is not a tensor of floating-point numbers",
+            where=path,
+            found=found,
+            remedy="A file of weights is a state dict, or has one under 'state_dict'",
+        )
+    array: FloatArray = value.detach().to(torch.float32).contiguous().numpy()
+    return array
