@@ -37,12 +37,14 @@ class ClipSet:
     - `name`: what reports call the set.
     - `missing`: annotated, but the file is not on disk.
     - `unknown_labels`: labels outside the vocabulary; their clips are kept, and left out of accuracy.
+    - `ignored`: files that were passed over because they are no videos.
     """
 
     name: str
     clips: tuple[Clip, ...]
     missing: tuple[Clip, ...] = ()
     unknown_labels: tuple[str, ...] = ()
+    ignored: int = 0
 
     def __iter__(self) -> Iterator[Clip]:
         return iter(self.clips)
@@ -52,7 +54,5 @@ class ClipSet:
 
     def digest(self) -> str:
         """sha256 over the clips' ids, labels, stretches and, where known, file digests; not their paths."""
-        lines = [
-            "\t".join(str(v) for v in (c.id, c.label, c.start_s, c.end_s, c.sha256)) for c in self.clips
-        ]
+        lines = ["\t".join(str(v) for v in (c.id, c.label, c.start_s, c.end_s, c.sha256)) for c in self.clips]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -43,6 +43,7 @@ class FrameReader:
         self.start_s = float(self._start)
         self.frames = 0
         self.video_s = 0.0
+        self._last_end = Fraction(0)
         self._iterator = self._read()
 
     @property
@@ -71,8 +72,9 @@ class FrameReader:
             raise ClipError(
                 "no frame in this stretch",
                 where=self._clip.path,
-                found=f"{self._clip.start_s} s to {self._clip.end_s} s",
-                remedy="Compare the stretch with the video's length",
+                expected=f"frames from {self._clip.start_s} s to {self._clip.end_s} s",
+                found=f"the last frame ends at {float(self._last_end):.2f} s",
+                remedy="A file that was cut to the stretch already needs no start and end",
             )
 
     def _covered(self, timed: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
@@ -82,6 +84,7 @@ class FrameReader:
             if begin is None:
                 begin = max(frame.start, self._start)
             end = frame.end if self._end is None else min(frame.end, self._end)
+            self._last_end = frame.end
             self.video_s = max(0.0, float(end - begin))
             yield frame
 

@@ -1,0 +1,86 @@
+"""Where clips come from: a registry of sources, and finding out which one a path is for.
+
+A source is a function `load(argument, *, vocabulary, videos) -> ClipSet`. Another package adds one by an
+entry point in the group `actionbench.sources`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol, cast
+
+from ..errors import ClipError, UsageError, unknown_name
+from .arrays import ARRAY_SUFFIXES
+from .clip import ClipSet
+from .kinetics import is_kinetics
+
+SOURCES = {
+    "arrays": "actionbench.datasets.folder:load_arrays",
+    "demo": "actionbench.datasets.sources:load_demo_part",
+    "folder": "actionbench.datasets.folder:load_folder",
+    "kinetics": "actionbench.datasets.kinetics:load_kinetics",
+    "manifest": "actionbench.datasets.manifest:load_manifest",
+}
+ENTRY_POINTS = "actionbench.sources"
+
+
+class Source(Protocol):
+    """`argument` is what stands after the source's name; labels are matched to `vocabulary`.
+
+    `videos`: folder of the videos, for sources whose argument is only a list. Raises ActionBenchError.
+    """
+
+    def __call__(self, argument: str, *, vocabulary: Sequence[str], videos: Path | None) -> ClipSet: ...
+
+
+def load_clips(data: str, *, vocabulary: Sequence[str], videos: Path | None = None) -> ClipSet:
+    """The clips that `data` names: `SOURCE:ARGUMENT`, `demo`, or a path.
+
+    A path to a folder is read as `folder`, a CSV file with Kinetics' columns as `kinetics` (with `videos`),
+    another CSV or JSON Lines file as `manifest`, any other file as one clip without a label.
+    Raises UsageError or ClipError, with near names, for what does not exist.
+    """
+    found = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    known = found | SOURCES
+    name, colon, argument = data.partition(":")
+    path = Path(data)
+    if name not in known or (not colon and name != "demo"):
+        if not path.exists():
+            raise _not_there(data, known)
+        name, argument = _detect(path), data
+    module, _, attribute = known[name].partition(":")
+    load = cast(Source, getattr(import_module(module), attribute))
+    return load(argument, vocabulary=vocabulary, videos=videos)
+
+
+def load_demo_part(argument: str, *, vocabulary: Sequence[str], videos: Path | None = None) -> ClipSet:  # noqa: ARG001
+    """The drawn set's `argument` part, "test" by default."""
+    from .drawn import load_demo
+
+    return load_demo(argument or "test")
+
+
+def _detect(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if path.is_file() and suffix in ARRAY_SUFFIXES:
+        return "arrays"
+    if path.is_file() and suffix == ".csv":
+        return "kinetics" if is_kinetics(path) else "manifest"
+    return "manifest" if suffix == ".jsonl" else "folder"
+
+
+def _not_there(data: str, known: dict[str, str]) -> UsageError | ClipError:
+    name, colon, _ = data.partition(":")
+    if colon and name.isidentifier() and len(name) > 1:  # one letter is a drive
+        return unknown_name("source of clips", name, known)
+    path = Path(data)
+    folder = path.parent
+    beside = [other.name for other in folder.iterdir()] if folder.is_dir() else []
+    near = difflib.get_close_matches(path.name, [*beside, *known], n=3)
+    hint = f"Did you mean: {', '.join(near)}? " if near else ""
+    sources = ", ".join(f"{source}:…" for source in sorted(known))
+    return ClipError("no such folder or file", where=data, remedy=f"{hint}Or name a source: {sources}")

@@ -1,0 +1,70 @@
+"""Drawing N videos of each class, the same ones everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from ..errors import UsageError
+from .clip import Clip, ClipSet
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """What was drawn.
+
+    - `clips`: class by class in alphabetical order, as drawn.
+    - `shortfalls`: class → videos found, where they are fewer than `per_class`.
+    - `rejected`: drawn, but they do not decode.
+    """
+
+    clips: ClipSet
+    per_class: int
+    seed: int
+    shortfalls: dict[str, int]
+    rejected: tuple[Clip, ...]
+
+
+def draw_subset(
+    clips: ClipSet,
+    per_class: int = 10,
+    seed: int = 0,
+    classes: Iterable[str] | None = None,
+    *,
+    decodes: Callable[[Clip], bool],
+) -> Subset:
+    """`per_class` clips of each class (default: all classes there are) that `decodes` accepts.
+
+    Clips are drawn in the order of sha256("seed:id"), so the draw depends on the ids and the seed alone,
+    and a draw of 5 is the beginning of a draw of 10. `decodes` is asked for no more clips than needed.
+    """
+    if per_class < 1:
+        raise UsageError("videos per class must be at least 1", found=per_class)
+    by_class: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        if clip.label is not None:
+            by_class[clip.label].append(clip)
+    drawn: list[Clip] = []
+    rejected: list[Clip] = []
+    shortfalls: dict[str, int] = {}
+    for label in sorted(by_class if classes is None else set(classes)):
+        found = 0
+        for clip in sorted(by_class.get(label, ()), key=lambda clip: _rank(seed, clip)):
+            if found == per_class:
+                break
+            if decodes(clip):
+                drawn.append(clip)
+                found += 1
+            else:
+                rejected.append(clip)
+        if found < per_class:
+            shortfalls[label] = found
+    name = f"{clips.name}, {per_class} per class, seed {seed}"
+    subset = replace(clips, name=name, clips=tuple(drawn), missing=())
+    return Subset(subset, per_class, seed, shortfalls, tuple(rejected))
+
+
+def _rank(seed: int, clip: Clip) -> bytes:
+    return hashlib.sha256(f"{seed}:{clip.id}".encode()).digest()
