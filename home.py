@@ -14,4 +14,4 @@ def home() -> Path:
     It need not exist yet.
     """
     named = os.environ.get("ACTIONBENCH_HOME")
-    return Path(named) if named else platformdirs.user_cache_path("actionbench")
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("actionbench")

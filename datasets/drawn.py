@@ -19,9 +19,10 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import ColorRange, Colorspace
 from filelock import FileLock
 
-from ..errors import BackendUnavailable, unknown_name
+from ..errors import BackendUnavailable, UsageError, unknown_name
 from ..home import home
 from .clip import Clip, ClipSet
 from .figures import MOTIONS, Motion
@@ -46,18 +47,23 @@ def load_demo(part: str = "test") -> ClipSet:
     """The clips of a part of the set, "train" or "test"; drawn first if they are not there or damaged.
 
     They are kept under `home()`, complete or not at all; several processes may ask at once.
-    Raises UsageError for any other part, BackendUnavailable where PyAV cannot encode H.264.
+    Raises UsageError for any other part and where they cannot be written, BackendUnavailable where PyAV
+    cannot encode H.264.
     """
     if part not in PARTS:
         raise unknown_name("part of the demo set", part, PARTS)
     folder = home() / "demo" / _identity()[:16]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        files = _files(folder)
-        if files is None:
-            _redraw(folder)
-            files = _files(folder)
-            assert files is not None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / "lock"):
+            files = _files(folder) or _redraw(folder)
+    except OSError as error:
+        raise UsageError(
+            "the demo clips cannot be written",
+            where=folder,
+            found=error,
+            remedy="Set ACTIONBENCH_HOME to a folder that can be written",
+        ) from error
     clips = []
     for entry in files:
         place, label, name = entry["path"].split("/")
@@ -67,12 +73,13 @@ def load_demo(part: str = "test") -> ClipSet:
     return ClipSet(f"demo-{part}", tuple(clips))
 
 
-def draw_demo(folder: Path) -> None:
-    """Write the whole set below `folder`: `<part>/<class>/<name>.mp4`, and a manifest of their sizes.
+def draw_demo(folder: Path) -> list[dict[str, Any]]:
+    """Write the whole set below `folder`: `<part>/<class>/<name>.mp4`, and a manifest of them.
 
-    The pixels are the same every time. Raises BackendUnavailable where PyAV cannot encode H.264.
+    Returns the manifest's entries: "path" relative to `folder`, "bytes", "sha256". The pixels are the same
+    every time. Raises BackendUnavailable where PyAV cannot encode H.264.
     """
-    files = []
+    files: list[dict[str, Any]] = []
     for part in PARTS:
         for number, label in enumerate(sorted(MOTIONS)):
             for index in _indices(part, label):
@@ -90,6 +97,7 @@ def draw_demo(folder: Path) -> None:
                 )
     manifest = json.dumps({"identity": _identity(), "files": files}, indent=1)
     (folder / MANIFEST).write_text(manifest, encoding="utf-8")
+    return files
 
 
 def draw_clip(label: str, rng: np.random.Generator, rate: Fraction) -> npt.NDArray[np.uint8]:
@@ -152,6 +160,8 @@ def _encode(path: Path, frames: npt.NDArray[np.uint8], rate: Fraction) -> None:
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
+        stream.codec_context.colorspace = Colorspace.ITU601
+        stream.codec_context.color_range = ColorRange.MPEG
         for pixels in frames:
             planes = cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420)
             for packet in stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")):
@@ -175,7 +185,7 @@ def _identity() -> str:
 
 
 def _files(folder: Path) -> list[dict[str, Any]] | None:
-    """The manifest's entries if the set in `folder` is this version's and complete, else None."""
+    """The manifest's entries if the set in `folder` is complete and of this version, else None."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files: list[dict[str, Any]] = manifest["files"]
@@ -187,11 +197,14 @@ def _files(folder: Path) -> list[dict[str, Any]] | None:
     return files if whole else None
 
 
-def _redraw(folder: Path) -> None:
-    """Put a complete set in the place of whatever is at `folder`."""
+def _redraw(folder: Path) -> list[dict[str, Any]]:
+    """Put a complete set in the place of whatever is at `folder`; the manifest's entries. Needs the lock."""
+    for abandoned in folder.parent.glob("drawing-*"):
+        shutil.rmtree(abandoned)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="drawing-") as scratch:
         fresh = Path(scratch) / "demo"
-        draw_demo(fresh)
+        files = draw_demo(fresh)
         if folder.exists():
             shutil.rmtree(folder)
         fresh.rename(folder)
+    return files

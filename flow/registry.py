@@ -39,7 +39,8 @@ def method_names() -> dict[str, str]:
 def get_method(name: str, threads: int = 1) -> FlowMethod:
     """The method called `name`, ready to compute with `threads` threads.
 
-    Raises UsageError if there is none of that name, BackendUnavailable if a package it needs is missing.
+    Raises UsageError if there is none of that name, BackendUnavailable if it cannot be loaded,
+    because a package that it needs is missing or broken.
     """
     methods = method_names()
     if name not in methods:
@@ -47,13 +48,12 @@ def get_method(name: str, threads: int = 1) -> FlowMethod:
     module, _, attribute = methods[name].partition(":")
     try:
         factory = getattr(import_module(module), attribute)
-    except ModuleNotFoundError as error:
+    except (ImportError, AttributeError) as error:
         raise BackendUnavailable(
-            f"the flow method '{name}' needs a package that is not installed",
+            f"the flow method '{name}' cannot be loaded",
             where=methods[name],
-            expected=error.name,
-            remedy="Install it"
-            + (" with opencv-contrib-python, and no other cv2 package" if error.name == "cv2" else ""),
+            found=error,
+            remedy="Install what it needs (for cv2: opencv-contrib-python, and no other cv2 package)",
         ) from error
     method: FlowMethod = factory(threads=threads)
     return method
