@@ -57,12 +57,12 @@ class FlowCache:
         """The flow (T−1, H, W, 2) float32 kept under `key`, or None. A damaged file is removed."""
         path = self._path(key)
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 flow: npt.NDArray[np.float32] = archive["flow"]
             os.utime(path)
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile):
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
             path.unlink(missing_ok=True)
             return None
         return flow

@@ -1,0 +1,179 @@
+"""Every flow method on motions that are known, on bad input, and by name."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from actionbench.errors import BackendUnavailable, ClipError, UsageError
+from actionbench.flow import registry
+from actionbench.flow.registry import METHODS, get_method
+
+H, W = 72, 96
+INSIDE = (slice(14, -14), slice(14, -14))
+
+
+def textured(seed: int = 0, height: int = H + 40, width: int = W + 40) -> npt.NDArray[np.float32]:
+    noise = np.random.default_rng(seed).uniform(0, 255, (height, width)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 1.8)
+    return cv2.normalize(smooth, None, 10, 245, cv2.NORM_MINMAX)
+
+
+def window(scene: npt.NDArray[np.float32], u: float, v: float) -> npt.NDArray[np.uint8]:
+    """The part of `scene` in which everything lies (u, v) from where it lies in window(scene, 0, 0)."""
+    centre = ((scene.shape[1] - 1) / 2 - u, (scene.shape[0] - 1) / 2 - v)
+    return np.rint(cv2.getRectSubPix(scene, (W, H), centre)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(("u", "v"), [(3.0, -2.0), (-0.5, 1.25)])
+def test_a_shift_is_found(name: str, u: float, v: float) -> None:
+    scene = textured()
+    flow = get_method(name)(window(scene, 0, 0), window(scene, u, v))
+    assert flow.shape == (H, W, 2)
+    assert flow.dtype == np.float32
+    error = np.linalg.norm(flow[INSIDE] - np.array((u, v), np.float32), axis=-1)
+    assert error.mean() < 0.1
+    if name == "opencv":
+        assert np.percentile(error, 99) < 0.1
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_two_halves_move_apart(name: str) -> None:
+    left, right = textured(1), textured(2)
+    frames = [
+        np.hstack([window(left, -u, 0)[:, : W // 2], window(right, u, 0)[:, W // 2 :]]) for u in (0.0, 2.0)
+    ]
+    flow = get_method(name)(*frames)
+    assert np.median(flow[14:-14, 10:30, 0]) == pytest.approx(-2, abs=0.15)
+    assert np.median(flow[14:-14, -30:-10, 0]) == pytest.approx(2, abs=0.15)
+    assert np.abs(np.median(flow[INSIDE][..., 1])) < 0.1
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_nothing_moves_in_a_still(name: str) -> None:
+    frame = window(textured(), 0, 0)
+    flow = get_method(name)(frame, frame.copy())
+    assert np.abs(flow[INSIDE]).max() < 1e-3
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_frames_that_are_no_pair_are_refused(name: str) -> None:
+    method = get_method(name)
+    grey = np.zeros((20, 24), np.uint8)
+    for previous, following in [
+        (grey, np.zeros((24, 20), np.uint8)),
+        (grey.astype(np.float32), grey.astype(np.float32)),
+        (np.zeros((20, 24, 3), np.uint8), np.zeros((20, 24, 3), np.uint8)),
+        (np.zeros((15, 24), np.uint8), np.zeros((15, 24), np.uint8)),
+    ]:
+        with pytest.raises(ClipError):
+            method(previous, following)
+    assert method(np.zeros((16, 16), np.uint8), np.zeros((16, 16), np.uint8)).shape == (16, 16, 2)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_python_threads_may_share_a_method(name: str) -> None:
+    method, scene = get_method(name), textured()
+    pairs = [(window(scene, 0, 0), window(scene, u, 0)) for u in (1.0, -1.0, 2.0, -2.0)]
+    serial = [method(*pair) for pair in pairs]
+    with ThreadPoolExecutor(4) as pool:
+        parallel = list(pool.map(lambda pair: method(*pair), pairs))
+    for expected, found in zip(serial, parallel, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_flow_does_not_depend_on_opencvs_threads(name: str) -> None:
+    scene = textured()
+    pair = window(scene, 0, 0), window(scene, 1.5, 1.0)
+    one = get_method(name, threads=1)(*pair)
+    assert cv2.getNumThreads() == 1
+    two = get_method(name, threads=2)(*pair)
+    assert cv2.getNumThreads() == 2
+    np.testing.assert_array_equal(one, two)
+
+
+def test_the_reference_has_the_defaults_i3d_was_trained_with() -> None:
+    description = get_method("opencv").describe()
+    assert description["name"] == "opencv"
+    assert description["cv2"] == cv2.__version__
+    assert description["parameters"] == {
+        "Tau": 0.25,
+        "Lambda": 0.15,
+        "Theta": 0.3,
+        "ScalesNumber": 5,
+        "ScaleStep": 0.8,
+        "WarpingsNumber": 5,
+        "Epsilon": 0.01,
+        "InnerIterations": 30,
+        "OuterIterations": 10,
+        "Gamma": 0.0,
+        "MedianFiltering": 5,
+        "UseInitialFlow": False,
+    }
+
+
+def test_the_reference_scores_on_middlebury_as_is_known(shared_data: Path) -> None:
+    """Mean end-point error on RubberWhale at native size; 0.156 px for OpenCV 4.11 to 5.0."""
+    folder = shared_data / "flow" / "middlebury" / "RubberWhale"
+    if not folder.is_dir():
+        pytest.skip(f"no Middlebury pair at {folder}")
+    first, second = (cv2.imread(str(folder / f"frame{n}.png"), cv2.IMREAD_GRAYSCALE) for n in (10, 11))
+    truth = np.fromfile(folder / "flow10.flo", np.float32, offset=12).reshape(*first.shape, 2)
+    known = (np.abs(truth) < 1e9).all(axis=-1)
+    error = np.linalg.norm(get_method("opencv", threads=2)(first, second) - truth, axis=-1)
+    assert error[known].mean() == pytest.approx(0.156, abs=0.003)
+
+
+def test_an_unknown_name_is_met_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="Did you mean: farneback"):
+        get_method("farnebeck")
+
+
+def test_no_threads_at_all_is_refused() -> None:
+    with pytest.raises(UsageError, match="at least one thread"):
+        get_method("opencv", threads=0)
+
+
+def test_an_opencv_without_contrib_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(cv2, "optflow")
+    with pytest.raises(BackendUnavailable, match="install opencv-contrib-python alone"):
+        get_method("opencv")
+    assert get_method("dis").name == "dis"
+
+
+@pytest.mark.parametrize("value", ["no_such_package:method", "actionbench.flow.opencv:no_such_method"])
+def test_a_method_that_cannot_be_loaded_says_why(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setitem(METHODS, "broken", value)
+    with pytest.raises(BackendUnavailable, match=r"broken.*no_such"):
+        get_method("broken")
+
+
+def test_a_package_adds_a_method(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "still_flow.py").write_text(
+        "import numpy as np\n"
+        "class Still:\n"
+        "    name = 'still'\n"
+        "    def __init__(self, threads): self.threads = threads\n"
+        "    def __call__(self, a, b): return np.zeros((*a.shape, 2), np.float32)\n"
+        "    def describe(self): return {'name': self.name}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    point = EntryPoint("still", "still_flow:Still", "actionbench.flow")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
+    assert get_method("still", threads=3).describe() == {"name": "still"}
+    assert get_method("dis").name == "dis"
+
+
+def test_a_package_may_not_take_a_name_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("opencv", "other:Flow", "actionbench.flow")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
+    with pytest.raises(UsageError, match="provided twice"):
+        get_method("opencv")
