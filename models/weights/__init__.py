@@ -10,7 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .fetch import fetch, list_weights, verify
+    from .fetch import fetch
+    from .inventory import list_weights, verify
     from .readers import convert, detect_format, read_state, write_state
     from .store import resolve_weights, stored_weights
 
@@ -18,11 +19,11 @@ _HOMES = {
     "convert": "readers",
     "detect_format": "readers",
     "fetch": "fetch",
-    "list_weights": "fetch",
+    "list_weights": "inventory",
     "read_state": "readers",
     "resolve_weights": "store",
     "stored_weights": "store",
-    "verify": "fetch",
+    "verify": "inventory",
     "write_state": "readers",
 }
 

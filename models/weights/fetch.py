@@ -1,0 +1,242 @@
+"""Published weights into the store: fetched once, checked, and checked again on demand."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import filelock
+import numpy as np
+
+from ...errors import WeightsError
+from .archive import unpack
+from .atomic import replacing
+from .catalogue import RemoteFile, Source, find_source, total_size
+from .download import Patience, Progress, disk_full, download
+from .impostors import refuse_impostor
+from .readers import detect_format, read_state
+from .store import RECORD, chunks, digest, stored, weights_folder
+
+_LOCK_TIMEOUT_S: Final = 600.0
+
+
+def _quiet(done: int, total: int | None) -> None:
+    pass
+
+
+def fetch(
+    name: str, *, mirror: str | None = None, progress: Progress = _quiet, patience: Patience | None = None
+) -> Path:
+    """The path that loads the weights `name`, fetched into the store unless they are there already.
+
+    - `mirror`: address or folder to take the files from instead of their source: a store of another machine,
+      a clone of the authors' repository, or a folder with the files themselves.
+    - `progress`: called with the bytes received and the bytes in all (None if unknown).
+
+    Files pinned in the catalogue, and files from GitHub, are checked; of the others the digest of this first
+    time is recorded for `verify`. An interrupted fetch goes on where it ended. Raises UsageError for an
+    unknown name, WeightsError if the files cannot be had or are not what they should be.
+    """
+    source = find_source(name)
+    present = stored(source)
+    if present is not None:
+        return present
+    if mirror is None and not source.base:
+        raise WeightsError(f"the weights {name} can only be fetched by hand", remedy=source.manual)
+    final = weights_folder() / source.folder
+    partial = weights_folder() / f"{source.folder}.partial"
+    lock = filelock.FileLock(weights_folder() / f"{source.folder}.lock", timeout=_LOCK_TIMEOUT_S)
+    try:
+        weights_folder().mkdir(parents=True, exist_ok=True)
+        with lock:
+            if (final / RECORD).is_file():
+                return final / source.load
+            if final.exists():
+                raise WeightsError(
+                    "is in the way, and was not made by fetching", where=final, remedy="Move it elsewhere"
+                )
+            partial.mkdir(exist_ok=True)
+            _fill(partial, source, mirror, progress, patience or Patience())
+            partial.rename(final)
+    except filelock.Timeout as error:
+        raise WeightsError("another process is still fetching these weights", where=lock.lock_file) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise disk_full(weights_folder()) from error
+        raise WeightsError("cannot be kept", where=error.filename or partial, found=error.strerror) from error
+    return final / source.load
+
+
+def _fill(partial: Path, source: Source, mirror: str | None, progress: Progress, patience: Patience) -> None:
+    """Bring every file of `source` into `partial`, check it, and write the record."""
+    remote = mirror is None or mirror.startswith(("https://", "http://"))
+    files = source.files
+    if mirror is None and source.tree and not all(file.git_blob for file in files):
+        files = _with_blobs(source, partial, patience)
+    total, before = total_size(files), 0
+    for file in files:
+        target = partial / file.name
+
+        def tell(done: int, whole: int | None, before: int = before) -> None:
+            progress(before + done, total if len(files) > 1 else whole)
+
+        if not target.exists():
+            if remote:
+                url = (
+                    f"{mirror.rstrip('/')}/{source.folder}/{file.name}" if mirror else source.base + file.path
+                )
+                _download_checked(url, target, file, tell, patience)
+            else:
+                _copy_checked(Path(str(mirror)), target, file, source, tell)
+        before += target.stat().st_size
+    if source.unpack:
+        shutil.rmtree(partial / source.load, ignore_errors=True)
+        unpack(partial / files[0].name, partial / source.load)
+    try:
+        _check_contents(source, partial)
+    except WeightsError:
+        # Complete but wrong: the next attempt must not go on from these bytes.
+        for file in files:
+            (partial / file.name).unlink()
+        raise
+    _write_record(partial, source, mirror, files)
+
+
+def _with_blobs(source: Source, partial: Path, patience: Patience) -> tuple[RemoteFile, ...]:
+    """The files with size and Git blob out of the repository's tree at the pinned commit."""
+    listing = partial / "tree.json.part"
+    listing.unlink(missing_ok=True)
+    download(source.tree, listing, progress=_quiet, patience=replace(patience, max_bytes=16 << 20))
+    try:
+        tree = json.loads(listing.read_text(encoding="utf-8"))["tree"]
+        entries = {entry["path"]: entry for entry in tree if entry["type"] == "blob"}
+        files = tuple(
+            replace(file, size=int(entries[file.path]["size"]), git_blob=str(entries[file.path]["sha"]))
+            for file in source.files
+        )
+    except (ValueError, LookupError, TypeError) as error:
+        raise WeightsError(
+            "is not the tree of the repository", where=source.tree, found=repr(error)
+        ) from error
+    finally:
+        for path in partial.glob("tree.json.part*"):
+            path.unlink()
+    for file, pinned in zip(files, source.files, strict=True):
+        if pinned.git_blob not in (None, file.git_blob):
+            raise WeightsError(
+                "the repository lists another file than the pinned one",
+                where=file.path,
+                expected=pinned.git_blob,
+                found=file.git_blob,
+            )
+    return files
+
+
+def _download_checked(
+    url: str, target: Path, file: RemoteFile, progress: Progress, patience: Patience
+) -> None:
+    part = target.with_name(f"{target.name}.part")
+    pinned = bool(file.git_blob or file.sha256)
+    resumed = part.exists()
+    download(url, part, size=file.size, pinned=pinned, progress=progress, patience=patience)
+    try:
+        _check_file(part, file, url)
+    except WeightsError:
+        part.unlink()
+        if not resumed:
+            raise
+        # The beginning may be of another day's file: once more, from the start.
+        download(url, part, size=file.size, pinned=pinned, progress=progress, patience=patience)
+        _check_file(part, file, url)
+    part.with_name(f"{part.name}.json").unlink(missing_ok=True)
+    part.rename(target)
+
+
+def _copy_checked(mirror: Path, target: Path, file: RemoteFile, source: Source, progress: Progress) -> None:
+    candidates = [mirror / source.folder / file.name, mirror / file.path, mirror / file.name]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        raise WeightsError(
+            f"the mirror does not have {file.name}",
+            where=mirror,
+            expected=" or ".join(dict.fromkeys(str(path.relative_to(mirror)) for path in candidates)),
+            remedy=None if mirror.is_dir() else "There is no such folder; an address begins with https://",
+        )
+    _check_file(found, file, found)
+    size, done = found.stat().st_size, 0
+    with replacing(target) as copy:
+        for chunk in chunks(found):
+            copy.write(chunk)
+            done += len(chunk)
+            progress(done, size)
+
+
+def _check_file(path: Path, file: RemoteFile, where: object) -> None:
+    """Raise WeightsError unless `path` has the size and the checksums that are known of `file`."""
+    refuse_impostor(path)
+    for kind, expected, found in (
+        ("size", file.size, path.stat().st_size),
+        ("Git blob", file.git_blob, _git_blob(path) if file.git_blob else None),
+        ("SHA-256", file.sha256, digest([path]) if file.sha256 else None),
+    ):
+        if expected is not None and expected != found:
+            raise WeightsError(
+                f"is not the published file: its {kind} differs",
+                where=where,
+                expected=expected,
+                found=found,
+                remedy="Fetch it again; if it stays so, the source has changed",
+            )
+
+
+def _git_blob(path: Path) -> str:
+    """SHA-1 of the file as Git stores it; what Git is trusted for, not more."""
+    sha1 = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    for chunk in chunks(path):
+        sha1.update(chunk)
+    return sha1.hexdigest()
+
+
+def _check_contents(source: Source, folder: Path) -> None:
+    """Raise WeightsError unless the files are what they are named. TensorFlow's carry their own CRCs."""
+    path = folder / source.load
+    if source.description is None:
+        for file in source.files:
+            try:
+                np.load(folder / file.name, mmap_mode="r", allow_pickle=False)
+            except (ValueError, EOFError) as error:
+                raise WeightsError("is not a file of numpy", where=folder / file.name) from error
+        return
+    expected = source.description.format
+    if expected == "tf1-checkpoint":
+        read_state(path, expected, source.description.stream)
+    elif (found := detect_format(path)) != expected:
+        raise WeightsError("is of another format", where=path, expected=expected, found=found)
+
+
+def _write_record(folder: Path, source: Source, mirror: str | None, files: tuple[RemoteFile, ...]) -> None:
+    by_name = {file.name: file for file in files}
+    described = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        file = by_name.get(path.name) if path.parent == folder else None
+        checked = "git blob" if file and file.git_blob else "sha256" if file and file.sha256 else "first use"
+        described[path.relative_to(folder).as_posix()] = {
+            "size": path.stat().st_size,
+            "sha256": digest([path]),
+            "checked": checked,
+        }
+    record = {
+        "name": source.name,
+        "from": mirror or source.origin,
+        "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
+        "licence": source.licence,
+        "files": described,
+    }
+    with replacing(folder / RECORD) as out:
+        out.write(json.dumps(record, indent=2).encode())

@@ -1,0 +1,176 @@
+"""Which file of weights a run uses: what `fetch` stored, or what the user names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from ...errors import WeightsError
+from ...home import home
+from ..spec import Weights, WeightsDescription
+from .catalogue import CATALOGUE, Source
+from .readers import detect_format
+from .sidecar import described
+from .tensor_bundle import files_of, index_path, prefix_of
+
+RECORD: Final = "fetched.json"
+"""Name of the file in a folder of the store that says what was fetched; written last."""
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+def weights_folder() -> Path:
+    """The store: one folder per source, under ActionBench's home."""
+    return home() / "weights"
+
+
+def stored_weights(description: WeightsDescription) -> Path | None:
+    """What `resolve_weights` takes for these weights out of the store; None if they were not fetched."""
+    source = CATALOGUE.get(description.name)
+    return None if source is None else stored(source)
+
+
+def stored(source: Source) -> Path | None:
+    """The path that loads `source`, if it is in the store."""
+    folder = weights_folder() / source.folder
+    return folder / source.load if (folder / RECORD).is_file() else None
+
+
+def resolve_weights(stream: str, description: WeightsDescription, path: Path) -> Weights:
+    """The weights of `stream` at `path`, of the kind "published" if they lie in the store, else "user".
+
+    - `description`: what is assumed where no file beside the weights says otherwise (`sidecar`).
+    - `path`: a file, the prefix or index of a TensorFlow checkpoint, the folder of a TF-Hub module, a folder
+      with a file of a known name, or the name of weights that were fetched.
+
+    Raises WeightsError if there is nothing, if a folder leaves a choice, or if the file is not of a known
+    format.
+    """
+    named = CATALOGUE.get(str(path))
+    if named is not None and not path.exists():
+        found = stored(named)
+        if found is None:
+            raise WeightsError(
+                "these weights were not fetched yet",
+                where=path,
+                remedy=f"Run `bench weights fetch {named.name}`",
+            )
+        path, description = found, named.description or description
+    path = _located(stream, description, path)
+    published = _published(path, description)
+    if published is not None:
+        description = published
+    else:
+        description = described(
+            replace(
+                description,
+                name=path.name,
+                format=detect_format(path),
+                licence="not stated",
+                source="the user's file",
+                accuracy="",
+            ),
+            path,
+        )
+    if description.stream != stream:
+        raise WeightsError(
+            "these are weights of another stream", where=path, expected=stream, found=description.stream
+        )
+    return Weights(
+        kind="user" if published is None else "published",
+        description=description,
+        path=path,
+        sha256=digest(_files(path)),
+    )
+
+
+def digest(files: Iterable[Path]) -> str:
+    """SHA-256 of the bytes of all `files`, one after the other, in hexadecimal."""
+    sha256 = hashlib.sha256()
+    for file in files:
+        for chunk in chunks(file):
+            sha256.update(chunk)
+    return sha256.hexdigest()
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, a piece at a time."""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def _files(path: Path) -> list[Path]:
+    """The files that make up the weights `path`, in name order."""
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    return [path] if path.is_file() else files_of(path)
+
+
+def _published(path: Path, assumed: WeightsDescription) -> WeightsDescription | None:
+    """What the catalogue says of a path in the store; `assumed` where several descriptions share it."""
+    store = weights_folder().resolve()
+    if not path.resolve().is_relative_to(store):
+        return None
+    matching = [
+        source.description
+        for source in CATALOGUE.values()
+        if source.description is not None
+        and path.resolve() == (store / source.folder / source.load).resolve()
+    ]
+    return assumed if assumed in matching else next(iter(matching), None)
+
+
+def _located(stream: str, description: WeightsDescription, path: Path) -> Path:
+    """The file, prefix or module folder that `path` stands for."""
+    prefix = prefix_of(path)
+    if index_path(prefix).is_file():
+        return prefix
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise WeightsError(
+            "there are no such weights",
+            where=path,
+            expected=f"a file, a folder, a checkpoint prefix (with {index_path(prefix).name} beside it), "
+            "or the name of fetched weights",
+        )
+    if (path / "saved_model.pb").is_file():
+        return path
+    # What the network assumes comes first; only without it do the other known files count.
+    groups = _known_names(stream, description)
+    for known in groups:
+        found = [name for name in known if (path / name).is_file()]
+        if len(found) == 1:
+            return prefix_of(path / found[0])
+        if found:
+            break
+    raise WeightsError(
+        f"this folder holds {'several' if found else 'no'} weights for the {stream} stream",
+        where=path,
+        expected=f"one of {', '.join(name for known in groups for name in known)}",
+        found=", ".join(found) or None,
+        remedy="Name the file itself",
+    )
+
+
+def _known_names(stream: str, description: WeightsDescription) -> tuple[list[str], list[str]]:
+    """Where the authors' repositories and the store keep `description`, and what fits in its place."""
+    own: dict[str, None] = {}
+    others: dict[str, None] = {}
+    for source in CATALOGUE.values():
+        other = source.description
+        if other is None or source.unpack or other.stream != stream:
+            continue
+        if (other.format == "hara") != (description.format == "hara"):
+            continue
+        names = own if other.name == description.name else others
+        file = source.files[0]
+        folders = file.path.split("/")
+        for at in range(len(folders)):
+            names["/".join(folders[at:])] = None
+        names[f"{source.folder}/{file.name}"] = None
+    return list(own), [name for name in others if name not in own]
