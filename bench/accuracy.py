@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..reports.run_directory import RunWriter
 from .config import RunConfig
 from .job import Job
 from .plan import PlannedModel
-from .progress import Console, Progress
+from .progress import Console
 from .supervisor import Outcome, Worker
 
 MOST_DEATHS_IN_A_ROW = 3
@@ -94,19 +95,16 @@ def _record(
     event: dict[str, Any], clip: Clip, model: PlannedModel, matcher: LabelMatcher, writer: RunWriter
 ) -> None:
     label = None if clip.label is None else matcher(clip.label)
-    common = {
-        "model": model.key,
-        "clip": clip.id,
-        "label": clip.label if label is None else label,
-        "scored": label is not None,
-    }
+    blank = ClipRecord(
+        model=model.key, clip=clip.id, label=clip.label if label is None else label, scored=label is not None
+    )
     if event["event"] == "clip_error":
-        writer.append_clip(ClipRecord(**common, error=event["error"]), None)
+        writer.append_clip(replace(blank, error=event["error"]), None)
         return
     scores = np.frombuffer(base64.b64decode(event["scores"]), dtype="<f4")
     best = np.argsort(-scores, kind="stable")[:5]
-    record = ClipRecord(
-        **common,
+    record = replace(
+        blank,
         top5=tuple((model.labels[i], float(scores[i])) for i in best),
         target_score=None if model.target is None else float(scores[model.target]),
         views=event["views"],

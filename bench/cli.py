@@ -15,7 +15,7 @@ from ..errors import ActionBenchError, UsageError
 from . import cli_data, cli_predict, cli_weights
 
 app = typer.Typer(
-    help="Which human-action-recognition network can you deploy, on your own hardware, preprocessing counted?",
+    help="Which human-action-recognition network can you deploy, preprocessing counted?",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -75,30 +75,48 @@ def _common(
 @app.command()
 def run(
     context: typer.Context,
-    models: Annotated[str | None, typer.Option(help="Comma-separated: NAME, NAME@BACKEND or FILE.py:FACTORY.")] = None,
-    data: Annotated[str | None, typer.Option(help="`demo`, a folder of class/video, a manifest, a Kinetics CSV.")] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Comma-separated: NAME, NAME@BACKEND or FILE.py:FACTORY.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="`demo`, a folder of class/video, a manifest, a Kinetics CSV.")
+    ] = None,
     videos: Annotated[str | None, typer.Option(help="Folder of the videos of a Kinetics CSV.")] = None,
     target: Annotated[str | None, typer.Option(help="Class that precision and recall are about.")] = None,
-    weights: Annotated[list[str] | None, typer.Option(help="MODEL=PATH, MODEL=random or random; repeatable.")] = None,
+    weights: Annotated[
+        list[str] | None, typer.Option(help="MODEL=PATH, MODEL=random or random; repeatable.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads of a process; all cores by default.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads of a process; all cores by default.")
+    ] = None,
     tf32: Annotated[bool | None, typer.Option(help="On CUDA, allow TF32 in float32 products.")] = None,
     processes: Annotated[int | None, typer.Option(help="Fresh processes per model for latency.")] = None,
-    latency_clips: Annotated[int | None, typer.Option(help="Clips that latency is measured on; 0: no latency.")] = None,
-    latency_seconds: Annotated[float | None, typer.Option(help="Least time a latency process measures.")] = None,
+    latency_clips: Annotated[
+        int | None, typer.Option(help="Clips that latency is measured on; 0: no latency.")
+    ] = None,
+    latency_seconds: Annotated[
+        float | None, typer.Option(help="Least time a latency process measures.")
+    ] = None,
     max_clips: Annotated[int | None, typer.Option(help="A seeded sample of so many clips.")] = None,
-    views: Annotated[str | None, typer.Option(help="video: the authors' protocol; single: one window.")] = None,
+    views: Annotated[
+        str | None, typer.Option(help="video: the authors' protocol; single: one window.")
+    ] = None,
     batch: Annotated[int | None, typer.Option(help="Views in one forward call.")] = None,
     flow: Annotated[str | None, typer.Option(help="Optical-flow method.")] = None,
     python: Annotated[list[str] | None, typer.Option(help="BACKEND=INTERPRETER; repeatable.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; runs/TIME-MODELS by default.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = None,
-    clip_timeout: Annotated[float | None, typer.Option(help="Seconds without a sign of life until a clip is given up.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file with any of these; options override it.")] = None,
+    clip_timeout: Annotated[
+        float | None, typer.Option(help="Seconds without a sign of life until a clip is given up.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with any of these; options override it.")
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
 ) -> None:
     """Compare networks on videos: accuracy, latency and preprocessing, in one report."""
-    from ..reports.terminal import print_comparison
+    from ..reports.run_directory import RunDirectory
     from .config import from_mapping, key_values, read_config
     from .progress import Console
     from .runner import require_results, resume_run, start_run
@@ -122,28 +140,40 @@ def run(
             if name in given:
                 given[name] = key_values(name, given[name])
         path = start_run(from_mapping(values | given, str(config or "command line")), Console())
-    print_comparison([path])
-    from ..reports.run_directory import RunDirectory
-
+    _show([path])
     require_results(RunDirectory(path).run)
 
 
 @app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run directories; several are joined.")],
-    out: Annotated[Path | None, typer.Option(help="Where to; the run's own directory if there is one run.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to; the run's own directory if there is one run.")
+    ] = None,
 ) -> None:
     """Rebuild the report of a run, or join several runs in one, without measuring again."""
     from ..reports.export import write_report
-    from ..reports.terminal import print_comparison
 
     if out is None:
         if len(runs) > 1:
             raise UsageError("several runs need --out DIR for their joint report", where="bench report")
         out = runs[0]
     path = write_report(runs, out)
-    print_comparison(runs)
+    _show(runs)
     print(f"report: {path}")
+
+
+def _show(runs: list[Path]) -> None:
+    """Print the comparison of finished runs."""
+    from rich.console import Console as RichConsole
+
+    from ..reports.data import load, merge
+    from ..reports.summary import summarise
+    from ..reports.terminal import overview
+
+    # A log has no width of its own: rich would assume 80 columns and break every cell.
+    console = RichConsole(width=None if sys.stdout.isatty() else 150)
+    console.print(overview(summarise(merge([load(path) for path in runs]))))
 
 
 @app.command("models")

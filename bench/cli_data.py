@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ..datasets.clip import Clip
 from ..errors import ClipError, UsageError
 
 app = typer.Typer(help="Videos: check that they decode, draw a subset.", no_args_is_help=True)
@@ -73,8 +74,8 @@ def check(
         raise ClipError("none of the clips can be used", where=data)
 
 
-@app.command()
-def subset(
+@app.command("subset")
+def subset_(
     data: DataArgument,
     out: Annotated[Path, typer.Argument(help="Manifest to write, .csv or .jsonl.")],
     videos: VideosOption = None,
@@ -85,7 +86,7 @@ def subset(
     min_frames: Annotated[int, typer.Option(help="Fewest frames of a video that counts.")] = 16,
 ) -> None:
     """Draw N videos of each class, among those that decode, and write them as a manifest with sha256."""
-    from ..datasets.check import decodable
+    from ..datasets.check import Checker
     from ..datasets.manifest import write_manifest
     from ..datasets.sources import load_clips
     from ..datasets.subset import draw_subset
@@ -95,17 +96,20 @@ def subset(
     clips = load_clips(data, vocabulary=label_list(labels), videos=videos)
     wanted = None if classes is None else [name.strip() for name in classes.split(",")]
     total = per_class * len(wanted or {clip.label for clip in clips})
-    with Console().task("drawing", total) as progress, decodable(min_frames) as decodes:
-        drawn = draw_subset(
-            clips,
-            per_class=per_class,
-            seed=seed,
-            classes=wanted,
-            decodes=lambda clip: decodes(clip) and (progress.advance(clip.id) or True),
-        )
-    if not drawn.clips:
+    with Console().task("drawing", total) as progress, Checker(min_frames=min_frames) as checker:
+
+        def decodes(clip: Clip) -> bool:
+            good = checker.check(clip).state == "ok"
+            if good:
+                progress.advance(clip.id)
+            return good
+
+        subset = draw_subset(clips, per_class=per_class, seed=seed, classes=wanted, decodes=decodes)
+    if not subset.clips.clips:
         raise UsageError("no class has a video that decodes", where=data)
-    write_manifest(out, drawn.clips)
-    print(f"{out}: {len(drawn.clips)} videos")
-    for label, found in drawn.shortfalls.items():
+    write_manifest(out, subset.clips)
+    print(f"{out}: {len(subset.clips)} videos of {len({clip.label for clip in subset.clips})} classes")
+    for clip in subset.rejected:
+        print(f"  left out, does not decode or is too short: {clip.id}")
+    for label, found in subset.shortfalls.items():
         print(f"  {label}: {found} of {per_class}")

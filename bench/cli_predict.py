@@ -24,7 +24,9 @@ def predict(
     threads: ThreadsOption = None,
     views: Annotated[str, typer.Option(help="video: the authors' protocol; single: one window.")] = "video",
     flow: Annotated[str, typer.Option(help="Optical-flow method.")] = "opencv",
-    logits: Annotated[Path | None, typer.Option(help="Write the logits (views, classes) to this .npy.")] = None,
+    logits: Annotated[
+        Path | None, typer.Option(help="Write the logits (views, classes) to this .npy.")
+    ] = None,
 ) -> None:
     """Top-5 classes of videos, or their logits."""
     from .config import RunConfig, key_values
@@ -46,8 +48,9 @@ def parity(
     model: Annotated[str, typer.Argument(help="Network with several backends.")] = "i3d",
     backends: Annotated[str | None, typer.Option(help="Comma-separated; the first is the reference.")] = None,
     weights: WeightsOption = None,
-    frames: Annotated[str, typer.Option(help="Lengths of the input, comma-separated.")] = "9,16,17,64",
-    sizes: Annotated[str, typer.Option(help="HEIGHTxWIDTH, comma-separated.")] = "224x224,199x210",
+    shapes: Annotated[
+        str | None, typer.Option(help="TxHxW[xN], comma-separated; by default five that mistakes show on.")
+    ] = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     published: Annotated[
@@ -55,13 +58,14 @@ def parity(
     ] = False,
 ) -> None:
     """Whether the backends of a network agree on the same weights, on this machine."""
-    from .config import key_values
-    from .parity import check_parity, check_published
+    from .config import RunConfig, key_values
+    from .parity import check_parity, check_published, parse_shapes
     from .progress import Console
 
-    given = key_values("weights", weights or [])
+    given = key_values("weights", weights or ([] if published else ["demo"]))
+    config = RunConfig(models=(model,), weights=given, device=device, threads=threads)
     names = None if backends is None else tuple(backends.split(","))
     if published:
-        check_published(model, names, given, device, threads, Console())
+        check_published(config, names, Console())
     else:
-        check_parity(model, names, given, frames, sizes, device, threads, Console())
+        check_parity(config, names, parse_shapes(shapes), Console())

@@ -18,10 +18,17 @@ def list_() -> None:
     from tabulate import tabulate
 
     from ..home import home
-    from ..models.weights.fetch import list_weights
+    from ..models.weights import list_weights
 
     rows = [
-        [row.name, row.stream, row.licence, row.size, "yes" if row.stored else "", row.source]
+        [
+            row.name,
+            row.stream,
+            row.licence,
+            "" if row.size is None else f"{row.size / 1e6:.0f} MB",
+            "" if row.path is None else "yes",
+            row.source,
+        ]
         for row in list_weights()
     ]
     print(tabulate(rows, headers=["name", "stream", "licence", "size", "stored", "source"]))
@@ -36,7 +43,7 @@ def fetch(
     ] = None,
 ) -> None:
     """Download weights, verified and resumable; nothing else ever downloads."""
-    from ..models.weights.fetch import fetch as fetch_weights
+    from ..models.weights import fetch as fetch_weights
     from .progress import transfer
 
     for name in names:
@@ -51,22 +58,23 @@ def verify(
 ) -> None:
     """Compare stored files with their checksums."""
     from ..errors import WeightsError
-    from ..models.weights.fetch import list_weights
-    from ..models.weights.fetch import verify as verify_weights
+    from ..models.weights import list_weights
+    from ..models.weights import verify as verify_weights
 
-    names = names or [row.name for row in list_weights() if row.stored]
+    names = names or [row.name for row in list_weights() if row.path is not None]
     if not names:
         print("no weights are stored; `bench weights fetch NAME` stores them")
         return
     damaged = []
     for name in names:
         result = verify_weights(name)
-        print(f"{name}: {result}")
+        print(f"{name}: " + ("; ".join(result.problems) or f"{result.files} files as they were fetched"))
         if not result.ok:
             damaged.append(name)
     if damaged:
         raise WeightsError(
-            f"damaged or incomplete: {', '.join(damaged)}", remedy=f"`bench weights fetch {' '.join(damaged)}`."
+            f"damaged or incomplete: {', '.join(damaged)}",
+            remedy=f"`bench weights fetch {' '.join(damaged)}`.",
         )
 
 
@@ -78,7 +86,7 @@ def convert(
     stream: Annotated[str, typer.Option(help="rgb or flow.")] = "rgb",
 ) -> None:
     """Write weights in another author's format."""
-    from ..models.weights.fetch import convert as convert_weights
+    from ..models.weights import convert as convert_weights
 
     convert_weights(source, destination, to, stream)
     print(f"{destination}: {to}")

@@ -133,7 +133,7 @@ def _coerce(name: str, value: Any, kind: str, where: str) -> Any:
 
 
 def key_values(option: str, items: Sequence[str]) -> dict[str, str]:
-    """The NAME=VALUE items of an option as a mapping; for weights, a lone word speaks for all models ("*")."""
+    """The NAME=VALUE items of an option as a mapping. A lone word for --weights has the name "*"."""
     pairs: dict[str, str] = {}
     for item in items:
         name, _, value = item.partition("=")

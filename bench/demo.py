@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from ..errors import MeasurementError, WeightsError
 from ..home import home
@@ -26,7 +27,9 @@ VERSION = 1
 _FLOW = "dis"
 """Flow that the flow stream's last layer is fitted on: 100 times cheaper than TV-L1, and only a demo."""
 
-ARCHITECTURES = {
+Architecture = Literal["i3d-rgb", "i3d-flow", "resnext"]
+
+ARCHITECTURES: dict[str, Architecture] = {
     "deepmind-rgb-imagenet": "i3d-rgb",
     "deepmind-flow-imagenet": "i3d-flow",
     "hara-resnext-101-16f": "resnext",
@@ -34,10 +37,14 @@ ARCHITECTURES = {
 }
 """Weights description → the network that is made in its place."""
 
-_FILES = {"i3d-rgb": "model.ckpt", "i3d-flow": "model.ckpt", "resnext": "resnext-101-kinetics.pth"}
+_FILES: dict[Architecture, str] = {
+    "i3d-rgb": "model.ckpt",
+    "i3d-flow": "model.ckpt",
+    "resnext": "resnext-101-kinetics.pth",
+}
 
 
-def demo_path(architecture: str, seed: int) -> Path:
+def demo_path(architecture: Architecture, seed: int) -> Path:
     return home() / "demo-weights" / f"v{VERSION}-seed{seed}" / architecture / _FILES[architecture]
 
 
@@ -71,7 +78,7 @@ def _made(weights: Weights, progress: Callable[[str], None]) -> Weights:
     return replace(weights, path=path, sha256=(path.parent / "complete").read_text(encoding="utf-8"))
 
 
-def make(architecture: str, seed: int) -> None:
+def make(architecture: Architecture, seed: int) -> None:
     """Fit a network to the drawn training clips and write it; in a process that may import torch."""
     import torch
 
@@ -106,4 +113,4 @@ def make(architecture: str, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    make(sys.argv[1], int(sys.argv[2]))
+    make(sys.argv[1], int(sys.argv[2]))  # type: ignore[arg-type]  # written by `_made`, from ARCHITECTURES

@@ -30,7 +30,10 @@ def print_diagnosis() -> None:
         if "error" in found:
             print(f"  {backend:12} does not import: {found['error']}")
         else:
-            print(f"  {backend:12} ready on CPU" + "".join(f", cuda:{i} {d}" for i, d in enumerate(found["cuda"])))
+            print(
+                f"  {backend:12} ready on CPU"
+                + "".join(f", cuda:{i} {d}" for i, d in enumerate(found["cuda"]))
+            )
     print(f"  {'flow':12} {_flow()}")
 
 

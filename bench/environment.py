@@ -48,7 +48,9 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "os": platform.platform(),
         "cpu": cpu_model(),
-        "cpu_flags": [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in _cpu_flags()],
+        "cpu_flags": [
+            flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in _cpu_flags()
+        ],
         "cpu_governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "cpu_mhz": _cpu_mhz(),
         "cores": cores(),
@@ -96,7 +98,9 @@ def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
     """
     if python == sys.executable and devices_of is None:
         return own_packages(None)
-    code = "import json; from actionbench.bench import environment as e; print(json.dumps(e.own_packages(%r)))"
+    code = (
+        "import json; from actionbench.bench import environment as e; print(json.dumps(e.own_packages(%r)))"
+    )
     try:
         answer = subprocess.run(
             [python, "-c", code % devices_of],

@@ -5,20 +5,24 @@ Before two backends are compared for speed, their outputs are compared on the sa
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
-from ..errors import MeasurementError, UsageError
+from ..errors import MeasurementError, UsageError, WeightsError
 from ..home import home
-from ..models.parity import PUBLISHED_EXAMPLE, compare_logits, parity_inputs
+from ..models.parity import PUBLISHED, SHAPES, TOLERANCE, compare_logits, parity_inputs
 from ..models.registry import find_model
 from ..models.spec import FloatArray
+from ..models.weights.catalogue import find_source
+from ..models.weights.store import stored
 from .config import RunConfig
 from .demo import with_demo_weights
 from .job import Job
@@ -26,132 +30,187 @@ from .plan import PlannedModel, plan_models
 from .progress import Console
 from .supervisor import run_arrays
 
-TOLERANCE = 1e-3
-"""Largest difference of logits between faithful float32 ports: they land near 1e-4, while the smallest of the
-usual mistakes costs 0.06 (docs/preprocessing.md)."""
+Shape = tuple[int, int, int, int]
+"""Frames, height, width, batch."""
+
+SAMPLES = "deepmind-samples"
+"""Source of the arrays that the published example is about."""
 
 CERTIFICATES = "certificates"
 """Folder, under the cache folder, of what `--published` has shown: one JSON file per set of weights."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One input: batch, frames, height, width; the same for each stream."""
-
-    batch: int
-    frames: int
-    height: int
-    width: int
-
-    def __str__(self) -> str:
-        return f"{self.batch}×{self.frames}×{self.height}×{self.width}"
-
-
 def check_parity(
-    name: str,
-    backends: Sequence[str] | None,
-    weights: Mapping[str, str],
-    frames: str,
-    sizes: str,
-    device: str,
-    threads: int | None,
-    console: Console,
+    config: RunConfig, backends: Sequence[str] | None, shapes: Sequence[Shape], console: Console
 ) -> None:
-    """Print how far the backends' logits are apart. Raises MeasurementError beyond TOLERANCE."""
-    config = RunConfig(weights=weights or {"*": "demo"}, device=device, threads=threads)
-    models = _planned(name, backends, config, console)
-    cases = _cases(frames, sizes)
+    """Print how far the logits of a network's backends are apart, on seeded input of each of `shapes`.
+
+    `config` names one model; `backends`: the first is the reference, None for all that compute the same.
+    Raises MeasurementError if they disagree, UsageError if there is only one.
+    """
+    models = _with_backends(config, backends, console)
+    reference, *others = models
     with tempfile.TemporaryDirectory() as folder:
         inputs = []
-        for number, case in enumerate(cases):
-            path = Path(folder) / f"{number}.npz"
-            arrays = parity_inputs(
-                models[0].request.model, case.frames, case.height, case.width, case.batch, seed=number
+        for number, shape in enumerate(shapes):
+            inputs.append(Path(folder) / f"{number}.npz")
+            frames, height, width, batch = shape
+            _save(
+                inputs[-1], parity_inputs(reference.request.model, frames, height, width, batch, seed=number)
             )
-            np.savez(path, **arrays)  # type: ignore[arg-type]  # numpy's stub mistakes names for its own options
-            inputs.append(path)
         logits = {model.key: _logits(model, inputs, config, console) for model in models}
-    reference = models[0].key
     rows = []
     worst = 0.0
-    for model in models[1:]:
-        for case, expected, found in zip(cases, logits[reference], logits[model.key], strict=True):
+    for model in others:
+        for shape, expected, found in zip(shapes, logits[reference.key], logits[model.key], strict=True):
             agreement = compare_logits(expected, found)
             worst = max(worst, agreement.max_abs)
             rows.append(
                 [
-                    f"{model.key} – {reference}",
-                    str(case),
+                    f"{model.key} – {reference.key}",
+                    "×".join(map(str, shape)),
                     f"{agreement.max_abs:.1e}",
                     f"{agreement.relative_l2:.1e}",
-                    f"{agreement.top1_equal:.0%}",
+                    f"{agreement.top1:.0%}",
                     f"{float(np.std(expected)):.2f}",
                 ]
             )
-    kinds = ", ".join(sorted({w.kind for w in models[0].weights.values()}))
-    print(f"{models[0].request.model.title}, {kinds} weights, device {models[0].options.device}, float32")
-    headers = ["backends", "batch×T×H×W", "largest |Δ logit|", "relative L2", "same top-1", "std of logits"]
+    kinds = ", ".join(sorted({w.kind for w in reference.weights.values()}))
+    print(f"{reference.request.model.title}, {kinds} weights, {reference.options.device}, float32")
+    headers = ["backends", "T×H×W×batch", "largest |Δ logit|", "relative L2", "same top-1", "std of logits"]
     print(tabulate(rows, headers=headers, disable_numparse=True))
     if worst > TOLERANCE:
         raise MeasurementError(
-            "the backends disagree", where=name, expected=f"logits within {TOLERANCE:g}", found=f"{worst:.2g}"
+            "the backends disagree",
+            where=reference.request.model.name,
+            expected=f"logits within {TOLERANCE:g}",
+            found=f"{worst:.2g}",
         )
     print(f"the backends agree: largest difference {worst:.1e}, tolerance {TOLERANCE:g}")
 
 
-def _planned(
-    name: str, backends: Sequence[str] | None, config: RunConfig, console: Console
+def check_published(config: RunConfig, backends: Sequence[str] | None, console: Console) -> None:
+    """Reproduce the authors' example with their weights and sample arrays, and keep a certificate.
+
+    Raises UsageError for a network without a published example, WeightsError if weights or samples are not
+    stored, MeasurementError if the logits are not the published ones.
+    """
+    (name,) = config.models
+    if find_model(name).model.name != "i3d":
+        raise UsageError(f"no published example is known for {name}", remedy="There is one for i3d.")
+    models = _with_backends(config, backends, console, least=1)
+    for model in models:
+        wrong = {w.description.name for w in model.weights.values()} ^ set(PUBLISHED.weights.values())
+        if wrong:
+            raise UsageError(
+                "the example was published for other weights",
+                where="--published",
+                expected=", ".join(PUBLISHED.weights.values()),
+                found=", ".join(w.description.name for w in model.weights.values()),
+            )
+    samples = stored(find_source(SAMPLES))
+    if samples is None:
+        raise WeightsError(f"{SAMPLES} are not stored", remedy=f"`bench weights fetch {SAMPLES}`.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "published.npz"
+        _save(
+            path,
+            {stream: np.load(samples / file, allow_pickle=False) for stream, file in PUBLISHED.files.items()},
+        )
+        for model in models:
+            (logits,) = _logits(model, [path], config, console)
+            differences = PUBLISHED.differences(logits, model.labels)
+            for what, difference in differences.items():
+                print(f"{model.key}: {what}: {difference:+.6f} from the published value")
+            worst = max(map(abs, differences.values()))
+            if worst > TOLERANCE:
+                raise MeasurementError(
+                    "the published example is not reproduced",
+                    where=model.key,
+                    expected=f"within {TOLERANCE:g}",
+                    found=f"{worst:.2g}",
+                )
+            certificate = write_certificate(model, worst)
+            print(f"{model.key}: reproduced; certificate: {certificate}")
+
+
+def _with_backends(
+    config: RunConfig, backends: Sequence[str] | None, console: Console, least: int = 2
 ) -> list[PlannedModel]:
-    """The network in each backend; those of its own that compute in float32 themselves by default."""
-    found = find_model(name)
-    chosen = backends or [b for b in found.model.backends if b != "tfhub"]
-    if len(chosen) < 2:
+    """The one model of `config` in each backend; in all of its own weights' ones if none are named."""
+    (name,) = config.models
+    request = find_model(name)
+    chosen = backends or [b for b in request.model.backends if b != "tfhub"]
+    if len(chosen) < least:
         raise UsageError(
             f"{name} has one backend, {', '.join(chosen)}: there is nothing to compare",
-            remedy="Networks with several: `bench models`.",
+            remedy="`bench models` tells which networks have several.",
         )
     models = []
     for backend in chosen:
-        (model,) = plan_models(replace(config, models=(f"{name}@{backend}",)), target=None)
+        (model,) = plan_models(replace(config, models=(f"{request.model.name}@{backend}",)), target=None)
         models.append(with_demo_weights(model, console.say))
     return models
 
 
-def _cases(frames: str, sizes: str) -> list[Case]:
-    """Every length at the first size, the shortest at the others and in a batch of two."""
-    try:
-        lengths = [int(value) for value in frames.split(",")]
-        shapes = [(int(h), int(w)) for h, _, w in (size.partition("x") for size in sizes.split(","))]
-    except ValueError:
-        raise UsageError(
-            "cannot be read", where="--frames/--sizes", expected="e.g. 9,16 and 224x224,199x210"
-        ) from None
-    (height, width), *others = shapes
-    cases = [Case(1, length, height, width) for length in lengths]
-    cases += [Case(1, min(lengths), h, w) for h, w in others]
-    return [*cases, Case(2, min(lengths), height, width)]
+def _save(path: Path, arrays: Mapping[str, FloatArray]) -> None:
+    np.savez(path, **arrays)  # type: ignore[arg-type]  # the stub takes any name for one of its own options
 
 
-def _logits(model: PlannedModel, inputs: Sequence[Path], config: RunConfig, console: Console) -> list[FloatArray]:
+def _logits(
+    model: PlannedModel, inputs: Sequence[Path], config: RunConfig, console: Console
+) -> list[FloatArray]:
     pairs = tuple((path, path.with_name(f"{path.stem}-{model.request.backend}.npy")) for path in inputs)
-    job = Job(
-        mode="arrays", request=model.key, weights=model.weights, options=model.options, arrays=pairs
-    )
+    job = Job("arrays", model.key, model.weights, model.options, arrays=pairs)
     console.say(f"computing with {model.key}")
     run_arrays(job, model.python, inputs[0].with_suffix(".log"), config.clip_timeout)
     return [np.load(output, allow_pickle=False) for _, output in pairs]
 
 
-def check_published(
-    name: str,
-    backends: Sequence[str] | None,
-    weights: Mapping[str, str],
-    device: str,
-    threads: int | None,
-    console: Console,
-) -> None:
-    """Reproduce the authors' example with their weights and sample arrays, and keep a certificate.
+def parse_shapes(text: str | None) -> tuple[Shape, ...]:
+    """ "17x199x210,9x224x224x2" as (frames, height, width, batch) tuples; the network's own for None."""
+    if text is None:
+        return SHAPES
+    shapes = []
+    for item in text.split(","):
+        numbers = item.strip().split("x")
+        if len(numbers) not in (3, 4) or not all(n.isdigit() and int(n) > 0 for n in numbers):
+            raise UsageError(
+                "cannot be read", where="--shapes", expected="T x H x W [x N], e.g. 17x199x210x2", found=item
+            )
+        frames, height, width, batch = (*map(int, numbers), 1)[:4]
+        shapes.append((frames, height, width, batch))
+    return tuple(shapes)
 
-    Raises UsageError if the network has no published example or the files are not there, MeasurementError if
-    the logits are not the published ones.
-    """
+
+def write_certificate(model: PlannedModel, worst: float) -> Path:
+    """Keep that a backend reproduced the published example with these very weights; the file."""
+    path = _certificate_path(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "model": model.request.model.name,
+        "backend": model.request.backend,
+        "weights": {stream: weights.sha256 for stream, weights in model.weights.items()},
+        "largest_difference": worst,
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    path.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    return path
+
+
+def certificate(model: PlannedModel) -> str | None:
+    """What reports say of a backend that has reproduced the published example with these very weights."""
+    path = _certificate_path(model)
+    if not path.is_file():
+        return None
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    return (
+        f"reproduced the authors' published example on {facts['date']}, "
+        f"largest difference {facts['largest_difference']:.1e}"
+    )
+
+
+def _certificate_path(model: PlannedModel) -> Path:
+    digests = "".join(f"{stream}={weights.sha256};" for stream, weights in sorted(model.weights.items()))
+    name = hashlib.sha256(digests.encode()).hexdigest()[:16]
+    return home() / CERTIFICATES / f"{model.request.model.name}-{model.request.backend}-{name}.json"

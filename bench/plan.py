@@ -200,14 +200,12 @@ def _weights_names(key: str, request: ModelRequest) -> list[str]:
 def _weights(
     key: str, request: ModelRequest, stream: str, description: WeightsDescription, config: RunConfig
 ) -> Weights:
-    """Weights of one stream: what the user names, else what `fetch` stored, else (drawn data) demo weights."""
+    """Weights of a stream: what the user names, else what `fetch` stored, else (drawn data) demo weights."""
     for name in (f"{request.model.name}-{stream}", key, request.model.name, "*"):
         if name in config.weights:
             value = config.weights[name]
-            if value == "random":
-                return Weights("random", description, seed=config.seed)
-            if value == "demo":
-                return Weights("demo", description, seed=config.seed)
+            if value == "random" or value == "demo":
+                return Weights(value, description, seed=config.seed)
             return _readable(resolve_weights(stream, description, Path(value)), request)
     stored = stored_weights(description)
     if stored is not None:
@@ -216,8 +214,8 @@ def _weights(
         return Weights("demo", description, seed=config.seed)
     raise WeightsError(
         f"no weights for the {stream} stream of {key}",
-        remedy=f"`bench weights fetch {description.name}` stores the authors'; --weights {request.model.name}=PATH "
-        "names a file; --weights random measures time only.",
+        remedy=f"`bench weights fetch {description.name}` stores the authors'; "
+        f"--weights {request.model.name}=PATH names a file; --weights random measures time only.",
     )
 
 

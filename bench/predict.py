@@ -19,7 +19,9 @@ from .progress import Console
 from .supervisor import Outcome, Worker
 
 
-def print_predictions(config: RunConfig, inputs: Sequence[Path], logits: Path | None, console: Console) -> None:
+def print_predictions(
+    config: RunConfig, inputs: Sequence[Path], logits: Path | None, console: Console
+) -> None:
     """Print the five likeliest classes of each input. Raises MeasurementError if one has no prediction.
 
     `logits`: .npy file for the logits (views, classes) of all inputs' views, in order.

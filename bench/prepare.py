@@ -28,12 +28,17 @@ from ..models.spec import FloatArray, Preprocessing, Views
 from .stopwatch import Stopwatch
 
 MAX_FRAMES = 4500
-"""Most frames of one clip (3 minutes at 25 fps): the streams are held in memory as float32, 0.6 MB a frame."""
+"""Most frames of one clip, 3 minutes at 25 fps: the streams are held in memory, 1 MB a frame for I3D."""
 
 _CHUNK = 16
 """Frames decoded between two resizing steps: few enough to keep large frames out of memory."""
 
 Progress = Callable[[str, int, int], None]
+"""Told (stage, done, in all or 0)."""
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Nobody is watching."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Preparer:
     flow: FlowMethod | None = None
     cache: FlowCache | None = None
 
-    def __call__(self, clip: Clip, progress: Progress = lambda stage, done, total: None) -> Prepared:
+    def __call__(self, clip: Clip, progress: Progress = _silent) -> Prepared:
         """Prepare `clip`. Raises ClipError if it cannot be read or has too few or too many frames."""
         watch = Stopwatch()
         with watch.stage("decode"):

@@ -80,7 +80,7 @@ class _Log:
         self._done = 0
         self._begin = self._last = time.monotonic()
 
-    def advance(self, note: str = "") -> None:
+    def advance(self, note: str = "") -> None:  # noqa: ARG002  a line is not worth every clip's name
         self._done += 1
         now = time.monotonic()
         if now - self._last >= 30 or self._done == self._total:
@@ -110,7 +110,11 @@ def transfer(name: str) -> Iterator[Callable[[int, int | None], None]]:
         last = now
         of = "" if total is None else f" of {total / 1e6:.1f}"
         line = f"{name}: {done / 1e6:.1f}{of} MB"
-        print(f"\r{line}" if sys.stderr.isatty() else line, end="" if sys.stderr.isatty() else "\n", file=sys.stderr)
+        print(
+            f"\r{line}" if sys.stderr.isatty() else line,
+            end="" if sys.stderr.isatty() else "\n",
+            file=sys.stderr,
+        )
 
     yield progress
     if sys.stderr.isatty():

@@ -6,13 +6,13 @@ it is an outcome like any other.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -70,22 +70,20 @@ class Worker:
                 start_new_session=True,
             )
         try:
-            assert process.stdin is not None and process.stdout is not None
-            try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            # Broken: it died at once, and its exit status says how.
+            with contextlib.suppress(BrokenPipeError):
                 pickle.dump(self.job, process.stdin)
                 process.stdin.flush()
-            except BrokenPipeError:
-                pass  # it died at once; its exit status says how
             yield from self._watched(process.stdout, process, outcome)
         finally:
             process.kill()
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 assert pipe is not None
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-                except BrokenPipeError:
-                    pass
 
     def _watched(
         self, stdout: IO[bytes], process: subprocess.Popen[bytes], outcome: Outcome
@@ -153,7 +151,3 @@ def run_arrays(job: Job, python: str, log: Path, timeout_s: float) -> dict[str, 
     if outcome.failed is not None:
         raise MeasurementError(outcome.failed, where=job.request)
     return details
-
-
-def default_python() -> str:
-    return sys.executable

@@ -64,7 +64,8 @@ def _own_stdout() -> BinaryIO:
 
 def _end_with_parent() -> None:
     """The parent holds our standard input open; it closes when the parent ends, however it ends."""
-    while sys.stdin.buffer.read(1):
+    # Not by `sys.stdin`, whose lock this thread would hold when the interpreter ends.
+    while os.read(0, 1):
         pass
     os._exit(1)
 
@@ -231,9 +232,9 @@ def _latency(job: Job, model: Model, network: Network, preparer: Preparer, event
 
 
 def _warm_preparation(preparer: Preparer, clip: Clip, events: Events) -> None:
-    """Decode, resize and compute flow once, over the clip's first half second, before anything is timed."""
+    """Decode, resize and compute flow once, over the clip's first moment, before anything is timed."""
     begin = clip.start_s or 0.0
-    end = begin + 0.5 if clip.end_s is None else min(clip.end_s, begin + 0.5)
+    end = begin + 0.15 if clip.end_s is None else min(clip.end_s, begin + 0.15)
     with suppress(ClipError):  # too short for the network: warm all the same
         preparer(dataclasses.replace(clip, end_s=end), _progress(events))
 
@@ -242,7 +243,9 @@ def _macs(model: Model, prepared: Prepared, classes: int) -> int | None:
     """Multiply–accumulates of all views of a video."""
     if model.macs is None:
         return None
-    shapes = [{name: (x.shape[0], x.shape[1], x.shape[2]) for name, x in view.items()} for view in prepared.views]
+    shapes = [
+        {name: (x.shape[0], x.shape[1], x.shape[2]) for name, x in view.items()} for view in prepared.views
+    ]
     return sum(model.macs(shape, classes) for shape in shapes)
 
 
