@@ -1,0 +1,218 @@
+"""Writing a report: report.md, results.json, tables/*.csv. The same runs give the same bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .data import load, merge
+from .markdown import report
+from .records import ClipRecord
+from .scores import Accuracy, Paired
+from .statistics import Estimate
+from .summary import ModelSummary, Summary, summarise
+from .table import Table
+from .tables import all_tables
+from .timing import Timing
+
+SCHEMA = 1
+"""Version of results.json; raised when a key changes its name or its meaning. New keys do not raise it."""
+
+_FORMULA = tuple("=+-@\t\r＝＋－＠")
+
+
+def write_report(runs: Path | Sequence[Path], out: Path | None = None, target: str | None = None) -> Path:
+    """Derive the report of one or several run directories; returns the path of report.md.
+
+    `out`: folder to write to, by default the run directory itself. `target` overrides the target class.
+    Each file is replaced whole. Raises UsageError for what is not a run directory, or for several runs
+    without `out`.
+    """
+    paths = [runs] if isinstance(runs, Path) else list(runs)
+    if out is None and len(paths) > 1:
+        raise UsageError("several runs need a place for their report", where="--out", remedy="Name a folder")
+    summary = summarise(merge([load(path) for path in paths], target))
+    return write_summary(summary, paths[0] if out is None else out)
+
+
+def write_summary(summary: Summary, out: Path) -> Path:
+    """Write the three forms of a report into the folder `out`; returns the path of report.md."""
+    (out / "tables").mkdir(parents=True, exist_ok=True)
+    for table in all_tables(summary):
+        _write(out / "tables" / f"{table.name}.csv", csv(table))
+    _write(out / "results.json", json_text(summary))
+    return _write(out / "report.md", report(summary))
+
+
+def _write(path: Path, text: str) -> Path:
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_bytes(text.encode())
+    temporary.replace(path)
+    return path
+
+
+def csv(table: Table) -> str:
+    """The raw values as CSV, unknown ones empty; no text begins like a spreadsheet's formula.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    frame = table.frame().rename(columns=_no_formula).map(_no_formula)
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA) else value
+
+
+def json_text(summary: Summary) -> str:
+    """results.json: every figure, units in the keys; see docs/run-directory.md."""
+    document = _finite(results(summary))
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def results(summary: Summary) -> dict[str, Any]:
+    """What results.json holds."""
+    return {
+        "schema": SCHEMA,
+        "target": summary.target,
+        "notes": list(summary.comparison.notes),
+        "runs": [
+            {
+                "run": data.name,
+                "started": data.run.started,
+                "state": data.run.state,
+                "data": data.run.data,
+                "environment": data.run.environment,
+                "config": data.run.config,
+            }
+            for data in summary.comparison.runs
+        ],
+        "models": [_model(m) for m in summary.models],
+        "paired": [_paired(p) for p in summary.pairs],
+    }
+
+
+def _model(m: ModelSummary) -> dict[str, Any]:
+    model = m.measured.model
+    return {
+        "model": m.name,
+        "run": m.measured.run,
+        "key": model.key,
+        "title": model.title,
+        "state": model.state,
+        "error": model.error,
+        "backend": model.backend,
+        "device": m.device,
+        "details": m.details,
+        "weights_kind": m.measured.weights_kind,
+        "weights": model.weights,
+        "views": model.views,
+        "flow": model.flow,
+        "classes": len(model.labels),
+        "parameters": m.parameters,
+        "accuracy": _accuracy(m.accuracy),
+        "timing": _timing(m.timing),
+    }
+
+
+def _accuracy(a: Accuracy) -> dict[str, Any]:
+    t = a.target
+    return {
+        "reason": a.reason,
+        "top1": _estimate(a.top1),
+        "top5": _estimate(a.top5),
+        "videos_unlabelled": a.unlabelled,
+        "videos_unknown_label": a.unknown_label,
+        "failed": [_failure(record) for record in a.failed],
+        "target": {
+            "reason": t.reason,
+            "videos": t.videos,
+            "predicted": t.predicted,
+            "hits": t.hits,
+            "precision": _estimate(t.precision),
+            "recall": _estimate(t.recall),
+            "f1": _estimate(t.f1),
+            "average_precision": _estimate(t.average_precision),
+            "taken_for": [{"label": label, "videos": n} for label, n in t.taken_for],
+            "mistaken": [{"label": label, "videos": n} for label, n in t.mistaken],
+        },
+    }
+
+
+def _failure(record: ClipRecord) -> dict[str, Any]:
+    return {"clip": record.clip, "error": record.error}
+
+
+def _timing(t: Timing) -> dict[str, Any]:
+    return {
+        "processes": t.processes,
+        "videos": t.videos,
+        "samples": t.samples,
+        "views_per_video": t.views_per_video,
+        "frames_per_video": t.frames_per_video,
+        "video_s": t.video_s,
+        "prediction_s_per_view": _estimate(t.prediction_per_view),
+        "prediction_s_per_video": _estimate(t.prediction_per_video),
+        "preprocessing_s_per_video": _estimate(t.preprocessing_per_video),
+        "total_s_per_video": _estimate(t.total_per_video),
+        "total_s_percentiles": {f"{100 * q:g}": seconds for q, seconds in t.percentiles},
+        "stages": [
+            {"stage": name, "s_per_video": _estimate(stage.seconds), "share": stage.share}
+            for name, stage in t.stages
+        ],
+        "share_between_stages": t.other_share,
+        "load_s": _estimate(t.load),
+        "first_inference_s": _estimate(t.first),
+        "realtime_factor": _estimate(t.factor),
+        "realtime_factor_prediction": _estimate(t.factor_prediction),
+        "frames_per_s": _estimate(t.frames_per_s),
+        "device_forward_s_per_video": _estimate(t.device_forward),
+        "peak_host_bytes": t.peak_rss_bytes,
+        "peak_device_bytes": t.peak_device_bytes,
+        "flop_per_view": t.flops_per_view,
+        "flop_per_video": t.flops_per_video,
+        "network_flop_per_s": _estimate(t.flops_per_s),
+        "cpu_ratio": t.cpu_ratio,
+        "errors": [{"process": process, "error": error} for process, error in t.errors],
+    }
+
+
+def _paired(p: Paired) -> dict[str, Any]:
+    return {
+        "first": p.first,
+        "second": p.second,
+        "label": p.label,
+        "videos": p.n,
+        "both_right": p.both,
+        "only_first_right": p.only_first,
+        "only_second_right": p.only_second,
+        "none_right": p.neither,
+        "p_mcnemar_exact": p.p_value,
+        "p_holm": p.adjusted_p,
+    }
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    interval = estimate.interval
+    return {
+        "value": estimate.value,
+        "low": None if interval is None else interval.low,
+        "high": None if interval is None else interval.high,
+        "interval": None if interval is None else interval.method,
+        "n": estimate.n,
+    }
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for every number that JSON has no word for."""
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

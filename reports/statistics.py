@@ -1,0 +1,206 @@
+"""Intervals and tests, each with the paper it comes from. Nothing here knows what is measured.
+
+An interval that the sample is too small for is None: unknown is neither zero nor ±0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+LEVEL = 0.95
+"""Confidence level of every interval in a report."""
+
+ALPHA = 1 - LEVEL
+"""Level below which a p-value is called significant."""
+
+RESAMPLES = 2000
+"""Bootstrap resamples: 50 lie beyond either end of a 95 % interval."""
+
+BEYOND = 10
+"""Observations that must lie beyond a percentile before it is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """`low` to `high`; `method` says in words which interval it is."""
+
+    low: float
+    high: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value from `n` observations, with its interval where the sample allows one."""
+
+    value: float
+    interval: Interval | None
+    n: int
+
+
+def wilson(hits: int, n: int, level: float = LEVEL) -> Interval | None:
+    """Score interval of a proportion; None for n = 0.
+
+    Wilson, JASA 22 (1927) 209–212, doi:10.1080/01621459.1927.10502953. Unlike the normal approximation it
+    stays within [0, 1] and is not empty at 0 or n hits.
+    """
+    if not 0 <= hits <= n:
+        raise ValueError(f"hits must lie in 0…{n}, got {hits}")
+    if n == 0:
+        return None
+    z = float(stats.norm.ppf((1 + level) / 2))
+    share = hits / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    # At the edges the exact result is 0 or 1; rounding must not put the observed share outside.
+    low = 0.0 if hits == 0 else max(0.0, centre - half)
+    high = 1.0 if hits == n else min(1.0, centre + half)
+    return Interval(low, high, f"Wilson, {100 * level:g} %")
+
+
+def proportion(hits: int, n: int, level: float = LEVEL) -> Estimate | None:
+    """`hits / n` with its Wilson interval; None for n = 0."""
+    return None if n == 0 else Estimate(hits / n, wilson(hits, n, level), n)
+
+
+def f1(
+    true_positives: int, false_positives: int, false_negatives: int, level: float = LEVEL
+) -> Estimate | None:
+    """F1 with an interval; None if nothing was predicted and there was nothing to find.
+
+    F1 = 2J / (1 + J) rises with J = TP / (TP + FP + FN), which Hand, Christen and Kirielle (Machine Learning
+    110 (2021) 451–456) call F*. Given the number of videos that are positive or predicted so, TP is
+    binomial; so J has a Wilson interval, whose ends are carried over. `n` is that number.
+    """
+    n = true_positives + false_positives + false_negatives
+    share = proportion(true_positives, n, level)
+    if share is None or share.interval is None:
+        return None
+
+    def carried(j: float) -> float:
+        return 2 * j / (1 + j)
+
+    interval = Interval(
+        carried(share.interval.low), carried(share.interval.high), f"Wilson of F*, {100 * level:g} %"
+    )
+    return Estimate(carried(share.value), interval, n)
+
+
+def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
+    """Sum over thresholds of precision × rise in recall; None without a positive.
+
+    `labels` (N,) bool, `scores` (N,) finite. Equal scores pass the threshold together, so the result does
+    not depend on their order. Not interpolated: Su, Yuan and Zhu, ICTIR 2015, doi:10.1145/2808194.2809481.
+    """
+    positive = np.asarray(labels, dtype=bool)
+    score = np.asarray(scores, dtype=np.float64)
+    if positive.shape != score.shape or positive.ndim != 1:
+        raise ValueError(f"labels {positive.shape} and scores {score.shape} must be equally long vectors")
+    if not np.isfinite(score).all():
+        raise ValueError("scores must be finite")
+    if not positive.any():
+        return None
+    order = np.argsort(-score, kind="stable")
+    falling = score[order]
+    last_of_tie = np.append(falling[1:] != falling[:-1], True)
+    hits = np.cumsum(positive[order])[last_of_tie]
+    taken = np.flatnonzero(last_of_tie) + 1
+    rise = np.diff(hits, prepend=0)
+    return float(np.sum(hits / taken * rise) / hits[-1])
+
+
+def bootstrap(
+    strata: Sequence[npt.NDArray[np.intp]],
+    statistic: Callable[[npt.NDArray[np.intp]], float],
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval | None:
+    """Percentile interval of `statistic`, called with the indices of each resample.
+
+    Efron and Tibshirani, An Introduction to the Bootstrap (1993), §13.3. Each stratum is resampled within
+    itself, so its size is kept. None if every resample gives the same value: a sample without variation
+    says nothing about variation (a perfect ranking of ten videos is no proof of a perfect network).
+    """
+    rng = np.random.default_rng(seed)
+    values = np.array(
+        [statistic(np.concatenate([rng.choice(s, s.size) for s in strata])) for _ in range(resamples)]
+    )
+    if np.ptp(values) == 0:
+        return None
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high), f"bootstrap of videos, {100 * level:g} %")
+
+
+def median_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:
+    """Distribution-free interval of the median; None if the sample is too small (95 %: below 6).
+
+    Between the k-th smallest and k-th largest value, k the largest with coverage
+    1 − 2·P(Binomial(n, ½) < k) ≥ `level`: David and Nagaraja, Order Statistics (2003), §7.1.
+    """
+    ordered = sorted(values)
+    n = len(ordered)
+    k = 0
+    while k < n / 2 and 1 - 2 * stats.binom.cdf(k, n, 0.5) >= level:
+        k += 1
+    if k == 0:
+        return None
+    return Interval(ordered[k - 1], ordered[n - k], f"order statistics, {100 * level:g} %")
+
+
+def process_median(groups: Sequence[Sequence[float]], level: float = LEVEL) -> Estimate | None:
+    """Median over processes of the medians within processes; `n` is the number of processes.
+
+    The process is the unit of replication: samples within one share its memory layout, clocks and
+    scheduling, and an interval from them would be too narrow (Kalibera and Jones, ISMM 2013,
+    doi:10.1145/2464157.2464160). The interval is that of `median_interval`; with fewer processes than it
+    needs, the range over processes, named so; with one process, None.
+    """
+    medians = [float(np.median(group)) for group in groups if len(group)]
+    if not medians:
+        return None
+    interval = median_interval(medians, level)
+    if interval is None and len(medians) > 1:
+        interval = Interval(min(medians), max(medians), f"range of {len(medians)} processes")
+    return Estimate(float(np.median(medians)), interval, len(medians))
+
+
+def percentile(values: Sequence[float], q: float) -> float | None:
+    """The observed value that a share `q` of the sample does not exceed.
+
+    None unless `BEYOND` observations are expected beyond it: n ≥ 10 / (1 − q), 200 for q = 0.95.
+    """
+    if len(values) * (1 - q) < BEYOND * (1 - 1e-9):
+        return None
+    return float(np.quantile(np.asarray(values, dtype=np.float64), q, method="inverted_cdf"))
+
+
+def mcnemar_exact(only_first: int, only_second: int) -> float:
+    """Two-sided p-value that two networks are right equally often, from the videos they differ on.
+
+    McNemar, Psychometrika 12 (1947) 153–157, with the binomial instead of the χ² distribution: of the
+    videos that one got right and the other wrong, each is either's with probability ½.
+    """
+    n = only_first + only_second
+    return min(1.0, 2 * float(stats.binom.cdf(min(only_first, only_second), n, 0.5)))
+
+
+def fewest_discordant(alpha: float = ALPHA) -> int:
+    """Fewest one-sided discordant videos that make `mcnemar_exact` significant: 6 at 5 %."""
+    return next(n for n in range(1, 64) if mcnemar_exact(n, 0) <= alpha)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values adjusted for being several: Holm, Scand. J. Statist. 6 (1979) 65–70."""
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted

@@ -1,0 +1,69 @@
+"""All derived figures of a report, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .data import Comparison, Measured
+from .scores import Accuracy, Paired, accuracy, pairs
+from .timing import Timing, timing
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """One row of the report: a model of a run, its accuracy and its times."""
+
+    measured: Measured
+    accuracy: Accuracy
+    timing: Timing
+
+    @property
+    def name(self) -> str:
+        return self.measured.name
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the network said about itself in the last process that could."""
+        told = [p.details for p in self.measured.processes if p.details]
+        return told[-1] if told else {}
+
+    @property
+    def parameters(self) -> int | None:
+        recorded = self.measured.model.parameters
+        return self.details.get("parameters") if recorded is None else recorded
+
+    @property
+    def device(self) -> str:
+        """The device in words: as the network named it, else as it was asked for."""
+        return str(self.details.get("device") or self.measured.model.device)
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.measured.model.device.lower() == "cpu"
+
+    @property
+    def setting(self) -> str:
+        """What qualifies the figures, in a few words: weights, flow, device."""
+        model = self.measured.model
+        flow = "RGB only" if model.flow is None else f"flow {model.flow}"
+        return f"{self.measured.weights_kind} weights, {flow}, {'CPU' if self.on_cpu else self.device}"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What tables, sentences and files are made from."""
+
+    comparison: Comparison
+    models: tuple[ModelSummary, ...]
+    pairs: tuple[Paired, ...]
+
+    @property
+    def target(self) -> str:
+        return self.comparison.target
+
+
+def summarise(comparison: Comparison) -> Summary:
+    target = comparison.target
+    models = tuple(ModelSummary(m, accuracy(m, target), timing(m)) for m in comparison.models)
+    return Summary(comparison, models, pairs(comparison))

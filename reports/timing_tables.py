@@ -1,0 +1,124 @@
+"""Tables of time: stages, totals, start-up, memory."""
+
+from __future__ import annotations
+
+from .formats import UNKNOWN, count, mebi, number, one_line, percent, scaled, spread
+from .summary import ModelSummary, Summary
+from .table import Column, Line, Record, Table, table, values
+
+
+def spread_notes(summary: Summary) -> list[str]:
+    """What the brackets behind a time mean, or why there are none."""
+    totals = [m.timing.total_per_video for m in summary.models]
+    methods = sorted({e.interval.method for e in totals if e is not None and e.interval is not None})
+    notes = []
+    if methods:
+        notes.append(f"Times: median over processes of their medians [{'; '.join(methods)}].")
+    if any(m.timing.processes == 1 for m in summary.models):
+        notes.append("Timed in one process: how far processes differ is unknown, so no range is given.")
+    return notes
+
+
+def stages(summary: Summary) -> Table:
+    """Where the time of a video goes."""
+    columns = (
+        Column("Model", "left"),
+        Column("Stage", "left"),
+        Column("ms / video"),
+        Column("Share of all work"),
+    )
+    notes = ["resize: with crop and scaling to the network's range. download: with averaging over views."]
+    lines = [line for m in summary.models for line in _stage_lines(m)]
+    return table("stages", "Stages", columns, lines, [*notes, *spread_notes(summary)] if lines else [])
+
+
+def _stage_lines(m: ModelSummary) -> list[Line]:
+    name = one_line(m.name)
+    lines: list[Line] = [
+        (
+            (name, stage, spread(spent.seconds, 1000), percent(spent.share, 1)),
+            {
+                "model": m.name,
+                "stage": stage,
+                **values("ms_per_video", spent.seconds, 1000),
+                "share": spent.share,
+            },
+        )
+        for stage, spent in m.timing.stages
+    ]
+    rest = m.timing.other_share
+    if rest is not None:
+        record = {"model": m.name, "stage": "between stages", **values("ms_per_video", None), "share": rest}
+        lines.append(((name, "between stages", UNKNOWN, percent(rest, 1)), record))
+    return lines
+
+
+def latency(summary: Summary) -> Table:
+    """Totals, sustained rate, start-up, memory."""
+    columns = (
+        Column("Model", "left"),
+        Column("Videos ×\nprocesses"),
+        Column("Views,\nframes\n/ video"),
+        Column("All work\ns / video"),
+        Column("Sustained\nframes / s"),
+        Column("Load,\nfirst inference\ns"),
+        Column("Peak MiB\nhost,\ndevice"),
+        Column("Network\nGFLOP / s"),
+    )
+    notes = [
+        "Load: import, reading of weights, building. First inference: with the measured shape. Neither is in "
+        "the other times.",
+    ]
+    for m in summary.models:
+        notes += _latency_notes(m)
+    if any(s is None for m in summary.models if m.timing.samples for _, s in m.timing.percentiles):
+        notes.append("A percentile is given only where ten samples lie beyond it (95 %: of 200 samples).")
+    return table("latency", "Latency", columns, map(_latency_line, summary.models), notes)
+
+
+def _latency_line(m: ModelSummary) -> Line:
+    t = m.timing
+    texts = (
+        one_line(m.name),
+        f"{t.videos} × {t.processes}",
+        f"{count(t.views_per_video)}\n{count(t.frames_per_video)}",
+        spread(t.total_per_video),
+        number(scaled(t.frames_per_s)),
+        f"{number(scaled(t.load))}\n{number(scaled(t.first))}",
+        f"{number(mebi(t.peak_rss_bytes))}\n{number(mebi(t.peak_device_bytes))}",
+        number(scaled(t.flops_per_s, 1e-9)),
+    )
+    record: Record = {
+        "model": m.name,
+        "timed_videos": t.videos,
+        "timed_processes": t.processes,
+        "timed_samples": t.samples,
+        "views_per_video": t.views_per_video,
+        "frames_per_video": t.frames_per_video,
+        "video_s": t.video_s,
+        **values("total_s_per_video", t.total_per_video),
+        **{f"total_s_p{100 * q:g}": seconds for q, seconds in t.percentiles},
+        **values("frames_per_s", t.frames_per_s),
+        **values("load_s", t.load),
+        **values("first_inference_s", t.first),
+        **values("device_forward_s_per_video", t.device_forward),
+        "peak_host_bytes": t.peak_rss_bytes,
+        "peak_device_bytes": t.peak_device_bytes,
+        **values("network_gflop_per_s", t.flops_per_s, 1e-9),
+        "cpu_ratio": t.cpu_ratio,
+    }
+    return texts, record
+
+
+def _latency_notes(m: ModelSummary) -> list[str]:
+    t, name = m.timing, one_line(m.name)
+    notes = []
+    known = [f"{percent(q)} within {number(s)} s" for q, s in t.percentiles if s is not None]
+    if known:
+        notes.append(f"{name}: all work of a video: {', '.join(known)} ({t.samples} samples).")
+    if t.disturbed:
+        notes.append(
+            f"{name}: disturbed: the process computed {percent(t.cpu_ratio)} of the time it was timed for; "
+            "something else kept it waiting."
+        )
+    return notes + [f"{name}: process {i} gave no samples: {one_line(error)}." for i, error in t.errors]

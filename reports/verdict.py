@@ -1,0 +1,167 @@
+"""What the figures say, in sentences: plain text, for the report and the terminal alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .formats import number, one_line, percent, probability, share
+from .scores import DEMO_WEIGHTS, RANDOM_WEIGHTS
+from .statistics import ALPHA, Estimate
+from .summary import ModelSummary, Summary
+from .timing import PREPROCESSING
+
+FEW_VIDEOS = 30
+"""Below this many videos of the target a 95 % interval of 70 % is wider than 30 points."""
+
+
+def verdict(summary: Summary) -> list[str]:
+    """Which is faster and by how much, at which accuracy, and whether anything keeps up with the video."""
+    return [
+        *_failures(summary),
+        *_speed(summary.models),
+        *_real_time(summary.models),
+        *_accuracy(summary),
+    ]
+
+
+def _failures(summary: Summary) -> list[str]:
+    sentences = [
+        f"{one_line(m.name)} failed and has no complete result."
+        for m in summary.models
+        if m.measured.model.state == "failed"
+    ]
+    unfinished = [d.name for d in summary.comparison.runs if d.run.state != "done"]
+    if unfinished:
+        sentences.append(f"Not all that was planned has been measured ({_listed(unfinished)}).")
+    return sentences
+
+
+def _speed(models: Sequence[ModelSummary]) -> list[str]:
+    timed = [(m, t) for m in models if (t := m.timing.prediction_per_video) is not None]
+    if not timed:
+        return ["No time was measured."]
+    timed.sort(key=lambda item: item[1].value)
+    (fastest, best), *others = timed
+    if not others:
+        return [f"{one_line(fastest.name)} takes {number(best.value)} s to predict a video."]
+    sentences = []
+    for other, time in others:
+        faster = f"{one_line(fastest.name)} predicts a video {_times(best, time)}{one_line(other.name)}"
+        sentences.append(
+            f"{faster} ({number(best.value)} against {number(time.value)} s{_whole(fastest, other)})."
+        )
+    if len({frozenset(r.clip for r in m.measured.latencies) for m, _ in timed}) > 1:
+        sentences.append("They were not all timed on the same videos.")
+    return sentences
+
+
+def _times(best: Estimate, other: Estimate) -> str:
+    ratio = number(other.value / best.value)
+    if best.interval is None or other.interval is None:
+        return f"{ratio} times as fast as (one process each, so without a range) "
+    if best.interval.high < other.interval.low:
+        return f"{ratio} times as fast as "
+    return "no clearly faster than "
+
+
+def _whole(fastest: ModelSummary, other: ModelSummary) -> str:
+    mine, theirs = fastest.timing.total_per_video, other.timing.total_per_video
+    if mine is None or theirs is None:
+        return ""
+    return f"; with preprocessing {number(mine.value)} against {number(theirs.value)} s"
+
+
+def _real_time(models: Sequence[ModelSummary]) -> list[str]:
+    """A model keeps up if its slowest process (or the lower end of the interval) does."""
+    known = [(m, f) for m in models if (f := m.timing.factor) is not None]
+    if not known:
+        return []
+    able = [(m, f) for m, f in known if (f.interval.low if f.interval else f.value) >= 1]
+    if able:
+        named = _listed(f"{one_line(m.name)} ({number(f.value)} s of video per second)" for m, f in able)
+        keep = "keep" if len(able) > 1 else "keeps"
+        unable = [one_line(m.name) for m, f in known if (m, f) not in able]
+        others = f"; {_listed(unable)} {'do' if len(unable) > 1 else 'does'} not" if unable else ""
+        return [f"With preprocessing counted, {named} {keep} up with the video{others}."]
+    nearest, factor = max(known, key=lambda item: item[1].value)
+    subject = "No model keeps" if len(known) > 1 else f"{one_line(nearest.name)} does not keep"
+    sentence = f"{subject} up with the video once preprocessing is counted"
+    sentence += f": {one_line(nearest.name)} works through {number(factor.value)} s of video per second"
+    shares = dict(nearest.timing.stages)
+    slowest = max((s for s in PREPROCESSING if s in shares), key=lambda s: shares[s].share, default=None)
+    if slowest is not None and shares[slowest].share >= 0.5:
+        sentence += f", {percent(shares[slowest].share)} of the time going into {_work(slowest)}"
+    return [sentence + "."]
+
+
+def _work(stage: str) -> str:
+    return {"decode": "decoding", "resize": "resizing", "flow": "optical flow"}[stage]
+
+
+def _accuracy(summary: Summary) -> list[str]:
+    measured = [(m, top1) for m in summary.models if (top1 := m.accuracy.top1) is not None]
+    if not measured:
+        random = all(m.measured.weights_kind == "random" for m in summary.models)
+        return ["Accuracy was not measured" + (": the weights are random." if random else ".")]
+    figures = _listed(f"{one_line(m.name)} {share(top1)}" for m, top1 in measured)
+    n = _listed(str(n) for n in sorted({top1.n for _, top1 in measured}))
+    sentences = [f"Top-1 accuracy [95 % interval]: {figures}, of {n} videos."]
+    for pair in summary.pairs:
+        if pair.label is None:
+            names = f"{one_line(pair.first)} and {one_line(pair.second)}"
+            test = f"(p = {probability(pair.adjusted_p)} on {pair.n} videos)"
+            if pair.adjusted_p > ALPHA:
+                sentences.append(f"A difference in accuracy between {names} is not shown {test}.")
+            else:
+                sentences.append(f"{names} differ in accuracy {test}.")
+    return sentences
+
+
+def caveats(summary: Summary) -> list[str]:
+    """What the figures do not say."""
+    kinds = {m.measured.weights_kind for m in summary.models}
+    notes = weights_notes(summary)
+    target = one_line(summary.target)
+    videos = [m.accuracy.target.videos for m in summary.models if m.accuracy.target.recall is not None]
+    if videos and min(videos) < FEW_VIDEOS:
+        n = min(videos)
+        notes.append(
+            f"{n} video{'' if n == 1 else 's'} of {target} say little: the intervals are wide. Read them "
+            "beside the accuracy over all videos, and compare models by the paired test."
+        )
+    elif not videos and kinds != {"random"}:
+        notes.append(f"No video of {target} was answered: nothing is known about that class.")
+    counts = {m.accuracy.top1.n for m in summary.models if m.accuracy.top1 is not None}
+    if len(counts) > 1:
+        notes.append(
+            "The models answered different numbers of videos; only the paired test compares them on the "
+            "same ones."
+        )
+    if any(m.on_cpu for m in summary.models):
+        notes.append(
+            "Timed on a CPU. The thesis that this comparison repeats used a GPU, where the ratios between "
+            "networks and the weight of the preprocessing differ."
+        )
+    if any(m.timing.disturbed for m in summary.models):
+        notes.append("Some processes were kept waiting while timed (see latency): their times are too long.")
+    notes += summary.comparison.notes
+    notes.append(
+        "Not measured: energy, several videos at a time, the delay of a camera, other programs running."
+    )
+    return notes
+
+
+def weights_notes(summary: Summary) -> list[str]:
+    """What must stand beside every accuracy of weights that were not trained on real video."""
+    notes = []
+    for kind, sentence in (("demo", DEMO_WEIGHTS), ("random", RANDOM_WEIGHTS)):
+        named = [m.name for m in summary.models if m.measured.weights_kind == kind]
+        if named:
+            notes.append(f"{sentence[0].upper()}{sentence[1:]} ({_listed(map(one_line, named))}).")
+    return notes
+
+
+def _listed(names: Iterable[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

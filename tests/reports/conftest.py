@@ -1,0 +1,161 @@
+"""Hand-made runs: what a report is derived from, without measuring anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from actionbench.reports.data import RunData
+from actionbench.reports.records import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
+from actionbench.reports.run_directory import RunWriter
+
+LABELS = ("abseiling", "jogging", "running on treadmill", "walking the dog", "zumba", "yoga")
+
+
+@dataclass
+class FakeModel:
+    """A model of a hand-made run.
+
+    `answers`: clip → (true label or None, predicted label), or (true label, Exception) for an error.
+    `forward_s`: seconds of each process's forward stage; `flow_s` None is an RGB network.
+    """
+
+    key: str
+    answers: Mapping[str, tuple[str | None, str | Exception]]
+    kind: str = "user"
+    labels: tuple[str, ...] = LABELS
+    forward_s: Sequence[float] = (0.2, 0.21, 0.22)
+    flow_s: float | None = 8.0
+    state: str = "done"
+    error: str | None = None
+    title: str = "a network"
+    device: str = "cpu"
+    views: int = 1
+    cpu_ratio: float = 1.0
+    repetitions: int = 2
+    macs_per_view: int | None = 100_000_000_000
+    parameters: int | None = 12_689_984
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def answers(target_hits: int, target_videos: int, others: int = 10) -> dict[str, tuple[str, str]]:
+    """Videos of jogging, the first ones recognised, the rest taken for running; others all recognised."""
+    found = {
+        f"jogging/{i:02}.mp4": ("jogging", "jogging" if i < target_hits else "running on treadmill")
+        for i in range(target_videos)
+    }
+    rest = [label for label in LABELS if label != "jogging"]
+    return found | {f"other/{i:02}.mp4": (rest[i % 5], rest[i % 5]) for i in range(others)}
+
+
+def make_run(models: Sequence[FakeModel], name: str = "run-1", **changes: Any) -> RunData:
+    """A finished run. `changes` replace fields of its `Run`."""
+    clips, scores, processes, latencies = [], {}, [], []
+    for model in models:
+        for clip, (label, predicted) in model.answers.items():
+            if isinstance(predicted, Exception):
+                clips.append(ClipRecord(model.key, clip, label, False, error=str(predicted)))
+                continue
+            vector = np.full(len(model.labels), 0.01, np.float32)
+            vector[model.labels.index(predicted)] = 0.9
+            if label in model.labels and label != predicted:
+                vector[model.labels.index(label)] = 0.05
+            order = np.argsort(-vector, kind="stable")[:5]
+            clips.append(
+                ClipRecord(
+                    model.key,
+                    clip,
+                    label,
+                    label in model.labels,
+                    tuple((model.labels[i], float(vector[i])) for i in order),
+                    float(vector[1]),
+                    offset=0,
+                    views=model.views,
+                    frames=250,
+                    video_s=10.0,
+                    notes=model.notes.get(clip, ()),
+                )
+            )
+            scores[model.key, clip] = vector
+        details = {"parameters": model.parameters, "precision": "float32", "threads": 1}
+        timed = [clip for clip, (_, predicted) in model.answers.items() if isinstance(predicted, str)][:4]
+        for process, forward_s in enumerate(model.forward_s):
+            processes.append(ProcessRecord(model.key, process, process, 1.5, 0.9, 2**30, None, details))
+            stages_s = {"decode": 0.3, "resize": 0.2, "upload": 0.0, "forward": forward_s, "download": 0.01}
+            if model.flow_s is not None:
+                stages_s["flow"] = model.flow_s
+            total = sum(stages_s.values()) + 0.001
+            latencies += [
+                LatencyRecord(
+                    model.key,
+                    process,
+                    repetition,
+                    clip,
+                    stages_s,
+                    total,
+                    total * model.cpu_ratio,
+                    model.views,
+                    250,
+                    10.0,
+                    macs=None if model.macs_per_view is None else model.macs_per_view * model.views,
+                )
+                for repetition in range(model.repetitions)
+                for clip in timed
+            ]
+    records = tuple(
+        ModelRecord(
+            m.key,
+            m.title,
+            "torch",
+            m.device,
+            {"rgb": {"kind": m.kind, "name": "weights", "path": None, "sha256": None}},
+            m.labels,
+            "whole video in one pass",
+            None if m.flow_s is None else "tvl1",
+            m.state,  # type: ignore[arg-type]
+            m.error,
+            m.parameters if m.state == "done" else None,
+        )
+        for m in models
+    )
+    every_clip = dict.fromkeys(clip for m in models for clip in m.answers)
+    data = {"name": "toy", "digest": "abc", "clips": len(every_clip), "missing": [], "unknown_labels": []}
+    run = Run(
+        "2026-01-02T03:04:05Z",
+        {"models": [m.key for m in models]},
+        {"cpu": "Some CPU", "cores": 2, "gpus": [], "packages": {"torch": "2.0", "tensorflow": None}},
+        data,
+        "jogging",
+        records,
+        "done",
+    )
+    return RunData(name, replace(run, **changes), tuple(clips), tuple(processes), tuple(latencies), scores)
+
+
+def write_run(folder: Path, data: RunData) -> Path:
+    """The run as a directory `folder / data.name`."""
+    path = folder / data.name
+    with RunWriter(path, data.run) as writer:
+        for clip in data.clips:
+            writer.append_clip(clip, data.scores.get((clip.model, clip.clip)))
+        for record in (*data.processes, *data.latencies):
+            writer.append_latency(record)
+    return path
+
+
+@pytest.fixture
+def two_models() -> RunData:
+    """i3d: 7 of 10 jogging videos and all of 10 others; resnext: 5 of 10, faster, RGB only."""
+    i3d = FakeModel("i3d", answers(7, 10), forward_s=(1.0, 1.1, 1.2))
+    resnext = FakeModel("resnext", answers(5, 10), flow_s=None, views=16, macs_per_view=9_570_000_000)
+    return make_run([i3d, resnext])
+
+
+@pytest.fixture
+def two_models_dir(two_models: RunData, tmp_path: Path) -> Path:
+    return write_run(tmp_path / "runs", two_models)
