@@ -114,6 +114,7 @@ def _model(m: ModelSummary) -> dict[str, Any]:
         "flow": model.flow,
         "classes": len(model.labels),
         "parameters": m.parameters,
+        "certificate": model.certificate,
         "accuracy": _accuracy(m.accuracy),
         "timing": _timing(m.timing),
     }

@@ -30,6 +30,8 @@ class ModelRecord:
     - `flow`: name of the flow method, None for RGB only.
     - `state`: "planned", "done" or "failed"; `error` says why it failed.
     - `parameters`: trainable parameters, None until a process has reported.
+    - `certificate`: how this backend with these weights reproduced the authors' published example, in
+      words; None if that was not tried.
     """
 
     key: str
@@ -43,6 +45,7 @@ class ModelRecord:
     state: Literal["planned", "done", "failed"] = "planned"
     error: str | None = None
     parameters: int | None = None
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,12 @@ def models(summary: Summary) -> Table:
     """What was compared: network, backend, device, weights, views, flow."""
     titles = ("Model", "Network", "Backend", "Device", "Weights", "Views", "Flow")
     columns = tuple(Column(title, "left") for title in titles)
-    return table("models", "What was compared", columns, map(_model_line, summary.models))
+    notes = [
+        f"{one_line(m.name)}: {one_line(m.measured.model.certificate)}."
+        for m in summary.models
+        if m.measured.model.certificate
+    ]
+    return table("models", "What was compared", columns, map(_model_line, summary.models), notes)
 
 
 def _model_line(m: ModelSummary) -> Line:
@@ -142,6 +147,7 @@ def _model_line(m: ModelSummary) -> Line:
         "flow": model.flow,
         "state": model.state,
         "error": model.error,
+        "certificate": model.certificate,
         "classes": len(model.labels),
     }
     return texts, record

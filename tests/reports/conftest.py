@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -146,6 +147,12 @@ def write_run(folder: Path, data: RunData) -> Path:
         for record in (*data.processes, *data.latencies):
             writer.append_latency(record)
     return path
+
+
+@pytest.fixture(scope="session")
+def fake() -> SimpleNamespace:
+    """The makers of this file, for tests that need a run of their own."""
+    return SimpleNamespace(model=FakeModel, answers=answers, run=make_run, write=write_run, labels=LABELS)
 
 
 @pytest.fixture

@@ -1,0 +1,135 @@
+"""Accuracy from hand-made answers: counts, what is undefined, what is not measured."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from actionbench.reports.accuracy_tables import paired_sentence
+from actionbench.reports.data import RunData, merge
+from actionbench.reports.scores import DEMO_WEIGHTS, RANDOM_WEIGHTS, Accuracy, Paired, accuracy, pairs
+from actionbench.reports.statistics import wilson
+
+
+def accuracy_of(fake: SimpleNamespace, answers: dict, target: str = "jogging", **changes: object) -> Accuracy:
+    (measured,) = merge([fake.run([fake.model("net", answers, **changes)])]).models
+    return accuracy(measured, target)
+
+
+def test_counts_and_intervals(two_models: RunData) -> None:
+    i3d = accuracy(merge([two_models]).models[0], "jogging")
+    assert (i3d.top1.value, i3d.top1.n) == (17 / 20, 20)
+    assert i3d.top1.interval == wilson(17, 20)
+    assert i3d.top5.value == 1
+    target = i3d.target
+    assert (target.videos, target.predicted, target.hits) == (10, 7, 7)
+    assert (target.precision.value, target.recall.value) == (1, 0.7)
+    assert target.recall.interval == wilson(7, 10)
+    assert target.f1.value == pytest.approx(2 * 7 / 17)
+    assert target.taken_for == (("running on treadmill", 3),)
+    assert target.mistaken == ()
+
+
+def test_average_precision_has_an_interval_around_it(fake: SimpleNamespace) -> None:
+    answers = fake.answers(6, 10) | {f"y/{i}": ("yoga", "jogging") for i in range(4)}
+    estimate = accuracy_of(fake, answers).target.average_precision
+    assert estimate.interval.low < estimate.value < estimate.interval.high
+    assert estimate.n == 24
+
+
+def test_confusions_go_both_ways_most_frequent_first(fake: SimpleNamespace) -> None:
+    answers = {
+        "a": ("jogging", "yoga"),
+        "b": ("jogging", "zumba"),
+        "c": ("jogging", "zumba"),
+        "d": ("walking the dog", "jogging"),
+        "e": ("jogging", "jogging"),
+    }
+    target = accuracy_of(fake, answers).target
+    assert target.taken_for == (("zumba", 2), ("yoga", 1))
+    assert target.mistaken == (("walking the dog", 1),)
+    assert target.precision.value == 0.5
+
+
+def test_without_a_video_of_the_target_nothing_is_zero(fake: SimpleNamespace) -> None:
+    target = accuracy_of(fake, fake.answers(0, 0)).target
+    assert "no video of jogging" in target.reason
+    assert (target.precision, target.recall, target.f1, target.average_precision) == (None,) * 4
+
+
+def test_never_predicted_leaves_precision_undefined_and_recall_zero(fake: SimpleNamespace) -> None:
+    target = accuracy_of(fake, fake.answers(0, 4)).target
+    assert target.precision is None
+    assert target.recall.value == 0
+    assert target.recall.interval.high > 0.3
+
+
+def test_a_target_the_network_does_not_know(fake: SimpleNamespace) -> None:
+    assert "not a class" in accuracy_of(fake, fake.answers(1, 2), target="curling").target.reason
+
+
+def test_errors_and_unlabelled_videos_are_counted_apart(fake: SimpleNamespace) -> None:
+    answers = fake.answers(2, 2, others=0) | {
+        "broken.mp4": ("jogging", OSError("no moov atom")),
+        "unlabelled.mp4": (None, "yoga"),
+        "unknown.mp4": ("juggling knives", "yoga"),
+    }
+    found = accuracy_of(fake, answers)
+    assert (found.top1.value, found.top1.n) == (1, 2)
+    assert [(r.clip, r.error) for r in found.failed] == [("broken.mp4", "no moov atom")]
+    assert (found.unlabelled, found.unknown_label) == (1, 1)
+
+
+def test_random_weights_have_no_accuracy(fake: SimpleNamespace) -> None:
+    found = accuracy_of(fake, fake.answers(2, 2), kind="random")
+    assert (found.top1, found.top5, found.target.recall) == (None,) * 3
+    assert found.reason == found.target.reason == RANDOM_WEIGHTS
+
+
+def test_demo_weights_have_figures(fake: SimpleNamespace) -> None:
+    assert accuracy_of(fake, fake.answers(2, 2), kind="demo").top1.value == 1
+    assert "real video" in DEMO_WEIGHTS
+
+
+def test_pairs_on_all_videos_and_on_the_target(two_models: RunData) -> None:
+    everything, target = pairs(merge([two_models]))
+    assert (everything.label, target.label) == (None, "jogging")
+    assert (everything.both, everything.only_first, everything.only_second, everything.neither) == (
+        15,
+        2,
+        0,
+        3,
+    )
+    assert (target.n, target.only_first, target.p_value) == (10, 2, 0.5)
+
+
+def test_pairs_use_only_videos_that_both_answered(fake: SimpleNamespace) -> None:
+    whole = fake.answers(3, 3, others=2)
+    partly = whole | {"jogging/00.mp4": ("jogging", OSError("gone"))}
+    (everything, _) = pairs(merge([fake.run([fake.model("a", whole), fake.model("b", partly)])]))
+    assert everything.n == 4
+
+
+def test_random_weights_are_not_paired(fake: SimpleNamespace) -> None:
+    models = [fake.model("a", fake.answers(1, 2)), fake.model("b", fake.answers(1, 2), kind="random")]
+    assert pairs(merge([fake.run(models)])) == ()
+
+
+def test_three_models_are_adjusted_for_three_pairs(fake: SimpleNamespace) -> None:
+    models = [fake.model(k, fake.answers(hits, 10)) for k, hits in (("a", 10), ("b", 2), ("c", 2))]
+    everything = [p for p in pairs(merge([fake.run(models)])) if p.label is None]
+    assert [p.adjusted_p for p in everything] == [min(1, 3 * everything[0].p_value)] * 2 + [1.0]
+
+
+def pair(only_first: int, only_second: int, n: int) -> Paired:
+    p = 0.01 if abs(only_first - only_second) > 7 else 0.5
+    return Paired("a", "b", None, n - only_first - only_second, only_first, only_second, 0, p, p)
+
+
+def test_the_sentence_says_what_so_many_videos_can_tell() -> None:
+    assert "cannot tell two models apart" in paired_sentence(pair(2, 0, 3))
+    ten = paired_sentence(pair(2, 0, 10))
+    assert "no difference shown" in ten
+    assert "below 6 videos (60 %)" in ten
+    assert paired_sentence(pair(0, 9, 20)).startswith("b is right more often")

@@ -1,0 +1,245 @@
+"""Intervals and tests against scipy, against naive twins, and by simulated coverage."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from actionbench.reports.statistics import (
+    average_precision,
+    bootstrap,
+    f1,
+    fewest_discordant,
+    holm,
+    mcnemar_exact,
+    median_interval,
+    percentile,
+    process_median,
+    proportion,
+    wilson,
+)
+
+counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high", "digits"),
+    [(7, 10, 0.40, 0.89, 2), (8, 10, 0.49, 0.94, 2), (10, 10, 0.72, 1.00, 2), (37, 50, 0.60, 0.84, 2)]
+    + [(2968, 4000, 0.728, 0.755, 3)],
+)
+def test_wilson_gives_known_values(hits: int, n: int, low: float, high: float, digits: int) -> None:
+    interval = wilson(hits, n)
+    assert (round(interval.low, digits), round(interval.high, digits)) == (low, high)
+
+
+@given(counts, st.sampled_from([0.8, 0.95, 0.99]))
+def test_wilson_agrees_with_scipy(count: tuple[int, int], level: float) -> None:
+    hits, n = count
+    theirs = stats.binomtest(hits, n).proportion_ci(level, method="wilson")
+    ours = wilson(hits, n, level)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+@given(counts)
+def test_wilson_holds_the_observed_share_and_mirrors(count: tuple[int, int]) -> None:
+    hits, n = count
+    interval, mirrored = wilson(hits, n), wilson(n - hits, n)
+    assert 0 <= interval.low <= hits / n <= interval.high <= 1
+    assert interval.low < interval.high
+    assert interval.low == pytest.approx(1 - mirrored.high, abs=1e-9)
+
+
+def test_wilson_of_nothing_is_unknown_and_of_nonsense_refused() -> None:
+    assert wilson(0, 0) is None
+    assert proportion(0, 0) is None
+    with pytest.raises(ValueError, match="hits"):
+        wilson(3, 2)
+
+
+@pytest.mark.parametrize("n", [10, 50, 400])
+def test_wilson_covers_on_average(n: int) -> None:
+    rng = np.random.default_rng(n)
+    truth = rng.uniform(0.05, 0.95, 4000)
+    hits = rng.binomial(n, truth)
+    known = {h: wilson(int(h), n) for h in np.unique(hits)}
+    covered = np.mean([known[h].low <= p <= known[h].high for h, p in zip(hits, truth, strict=True)])
+    assert 0.94 < covered < 0.965
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
+def test_f1_is_the_harmonic_mean(tp: int, fp: int, fn: int) -> None:
+    estimate = f1(tp, fp, fn)
+    if tp + fp + fn == 0:
+        assert estimate is None
+        return
+    assert estimate.n == tp + fp + fn
+    assert estimate.interval.low <= estimate.value <= estimate.interval.high
+    if tp == 0:
+        assert estimate.value == 0
+    else:
+        precision, recall = Fraction(tp, tp + fp), Fraction(tp, tp + fn)
+        assert estimate.value == pytest.approx(float(2 * precision * recall / (precision + recall)))
+
+
+def test_f1_of_a_perfect_sample_is_no_certainty() -> None:
+    assert f1(10, 0, 0).interval.low < 0.9
+
+
+def test_f1_interval_covers() -> None:
+    """Videos drawn from a confusion matrix with F1 = 2·0.3 / (2·0.3 + 0.1 + 0.2) = 2/3."""
+    rng = np.random.default_rng(1)
+    drawn = rng.multinomial(60, [0.3, 0.1, 0.2, 0.4], 2000)
+    intervals = [f1(int(tp), int(fp), int(fn)).interval for tp, fp, fn, _ in drawn]
+    assert 0.93 < np.mean([i.low <= 2 / 3 <= i.high for i in intervals]) < 0.975
+
+
+def naive_average_precision(labels: list[bool], scores: list[float]) -> float:
+    """Straight from the definition: over the different thresholds, precision × rise in recall."""
+    total = Fraction(0)
+    recall_before = Fraction(0)
+    for threshold in sorted(set(scores), reverse=True):
+        taken = [label for label, score in zip(labels, scores, strict=True) if score >= threshold]
+        recall = Fraction(sum(taken), sum(labels))
+        total += Fraction(sum(taken), len(taken)) * (recall - recall_before)
+        recall_before = recall
+    return float(total)
+
+
+ranked = st.lists(
+    st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0])), min_size=1, max_size=40
+)
+
+
+@given(ranked)
+def test_average_precision_agrees_with_its_definition_also_with_ties(pairs: list[tuple[bool, float]]) -> None:
+    labels, scores = [p[0] for p in pairs], [p[1] for p in pairs]
+    ours = average_precision(labels, scores)
+    if not any(labels):
+        assert ours is None
+    else:
+        assert ours == pytest.approx(naive_average_precision(labels, scores))
+
+
+@given(ranked, st.randoms())
+def test_average_precision_does_not_depend_on_order(pairs: list[tuple[bool, float]], random: object) -> None:
+    shuffled = list(pairs)
+    random.shuffle(shuffled)
+    one, two = (average_precision([p[0] for p in ps], [p[1] for p in ps]) for ps in (pairs, shuffled))
+    assert one == two
+
+
+def test_average_precision_of_known_rankings() -> None:
+    assert average_precision([1, 1, 0, 0], [4, 3, 2, 1]) == 1
+    assert average_precision([0, 0, 0, 1], [4, 3, 2, 1]) == 1 / 4
+    assert average_precision([1, 0, 0, 0], [1, 1, 1, 1]) == 1 / 4
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "match"), [([1, 0], [1.0], "equally long"), ([1, 0], [math.nan, 1.0], "finite")]
+)
+def test_average_precision_refuses(labels: list[int], scores: list[float], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        average_precision(labels, scores)
+
+
+def test_bootstrap_of_a_mean_agrees_with_theory_and_is_repeatable() -> None:
+    values = np.random.default_rng(0).normal(5, 2, 200)
+    rows = [np.arange(200)]
+    interval = bootstrap(rows, lambda i: float(values[i].mean()))
+    half = 1.96 * values.std() / math.sqrt(200)
+    assert interval.low == pytest.approx(values.mean() - half, abs=0.06)
+    assert interval.high == pytest.approx(values.mean() + half, abs=0.06)
+    assert interval == bootstrap(rows, lambda i: float(values[i].mean()))
+
+
+def test_bootstrap_keeps_the_size_of_each_stratum() -> None:
+    label = np.array([True] * 3 + [False] * 7)
+    seen = set()
+    bootstrap(
+        [np.flatnonzero(label), np.flatnonzero(~label)],
+        lambda rows: float(seen.add((label[rows].sum(), len(rows))) or rows.sum()),
+        resamples=50,
+    )
+    assert seen == {(3, 10)}
+
+
+def test_bootstrap_without_variation_is_unknown() -> None:
+    assert bootstrap([np.arange(10)], lambda _: 1.0, resamples=50) is None
+
+
+def test_median_interval_needs_six() -> None:
+    assert median_interval([1, 2, 3, 4, 5]) is None
+    interval = median_interval([6, 1, 5, 2, 4, 3])
+    assert (interval.low, interval.high) == (1, 6)
+
+
+@pytest.mark.parametrize("n", range(6, 40))
+def test_median_interval_is_the_shortest_that_covers(n: int) -> None:
+    interval = median_interval(list(range(1, n + 1)))
+    k = int(interval.low)
+    assert interval.high == n + 1 - k
+
+    def coverage(k: int) -> float:
+        return 1 - 2 * sum(math.comb(n, i) for i in range(k)) / 2**n
+
+    assert coverage(k) >= 0.95 > coverage(k + 1)
+
+
+def test_median_interval_covers_a_skewed_distribution() -> None:
+    rng = np.random.default_rng(2)
+    truth = math.log(2)
+    intervals = [median_interval(list(rng.exponential(1, 12))) for _ in range(2000)]
+    assert np.mean([i.low <= truth <= i.high for i in intervals]) > 0.945
+
+
+def test_process_median_takes_processes_as_the_sample() -> None:
+    estimate = process_median([[1, 1, 9], [2, 2, 2, 2], [4]])
+    assert (estimate.value, estimate.n) == (2, 3)
+    assert (estimate.interval.low, estimate.interval.high) == (1, 4)
+    assert estimate.interval.method == "range of 3 processes"
+
+
+def test_many_samples_of_one_process_give_no_interval() -> None:
+    assert process_median([list(range(1000))]).interval is None
+    assert process_median([]) is None
+
+
+def test_process_median_of_six_processes_has_an_interval() -> None:
+    assert "95 %" in process_median([[float(i)] for i in range(6)]).interval.method
+
+
+def test_percentile_only_where_the_sample_allows() -> None:
+    assert percentile(range(199), 0.95) is None
+    assert percentile(range(200), 0.95) == 189
+    assert percentile(range(100), 0.9) == 89
+    assert percentile(range(999), 0.99) is None
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_agrees_with_scipy(b: int, c: int) -> None:
+    theirs = stats.binomtest(b, b + c).pvalue if b + c else 1.0
+    assert mcnemar_exact(b, c) == pytest.approx(theirs)
+    assert mcnemar_exact(b, c) == mcnemar_exact(c, b)
+
+
+def test_fewest_discordant_videos() -> None:
+    assert fewest_discordant() == 6
+    assert mcnemar_exact(5, 0) > 0.05 >= mcnemar_exact(6, 0)
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_holm_keeps_order_and_lies_between_p_and_bonferroni(p_values: list[float]) -> None:
+    adjusted = holm(p_values)
+    assert all(p <= a <= min(1, len(p_values) * p) for p, a in zip(p_values, adjusted, strict=True))
+    by_p = [a for _, a in sorted(zip(p_values, adjusted, strict=True))]
+    assert by_p == sorted(by_p)
+
+
+def test_holm_of_a_known_case() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
