@@ -121,7 +121,9 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
         )
     loader = request.model.backends[request.backend]
     load: Loader = _attribute(loader) if isinstance(loader, str) else loader
-    network = load(request.model, weights, options)
+    if load.__module__.startswith(__package__):
+        return load(request.model, weights, options)
+    network = _call(partial(load, request.model, weights, options), request.key)
     lacking = [name for name in _METHODS if not callable(getattr(network, name, None))]
     if lacking:
         raise UsageError(
@@ -164,7 +166,7 @@ def _model_in_file(path: Path, factory: str | None) -> Model:
 
 
 def _call(function: Callable[[], Any], where: object) -> Any:
-    """Run code that is not ours: whatever it raises becomes an error that names it."""
+    """Run code that may not be ours: whatever it raises becomes an error that names it."""
     try:
         return function()
     except ActionBenchError:

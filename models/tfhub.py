@@ -6,6 +6,7 @@ other users have [-1, 1]. The preprocessing of the weights' description decides,
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,7 +61,8 @@ def _folder(weights: Weights) -> Path:
             "a hub module is its own network: there are no random weights for it",
             remedy="`bench weights fetch tfhub-i3d-kinetics-400` gets the published one.",
         )
-    if "://" in str(weights.path) or ":/" in str(weights.path):
+    # `Path` has made one slash of a URL's two; one letter before the colon is a drive.
+    if re.match(r"\w{2,}:/", str(weights.path)):
         raise WeightsError(
             "a run downloads nothing",
             where=weights.path,

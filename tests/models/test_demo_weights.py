@@ -1,0 +1,91 @@
+"""Demo weights: the fitted layer, the calibration, and the whole of it on a small task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+from actionbench.models import demo, i3d, i3d_torch, parity, resnext, resnext_torch
+from actionbench.models.random_state import random_state
+
+
+@pytest.fixture
+def task() -> tuple[Any, Any]:
+    """Features of three overlapping classes, with a dead feature and one on a scale of its own."""
+    rng = np.random.default_rng(0)
+    targets = np.repeat([4, 1, 7], 12)
+    features = rng.normal(size=(36, 20)) + 0.6 * rng.normal(size=(10, 20))[targets]
+    features[:, 3] = 0.25
+    features[:, 5] *= 1e4
+    return features.astype(np.float32), targets
+
+
+def test_head_is_the_regularised_optimum(task: Any) -> None:
+    features, targets = task
+    weight, bias = demo.fit_head(features, targets, 10)
+    logits = (features @ weight.T + bias)[:, [1, 4, 7]]
+    x = (features - features.mean(0)) / np.where(features.std(0) > 0, features.std(0), 1) / np.sqrt(20)
+    x = np.concatenate([x, np.ones((36, 1))], 1)
+    truth = np.searchsorted([1, 4, 7], targets)
+
+    def loss(flat: Any) -> Any:
+        w = flat.reshape(3, 21)
+        scores = x @ w.T
+        return (logsumexp(scores, axis=1) - scores[np.arange(36), truth]).mean() + 5e-3 * (w**2).sum()
+
+    best = minimize(loss, np.zeros(63), method="L-BFGS-B", options={"ftol": 1e-12}).x.reshape(3, 21)
+    np.testing.assert_allclose(logits, x @ best.T, atol=0.02)
+
+
+def test_classes_without_examples_never_win(task: Any) -> None:
+    features, targets = task
+    weight, bias = demo.fit_head(features, targets, 10)
+    far = np.random.default_rng(1).normal(size=(500, 20)).astype(np.float32) * 20
+    logits = far @ weight.T + bias
+    assert set(logits.argmax(1)) <= {1, 4, 7}
+    np.testing.assert_allclose(logits[:, [1, 4, 7]].sum(1), 0, atol=1e-2)
+    assert (logits[:, 0] == demo.NEVER).all()
+
+
+def test_calibration_gives_what_reaches_a_norm_variance_one() -> None:
+    views = [parity.parity_inputs(resnext.resnext(), 4, 32, 32, 1, seed)["rgb"][0] for seed in range(3)]
+    net = resnext_torch.from_state(random_state(resnext.tensor_shapes(3), 0, resnext.random_gains()))
+    demo.calibrate(net, views)
+    seen: list[Any] = []
+    net.layer3[7].bn1.register_forward_hook(lambda *call: seen.append(call[2]))
+    with torch.inference_mode():
+        net(torch.from_numpy(np.stack(views)).permute(0, 4, 1, 2, 3))
+    norm = net.layer3[7].bn1
+    centred = (seen[0] - norm.bias.view(-1, 1, 1, 1)) / norm.weight.view(-1, 1, 1, 1)
+    centred = centred.detach()
+    assert float(centred.mean((0, 2, 3, 4)).abs().max()) < 1e-3
+    assert float(centred.std((0, 2, 3, 4)).mean()) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "model", "side"),
+    [("resnext", resnext.resnext(), 64), ("i3d-flow", i3d.flow(), 193)],
+)
+def test_demo_network_knows_its_clips(architecture: Any, model: Any, side: int) -> None:
+    ((stream, _),) = model.streams.items()
+    views, targets = [], []
+    for index in range(6):
+        view = parity.parity_inputs(model, 9 + index % 2, side, side, 1, seed=index)[stream][0]
+        views.append(view * (0.3 if index % 3 else 1.0))
+        targets.append(2 if index % 3 else 5)
+    state = demo.demo_state(architecture, views, targets, 8, seed=1)
+    again = demo.demo_state(architecture, views[:2], targets[:2], 8, seed=1)
+    shapes = resnext.tensor_shapes(8) if architecture == "resnext" else i3d.tensor_shapes(2, 8)
+    assert {name: tensor.shape for name, tensor in state.items()} == shapes
+    assert all(np.isfinite(tensor).all() for tensor in state.values())
+    first = "conv1.weight" if architecture == "resnext" else "Conv3d_1a_7x7/conv_3d/w"
+    np.testing.assert_array_equal(state[first], again[first])
+    net = (resnext_torch if architecture == "resnext" else i3d_torch).from_state(state)
+    with torch.inference_mode():
+        answers = [int(net(torch.from_numpy(v[None]).permute(0, 4, 1, 2, 3)).argmax()) for v in views]
+    assert answers == targets
