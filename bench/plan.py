@@ -204,8 +204,10 @@ def _weights(
     for name in (f"{request.model.name}-{stream}", key, request.model.name, "*"):
         if name in config.weights:
             value = config.weights[name]
-            if value == "random" or value == "demo":
-                return Weights(value, description, seed=config.seed)
+            if value == "random":
+                return Weights("random", description, seed=config.seed)
+            if value == "demo":
+                return Weights("demo", description, seed=config.seed)
             return _readable(resolve_weights(stream, description, Path(value)), request)
     stored = stored_weights(description)
     if stored is not None:
