@@ -120,10 +120,10 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
             remedy=f"Install them for {sys.executable}, or name the interpreter that has them.",
         )
     loader = request.model.backends[request.backend]
-    load: Loader = _attribute(loader) if isinstance(loader, str) else loader
-    if load.__module__.startswith(__package__):
+    load = _loader(loader) if isinstance(loader, str) else loader
+    if load.__module__.startswith(f"{__package__}."):
         return load(request.model, weights, options)
-    network = _call(partial(load, request.model, weights, options), request.key)
+    network: Network = _call(partial(load, request.model, weights, options), request.key)
     lacking = [name for name in _METHODS if not callable(getattr(network, name, None))]
     if lacking:
         raise UsageError(
@@ -133,6 +133,11 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
             found=f"{type(network).__name__} without {', '.join(lacking)}",
         )
     return network
+
+
+def _loader(reference: str) -> Loader:
+    load: Loader = _attribute(reference)
+    return load
 
 
 _METHODS = ("upload", "forward", "download", "synchronize", "describe")

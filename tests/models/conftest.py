@@ -35,7 +35,7 @@ def run_script(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[s
 
 @pytest.fixture(scope="session")
 def numpy_i3d() -> Callable[[dict[str, Array], Array], Array]:
-    """One stream of I3D in float64, written from the paper's figure 3 and TensorFlow's definition of "SAME"."""
+    """One stream of I3D in float64, from the paper's figure 3 and TensorFlow's definition of "SAME"."""
     return _i3d
 
 
