@@ -129,10 +129,10 @@ def _network_input(path: Path, stream: str, array: npt.NDArray[Any]) -> npt.NDAr
 def _load(path: Path) -> Mapping[str, npt.NDArray[Any]]:
     """Arrays of the file by name (a `.npy` is called "frames"), without running anything in it."""
     try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return {"frames": content}
-        with content:
+        with path.open("rb") as file:
+            content = np.load(file, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                return {"frames": content}
             return {name: content[name] for name in content.files}
     except FileNotFoundError:
         raise ClipError("file does not exist", where=path) from None

@@ -33,8 +33,8 @@ State = Literal["ok", "broken", "missing", "too short", "duplicate"]
 class ClipStatus:
     """What decoding a clip showed.
 
-    - `frames`, `size` (width, height), `rate` (native, frames a second), `duration_s`: as decoded; `rate` is None
-      for network input that was preprocessed before.
+    - `frames`, `size` (width, height), `duration_s`: as decoded; `rate`: native, frames a second. The last
+      two are None for network input that was preprocessed before.
     - `sha256`: of the file. `reason`: why the state is not "ok". `notes`: oddities that did no harm.
     """
 
@@ -76,9 +76,10 @@ class Checker:
         self._min_frames = min_frames
         self._timeout_s = timeout_s
         self._threads = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="check")
+        self._children = [_Child() for _ in range(workers)]
         self._idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
-        for _ in range(workers):
-            self._idle.put(_Child())
+        for child in self._children:
+            self._idle.put(child)
 
     def check(self, clip: Clip) -> ClipStatus:
         """Decode one clip. Duplicates are not looked for."""
@@ -114,10 +115,13 @@ class Checker:
         return self._threads.map(self.check, clips)
 
     def close(self) -> None:
-        """End the child processes; clips not begun are not checked."""
-        self._threads.shutdown(cancel_futures=True)
-        while not self._idle.empty():
-            self._idle.get().kill()
+        """End the child processes at once, whatever they are doing."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for child in self._children:
+            child.interrupt()
+        self._threads.shutdown()
+        for child in self._children:
+            child.end()
 
     def __enter__(self) -> Self:
         return self
@@ -156,7 +160,7 @@ class _Child:
         if reply.endswith("\n"):
             answer: dict[str, Any] = json.loads(reply)
             return answer
-        self.kill()
+        self.end()
         if expired.is_set():
             return {"reason": f"decoding did not end within {timeout_s:g} s"}
         return {"reason": f"decoding crashed (exit code {process.returncode})"}
@@ -172,8 +176,13 @@ class _Child:
         )
         return self._process
 
-    def kill(self) -> None:
-        """End the process, if there is one; the next clip gets a new one."""
+    def interrupt(self) -> None:
+        """Kill the process, from any thread; an `ask` that waits for it returns."""
+        if self._process is not None:
+            self._process.kill()
+
+    def end(self) -> None:
+        """Kill the process and clean up; the next clip gets a new one."""
         if self._process is not None:
             self._process.kill()
             self._process.communicate()

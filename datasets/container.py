@@ -62,8 +62,6 @@ class VideoSource:
         options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
         try:
             self._container = av.open(f"file:{self._path}", options=options, metadata_errors="replace")
-        except UnicodeEncodeError:
-            raise ClipError("file name is not valid UTF-8", where=ascii(str(self._path))) from None
         except av.FFmpegError as error:
             raise ClipError(
                 "not a video that can be opened",
@@ -171,9 +169,9 @@ class VideoSource:
         if ahead is None:
             raise ClipError("no frame decodes", where=self._path, found=self._failure())
         if damaged_seen:
-            self.notes.append(f"{damaged_seen} frames decoded with errors in the picture")
+            self.notes.append(f"pictures decoded with errors: {damaged_seen}")
         if backwards:
-            self.notes.append(f"{backwards} timestamps run backwards")
+            self.notes.append(f"timestamps that run backwards: {backwards}")
         if whole:
             self._compare_with_header(count, end)
         yield TimedFrame(start, end, partial(self._pixels, ahead))
@@ -198,11 +196,11 @@ class VideoSource:
             except av.FFmpegError:
                 damaged += 1
         if damaged:
-            self.notes.append(f"{damaged} damaged packets left out")
+            self.notes.append(f"damaged packets left out: {damaged}")
 
     def _failure(self) -> str:
         promised = self._stream.frames
-        return "; ".join([f"header promises {promised} frames", *self.notes])
+        return "; ".join([f"frames promised by the header: {promised}", *self.notes])
 
     def _compare_with_header(self, count: int, end: Fraction) -> None:
         promised = self._stream.frames
@@ -226,7 +224,7 @@ class VideoSource:
         rgb = self._reformatter.reformat(
             frame, width=shape.width, height=shape.height, format="rgb24", interpolation="BICUBIC"
         )
-        return shape.upright(np.asarray(rgb.to_ndarray(), dtype=np.uint8))
+        return shape.upright(np.ascontiguousarray(rgb.to_ndarray(), dtype=np.uint8))
 
     def _shape_of(self, frame: av.VideoFrame) -> _Shape:
         width = frame.width

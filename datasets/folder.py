@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -44,10 +45,10 @@ def _load(argument: str, vocabulary: Sequence[str], source: str, suffixes: Itera
         if pair and path != pair["rgb"] and pair["rgb"].is_file():
             continue  # the second file of a pair of arrays
         relative = path.relative_to(root)
-        label, known = _label(relative.parts[:-1], matcher)
+        label, known = _label([_readable(part) for part in relative.parts[:-1]], matcher)
         if label is not None and not known:
             unknown.add(label)
-        clips.append(Clip(relative.as_posix(), path, label, source=source))
+        clips.append(Clip(_readable(relative.as_posix()), path, label, source=source))
     if not clips:
         raise ClipError(
             "no videos in this folder",
@@ -67,3 +68,8 @@ def _label(folders: Sequence[str], matcher: LabelMatcher) -> tuple[str | None, b
     if not folders or folders[-1].lower() in SPLITS:
         return None, False
     return folders[-1], False
+
+
+def _readable(name: str) -> str:
+    """The name with bytes that are not UTF-8 written as \\xNN, so that it can be printed and stored."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,0 +1,162 @@
+"""Clips in NumPy files."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actionbench.datasets.arrays import read_inputs
+from actionbench.datasets.clip import Clip
+from actionbench.datasets.video import read_frames
+from actionbench.errors import ClipError
+
+FRAMES = np.random.default_rng(0).integers(0, 256, (50, 6, 8, 3), np.uint8)
+RGB = np.random.default_rng(1).uniform(-1, 1, (9, 6, 8, 3)).astype(np.float32)
+FLOW = RGB[..., :2].copy()
+
+
+def clip(path: Path, start: float | None = None, end: float | None = None) -> Clip:
+    return Clip(path.name, path, start_s=start, end_s=end, source="arrays")
+
+
+@pytest.mark.parametrize(
+    ("rate", "stated"),
+    [
+        ("30000/1001", Fraction(30000, 1001)),
+        (50, Fraction(50)),
+        (12.5, Fraction(25, 2)),
+        (None, Fraction(25)),
+    ],
+)
+def test_frames_go_the_way_of_video(tmp_path, rate, stated):
+    path = tmp_path / "a.npz"
+    np.savez(path, frames=FRAMES, **({} if rate is None else {"rate": np.array(rate)}))
+    with read_frames(clip(path)) as reader:
+        np.testing.assert_array_equal(np.stack(list(reader)), FRAMES)
+        assert reader.native_rate == reader.rate == stated
+        assert reader.video_s == pytest.approx(float(50 / stated))
+        assert any("no frame rate" in note for note in reader.notes) == (rate is None)
+    with read_frames(clip(path), stated / 2) as reader:
+        np.testing.assert_array_equal(np.stack(list(reader)), FRAMES[::2])
+    assert read_inputs(clip(path)) is None
+
+
+def test_a_stretch_of_an_array(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, FRAMES)
+    with read_frames(clip(path, 0.4, 0.6)) as reader:
+        np.testing.assert_array_equal(np.stack(list(reader)), FRAMES[10:15])
+    with read_frames(clip(path, 0.4, 0.6), Fraction(25)) as reader:
+        np.testing.assert_array_equal(np.stack(list(reader)), FRAMES[10:15])
+    assert read_inputs(clip(path)) is None
+
+
+def test_network_input_in_one_file(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, rgb=RGB[None], flow=FLOW)
+    inputs = read_inputs(clip(path))
+    assert list(inputs) == ["rgb", "flow"]
+    np.testing.assert_array_equal(inputs["rgb"], RGB)
+    np.testing.assert_array_equal(inputs["flow"], FLOW)
+    with pytest.raises(ClipError, match=r"holds no frames.*flow, rgb"):
+        list(read_frames(clip(path)))
+
+
+def test_network_input_in_a_pair_of_files(tmp_path):
+    np.save(tmp_path / "v_rgb.npy", RGB[None])
+    assert list(read_inputs(clip(tmp_path / "v_rgb.npy"))) == ["rgb"]
+    np.save(tmp_path / "v_flow.npy", FLOW[None])
+    for name in ("v_rgb.npy", "v_flow.npy"):
+        inputs = read_inputs(clip(tmp_path / name))
+        assert {stream: array.shape for stream, array in inputs.items()} == {
+            "rgb": (9, 6, 8, 3),
+            "flow": (9, 6, 8, 2),
+        }
+
+
+def test_frames_in_a_file_that_is_named_like_input(tmp_path):
+    np.save(tmp_path / "v_rgb.npy", FRAMES)
+    assert read_inputs(clip(tmp_path / "v_rgb.npy")) is None
+    assert len(list(read_frames(clip(tmp_path / "v_rgb.npy")))) == 50
+
+
+def test_videos_hold_no_network_input(tmp_path):
+    assert read_inputs(clip(tmp_path / "a.mp4")) is None
+
+
+@pytest.mark.parametrize(
+    "array",
+    [FRAMES[..., 0], FRAMES.astype(np.int16), FRAMES[..., :2], FRAMES[:0], FRAMES / 255, np.uint8(3)],
+)
+def test_arrays_that_are_no_clip_are_refused(tmp_path, array):
+    path = tmp_path / "a.npy"
+    np.save(path, array)
+    with pytest.raises(ClipError, match=r"expected \(T, H, W, 3\) uint8") as caught:
+        list(read_frames(clip(path)))
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"rgb": RGB.astype(np.float64)}, "not network input for the rgb stream"),
+        ({"rgb": RGB[..., :2]}, "not network input for the rgb stream"),
+        ({"rgb": np.stack([RGB, RGB])}, "not network input for the rgb stream"),
+        ({"flow": RGB}, "not network input for the flow stream"),
+        ({"flow": FLOW[:0]}, "not network input for the flow stream"),
+        ({"rgb": RGB * np.float32(np.nan)}, "not finite"),
+    ],
+)
+def test_input_of_the_wrong_kind_is_refused(tmp_path, arrays, message):
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(ClipError, match=message):
+        read_inputs(clip(tmp_path / "a.npz"))
+
+
+@pytest.mark.parametrize("rate", ["fast", "0", "-25", "1/0", "nan"])
+def test_a_rate_that_is_none_is_refused(tmp_path, rate):
+    np.savez(tmp_path / "a.npz", frames=FRAMES, rate=np.array(rate))
+    with pytest.raises(ClipError, match="not a frame rate"):
+        read_frames(clip(tmp_path / "a.npz"))
+
+
+class Payload:
+    def __reduce__(self):
+        return (Path.touch, (Path("executed"),))
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_nothing_in_a_file_is_run(tmp_path, suffix, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / f"a{suffix}"
+    evil = np.array([Payload()], dtype=object)
+    np.save(path, evil) if suffix == ".npy" else np.savez(path, frames=evil)
+    contents = [path.read_bytes(), pickle.dumps(Payload()), b"", b"PK\x03\x04 not a zip", b"\x93NUMPY"]
+    for content in contents:
+        path.write_bytes(content)
+        with pytest.raises(ClipError):
+            list(read_frames(clip(path)))
+    assert not (tmp_path / "executed").exists()
+
+
+def test_arrays_need_numpy_only(tmp_path):
+    np.savez(tmp_path / "a.npz", frames=FRAMES)
+    code = (
+        "import sys\n"
+        "for name in ('av', 'cv2', 'PIL', 'torch', 'tensorflow'): sys.modules[name] = None\n"
+        "from pathlib import Path\n"
+        "from actionbench.datasets.sources import load_clips\n"
+        "from actionbench.datasets.video import read_frames\n"
+        "(clip,) = load_clips(sys.argv[1], vocabulary=())\n"
+        "print(sum(1 for _ in read_frames(clip)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.npz")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "50\n"

@@ -1,0 +1,188 @@
+"""Preprocessing to the pixel, against independent computations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from actionbench.datasets.transform import (
+    centre_crop,
+    centre_window,
+    normalise,
+    resize,
+    resized_size,
+    windows,
+)
+from actionbench.errors import ClipError, UsageError
+
+sides = st.integers(1, 3000)
+
+
+@given(width=sides, height=sides, short=st.integers(1, 600))
+def test_sizes_keep_the_aspect(width, height, short):
+    for long_side, error in (("round", 0.5), ("floor", 1.0)):
+        w, h = resized_size(width, height, short, long_side)
+        assert min(w, h) == short
+        assert (w <= h) == (width <= height) or w == h
+        assert abs(max(w, h) - short * max(width, height) / min(width, height)) <= error
+        assert resized_size(height, width, short, long_side) in ((h, w), (w, h))
+    assert resized_size(width, height, min(width, height)) == (width, height)
+
+
+@pytest.mark.parametrize(
+    ("size", "short", "rounded", "floored"),
+    [
+        ((320, 240), 112, 149, 149),
+        ((340, 256), 112, 149, 148),
+        ((426, 240), 256, 454, 454),
+        ((640, 360), 256, 455, 455),
+    ],
+)
+def test_sizes_as_the_authors_compute_them(size, short, rounded, floored):
+    """Hara: `int(112 * long / short)` (spatial_transforms.py, Scale)."""
+    width, height = size
+    assert resized_size(width, height, short, "round") == (rounded, short)
+    assert resized_size(width, height, short, "floor") == (floored, short)
+    assert resized_size(height, width, short, "floor") == (short, int(short * width / height))
+
+
+def triangle_weights(source: int, target: int, antialias: bool) -> np.ndarray:
+    """(target, source) weights of linear interpolation, pixel centres at half integers."""
+    scale = source / target
+    support = max(scale, 1.0) if antialias else 1.0
+    centres = (np.arange(target) + 0.5) * scale - 0.5
+    if not antialias:
+        centres = centres.clip(0, source - 1)
+    weights = np.maximum(0, 1 - np.abs(np.arange(source) - centres[:, None]) / support)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    frame=hnp.arrays(np.uint8, st.tuples(st.integers(2, 60), st.integers(2, 60), st.just(3))),
+    short=st.integers(1, 70),
+    antialias=st.booleans(),
+)
+def test_both_filters_are_what_they_are_called(frame, short, antialias):
+    """Against linear interpolation in float64, written as two matrix products; within one grey level."""
+    height, width = frame.shape[:2]
+    w, h = resized_size(width, height, short, "floor")
+    found = resize(frame, short, "pillow-bilinear" if antialias else "opencv-bilinear", "floor")
+    rows, columns = triangle_weights(height, h, antialias), triangle_weights(width, w, antialias)
+    expected = np.einsum("yi,xj,ijc->yxc", rows, columns, frame.astype(float))
+    assert found.shape == (h, w, 3)
+    assert found.dtype == np.uint8
+    assert np.abs(found - expected).max() <= 1.001
+
+
+def test_filters_are_the_libraries_own():
+    import cv2
+
+    frame = np.random.default_rng(0).integers(0, 256, (240, 321, 3), np.uint8)
+    np.testing.assert_array_equal(resize(frame, 256, "opencv-bilinear"), cv2.resize(frame, (342, 256)))
+    pillow = Image.fromarray(frame).resize((149, 112), Image.BILINEAR)
+    np.testing.assert_array_equal(resize(frame, 112, "pillow-bilinear", "floor"), np.asarray(pillow))
+
+
+@pytest.mark.parametrize("name", ["opencv-bilinear", "pillow-bilinear"])
+def test_resizing_grey_pictures_and_those_that_fit(name):
+    grey = np.arange(40 * 30, dtype=np.uint8).reshape(40, 30)
+    assert resize(grey, 15, name).shape == (20, 15)
+    assert resize(grey, 30, name) is grey
+    flat = np.full((50, 70, 3), 77, np.uint8)
+    assert (resize(flat, 112, name) == 77).all()
+
+
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    size=st.integers(1, 40),
+    offset=st.sampled_from(["floor", "half-even"]),
+)
+def test_crops_are_central(height, width, size, offset):
+    picture = np.arange(height * width * 2).reshape(1, height, width, 2)
+    if size > min(height, width):
+        with pytest.raises(ClipError, match=f"at least {size}x{size}"):
+            centre_crop(picture, size, offset)
+        return
+    crop = centre_crop(picture, size, offset)
+    assert crop.shape == (1, size, size, 2)
+    assert np.shares_memory(crop, picture)
+    top, left = divmod(int(crop[0, 0, 0, 0]) // 2, width)
+    for before, surplus in ((top, height - size), (left, width - size)):
+        if offset == "floor":
+            assert before == surplus // 2
+        else:
+            assert before == int(round(surplus / 2.0))  # noqa: RUF046 - as Hara writes it
+        assert abs(before - (surplus - before)) <= 1
+
+
+def test_normalise_as_the_authors_do():
+    values = np.arange(256, dtype=np.uint8).repeat(3).reshape(256, 3)
+    i3d = normalise(values, 1 / 127.5, (1.0, 1.0, 1.0))
+    assert i3d.dtype == np.float32
+    np.testing.assert_allclose(i3d, values.astype(float) / 127.5 - 1, atol=2e-7)
+    assert (i3d[0], i3d[255]) == (pytest.approx([-1] * 3), pytest.approx([1] * 3))
+    mean, std = (114.7748, 107.7354, 99.475), (38.75, 37.875, 40.0)
+    hara = normalise(values, 1.0, mean)
+    np.testing.assert_allclose(hara, values - np.array(mean), rtol=1e-6, atol=1e-5)
+    np.testing.assert_allclose(normalise(values, 1.0, mean, std), (values - np.array(mean)) / std, atol=1e-6)
+    assert values.dtype == np.uint8
+    assert values[255, 0] == 255
+
+
+positive = st.integers(1, 200)
+
+
+@given(n=positive, window=st.integers(1, 64), stride=st.integers(1, 64))
+def test_windows_loop_or_drop_the_tail(n, window, stride):
+    looped, dropped = windows(n, window, stride, "loop"), windows(n, window, stride, "drop")
+    for views in (looped, dropped):
+        assert views
+        assert all(len(view) == window for view in views)
+        assert all(view.min() >= 0 and view.max() < n for view in views)
+        assert [view[0] for view in views] == [k * stride for k in range(len(views))]
+    if stride <= window:
+        assert set(np.concatenate(looped)) == set(range(n))
+    if n >= window:
+        assert len(dropped) == (n - window) // stride + 1
+        assert all((np.diff(view) == 1).all() for view in dropped)
+
+
+@pytest.mark.parametrize("n", [1, 5, 15, 16, 18, 31, 32, 40, 250])
+def test_windows_are_haras(n):
+    """Steps of 16 from the first frame; the last repeats the frames it has, in order, until it is full."""
+    expected = []
+    for start in range(0, n, 16):
+        held = list(range(start, min(start + 16, n)))
+        full = list(held)
+        for frame in held * 16:
+            if len(full) >= 16:
+                break
+            full.append(frame)
+        expected.append(full)
+    assert [list(view) for view in windows(n, 16, 16)] == expected
+
+
+def test_single_view():
+    assert list(centre_window(20, 16)) == list(range(2, 18))
+    assert list(centre_window(17, 16)) == list(range(16))
+    assert list(centre_window(3, 7)) == [0, 1, 2, 0, 1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: windows(0, 16, 16),
+        lambda: windows(16, 16, 0),
+        lambda: centre_window(0, 16),
+        lambda: resized_size(0, 10, 5),
+    ],
+)
+def test_nothing_and_nonsense_are_refused(call):
+    with pytest.raises(UsageError, match="positive"):
+        call()
