@@ -91,9 +91,9 @@ def _target_notes(summary: Summary, target: str) -> list[str]:
             )
     if any(m.accuracy.top1 for m in summary.models):
         notes.append(
-            f"One-vs-rest: a video counts as predicted {target} if that is its first label. "
-            f"[{percent(LEVEL)} interval]: Wilson; F1: Wilson of TP / (TP + FP + FN), carried over; average "
-            "precision: bootstrap of the videos, within the class and within the rest."
+            f"One-vs-rest: a video counts as predicted {target} if that is its first label. In brackets, "
+            f"{percent(LEVEL)} intervals: Wilson; for F1, Wilson of TP / (TP + FP + FN), carried over; for "
+            "average precision, bootstrap of the videos, within the class and within the rest."
         )
     return notes
 
@@ -178,11 +178,10 @@ def paired_sentence(pair: Paired) -> str:
             f"{videos} cannot tell two models apart: were one always right and the other never, p would "
             f"still be {probability(mcnemar_exact(pair.n, 0))}. It takes at least {fewest}."
         )
-    limit = (
-        f"On {videos} a difference below {fewest} videos ({percent(fewest / pair.n)}) can never be "
-        f"significant at {percent(ALPHA)}, however they fall."
+    if pair.adjusted_p <= ALPHA:
+        better = pair.first if pair.only_first > pair.only_second else pair.second
+        return f"{one_line(better)} is right more often on {videos} (p = {probability(pair.adjusted_p)})."
+    return (
+        f"no difference shown on {videos}, which is not the same as no difference: one below {fewest} videos "
+        f"({percent(fewest / pair.n)}) can never be significant at {percent(ALPHA)}, however they fall."
     )
-    if pair.adjusted_p > ALPHA:
-        return f"no difference shown on {videos}, which is not the same as no difference. {limit}"
-    better = pair.first if pair.only_first > pair.only_second else pair.second
-    return f"{one_line(better)} is right more often on {videos} (p = {probability(pair.adjusted_p)}). {limit}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import UsageError
 from .data import load, merge
+from .formats import plain
 from .markdown import report
 from .records import ClipRecord
 from .scores import Accuracy, Paired
@@ -22,7 +23,7 @@ from .timing import Timing
 SCHEMA = 1
 """Version of results.json; raised when a key changes its name or its meaning. New keys do not raise it."""
 
-_FORMULA = tuple("=+-@\t\r＝＋－＠")
+_FORMULA = tuple("=+-@＝＋－＠")
 
 
 def write_report(runs: Path | Sequence[Path], out: Path | None = None, target: str | None = None) -> Path:
@@ -56,16 +57,20 @@ def _write(path: Path, text: str) -> Path:
 
 
 def csv(table: Table) -> str:
-    """The raw values as CSV, unknown ones empty; no text begins like a spreadsheet's formula.
+    """The raw values as CSV, unknown ones empty; no cell or line of it begins like a spreadsheet's formula.
 
     https://owasp.org/www-community/attacks/CSV_Injection
     """
-    frame = table.frame().rename(columns=_no_formula).map(_no_formula)
+    frame = table.frame().rename(columns=_harmless).map(_harmless)
     return frame.to_csv(index=False, lineterminator="\n")
 
 
-def _no_formula(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA) else value
+def _harmless(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    # Some readers take an unquoted carriage return for the end of a line.
+    text = plain(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 def json_text(summary: Summary) -> str:

@@ -29,7 +29,7 @@ def escape(text: str) -> str:
 
     Also no link, which GitHub makes of bare addresses, and no formula, which it makes between dollar signs.
     """
-    text = _SPECIAL.sub(lambda m: _ENTITIES.get(m[0], f"\\{m[0]}"), one_line(plain(text)))
+    text = _SPECIAL.sub(lambda m: _ENTITIES.get(m[0], f"\\{m[0]}"), plain(one_line(text)))
     return _BLOCK_START.sub(r"\1\\\2", text)
 
 

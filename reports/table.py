@@ -40,8 +40,8 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
-        """The records as a data frame; unknown values are missing."""
-        return pd.DataFrame.from_records(list(self.records))
+        """The records as a data frame; unknown values are missing, and whole numbers stay so beside them."""
+        return pd.DataFrame.from_records(list(self.records)).convert_dtypes()
 
 
 def table(

@@ -59,6 +59,7 @@ def latency(summary: Summary) -> Table:
         Column("Model", "left"),
         Column("Videos ×\nprocesses"),
         Column("Views,\nframes\n/ video"),
+        Column("Prediction\nms / view"),
         Column("All work\ns / video"),
         Column("Sustained\nframes / s"),
         Column("Load,\nfirst inference\ns"),
@@ -69,11 +70,14 @@ def latency(summary: Summary) -> Table:
         "Load: import, reading of weights, building. First inference: with the measured shape. Neither is in "
         "the other times.",
     ]
-    for m in summary.models:
+    timed = [m for m in summary.models if m.measured.processes]
+    if not timed:
+        return table("latency", "Latency", columns, [])
+    for m in timed:
         notes += _latency_notes(m)
-    if any(s is None for m in summary.models if m.timing.samples for _, s in m.timing.percentiles):
+    if any(s is None for m in timed for _, s in m.timing.percentiles):
         notes.append("A percentile is given only where ten samples lie beyond it (95 %: of 200 samples).")
-    return table("latency", "Latency", columns, map(_latency_line, summary.models), notes)
+    return table("latency", "Latency", columns, map(_latency_line, timed), notes)
 
 
 def _latency_line(m: ModelSummary) -> Line:
@@ -82,6 +86,7 @@ def _latency_line(m: ModelSummary) -> Line:
         one_line(m.name),
         f"{t.videos} × {t.processes}",
         f"{count(t.views_per_video)}\n{count(t.frames_per_video)}",
+        spread(t.prediction_per_view, 1000),
         spread(t.total_per_video),
         number(scaled(t.frames_per_s)),
         f"{number(scaled(t.load))}\n{number(scaled(t.first))}",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from .formats import number, one_line, percent, probability, share
 from .scores import DEMO_WEIGHTS, RANDOM_WEIGHTS
-from .statistics import ALPHA, Estimate
+from .statistics import ALPHA, LEVEL, Estimate
 from .summary import ModelSummary, Summary
 from .timing import PREPROCESSING
 
@@ -105,7 +105,9 @@ def _accuracy(summary: Summary) -> list[str]:
         return ["Accuracy was not measured" + (": the weights are random." if random else ".")]
     figures = _listed(f"{one_line(m.name)} {share(top1)}" for m, top1 in measured)
     n = _listed(str(n) for n in sorted({top1.n for _, top1 in measured}))
-    sentences = [f"Top-1 accuracy [95 % interval]: {figures}, of {n} videos."]
+    sentences = [f"Top-1 accuracy with its {percent(LEVEL)} interval: {figures}, of {n} videos."]
+    if any(m.measured.weights_kind == "demo" for m, _ in measured):
+        return [*sentences, "Demo weights were in use, so that accuracy means nothing beyond this test."]
     for pair in summary.pairs:
         if pair.label is None:
             names = f"{one_line(pair.first)} and {one_line(pair.second)}"

@@ -30,8 +30,13 @@ counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.j
 
 @pytest.mark.parametrize(
     ("hits", "n", "low", "high", "digits"),
-    [(7, 10, 0.40, 0.89, 2), (8, 10, 0.49, 0.94, 2), (10, 10, 0.72, 1.00, 2), (37, 50, 0.60, 0.84, 2)]
-    + [(2968, 4000, 0.728, 0.755, 3)],
+    [
+        (7, 10, 0.40, 0.89, 2),
+        (8, 10, 0.49, 0.94, 2),
+        (10, 10, 0.72, 1.00, 2),
+        (37, 50, 0.60, 0.84, 2),
+        (2968, 4000, 0.728, 0.755, 3),
+    ],
 )
 def test_wilson_gives_known_values(hits: int, n: int, low: float, high: float, digits: int) -> None:
     interval = wilson(hits, n)

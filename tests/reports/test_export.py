@@ -1,0 +1,145 @@
+"""The files of a report: repeatable, valid, and harmless in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv as csv_module
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from actionbench.errors import UsageError
+from actionbench.reports.data import RunData, merge
+from actionbench.reports.export import SCHEMA, csv, json_text, write_report
+from actionbench.reports.summary import summarise
+from actionbench.reports.table import Column, table
+from actionbench.reports.tables import all_tables
+
+TABLES = {
+    "comparison",
+    "target_class",
+    "confusions",
+    "paired",
+    "stages",
+    "latency",
+    "models",
+    "runs",
+    "environment",
+    "skipped",
+    "remarks",
+}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def document(run: RunData) -> dict:
+    return json.loads(json_text(summarise(merge([run]))))
+
+
+def test_a_report_is_written_beside_its_run(two_models_dir: Path) -> None:
+    assert write_report(two_models_dir) == two_models_dir / "report.md"
+    written = files(two_models_dir)
+    assert {f"tables/{name}.csv" for name in TABLES} <= set(written)
+    assert not [name for name in written if name.endswith(".new")]
+
+
+def test_rebuilding_gives_the_same_bytes(two_models_dir: Path, tmp_path: Path) -> None:
+    write_report(two_models_dir, tmp_path / "first")
+    first = files(tmp_path / "first")
+    write_report(two_models_dir, tmp_path / "first")
+    write_report([two_models_dir], tmp_path / "second")
+    assert first == files(tmp_path / "first") == files(tmp_path / "second")
+    assert len(first) == len(TABLES) + 2
+
+
+def test_the_run_itself_is_not_changed(two_models_dir: Path, tmp_path: Path) -> None:
+    before = files(two_models_dir)
+    write_report(two_models_dir, tmp_path / "out")
+    assert files(two_models_dir) == before
+
+
+def test_several_runs_are_joined_and_need_a_place(
+    fake: SimpleNamespace, two_models: RunData, tmp_path: Path
+) -> None:
+    paths = [fake.write(tmp_path, two_models), fake.write(tmp_path, replace(two_models, name="run-2"))]
+    with pytest.raises(UsageError, match="--out"):
+        write_report(paths)
+    text = write_report(paths, tmp_path / "out").read_text(encoding="utf-8")
+    assert "i3d (run-2)" in text
+
+
+def test_another_target_is_derived_from_the_stored_scores(two_models_dir: Path, tmp_path: Path) -> None:
+    write_report(two_models_dir, tmp_path, target="running on treadmill")
+    target = json.loads((tmp_path / "results.json").read_text())["models"][0]["accuracy"]["target"]
+    assert (target["videos"], target["predicted"], target["hits"]) == (2, 5, 2)
+    assert target["mistaken"] == [{"label": "jogging", "videos": 3}]
+    assert 0 < target["average_precision"]["value"] <= 1
+
+
+def test_results_json_has_its_keys_and_figures(two_models: RunData) -> None:
+    results = document(two_models)
+    assert results["schema"] == SCHEMA == 1
+    assert set(results) == {"schema", "target", "notes", "runs", "models", "paired"}
+    i3d = results["models"][0]
+    assert {"model", "run", "weights_kind", "flow", "device", "parameters", "accuracy", "timing"} <= set(i3d)
+    assert i3d["accuracy"]["top1"] == {
+        "value": 0.85,
+        "low": pytest.approx(0.6396, abs=1e-4),
+        "high": pytest.approx(0.9476, abs=1e-4),
+        "interval": "Wilson, 95 %",
+        "n": 20,
+    }
+    timing = i3d["timing"]
+    assert timing["prediction_s_per_video"]["value"] == pytest.approx(1.11)
+    assert timing["flop_per_video"] == 2e11
+    assert timing["total_s_percentiles"] == {"90": None, "95": None, "99": None}
+    assert [s["stage"] for s in timing["stages"]][:3] == ["decode", "resize", "flow"]
+    assert results["paired"][0]["p_mcnemar_exact"] == 0.5
+
+
+def test_unknown_is_null_never_nan(fake: SimpleNamespace) -> None:
+    dead = fake.model("dead", {}, state="failed", error="killed", forward_s=[])
+    run = fake.run([dead], environment={"mhz": float("nan"), "load": [float("inf")]})
+    text = json_text(summarise(merge([run])))
+    results = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} in results.json"))
+    assert results["models"][0]["accuracy"]["top1"] is None
+    assert results["models"][0]["timing"]["realtime_factor"] is None
+    assert results["runs"][0]["environment"] == {"mhz": None, "load": [None]}
+
+
+def test_csv_holds_raw_values_and_leaves_unknown_empty(fake: SimpleNamespace, tmp_path: Path) -> None:
+    dead = fake.model("dead", {}, state="failed", error="killed", forward_s=[])
+    run = fake.run([fake.model("net", fake.answers(7, 10)), dead])
+    write_report(fake.write(tmp_path, run))
+    frame = pd.read_csv(tmp_path / "run-1" / "tables" / "comparison.csv")
+    assert frame["target_recall"][0] == 0.7
+    assert frame["prediction_s_per_video"][0] == pytest.approx(0.22)
+    assert pd.isna(frame["prediction_s_per_video"][1])
+    text = (tmp_path / "run-1" / "tables" / "comparison.csv").read_text()
+    assert ",12689984," in text
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\n=1", "a\r=1", "\t=1", " =1", '=HYPERLINK("http://evil","x")', "＝1"],
+)
+def test_no_text_in_a_csv_is_a_formula(formula: str) -> None:
+    made = table("t", "T", [Column("a")], [((formula,), {"a": formula, "b": -1.5, formula: 2})])
+    header, row = csv_module.reader(io.StringIO(csv(made), newline=""))
+    for cell in (row[0], header[2]):
+        assert not cell.lstrip().startswith(("=", "+", "-", "@", "＝"))
+        assert not {"\r", "\t"} & set(cell)
+    assert row[1] == "-1.5"
+
+
+def test_every_table_has_texts_and_records_alike(two_models: RunData) -> None:
+    for made in all_tables(summarise(merge([two_models]))):
+        assert len(made.rows) == len(made.records) == len(made.frame())
+        assert all(len(row) == len(made.columns) for row in made.rows)
+    assert {made.name for made in all_tables(summarise(merge([two_models])))} == TABLES

@@ -1,0 +1,36 @@
+"""What the terminal shows at the end of a run."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+from rich.console import Console
+
+from actionbench.reports.data import RunData, merge
+from actionbench.reports.summary import summarise
+from actionbench.reports.terminal import comparison_table, overview
+
+
+def shown(renderable: object, width: int = 140) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+def test_the_table_has_a_row_a_model_and_the_verdict_below(two_models: RunData) -> None:
+    text = shown(overview(summarise(merge([two_models]))))
+    assert "85 % [64–95]" in text
+    assert text.index("Real-time factor") < text.index("5.05 times as fast")
+
+
+def test_caveats_of_weights_are_shown(fake: SimpleNamespace) -> None:
+    run = fake.run([fake.model("net", fake.answers(1, 2), kind="demo")])
+    assert "Demo weights: accuracy says nothing about real video" in shown(overview(summarise(merge([run]))))
+
+
+def test_names_are_not_read_as_markup_or_escapes(fake: SimpleNamespace) -> None:
+    run = fake.run([fake.model("[red]net[/red]\x1b[31m", fake.answers(1, 2))])
+    text = shown(comparison_table(summarise(merge([run]))))
+    assert "[red]net[/red]" in text
+    assert "\x1b" not in text
