@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .fetch import fetch
+    from .fetching import fetch
     from .inventory import list_weights, verify
     from .readers import convert, detect_format, read_state, write_state
     from .store import resolve_weights, stored_weights
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "convert": "readers",
     "detect_format": "readers",
-    "fetch": "fetch",
+    "fetch": "fetching",
     "list_weights": "inventory",
     "read_state": "readers",
     "resolve_weights": "store",

@@ -38,6 +38,10 @@ class Patience:
     max_bytes: int = 4 << 30
 
 
+class NotFound(WeightsError):
+    """The server has nothing at this address."""
+
+
 class _Transient(Exception):
     """Something that may be over at the next attempt. `after_s`: how long the server asks to wait."""
 
@@ -77,7 +81,7 @@ def download(
                     f"could not be fetched in {patience.attempts} attempts",
                     where=url,
                     found=error,
-                    remedy="What was received is kept: run the same command again, or use --mirror",
+                    remedy="What was received is kept: run the same command again, or use --from",
                 ) from error
             time.sleep(min(max(error.after_s, patience.pause_s * 2**attempt), _MAX_WAIT_S))
 
@@ -172,12 +176,16 @@ def _refused(error: urllib.error.HTTPError, url: str, part: Path) -> None:
     if error.code in _TRANSIENT:
         after = error.headers.get("Retry-After", "")
         raise _Transient(f"HTTP {error.code} {error.reason}", float(after) if after.isdecimal() else 0.0)
+    found = f"HTTP {error.code} {error.reason}"
+    by_hand = "Fetch it by other means and use --from FOLDER"
+    if error.code in (404, 410):
+        raise NotFound("the server does not have it", where=url, found=found, remedy=by_hand) from error
     limited = error.headers.get("X-RateLimit-Remaining") == "0"
     raise WeightsError(
         "the server limits how often it may be asked" if limited else "the server refuses",
         where=url,
-        found=f"HTTP {error.code} {error.reason}",
-        remedy="Try again in an hour" if limited else "Fetch it by other means and use --mirror FOLDER",
+        found=found,
+        remedy=f"Try again in an hour. {by_hand}" if limited else by_hand,
     ) from error
 
 

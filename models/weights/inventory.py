@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...errors import WeightsError
 from .catalogue import CATALOGUE, Source, find_source, total_size
 from .store import RECORD, digest, stored, weights_folder
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file as it was fetched. `checked`: against what, "git blob", "sha256" or nothing, "first use"."""
+
+    size: int
+    sha256: str
+    checked: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +64,8 @@ def verify(name: str) -> VerifyResult:
         raise WeightsError(
             "these weights were not fetched", where=folder, remedy=f"Run `bench weights fetch {name}`"
         )
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        files: Mapping[str, Mapping[str, Any]] = record["files"]
-        problems = [problem for file in files if (problem := _problem(folder / file, file, files[file]))]
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise WeightsError(
-            "is damaged", where=folder / RECORD, remedy=f"Remove {folder} and fetch {name} again"
-        ) from error
+    files = recorded(folder)
+    problems = [problem for file in files if (problem := difference(folder / file, file, files[file]))]
     return VerifyResult(name, path, len(files), tuple(problems))
 
 
@@ -93,9 +94,24 @@ def _stored_size(source: Source) -> int:
     return sum((folder / file.name).stat().st_size for file in source.files if (folder / file.name).exists())
 
 
-def _problem(path: Path, name: str, recorded: Mapping[str, Any]) -> str | None:
+def recorded(folder: Path) -> dict[str, FileRecord]:
+    """What was fetched into a folder of the store, by path inside it. Raises WeightsError if unreadable."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return {
+            str(name): FileRecord(int(file["size"]), str(file["sha256"]), str(file["checked"]))
+            for name, file in record["files"].items()
+        }
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise WeightsError(
+            "is damaged", where=folder / RECORD, remedy=f"Remove {folder} and fetch its weights again"
+        ) from error
+
+
+def difference(path: Path, name: str, file: FileRecord) -> str | None:
+    """How the file `path`, called `name`, differs from what was recorded, in words; None if it does not."""
     if not path.is_file():
         return f"{name} is missing"
-    if path.stat().st_size != recorded["size"]:
-        return f"{name} has {path.stat().st_size} bytes instead of {recorded['size']}"
-    return None if digest([path]) == recorded["sha256"] else f"{name} has changed: its SHA-256 differs"
+    if path.stat().st_size != file.size:
+        return f"{name} has {path.stat().st_size} bytes instead of {file.size}"
+    return None if digest([path]) == file.sha256 else f"{name} has changed: its SHA-256 differs"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import struct
 import warnings
 from collections.abc import Mapping
@@ -93,7 +94,7 @@ def _load(path: Path) -> Any:
             warnings.filterwarnings("ignore", message="Detected pickle protocol")
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise WeightsError(*_unpickling(error), where=path, remedy=_REMEDY) from error
+        raise WeightsError(_unpickling(error), where=path, remedy=_REMEDY) from error
     except _DAMAGE as error:
         raise WeightsError(
             "is not a file of torch, or a damaged one",
@@ -109,13 +110,12 @@ _REMEDY: Final = (
 )
 
 
-def _unpickling(error: pickle.UnpicklingError) -> tuple[str]:
-    # torch's message names the first thing that is not data, e.g. "Unsupported global: GLOBAL os.system".
-    text = str(error)
-    start = text.find("Unsupported")
-    if start < 0:
-        start = text.find("WeightsUnpickler error: ")
-    return (f"holds something else than tensors: {text[max(start, 0) :].splitlines()[0].rstrip('.')}",)
+def _unpickling(error: pickle.UnpicklingError) -> str:
+    # torch names the first thing that is not data, e.g. "unsupported GLOBAL posix.system".
+    found = re.search(r"GLOBAL (\S+)", str(error))
+    if found is None:
+        return "is not a file of torch that holds tensors only"
+    return f"asks for {found[1]} to be loaded, which is no tensor and could run a program"
 
 
 def _first_line(error: BaseException) -> str:

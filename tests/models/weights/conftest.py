@@ -20,7 +20,9 @@ def i3d_state() -> State:
     """Every tensor of I3D with 4 classes; convolutions (1, 2, 1, 2, 3), batch norm (3,)."""
     small = {5: (1, 2, 1, 2, 3), 1: (3,)}
     shapes = {name: small[len(shape)] for name, shape in i3d_shapes(3, 4).items()}
-    return _filled(shapes | {"Logits/Conv3d_0c_1x1/conv_3d/b": (4,), "Logits/Conv3d_0c_1x1/conv_3d/w": (1, 1, 1, 2, 4)})
+    return _filled(
+        shapes | {"Logits/Conv3d_0c_1x1/conv_3d/b": (4,), "Logits/Conv3d_0c_1x1/conv_3d/w": (1, 1, 1, 2, 4)}
+    )
 
 
 @pytest.fixture(scope="session")

@@ -70,16 +70,23 @@ def test_tensorflow_and_this_reader_read_each_other(tmp_path: Path, shared_data:
     published = shared_data / FOLDER / "rgb_scratch_kin600" / "model.ckpt"
     script = f"""
 import numpy as np, tensorflow as tf
+def save(path, arrays):
+    np.savez(path, **{{name.replace("/", ":"): array for name, array in arrays.items()}})
 reader = tf.train.load_checkpoint({str(tmp_path / "ours" / "model.ckpt")!r})
-names = sorted(reader.get_variable_to_shape_map())
-np.savez({str(tmp_path / "read.npz")!r}, **{{name.replace("/", ":"): reader.get_tensor(name) for name in names}})
+save({str(tmp_path / "read.npz")!r}, {{n: reader.get_tensor(n) for n in reader.get_variable_to_shape_map()}})
 values = [tf.constant(np.arange(n * 7, dtype=np.float32).reshape(7, n)) for n in range(1, 90)]
-tf.raw_ops.SaveV2(prefix={str(tmp_path / "theirs")!r}, tensor_names=[f"scope/tensor_{{n}}" for n in range(1, 90)],
-                  shape_and_slices=[""] * 89, tensors=values)
+names = [f"scope/tensor_{{n}}" for n in range(1, 90)]
+tf.raw_ops.SaveV2(prefix={str(tmp_path / "theirs")!r}, tensor_names=names, shape_and_slices=[""] * 89,
+                  tensors=values)
 shapes = tf.train.load_checkpoint({str(published)!r}).get_variable_to_shape_map()
-np.savez({str(tmp_path / "shapes.npz")!r}, **{{k.replace("/", ":"): np.array(v) for k, v in shapes.items()}})
+save({str(tmp_path / "shapes.npz")!r}, {{name: np.array(shape) for name, shape in shapes.items()}})
 """
-    environment = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1", "PATH": ""}
+    environment = {
+        "CUDA_VISIBLE_DEVICES": "",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "OMP_NUM_THREADS": "1",
+        "PATH": "",
+    }
     subprocess.run([sys.executable, "-c", script], check=True, env=environment, capture_output=True)
     with np.load(tmp_path / "read.npz") as read:
         assert set(read) == {name.replace("/", ":") for name in ours}
@@ -92,7 +99,9 @@ np.savez({str(tmp_path / "shapes.npz")!r}, **{{k.replace("/", ":"): np.array(v) 
     np.testing.assert_array_equal(theirs["scope/tensor_40"], np.arange(280).reshape(7, 40))
     with np.load(tmp_path / "shapes.npz") as shapes:
         listed = list_tensors(index_path(published))
-        assert {k.replace(":", "/"): tuple(shapes[k]) for k in shapes} == {k: e.shape for k, e in listed.items()}
+        assert {k.replace(":", "/"): tuple(shapes[k]) for k in shapes} == {
+            k: e.shape for k, e in listed.items()
+        }
 
 
 @in_one_folder
@@ -135,9 +144,10 @@ def test_a_damaged_index_is_an_error_or_harmless(tmp_path: Path, data: st.DataOb
         damaged = whole[:at] + bytes([data.draw(st.integers(0, 255))]) + whole[at + 1 :]
     index_path(prefix).write_bytes(damaged)
     try:
-        assert list_tensors(index_path(prefix)) == entries
-    except WeightsError as error:
-        assert "model.ckpt.index" in str(error)
+        listed = list_tensors(index_path(prefix))
+    except WeightsError:
+        return
+    assert listed == entries
 
 
 @in_one_folder
@@ -149,9 +159,10 @@ def test_forged_entries_with_right_checksums_are_errors(
     index = tmp_path / "forged.index"
     index.write_bytes(write_table(sorted(table.items())) if table else b"")
     try:
-        assert set(list_tensors(index)) <= {key.decode() for key in table}
-    except WeightsError as error:
-        assert "forged.index" in str(error)
+        listed = list_tensors(index)
+    except WeightsError:
+        return
+    assert set(listed) == {key.decode() for key in table if key}
 
 
 def forged(prefix: Path, *fields: bytes) -> None:
@@ -163,7 +174,10 @@ def forged(prefix: Path, *fields: bytes) -> None:
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ((field(1, 1), submessage(2, submessage(2, field(1, 1 << 30))), field(5, 4 << 30)), "file ends inside"),
+        (
+            (field(1, 1), submessage(2, submessage(2, field(1, 1 << 30))), field(5, 4 << 30)),
+            "file ends inside",
+        ),
         ((field(1, 1), submessage(2, submessage(2, field(1, 4))), field(5, 8)), "contradicts its shape"),
         ((field(1, 1), submessage(2, submessage(2, field(1, 4))), field(5, 16)), "checksum"),
         ((field(1, 3), submessage(2, submessage(2, field(1, 4))), field(5, 16)), "float32"),
@@ -179,7 +193,11 @@ def test_entries_that_do_not_fit_the_data(tmp_path: Path, fields: tuple[bytes, .
 
 
 def test_negative_sizes_and_shards_out_of_range_are_refused(tmp_path: Path) -> None:
-    for fields in ([field(3, 5)], [field(5, (1 << 64) - 4)], [submessage(2, submessage(2, field(1, 1 << 63)))]):
+    for fields in (
+        [field(3, 5)],
+        [field(5, (1 << 64) - 4)],
+        [submessage(2, submessage(2, field(1, 1 << 63)))],
+    ):
         forged(tmp_path / "model.ckpt", *fields)
         with pytest.raises(WeightsError, match="damaged"):
             list_tensors(tmp_path / "model.ckpt.index")

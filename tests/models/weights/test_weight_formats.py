@@ -138,7 +138,9 @@ def test_kinetics_600_layout(i3d_state: State, tmp_path: Path) -> None:
 def test_both_streams_in_one_checkpoint(i3d_state: State, tmp_path: Path) -> None:
     flow = {name: tensor + 1 for name, tensor in i3d_state.items()}
     both = {f"RGB/inception_i3d/{name}": tensor for name, tensor in i3d_state.items()}
-    write_bundle(tmp_path / "both", both | {f"Flow/inception_i3d/{name}": each for name, each in flow.items()})
+    write_bundle(
+        tmp_path / "both", both | {f"Flow/inception_i3d/{name}": each for name, each in flow.items()}
+    )
     assert same(read_state(tmp_path / "both", "tf1-checkpoint", "rgb"), i3d_state)
     assert same(read_state(tmp_path / "both", "tf1-checkpoint", "flow"), flow)
 
@@ -159,7 +161,7 @@ def test_old_container_on_a_gpu_with_bytes_for_names(
 ) -> None:
     write_state(i3d_state, tmp_path / "new", "piergiaj", "rgb")
     state = torch.load(tmp_path / "new", weights_only=True)
-    monkeypatch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+    monkeypatch.setattr(torch.serialization, "location_tag", lambda _: "cuda:0")
     old_file({name.encode(): tensor for name, tensor in state.items()}, tmp_path / "old")
     assert b"cuda:0" in (tmp_path / "old").read_bytes()
     assert detect_format(tmp_path / "old") == "piergiaj"
@@ -173,7 +175,9 @@ def test_half_precision_and_counters_of_batches(i3d_state: State, tmp_path: Path
     torch.save(state, tmp_path / "half")
     read = read_state(tmp_path / "half", "hassony2", "rgb")
     assert all(tensor.dtype == np.float32 for tensor in read.values())
-    assert same(read, {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in i3d_state.items()})
+    assert same(
+        read, {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in i3d_state.items()}
+    )
 
 
 def test_batch_norm_with_a_scale_means_the_same_without(i3d_state: State, tmp_path: Path) -> None:
@@ -185,7 +189,9 @@ def test_batch_norm_with_a_scale_means_the_same_without(i3d_state: State, tmp_pa
     state[f"{STEM}.bn.weight"], state[f"{STEM}.bn.running_var"] = gamma, variance
     torch.save({"state_dict": state}, tmp_path / "scaled")
 
-    layer = torch.nn.Sequential(torch.nn.Conv3d(2, 3, (1, 2, 1), bias=False), torch.nn.BatchNorm3d(3, eps=1e-3))
+    layer = torch.nn.Sequential(
+        torch.nn.Conv3d(2, 3, (1, 2, 1), bias=False), torch.nn.BatchNorm3d(3, eps=1e-3)
+    )
     with torch.no_grad():
         layer[0].weight.copy_(state[f"{STEM}.conv3d.weight"])
         for name in ("weight", "bias", "running_mean", "running_var"):
@@ -227,6 +233,7 @@ def test_a_file_that_wants_to_run_a_program_is_refused(container: str, tmp_path:
     with pytest.raises(WeightsError, match="Nothing in it was executed") as caught:
         read_state(path, "hara", "rgb")
     assert str(path) in str(caught.value)
+    assert container == "pickle" or "posix.mkdir" in str(caught.value)
     assert not victim.exists()
     with pytest.raises(WeightsError):
         detect_format(path)
@@ -242,9 +249,9 @@ def test_a_file_that_wants_to_run_a_program_is_refused(container: str, tmp_path:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4665\nsize 50\n", "git lfs pull"),
         (b"404: Not Found", "error message"),
         (b'{"message": "API rate limit exceeded"}', "error message"),
-        (b"some text", "not a file of torch|else than tensors"),
+        (b"some text", "not a file of torch|tensors only"),
         (b"PK\x03\x04 not an archive", "not a file of torch"),
-        (bytes(1000), "not a file of torch|else than tensors"),
+        (bytes(1000), "not a file of torch|tensors only"),
     ],
 )
 def test_what_failed_downloads_leave(contents: bytes, complaint: str, tmp_path: Path) -> None:
@@ -256,7 +263,7 @@ def test_what_failed_downloads_leave(contents: bytes, complaint: str, tmp_path: 
         assert "weights.pt" in str(caught.value)
     index = tmp_path / "model.ckpt.index"
     index.write_bytes(contents)
-    with pytest.raises(WeightsError, match="model.ckpt.index"):
+    with pytest.raises(WeightsError, match=r"model\.ckpt\.index"):
         read_state(tmp_path / "model.ckpt", "tf1-checkpoint", "rgb")
 
 
@@ -274,10 +281,9 @@ def test_damaged_torch_files_end_in_an_error(tmp_path: Path, data: st.DataObject
     path.write_bytes(damaged)
     try:
         read = read_torch(path)
-    except WeightsError as error:
-        assert str(path) in str(error)
-    else:
-        assert all(tensor.dtype == np.float32 for tensor in read.values())
+    except WeightsError:
+        return
+    assert all(tensor.dtype == np.float32 for tensor in read.values())
 
 
 def test_a_truncated_file(i3d_state: State, tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from ...errors import WeightsError
 from .archive import unpack
 from .atomic import replacing
 from .catalogue import RemoteFile, Source, find_source, total_size
-from .download import Patience, Progress, disk_full, download
+from .download import NotFound, Patience, Progress, disk_full, download
 from .impostors import refuse_impostor
+from .inventory import difference, recorded, verify
 from .readers import detect_format, read_state
 from .store import RECORD, chunks, digest, stored, weights_folder
 
@@ -35,17 +36,18 @@ def fetch(
 ) -> Path:
     """The path that loads the weights `name`, fetched into the store unless they are there already.
 
-    - `mirror`: address or folder to take the files from instead of their source: a store of another machine,
-      a clone of the authors' repository, or a folder with the files themselves.
+    - `mirror`: address or folder to take the files from instead of their source. It is laid out like the
+      store or like the authors' repository; a folder may also hold the files themselves.
     - `progress`: called with the bytes received and the bytes in all (None if unknown).
 
     Files pinned in the catalogue, and files from GitHub, are checked; of the others the digest of this first
-    time is recorded for `verify`. An interrupted fetch goes on where it ended. Raises UsageError for an
+    time is recorded. Stored files that have changed since are fetched anew. An interrupted fetch goes on
+    where it ended. Raises UsageError for an
     unknown name, WeightsError if the files cannot be had or are not what they should be.
     """
     source = find_source(name)
     present = stored(source)
-    if present is not None:
+    if present is not None and verify(name).ok:
         return present
     if mirror is None and not source.base:
         raise WeightsError(f"the weights {name} can only be fetched by hand", remedy=source.manual)
@@ -55,14 +57,17 @@ def fetch(
     try:
         weights_folder().mkdir(parents=True, exist_ok=True)
         with lock:
+            files = source.files
             if (final / RECORD).is_file():
-                return final / source.load
-            if final.exists():
+                if verify(name).ok:
+                    return final / source.load
+                files = _set_aside(final, partial, source)
+            elif final.exists():
                 raise WeightsError(
                     "is in the way, and was not made by fetching", where=final, remedy="Move it elsewhere"
                 )
             partial.mkdir(exist_ok=True)
-            _fill(partial, source, mirror, progress, patience or Patience())
+            _fill(partial, replace(source, files=files), mirror, progress, patience or Patience())
             partial.rename(final)
     except filelock.Timeout as error:
         raise WeightsError("another process is still fetching these weights", where=lock.lock_file) from error
@@ -71,6 +76,21 @@ def fetch(
             raise disk_full(weights_folder()) from error
         raise WeightsError("cannot be kept", where=error.filename or partial, found=error.strerror) from error
     return final / source.load
+
+
+def _set_aside(final: Path, partial: Path, source: Source) -> tuple[RemoteFile, ...]:
+    """Take damaged weights out of the store, to be fetched again: the files with the digests they had."""
+    had = recorded(final)
+    shutil.rmtree(partial, ignore_errors=True)
+    final.rename(partial)
+    (partial / RECORD).unlink()
+    files = []
+    for file in source.files:
+        record = had.get(file.name)
+        if record is None or difference(partial / file.name, file.name, record) is not None:
+            (partial / file.name).unlink(missing_ok=True)
+        files.append(file if record is None else replace(file, sha256=record.sha256))
+    return tuple(files)
 
 
 def _fill(partial: Path, source: Source, mirror: str | None, progress: Progress, patience: Patience) -> None:
@@ -88,10 +108,7 @@ def _fill(partial: Path, source: Source, mirror: str | None, progress: Progress,
 
         if not target.exists():
             if remote:
-                url = (
-                    f"{mirror.rstrip('/')}/{source.folder}/{file.name}" if mirror else source.base + file.path
-                )
-                _download_checked(url, target, file, tell, patience)
+                _download_any(_addresses(source, file, mirror), target, file, tell, patience)
             else:
                 _copy_checked(Path(str(mirror)), target, file, source, tell)
         before += target.stat().st_size
@@ -136,6 +153,25 @@ def _with_blobs(source: Source, partial: Path, patience: Patience) -> tuple[Remo
                 found=file.git_blob,
             )
     return files
+
+
+def _addresses(source: Source, file: RemoteFile, mirror: str | None) -> tuple[str, ...]:
+    if mirror is None:
+        return (source.base + file.path,)
+    base = mirror.rstrip("/")
+    return f"{base}/{source.folder}/{file.name}", f"{base}/{file.path}"
+
+
+def _download_any(
+    urls: tuple[str, ...], target: Path, file: RemoteFile, progress: Progress, patience: Patience
+) -> None:
+    """Download from the first of the addresses at which there is something."""
+    for url in urls[:-1]:
+        try:
+            return _download_checked(url, target, file, progress, patience)
+        except NotFound:
+            continue
+    return _download_checked(urls[-1], target, file, progress, patience)
 
 
 def _download_checked(

@@ -1,0 +1,206 @@
+"""Which weights a run gets for what the user names, and what a file beside them may say."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from actionbench.errors import UsageError, WeightsError
+from actionbench.models.spec import Weights
+from actionbench.models.state import State
+from actionbench.models.weights import fetch, resolve_weights, stored_weights, write_state
+from actionbench.models.weights.catalogue import CATALOGUE
+from actionbench.models.weights.descriptions import DESCRIPTIONS, description
+
+RGB = description("deepmind-rgb-imagenet")
+FLOW = description("deepmind-flow-imagenet")
+HARA = description("hara-resnext-101-16f")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def file(i3d_state: State, tmp_path: Path) -> Path:
+    path = tmp_path / "mine" / "trained.pt"
+    write_state(i3d_state, path, "piergiaj", "rgb")
+    return path
+
+
+def say(file: Path, text: str) -> Weights:
+    file.with_name(f"{file.name}.yaml").write_text(text, encoding="utf-8")
+    return resolve_weights("rgb", RGB, file)
+
+
+def test_authors_values() -> None:
+    assert len(DESCRIPTIONS) == 15
+    for name, each in DESCRIPTIONS.items():
+        assert (each.name, each.preprocessing.modality) == (name, each.stream)
+        prepared = each.preprocessing
+        if each.format != "hara":
+            assert (prepared.rate, prepared.short_side, prepared.crop) == (Fraction(25), 256, 224)
+        else:
+            assert (prepared.rate, prepared.short_side, prepared.crop) == (None, 112, 112)
+    white = [(255 * RGB.preprocessing.scale - mean) for mean in RGB.preprocessing.mean]
+    assert white == pytest.approx([1, 1, 1])
+    assert FLOW.preprocessing.flow_bound == 20
+    assert HARA.preprocessing.mean == (114.7748, 107.7354, 99.4750)
+    with pytest.raises(UsageError, match="deepmind-rgb-imagenet"):
+        description("deepmind-rgb-imagnet")
+
+
+def test_every_description_can_be_had() -> None:
+    assert set(CATALOGUE) == {*DESCRIPTIONS, "deepmind-samples"}
+    for source in CATALOGUE.values():
+        assert bool(source.base) != bool(source.manual)
+        assert source.licence
+        assert source.origin.startswith("https://")
+        assert all(url.startswith("https://") for url in (source.base, source.tree) if url)
+
+
+def test_a_file_of_the_user(file: Path) -> None:
+    found = resolve_weights("rgb", RGB, file)
+    assert (found.kind, found.path, found.description.format) == ("user", file, "piergiaj")
+    assert found.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert found.description.preprocessing == RGB.preprocessing
+    # Nothing that the authors claim of their file is claimed of this one.
+    assert (found.description.name, found.description.accuracy) == ("trained.pt", "")
+    assert found.description.licence == "not stated"
+
+
+@pytest.mark.parametrize("given", ["model.ckpt", "model.ckpt.index", "model.ckpt.data-00000-of-00001", ""])
+def test_a_checkpoint_by_any_of_its_paths(given: str, i3d_state: State, tmp_path: Path) -> None:
+    prefix = tmp_path / "rgb" / "model.ckpt"
+    write_state(i3d_state, prefix, "tf1-checkpoint", "rgb")
+    found = resolve_weights("rgb", RGB, tmp_path / "rgb" / given)
+    assert (found.path, found.description.format) == (prefix, "tf1-checkpoint")
+    files = sorted((tmp_path / "rgb").iterdir())
+    assert found.sha256 == hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("layout", "format"),
+    [
+        ("data/checkpoints/{}_imagenet/model.ckpt", "tf1-checkpoint"),
+        ("{}_imagenet/model.ckpt", "tf1-checkpoint"),
+        ("{}_scratch/model.ckpt", "tf1-checkpoint"),
+        ("deepmind-{}-imagenet/model.ckpt", "tf1-checkpoint"),
+        ("models/{}_imagenet.pt", "piergiaj"),
+        ("{}_imagenet.pt", "piergiaj"),
+        ("model_{}.pth", "hassony2"),
+    ],
+)
+def test_folders_as_the_authors_lay_them_out(
+    layout: str, format: str, i3d_state: State, tmp_path: Path
+) -> None:
+    for stream, assumed in (("rgb", RGB), ("flow", FLOW)):
+        write_state(i3d_state, tmp_path / "clone" / layout.format(stream), format, stream)
+        found = resolve_weights(stream, assumed, tmp_path / "clone")
+        assert found.path == tmp_path / "clone" / layout.format(stream)
+        assert found.description.format == format
+
+
+def test_a_folder_that_leaves_a_choice_or_none(
+    i3d_state: State, resnext_state: State, tmp_path: Path
+) -> None:
+    with pytest.raises(WeightsError, match=r"no weights for the rgb stream.*rgb_imagenet/model\.ckpt\.index"):
+        resolve_weights("rgb", RGB, tmp_path)
+    write_state(i3d_state, tmp_path / "rgb_imagenet.pt", "piergiaj", "rgb")
+    write_state(i3d_state, tmp_path / "model_rgb.pth", "hassony2", "rgb")
+    with pytest.raises(WeightsError, match=r"several weights.*found rgb_imagenet\.pt, model_rgb\.pth"):
+        resolve_weights("rgb", RGB, tmp_path)
+    # What the network assumes is taken before anything else that would do.
+    write_state(i3d_state, tmp_path / "rgb_imagenet" / "model.ckpt", "tf1-checkpoint", "rgb")
+    assert resolve_weights("rgb", RGB, tmp_path).description.format == "tf1-checkpoint"
+    write_state(resnext_state, tmp_path / "resnext-101-kinetics.pth", "hara", "rgb")
+    assert resolve_weights("rgb", HARA, tmp_path).path == tmp_path / "resnext-101-kinetics.pth"
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent.pt", tmp_path / "absent" / "model.ckpt"):
+        with pytest.raises(WeightsError, match=f"{path.name}: there are no such weights"):
+            resolve_weights("rgb", RGB, path)
+    with pytest.raises(WeightsError, match="bench weights fetch hassony2-rgb"):
+        resolve_weights("rgb", RGB, Path("hassony2-rgb"))
+
+
+def test_stored_weights_keep_their_description(resnext_state: State, tmp_path: Path) -> None:
+    write_state(resnext_state, tmp_path / "resnext-101-kinetics.pth", "hara", "rgb")
+    path = fetch(HARA.name, mirror=str(tmp_path))
+    assert stored_weights(HARA) == path
+    assert resolve_weights("rgb", HARA, path) == Weights(
+        "published", HARA, path, hashlib.sha256(path.read_bytes()).hexdigest()
+    )
+    # The variant with the other mean is the same file under another name.
+    variant = description("hara-resnext-101-16f-kinetics-mean")
+    assert resolve_weights("rgb", variant, path).description == variant
+    assert resolve_weights("rgb", HARA, Path(variant.name)).description == variant
+    # A copy elsewhere is the user's.
+    shutil.copy(path, tmp_path / "copy.pth")
+    assert resolve_weights("rgb", HARA, tmp_path / "copy.pth").kind == "user"
+    assert stored_weights(RGB) is None
+    with pytest.raises(WeightsError, match="another stream"):
+        resolve_weights("flow", FLOW, path)
+
+
+def test_the_file_beside_overrides_what_it_names(file: Path) -> None:
+    found = say(
+        file,
+        "like: hara-resnext-101-16f\nname: walkers\nmean: [110.6, 103.2, 96.3]\nstd: [38.8, 37.9, 40.0]\n"
+        "rate: 30000/1001\nlabels: [fall, run, walk]\nlicence: CC BY 4.0\n",
+    ).description
+    assert (found.name, found.licence, found.labels) == ("walkers", "CC BY 4.0", ("fall", "run", "walk"))
+    assert found.format == "piergiaj"
+    assert found.preprocessing.mean == (110.6, 103.2, 96.3)
+    assert found.preprocessing.std == (38.8, 37.9, 40.0)
+    assert found.preprocessing.rate == Fraction(30000, 1001)
+    assert (found.preprocessing.short_side, found.preprocessing.resize) == (112, "pillow-bilinear")
+    assert found.accuracy == ""
+    assert say(file, "rate: 29.97").description.preprocessing.rate == Fraction(2997, 100)
+    assert say(file, "rate: null").description.preprocessing.rate is None
+
+
+def test_labels_beside_the_weights(file: Path) -> None:
+    (file.parent / "classes.txt").write_text("fall\nrun\n", encoding="utf-8")
+    assert say(file, "labels: classes.txt").description.labels == str(file.parent / "classes.txt")
+    assert say(file, "labels: kinetics-600").description.labels == "kinetics-600"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("maen: [1, 2, 3]", "unknown field 'maen'.*Did you mean: .*mean"),
+        ("modality: flow", "unknown field 'modality'"),
+        ("stream: flow", "unknown field 'stream'"),
+        ("mean: [1, 2]", "'mean' makes no sense.*three numbers"),
+        ("mean: [1, 2, .nan]", "'mean' makes no sense"),
+        ("std: [1, 2, 0]", "'std' makes no sense"),
+        ("scale: -1", "'scale' makes no sense"),
+        ("scale: true", "'scale' makes no sense"),
+        ("rate: 0", "'rate' makes no sense"),
+        ("rate: 1/0", "'rate' makes no sense"),
+        ("rate: fast", "'rate' makes no sense"),
+        ("crop: 224.5", "'crop' makes no sense"),
+        ("crop: 0", "'crop' makes no sense"),
+        ("resize: area", "'resize' makes no sense.*opencv-bilinear"),
+        ("format: onnx", "'format' makes no sense"),
+        ("labels: missing.txt", "no such file of labels"),
+        ("labels: 3", "'labels' makes no sense"),
+        ("like: deepmind-rgb-imagnet", "unknown set of weights.*deepmind-rgb-imagenet"),
+        ("like: deepmind-flow-imagenet", "another stream"),
+        ("flow_bound: 20", "'flow_bound' says nothing about rgb"),
+        ("- a list", "not a mapping"),
+        ("a: [", "not YAML"),
+        ("!!python/object/apply:os.mkdir [/tmp/never]", "not YAML"),
+    ],
+)
+def test_a_file_beside_that_makes_no_sense(text: str, complaint: str, file: Path) -> None:
+    with pytest.raises(WeightsError, match=complaint) as caught:
+        say(file, text)
+    assert "trained.pt.yaml" in str(caught.value)
