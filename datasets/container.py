@@ -143,64 +143,68 @@ class VideoSource:
         step = 1 / self.native_rate
         ahead: av.VideoFrame | None = None
         start = end = Fraction(0)
-        count = backwards = damaged_seen = 0
-        for frame in self._decoded():
-            stamp = frame.dts if self._keeps_no_pts or frame.pts is None else frame.pts
-            time = end if stamp is None else stamp * tick - (origin or 0)
-            if origin is None:
-                origin, time = time, Fraction(0)
-            length = Fraction(frame.duration or 0) * tick
-            if ahead is not None:
-                if time < start:
-                    backwards += 1
-                    time = start
-                if time - start > MAX_GAP_S:
-                    raise ClipError(
-                        "timestamps jump",
-                        where=self._path,
-                        expected=f"at most {MAX_GAP_S} s",
-                        found=f"{float(time - start):.0f} s",
-                    )
-                yield TimedFrame(start, time, partial(self._pixels, ahead))
-            ahead, start = frame, time
-            end = start + (length if 0 < length <= MAX_GAP_S else step)
-            count += 1
-            damaged_seen += bool(frame.is_corrupt)
-        if ahead is None:
-            raise ClipError("no frame decodes", where=self._path, found=self._failure())
-        if damaged_seen:
-            self.notes.append(f"pictures decoded with errors: {damaged_seen}")
-        if backwards:
-            self.notes.append(f"timestamps that run backwards: {backwards}")
-        if whole:
-            self._compare_with_header(count, end)
-        yield TimedFrame(start, end, partial(self._pixels, ahead))
+        count = backwards = flawed = 0
+        try:
+            for frame in self._decoded():
+                stamp = frame.dts if self._keeps_no_pts or frame.pts is None else frame.pts
+                time = end if stamp is None else stamp * tick - (origin or 0)
+                if origin is None:
+                    origin, time = time, Fraction(0)
+                if ahead is not None:
+                    backwards += time < start
+                    time = max(time, start)
+                    self._check_gap(time - start)
+                    yield TimedFrame(start, time, partial(self._pixels, ahead))
+                ahead, start = frame, time
+                length = Fraction(frame.duration or 0) * tick
+                end = start + (length if 0 < length <= MAX_GAP_S else step)
+                count += 1
+                flawed += bool(frame.is_corrupt)
+        finally:
+            if flawed:
+                self.notes.append(f"pictures decoded with errors: {flawed}")
+            if backwards:
+                self.notes.append(f"timestamps that run backwards: {backwards}")
+        if ahead is not None:
+            if whole:
+                self._compare_with_header(count, end)
+            yield TimedFrame(start, end, partial(self._pixels, ahead))
+        elif whole:
+            promised = f"frames promised by the header: {self._stream.frames}"
+            raise ClipError("no frame decodes", where=self._path, found="; ".join([promised, *self.notes]))
+
+    def _check_gap(self, gap: Fraction) -> None:
+        if gap > MAX_GAP_S:
+            raise ClipError(
+                "timestamps jump",
+                where=self._path,
+                expected=f"at most {MAX_GAP_S} s between frames",
+                found=f"{float(gap):.0f} s",
+            )
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """What decodes, in presentation order; packets that do not are counted and left out."""
         packets = self._container.demux(self._stream)
         damaged = 0
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError as error:
-                self.notes.append(f"file breaks off: {error.strerror}")
-                packet = av.Packet()  # an empty packet makes the decoder give what it still holds
-                packet.stream = self._stream
-            if packet is None:
-                break
-            if packet.has_sidedata("encryption_info"):
-                raise ClipError("the video is encrypted", where=self._path)
-            try:
-                yield from packet.decode()
-            except av.FFmpegError:
-                damaged += 1
-        if damaged:
-            self.notes.append(f"damaged packets left out: {damaged}")
-
-    def _failure(self) -> str:
-        promised = self._stream.frames
-        return "; ".join([f"frames promised by the header: {promised}", *self.notes])
+        try:
+            while True:
+                try:
+                    packet = next(packets, None)
+                except av.FFmpegError as error:
+                    self.notes.append(f"file breaks off: {error.strerror}")
+                    packet = av.Packet()  # an empty packet makes the decoder give what it still holds
+                    packet.stream = self._stream
+                if packet is None:
+                    return
+                if packet.has_sidedata("encryption_info"):
+                    raise ClipError("the video is encrypted", where=self._path)
+                try:
+                    yield from packet.decode()
+                except av.FFmpegError:
+                    damaged += 1
+        finally:
+            if damaged:
+                self.notes.append(f"damaged packets left out: {damaged}")
 
     def _compare_with_header(self, count: int, end: Fraction) -> None:
         promised = self._stream.frames
@@ -221,9 +225,14 @@ class VideoSource:
             note = "picture size changes on the way; scaled to the first frame's"
             if note not in self.notes:
                 self.notes.append(note)
-        rgb = self._reformatter.reformat(
-            frame, width=shape.width, height=shape.height, format="rgb24", interpolation="BICUBIC"
-        )
+        try:
+            rgb = self._reformatter.reformat(
+                frame, width=shape.width, height=shape.height, format="rgb24", interpolation="BICUBIC"
+            )
+        except (av.FFmpegError, ValueError):
+            raise ClipError(
+                "pictures cannot be converted to RGB", where=self._path, found=frame.format.name
+            ) from None
         return shape.upright(np.ascontiguousarray(rgb.to_ndarray(), dtype=np.uint8))
 
     def _shape_of(self, frame: av.VideoFrame) -> _Shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..errors import UsageError
 from .clip import Clip, ClipSet
@@ -62,7 +62,8 @@ def draw_subset(
         if found < per_class:
             shortfalls[label] = found
     name = f"{clips.name}, {per_class} per class, seed {seed}"
-    subset = replace(clips, name=name, clips=tuple(drawn), missing=())
+    unknown = tuple(label for label in clips.unknown_labels if any(clip.label == label for clip in drawn))
+    subset = ClipSet(name, tuple(drawn), unknown_labels=unknown)
     return Subset(subset, per_class, seed, shortfalls, tuple(rejected))
 
 

@@ -26,6 +26,7 @@ def make_video() -> MakeVideo:
         pix_fmt: str | None = None,
         aspect: Fraction | None = None,
         options: dict[str, str] | None = None,
+        matrix: Sequence[int] | None = None,
     ) -> Path:
         """Encode, without loss unless told; frame k appears at pts[k] · time_base, by default at k / rate.
 
@@ -44,6 +45,8 @@ def make_video() -> MakeVideo:
             stream.time_base = time_base or 1 / rate
             if aspect is not None:
                 stream.codec_context.sample_aspect_ratio = aspect
+            if matrix is not None:
+                stream.set_display_matrix(matrix)
             for k, pixels in enumerate(frames):
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
                 frame.time_base = time_base or 1 / rate

@@ -167,6 +167,12 @@ def test_other_packages_add_sources(monkeypatch):
     assert clips.name == "here 4 v"
 
 
+@pytest.mark.parametrize(("data", "part"), [("demo", "test"), ("demo:", "test"), ("demo:train", "train")])
+def test_parts_of_the_drawn_set(monkeypatch, data, part):
+    monkeypatch.setattr("actionbench.datasets.drawn.load_demo", lambda part: ClipSet(part, ()))
+    assert load_clips(data, vocabulary=VOCABULARY).name == part
+
+
 def test_real_videos(shared_data):
     vocabulary = (shared_data / "annotations/kinetics/label_map.txt").read_text().splitlines()
     clips = load_clips(str(shared_data / "videos/kinetics_like"), vocabulary=vocabulary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,11 @@ def test_only_what_decodes_and_no_more_is_asked_than_needed():
     everything = draw_subset(clips, 8, seed=3, classes=["a"], decodes=decodes)
     assert everything.shortfalls == {"a": 5}
     assert len(everything.rejected) == 5
+
+
+def test_unknown_labels_are_those_drawn():
+    clips = replace(clip_set({"a": 3, "b": 3, "c": 3}), unknown_labels=("b", "c"))
+    assert draw_subset(clips, 1, classes=["a", "b"], decodes=always).clips.unknown_labels == ("b",)
 
 
 def test_no_videos_per_class_is_nonsense():
