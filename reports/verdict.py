@@ -139,7 +139,7 @@ def caveats(summary: Summary) -> list[str]:
             "The models answered different numbers of videos; only the paired test compares them on the "
             "same ones."
         )
-    if any(m.on_cpu for m in summary.models):
+    if any(m.on_cpu and m.timing.samples for m in summary.models):
         notes.append(
             "Timed on a CPU. The thesis that this comparison repeats used a GPU, where the ratios between "
             "networks and the weight of the preprocessing differ."

@@ -143,3 +143,23 @@ def test_every_table_has_texts_and_records_alike(two_models: RunData) -> None:
         assert len(made.rows) == len(made.records) == len(made.frame())
         assert all(len(row) == len(made.columns) for row in made.rows)
     assert {made.name for made in all_tables(summarise(merge([two_models])))} == TABLES
+
+
+def test_every_key_of_results_json_is_documented(two_models: RunData) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "run-directory.md").read_text(encoding="utf-8")
+
+    def keys(value: object) -> set[str]:
+        if isinstance(value, list):
+            return set().union(*map(keys, value))
+        return set(value) | set().union(*map(keys, value.values())) if isinstance(value, dict) else set()
+
+    results = document(two_models)
+    for model in results["models"]:
+        del model["details"], model["weights"], model["timing"]["total_s_percentiles"]
+    for run in results["runs"]:
+        del run["data"], run["environment"], run["config"]
+    assert not [
+        key
+        for key in sorted(keys(results))
+        if f"`{key}`" not in text and f'"{key}"' not in text and f"`{key}[]`" not in text
+    ]

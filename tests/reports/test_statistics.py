@@ -13,7 +13,6 @@ from scipy import stats
 
 from actionbench.reports.statistics import (
     average_precision,
-    bootstrap,
     f1,
     fewest_discordant,
     holm,
@@ -22,6 +21,7 @@ from actionbench.reports.statistics import (
     percentile,
     process_median,
     proportion,
+    ranking,
     wilson,
 )
 
@@ -60,11 +60,14 @@ def test_wilson_holds_the_observed_share_and_mirrors(count: tuple[int, int]) -> 
     assert interval.low == pytest.approx(1 - mirrored.high, abs=1e-9)
 
 
-def test_wilson_of_nothing_is_unknown_and_of_nonsense_refused() -> None:
-    assert wilson(0, 0) is None
+@pytest.mark.parametrize(("hits", "n"), [(3, 2), (-1, 2), (0, 0)])
+def test_wilson_refuses_what_is_no_proportion(hits: int, n: int) -> None:
+    with pytest.raises(ValueError, match="not a proportion"):
+        wilson(hits, n)
+
+
+def test_a_share_of_nothing_is_unknown() -> None:
     assert proportion(0, 0) is None
-    with pytest.raises(ValueError, match="hits"):
-        wilson(3, 2)
 
 
 @pytest.mark.parametrize("n", [10, 50, 400])
@@ -153,29 +156,35 @@ def test_average_precision_refuses(labels: list[int], scores: list[float], match
         average_precision(labels, scores)
 
 
-def test_bootstrap_of_a_mean_agrees_with_theory_and_is_repeatable() -> None:
-    values = np.random.default_rng(0).normal(5, 2, 200)
-    rows = [np.arange(200)]
-    interval = bootstrap(rows, lambda i: float(values[i].mean()))
-    half = 1.96 * values.std() / math.sqrt(200)
-    assert interval.low == pytest.approx(values.mean() - half, abs=0.06)
-    assert interval.high == pytest.approx(values.mean() + half, abs=0.06)
-    assert interval == bootstrap(rows, lambda i: float(values[i].mean()))
+def test_a_perfect_ranking_of_ten_is_no_certainty() -> None:
+    estimate = ranking([True] * 10 + [False] * 50, range(60, 0, -1))
+    assert (estimate.value, estimate.n) == (1, 10)
+    assert estimate.interval.low == wilson(10, 10).low
 
 
-def test_bootstrap_keeps_the_size_of_each_stratum() -> None:
-    label = np.array([True] * 3 + [False] * 7)
-    seen = set()
-    bootstrap(
-        [np.flatnonzero(label), np.flatnonzero(~label)],
-        lambda rows: float(seen.add((label[rows].sum(), len(rows))) or rows.sum()),
-        resamples=50,
-    )
-    assert seen == {(3, 10)}
+def test_ranking_without_a_positive_is_unknown() -> None:
+    assert ranking([False, False], [0.1, 0.2]) is None
 
 
-def test_bootstrap_without_variation_is_unknown() -> None:
-    assert bootstrap([np.arange(10)], lambda _: 1.0, resamples=50) is None
+@given(ranked)
+def test_ranking_lies_in_its_interval(pairs: list[tuple[bool, float]]) -> None:
+    estimate = ranking([p[0] for p in pairs], [p[1] for p in pairs])
+    if estimate is not None:
+        assert 0 <= estimate.interval.low <= estimate.value <= estimate.interval.high <= 1
+
+
+@pytest.mark.parametrize("distance", [0.5, 1.5, 2.5])
+def test_ranking_interval_covers(distance: float) -> None:
+    """Normal scores: ten videos of the class, fifty others; the truth from very many videos."""
+    rng = np.random.default_rng(3)
+
+    def drawn(positives: int, others: int) -> tuple[np.ndarray, np.ndarray]:
+        label = np.arange(positives + others) < positives
+        return label, rng.normal(size=label.size) + distance * label
+
+    truth = average_precision(*drawn(50_000, 250_000))
+    intervals = [ranking(*drawn(10, 50)).interval for _ in range(1000)]
+    assert np.mean([i.low <= truth <= i.high for i in intervals]) > 0.93
 
 
 def test_median_interval_needs_six() -> None:
