@@ -21,8 +21,8 @@ from .plan import PlannedModel
 from .progress import Console
 from .supervisor import Outcome, Worker
 
-MOST_DEATHS_IN_A_ROW = 3
-"""Deaths of a worker without a clip done between them that end the model: the clips are not the cause."""
+MOST_KILLERS_IN_A_ROW = 5
+"""Clips that kill their worker, one after another, until the model is given up: it is not the clips."""
 
 
 def accuracy_pass(
@@ -38,13 +38,12 @@ def accuracy_pass(
     if not remaining:
         return None
     matcher = LabelMatcher(model.labels)
-    deaths = 0
+    killers = 0
     suspects: list[str] = []
     with console.task(f"accuracy · {model.key}", len(remaining)) as progress:
         while remaining:
             chosen = [remaining[id_] for id_ in suspects] or list(remaining.values())
             outcome = Outcome()
-            before = len(remaining)
             worker = Worker(
                 _job(model, chosen, config, ahead=0 if suspects else 1),
                 model.python,
@@ -53,6 +52,7 @@ def accuracy_pass(
             )
             for event in worker.events(outcome):
                 if event["event"] in ("clip", "clip_error"):
+                    killers = 0
                     clip = remaining.pop(event["clip"])
                     _record(event, clip, model, matcher, writer)
                     progress.advance(clip.id)
@@ -63,23 +63,25 @@ def accuracy_pass(
                 continue
             if not outcome.died:
                 return outcome.failed
-            deaths = deaths + 1 if len(remaining) == before else 1
             if not outcome.in_hand:
                 return outcome.failed
-            if deaths >= MOST_DEATHS_IN_A_ROW:
-                return f"{deaths} processes in a row died, the last one: {outcome.failed}"
-            suspects = outcome.in_hand if len(outcome.in_hand) > 1 else []
-            if len(outcome.in_hand) == 1:
-                clip = remaining.pop(outcome.in_hand[0])
-                _record({"event": "clip_error", "error": outcome.failed}, clip, model, matcher, writer)
-                progress.advance(clip.id)
+            if len(outcome.in_hand) > 1:
+                suspects = outcome.in_hand
+                continue
+            killers += 1
+            if killers == MOST_KILLERS_IN_A_ROW:
+                return f"{killers} clips in a row killed it, the last one: {outcome.failed}"
+            suspects = []
+            clip = remaining.pop(outcome.in_hand[0])
+            _record({"event": "clip_error", "error": outcome.failed}, clip, model, matcher, writer)
+            progress.advance(clip.id)
     return None
 
 
 def _job(model: PlannedModel, clips: list[Clip], config: RunConfig, ahead: int) -> Job:
     return Job(
         mode="accuracy",
-        request=model.key,
+        request=model.request.key,
         weights=model.weights,
         options=model.options,
         clips=tuple(clips),

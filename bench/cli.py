@@ -124,7 +124,7 @@ def run(
     given = {
         name: value
         for name, value in context.params.items()
-        if value is not None and name not in ("config", "resume")
+        if _is_given(context, name) and name not in ("config", "resume")
     }
     if resume is not None:
         if given or config is not None:
@@ -142,6 +142,11 @@ def run(
         path = start_run(from_mapping(values | given, str(config or "command line")), Console())
     _show([path])
     require_results(RunDirectory(path).run)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 @app.command()

@@ -39,7 +39,10 @@ def list_() -> None:
 def fetch(
     names: Annotated[list[str], typer.Argument(help="Names that `bench weights list` shows.")],
     source: Annotated[
-        str | None, typer.Option("--from", help="Mirror: a folder or URL with the authors' layout.")
+        str | None,
+        typer.Option(
+            "--from", help="Mirror: a folder or URL laid out like the store or the authors' repository."
+        ),
     ] = None,
 ) -> None:
     """Download weights, verified and resumable; nothing else ever downloads."""

@@ -6,7 +6,6 @@ the authors' formats and read back by the same readers. They say nothing about r
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -37,6 +36,9 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 """Weights description → the network that is made in its place."""
 
+_COMPLETE = "complete"
+"""File that is written last and holds the digest of the weights."""
+
 _FILES: dict[Architecture, str] = {
     "i3d-rgb": "model.ckpt",
     "i3d-flow": "model.ckpt",
@@ -63,7 +65,7 @@ def _made(weights: Weights, progress: Callable[[str], None]) -> Weights:
         )
     architecture = ARCHITECTURES[name]
     path = demo_path(architecture, weights.seed)
-    if not (path.parent / "complete").exists():
+    if not (path.parent / _COMPLETE).exists():
         progress(f"making demo weights for {architecture} (once)")
         answer = subprocess.run(
             [sys.executable, "-m", "actionbench.bench.demo", architecture, str(weights.seed)],
@@ -75,7 +77,7 @@ def _made(weights: Weights, progress: Callable[[str], None]) -> Weights:
             raise MeasurementError(
                 f"demo weights for {architecture} could not be made: {answer.stderr.strip()[-500:]}"
             )
-    return replace(weights, path=path, sha256=(path.parent / "complete").read_text(encoding="utf-8"))
+    return replace(weights, path=path, sha256=(path.parent / _COMPLETE).read_text(encoding="utf-8"))
 
 
 def make(architecture: Architecture, seed: int) -> None:
@@ -88,6 +90,7 @@ def make(architecture: Architecture, seed: int) -> None:
     from ..models.labels import labels
     from ..models.registry import find_model
     from ..models.weights import write_state
+    from ..models.weights.store import digest
     from .prepare import Preparer
 
     torch.set_num_threads(cores())
@@ -105,11 +108,8 @@ def make(architecture: Architecture, seed: int) -> None:
     path = demo_path(architecture, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_state(state, path, description.format, stream)
-    digest = hashlib.sha256()
-    for file in sorted(path.parent.iterdir()):
-        if file.name != "complete":
-            digest.update(file.read_bytes())
-    (path.parent / "complete").write_text(digest.hexdigest(), encoding="utf-8")
+    files = sorted(file for file in path.parent.iterdir() if file.name != _COMPLETE)
+    (path.parent / _COMPLETE).write_text(digest(files), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def _measure(
     """One fresh process: its samples are written as they come, its own record is returned."""
     job = Job(
         mode="latency",
-        request=model.key,
+        request=model.request.key,
         weights=model.weights,
         options=model.options,
         clips=tuple(clips),

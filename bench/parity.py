@@ -5,24 +5,21 @@ Before two backends are compared for speed, their outputs are compared on the sa
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
 from ..errors import MeasurementError, UsageError, WeightsError
-from ..home import home
 from ..models.parity import PUBLISHED, SHAPES, TOLERANCE, compare_logits, parity_inputs
 from ..models.registry import find_model
 from ..models.spec import FloatArray
 from ..models.weights.catalogue import find_source
 from ..models.weights.store import stored
+from .certificate import write_certificate
 from .config import RunConfig
 from .demo import with_demo_weights
 from .job import Job
@@ -35,9 +32,6 @@ Shape = tuple[int, int, int, int]
 
 SAMPLES = "deepmind-samples"
 """Source of the arrays that the published example is about."""
-
-CERTIFICATES = "certificates"
-"""Folder, under the cache folder, of what `--published` has shown: one JSON file per set of weights."""
 
 
 def check_parity(
@@ -130,8 +124,8 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
                     expected=f"within {TOLERANCE:g}",
                     found=f"{worst:.2g}",
                 )
-            certificate = write_certificate(model, worst)
-            print(f"{model.key}: reproduced; certificate: {certificate}")
+            path = write_certificate(model.request, model.weights, worst)
+            print(f"{model.key}: reproduced; certificate: {path}")
 
 
 def _with_backends(
@@ -146,9 +140,10 @@ def _with_backends(
             f"{name} has one backend, {', '.join(chosen)}: there is nothing to compare",
             remedy="`bench models` tells which networks have several.",
         )
+    plain = name.removesuffix(f"@{request.backend}")
     models = []
     for backend in chosen:
-        (model,) = plan_models(replace(config, models=(f"{request.model.name}@{backend}",)), target=None)
+        (model,) = plan_models(replace(config, models=(f"{plain}@{backend}",)), target=None)
         models.append(with_demo_weights(model, console.say))
     return models
 
@@ -161,7 +156,7 @@ def _logits(
     model: PlannedModel, inputs: Sequence[Path], config: RunConfig, console: Console
 ) -> list[FloatArray]:
     pairs = tuple((path, path.with_name(f"{path.stem}-{model.request.backend}.npy")) for path in inputs)
-    job = Job("arrays", model.key, model.weights, model.options, arrays=pairs)
+    job = Job("arrays", model.request.key, model.weights, model.options, arrays=pairs)
     console.say(f"computing with {model.key}")
     run_arrays(job, model.python, inputs[0].with_suffix(".log"), config.clip_timeout)
     return [np.load(output, allow_pickle=False) for _, output in pairs]
@@ -181,36 +176,3 @@ def parse_shapes(text: str | None) -> tuple[Shape, ...]:
         frames, height, width, batch = (*map(int, numbers), 1)[:4]
         shapes.append((frames, height, width, batch))
     return tuple(shapes)
-
-
-def write_certificate(model: PlannedModel, worst: float) -> Path:
-    """Keep that a backend reproduced the published example with these very weights; the file."""
-    path = _certificate_path(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    facts = {
-        "model": model.request.model.name,
-        "backend": model.request.backend,
-        "weights": {stream: weights.sha256 for stream, weights in model.weights.items()},
-        "largest_difference": worst,
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-    path.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    return path
-
-
-def certificate(model: PlannedModel) -> str | None:
-    """What reports say of a backend that has reproduced the published example with these very weights."""
-    path = _certificate_path(model)
-    if not path.is_file():
-        return None
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    return (
-        f"reproduced the authors' published example on {facts['date']}, "
-        f"largest difference {facts['largest_difference']:.1e}"
-    )
-
-
-def _certificate_path(model: PlannedModel) -> Path:
-    digests = "".join(f"{stream}={weights.sha256};" for stream, weights in sorted(model.weights.items()))
-    name = hashlib.sha256(digests.encode()).hexdigest()[:16]
-    return home() / CERTIFICATES / f"{model.request.model.name}-{model.request.backend}-{name}.json"

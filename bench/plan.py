@@ -18,6 +18,7 @@ from ..models.registry import PACKAGES, ModelRequest, find_model
 from ..models.spec import LoadOptions, Weights, WeightsDescription
 from ..models.weights import resolve_weights, stored_weights
 from ..reports.records import ModelRecord
+from .certificate import certificate
 from .config import RunConfig
 from .environment import cores, gpus, probe
 
@@ -28,7 +29,7 @@ _TORCH_FORMATS = ("piergiaj", "hassony2", "hara")
 class PlannedModel:
     """A model of the plan: what its worker is given, and what its scores mean.
 
-    - `key`: as the user named it. `labels`: class names in score order; `target`: index of the
+    - `key`: its name in reports, "i3d@torch"; unique in the plan. `labels`: class names in score order; `target`: index of the
       target class, None where none was asked for.
     - `flow`: name of the flow method, None if no stream needs flow.
     """
@@ -65,6 +66,7 @@ class PlannedModel:
             labels=self.labels,
             views=views,
             flow=self.flow,
+            certificate=certificate(self.request, self.weights),
         )
 
 
@@ -89,13 +91,29 @@ def make_plan(config: RunConfig) -> Plan:
 
 def plan_models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
     """The configured models with their weights, devices and interpreters; the clips are not looked at."""
-    requests = [(key, find_model(key)) for key in config.models]
+    requests = _keyed([find_model(name) for name in config.models])
     methods = method_names()
     if config.flow not in methods:
         raise unknown_name("flow method", config.flow, methods)
     _check_keys("--weights", config.weights, {n for k, r in requests for n in _weights_names(k, r)} | {"*"})
     _check_keys("--python", config.python, {request.backend for _, request in requests})
     return tuple(_planned(key, request, config, target) for key, request in requests)
+
+
+def _keyed(requests: list[ModelRequest]) -> list[tuple[str, ModelRequest]]:
+    """Each request with its name in reports: as it was asked for, but for a file the model's own name."""
+    short = [_short_name(request) for request in requests]
+    return [
+        (name if short.count(name) == 1 else request.key, request)
+        for name, request in zip(short, requests, strict=True)
+    ]
+
+
+def _short_name(request: ModelRequest) -> str:
+    if ".py" not in request.key:
+        return request.key
+    name = request.model.name
+    return f"{name}@{request.backend}" if request.key.endswith(f"@{request.backend}") else name
 
 
 def _check_keys(option: str, given: Mapping[str, str], known: set[str]) -> None:

@@ -36,7 +36,7 @@ def print_predictions(
         print("demo weights: these predictions say nothing about real video")
     job = Job(
         mode="accuracy",
-        request=model.key,
+        request=model.request.key,
         weights=model.weights,
         options=model.options,
         clips=tuple(clips),

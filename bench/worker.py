@@ -192,13 +192,13 @@ def _latency(job: Job, model: Model, network: Network, preparer: Preparer, event
     for repetition in count():
         for clip in job.clips:
             events("start", clip=clip.id)
-            cpu = time.process_time()
+            cpu, begin = time.process_time(), time.perf_counter()
             try:
                 prepared = preparer(clip, _progress(events))
             except ClipError as error:
                 events("clip_error", clip=clip.id, error=str(error))
                 continue
-            cpu_s = time.process_time() - cpu
+            cpu_s, total_s = time.process_time() - cpu, time.perf_counter() - begin
             shape = tuple(prepared.views[0][name].shape for name in sorted(prepared.views[0]))
             if shape not in warm:
                 begin = time.perf_counter()
@@ -207,19 +207,19 @@ def _latency(job: Job, model: Model, network: Network, preparer: Preparer, event
                     events("first", first_s=time.perf_counter() - begin)
                 warm.add(shape)
             watch = Stopwatch()
-            cpu = time.process_time()
+            cpu, begin = time.process_time(), time.perf_counter()
             logits = _forward(network, prepared, job.batch, watch)
             with watch.stage("download"):
                 average_views(logits, model.views.average)
             cpu_s += time.process_time() - cpu
-            stages = prepared.stages_s | dict(watch.seconds)
-            measured += sum(stages.values())
+            total_s += time.perf_counter() - begin
+            measured += total_s
             events(
                 "sample",
                 clip=clip.id,
                 repetition=repetition,
-                stages_s=stages,
-                total_s=sum(stages.values()),
+                stages_s=prepared.stages_s | dict(watch.seconds),
+                total_s=total_s,
                 cpu_s=cpu_s,
                 views=len(prepared.views),
                 frames=prepared.frames,

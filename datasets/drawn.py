@@ -28,7 +28,7 @@ from .clip import Clip, ClipSet
 from .figures import MOTIONS, Motion
 from .painting import Clothes, paint_capsule, paint_figure, texture
 
-DRAWING = 1
+DRAWING = 2
 """Version of the drawings; raised when a figure, a motion or a texture changes, so that all is redrawn."""
 
 WIDTH, HEIGHT, FRAMES = 160, 144, 16
@@ -125,7 +125,8 @@ def draw_clip(label: str, rng: np.random.Generator, rate: Fraction) -> npt.NDArr
     margin = 8
     scene_width = WIDTH + 2 * margin + int(abs(pan[0]) * seconds) + 1
     scene_height = HEIGHT + 2 * margin + int(abs(pan[1]) * seconds) + 1
-    scene = texture(rng, scene_height, scene_width, int(min(ground, 0.8 * HEIGHT)) + margin - 12)
+    horizon = int(min(ground, 0.8 * HEIGHT)) + margin - 12
+    scene = texture(rng, scene_height, scene_width, horizon, motion.scene)
 
     frames = np.empty((FRAMES, HEIGHT, WIDTH, 3), np.uint8)
     for number in range(FRAMES):

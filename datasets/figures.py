@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import acos, atan2, cos, hypot, pi, sin
 
 Point = tuple[float, float]
+Colour = tuple[float, float, float]
 Limb = tuple[Point, Point, Point]
 
 TORSO = 0.30
@@ -39,6 +40,14 @@ class Pose:
     facing: bool = False
 
 
+# Colours of scenes, RGB in 0–1.
+WOODS, GRASS = (0.45, 0.55, 0.45), (0.38, 0.52, 0.28)
+SEA, SAND = (0.50, 0.62, 0.74), (0.66, 0.58, 0.42)
+BRICK, ASPHALT = (0.62, 0.42, 0.36), (0.36, 0.36, 0.38)
+PLASTER, BOARDS = (0.74, 0.71, 0.64), (0.56, 0.40, 0.26)
+CURTAIN, MIRROR, RUBBER = (0.42, 0.22, 0.26), (0.56, 0.60, 0.66), (0.24, 0.26, 0.32)
+
+
 @dataclass(frozen=True, slots=True)
 class Motion:
     """An action: `pose(cycle)` has period 1.
@@ -48,6 +57,8 @@ class Motion:
     - `ground`: where the ground is, in frame heights from the top; beyond 1 for a close-up.
     - `centre`: x, in body heights, of the middle of the figure.
     - `pan`: speed of the camera, body heights a second, with which it follows the figure.
+    - `scene`: colours (RGB in 0–1) above and below the horizon. As in real video, people do some things in
+      some places, and a network that sees no motion can learn that much.
     """
 
     pose: Callable[[float], Pose]
@@ -56,6 +67,7 @@ class Motion:
     ground: float = 0.9
     centre: float = 0.0
     pan: tuple[float, float] = (0.0, 0.0)
+    scene: tuple[Colour, Colour] = ((0.6, 0.6, 0.6), (0.45, 0.45, 0.45))
 
 
 def _step(start: Point, length: float, angle: float) -> Point:
@@ -220,12 +232,14 @@ def push_up(cycle: float) -> Pose:
 
 
 MOTIONS: dict[str, Motion] = {
-    "cartwheeling": Motion(cartwheeling, (1.2, 1.4), (0.56, 0.62), ground=0.86, pan=(0.1, 0.3)),
-    "clapping": Motion(clapping, (0.40, 0.48), (1.25, 1.4), ground=1.38),
-    "jogging": Motion(jogging, (0.62, 0.70), (0.70, 0.78), pan=(0.5, 0.8)),
-    "marching": Motion(marching, (0.62, 0.70), (0.74, 0.82), pan=(0.2, 0.3)),
-    "push up": Motion(push_up, (0.58, 0.66), (0.74, 0.80), centre=0.08),
-    "squat": Motion(squat, (0.58, 0.68), (0.74, 0.82)),
+    "cartwheeling": Motion(
+        cartwheeling, (1.2, 1.4), (0.56, 0.62), ground=0.86, pan=(0.1, 0.3), scene=(SEA, SAND)
+    ),
+    "clapping": Motion(clapping, (0.40, 0.48), (1.25, 1.4), ground=1.38, scene=(CURTAIN, CURTAIN)),
+    "jogging": Motion(jogging, (0.62, 0.70), (0.70, 0.78), pan=(0.5, 0.8), scene=(WOODS, GRASS)),
+    "marching": Motion(marching, (0.62, 0.70), (0.74, 0.82), pan=(0.2, 0.3), scene=(BRICK, ASPHALT)),
+    "push up": Motion(push_up, (0.58, 0.66), (0.74, 0.80), centre=0.08, scene=(PLASTER, BOARDS)),
+    "squat": Motion(squat, (0.58, 0.68), (0.74, 0.82), scene=(MIRROR, RUBBER)),
 }
 """Class, by its name in Kinetics-400, → how it moves. Slow enough for optical flow to follow, and to be
 cheap: TV-L1 takes longer, the farther things move."""

@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .figures import Point, Pose
+from .figures import Colour, Point, Pose
 
 Canvas = npt.NDArray[np.float32]
-Colour = tuple[float, float, float]
 
 LIGHT = np.array((-0.45, -0.6, 0.66), np.float32)
 """Direction to the light: from the upper left, before the picture. Unit length."""
@@ -115,11 +114,22 @@ def muted(rng: np.random.Generator, darkest: float, brightest: float) -> Colour:
     return float(red), float(green), float(blue)
 
 
-def texture(rng: np.random.Generator, height: int, width: int, horizon: int) -> Canvas:
-    """A scene (height, width, 3) float32 in [0, 1]: ground from row `horizon` on, blurred things above."""
+def varied(rng: np.random.Generator, colour: Colour) -> Colour:
+    """`colour`, in another light and of another make."""
+    red, green, blue = np.array(colour) * rng.uniform(0.85, 1.15) + rng.uniform(-0.05, 0.05, 3)
+    return float(red), float(green), float(blue)
+
+
+def texture(
+    rng: np.random.Generator, height: int, width: int, horizon: int, colours: tuple[Colour, Colour]
+) -> Canvas:
+    """A scene (height, width, 3) float32 in [0, 1]: ground from row `horizon` on, blurred things above.
+
+    `colours`: about what is above and below the horizon.
+    """
     scene = np.empty((height, width, 3), np.float32)
-    scene[:horizon] = muted(rng, 0.4, 0.75)
-    scene[horizon:] = muted(rng, 0.3, 0.6)
+    scene[:horizon] = varied(rng, colours[0])
+    scene[horizon:] = varied(rng, colours[1])
     for _ in range(10):
         x = int(rng.integers(0, width))
         right, top = x + int(rng.integers(8, 30)), horizon - int(rng.integers(10, 60))

@@ -12,7 +12,7 @@ from ...errors import WeightsError
 from ...home import home
 from ..spec import Weights, WeightsDescription
 from .catalogue import CATALOGUE, Source
-from .readers import detect_format
+from .readers import FORMATS, detect_format
 from .sidecar import described
 from .tensor_bundle import files_of, index_path, prefix_of
 
@@ -68,7 +68,8 @@ def resolve_weights(stream: str, description: WeightsDescription, path: Path) ->
             replace(
                 description,
                 name=path.name,
-                format=detect_format(path),
+                # A network of a user's own reads files of its own.
+                format=detect_format(path) if description.format in FORMATS else description.format,
                 licence="not stated",
                 source="the user's file",
                 accuracy="",

@@ -21,13 +21,16 @@ LABELS = ("jogging", "marching", "squat")
 
 def a_run(*keys: str) -> Run:
     models = tuple(
-        ModelRecord(key, key, "torch", "cpu", {"rgb": {"kind": "demo"}}, LABELS, "whole video") for key in keys
+        ModelRecord(key, key, "torch", "cpu", {"rgb": {"kind": "demo"}}, LABELS, "whole video")
+        for key in keys
     )
     return Run("2026-01-01T00:00:00+00:00", {}, {}, {"name": "x"}, "jogging", models)
 
 
 def a_clip(model: str, clip: str) -> ClipRecord:
-    return ClipRecord(model, clip, "jogging", True, top5=(("jogging", 0.5),), target_score=0.5, notes=("odd",))
+    return ClipRecord(
+        model, clip, "jogging", True, top5=(("jogging", 0.5),), target_score=0.5, notes=("odd",)
+    )
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -79,7 +82,9 @@ def test_a_damaged_line_in_the_middle_is_an_error_that_names_it(tmp_path: Path) 
         RunDirectory(tmp_path).clips()
 
 
-def _hold(path: Path, ready: multiprocessing.synchronize.Event, leave: multiprocessing.synchronize.Event) -> None:
+def _hold(
+    path: Path, ready: multiprocessing.synchronize.Event, leave: multiprocessing.synchronize.Event
+) -> None:
     with RunWriter(path):
         ready.set()
         leave.wait(20)

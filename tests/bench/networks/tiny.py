@@ -1,0 +1,92 @@
+"""A network that needs no framework: it tells classes by the mean colour of the middle frame.
+
+`fragile` is the same, and dies, hangs or runs out of memory on clips of certain colours.
+"""
+
+import os
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from actionbench.models.spec import Model, Preprocessing, Views, WeightsDescription
+
+PIXELS = Preprocessing(
+    modality="rgb",
+    rate=None,
+    short_side=16,
+    resize="opencv-bilinear",
+    long_side="round",
+    crop=16,
+    crop_offset="floor",
+    scale=1 / 255,
+)
+WEIGHTS = WeightsDescription(
+    name="tiny",
+    stream="rgb",
+    format="colours",
+    preprocessing=PIXELS,
+    labels="kinetics-400",
+    licence="ours",
+    source="here",
+)
+VIEWS = Views(window=4, stride=4, tail="loop", average="softmax", min_frames=1)
+
+
+def colour_of(index):
+    """The colour (3,) in 0–1 that stands for class `index`: a grid of 8×8×8, in steps of 1/8 + 1/16."""
+    return np.array([index // 64, index // 8 % 8, index % 8]) / 8 + 1 / 16
+
+
+class Tiny:
+    classes = 400
+
+    def __init__(self, fragile):
+        self.fragile = fragile
+        self.colours = np.stack([colour_of(i) for i in range(self.classes)])
+
+    def upload(self, inputs):
+        return inputs["rgb"]
+
+    def forward(self, inputs):
+        colours = inputs.mean(axis=(1, 2, 3))
+        if self.fragile:
+            self._break(colours[0])
+        return -200 * ((colours[:, None] - self.colours[None]) ** 2).sum(-1)
+
+    def _break(self, colour):
+        nearest = int(((self.colours - colour) ** 2).sum(1).argmin())
+        if nearest == 1:
+            os.abort()
+        if nearest == 2:
+            time.sleep(600)
+        if nearest == 3:
+            raise MemoryError
+
+    def download(self, logits):
+        return logits.astype(np.float32)
+
+    def synchronize(self):
+        pass
+
+    def describe(self):
+        return {"backend": "numpy", "device": "CPU", "precision": "float32", "threads": 1, "parameters": 1200}
+
+
+def load(model, weights, options):
+    return Tiny(fragile=model.name == "fragile")
+
+
+def tiny():
+    return Model("tiny", "nearest colour", {"rgb": WEIGHTS}, VIEWS, 4, {"numpy": load})
+
+
+def fragile():
+    return replace(tiny(), name="fragile")
+
+
+def broken():
+    def fail(model, weights, options):
+        raise ValueError("this network does not load")
+
+    return replace(tiny(), name="broken", backends={"numpy": fail})

@@ -1,0 +1,329 @@
+"""`bench run` from end to end, through the command line, with a network that needs no framework."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actionbench.models.labels import labels
+from actionbench.reports.run_directory import RunDirectory
+
+COMMAND = [sys.executable, "-c", "from actionbench.bench.cli import main; main()"]
+TINY = Path(__file__).parent / "networks" / "tiny.py"
+NAMES = labels("kinetics-400")
+JOGGING = NAMES.index("jogging")
+
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+Videos = Callable[[list[int], int], Path]
+
+
+def arguments(model: str, data: Path, out: Path, weights: Path, *more: object) -> list[object]:
+    name = model.partition("@")[0]
+    return [
+        *(
+            "run",
+            "--models",
+            f"{TINY}:{name}",
+            "--data",
+            data,
+            "--out",
+            out,
+            "--weights",
+            f"{name}={weights}",
+        ),
+        *("--latency-clips", 1, "--latency-seconds", 0, "--threads", 1),
+        *more,
+    ]
+
+
+def test_all_classes_of_the_thesis_ten_videos_each(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    data = coloured_videos(list(range(400)), 10)
+    subset = tmp_path / "subset.csv"
+    drawn = bench("data", "subset", data, subset, "--per-class", 10, "--min-frames", 1, timeout=300)
+    assert drawn.returncode == 0, drawn.stderr
+    assert "4000 videos of 400 classes" in drawn.stdout
+    out = tmp_path / "run"
+    answer = bench(*arguments("tiny", subset, out, weights_file), timeout=300)
+    assert answer.returncode == 0, answer.stderr
+    directory = RunDirectory(out)
+    records = directory.clips()
+    assert len(records) == 4000
+    assert all(record.error is None and record.scored for record in records)
+    assert all(record.top5[0][0] == record.label for record in records)
+    scores = directory.scores(records[0])
+    assert scores.shape == (400,)
+    np.testing.assert_allclose(scores.sum(), 1, atol=1e-5)
+    assert len(directory.processes()) == 3
+    assert (out / "report.md").is_file()
+    assert "jogging" in (out / "report.md").read_text()
+    (model,) = json.loads((out / "results.json").read_text())["models"]
+    assert model["accuracy"]["top1"]["n"] == 4000
+
+
+def test_a_clip_that_kills_the_network_costs_that_clip(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    """Class 1 aborts the process, class 2 hangs it: all others are predicted, and each failure is named."""
+    data = coloured_videos([0, 1, 2, JOGGING], 2)
+    out = tmp_path / "run"
+    answer = bench(*arguments("fragile", data, out, weights_file, "--clip-timeout", 3))
+    assert answer.returncode == 0, answer.stderr
+    records = {record.clip: record for record in RunDirectory(out).clips()}
+    assert len(records) == 8
+    for record in records.values():
+        if record.label in (NAMES[1], NAMES[2]):
+            assert record.error is not None
+            assert ("SIGABRT" if record.label == NAMES[1] else "no sign of life for 3 s") in record.error
+        else:
+            assert record.error is None
+            assert record.top5[0][0] == record.label
+    report = (out / "report.md").read_text()
+    assert "SIGABRT" in report
+
+
+@pytest.mark.parametrize(("network", "reason"), [("broken", "does not load"), ("fragile", "out of memory")])
+def test_a_network_that_fails_is_a_row_and_the_others_go_on(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path, network: str, reason: str
+) -> None:
+    data = coloured_videos([3, JOGGING], 2)
+    out = tmp_path / "run"
+    answer = bench(
+        *("run", "--models", f"{TINY}:{network},{TINY}:tiny", "--data", data, "--out", out),
+        *("--weights", f"tiny={weights_file}", "--weights", f"{network}={weights_file}"),
+        *("--latency-clips", 1, "--latency-seconds", 0),
+    )
+    assert answer.returncode == 2
+    assert reason in answer.stderr
+    first, second = RunDirectory(out).run.models
+    assert first.state == "failed"
+    assert first.error is not None
+    assert reason in first.error
+    assert second.state == "done"
+    assert reason in (out / "report.md").read_text()
+    assert RunDirectory(out).run.state == "incomplete"
+
+
+def wait_for_records(path: Path, n: int) -> None:
+    for _ in range(400):
+        if path.exists() and path.read_bytes().count(b"\n") >= n:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} never had {n} records")
+
+
+def worker_processes(marker: Path) -> list[int]:
+    """Workers whose standard error is written to a log under `marker`."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            if str(marker) in str((process / "fd" / "2").readlink()):
+                found.append(int(process.name))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks for processes in /proc")
+def test_kill_9_in_the_middle_then_resume_gives_the_same_predictions(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    data = coloured_videos(list(range(100, 160)), 4)
+    out, whole = tmp_path / "killed", tmp_path / "whole"
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments("tiny", data, out, weights_file))], stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for_records(out / "clips.jsonl", 5)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    before = RunDirectory(out).clips()
+    assert 5 <= len(before) < 240
+    for _ in range(100):
+        if not worker_processes(out):
+            break
+        time.sleep(0.05)
+    assert not worker_processes(out), "the worker outlives its parent"
+    with (out / "clips.jsonl").open("ab") as file:
+        file.write(b'{"model": "torn')
+    resumed = bench("run", "--resume", out)
+    assert resumed.returncode == 0, resumed.stderr
+    uninterrupted = bench(*arguments("tiny", data, whole, weights_file))
+    assert uninterrupted.returncode == 0, uninterrupted.stderr
+    a, b = RunDirectory(out), RunDirectory(whole)
+    of_a = {r.clip: r for r in a.clips()}
+    assert a.clips()[: len(before)] == before, "what was done is kept, not done again"
+    assert len(of_a) == 240
+    for record in b.clips():
+        assert of_a[record.clip].top5 == record.top5
+        np.testing.assert_array_equal(a.scores(of_a[record.clip]), b.scores(record))
+    assert a.run.state == "done"
+    again = bench("run", "--resume", out)
+    assert again.returncode == 0
+    assert len(RunDirectory(out).processes()) == 3, "a finished run measures nothing again"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    data = coloured_videos(list(range(200, 260)), 4)
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments("tiny", data, out, weights_file))],
+        stderr=subprocess.PIPE,
+        text=True,
+        # The tests themselves may run where Ctrl-C is ignored, as jobs in the background do.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    wait_for_records(out / "clips.jsonl", 3)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert f"bench run --resume {out}" in stderr
+    assert "Traceback" not in stderr
+    assert RunDirectory(out).run.state == "interrupted"
+    assert bench("run", "--resume", out).returncode == 0
+
+
+def test_resume_refuses_what_has_changed(bench: Bench, coloured_videos: Videos, tmp_path: Path) -> None:
+    data = coloured_videos([5, 6], 1)
+    weights = tmp_path / "mine.bin"
+    weights.write_bytes(b"one")
+    out = tmp_path / "run"
+    assert bench(*arguments("tiny", data, out, weights)).returncode == 0
+    assert "takes no other option" in bench("run", "--resume", out, "--seed", 1).stderr
+    weights.write_bytes(b"two")
+    answer = bench("run", "--resume", out)
+    assert answer.returncode == 2
+    assert "the weights of" in answer.stderr
+    weights.write_bytes(b"one")
+    next(data.rglob("*.mp4")).unlink()
+    answer = bench("run", "--resume", out)
+    assert answer.returncode == 2
+    assert "the clips have changed" in answer.stderr
+
+
+def test_a_yaml_file_says_the_same_as_options(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    data = coloured_videos([7, 8], 2)
+    config = tmp_path / "run.yaml"
+    config.write_text(
+        f"models: ['{TINY}:tiny']\ndata: {data}\nweights: {{tiny: {weights_file}}}\n"
+        "latency_clips: 0\nmax-clips: 3\ntarget: abseiling\n"
+    )
+    out = tmp_path / "run"
+    answer = bench("run", "--config", config, "--out", out, "--target", "archery")
+    assert answer.returncode == 0, answer.stderr
+    run = RunDirectory(out).run
+    assert run.target == "archery"
+    assert run.data["clips"] == 3
+    assert run.config["max_clips"] == 3
+    assert RunDirectory(out).processes() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        (["--models", "i3dd"], ["unknown model 'i3dd'", "Did you mean: i3d"]),
+        (["--models", "i3d@pytorch"], ["unknown backend of i3d 'pytorch'", "Did you mean: torch"]),
+        (["--models", "resnext", "--target", "joging"], ["unknown class 'joging'", "jogging"]),
+        (["--models", "resnext", "--flow", "tlv1"], ["unknown flow method", "opencv"]),
+        (["--models", "resnext", "--device", "gpu"], ["--device", "auto, cpu or cuda:N"]),
+        (
+            ["--models", "resnext", "--weights", "random", "--data", "no/such/folder"],
+            ["no/such/folder", "no such folder or file"],
+        ),
+        (["--models", "resnext", "--weights", "resnext=no.pth"], ["no.pth"]),
+        (["--models", "resnext", "--weights", "i3d=x"], ["--weights", "unknown name 'i3d'"]),
+        (["--models", "resnext", "--weights", "resnext"], ["--weights", "is not NAME=VALUE"]),
+        (["--models", "resnext", "--python", "torch=/no/python"], ["/no/python", "cannot run ActionBench"]),
+        (["--models", "resnext", "--config", "no.yaml"], ["--config no.yaml", "cannot be read"]),
+        (["--models", "resnext", "--threads", "0"], ["--threads", "at least 1"]),
+        (["--models", "resnext", "--threads", "two"], ["--threads"]),
+        (["--modles", "resnext"], ["--modles"]),
+        (["--resume", "no/run"], ["no/run", "not a run directory"]),
+        (["--models", "no.py:net"], ["no.py", "no such file"]),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_starts(
+    bench: Bench, tmp_path: Path, options: list[str], messages: list[str]
+) -> None:
+    out = tmp_path / "run"
+    more = [] if "--resume" in options else ["--out", str(out)]
+    answer = bench("run", *options, *more)
+    assert answer.returncode == 2, answer.stderr
+    assert "Traceback" not in answer.stderr
+    for message in messages:
+        assert message in answer.stderr
+    assert not out.exists()
+
+
+def test_other_data_without_weights_is_an_error_that_says_what_to_do(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    answer = bench("run", "--models", "resnext", "--data", coloured_videos([9], 1), "--out", tmp_path / "run")
+    assert answer.returncode == 2
+    assert "bench weights fetch hara-resnext-101-16f" in answer.stderr
+    assert "--weights random" in answer.stderr
+
+
+def test_random_weights_measure_time_only(bench: Bench, coloured_videos: Videos, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    data = coloured_videos([10, 11], 1)
+    answer = bench(
+        *("run", "--models", f"{TINY}:tiny", "--data", data, "--weights", "random", "--out", out),
+        *("--latency-seconds", 0),
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert RunDirectory(out).clips() == []
+    assert {record.clip for record in RunDirectory(out).latencies()} == {
+        str(path.relative_to(data)) for path in data.rglob("*.mp4")
+    }
+    assert "random weights: accuracy not measured" in (out / "report.md").read_text().lower()
+
+
+def test_stages_add_up_to_the_total(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    answer = bench(*arguments("tiny", coloured_videos([12], 2), out, weights_file))
+    assert answer.returncode == 0, answer.stderr
+    samples = RunDirectory(out).latencies()
+    assert samples
+    for sample in samples:
+        assert sum(sample.stages_s.values()) <= sample.total_s
+        assert sample.views == 2
+        assert sample.frames == 5
+        assert sample.video_s == pytest.approx(0.2)
+
+
+def test_the_report_is_rebuilt_and_runs_are_joined(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    data = coloured_videos([13, JOGGING], 2)
+    one, two = tmp_path / "one", tmp_path / "two"
+    for out in (one, two):
+        assert bench(*arguments("tiny", data, out, weights_file)).returncode == 0
+    first = (one / "report.md").read_bytes()
+    (one / "report.md").unlink()
+    assert bench("report", one).returncode == 0
+    assert (one / "report.md").read_bytes() == first
+    assert "--out" in bench("report", one, two).stderr
+    joined = tmp_path / "joined"
+    assert bench("report", one, two, "--out", joined).returncode == 0
+    text = (joined / "report.md").read_text()
+    assert "one" in text
+    assert "two" in text
+    assert bench("report", tmp_path / "none").returncode == 2
