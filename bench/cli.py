@@ -40,7 +40,8 @@ def _interrupt(*_: object) -> None:
 def run_app(arguments: list[str]) -> int:
     """Run one command; its exit code. The only place where exceptions become messages."""
     try:
-        app(arguments, standalone_mode=False)
+        # typer turns an interrupt and an early exit into the value that it returns.
+        code = app(arguments, standalone_mode=False)
     except ActionBenchError as error:
         print(f"bench: error: {error}", file=sys.stderr)
         return error.exit_code
@@ -54,7 +55,7 @@ def run_app(arguments: list[str]) -> int:
         traceback.print_exc()
         print(f"bench: this is a bug in ActionBench {__version__}; please report it.", file=sys.stderr)
         return 1
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _version(value: bool) -> None:

@@ -29,8 +29,8 @@ _TORCH_FORMATS = ("piergiaj", "hassony2", "hara")
 class PlannedModel:
     """A model of the plan: what its worker is given, and what its scores mean.
 
-    - `key`: its name in reports, "i3d@torch"; unique in the plan. `labels`: class names in score order; `target`: index of the
-      target class, None where none was asked for.
+    - `key`: its name in reports, "i3d@torch"; unique in the plan.
+    - `labels`: class names in score order. `target`: index of the target class, None if none is asked for.
     - `flow`: name of the flow method, None if no stream needs flow.
     """
 
