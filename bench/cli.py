@@ -21,10 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(cli_weights.app, name="weights")
-app.add_typer(cli_data.app, name="data")
-app.command("predict")(cli_predict.predict)
-app.command("parity")(cli_predict.parity)
 
 
 def main() -> None:
@@ -202,3 +198,9 @@ def doctor() -> None:
     from .doctor import print_diagnosis
 
     print_diagnosis()
+
+
+app.command()(cli_predict.predict)
+app.command()(cli_predict.parity)
+app.add_typer(cli_data.app, name="data")
+app.add_typer(cli_weights.app, name="weights")

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ..datasets.check import ClipStatus
 from ..datasets.clip import Clip
 from ..errors import ClipError, UsageError
 
@@ -54,7 +55,7 @@ def check(
             "size": "" if s.size is None else f"{s.size[0]}×{s.size[1]}",
             "rate": "" if s.rate is None else str(s.rate),
             "seconds": "" if s.duration_s is None else f"{s.duration_s:.2f}",
-            "remark": "; ".join([*([s.reason] if s.reason else []), *s.notes]),
+            "remark": "; ".join([*([_reason(s)] if s.reason else []), *s.notes]),
         }
         for s in statuses
     ]
@@ -68,10 +69,17 @@ def check(
         print(tabulate(odd, headers="keys", maxcolwidths=[40, None, None, None, None, None, 70]))
     counts = Counter(s.state for s in statuses)
     print(f"{len(statuses)} clips: " + ", ".join(f"{n} {state}" for state, n in counts.most_common()))
+    if clips.ignored:
+        print(f"{clips.ignored} other files, no video or array by their names, ignored")
     if clips.unknown_labels:
         print(f"labels outside {labels}, left out of accuracy: {', '.join(clips.unknown_labels)}")
     if statuses and not counts["ok"]:
         raise ClipError("none of the clips can be used", where=data)
+
+
+def _reason(status: ClipStatus) -> str:
+    """Why the clip cannot be used; the file need not be named again beside it."""
+    return (status.reason or "").removeprefix(f"{status.clip.path}: ")
 
 
 @app.command("subset")

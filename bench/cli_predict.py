@@ -62,8 +62,9 @@ def parity(
     from .parity import check_parity, check_published, parse_shapes
     from .progress import Console
 
-    given = key_values("weights", weights or ([] if published else ["demo"]))
-    config = RunConfig(models=(model,), weights=given, device=device, threads=threads)
+    config = RunConfig(
+        models=(model,), weights=key_values("weights", weights or []), device=device, threads=threads
+    )
     names = None if backends is None else tuple(backends.split(","))
     if published:
         check_published(config, names, Console())

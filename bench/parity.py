@@ -18,7 +18,7 @@ from ..models.parity import PUBLISHED, SHAPES, TOLERANCE, compare_logits, parity
 from ..models.registry import find_model
 from ..models.spec import FloatArray
 from ..models.weights.catalogue import find_source
-from ..models.weights.store import stored
+from ..models.weights.store import stored, stored_weights
 from .certificate import write_certificate
 from .config import RunConfig
 from .demo import with_demo_weights
@@ -42,7 +42,7 @@ def check_parity(
     `config` names one model; `backends`: the first is the reference, None for all that compute the same.
     Raises MeasurementError if they disagree, UsageError if there is only one.
     """
-    models = _with_backends(config, backends, console)
+    models = with_backends(config, backends, console)
     reference, *others = models
     with tempfile.TemporaryDirectory() as folder:
         inputs = []
@@ -52,7 +52,7 @@ def check_parity(
             _save(
                 inputs[-1], parity_inputs(reference.request.model, frames, height, width, batch, seed=number)
             )
-        logits = {model.key: _logits(model, inputs, config, console) for model in models}
+        logits = {model.key: compute_logits(model, inputs, config, console) for model in models}
     rows = []
     worst = 0.0
     for model in others:
@@ -92,7 +92,9 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
     (name,) = config.models
     if find_model(name).model.name != "i3d":
         raise UsageError(f"no published example is known for {name}", remedy="There is one for i3d.")
-    models = _with_backends(config, backends, console, least=1)
+    if not config.weights:
+        config = replace(config, weights={f"{name}-{s}": w for s, w in PUBLISHED.weights.items()})
+    models = with_backends(config, backends, console, least=1)
     for model in models:
         wrong = {w.description.name for w in model.weights.values()} ^ set(PUBLISHED.weights.values())
         if wrong:
@@ -112,7 +114,7 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
             {stream: np.load(samples / file, allow_pickle=False) for stream, file in PUBLISHED.files.items()},
         )
         for model in models:
-            (logits,) = _logits(model, [path], config, console)
+            (logits,) = compute_logits(model, [path], config, console)
             differences = PUBLISHED.differences(logits, model.labels)
             for what, difference in differences.items():
                 print(f"{model.key}: {what}: {difference:+.6f} from the published value")
@@ -128,7 +130,7 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
             print(f"{model.key}: reproduced; certificate: {path}")
 
 
-def _with_backends(
+def with_backends(
     config: RunConfig, backends: Sequence[str] | None, console: Console, least: int = 2
 ) -> list[PlannedModel]:
     """The one model of `config` in each backend; in all of its own weights' ones if none are named."""
@@ -141,6 +143,9 @@ def _with_backends(
             remedy="`bench models` tells which networks have several.",
         )
     plain = name.removesuffix(f"@{request.backend}")
+    if not config.weights and not all(stored_weights(d) for d in request.model.streams.values()):
+        # Random weights make a better test than demo weights, whose last layer is empty for most classes.
+        config = replace(config, weights={"*": "random"})
     models = []
     for backend in chosen:
         (model,) = plan_models(replace(config, models=(f"{plain}@{backend}",)), target=None)
@@ -152,7 +157,7 @@ def _save(path: Path, arrays: Mapping[str, FloatArray]) -> None:
     np.savez(path, **arrays)  # type: ignore[arg-type]  # the stub takes any name for one of its own options
 
 
-def _logits(
+def compute_logits(
     model: PlannedModel, inputs: Sequence[Path], config: RunConfig, console: Console
 ) -> list[FloatArray]:
     pairs = tuple((path, path.with_name(f"{path.stem}-{model.request.backend}.npy")) for path in inputs)

@@ -1,0 +1,5 @@
+"""`python -m actionbench` is `bench`."""
+
+from .bench.cli import main
+
+main()

@@ -1,0 +1,234 @@
+"""The commands beside `bench run`, as a user types them."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actionbench.models.labels import labels
+
+TINY = Path(__file__).parent / "networks" / "tiny.py"
+NAMES = labels("kinetics-400")
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+Videos = Callable[[list[int], int], Path]
+
+
+def test_models_are_listed_with_their_backends(bench: Bench) -> None:
+    answer = bench("models")
+    assert answer.returncode == 0
+    lines = {line.split()[0]: line for line in answer.stdout.splitlines()[2:]}
+    assert {"i3d", "i3d-rgb", "i3d-flow", "resnext", "resnext-64f"} <= lines.keys()
+    assert "tensorflow, torch" in lines["i3d"]
+    assert "torch" in lines["resnext"]
+
+
+def test_doctor_tells_what_is_here(bench: Bench) -> None:
+    answer = bench("doctor")
+    assert answer.returncode == 0, answer.stderr
+    for word in ("cpu", "cores", "memory", "opencv-contrib-python", "tensorflow", "torch", "ready on CPU"):
+        assert word in answer.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["data", "--help"], ["--version"]])
+def test_help_costs_nothing(bench: Bench, arguments: list[str]) -> None:
+    answer = bench(*arguments)
+    assert answer.returncode == 0
+    assert answer.stdout
+
+
+def test_no_or_unknown_commands_are_errors_of_usage(bench: Bench) -> None:
+    assert bench("rnu").returncode == 2
+    assert bench("weights", "fetch").returncode == 2
+    assert bench("data", "check").returncode == 2
+
+
+def test_check_tables_what_is_odd(bench: Bench, coloured_videos: Videos, tmp_path: Path) -> None:
+    folder = coloured_videos([0, 1, 2], 2)
+    first, second, third, *_ = sorted(folder.rglob("*.mp4"))
+    first.write_bytes(first.read_bytes()[:200])
+    third.write_bytes(second.read_bytes())
+    odd = folder / "no such class"
+    odd.mkdir()
+    (odd / "a|b.txt").write_text("not a video")
+    table = tmp_path / "table.csv"
+    answer = bench("data", "check", folder, "--min-frames", 1, "--out", table)
+    assert answer.returncode == 0, answer.stderr
+    assert "1 broken" in answer.stdout
+    assert "2 duplicate" in answer.stdout, "the copy, and the second video of one colour"
+    assert "1 other files" in answer.stdout
+    with table.open(encoding="utf-8") as file:
+        states = {row["clip"]: row["state"] for row in csv.DictReader(file)}
+    assert len(states) == 6
+    assert sorted(states.values()) == ["broken", "duplicate", "duplicate", "ok", "ok", "ok"]
+    assert bench("data", "check", folder, "--min-frames", 6).returncode == 2, "none can be used"
+
+
+def test_a_subset_is_the_same_everywhere(bench: Bench, coloured_videos: Videos, tmp_path: Path) -> None:
+    folder = coloured_videos([3, 4], 4)
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for file in sorted(folder.rglob("*.mp4"), reverse=True):
+        (moved / file.parent.name).mkdir(exist_ok=True)
+        (moved / file.parent.name / file.name).write_bytes(file.read_bytes())
+    chosen = []
+    for data in (folder, moved):
+        out = tmp_path / f"{data.name}.csv"
+        answer = bench("data", "subset", data, out, "--per-class", 2, "--seed", 3, "--min-frames", 1)
+        assert answer.returncode == 0, answer.stderr
+        with out.open(encoding="utf-8") as file:
+            chosen.append([(row["id"], row["sha256"]) for row in csv.DictReader(file)])
+    assert chosen[0] == chosen[1]
+    assert len(chosen[0]) == 4
+    answer = bench("data", "subset", folder, tmp_path / "more.csv", "--per-class", 9, "--min-frames", 1)
+    assert f"{NAMES[3]}: 4 of 9" in answer.stdout
+
+
+def test_predict_names_the_class_and_writes_the_logits(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    folder = coloured_videos([5, 6], 1)
+    videos = sorted(folder.rglob("*.mp4"))
+    logits = tmp_path / "logits.npy"
+    answer = bench(
+        "predict", f"{TINY}:tiny", *videos, "--weights", f"tiny={weights_file}", "--logits", logits
+    )
+    assert answer.returncode == 0, answer.stderr
+    for name in (NAMES[5], NAMES[6]):
+        assert name in answer.stdout
+    array = np.load(logits)
+    assert array.shape == (4, 400), "two views of five frames each"
+    assert [NAMES[i] for i in array.argmax(1)[::2]] == [NAMES[5], NAMES[6]]
+    answer = bench("predict", f"{TINY}:tiny", tmp_path / "none.mp4", "--weights", "random")
+    assert answer.returncode == 2
+    assert "none.mp4" in answer.stderr
+
+
+def test_predict_of_arrays_needs_no_video(bench: Bench, weights_file: Path, tmp_path: Path) -> None:
+    frames = tmp_path / "clip.npy"
+    np.save(frames, np.zeros((6, 16, 16, 3), np.uint8))
+    answer = bench("predict", f"{TINY}:tiny", frames, "--weights", f"tiny={weights_file}")
+    assert answer.returncode == 0, answer.stderr
+    assert NAMES[0] in answer.stdout
+    prepared = tmp_path / "prepared.npz"
+    np.savez(prepared, rgb=np.zeros((6, 16, 16, 3), np.float32))
+    answer = bench("predict", f"{TINY}:tiny", prepared, "--weights", "random")
+    assert answer.returncode == 0, answer.stderr
+    assert "random weights" in answer.stdout
+    broken = tmp_path / "broken.npy"
+    broken.write_bytes(b"no array")
+    answer = bench("predict", f"{TINY}:tiny", broken, frames, "--weights", "random")
+    assert answer.returncode == 2
+    assert "broken.npy" in answer.stderr
+    assert "clip.npy" in answer.stdout, "the other input is predicted all the same"
+
+
+def test_weights_are_listed_and_verified(bench: Bench) -> None:
+    answer = bench("weights", "list")
+    assert answer.returncode == 0
+    for name in ("deepmind-rgb-imagenet", "piergiaj-rgb-imagenet", "hara-resnext-101-16f", "tfhub-i3d"):
+        assert name in answer.stdout
+    answer = bench("weights", "verify")
+    assert answer.returncode == 0
+    assert "no weights are stored" in answer.stdout
+    answer = bench("weights", "fetch", "deepmind-rgb-imagnet")
+    assert answer.returncode == 2
+    assert "Did you mean: deepmind-rgb-imagenet" in answer.stderr
+
+
+def test_parity_of_two_backends_on_this_machine(bench: Bench) -> None:
+    answer = bench("parity", "i3d-rgb", "--shapes", "9x224x224,10x199x210", "--threads", 1)
+    assert answer.returncode == 0, answer.stderr
+    assert "i3d-rgb@torch – i3d-rgb@tensorflow" in answer.stdout
+    assert "the backends agree" in answer.stdout
+
+
+def test_parity_says_what_it_cannot_do(bench: Bench) -> None:
+    assert "there is nothing to compare" in bench("parity", "resnext").stderr
+    assert "--shapes" in bench("parity", "i3d", "--shapes", "9x224").stderr
+    assert "bench weights fetch deepmind" in bench("parity", "i3d", "--published").stderr
+    assert "no published example" in bench("parity", "resnext", "--published").stderr
+
+
+def test_backends_that_disagree_are_an_error(bench: Bench, tmp_path: Path) -> None:
+    """Two backends of one network, one of them a little off."""
+    source = TINY.read_text(encoding="utf-8") + (
+        "\n\nclass Off(Tiny):\n    def forward(self, inputs):\n        return super().forward(inputs) + 0.01\n"
+        "\n\ndef two():\n    return replace(tiny(), name='two', backends={'right': load,"
+        " 'wrong': lambda model, weights, options: Off(False)})\n"
+    )
+    path = tmp_path / "two.py"
+    path.write_text(source, encoding="utf-8")
+    answer = bench("parity", f"{path}:two", "--shapes", "4x16x16")
+    assert answer.returncode == 2
+    assert "the backends disagree" in answer.stderr
+
+
+def test_published_example_earns_a_certificate_that_reports_carry(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With weights and samples of the authors' names and formats; the numbers are computed, not published."""
+    from dataclasses import replace
+
+    from actionbench.bench import parity
+    from actionbench.bench.certificate import certificate
+    from actionbench.bench.config import RunConfig
+    from actionbench.bench.progress import Console
+    from actionbench.errors import MeasurementError
+    from actionbench.models import i3d
+    from actionbench.models.random_state import random_state
+    from actionbench.models.registry import find_model
+    from actionbench.models.weights import resolve_weights, stored_weights, write_state
+    from actionbench.models.weights.catalogue import find_source
+    from actionbench.models.weights.store import RECORD, weights_folder
+
+    monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path))
+    for stream, channels in i3d.CHANNELS.items():
+        source = find_source(f"deepmind-{stream}-imagenet")
+        folder = weights_folder() / source.folder
+        folder.mkdir(parents=True)
+        state = random_state(i3d.tensor_shapes(channels, 400), seed=channels, gains={})
+        write_state(state, folder / source.load, "tf1-checkpoint", stream)
+        (folder / RECORD).write_text("{}")
+    samples = weights_folder() / find_source("deepmind-samples").folder
+    samples.mkdir()
+    (samples / RECORD).write_text("{}")
+    rng = np.random.default_rng(0)
+    for stream, channels in i3d.CHANNELS.items():
+        clip = rng.uniform(-1, 1, (1, 9, 224, 224, channels)).astype(np.float32)
+        np.save(samples / parity.PUBLISHED.files[stream], clip)
+    config = RunConfig(models=("i3d",), threads=1)
+    with pytest.raises(MeasurementError, match="published example is not reproduced"):
+        parity.check_published(config, ["torch"], Console())
+    (model,) = parity.with_backends(replace(config, weights={"*": "random"}), ["torch"], Console(), least=1)
+    weights = {
+        s: resolve_weights(s, d, found)
+        for s, d in model.request.model.streams.items()
+        if (found := stored_weights(d)) is not None
+    }
+    inputs = tmp_path / "inputs.npz"
+    arrays = {stream: np.load(samples / file) for stream, file in parity.PUBLISHED.files.items()}
+    np.savez(inputs, **arrays)  # type: ignore[arg-type]
+    # What the network gives is taken for what was published: the way to the certificate is the test.
+    (logits,) = parity.compute_logits(replace(model, weights=weights), [inputs], config, Console())
+    flat = logits.ravel().astype(np.float64)
+    top = tuple((NAMES[i], float(flat[i])) for i in np.argsort(-flat)[:3])
+    expected = replace(parity.PUBLISHED, norm=float(np.linalg.norm(flat)), top=top)
+    monkeypatch.setattr(parity, "PUBLISHED", expected)
+    parity.check_published(config, ["torch"], Console())
+    text = certificate(find_model("i3d@torch"), weights)
+    assert text is not None
+    assert "reproduced the authors' published example" in text
+    assert certificate(find_model("i3d@tensorflow"), weights) is None
+
+
+def test_the_module_runs_without_a_console_script() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "actionbench", "--version"], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.startswith("actionbench ")
