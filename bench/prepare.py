@@ -22,7 +22,6 @@ from ..datasets.transform import centre_crop, centre_window, normalise, resize, 
 from ..datasets.video import read_frames
 from ..errors import ClipError
 from ..flow.cache import FlowCache, cache_key
-from ..flow.fields import FLOW_BOUND, flow_fields, grey, to_network
 from ..flow.method import FlowMethod
 from ..models.spec import FloatArray, Preprocessing, Views
 from .stopwatch import Stopwatch
@@ -157,6 +156,9 @@ class Preparer:
     def _flow(
         self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
     ) -> tuple[FloatArray, bool]:
+        # Only here: input that is preprocessed needs no OpenCV.
+        from ..flow.fields import flow_fields, grey
+
         assert self.flow is not None, "a plan with a flow stream names a method"
         with watch.stage("flow"):
             grey_frames = grey(frames)
@@ -176,6 +178,8 @@ class Preparer:
 
     @staticmethod
     def _flow_input(fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+        from ..flow.fields import FLOW_BOUND, to_network
+
         with watch.stage("resize"):
             cropped = centre_crop(fields, spec.crop, spec.crop_offset)
             return to_network(cropped, spec.flow_bound or FLOW_BOUND)

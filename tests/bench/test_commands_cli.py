@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -158,7 +159,8 @@ def test_parity_says_what_it_cannot_do(bench: Bench) -> None:
 def test_backends_that_disagree_are_an_error(bench: Bench, tmp_path: Path) -> None:
     """Two backends of one network, one of them a little off."""
     source = TINY.read_text(encoding="utf-8") + (
-        "\n\nclass Off(Tiny):\n    def forward(self, inputs):\n        return super().forward(inputs) + 0.01\n"
+        "\n\nclass Off(Tiny):\n    def forward(self, inputs):\n"
+        "        return super().forward(inputs) + 0.01\n"
         "\n\ndef two():\n    return replace(tiny(), name='two', backends={'right': load,"
         " 'wrong': lambda model, weights, options: Off(False)})\n"
     )
@@ -232,3 +234,31 @@ def test_the_module_runs_without_a_console_script() -> None:
         [sys.executable, "-m", "actionbench", "--version"], capture_output=True, text=True, check=True
     )
     assert answer.stdout.startswith("actionbench ")
+
+
+def test_input_that_is_preprocessed_needs_no_video_library(weights_file: Path, tmp_path: Path) -> None:
+    """As on a machine with nothing but NumPy and a network's framework."""
+    prepared = tmp_path / "prepared.npz"
+    np.savez(prepared, rgb=np.zeros((6, 16, 16, 3), np.float32))
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    for name in ("av", "cv2", "PIL"):
+        (hidden / f"{name}.py").write_text(f"raise ImportError('no {name} here')\n")
+    code = "from actionbench.bench.cli import main; main()"
+    answer = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            code,
+            "predict",
+            f"{TINY}:tiny",
+            prepared,
+            "--weights",
+            f"tiny={weights_file}",
+        ],
+        env=os.environ | {"PYTHONPATH": str(hidden)},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert NAMES[0] in answer.stdout

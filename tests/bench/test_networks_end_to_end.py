@@ -1,0 +1,50 @@
+"""The real networks through the whole harness, on the drawn clips."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from actionbench.reports.records import STAGES
+from actionbench.reports.run_directory import RunDirectory
+
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_both_networks_and_both_backends_are_timed(bench: Bench, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    answer = bench(
+        *("run", "--models", "i3d,i3d@torch,resnext", "--weights", "random", "--flow", "dis"),
+        *("--max-clips", 1, "--processes", 1, "--latency-seconds", 0, "--threads", 1, "--out", out),
+        timeout=300,
+    )
+    assert answer.returncode == 0, answer.stderr
+    directory = RunDirectory(out)
+    assert [model.state for model in directory.run.models] == ["done"] * 3
+    assert [model.parameters for model in directory.run.models] == [25_358_016, 25_358_016, 48_340_816]
+    samples = {sample.model: sample for sample in directory.latencies()}
+    for key in ("i3d", "i3d@torch"):
+        assert set(samples[key].stages_s) == set(STAGES)
+    assert set(samples["resnext"].stages_s) == set(STAGES) - {"flow"}
+    assert samples["i3d"].macs == samples["i3d@torch"].macs
+    assert samples["resnext"].macs == 9_567_715_328
+    report = (out / "report.md").read_text()
+    assert "dis" in report
+    assert "accuracy not measured" in report.lower()
+
+
+@pytest.mark.slow
+def test_the_embedded_default_ends_in_a_report_with_accuracy(bench: Bench, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    answer = bench("run", "--models", "i3d,resnext", "--out", out, timeout=900)
+    assert answer.returncode == 0, answer.stderr
+    records = RunDirectory(out).clips()
+    assert len(records) == 28
+    assert all(record.error is None for record in records)
+    for model in json.loads((out / "results.json").read_text())["models"]:
+        assert model["accuracy"]["top1"]["value"] > 0.5, "the fitted layer tells the drawn classes apart"
+    assert "demo weights" in (out / "report.md").read_text().lower()
