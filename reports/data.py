@@ -36,7 +36,8 @@ class Measured:
     """One model of one run. `name` is unique in the report: the model's key, with the run's if need be.
 
     `clips`, `processes` and `latencies` hold one record each for a clip, a process and a timed clip; of
-    repeated ones (a resumed run) the last. Samples of processes that ended in an error are left out.
+    repeated ones (a resumed run) the last. Samples count only of processes that came to their end: one that
+    failed, or was killed before it was recorded, measured only the first of its videos.
     """
 
     name: str
@@ -122,11 +123,11 @@ def _named_apart(runs: Sequence[RunData]) -> list[RunData]:
 def _measured(data: RunData, model: ModelRecord, name: str) -> Measured:
     clips = {r.clip: r for r in data.clips if r.model == model.key}
     processes = {r.process: r for r in data.processes if r.model == model.key}
-    failed = {p.process for p in processes.values() if p.error is not None}
+    ended = {p.process for p in processes.values() if p.error is None}
     latencies = {
         (r.process, r.repetition, r.clip): r
         for r in data.latencies
-        if r.model == model.key and r.process not in failed
+        if r.model == model.key and r.process in ended
     }
     scores = {clip: vector for (key, clip), vector in data.scores.items() if key == model.key}
     return Measured(

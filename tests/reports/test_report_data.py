@@ -79,6 +79,18 @@ def test_nothing_to_join() -> None:
         merge([])
 
 
+def test_samples_count_of_processes_that_came_to_their_end(two_models: RunData) -> None:
+    """Process 1 of i3d failed; process 2 was killed (kill -9, Ctrl-C) and has no record at all."""
+    processes = tuple(
+        replace(p, error="killed") if p.process == 1 else p
+        for p in two_models.processes
+        if (p.model, p.process) != ("i3d", 2)
+    )
+    i3d, _ = merge([replace(two_models, processes=processes)]).models
+    assert {sample.process for sample in two_models.latencies} == {0, 1, 2}
+    assert {sample.process for sample in i3d.latencies} == {0}
+
+
 @pytest.mark.parametrize(
     ("kinds", "kind"),
     [
