@@ -95,16 +95,23 @@ class RunWriter(RunDirectory):
     def __init__(self, path: Path, run: Run | None = None) -> None:
         """Take the directory's lock; begin it with `run`, or go on with what is there (None).
 
-        Raises UsageError if another process is writing it, or there is nothing to go on with.
+        Raises UsageError if another process is writing it, if it cannot be made, or if there is nothing to
+        go on with.
         """
-        path.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(path / LOCK)
         try:
+            path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
         except Timeout:
             raise UsageError(
                 "another run is writing this directory", where=path, remedy="Wait for it, or choose --out."
             ) from None
+        except OSError as error:
+            raise UsageError(
+                f"cannot be written: {error.strerror}",
+                where=error.filename or path,
+                remedy="Choose another --out.",
+            ) from error
         try:
             if run is not None:
                 if (path / RUN).exists():
@@ -154,11 +161,7 @@ class RunWriter(RunDirectory):
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
-            raise MeasurementError(
-                f"cannot be written: {error.strerror}",
-                where=file.name,
-                remedy=f"What came before is safe; free some space, then `bench run --resume {self.path}`.",
-            ) from error
+            raise _refused(Path(file.name), error) from error
 
     def _mend(self) -> None:
         """Drop the torn end that a crash may have left in any of the files."""
@@ -210,8 +213,19 @@ def _to_json(run: Run, indent: int) -> bytes:
 
 def _write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def _refused(path: Path, error: OSError) -> MeasurementError:
+    return MeasurementError(
+        f"cannot be written: {error.strerror}",
+        where=path,
+        remedy=f"What came before is safe; free some space, then `bench run --resume {path.parent}`.",
+    )

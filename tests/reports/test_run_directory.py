@@ -147,3 +147,24 @@ def test_a_full_disk_is_an_error_with_a_remedy_and_loses_one_clip(
     monkeypatch.undo()
     with RunWriter(tmp_path) as writer:
         assert "0" in {r.clip for r in writer.clips()}
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    for path in (file, file / "run"):
+        with pytest.raises(UsageError, match=r"file.*cannot be written.*--out"):
+            RunWriter(path, a_run("a"))
+
+
+def test_a_full_disk_keeps_the_last_state_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RunWriter(tmp_path, a_run("a")) as writer:
+
+        def full(_: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("os.fsync", full)
+        with pytest.raises(MeasurementError, match=r"run\.json: cannot be written: No space left.*--resume"):
+            writer.write_run(a_run("b"))
+        monkeypatch.undo()
+    assert RunDirectory(tmp_path).run == a_run("a")
