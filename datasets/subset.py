@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..errors import UsageError
 from .clip import Clip, ClipSet
+from .labels import LabelMatcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ def draw_subset(
 ) -> Subset:
     """`per_class` clips of each class (default: all classes there are) that `decodes` accepts.
 
+    Names in `classes` are matched to those of the clips as `LabelMatcher` does; one without a clip is a
+    shortfall.
     Clips are drawn in the order of sha256("seed:id"), so the draw depends on the ids and the seed alone,
     and a draw of 5 is the beginning of a draw of 10. `decodes` is asked for no more clips than needed.
     """
@@ -49,7 +52,9 @@ def draw_subset(
     drawn: list[Clip] = []
     rejected: list[Clip] = []
     shortfalls: dict[str, int] = {}
-    for label in sorted(by_class if classes is None else set(classes)):
+    matcher = LabelMatcher(by_class)
+    wanted = by_class if classes is None else {matcher(name) or name for name in classes}
+    for label in sorted(wanted):
         found = 0
         for clip in sorted(by_class.get(label, ()), key=lambda clip: _rank(seed, clip)):
             if found == per_class:

@@ -93,6 +93,13 @@ def test_only_what_decodes_and_no_more_is_asked_than_needed():
     assert len(everything.rejected) == 5
 
 
+def test_classes_may_be_written_as_people_write_them():
+    clips = clip_set({"arm wrestling": 2, "jogging": 2})
+    subset = draw_subset(clips, 1, classes=["Arm_Wrestling", "arm wrestling"], decodes=always)
+    assert [clip.label for clip in subset.clips] == ["arm wrestling"]
+    assert subset.shortfalls == {}
+
+
 def test_unknown_labels_are_those_drawn():
     clips = replace(clip_set({"a": 3, "b": 3, "c": 3}), unknown_labels=("b", "c"))
     assert draw_subset(clips, 1, classes=["a", "b"], decodes=always).clips.unknown_labels == ("b",)
