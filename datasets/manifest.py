@@ -64,7 +64,8 @@ def load_manifest(argument: str, *, vocabulary: Sequence[str], videos: Path | No
 def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
     """Write a manifest, CSV or JSON Lines by suffix, whole or not at all; digests not known are computed.
 
-    Paths are written relative to the manifest. Raises ClipError if a file is not there.
+    Paths are written relative to the manifest. Raises ClipError if a file is not there, or the manifest
+    cannot be written.
     """
     folder = path.resolve().parent
     rows = []
@@ -87,11 +88,20 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    try:
+        _replace(path, text.getvalue())
+    except OSError as error:
+        raise ClipError("the manifest cannot be written", where=path, found=error) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put `text` in the place of the file, whole or not at all."""
+    folder = path.resolve().parent
     folder.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
     try:
         with open(handle, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - an open handle
-            file.write(text.getvalue())
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)

@@ -82,10 +82,16 @@ def test_a_failed_write_leaves_the_old_manifest(tmp_path, clips, monkeypatch):
         raise OSError("no space left")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(ClipError, match=r"set\.csv.*cannot be written.*no space"):
         write_manifest(path, clips)
     assert path.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["set.csv", "videos"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, clips):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ClipError, match=r"file/set\.csv: the manifest cannot be written"):
+        write_manifest(tmp_path / "file" / "set.csv", clips[:1])
 
 
 def test_hand_written_files(tmp_path, clips):
