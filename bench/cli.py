@@ -12,7 +12,7 @@ import typer
 
 from .. import __version__
 from ..errors import ActionBenchError, UsageError
-from . import cli_data, cli_predict, cli_weights
+from . import cli_data, cli_flow, cli_predict, cli_weights
 
 app = typer.Typer(
     help="Which human-action-recognition network can you deploy, preprocessing counted?",
@@ -203,4 +203,5 @@ def doctor() -> None:
 app.command()(cli_predict.predict)
 app.command()(cli_predict.parity)
 app.add_typer(cli_data.app, name="data")
+app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_weights.app, name="weights")

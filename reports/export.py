@@ -41,12 +41,22 @@ def write_report(runs: Path | Sequence[Path], out: Path | None = None, target: s
 
 
 def write_summary(summary: Summary, out: Path) -> Path:
-    """Write the three forms of a report into the folder `out`; returns the path of report.md."""
-    (out / "tables").mkdir(parents=True, exist_ok=True)
-    for table in all_tables(summary):
-        _write(out / "tables" / f"{table.name}.csv", csv(table))
-    _write(out / "results.json", json_text(summary))
-    return _write(out / "report.md", report(summary))
+    """Write the three forms of a report into the folder `out`; returns the path of report.md.
+
+    Raises UsageError if that cannot be written.
+    """
+    try:
+        (out / "tables").mkdir(parents=True, exist_ok=True)
+        for table in all_tables(summary):
+            _write(out / "tables" / f"{table.name}.csv", csv(table))
+        _write(out / "results.json", json_text(summary))
+        return _write(out / "report.md", report(summary))
+    except OSError as error:
+        raise UsageError(
+            f"the report cannot be written: {error.strerror}",
+            where=error.filename or out,
+            remedy="The run is safe: `bench report RUN --out FOLDER` writes its report elsewhere.",
+        ) from error
 
 
 def _write(path: Path, text: str) -> Path:

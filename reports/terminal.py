@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -11,10 +15,13 @@ from .table import Table
 from .tables import comparison
 from .verdict import verdict, weights_notes
 
+_UNBOUNDED = 10_000
+"""Columns of a terminal that anything fits into."""
 
-def comparison_table(summary: Summary) -> RichTable:
+
+def comparison_table(summary: Summary) -> RenderableType:
     """The report's first table. Texts are shown as they are: none is read as rich's markup."""
-    return _grid(comparison(summary))
+    return _Fitting(comparison(summary))
 
 
 def overview(summary: Summary) -> RenderableType:
@@ -26,10 +33,42 @@ def overview(summary: Summary) -> RenderableType:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """A table with a row a model; with a column a model where the terminal would cut its figures."""
+
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        upright = _grid(self.table)
+        needed = Measurement.get(console, options.update(max_width=_UNBOUNDED), upright).minimum
+        yield upright if needed <= options.max_width else _turned(self.table)
+
+
 def _grid(table: Table) -> RichTable:
+    """A row a line of the table. Names may be broken, figures may not."""
     grid = RichTable(show_lines=True)
-    for column in table.columns:
-        grid.add_column(Text(column.title), justify=column.align)
+    for number, column in enumerate(table.columns):
+        texts = [column.title, *(row[number] for row in table.rows)]
+        width = max(cell_len(line) for text in texts for line in text.split("\n"))
+        grid.add_column(Text(column.title), justify=column.align, min_width=width if number else None)
     for row in table.rows:
         grid.add_row(*map(Text, row))
     return grid
+
+
+def _turned(table: Table) -> RichTable:
+    """A column a line of the table, a row each of its columns."""
+    heads, *columns = (
+        [column.title, *cells] for column, cells in zip(table.columns, _columns(table), strict=True)
+    )
+    grid = RichTable(show_lines=True)
+    for number, head in enumerate(heads):
+        grid.add_column(Text(head, overflow="fold"), justify="right" if number else "left", overflow="fold")
+    for title, *cells in columns:
+        grid.add_row(Text(title.replace("\n", " ")), *map(Text, cells))
+    return grid
+
+
+def _columns(table: Table) -> list[list[str]]:
+    return [[row[number] for row in table.rows] for number in range(len(table.columns))]

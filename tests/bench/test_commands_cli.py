@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -262,3 +263,25 @@ def test_input_that_is_preprocessed_needs_no_video_library(weights_file: Path, t
     )
     assert answer.returncode == 0, answer.stderr
     assert NAMES[0] in answer.stdout
+
+
+def test_flow_methods_are_listed_compared_and_rendered(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    assert "DualTVL1OpticalFlow" in bench("flow", "list").stdout
+    videos = coloured_videos([7], 1)
+    numbers = tmp_path / "flow.json"
+    answer = bench(
+        *("flow", "compare", videos, "--methods", "opencv,dis", "--pairs", 1, "--repetitions", 1),
+        *("--json", numbers),
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert {row["method"] for row in json.loads(numbers.read_text())} == {"opencv", "dis"}
+    (video,) = videos.rglob("*.mp4")
+    for out in (tmp_path / "flow.mp4", tmp_path / "pictures"):
+        answer = bench("flow", "render", video, out, "--method", "dis")
+        assert answer.returncode == 0, answer.stderr
+        assert out.exists()
+        assert "exists already" in bench("flow", "render", video, out).stderr
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 4
+    assert bench("flow", "render", video, tmp_path / "flow.gif").returncode == 2

@@ -163,3 +163,11 @@ def test_every_key_of_results_json_is_documented(two_models: RunData) -> None:
         for key in sorted(keys(results))
         if f"`{key}`" not in text and f'"{key}"' not in text and f"`{key}[]`" not in text
     ]
+
+
+def test_a_report_that_cannot_be_written_is_an_error_that_names_the_place(
+    two_models_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UsageError, match=r"file.*the report cannot be written.*--out"):
+        write_report(two_models_dir, tmp_path / "file")

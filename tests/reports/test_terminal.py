@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from types import SimpleNamespace
 
+import pytest
 from rich.console import Console
 
 from actionbench.reports.data import RunData, merge
@@ -22,6 +23,15 @@ def test_the_table_has_a_row_a_model_and_the_verdict_below(two_models: RunData) 
     text = shown(overview(summarise(merge([two_models]))))
     assert "85 % [64–95]" in text
     assert text.index("Real-time factor") < text.index("5.05 times as fast")
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_no_figure_is_cut_however_narrow_the_terminal(two_models: RunData, width: int) -> None:
+    text = shown(comparison_table(summarise(merge([two_models]))), width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    for figure in ("85 % [64–95]", "70 % [40–89]", "12.7", "1.10", "0.210"):
+        assert figure in text
 
 
 def test_caveats_of_weights_are_shown(fake: SimpleNamespace) -> None:
