@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -50,8 +51,8 @@ def _grid(table: Table) -> RichTable:
     grid = RichTable(show_lines=True)
     for number, column in enumerate(table.columns):
         texts = [column.title, *(row[number] for row in table.rows)]
-        width = max(cell_len(line) for text in texts for line in text.split("\n"))
-        grid.add_column(Text(column.title), justify=column.align, min_width=width if number else None)
+        width = _width(texts) if number else None
+        grid.add_column(Text(column.title), justify=column.align, min_width=width)
     for row in table.rows:
         grid.add_row(*map(Text, row))
     return grid
@@ -59,16 +60,16 @@ def _grid(table: Table) -> RichTable:
 
 def _turned(table: Table) -> RichTable:
     """A column a line of the table, a row each of its columns."""
-    heads, *columns = (
-        [column.title, *cells] for column, cells in zip(table.columns, _columns(table), strict=True)
-    )
     grid = RichTable(show_lines=True)
-    for number, head in enumerate(heads):
-        grid.add_column(Text(head, overflow="fold"), justify="right" if number else "left", overflow="fold")
-    for title, *cells in columns:
-        grid.add_row(Text(title.replace("\n", " ")), *map(Text, cells))
+    grid.add_column(Text(table.columns[0].title))
+    for head, *figures in table.rows:
+        grid.add_column(Text(head, overflow="fold"), justify="right", min_width=_width(figures))
+    for number, column in enumerate(table.columns[1:], 1):
+        title = Text(column.title.replace("\n", " "))
+        grid.add_row(title, *(Text(row[number]) for row in table.rows))
     return grid
 
 
-def _columns(table: Table) -> list[list[str]]:
-    return [[row[number] for row in table.rows] for number in range(len(table.columns))]
+def _width(texts: Iterable[str]) -> int:
+    """Terminal columns of the widest line."""
+    return max(cell_len(line) for text in texts for line in text.split("\n"))
