@@ -19,6 +19,9 @@ from .verdict import verdict, weights_notes
 _UNBOUNDED = 10_000
 """Columns of a terminal that anything fits into."""
 
+_HEAD = 16
+"""Columns of a terminal for a model's name and setting, which are broken where they are longer."""
+
 
 def comparison_table(summary: Summary) -> RenderableType:
     """The report's first table. Texts are shown as they are: none is read as rich's markup."""
@@ -63,7 +66,7 @@ def _turned(table: Table) -> RichTable:
     grid = RichTable(show_lines=True)
     grid.add_column(Text(table.columns[0].title))
     for head, *figures in table.rows:
-        grid.add_column(Text(head, overflow="fold"), justify="right", min_width=_width(figures))
+        grid.add_column(Text(head, overflow="fold"), justify="right", width=max(_width(figures), _HEAD))
     for number, column in enumerate(table.columns[1:], 1):
         title = Text(column.title.replace("\n", " "))
         grid.add_row(title, *(Text(row[number]) for row in table.rows))
