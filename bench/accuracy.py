@@ -30,8 +30,8 @@ def accuracy_pass(
 ) -> str | None:
     """Predict those of `clips` that `writer` has no record of. None, or why the model failed.
 
-    A worker that dies takes one clip with it: the clip that was in hand becomes a record with an error, and a
-    new worker goes on. Where more than one was in hand, they are tried again one at a time.
+    A worker that dies costs one clip at most. What it had in hand is tried again in a new one, one clip at a
+    time; a clip that kills its worker when it is alone becomes a record with an error.
     """
     done = {record.clip for record in writer.clips() if record.model == model.key}
     remaining = {clip.id: clip for clip in clips if clip.id not in done}
@@ -57,7 +57,7 @@ def accuracy_pass(
                     _record(event, clip, model, matcher, writer)
                     progress.advance(clip.id)
                 elif event["event"] == "progress":
-                    progress.note(_doing(event))
+                    progress.note(doing(event))
             if outcome.failed is None:
                 suspects = []
                 continue
@@ -65,7 +65,8 @@ def accuracy_pass(
                 return outcome.failed
             if not outcome.in_hand:
                 return outcome.failed
-            if len(outcome.in_hand) > 1:
+            if len(outcome.in_hand) > 1 or not suspects:
+                # Not sure yet that the clip did it: it may have been the machine, or the clip beside it.
                 suspects = outcome.in_hand
                 continue
             killers += 1
@@ -84,6 +85,7 @@ def _job(model: PlannedModel, clips: list[Clip], config: RunConfig, ahead: int) 
         request=model.request.key,
         weights=model.weights,
         options=model.options,
+        classes=len(model.labels),
         clips=tuple(clips),
         single=config.views == "single",
         batch=config.batch,
@@ -119,7 +121,8 @@ def _record(
     writer.append_clip(record, scores)
 
 
-def _doing(event: dict[str, Any]) -> str:
+def doing(event: dict[str, Any]) -> str:
+    """What a worker does at the moment, for a progress bar."""
     return f"{event['stage']} {event['done']}" + (f"/{event['total']}" if event["total"] else "")
 
 

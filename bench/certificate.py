@@ -8,14 +8,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..errors import UsageError
 from ..home import home
 from ..models.registry import ModelRequest
-from ..models.spec import Weights
+from ..models.spec import LoadOptions, Weights
 
 
-def write_certificate(request: ModelRequest, weights: Mapping[str, Weights], worst: float) -> Path:
+def write_certificate(
+    request: ModelRequest,
+    weights: Mapping[str, Weights],
+    options: LoadOptions,
+    packages: Mapping[str, str | None],
+    worst: float,
+) -> Path:
     """Keep that `request` reproduced the example, at most `worst` off; the file."""
-    path = _path(request, weights)
+    path = _path(request, weights, options, packages)
     path.parent.mkdir(parents=True, exist_ok=True)
     facts = {
         "model": request.model.name,
@@ -28,19 +35,38 @@ def write_certificate(request: ModelRequest, weights: Mapping[str, Weights], wor
     return path
 
 
-def certificate(request: ModelRequest, weights: Mapping[str, Weights]) -> str | None:
-    """What reports say of the certificate; None if there is none for this backend and these weights."""
-    path = _path(request, weights)
+def certificate(
+    request: ModelRequest,
+    weights: Mapping[str, Weights],
+    options: LoadOptions,
+    packages: Mapping[str, str | None],
+) -> str | None:
+    """What reports say of the certificate; None if there is none for just this backend and these weights."""
+    path = _path(request, weights, options, packages)
     if not path.is_file():
         return None
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    return (
-        f"reproduced the authors' published example on {facts['date']}, "
-        f"largest difference {facts['largest_difference']:.1e}"
-    )
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        worst = f"{facts['largest_difference']:.1e}"
+        return f"reproduced the authors' published example on {facts['date']}, largest difference {worst}"
+    except (ValueError, LookupError, TypeError) as error:
+        raise UsageError(
+            "is damaged", where=path, remedy="Remove it, and run `bench parity --published` again."
+        ) from error
 
 
-def _path(request: ModelRequest, weights: Mapping[str, Weights]) -> Path:
-    digests = "".join(f"{stream}={each.sha256};" for stream, each in sorted(weights.items()))
-    name = hashlib.sha256(digests.encode()).hexdigest()[:16]
+def _path(
+    request: ModelRequest,
+    weights: Mapping[str, Weights],
+    options: LoadOptions,
+    packages: Mapping[str, str | None],
+) -> Path:
+    """One file for each set of weights, kind of device, arithmetic and versions of the frameworks."""
+    what = {
+        "weights": {stream: each.sha256 for stream, each in weights.items()},
+        "device": options.device.partition(":")[0],
+        "tf32": options.tf32,
+        "packages": {name: packages.get(name) for name in ("torch", "tensorflow", "dm-sonnet")},
+    }
+    name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
     return home() / "certificates" / f"{request.model.name}-{request.backend}-{name}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -38,11 +39,21 @@ def run_app(arguments: list[str]) -> int:
     try:
         # typer turns an interrupt and an early exit into the value that it returns.
         code = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
     except ActionBenchError as error:
         print(f"bench: error: {error}", file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return 130
+    except (BrokenPipeError, SystemExit):
+        # Whoever read the output has seen enough (where typer notices, it exits); nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+        return 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"bench: error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
     except Exception as error:
         # Errors of usage: typer keeps click, whose they are, under a private name.
         if callable(show := getattr(error, "show", None)):

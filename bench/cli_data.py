@@ -11,7 +11,7 @@ import typer
 
 from ..datasets.check import ClipStatus
 from ..datasets.clip import Clip
-from ..errors import ClipError, UsageError
+from ..errors import ClipError, UsageError, unknown_name
 
 app = typer.Typer(help="Videos: check that they decode, draw a subset.", no_args_is_help=True)
 
@@ -95,6 +95,7 @@ def subset_(
 ) -> None:
     """Draw N videos of each class, among those that decode, and write them as a manifest with sha256."""
     from ..datasets.check import Checker
+    from ..datasets.labels import LabelMatcher
     from ..datasets.manifest import write_manifest
     from ..datasets.sources import load_clips
     from ..datasets.subset import draw_subset
@@ -102,7 +103,13 @@ def subset_(
     from .progress import Console
 
     clips = load_clips(data, vocabulary=label_list(labels), videos=videos)
+    if out.suffix.lower() not in (".csv", ".jsonl"):
+        raise UsageError("has an ending that is not known", where=out, expected=".csv or .jsonl")
     wanted = None if classes is None else [name.strip() for name in classes.split(",")]
+    there = sorted({clip.label for clip in clips if clip.label is not None})
+    for name in wanted or ():
+        if LabelMatcher(there)(name) is None:
+            raise UsageError(str(unknown_name("class", name, there)), where="--classes")
     total = per_class * len(wanted or {clip.label for clip in clips})
     with Console().task("drawing", total) as progress, Checker(min_frames=min_frames) as checker:
 

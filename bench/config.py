@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,16 +76,42 @@ class RunConfig:
             if getattr(self, name) is not None:
                 _at_least(name, getattr(self, name), 1)
         _at_least("latency_seconds", self.latency_seconds, 0)
-        if self.clip_timeout <= 0:
-            raise UsageError("must be more than 0 seconds", where="--clip-timeout", found=self.clip_timeout)
+        _at_least("clip_timeout", self.clip_timeout, 0.1)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the YAML file has them."""
         raw = dataclasses.asdict(self)
         return raw | {"models": list(self.models), "weights": dict(self.weights), "python": dict(self.python)}
 
+    def resolved(self) -> RunConfig:
+        """The same with paths made absolute, so that the run can be resumed from any folder."""
+        return dataclasses.replace(
+            self,
+            models=tuple(_absolute(name) if ".py" in name else name for name in self.models),
+            data=_absolute(self.data),
+            videos=None if self.videos is None else _absolute(self.videos),
+            weights={name: _absolute(value) for name, value in self.weights.items()},
+            python={backend: _absolute(path) for backend, path in self.python.items()},
+            out=None if self.out is None else str(Path(self.out).absolute()),
+        )
+
+
+def _absolute(value: str) -> str:
+    """A path, or what has one beside its colon, made absolute if it exists; other words as they are."""
+    if Path(value).exists():
+        return str(Path(value).absolute())
+    head, colon, tail = value.partition(":")
+    if colon and head.endswith(".py") and Path(head).exists():
+        return f"{Path(head).absolute()}:{tail}"
+    if colon and tail and Path(tail).exists():
+        return f"{head}:{Path(tail).absolute()}"
+    # A TensorFlow checkpoint is named by a prefix that is no file.
+    return str(Path(value).absolute()) if Path(f"{value}.index").exists() else value
+
 
 def _at_least(name: str, value: float, least: float) -> None:
+    if not math.isfinite(value):
+        raise UsageError("is not a finite number", where=_option(name), found=value)
     if value < least:
         raise UsageError("is too small", where=_option(name), expected=f"at least {least}", found=value)
 
@@ -112,11 +139,11 @@ def _coerce(name: str, value: Any, kind: str, where: str) -> Any:
     if kind.startswith("tuple"):
         items = value.split(",") if isinstance(value, str) else value
         if isinstance(items, list | tuple) and all(isinstance(item, str) for item in items):
-            return tuple(item.strip() for item in items)
+            return tuple(item.strip() for item in items if item.strip())
     elif kind.startswith("Mapping"):
         if isinstance(value, str) and name == "weights":
             return {"*": value}
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and all(isinstance(v, str | int | float) for v in value.values()):
             return {str(k): str(v) for k, v in value.items()}
     elif kind == "bool":
         if isinstance(value, bool):

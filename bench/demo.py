@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from filelock import FileLock
+
 from ..errors import MeasurementError, WeightsError
 from ..home import home
 from ..models.spec import Weights
@@ -20,7 +22,7 @@ from .environment import cores
 from .plan import PlannedModel
 from .supervisor import worker_environment
 
-VERSION = 1
+VERSION = 2
 """Raised when the same seed gives other weights."""
 
 _FLOW = "dis"
@@ -47,16 +49,24 @@ _FILES: dict[Architecture, str] = {
 
 
 def demo_path(architecture: Architecture, seed: int) -> Path:
-    return home() / "demo-weights" / f"v{VERSION}-seed{seed}" / architecture / _FILES[architecture]
+    """The weights, for the drawn set and the seed that they were fitted to; they need not be there."""
+    from ..datasets.drawn import DRAWING  # needs a video library, which runs on arrays do without
+
+    folder = home() / "demo-weights" / f"v{VERSION}-drawing{DRAWING}-seed{seed}"
+    return folder / architecture / _FILES[architecture]
 
 
-def with_demo_weights(model: PlannedModel, progress: Callable[[str], None]) -> PlannedModel:
-    """The model with its demo weights on disk; made now where they are not. `progress` is told what."""
-    weights = {s: _made(w, progress) if w.kind == "demo" else w for s, w in model.weights.items()}
+def with_demo_weights(model: PlannedModel, python: str, progress: Callable[[str], None]) -> PlannedModel:
+    """The model with its demo weights on disk; made now, by `python`, where they are not.
+
+    `progress` is told what. Raises WeightsError for a network that there are none for, MeasurementError if
+    they cannot be made.
+    """
+    weights = {s: _made(w, python, progress) if w.kind == "demo" else w for s, w in model.weights.items()}
     return replace(model, weights=weights)
 
 
-def _made(weights: Weights, progress: Callable[[str], None]) -> Weights:
+def _made(weights: Weights, python: str, progress: Callable[[str], None]) -> Weights:
     name = weights.description.name
     if name not in ARCHITECTURES:
         raise WeightsError(
@@ -65,18 +75,22 @@ def _made(weights: Weights, progress: Callable[[str], None]) -> Weights:
         )
     architecture = ARCHITECTURES[name]
     path = demo_path(architecture, weights.seed)
-    if not (path.parent / _COMPLETE).exists():
-        progress(f"making demo weights for {architecture} (once)")
-        answer = subprocess.run(
-            [sys.executable, "-m", "actionbench.bench.demo", architecture, str(weights.seed)],
-            capture_output=True,
-            text=True,
-            env=worker_environment(cores(), {}),
-        )
-        if answer.returncode != 0:
-            raise MeasurementError(
-                f"demo weights for {architecture} could not be made: {answer.stderr.strip()[-500:]}"
+    path.parent.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.parent.parent / f"{architecture}.lock"):
+        if not (path.parent / _COMPLETE).exists():
+            progress(f"making demo weights for {architecture} (once)")
+            answer = subprocess.run(
+                [python, "-m", "actionbench.bench.demo", architecture, str(weights.seed)],
+                capture_output=True,
+                text=True,
+                env=worker_environment(cores()),
             )
+            if answer.returncode != 0:
+                raise MeasurementError(
+                    f"demo weights for {architecture} could not be made: {answer.stderr.strip()[-500:]}",
+                    where=python,
+                    remedy="They need torch: --python torch=INTERPRETER names one that has it.",
+                )
     return replace(weights, path=path, sha256=(path.parent / _COMPLETE).read_text(encoding="utf-8"))
 
 
@@ -90,7 +104,7 @@ def make(architecture: Architecture, seed: int) -> None:
     from ..models.labels import labels
     from ..models.registry import find_model
     from ..models.weights import write_state
-    from ..models.weights.store import digest
+    from ..models.weights.record import digest
     from .prepare import Preparer
 
     torch.set_num_threads(cores())

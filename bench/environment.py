@@ -82,6 +82,12 @@ def gpus() -> list[dict[str, str]]:
     return [dict(zip(keys, row, strict=True)) for row in rows if len(row) == len(keys)]
 
 
+def has_gpu() -> bool:
+    """Whether the system shows an NVIDIA device; cheap, no framework is asked."""
+    devices = [*Path("/dev").glob("nvidia[0-9]*"), Path("/dev/dxg")]
+    return any(device.exists() for device in devices) or shutil.which("nvidia-smi") is not None
+
+
 def cpu_model() -> str:
     for line in (_read("/proc/cpuinfo") or "").splitlines():
         if line.startswith("model name"):
@@ -113,7 +119,10 @@ def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
         return {"error": str(error)}
     if answer.returncode != 0:
         return {"error": answer.stderr.strip().rpartition("\n")[2]}
-    found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+    try:
+        found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        return {"error": f"it answers {answer.stdout[-80:]!r}"}
     return found
 
 
@@ -123,7 +132,12 @@ def own_packages(devices_of: str | None) -> dict[str, Any]:
         backend: [module for module in modules if importlib.util.find_spec(module) is None]
         for backend, modules in BACKENDS.items()
     }
-    found: dict[str, Any] = {"packages": package_versions(), "missing": missing, "cuda": []}
+    found: dict[str, Any] = {
+        "actionbench": __version__,
+        "packages": package_versions(),
+        "missing": missing,
+        "cuda": [],
+    }
     if devices_of == "torch":
         import torch
 

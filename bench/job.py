@@ -7,7 +7,7 @@ events come back as JSON lines. The worker ends when its standard input is close
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +21,7 @@ class Job:
 
     - `mode`: "accuracy" (predictions of `clips`, preparation beside the forward pass), "latency" (one clip
       at a time, timed) or "arrays" (logits of given input, for parity and `--logits`).
-    - `request`: the model as the user named it. `weights`: stream → weights.
+    - `request`: the model as the user named it. `weights`: stream → weights. `classes`: length of its scores.
     - `single`: one window from the middle instead of the authors' protocol.
     - `flow_cache`: folder of the flow cache; None in timing.
     - `ahead`: clips prepared ahead of the one in the network; 0 does one thing at a time.
@@ -29,13 +29,13 @@ class Job:
     - `arrays`: for the mode "arrays", pairs of a file with input (.npz of stream → (N, T, H, W, C) float32)
       and the .npy file that its logits (N, classes) are written to.
     - `logits`: .npy file for the logits (views, classes) of the clips, in the mode "accuracy".
-    - `environment`: variables set in the worker besides the usual ones.
     """
 
     mode: Literal["accuracy", "latency", "arrays"]
     request: str
     weights: Mapping[str, Weights]
     options: LoadOptions
+    classes: int
     clips: tuple[Clip, ...] = ()
     single: bool = False
     batch: int = 1
@@ -45,4 +45,3 @@ class Job:
     min_seconds: float = 0.0
     arrays: tuple[tuple[Path, Path], ...] = ()
     logits: Path | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)

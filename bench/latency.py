@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from ..datasets.clip import Clip
 from ..reports.records import LatencyRecord, ProcessRecord
 from ..reports.run_directory import RunWriter
-from .accuracy import log_path
+from .accuracy import doing, log_path
 from .config import RunConfig
 from .job import Job
 from .plan import PlannedModel
-from .progress import Console
+from .progress import Console, Progress
 from .supervisor import Outcome, Worker
 
 
@@ -39,7 +39,8 @@ def latency_pass(
                 if model.key in failures or good[model.key] > turn:
                     continue
                 taken = {p.process for p in ended[model.key]} | begun[model.key]
-                record = _measure(model, max(taken, default=-1) + 1, order, clips, config, writer)
+                number = max(taken, default=-1) + 1
+                record = _measure(model, number, order, clips, config, writer, progress)
                 order += 1
                 writer.append_latency(record)
                 ended[model.key].append(record)
@@ -56,6 +57,7 @@ def _measure(
     clips: Sequence[Clip],
     config: RunConfig,
     writer: RunWriter,
+    progress: Progress,
 ) -> ProcessRecord:
     """One fresh process: its samples are written as they come, its own record is returned."""
     job = Job(
@@ -63,6 +65,7 @@ def _measure(
         request=model.request.key,
         weights=model.weights,
         options=model.options,
+        classes=len(model.labels),
         clips=tuple(clips),
         single=config.views == "single",
         batch=config.batch,
@@ -78,7 +81,10 @@ def _measure(
         kind = event.pop("event")
         if kind == "sample":
             samples += 1
+            event["notes"] = tuple(event["notes"])
             writer.append_latency(LatencyRecord(model=model.key, process=process, **event))
+        elif kind == "progress":
+            progress.note(f"{model.key}: {doing(event)}")
         elif kind == "clip_error":
             refused = event["error"]
         elif kind in ("ready", "first", "end"):

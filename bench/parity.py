@@ -19,16 +19,20 @@ from ..models.registry import find_model
 from ..models.spec import FloatArray
 from ..models.weights.catalogue import find_source
 from ..models.weights.store import stored, stored_weights
+from ..reports.run_directory import RunWriter
 from .certificate import write_certificate
 from .config import RunConfig
 from .demo import with_demo_weights
 from .job import Job
-from .plan import PlannedModel, plan_models
+from .plan import Plan, PlannedModel, plan_models, torch_python
 from .progress import Console
 from .supervisor import run_arrays
 
 Shape = tuple[int, int, int, int]
 """Frames, height, width, batch."""
+
+AGREEMENT_FRAMES = 16
+"""Length of the input on which a run compares the backends that it times."""
 
 SAMPLES = "deepmind-samples"
 """Source of the arrays that the published example is about."""
@@ -126,8 +130,44 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
                     expected=f"within {TOLERANCE:g}",
                     found=f"{worst:.2g}",
                 )
-            path = write_certificate(model.request, model.weights, worst)
+            path = write_certificate(model.request, model.weights, model.options, model.packages, worst)
             print(f"{model.key}: reproduced; certificate: {path}")
+
+
+def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
+    """Compare the backends of one network that a run is about to time, and record how far they are apart.
+
+    On seeded input, 16 frames; for the same network with the same weights.
+    """
+    agreed: dict[str, str] = {}
+    for reference, *others in _same_networks(plan.models):
+        model = reference.request.model
+        side = max(w.description.preprocessing.crop for w in reference.weights.values())
+        with tempfile.TemporaryDirectory() as folder:
+            inputs = Path(folder) / "inputs.npz"
+            _save(inputs, parity_inputs(model, AGREEMENT_FRAMES, side, side, 1, seed=plan.config.seed))
+            (expected,) = compute_logits(reference, [inputs], plan.config, console)
+            for other in others:
+                (found,) = compute_logits(other, [inputs], plan.config, console)
+                worst = compare_logits(expected, found).max_abs
+                verdict = "agrees with" if worst <= TOLERANCE else "DISAGREES with"
+                agreed[other.key] = (
+                    f"{verdict} {reference.key}: logits at most {worst:.1e} apart (tolerance {TOLERANCE:g})"
+                )
+                console.say(f"{other.key} {agreed[other.key]}")
+    if agreed:
+        run = writer.run
+        models = tuple(replace(m, agreement=agreed.get(m.key, m.agreement)) for m in run.models)
+        writer.write_run(replace(run, models=models))
+
+
+def _same_networks(models: Sequence[PlannedModel]) -> list[list[PlannedModel]]:
+    """Models that differ in their backend alone, where there are several."""
+    groups: dict[tuple[object, ...], list[PlannedModel]] = {}
+    for model in models:
+        weights = ((s, w.kind, w.sha256, w.seed) for s, w in sorted(model.weights.items()))
+        groups.setdefault((model.request.model.name, *weights), []).append(model)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def with_backends(
@@ -142,6 +182,8 @@ def with_backends(
             f"{name} has one backend, {', '.join(chosen)}: there is nothing to compare",
             remedy="`bench models` tells which networks have several.",
         )
+    if len(set(chosen)) < len(chosen):
+        raise UsageError("a backend is named twice", where="--backends", found=", ".join(chosen))
     plain = name.removesuffix(f"@{request.backend}")
     if not config.weights and not all(stored_weights(d) for d in request.model.streams.values()):
         # Random weights make a better test than demo weights, whose last layer is empty for most classes.
@@ -149,7 +191,7 @@ def with_backends(
     models = []
     for backend in chosen:
         (model,) = plan_models(replace(config, models=(f"{plain}@{backend}",)), target=None)
-        models.append(with_demo_weights(model, console.say))
+        models.append(with_demo_weights(model, torch_python(config), console.say))
     return models
 
 
@@ -161,7 +203,7 @@ def compute_logits(
     model: PlannedModel, inputs: Sequence[Path], config: RunConfig, console: Console
 ) -> list[FloatArray]:
     pairs = tuple((path, path.with_name(f"{path.stem}-{model.request.backend}.npy")) for path in inputs)
-    job = Job("arrays", model.request.key, model.weights, model.options, arrays=pairs)
+    job = Job("arrays", model.request.key, model.weights, model.options, len(model.labels), arrays=pairs)
     console.say(f"computing with {model.key}")
     run_arrays(job, model.python, inputs[0].with_suffix(".log"), config.clip_timeout)
     return [np.load(output, allow_pickle=False) for _, output in pairs]

@@ -8,19 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .. import __version__
 from ..datasets.clip import Clip, ClipSet
 from ..datasets.labels import LabelMatcher
 from ..datasets.sources import load_clips
 from ..errors import BackendUnavailable, UsageError, WeightsError, unknown_name
 from ..flow.registry import method_names
 from ..models.labels import labels as label_list
-from ..models.registry import PACKAGES, ModelRequest, find_model
+from ..models.registry import PACKAGES, ModelRequest, find_model, model_names
 from ..models.spec import LoadOptions, Weights, WeightsDescription
 from ..models.weights import resolve_weights, stored_weights
 from ..reports.records import ModelRecord
 from .certificate import certificate
 from .config import RunConfig
-from .environment import cores, gpus, probe
+from .environment import cores, has_gpu, probe
 
 _TORCH_FORMATS = ("piergiaj", "hassony2", "hara")
 
@@ -47,6 +48,12 @@ class PlannedModel:
     def random(self) -> bool:
         return any(weights.kind == "random" for weights in self.weights.values())
 
+    @property
+    def packages(self) -> Mapping[str, str | None]:
+        """Versions in the interpreter that runs it."""
+        versions: Mapping[str, str | None] = probe(self.python)["packages"]
+        return versions
+
     def record(self, views: str) -> ModelRecord:
         model = self.request.model
         return ModelRecord(
@@ -60,13 +67,15 @@ class PlannedModel:
                     "name": w.description.name,
                     "path": None if w.path is None else str(w.path),
                     "sha256": w.sha256,
+                    "checked": w.checked,
                 }
                 for stream, w in self.weights.items()
             },
             labels=self.labels,
             views=views,
             flow=self.flow,
-            certificate=certificate(self.request, self.weights),
+            certificate=certificate(self.request, self.weights, self.options, self.packages),
+            packages=None if self.python == sys.executable else dict(self.packages),
         )
 
 
@@ -95,8 +104,16 @@ def plan_models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ..
     methods = method_names()
     if config.flow not in methods:
         raise unknown_name("flow method", config.flow, methods)
-    _check_keys("--weights", config.weights, {n for k, r in requests for n in _weights_names(k, r)} | {"*"})
-    _check_keys("--python", config.python, {request.backend for _, request in requests})
+    # Names of models that this run leaves out are no mistake: a file of settings may serve several runs.
+    known = [(name, find_model(name)) for name in model_names()]
+    _check_keys(
+        "--weights", config.weights, {n for k, r in known + requests for n in _weights_names(k, r)} | {"*"}
+    )
+    _check_keys(
+        "--python",
+        config.python,
+        {backend for _, request in known + requests for backend in request.model.backends},
+    )
     return tuple(_planned(key, request, config, target) for key, request in requests)
 
 
@@ -183,6 +200,14 @@ def _check_packages(request: ModelRequest, python: str) -> None:
             where=python,
             remedy="Install ActionBench there (pip install --no-deps -e .), or correct --python.",
         )
+    if found["actionbench"] != __version__:
+        raise BackendUnavailable(
+            f"the interpreter for {request.backend} has another version of ActionBench",
+            where=python,
+            expected=__version__,
+            found=found["actionbench"],
+            remedy="Install this version there (pip install --no-deps -e .).",
+        )
     if missing := found["missing"].get(request.backend):
         raise BackendUnavailable(
             f"the {request.backend} backend lacks {', '.join(missing)}",
@@ -192,7 +217,7 @@ def _check_packages(request: ModelRequest, python: str) -> None:
 
 
 def _device(wanted: str, request: ModelRequest, python: str) -> str:
-    if wanted == "cpu" or (wanted == "auto" and not gpus()):
+    if wanted == "cpu" or (wanted == "auto" and not has_gpu()):
         return "cpu"
     if wanted != "auto" and not (wanted.startswith("cuda:") and wanted[5:].isdigit()):
         raise UsageError("unknown device", where="--device", expected="auto, cpu or cuda:N", found=wanted)
@@ -237,6 +262,11 @@ def _weights(
         remedy=f"`bench weights fetch {description.name}` stores the authors'; "
         f"--weights {request.model.name}=PATH names a file; --weights random measures time only.",
     )
+
+
+def torch_python(config: RunConfig) -> str:
+    """The interpreter that torch is run by, also where no planned model does."""
+    return config.python.get("torch", sys.executable)
 
 
 def is_demo(data: str) -> bool:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ..datasets.clip import Clip
 from ..datasets.sources import load_clips
-from ..errors import MeasurementError
+from ..errors import MeasurementError, UsageError
+from .accuracy import doing
 from .config import RunConfig
 from .demo import with_demo_weights
 from .job import Job
-from .plan import plan_models
+from .plan import PlannedModel, plan_models, torch_python
 from .progress import Console
 from .supervisor import Outcome, Worker
 
@@ -24,46 +28,64 @@ def print_predictions(
 ) -> None:
     """Print the five likeliest classes of each input. Raises MeasurementError if one has no prediction.
 
-    `logits`: .npy file for the logits (views, classes) of all inputs' views, in order.
+    `logits`: .npy file for the logits (views, classes) of the one input.
     """
-    (model,) = plan_models(config, target=None)
-    clips = [clip for path in inputs for clip in load_clips(str(path), vocabulary=model.labels)]
-    model = with_demo_weights(model, console.say)
+    if logits is not None and len(inputs) != 1:
+        raise UsageError("takes the logits of one input", where="--logits", found=f"{len(inputs)} inputs")
+    if logits is not None and (logits.suffix != ".npy" or not logits.parent.is_dir()):
+        raise UsageError("is no .npy file in a folder that exists", where="--logits", found=logits)
+    (model,) = plan_models(replace(config, data=str(inputs[0])).resolved(), target=None)
+    sets = [load_clips(str(path), vocabulary=model.labels) for path in inputs]
+    clips = [clip for found in sets for clip in found]
+    model = with_demo_weights(model, torch_python(config), console.say)
     kinds = {weights.kind for weights in model.weights.values()}
     if "random" in kinds:
         print("random weights: these predictions mean nothing")
     elif "demo" in kinds:
         print("demo weights: these predictions say nothing about real video")
-    job = Job(
+    for missing in (clip for found in sets for clip in found.missing):
+        console.say(f"{missing.path}: file does not exist")
+    failed = sum(len(found.missing) for found in sets)
+    with tempfile.TemporaryDirectory() as folder, console.task(model.key, len(clips)) as progress:
+        # One process an input: what kills it keeps no other input from its prediction.
+        for clip in clips:
+            outcome = Outcome()
+            worker = Worker(
+                _job(model, clip, config, logits), model.python, Path(folder) / "log", config.clip_timeout
+            )
+            for event in worker.events(outcome):
+                if event["event"] == "progress":
+                    progress.note(doing(event))
+                elif event["event"] == "clip_error":
+                    outcome.failed = event["error"]
+                elif event["event"] == "clip":
+                    _print(clip, event, model.labels)
+            if outcome.failed is not None:
+                failed += 1
+                console.say(f"{clip.path}: {outcome.failed.removeprefix(f'{clip.path}: ')}")
+            progress.advance()
+    if failed:
+        raise MeasurementError(f"{failed} of {len(clips)} inputs could not be predicted")
+
+
+def _job(model: PlannedModel, clip: Clip, config: RunConfig, logits: Path | None) -> Job:
+    return Job(
         mode="accuracy",
         request=model.request.key,
         weights=model.weights,
         options=model.options,
-        clips=tuple(clips),
+        classes=len(model.labels),
+        clips=(clip,),
         single=config.views == "single",
         flow=model.flow,
         ahead=0,
         logits=None if logits is None else logits.resolve(),
     )
-    failed = 0
-    with tempfile.TemporaryDirectory() as folder, console.task(model.key, len(clips)) as progress:
-        outcome = Outcome()
-        worker = Worker(job, model.python, Path(folder) / "worker.log", config.clip_timeout)
-        for event in worker.events(outcome):
-            if event["event"] == "progress":
-                progress.note(event["stage"])
-            elif event["event"] == "clip_error":
-                failed += 1
-                progress.advance()
-                console.say(event["error"])
-            elif event["event"] == "clip":
-                progress.advance()
-                scores = np.frombuffer(base64.b64decode(event["scores"]), dtype="<f4")
-                stages = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in event["stages_s"].items())
-                print(f"{event['clip']}: {event['frames']} frames, {event['views']} views ({stages})")
-                for index in np.argsort(-scores, kind="stable")[:5]:
-                    print(f"  {scores[index]:8.4%}  {model.labels[index]}")
-    if outcome.failed is not None:
-        raise MeasurementError(outcome.failed, where=model.key)
-    if failed:
-        raise MeasurementError(f"{failed} of {len(clips)} inputs could not be predicted")
+
+
+def _print(clip: Clip, event: dict[str, Any], labels: Sequence[str]) -> None:
+    scores = np.frombuffer(base64.b64decode(event["scores"]), dtype="<f4")
+    stages = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in event["stages_s"].items())
+    print(f"{clip.path}: {event['frames']} frames, {event['views']} views ({stages})")
+    for index in np.argsort(-scores, kind="stable")[:5]:
+        print(f"  {scores[index]:8.4%}  {labels[index]}")

@@ -24,6 +24,7 @@ from ..errors import ClipError
 from ..flow.cache import FlowCache, cache_key
 from ..flow.method import FlowMethod
 from ..models.spec import FloatArray, Preprocessing, Views
+from ..reports.records import PREPROCESSED_INPUT
 from .stopwatch import Stopwatch
 
 MAX_FRAMES = 4500
@@ -45,7 +46,7 @@ class Prepared:
     """A clip ready for the network.
 
     - `views`: one entry a view, stream → (T, H, W, C) float32.
-    - `frames`: frames the views were made from. `video_s`: seconds of video they cover.
+    - `frames`: frames that the views cover. `video_s`: seconds of video that they cover.
     - `stages_s`: seconds spent in "decode", "resize" and "flow".
     - `flow_cached`: the flow was read from the cache.
     """
@@ -84,9 +85,11 @@ class Preparer:
         frames, video_s, notes, cached = 0, 0.0, set[str](), False
         for geometry, names in self._geometries().items():
             pixels, seconds, remarks = self._resized_frames(clip, geometry, watch, progress)
-            frames, video_s = max(frames, len(pixels)), max(video_s, seconds)
             notes.update(remarks)
             selections = self._select(len(pixels))
+            # One window of a video is all that is answered: its seconds are those that count.
+            covered = len(pixels) if self.single is None else min(len(selections[0]), len(pixels))
+            frames, video_s = max(frames, covered), max(video_s, seconds * covered / len(pixels))
             views = views or [{} for _ in selections]
             for view, selection in zip(views, selections, strict=True):
                 chosen = pixels if len(selection) == len(pixels) else pixels[selection]
@@ -197,8 +200,9 @@ class Preparer:
         ]
         self._require_frames(clip, views)
         rates = [p.rate for p in self.streams.values() if p.rate is not None] or [Fraction(25)]
-        notes = ("preprocessed input: decoding, resizing and flow not measured",)
-        return Prepared(tuple(views), length, float(length / rates[0]), dict(watch.seconds), notes=notes)
+        covered = length if self.single is None else len(next(iter(views[0].values())))
+        notes = (PREPROCESSED_INPUT,)
+        return Prepared(tuple(views), covered, float(covered / rates[0]), dict(watch.seconds), notes=notes)
 
     def _require_frames(self, clip: Clip, views: list[dict[str, FloatArray]]) -> None:
         shortest = min((len(stream) for view in views for stream in view.values()), default=0)

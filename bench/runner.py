@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..datasets.check import Checker
 from ..datasets.clip import Clip
 from ..errors import MeasurementError, UsageError
 from ..models.spec import Views
@@ -19,12 +21,14 @@ from .config import RunConfig, from_mapping
 from .demo import with_demo_weights
 from .environment import environment
 from .latency import latency_pass
-from .plan import Plan, is_demo, make_plan, sample
+from .parity import check_agreement
+from .plan import Plan, is_demo, make_plan, torch_python
 from .progress import Console
 
 
 def start_run(config: RunConfig, console: Console) -> Path:
     """Plan and carry out a new run; its directory. Raises MeasurementError if a model has no result."""
+    config = config.resolved()
     plan = _planned(config, console)
     path = _new_directory(config)
     with RunWriter(path, _planned_run(plan)) as writer:
@@ -35,11 +39,20 @@ def start_run(config: RunConfig, console: Console) -> Path:
 def resume_run(path: Path, console: Console) -> Path:
     """Go on with an interrupted run: what it has is kept, what is missing is measured.
 
-    Raises UsageError if the clips or the weights are not those that the run began with.
+    Raises UsageError if the clips, the weights or the machine are not those that the run began with.
     """
     before = RunDirectory(path).run
     plan = _planned(from_mapping(before.config, str(path)), console)
     now = _planned_run(plan)
+    for what in ("actionbench", "cpu", "cores", "packages"):
+        if now.environment.get(what) != before.environment.get(what):
+            raise UsageError(
+                f"was made with other {what}: one run, one machine",
+                where=path,
+                expected=before.environment.get(what),
+                found=now.environment.get(what),
+                remedy="Start a new run; `bench report` can join runs.",
+            )
     if now.data["digest"] != before.data["digest"]:
         raise UsageError("the clips have changed since the run began", where=path, remedy="Start a new run.")
     for model, model_before in zip(now.models, before.models, strict=True):
@@ -56,7 +69,9 @@ def resume_run(path: Path, console: Console) -> Path:
 
 def _planned(config: RunConfig, console: Console) -> Plan:
     plan = make_plan(config)
-    return replace(plan, models=tuple(with_demo_weights(model, console.say) for model in plan.models))
+    python = torch_python(config)
+    models = tuple(with_demo_weights(model, python, console.say) for model in plan.models)
+    return replace(plan, models=models)
 
 
 def _new_directory(config: RunConfig) -> Path:
@@ -123,6 +138,7 @@ def _measure(plan: Plan, writer: RunWriter, console: Console) -> dict[str, str]:
             console.say(f"{model.key} failed: {failure}")
             failures[model.key] = failure
     clips = latency_sample(plan, writer)
+    check_agreement(plan, writer, console)
     for model in plan.models:
         if model.key not in failures and not model.random and not _predicted(writer, model.key):
             failures[model.key] = "no clip could be predicted: see the skipped videos"
@@ -137,10 +153,28 @@ def _predicted(writer: RunWriter, key: str) -> bool:
 
 
 def latency_sample(plan: Plan, writer: RunWriter) -> Sequence[Clip]:
-    """The clips that latency is measured on: a seeded sample of those that no model failed on."""
+    """The clips that latency is measured on: a seeded sample of those that can be used.
+
+    Those are the clips that no model failed on; without an accuracy pass, those that decode and are long
+    enough.
+    """
+    wanted = plan.config.latency_clips
+    if wanted == 0:
+        return ()
+    tried = {record.clip for record in writer.clips()}
     failed = {record.clip for record in writer.clips() if record.error is not None}
-    good = tuple(clip for clip in plan.clips if clip.id not in failed)
-    return sample(good or plan.clips.clips, plan.config.latency_clips, plan.config.seed)
+    clips = tuple(clip for clip in plan.clips if clip.id not in failed)
+    order = random.Random(plan.config.seed).sample(sorted(clip.id for clip in clips), len(clips))
+    by_id = {clip.id: clip for clip in clips}
+    least = max(model.request.model.views.min_frames for model in plan.models) + 1
+    chosen: list[Clip] = []
+    with Checker(min_frames=least, timeout_s=plan.config.clip_timeout) as checker:
+        for clip in (by_id[id_] for id_ in order):
+            if clip.id in tried or checker.check(clip).state == "ok":
+                chosen.append(clip)
+            if len(chosen) == wanted:
+                break
+    return chosen or clips[:wanted]
 
 
 def _finish(writer: RunWriter, state: str, failures: dict[str, str]) -> None:

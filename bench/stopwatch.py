@@ -1,4 +1,4 @@
-"""Timing of stages that add up."""
+"""Timing of stages that add up, and of what surrounds them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
+
+from .waiting import waited_s
 
 
 class Stopwatch:
@@ -26,3 +29,30 @@ class Stopwatch:
         finally:
             self.seconds[name] += time.perf_counter() - begin
             self._running = None
+
+
+class Meter:
+    """Adds up what the blocks under it took: wall time, the process's CPU time, and waiting for a core.
+
+    `waited_s` is None where the system does not tell.
+    """
+
+    def __init__(self) -> None:
+        self.wall_s = 0.0
+        self.cpu_s = 0.0
+        self.waited_s: float | None = 0.0
+
+    def __enter__(self) -> Self:
+        self._waited = waited_s()
+        self._cpu, self._wall = time.process_time(), time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wall_s += time.perf_counter() - self._wall
+        self.cpu_s += time.process_time() - self._cpu
+        waited = waited_s()
+        if waited is None or self._waited is None or self.waited_s is None:
+            self.waited_s = None
+        else:
+            # A thread that ended took its record with it.
+            self.waited_s += max(0.0, waited - self._waited)

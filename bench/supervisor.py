@@ -14,10 +14,10 @@ import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ..errors import MeasurementError
 from .job import Job
@@ -28,6 +28,7 @@ _THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "TF_NUM_INTRAOP_THREADS",
     "NUMBA_NUM_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
 )
 """Read by the libraries when they are imported, so they must be set before the worker starts."""
 
@@ -56,29 +57,25 @@ class Worker:
     def events(self, outcome: Outcome) -> Iterator[dict[str, Any]]:
         """Start the process and yield its events until it ends; how it ended is left in `outcome`.
 
-        Closing the iterator kills the process.
+        Closing the iterator kills the process, and what it started.
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
+            begin = log.seek(0, os.SEEK_END)
             process = subprocess.Popen(
                 [self.python, "-m", "actionbench.bench.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=worker_environment(self.job.options.threads, self.job.environment),
+                env=worker_environment(self.job.options.threads),
                 # Ctrl-C is the parent's to handle: it ends its workers by closing their input.
                 start_new_session=True,
             )
         try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            # Broken: it died at once, and its exit status says how.
-            with contextlib.suppress(BrokenPipeError):
-                pickle.dump(self.job, process.stdin)
-                process.stdin.flush()
-            yield from self._watched(process.stdout, process, outcome)
+            yield from self._watched(process, begin, outcome)
         finally:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 assert pipe is not None
@@ -86,17 +83,26 @@ class Worker:
                     pipe.close()
 
     def _watched(
-        self, stdout: IO[bytes], process: subprocess.Popen[bytes], outcome: Outcome
+        self, process: subprocess.Popen[bytes], log_begin: int, outcome: Outcome
     ) -> Iterator[dict[str, Any]]:
-        lines: queue.Queue[bytes | None] = queue.Queue()
+        lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+
+        def write() -> None:
+            assert process.stdin is not None
+            # Broken: it died at once, and its exit status says how.
+            with contextlib.suppress(BrokenPipeError, ValueError):
+                process.stdin.write(pickle.dumps(self.job))
+                process.stdin.flush()
 
         def read() -> None:
-            for line in stdout:
-                lines.put(line)
+            assert process.stdout is not None
+            with contextlib.suppress(ValueError):  # closed: nobody listens any more
+                for line in process.stdout:
+                    lines.put(line)
             lines.put(None)
 
-        threading.Thread(target=read, daemon=True).start()
-        finished = False
+        for work in (write, read):
+            threading.Thread(target=work, daemon=True).start()
         while True:
             try:
                 line = lines.get(timeout=self.timeout_s)
@@ -105,8 +111,15 @@ class Worker:
                 outcome.failed = f"no sign of life for {self.timeout_s:g} s"
                 return
             if line is None:
-                break
-            event = json.loads(line)
+                outcome.died = True
+                outcome.failed = _cause_of_death(process.wait(), self.log, log_begin)
+                return
+            event = _event(line)
+            if event is None:
+                # Not the worker's: an interpreter that greets, or a line that a kill has torn.
+                with self.log.open("ab") as log:
+                    log.write(line)
+                continue
             kind = event["event"]
             if kind == "start":
                 outcome.in_hand.append(event["clip"])
@@ -114,40 +127,43 @@ class Worker:
                 outcome.in_hand.remove(event["clip"])
             elif kind == "failed":
                 outcome.failed = event["error"]
+                return
             elif kind == "done":
-                finished = True
+                return
             yield event
-        status = process.wait()
-        if not finished and outcome.failed is None:
-            outcome.died = True
-            outcome.failed = _cause_of_death(status, self.log)
 
 
-def worker_environment(threads: int, extra: Mapping[str, str]) -> dict[str, str]:
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
+
+
+def worker_environment(threads: int) -> dict[str, str]:
     """The environment of a worker: thread counts, quiet logs, and no module of the current folder's."""
     environment = dict(os.environ)
     environment |= {name: str(threads) for name in _THREAD_VARIABLES}
     environment |= {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    return environment | dict(extra)
+    return environment
 
 
-def _cause_of_death(status: int, log: Path) -> str:
+def _cause_of_death(status: int, log: Path, begin: int) -> str:
+    """In words; `begin` is where in the log this process's messages begin."""
     if status == -signal.SIGKILL:
         return "killed (SIGKILL): most likely the machine ran out of memory"
     if status < 0:
         return f"crashed ({signal.Signals(-status).name})"
-    tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+    tail = log.read_bytes()[begin:].decode(errors="replace").strip().splitlines()[-1:]
     return f"exit status {status}: {tail[0] if tail else 'no message'} (see {log})"
 
 
-def run_arrays(job: Job, python: str, log: Path, timeout_s: float) -> dict[str, Any]:
-    """Run a job of the mode "arrays" to its end; what `Network.describe` said. Raises MeasurementError."""
+def run_arrays(job: Job, python: str, log: Path, timeout_s: float) -> None:
+    """Run a job of the mode "arrays" to its end. Raises MeasurementError if it does not get there."""
     outcome = Outcome()
-    details: dict[str, Any] = {}
-    for event in Worker(job, python, log, timeout_s).events(outcome):
-        if event["event"] == "ready":
-            details = event["details"]
+    for _ in Worker(job, python, log, timeout_s).events(outcome):
+        pass
     if outcome.failed is not None:
         raise MeasurementError(outcome.failed, where=job.request)
-    return details

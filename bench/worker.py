@@ -21,12 +21,13 @@ import numpy as np
 import psutil
 
 from ..datasets.clip import Clip
-from ..errors import ActionBenchError, ClipError
+from ..datasets.manifest import verify
+from ..errors import ActionBenchError, ClipError, MeasurementError
 from ..models.registry import find_model, load_network
 from ..models.spec import FloatArray, Model, Network
 from .job import Job
 from .prepare import Prepared, Preparer, Progress
-from .stopwatch import Stopwatch
+from .stopwatch import Meter, Stopwatch
 
 
 class Events:
@@ -125,7 +126,7 @@ def _accuracy(job: Job, model: Model, network: Network, preparer: Preparer, even
             events("clip_error", clip=clip.id, error=str(prepared))
             continue
         watch = Stopwatch()
-        logits = _forward(network, prepared, job.batch, watch)
+        logits, _ = _forward(job, network, prepared, watch)
         with watch.stage("download"):
             scores = average_views(logits, model.views.average)
         logits_of_all.append(logits)
@@ -150,6 +151,7 @@ def _prepared(job: Job, preparer: Preparer, events: Events) -> Iterator[tuple[Cl
     def prepare(clip: Clip) -> Prepared | ClipError:
         events("start", clip=clip.id)
         try:
+            verify(clip)
             return preparer(clip, _progress(events))
         except ClipError as error:
             return error
@@ -186,49 +188,58 @@ def _progress(events: Events) -> Progress:
 
 def _latency(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
     """Go through the sample until `min_seconds` are measured, at least once; one thing at a time."""
-    warm: set[tuple[tuple[int, ...], ...]] = set()
+    warm: set[tuple[object, ...]] = set()
     measured = 0.0
     _warm_preparation(preparer, job.clips[0], events)
     for repetition in count():
         for clip in job.clips:
             events("start", clip=clip.id)
-            cpu, begin = time.process_time(), time.perf_counter()
+            meter = Meter()
             try:
-                prepared = preparer(clip, _progress(events))
+                verify(clip)
+                with meter:
+                    prepared = preparer(clip, _progress(events))
             except ClipError as error:
                 events("clip_error", clip=clip.id, error=str(error))
                 continue
-            cpu_s, total_s = time.process_time() - cpu, time.perf_counter() - begin
-            shape = tuple(prepared.views[0][name].shape for name in sorted(prepared.views[0]))
+            shape = _shape(prepared, job.batch)
             if shape not in warm:
                 begin = time.perf_counter()
-                _forward(network, prepared, job.batch, Stopwatch())
+                _forward(job, network, prepared, Stopwatch())
                 if not warm:
                     events("first", first_s=time.perf_counter() - begin)
                 warm.add(shape)
             watch = Stopwatch()
-            cpu, begin = time.process_time(), time.perf_counter()
-            logits = _forward(network, prepared, job.batch, watch)
-            with watch.stage("download"):
-                average_views(logits, model.views.average)
-            cpu_s += time.process_time() - cpu
-            total_s += time.perf_counter() - begin
-            measured += total_s
+            with meter:
+                logits, device_s = _forward(job, network, prepared, watch)
+                with watch.stage("download"):
+                    average_views(logits, model.views.average)
+            measured += meter.wall_s
             events(
                 "sample",
                 clip=clip.id,
                 repetition=repetition,
                 stages_s=prepared.stages_s | dict(watch.seconds),
-                total_s=total_s,
-                cpu_s=cpu_s,
+                total_s=meter.wall_s,
+                cpu_s=meter.cpu_s,
+                waited_s=meter.waited_s,
                 views=len(prepared.views),
                 frames=prepared.frames,
                 video_s=prepared.video_s,
                 macs=_macs(model, prepared, logits.shape[1]),
-                device_forward_s=network.describe().get("device_forward_s"),
+                device_forward_s=device_s,
+                notes=list(prepared.notes),
             )
         if measured >= job.min_seconds or not warm:
             return
+
+
+def _shape(prepared: Prepared, batch: int) -> tuple[object, ...]:
+    """What a network may have to adapt to: the shapes of a view, and the sizes of the batches."""
+    view = prepared.views[0]
+    views = len(prepared.views)
+    sizes = {min(batch, views), views % batch}
+    return (*(view[name].shape for name in sorted(view)), *sorted(sizes))
 
 
 def _warm_preparation(preparer: Preparer, clip: Clip, events: Events) -> None:
@@ -249,11 +260,17 @@ def _macs(model: Model, prepared: Prepared, classes: int) -> int | None:
     return sum(model.macs(shape, classes) for shape in shapes)
 
 
-def _forward(network: Network, prepared: Prepared, batch: int, watch: Stopwatch) -> FloatArray:
-    """Logits (views, classes), `batch` views at a time, stages timed with the device synchronised."""
-    results = []
-    for begin in range(0, len(prepared.views), batch):
-        views = prepared.views[begin : begin + batch]
+def _forward(
+    job: Job, network: Network, prepared: Prepared, watch: Stopwatch
+) -> tuple[FloatArray, float | None]:
+    """Logits (views, classes), `job.batch` views at a time; seconds of the forwards by the device's clock.
+
+    Stages are timed with the device synchronised. Raises MeasurementError for logits that are none.
+    """
+    results: list[FloatArray] = []
+    device_s: float | None = None
+    for begin in range(0, len(prepared.views), job.batch):
+        views = prepared.views[begin : begin + job.batch]
         with watch.stage("upload"):
             inputs = network.upload({name: _stacked([view[name] for view in views]) for name in views[0]})
             network.synchronize()
@@ -262,7 +279,22 @@ def _forward(network: Network, prepared: Prepared, batch: int, watch: Stopwatch)
             network.synchronize()
         with watch.stage("download"):
             results.append(network.download(logits))
-    return np.concatenate(results)
+        seconds = network.describe().get("device_forward_s")
+        if seconds is not None:
+            device_s = (device_s or 0.0) + seconds
+        _check_logits(results[-1], (len(views), job.classes))
+    return np.concatenate(results), device_s
+
+
+def _check_logits(logits: FloatArray, shape: tuple[int, int]) -> None:
+    if logits.shape != shape:
+        raise MeasurementError(
+            "the network's logits have the wrong shape",
+            expected=f"{shape} (views, classes of its labels)",
+            found=logits.shape,
+        )
+    if not np.isfinite(logits).all():
+        raise MeasurementError("the network's logits are not all finite numbers")
 
 
 def _stacked(arrays: list[FloatArray]) -> FloatArray:
@@ -285,7 +317,7 @@ def _arrays(job: Job, network: Network, events: Events) -> None:
         with np.load(source, allow_pickle=False) as inputs:
             batch = {stream: inputs[stream] for stream in job.weights}
         np.save(destination, network.download(network.forward(network.upload(batch))), allow_pickle=False)
-        events("progress", stage="arrays", done=1, total=len(job.arrays))
+        events("progress")  # a sign of life
 
 
 if __name__ == "__main__":

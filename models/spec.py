@@ -100,6 +100,8 @@ class Weights:
     - `kind`: "published" or "user" (read from `path`), "demo" (made by ActionBench from drawn clips)
       or "random" (`path` is None; seeded).
     - `sha256`: digest of the file's bytes (of all files in name order where there are several).
+    - `checked`: whether they agree with a checksum of their publisher; False for files that were taken on
+      trust, and for those that nobody published.
     """
 
     kind: Literal["published", "user", "demo", "random"]
@@ -107,6 +109,7 @@ class Weights:
     path: Path | None = None
     sha256: str | None = None
     seed: int = 0
+    checked: bool = False
 
 
 class Network(Protocol):

@@ -130,6 +130,8 @@ def _model(m: ModelSummary) -> dict[str, Any]:
         "classes": len(model.labels),
         "parameters": m.parameters,
         "certificate": model.certificate,
+        "agreement": model.agreement,
+        "packages": model.packages,
         "accuracy": _accuracy(m.accuracy),
         "timing": _timing(m.timing),
     }
@@ -193,6 +195,8 @@ def _timing(t: Timing) -> dict[str, Any]:
         "flop_per_video": t.flops_per_video,
         "network_flop_per_s": _estimate(t.flops_per_s),
         "cpu_ratio": t.cpu_ratio,
+        "waiting": t.waiting,
+        "preprocessed": t.preprocessed,
         "errors": [{"process": process, "error": error} for process, error in t.errors],
     }
 

@@ -18,6 +18,10 @@ STAGES = ("decode", "resize", "flow", "upload", "forward", "download")
 scaling to the network's range; `upload` is host to device, `download` the read-back with the averaging."""
 
 
+PREPROCESSED_INPUT = "preprocessed input: decoding, resizing and flow not measured"
+"""Note of a clip that was read as network input."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
     """A planned model, in `run.json`.
@@ -30,6 +34,9 @@ class ModelRecord:
     - `flow`: name of the flow method, None for RGB only.
     - `state`: "planned", "done" or "failed"; `error` says why it failed.
     - `parameters`: trainable parameters, None until a process has reported.
+    - `agreement`: how far its logits are from those of the first backend of the same network and weights
+      in this run, in words; None where there is no such backend.
+    - `packages`: versions in its interpreter, where that is not the one of `Run.environment`.
     - `certificate`: how this backend with these weights reproduced the authors' published example, in
       words; None if that was not tried.
     """
@@ -46,6 +53,8 @@ class ModelRecord:
     error: str | None = None
     parameters: int | None = None
     certificate: str | None = None
+    agreement: str | None = None
+    packages: dict[str, str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,10 @@ class LatencyRecord:
 
     - `stages_s`: stage → seconds on the host clock, device synchronised; `total_s` is the wall time around
       them, `cpu_s` the process's CPU time.
-    - `device_forward_s`: by device events; None on CPU.
+    - `waited_s`: seconds that its threads were ready and not running, because something else had the
+      cores; the sum over threads. None where the system does not tell.
+    - `device_forward_s`: of all forwards, by device events; None on CPU.
+    - `notes`: remarks that belong beside the figure.
     - `views`, `frames`, `video_s`, `macs`: of this clip (`macs` over all views; None if unknown).
     """
 
@@ -144,6 +156,8 @@ class LatencyRecord:
     views: int
     frames: int
     video_s: float
+    waited_s: float | None = None
     device_forward_s: float | None = None
     macs: int | None = None
+    notes: tuple[str, ...] = ()
     kind: Literal["sample"] = "sample"

@@ -72,8 +72,8 @@ class RunDirectory:
         return [_record(ProcessRecord, raw) for raw in lines if raw["kind"] == "process"]
 
     def latencies(self) -> list[LatencyRecord]:
-        lines = _lines(self.path / LATENCY)
-        return [_record(LatencyRecord, raw) for raw in lines if raw["kind"] == "sample"]
+        lines = [raw for raw in _lines(self.path / LATENCY) if raw["kind"] == "sample"]
+        return [_record(LatencyRecord, {**raw, "notes": tuple(raw["notes"])}) for raw in lines]
 
     def scores(self, record: ClipRecord) -> npt.NDArray[np.float32]:
         """Probabilities (classes,) float32 of a record that has a row."""

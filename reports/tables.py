@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .accuracy_tables import confusions, paired, precision_text, share_text, target_class
@@ -109,16 +109,23 @@ def models(summary: Summary) -> Table:
     titles = ("Model", "Network", "Backend", "Device", "Weights", "Views", "Flow")
     columns = tuple(Column(title, "left") for title in titles)
     notes = [
-        f"{one_line(m.name)}: {one_line(m.measured.model.certificate)}."
+        f"{one_line(m.name)}: {one_line(remark)}."
         for m in summary.models
-        if m.measured.model.certificate
+        for remark in (m.measured.model.certificate, m.measured.model.agreement)
+        if remark
     ]
     return table("models", "What was compared", columns, map(_model_line, summary.models), notes)
 
 
+def _published(weights: Mapping[str, Any]) -> str:
+    """The kind of a stream's weights; of published ones also if nothing but their name says so."""
+    unchecked = weights["kind"] == "published" and not weights.get("checked", False)
+    return "by its name, unchecked, published" if unchecked else str(weights["kind"])
+
+
 def _model_line(m: ModelSummary) -> Line:
     model, details = m.measured.model, m.details
-    weights = (f"{stream}: {w['kind']} {w.get('name') or ''}" for stream, w in model.weights.items())
+    weights = (f"{stream}: {_published(w)} {w.get('name') or ''}" for stream, w in model.weights.items())
     precision, threads = details.get("precision"), details.get("threads")
     device = [
         m.device,
@@ -148,6 +155,7 @@ def _model_line(m: ModelSummary) -> Line:
         "state": model.state,
         "error": model.error,
         "certificate": model.certificate,
+        "agreement": model.agreement,
         "classes": len(model.labels),
     }
     return texts, record

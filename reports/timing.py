@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .data import Measured
-from .records import STAGES, LatencyRecord
+from .records import PREPROCESSED_INPUT, STAGES, LatencyRecord
 from .statistics import Estimate, percentile, process_median
 
 PREPROCESSING = ("decode", "resize", "flow")
@@ -16,8 +16,9 @@ PREDICTION = ("upload", "forward", "download")
 
 PERCENTILES = (0.9, 0.95, 0.99)
 
-UNDISTURBED = 0.9
-"""CPU seconds per second of wall time below which a clip's process was kept waiting by something else."""
+UNDISTURBED = 0.1
+"""Most seconds that threads may wait for a core, per second of a clip's time: beyond it something else was
+computing. A process alone on its cores waits 0.00 to 0.03."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,9 @@ class Timing:
     - `percentiles`: of the total per video, pooled; share → seconds, None where the sample is too small.
     - `flops_per_view`, `flops_per_video`: 2 × multiply–accumulates of the networks alone; the video's is the
       median. `flops_per_s`: reached in the forward stage.
-    - `cpu_ratio`: CPU time by wall time, median over samples.
+    - `cpu_ratio`: CPU time by wall time; `waiting`: seconds that threads waited for a core, by wall time,
+      None where unknown. Medians over samples.
+    - `preprocessed`: the input was ready for the network, so no preprocessing was measured.
     """
 
     processes: int = 0
@@ -72,13 +75,14 @@ class Timing:
     flops_per_video: float | None = None
     flops_per_s: Estimate | None = None
     cpu_ratio: float | None = None
+    waiting: float | None = None
+    preprocessed: bool = False
     errors: tuple[tuple[int, str], ...] = ()
 
     @property
     def disturbed(self) -> bool:
-        """Whether a process that computes on the CPU was kept from it (on a GPU, waiting is normal)."""
-        on_cpu = self.device_forward is None
-        return on_cpu and self.cpu_ratio is not None and self.cpu_ratio < UNDISTURBED
+        """Whether something else had the cores while clips were timed."""
+        return self.waiting is not None and self.waiting > UNDISTURBED
 
 
 def timing(measured: Measured) -> Timing:
@@ -99,6 +103,7 @@ def timing(measured: Measured) -> Timing:
         totals = [(sum(map(amount, group)), sum(map(work, group))) for group in by_process.values()]
         return process_median([[a / w] for a, w in totals if a > 0 and w > 0])
 
+    preprocessed = any(PREPROCESSED_INPUT in s.notes for s in samples)
     macs = [s.macs for s in samples if s.macs is not None]
     on_device = [s for s in samples if s.device_forward_s is not None]
     return Timing(
@@ -110,15 +115,15 @@ def timing(measured: Measured) -> Timing:
         video_s=_median([s.video_s for s in samples]),
         prediction_per_view=medians(lambda s: _prediction(s) / max(1, s.views)),
         prediction_per_video=medians(_prediction),
-        preprocessing_per_video=medians(_preprocessing),
+        preprocessing_per_video=None if preprocessed else medians(_preprocessing),
         total_per_video=medians(lambda s: s.total_s),
         stages=_stages(samples, medians),
         other_share=_other(samples),
         load=process_median([[p.load_s] for p in processes if p.load_s is not None]),
         first=process_median([[p.first_s] for p in processes if p.first_s is not None]),
-        factor=rates(lambda s: s.video_s, lambda s: s.total_s),
+        factor=None if preprocessed else rates(lambda s: s.video_s, lambda s: s.total_s),
         factor_prediction=rates(lambda s: s.video_s, _prediction),
-        frames_per_s=rates(lambda s: s.frames, lambda s: s.total_s),
+        frames_per_s=None if preprocessed else rates(lambda s: s.frames, lambda s: s.total_s),
         device_forward=medians(lambda s: s.device_forward_s or 0.0) if on_device else None,
         percentiles=tuple((q, percentile([s.total_s for s in samples], q)) for q in PERCENTILES),
         peak_rss_bytes=max(
@@ -133,6 +138,10 @@ def timing(measured: Measured) -> Timing:
         if macs and len(macs) == len(samples)
         else None,
         cpu_ratio=_median([s.cpu_s / s.total_s for s in samples if s.total_s > 0]),
+        waiting=_median(
+            [s.waited_s / s.total_s for s in samples if s.waited_s is not None and s.total_s > 0]
+        ),
+        preprocessed=preprocessed,
         errors=tuple((p.process, p.error) for p in processes if p.error is not None),
     )
 

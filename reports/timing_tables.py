@@ -111,6 +111,7 @@ def _latency_line(m: ModelSummary) -> Line:
         "peak_device_bytes": t.peak_device_bytes,
         **values("network_gflop_per_s", t.flops_per_s, 1e-9),
         "cpu_ratio": t.cpu_ratio,
+        "waiting_ratio": t.waiting,
     }
     return texts, record
 
@@ -123,7 +124,7 @@ def _latency_notes(m: ModelSummary) -> list[str]:
         notes.append(f"{name}: all work of a video: {', '.join(known)} ({t.samples} samples).")
     if t.disturbed:
         notes.append(
-            f"{name}: disturbed: the process computed {percent(t.cpu_ratio)} of the time it was timed for; "
-            "something else kept it waiting."
+            f"{name}: disturbed: its threads waited for a core {number(t.waiting)} s in every second timed; "
+            "something else was computing."
         )
     return notes + [f"{name}: process {i} gave no samples: {one_line(error)}." for i, error in t.errors]

@@ -145,7 +145,12 @@ def caveats(summary: Summary) -> list[str]:
             "networks and the weight of the preprocessing differ."
         )
     if any(m.timing.disturbed for m in summary.models):
-        notes.append("Some processes were kept waiting while timed (see latency): their times are too long.")
+        notes.append("Something else was computing while clips were timed (see latency): times are too long.")
+    if preprocessed := [one_line(m.name) for m in summary.models if m.timing.preprocessed]:
+        notes.append(
+            f"The videos came as network input ({_listed(preprocessed)}): no preprocessing was measured, so "
+            "nothing is known about real time."
+        )
     notes += summary.comparison.notes
     notes.append(
         "Not measured: energy, several videos at a time, the delay of a camera, other programs running."

@@ -20,9 +20,10 @@ from .atomic import replacing
 from .catalogue import RemoteFile, Source, find_source, total_size
 from .download import NotFound, Patience, Progress, disk_full, download
 from .impostors import refuse_impostor
-from .inventory import difference, recorded, verify
+from .inventory import verify
 from .readers import detect_format, read_state
-from .store import RECORD, chunks, digest, stored, weights_folder
+from .record import FIRST_USE, RECORD, chunks, difference, digest, recorded
+from .store import stored, weights_folder
 
 _LOCK_TIMEOUT_S: Final = 600.0
 
@@ -261,7 +262,7 @@ def _write_record(folder: Path, source: Source, mirror: str | None, files: tuple
     described = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         file = by_name.get(path.name) if path.parent == folder else None
-        checked = "git blob" if file and file.git_blob else "sha256" if file and file.sha256 else "first use"
+        checked = "git blob" if file and file.git_blob else "sha256" if file and file.sha256 else FIRST_USE
         described[path.relative_to(folder).as_posix()] = {
             "size": path.stat().st_size,
             "sha256": digest([path]),

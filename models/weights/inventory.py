@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import WeightsError
 from .catalogue import CATALOGUE, Source, find_source, total_size
-from .store import RECORD, digest, stored, weights_folder
-
-
-@dataclass(frozen=True, slots=True)
-class FileRecord:
-    """A file as it was fetched. `checked`: against what, "git blob", "sha256" or nothing, "first use"."""
-
-    size: int
-    sha256: str
-    checked: str
+from .record import difference, recorded
+from .store import stored, weights_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +83,3 @@ def list_weights() -> list[WeightsRow]:
 def _stored_size(source: Source) -> int:
     folder = weights_folder() / source.folder
     return sum((folder / file.name).stat().st_size for file in source.files if (folder / file.name).exists())
-
-
-def recorded(folder: Path) -> dict[str, FileRecord]:
-    """What was fetched into a folder of the store, by path inside it. Raises WeightsError if unreadable."""
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return {
-            str(name): FileRecord(int(file["size"]), str(file["sha256"]), str(file["checked"]))
-            for name, file in record["files"].items()
-        }
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise WeightsError(
-            "is damaged", where=folder / RECORD, remedy=f"Remove {folder} and fetch its weights again"
-        ) from error
-
-
-def difference(path: Path, name: str, file: FileRecord) -> str | None:
-    """How the file `path`, called `name`, differs from what was recorded, in words; None if it does not."""
-    if not path.is_file():
-        return f"{name} is missing"
-    if path.stat().st_size != file.size:
-        return f"{name} has {path.stat().st_size} bytes instead of {file.size}"
-    return None if digest([path]) == file.sha256 else f"{name} has changed: its SHA-256 differs"

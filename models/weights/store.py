@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from ...errors import WeightsError
 from ...home import home
 from ..spec import Weights, WeightsDescription
 from .catalogue import CATALOGUE, Source
 from .readers import FORMATS, detect_format
+from .record import FIRST_USE, RECORD, difference, digest, recorded
 from .sidecar import described
 from .tensor_bundle import files_of, index_path, prefix_of
-
-RECORD: Final = "fetched.json"
-"""Name of the file in a folder of the store that says what was fetched; written last."""
-
-_CHUNK_BYTES: Final = 1 << 20
 
 
 def weights_folder() -> Path:
@@ -85,23 +78,26 @@ def resolve_weights(stream: str, description: WeightsDescription, path: Path) ->
         description=description,
         path=path,
         sha256=digest(_files(path)),
+        checked=published is not None and _as_published(path),
     )
 
 
-def digest(files: Iterable[Path]) -> str:
-    """SHA-256 of the bytes of all `files`, one after the other, in hexadecimal."""
-    sha256 = hashlib.sha256()
-    for file in files:
-        for chunk in chunks(file):
-            sha256.update(chunk)
-    return sha256.hexdigest()
+def _as_published(path: Path) -> bool:
+    """Whether a checksum of the publisher's stands behind each stored file that `path` loads.
 
-
-def chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, a piece at a time."""
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            yield chunk
+    Raises WeightsError if one has changed since it was fetched.
+    """
+    folder = weights_folder().resolve() / path.resolve().relative_to(weights_folder().resolve()).parts[0]
+    records = recorded(folder)
+    loaded = {file.resolve().relative_to(folder).as_posix() for file in _files(path)}
+    for name in sorted(loaded & records.keys()):
+        if problem := difference(folder / name, name, records[name]):
+            raise WeightsError(
+                f"has changed since it was fetched: {problem}",
+                where=folder / name,
+                remedy="Fetch it again with `bench weights fetch`",
+            )
+    return all(name in records and records[name].checked != FIRST_USE for name in loaded)
 
 
 def _files(path: Path) -> list[Path]:

@@ -94,21 +94,31 @@ def test_a_subset_is_the_same_everywhere(bench: Bench, coloured_videos: Videos, 
 def test_predict_names_the_class_and_writes_the_logits(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:
-    folder = coloured_videos([5, 6], 1)
-    videos = sorted(folder.rglob("*.mp4"))
-    logits = tmp_path / "logits.npy"
-    answer = bench(
-        "predict", f"{TINY}:tiny", *videos, "--weights", f"tiny={weights_file}", "--logits", logits
-    )
+    videos = sorted(coloured_videos([5, 6], 1).rglob("*.mp4"))
+    weights = ("--weights", f"tiny={weights_file}")
+    answer = bench("predict", f"{TINY}:tiny", *videos, *weights)
     assert answer.returncode == 0, answer.stderr
-    for name in (NAMES[5], NAMES[6]):
+    for name, video in zip(sorted((NAMES[5], NAMES[6])), videos, strict=True):
         assert name in answer.stdout
+        assert str(video) in answer.stdout
+    logits = tmp_path / "logits.npy"
+    assert bench("predict", f"{TINY}:tiny", videos[0], *weights, "--logits", logits).returncode == 0
     array = np.load(logits)
-    assert array.shape == (4, 400), "two views of five frames each"
-    assert [NAMES[i] for i in array.argmax(1)[::2]] == [NAMES[5], NAMES[6]]
+    assert array.shape == (2, 400), "two views of five frames"
+    assert NAMES[array[0].argmax()] == videos[0].parent.name
+    for wrong in (tmp_path / "none" / "x.npy", tmp_path / "x.bin"):
+        assert "--logits" in bench("predict", f"{TINY}:tiny", videos[0], *weights, "--logits", wrong).stderr
+    assert "one input" in bench("predict", f"{TINY}:tiny", *videos, *weights, "--logits", logits).stderr
     answer = bench("predict", f"{TINY}:tiny", tmp_path / "none.mp4", "--weights", "random")
     assert answer.returncode == 2
     assert "none.mp4" in answer.stderr
+
+
+def test_predict_on_real_video_asks_for_weights(bench: Bench, coloured_videos: Videos) -> None:
+    (video,) = coloured_videos([8], 1).rglob("*.mp4")
+    answer = bench("predict", "resnext", video)
+    assert answer.returncode == 2
+    assert "bench weights fetch hara-resnext-101-16f" in answer.stderr
 
 
 def test_predict_of_arrays_needs_no_video(bench: Bench, weights_file: Path, tmp_path: Path) -> None:
@@ -157,19 +167,11 @@ def test_parity_says_what_it_cannot_do(bench: Bench) -> None:
     assert "no published example" in bench("parity", "resnext", "--published").stderr
 
 
-def test_backends_that_disagree_are_an_error(bench: Bench, tmp_path: Path) -> None:
-    """Two backends of one network, one of them a little off."""
-    source = TINY.read_text(encoding="utf-8") + (
-        "\n\nclass Off(Tiny):\n    def forward(self, inputs):\n"
-        "        return super().forward(inputs) + 0.01\n"
-        "\n\ndef two():\n    return replace(tiny(), name='two', backends={'right': load,"
-        " 'wrong': lambda model, weights, options: Off(False)})\n"
-    )
-    path = tmp_path / "two.py"
-    path.write_text(source, encoding="utf-8")
-    answer = bench("parity", f"{path}:two", "--shapes", "4x16x16")
+def test_backends_that_disagree_are_an_error(bench: Bench) -> None:
+    answer = bench("parity", f"{TINY}:two", "--shapes", "4x16x16")
     assert answer.returncode == 2
     assert "the backends disagree" in answer.stderr
+    assert "named twice" in bench("parity", f"{TINY}:two", "--backends", "right,right").stderr
 
 
 def test_published_example_earns_a_certificate_that_reports_carry(
@@ -188,7 +190,8 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     from actionbench.models.registry import find_model
     from actionbench.models.weights import resolve_weights, stored_weights, write_state
     from actionbench.models.weights.catalogue import find_source
-    from actionbench.models.weights.store import RECORD, weights_folder
+    from actionbench.models.weights.record import FIRST_USE, RECORD, digest
+    from actionbench.models.weights.store import weights_folder
 
     monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path))
     for stream, channels in i3d.CHANNELS.items():
@@ -197,7 +200,11 @@ def test_published_example_earns_a_certificate_that_reports_carry(
         folder.mkdir(parents=True)
         state = random_state(i3d.tensor_shapes(channels, 400), seed=channels, gains={})
         write_state(state, folder / source.load, "tf1-checkpoint", stream)
-        (folder / RECORD).write_text("{}")
+        files = {
+            path.name: {"size": path.stat().st_size, "sha256": digest([path]), "checked": FIRST_USE}
+            for path in folder.iterdir()
+        }
+        (folder / RECORD).write_text(json.dumps({"files": files}))
     samples = weights_folder() / find_source("deepmind-samples").folder
     samples.mkdir()
     (samples / RECORD).write_text("{}")
@@ -224,10 +231,12 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     expected = replace(parity.PUBLISHED, norm=float(np.linalg.norm(flat)), top=top)
     monkeypatch.setattr(parity, "PUBLISHED", expected)
     parity.check_published(config, ["torch"], Console())
-    text = certificate(find_model("i3d@torch"), weights)
+    text = certificate(find_model("i3d@torch"), weights, model.options, model.packages)
     assert text is not None
     assert "reproduced the authors' published example" in text
-    assert certificate(find_model("i3d@tensorflow"), weights) is None
+    assert certificate(find_model("i3d@tensorflow"), weights, model.options, model.packages) is None
+    other = replace(model.options, device="cuda:0")
+    assert certificate(find_model("i3d@torch"), weights, other, model.packages) is None
 
 
 def test_the_module_runs_without_a_console_script() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -246,12 +247,15 @@ def test_a_yaml_file_says_the_same_as_options(
             ["no/such/folder", "no such folder or file"],
         ),
         (["--models", "resnext", "--weights", "resnext=no.pth"], ["no.pth"]),
-        (["--models", "resnext", "--weights", "i3d=x"], ["--weights", "unknown name 'i3d'"]),
+        (["--models", "resnext", "--weights", "i3dd=x"], ["--weights", "unknown name 'i3dd'"]),
         (["--models", "resnext", "--weights", "resnext"], ["--weights", "is not NAME=VALUE"]),
         (["--models", "resnext", "--python", "torch=/no/python"], ["/no/python", "cannot run ActionBench"]),
         (["--models", "resnext", "--config", "no.yaml"], ["--config no.yaml", "cannot be read"]),
         (["--models", "resnext", "--threads", "0"], ["--threads", "at least 1"]),
         (["--models", "resnext", "--threads", "two"], ["--threads"]),
+        (["--models", "resnext", "--latency-seconds", "nan"], ["--latency-seconds", "not a finite number"]),
+        (["--models", "resnext", "--clip-timeout", "inf"], ["--clip-timeout", "not a finite number"]),
+        (["--models", ","], ["--models", "no model is named"]),
         (["--modles", "resnext"], ["--modles"]),
         (["--resume", "no/run"], ["no/run", "not a run directory"]),
         (["--models", "no.py:net"], ["no.py", "no such file"]),
@@ -327,3 +331,122 @@ def test_the_report_is_rebuilt_and_runs_are_joined(
     assert "one" in text
     assert "two" in text
     assert bench("report", tmp_path / "none").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"), [("nan", "not all finite"), ("few", "wrong shape"), ("leaves_a_child", None)]
+)
+def test_networks_that_misbehave_do_not_end_the_run(
+    bench: Bench,
+    coloured_videos: Videos,
+    weights_file: Path,
+    tmp_path: Path,
+    network: str,
+    reason: str | None,
+) -> None:
+    data = coloured_videos([14, JOGGING], 1)
+    out = tmp_path / "run"
+    begin = time.monotonic()
+    answer = bench(*arguments(network, data, out, weights_file, "--clip-timeout", 20))
+    assert "this is a bug" not in answer.stderr
+    if reason is None:
+        assert answer.returncode == 0, answer.stderr
+        assert time.monotonic() - begin < 20, "a worker has ended when it says so, whatever it leaves behind"
+    else:
+        assert answer.returncode == 2
+        assert reason in answer.stderr
+
+
+def test_an_interpreter_that_greets_is_heard_and_ignored(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    noisy = tmp_path / "python"
+    noisy.write_text(f'#!/bin/sh\necho welcome\nexec {sys.executable} "$@"\n')
+    noisy.chmod(0o755)
+    out = tmp_path / "run"
+    data = coloured_videos([15], 1)
+    answer = bench(*arguments("tiny", data, out, weights_file, "--python", f"numpy={noisy}"))
+    assert answer.returncode == 0, answer.stderr
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\nexit 0\n")
+    silent.chmod(0o755)
+    answer = bench("run", "--models", "resnext", "--python", f"torch={silent}", "--out", out)
+    assert answer.returncode == 2
+    assert "cannot run ActionBench" in answer.stderr
+
+
+def test_a_clip_that_is_not_what_its_manifest_says_is_skipped(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    folder = coloured_videos([16, 17], 1)
+    manifest = tmp_path / "list.csv"
+    assert bench("data", "subset", folder, manifest, "--per-class", 1, "--min-frames", 1).returncode == 0
+    changed, other = sorted(folder.rglob("*.mp4"))
+    changed.write_bytes(other.read_bytes())
+    out = tmp_path / "run"
+    assert bench(*arguments("tiny", manifest, out, weights_file)).returncode == 0
+    errors = {record.clip: record.error for record in RunDirectory(out).clips()}
+    (error,) = [error for error in errors.values() if error is not None]
+    assert "sha256" in error.lower()
+
+
+def test_one_broken_clip_among_good_ones_is_not_what_latency_is_measured_on(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    folder = coloured_videos(list(range(20, 26)), 1)
+    for video in sorted(folder.rglob("*.mp4"))[:5]:
+        video.write_bytes(b"no video")
+    out = tmp_path / "run"
+    answer = bench(
+        *("run", "--models", f"{TINY}:tiny", "--data", folder, "--weights", "random", "--out", out),
+        *("--latency-clips", 1, "--latency-seconds", 0, "--processes", 1),
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert len(RunDirectory(out).latencies()) == 1
+
+
+def test_a_run_is_resumed_from_any_folder(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    data = coloured_videos([18], 2)
+    relative = [os.path.relpath(path, tmp_path) for path in (TINY, data, weights_file)]
+    command = [*COMMAND, "run", "--models", f"{relative[0]}:tiny", "--data", relative[1], "--out", "run"]
+    command += ["--weights", f"tiny={relative[2]}", "--latency-seconds", "0", "--latency-clips", "1"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert RunDirectory(tmp_path / "run").run.models[0].key == "tiny"
+    assert bench("run", "--resume", tmp_path / "run").returncode == 0
+
+
+def test_backends_are_compared_before_they_are_timed(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    answer = bench(
+        *(
+            "run",
+            "--models",
+            f"{TINY}:two,{TINY}:two@wrong",
+            "--data",
+            coloured_videos([19], 1),
+            "--out",
+            out,
+        ),
+        *("--weights", f"two={weights_file}", "--latency-clips", 1, "--latency-seconds", 0),
+    )
+    assert answer.returncode == 0, answer.stderr
+    first, second = RunDirectory(out).run.models
+    assert first.agreement is None
+    assert second.agreement is not None
+    assert "DISAGREES with two" in second.agreement
+    assert "DISAGREES" in (out / "report.md").read_text()
+
+
+def test_output_into_a_closed_pipe_is_no_bug() -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "models"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert stderr == ""

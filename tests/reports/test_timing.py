@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from actionbench.reports.data import RunData, merge
+from actionbench.reports.records import PREPROCESSED_INPUT
 from actionbench.reports.timing import Timing, timing
 
 
@@ -74,9 +75,24 @@ def test_percentiles_need_the_sample(fake: SimpleNamespace) -> None:
     assert many[0.95] is None
 
 
-def test_disturbed_when_kept_from_the_cpu(fake: SimpleNamespace) -> None:
-    assert timing_of(fake, cpu_ratio=0.6).disturbed
-    assert not timing_of(fake, cpu_ratio=0.97).disturbed
+@pytest.mark.parametrize(("share", "disturbed"), [(None, False), (0.02, False), (0.4, True)])
+def test_disturbed_when_threads_wait_for_a_core(
+    two_models: RunData, share: float | None, disturbed: bool
+) -> None:
+    waiting = tuple(
+        replace(s, waited_s=None if share is None else share * s.total_s) for s in two_models.latencies
+    )
+    run = RunData("r", two_models.run, two_models.clips, two_models.processes, waiting, two_models.scores)
+    assert timing(merge([run]).models[0]).disturbed == disturbed
+
+
+def test_nothing_is_said_of_real_time_when_input_came_ready(two_models: RunData) -> None:
+    ready = tuple(replace(s, notes=(PREPROCESSED_INPUT,)) for s in two_models.latencies)
+    run = RunData("r", two_models.run, two_models.clips, two_models.processes, ready, two_models.scores)
+    t = timing(merge([run]).models[0])
+    assert t.preprocessed
+    assert (t.factor, t.frames_per_s, t.preprocessing_per_video) == (None, None, None)
+    assert t.prediction_per_video is not None
 
 
 def test_waiting_for_a_gpu_is_not_disturbance(two_models: RunData) -> None:

@@ -4,6 +4,7 @@
 """
 
 import os
+import subprocess
 import time
 from dataclasses import replace
 
@@ -39,6 +40,8 @@ def colour_of(index):
 
 
 class Tiny:
+    """A `Network` in NumPy."""
+
     classes = 400
 
     def __init__(self, fragile):
@@ -90,3 +93,39 @@ def broken():
         raise ValueError("this network does not load")
 
     return replace(tiny(), name="broken", backends={"numpy": fail})
+
+
+class Odd(Tiny):
+    """Gives what `change` makes of the right logits."""
+
+    def __init__(self, change):
+        super().__init__(fragile=False)
+        self.change = change
+
+    def forward(self, inputs):
+        return self.change(super().forward(inputs))
+
+
+def odd(name, change):
+    return replace(tiny(), name=name, backends={"numpy": lambda model, weights, options: Odd(change)})
+
+
+def nan():
+    return odd("nan", lambda logits: logits * np.nan)
+
+
+def few():
+    return odd("few", lambda logits: logits[:, :7])
+
+
+def leaves_a_child():
+    def load_and_fork(model, weights, options):
+        subprocess.Popen(["sleep", "60"])
+        return Tiny(fragile=False)
+
+    return replace(tiny(), name="leaves_a_child", backends={"numpy": load_and_fork})
+
+
+def two():
+    wrong = odd("two", lambda logits: logits + 0.01).backends["numpy"]
+    return replace(tiny(), name="two", backends={"right": load, "wrong": wrong})

@@ -1,0 +1,68 @@
+"""What was fetched into the store: the record beside the files, and whether they are still the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ...errors import WeightsError
+
+RECORD: Final = "fetched.json"
+"""Name of the file in a folder of the store that says what was fetched; written last."""
+
+FIRST_USE: Final = "first use"
+"""What a file was checked against that no checksum of its publisher is known for: nothing."""
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file as it was fetched. `checked`: against what, "git blob", "sha256" or nothing, FIRST_USE."""
+
+    size: int
+    sha256: str
+    checked: str
+
+
+def recorded(folder: Path) -> dict[str, FileRecord]:
+    """What was fetched into a folder of the store, by path inside it. Raises WeightsError if unreadable."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return {
+            str(name): FileRecord(int(file["size"]), str(file["sha256"]), str(file["checked"]))
+            for name, file in record["files"].items()
+        }
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise WeightsError(
+            "is damaged", where=folder / RECORD, remedy=f"Remove {folder} and fetch its weights again"
+        ) from error
+
+
+def difference(path: Path, name: str, file: FileRecord) -> str | None:
+    """How the file `path`, called `name`, differs from what was recorded, in words; None if it does not."""
+    if not path.is_file():
+        return f"{name} is missing"
+    if path.stat().st_size != file.size:
+        return f"{name} has {path.stat().st_size} bytes instead of {file.size}"
+    return None if digest([path]) == file.sha256 else f"{name} has changed: its SHA-256 differs"
+
+
+def digest(files: Iterable[Path]) -> str:
+    """SHA-256 of the bytes of all `files`, one after the other, in hexadecimal."""
+    sha256 = hashlib.sha256()
+    for file in files:
+        for chunk in chunks(file):
+            sha256.update(chunk)
+    return sha256.hexdigest()
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, a piece at a time."""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk
