@@ -47,7 +47,7 @@ def run_app(arguments: list[str]) -> int:
         return 130
     except (BrokenPipeError, SystemExit):
         # Whoever read the output has seen enough (where typer notices, it exits); nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 2
     except OSError as error:
         if error.filename is None:
