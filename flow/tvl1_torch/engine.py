@@ -1,0 +1,166 @@
+"""The engine: a schedule's levels, warps and rounds for N pairs of frames at once, on the frames' device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+import torch
+
+from ...errors import ClipError
+from ..method import MIN_SIDE
+from ..schedule import Convergence, PrimalDual, Schedule
+from . import steps
+from .median import median_filter
+from .resampling import bilinear, pyramid, resample
+
+CHECK_EVERY = 10
+"""Iterations from one look at the stopping rule to the next, as on the CPU: each costs the GPU a wait."""
+
+FINEST_CHANGE = 2.0**-28
+"""Squared pixels. Changes are added up in whole multiples of it: such a sum has no order to depend on."""
+
+LARGEST_CHANGE = 2.0**10
+"""Squared pixels. No larger change of a pixel counts, so that 2²⁴ of them fit 63 bits: a pair in which
+one pixel moves so far has not converged anyway."""
+
+
+def is_fused(device: torch.device) -> bool:
+    """Whether an iteration on `device` is one kernel, written in Triton, and not many of PyTorch's."""
+    return device.type == "cuda" and find_spec("triton") is not None
+
+
+@torch.no_grad()
+def flow_batch(previous: torch.Tensor, following: torch.Tensor, schedule: Schedule) -> torch.Tensor:
+    """Flow from each frame of `previous` (N, H, W) uint8 to that of `following`: (N, H, W, 2) float32.
+
+    On the device of both. A pair's flow is the same bit for bit in every batch; that of two equal frames is
+    zero. Raises ClipError for anything but frames of one size, at least 16×16.
+    """
+    check_frames(previous)
+    check_frames(following)
+    if previous.shape != following.shape or previous.device != following.device:
+        raise ClipError(
+            "the frames of two sequences do not form pairs",
+            expected=f"{tuple(previous.shape)} on {previous.device}",
+            found=f"{tuple(following.shape)} on {following.device}",
+        )
+    levels = schedule.levels(*previous.shape[1:])
+    moving = moved(previous, following)
+    flow = torch.zeros(*previous.shape, 2, device=previous.device)
+    if len(moving):
+        first, second = (pyramid(frames[moving], levels) for frames in (previous, following))
+        flow[moving] = solve(first, second, schedule)
+    return flow
+
+
+@torch.no_grad()
+def flow_between(frames: torch.Tensor, schedule: Schedule) -> torch.Tensor:
+    """Flow from each of `frames` (T, H, W) uint8 to the next: (T − 1, H, W, 2) float32.
+
+    As `flow_batch` of all pairs; each frame's pyramid is made once.
+    """
+    check_frames(frames)
+    planes = pyramid(frames, schedule.levels(*frames.shape[1:]))
+    moving = moved(frames[:-1], frames[1:])
+    flow = torch.zeros(len(frames) - 1, *frames.shape[1:], 2, device=frames.device)
+    if len(moving):
+        flow[moving] = solve([p[moving] for p in planes], [p[moving + 1] for p in planes], schedule)
+    return flow
+
+
+def check_frames(frames: torch.Tensor) -> None:
+    """Raise ClipError unless `frames` are (N, H, W) uint8, at least 16×16."""
+    if frames.ndim != 3 or frames.dtype != torch.uint8 or min(frames.shape[1:]) < MIN_SIDE:
+        raise ClipError(
+            "frames do not fit optical flow",
+            expected=f"grey, (N, H, W) uint8, at least {MIN_SIDE}×{MIN_SIDE} pixels",
+            found=f"{tuple(frames.shape)} {frames.dtype}",
+        )
+
+
+def moved(previous: torch.Tensor, following: torch.Tensor) -> torch.Tensor:
+    """Numbers (n,) of the pairs whose frames differ."""
+    return (previous != following).flatten(1).any(1).nonzero()[:, 0]
+
+
+def solve(first: Sequence[torch.Tensor], second: Sequence[torch.Tensor], schedule: Schedule) -> torch.Tensor:
+    """Flow (N, H, W, 2) between two frames, given by their pyramids, for N pairs."""
+    solver, reach, shorten = schedule.solver, schedule.coupling, 1.0
+    if isinstance(solver, PrimalDual):
+        # The data term's proximal step at u + τ·div p is the threshold step with λ(θ + τ) for λθ, shortened
+        # by τ/(θ + τ): by its root in residual, direction and limit.
+        reach = schedule.coupling + solver.tau
+        shorten = math.sqrt(solver.tau / reach)
+    flow = dual = None
+    for start, end in zip(reversed(first), reversed(second), strict=True):
+        pairs, _, height, width = start.shape
+        if flow is None:
+            flow = start.new_zeros(pairs, 2, height, width)
+        else:
+            flow = resample(flow, height, width, bilinear) * (1 / schedule.step)
+        if dual is None or not schedule.carry_dual:
+            dual = start.new_zeros(pairs, 2, 2, height, width)
+        else:
+            dual = resample(dual, height, width, bilinear)
+            # Forward differences end at the edge, and the dual variable with them.
+            dual[:, :, 0, :, -1] = 0
+            dual[:, :, 1, -1, :] = 0
+        texture = steps.texture(end)
+        for _ in range(schedule.warps):
+            term = steps.data_term(start, texture, flow, schedule.data_weight * reach, shorten)
+            flow, dual = relax(flow, dual, term, schedule)
+    assert flow is not None
+    return flow.permute(0, 2, 3, 1).contiguous()
+
+
+def relax(
+    flow: torch.Tensor, dual: torch.Tensor, term: torch.Tensor, schedule: Schedule
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Flow and dual variable after one warp's rounds of a median and iterations."""
+    if schedule.stop is not None:
+        return _relax_until(schedule.stop, flow, dual, term, schedule)
+    flow = median_filter(flow, schedule.median)
+    return _iterate(flow, dual, term, schedule, schedule.iterations)
+
+
+def _relax_until(
+    stop: Convergence, flow: torch.Tensor, dual: torch.Tensor, term: torch.Tensor, schedule: Schedule
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`relax` for each pair until its flow changes by less than `stop` allows; it then stays as it is."""
+    settled_flow, settled_dual = torch.empty_like(flow), torch.empty_like(dual)
+    pairs = torch.arange(len(flow), device=flow.device)
+    for _ in range(stop.rounds):
+        flow = median_filter(flow, schedule.median)
+        for done in range(0, schedule.iterations, CHECK_EVERY):
+            block = min(CHECK_EVERY, schedule.iterations - done)
+            before, dual = _iterate(flow, dual, term, schedule, block - 1)
+            flow, dual = _iterate(before, dual, term, schedule, 1)
+            going = changed(before, flow, stop.tolerance)
+            if going.all():
+                continue
+            settled_flow[pairs[~going]], settled_dual[pairs[~going]] = flow[~going], dual[~going]
+            pairs, flow, dual, term = pairs[going], flow[going], dual[going], term[going]
+            if len(pairs) == 0:
+                return settled_flow, settled_dual
+    settled_flow[pairs], settled_dual[pairs] = flow, dual
+    return settled_flow, settled_dual
+
+
+def changed(before: torch.Tensor, after: torch.Tensor, tolerance: float) -> torch.Tensor:
+    """Of each pair (N,), whether the flow changed by more than `tolerance`, root mean square."""
+    change = after - before
+    squared = (change[:, 0] * change[:, 0] + change[:, 1] * change[:, 1]).clamp(max=LARGEST_CHANGE)
+    total = (squared / FINEST_CHANGE).to(torch.int64).flatten(1).sum(1)
+    return total > tolerance**2 * squared[0].numel() / FINEST_CHANGE
+
+
+def _iterate(
+    flow: torch.Tensor, dual: torch.Tensor, term: torch.Tensor, schedule: Schedule, iterations: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    if is_fused(flow.device):
+        from .triton_kernel import iterate
+    else:
+        from .steps import iterate
+    return iterate(flow, dual, term, schedule.solver, schedule.coupling, iterations)

@@ -1,0 +1,125 @@
+"""The steps of TV-L1 in PyTorch's own operations, for N pairs of frames at once.
+
+Everything is float32, on one device: flow (N, 2, H, W), x before y; its dual variable (N, 2, 2, H, W), of
+each component of the flow the part in x, then in y; the data term (N, 4, H, W): residual, direction (x, y)
+and limit. Nothing is summed over pixels, and only operations are used that round correctly wherever they
+run in a vector, so that a pair's flow does not depend on the pairs beside it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import grid_sample, pad
+
+from ..schedule import DualAscent, PrimalDual
+
+NO_GRADIENT = 1e-9
+"""Added to |∇I|², so that an even area has a direction, and no weight."""
+
+
+def texture(frames: torch.Tensor) -> torch.Tensor:
+    """Brightness and its central differences in x and y, (N, 3, H, W), of `frames` (N, 1, H, W)."""
+    around = pad(frames, (1, 1, 1, 1), mode="replicate")
+    across = (around[..., 1:-1, 2:] - around[..., 1:-1, :-2]) * 0.5
+    down = (around[..., 2:, 1:-1] - around[..., :-2, 1:-1]) * 0.5
+    return torch.cat([frames, across, down], 1)
+
+
+def warp(texture: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+    """`texture` (N, C, H, W) where `flow` leads, by cubic convolution; beyond the frame there are zeros.
+
+    PyTorch's cubic kernel is OpenCV's: Keys 1981, with −0.75.
+    """
+    height, width = flow.shape[-2:]
+    x = torch.arange(width, device=flow.device, dtype=flow.dtype)
+    y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None]
+    # Nothing lies further out than two pixels; grid_sample takes −1 and 1 for the outermost pixels' centres.
+    across = (flow[:, 0] + x).clamp(-2, width + 1) * (2 / (width - 1)) - 1
+    down = (flow[:, 1] + y).clamp(-2, height + 1) * (2 / (height - 1)) - 1
+    grid = torch.stack([across, down], -1)
+    return grid_sample(texture, grid, mode="bicubic", padding_mode="zeros", align_corners=True)
+
+
+def data_term(
+    first: torch.Tensor, texture: torch.Tensor, flow: torch.Tensor, threshold: float, shorten: float
+) -> torch.Tensor:
+    """The data term, linearised at `flow`.
+
+    OpenCV's threshold step (Zach et al. 2007, equation 12) takes the residual ρ(u) = ρ₀ + ∇I·u and moves u
+    along ∇I by −ρ/|∇I|², but no further than λθ|∇I|. With n = ∇I/|∇I| that is u − clip(e, ±limit)·n for
+    e = ρ₀/|∇I| + n·u.
+
+    - `first` (N, 1, H, W): the first frames; `texture`: the second frames'
+    - `threshold`: λθ, or what the solver has in its place; `shorten`: factor of all of the term
+    """
+    brightness, gx, gy = warp(texture, flow).chunk(3, 1)
+    squared = gx * gx + gy * gy + NO_GRADIENT
+    length = squared.sqrt()
+    nx, ny = gx * shorten / length, gy * shorten / length
+    residual = (brightness - first) * shorten / length - nx * flow[:, :1] - ny * flow[:, 1:]
+    return torch.cat([residual, nx, ny, length * (threshold * shorten)], 1)
+
+
+def iterate(
+    flow: torch.Tensor,
+    dual: torch.Tensor,
+    term: torch.Tensor,
+    solver: DualAscent | PrimalDual,
+    coupling: float,
+    iterations: int,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Flow and dual variable after some steps of `solver`; `coupling` is θ. The arguments stay unchanged."""
+    for _ in range(iterations):
+        if isinstance(solver, PrimalDual):
+            flow, dual = _primal_dual(flow, dual, term, solver)
+        else:
+            flow, dual = _ascend(flow, dual, term, solver.tau, solver.tau / coupling)
+    return flow, dual
+
+
+def _ascend(
+    flow: torch.Tensor, dual: torch.Tensor, term: torch.Tensor, tau: float, ratio: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Dual ascent on q = θp: the flow is v + div q, v being the threshold step's result."""
+    flow = flow + (divergence(dual) - _pull(term, flow))
+    slope = forward_differences(flow)
+    return flow, (dual + slope * tau) / (_squared_length(slope).sqrt() * ratio + 1)
+
+
+def _primal_dual(
+    flow: torch.Tensor, dual: torch.Tensor, term: torch.Tensor, solver: PrimalDual
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Over-relaxed primal-dual steps on the same energy, p itself being the dual variable."""
+    step = divergence(dual) * solver.tau
+    step = step - _pull(term, flow + step)
+    raised = dual + forward_differences(flow + step * 2) * solver.sigma
+    length = _squared_length(raised).clamp(min=1).sqrt()
+    dual = dual * (1 - solver.relaxation) + raised * (solver.relaxation / length)
+    return flow + step * solver.relaxation, dual
+
+
+def _pull(term: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+    """How far the data term moves the flow against the gradient."""
+    residual, nx, ny, limit = term.chunk(4, 1)
+    distance = residual + nx * flow[:, :1] + ny * flow[:, 1:]
+    return distance.clamp(-limit, limit) * term[:, 1:3]
+
+
+def _squared_length(pairs: torch.Tensor) -> torch.Tensor:
+    """(N, 2, 1, H, W) of (N, 2, 2, H, W)."""
+    x, y = pairs.chunk(2, 2)
+    return x * x + y * y
+
+
+def forward_differences(planes: torch.Tensor) -> torch.Tensor:
+    """To the right and downwards, (N, C, 2, H, W) of (N, C, H, W); 0 at the edge."""
+    slope = planes.new_zeros(*planes.shape[:2], 2, *planes.shape[2:])
+    torch.sub(planes[..., 1:], planes[..., :-1], out=slope[:, :, 0, :, :-1])
+    torch.sub(planes[..., 1:, :], planes[..., :-1, :], out=slope[:, :, 1, :-1])
+    return slope
+
+
+def divergence(dual: torch.Tensor) -> torch.Tensor:
+    """(N, C, H, W) of (N, C, 2, H, W): minus the adjoint of `forward_differences`."""
+    across, down = dual[:, :, 0], dual[:, :, 1]
+    return (across - pad(across[..., :-1], (1, 0))) + (down - pad(down[..., :-1, :], (0, 0, 1, 0)))
