@@ -79,6 +79,7 @@ class Schedule:
 
     - `scales`, `step`: levels of the pyramid and the size of each relative to the next finer one. Levels
       that would be smaller than SMALLEST_LEVEL are left out.
+    - `antialias`: a level is the mean over areas of the finer one, not interpolated between its pixels.
     - `warps`: linearisations of the data term on each level.
     - `iterations`: solver steps after each median; in each warp, unless it stops before.
     - `stop`: when a warp ends before that, or goes on after; None for one round in every warp.
@@ -90,6 +91,7 @@ class Schedule:
     name: str
     scales: int
     step: float
+    antialias: bool
     warps: int
     iterations: int
     solver: DualAscent | PrimalDual
@@ -131,6 +133,7 @@ FAITHFUL = Schedule(
     name="tvl1",
     scales=5,
     step=0.8,
+    antialias=False,
     warps=5,
     iterations=30,
     solver=DualAscent(tau=0.25),
@@ -144,6 +147,7 @@ BALANCED = Schedule(
     name="tvl1-balanced",
     scales=5,
     step=0.65,
+    antialias=True,
     warps=3,
     iterations=30,
     solver=DualAscent(tau=0.25),
@@ -161,6 +165,7 @@ FAST = Schedule(
     name="tvl1-fast",
     scales=4,
     step=0.5,
+    antialias=True,
     warps=3,
     iterations=15,
     solver=PrimalDual(tau=0.25, sigma=0.5, relaxation=1.8),

@@ -23,16 +23,21 @@ from .layout import (
     aligned,
     chunks,
     edges,
+    fill,
     plane_size,
     plane_stride,
     row_in_chunks,
-    row_in_plane,
 )
 from .median import flow_to_plane, median_filter
-from .pyramid import Geometry, build_pyramid, geometry, resize
-from .simd import LANES
+from .pyramid import Geometry, build_pyramid, geometry, magnify
+from .simd import LANES, load, splat, store, store_pairs
 from .solver import BLOCK, ascend, primal_dual
-from .warp import make_texels, texel_size, warp
+from .warp import cubic_table, make_texels, texel_size, warp
+
+
+UNSEEN = 5
+LONGEST = 10
+"""Iterations in the first wave of a round that ends by the stopping rule, and in any later one."""
 
 
 class Plan(NamedTuple):
@@ -65,6 +70,7 @@ class Workspace(NamedTuple):
     ahead: FloatArray
     changes: FloatArray
     edge: FloatArray
+    cubic: FloatArray
     places: npt.NDArray[np.int32]
 
 
@@ -102,44 +108,65 @@ def make_workspace(height: int, width: int) -> Workspace:
         coarser=aligned(6 * plane_size(height, width)),
         plane=aligned(plane_size(height, width)),
         texels=aligned(texel_size(height, width)),
-        lines=aligned(max(5 * line, 12 * LANES)),
+        lines=aligned(5 * line),
         ahead=aligned(BLOCK * 2 * LANES * (chunks(width) + 1)),
         changes=aligned(BLOCK),
         edge=aligned(EDGES),
-        places=np.zeros(2 * LANES, np.int32),
+        cubic=cubic_table(),
+        places=np.zeros(2 * line, np.int32),
     )
 
 
 @inlined
 def begin_level(level, geometry, plan, work):
-    """Fill the fields of a level from the planes of the coarser one, or with zeros."""
+    """Give a level the flow and the dual variable that it begins with.
+
+    The coarser level's, from its planes; zeros on the coarsest level, and for a dual variable that is not
+    carried over.
+    """
     height, width = geometry.heights[level], geometry.widths[level]
-    in_row = chunks(width)
-    fields = work.fields
-    fields[: (height + 2) * in_row * CHUNK] = 0
+    fields, in_row = work.fields, chunks(width)
     if level + 1 == len(geometry.heights):
+        fill(fields, 0, (height + 2) * in_row * CHUNK)
         return
+    fill(fields, 0, in_row * CHUNK)
+    below = row_in_chunks(height, in_row)
+    fill(fields, below, below + in_row * CHUNK)
     height_from, width_from = geometry.heights[level + 1], geometry.widths[level + 1]
-    stride = plane_stride(width_from)
     size = plane_size(height_from, width_from)
-    handed_on = 6 if plan.carry_dual else 2
-    for number in range(handed_on):
+    carried = 6 if plan.carry_dual else 2
+    for number in range(carried):
         factor = plan.magnify if number < 2 else np.float32(1)
-        resize(
-            work.coarser, number * size, stride, width_from,
-            fields, row_in_chunks(0, in_row) + number * LANES, in_row * CHUNK, CHUNK, height, width,
-            geometry.up, level, factor, work.lines,
+        magnify(
+            work.coarser, number * size, width_from, fields, number * LANES, height, width, geometry.up, level,
+            factor, work.lines,
         )  # fmt: skip
-    # Forward differences end at the edge, and the dual variable with them.
+    if plan.carry_dual:
+        end_dual(fields, height, width)
+    else:
+        zero_dual(fields, height, width)
+
+
+@inlined
+def end_dual(fields, height, width):
+    """Zeros to the dual variable where forward differences end: the last column in x, the last row in y."""
+    in_row = chunks(width)
     for y in range(height):
         last = row_in_chunks(y, in_row) + (width - 1) // LANES * CHUNK + (width - 1) % LANES
         fields[last + P11] = 0
         fields[last + P21] = 0
     bottom = row_in_chunks(height - 1, in_row)
-    for c in range(in_row):
-        for lane in range(LANES):
-            fields[bottom + c * CHUNK + P12 + lane] = 0
-            fields[bottom + c * CHUNK + P22 + lane] = 0
+    for chunk in range(bottom, bottom + in_row * CHUNK, CHUNK):
+        fill(fields, chunk + P12, chunk + P12 + LANES)
+        fill(fields, chunk + P22, chunk + P22 + LANES)
+
+
+@inlined
+def zero_dual(fields, height, width):
+    """Zeros to all of the dual variable."""
+    for chunk in range(row_in_chunks(0, chunks(width)), row_in_chunks(height, chunks(width)), CHUNK):
+        for field in range(P11, P22 + LANES, LANES):
+            store(fields, chunk + field, splat(np.float32(0)))
 
 
 @inlined
@@ -154,29 +181,49 @@ def end_level(level, geometry, plan, work):
 @inlined
 def iterate(height, width, plan, work):
     """Rounds of a median and iterations, as many as the plan's stopping rule asks for."""
-    bound = plan.tolerance * plan.tolerance * np.float32(height * width)
     for _ in range(plan.rounds):
         median_filter(work.fields, height, width, plan.median, work.plane, work.lines, work.edge)
-        done = 0
-        while done < plan.iterations:
-            block = min(BLOCK, plan.iterations - done)
-            if plan.is_primal_dual:
+        if plan.is_primal_dual:
+            for done in range(0, plan.iterations, BLOCK):
                 primal_dual(
-                    work.fields, height, width, block, plan.tau, plan.sigma, plan.relaxation, work.ahead,
-                    work.edge,
+                    work.fields, height, width, min(BLOCK, plan.iterations - done), plan.tau, plan.sigma,
+                    plan.relaxation, work.ahead, work.edge,
                 )  # fmt: skip
-            else:
-                if plan.tolerance > 0:
-                    block = min(block, 10)
-                ascend(work.fields, height, width, block, plan.tau, plan.coupling, work.edge, work.changes)
-                if work.changes[block - 1] <= bound:
-                    return
-            done += block
+        elif ascend_until(height, width, plan, work):
+            return
+
+
+@inlined
+def ascend_until(height, width, plan, work):
+    """Iterate as often as the plan says at most; true if the flow came to rest within its tolerance.
+
+    The rule asks after each iteration, but a wave holds several. The next wave is as long as the rest will
+    take at the rate of decay seen last, so that few iterations are more than the rule would have had.
+    """
+    bound = plan.tolerance * plan.tolerance * np.float32(height * width)
+    fixed = plan.tolerance == 0
+    done, block, before = 0, BLOCK if fixed else UNSEEN, np.float32(0)
+    while done < plan.iterations:
+        block = min(block, plan.iterations - done)
+        ascend(work.fields, height, width, block, plan.tau, plan.coupling, work.edge, work.changes)
+        done += block
+        if fixed:
+            continue
+        change = work.changes[block - 1]
+        if change <= bound:
+            return True
+        if block > 1:
+            before = work.changes[block - 2]
+        block = LONGEST
+        if change < before:
+            block = min(LONGEST, max(1, int(math.log(bound / change) / math.log(change / before))))
+        before = change
+    return False
 
 
 @entry_point
 def solve(first, second, geometry, plan, work, flow):
-    """Write the flow from the frame of pyramid `first` to that of `second` to `flow` (H, W, 2)."""
+    """Write the flow from the frame of pyramid `first` to that of `second` to `flow`, (H, W, 2) in one dimension."""
     for level in range(len(geometry.heights) - 1, -1, -1):
         start, height, width = geometry.starts[level], geometry.heights[level], geometry.widths[level]
         edges(width, work.edge)
@@ -185,18 +232,29 @@ def solve(first, second, geometry, plan, work, flow):
         for _ in range(plan.warps):
             warp(
                 work.fields, first, start, height, width, work.texels, plan.threshold, plan.shorten, work.edge,
-                work.lines, work.places,
+                work.cubic, work.lines, work.places,
             )  # fmt: skip
             iterate(height, width, plan, work)
         if level > 0:
             end_level(level, geometry, plan, work)
     height, width = geometry.heights[0], geometry.widths[0]
-    in_row = chunks(width)
+    write_flow(work.fields, height, width, flow)
+
+
+@inlined
+def write_flow(fields, height, width, flow):
+    """Write the flow in `fields` to `flow`, (H, W, 2) in one dimension."""
     for y in range(height):
-        for x in range(width):
-            at = row_in_chunks(y, in_row) + x // LANES * CHUNK + x % LANES
-            flow[y, x, 0] = work.fields[at + U1]
-            flow[y, x, 1] = work.fields[at + U2]
+        chunk, row = row_in_chunks(y, chunks(width)), y * width
+        for x in range(0, width, LANES):
+            # A row's last vector may end in the next row, which comes later.
+            if (row + x + LANES) <= height * width:
+                store_pairs(flow, 2 * (row + x), load(fields, chunk + U1), load(fields, chunk + U2))
+            else:
+                for lane in range(width - x):
+                    flow[2 * (row + x + lane)] = fields[chunk + U1 + lane]
+                    flow[2 * (row + x + lane) + 1] = fields[chunk + U2 + lane]
+            chunk += CHUNK
 
 
 def is_compiled() -> bool:
@@ -212,7 +270,7 @@ class Engine:
 
     def __init__(self, schedule: Schedule, height: int, width: int) -> None:
         self.height, self.width = height, width
-        self._geometry: Geometry = geometry(schedule.levels(height, width))
+        self._geometry: Geometry = geometry(schedule, height, width)
         self._plan = make_plan(schedule)
         self._work = make_workspace(height, width)
         self._size = int(self._geometry.starts[-1])
@@ -226,5 +284,5 @@ class Engine:
         return pyramid
 
     def flow(self, first: FloatArray, second: FloatArray, into: FloatArray) -> None:
-        """Write the flow between two frames, given by their pyramids, to `into` (H, W, 2) float32."""
-        solve(first, second, self._geometry, self._plan, self._work, into)
+        """Write the flow between two frames, given by their pyramids, to `into`, (H, W, 2) float32, contiguous."""
+        solve(first, second, self._geometry, self._plan, self._work, into.reshape(-1))

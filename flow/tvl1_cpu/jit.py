@@ -22,7 +22,7 @@ _ARITHMETIC = {"fastmath": True, "error_model": "numpy"}
 
 def inlined(function: Function) -> Function:
     """Let compiled functions call `function`, which is compiled as part of them; Python may call it too."""
-    registered: Function = register_jitable(**_ARITHMETIC)(function)
+    registered: Function = register_jitable(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_ARITHMETIC)(function)
     return registered
 
 

@@ -71,6 +71,13 @@ def edges(width: int, into: FloatArray) -> None:
 
 
 @inlined
+def fill(array: FloatArray, begin: int, end: int) -> None:
+    """Zeros to array[begin:end]."""
+    for index in range(begin, end):
+        array[index] = 0
+
+
+@inlined
 def row_in_plane(y: int, stride: int) -> int:
     """Index of pixel (0, y) in a plane."""
     return (y + ROWS_AROUND) * stride + LEFT

@@ -7,14 +7,26 @@ say that are made once for a frame size.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ..schedule import Schedule
 from .jit import entry_point, inlined
-from .layout import LEFT, ROWS_AROUND, FloatArray, chunks, plane_size, plane_stride, row_in_plane
-from .simd import LANES, gather, load, splat, store
+from .layout import (
+    CHUNK,
+    LEFT,
+    ROWS_AROUND,
+    FloatArray,
+    chunks,
+    plane_size,
+    plane_stride,
+    row_in_chunks,
+    row_in_plane,
+)
+from .simd import LANES, gather, gather_near, load, splat, store
 
 Axis = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 """Of each number to be made: the first one it takes (n,), and the weights from there on (taps, n)."""
@@ -58,25 +70,36 @@ def area(source: int, target: int) -> Axis:
     return first, (weights / weights.sum(axis=0)).astype(np.float32)
 
 
-def bilinear(source: int, target: int) -> Axis:
-    """Linear interpolation at pixel centres, the outermost number beyond the edge (OpenCV's INTER_LINEAR)."""
-    position = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
+def bilinear(source: int, target: int, ratio: float | None = None) -> Axis:
+    """Linear interpolation at pixel centres, the outermost number beyond the edge (OpenCV's INTER_LINEAR).
+
+    `ratio` is the distance of the places in the source; left out, they fill it evenly.
+    """
+    ratio = ratio or source / target
+    position = np.clip((np.arange(target) + 0.5) * ratio - 0.5, 0, source - 1)
     first = np.minimum(np.floor(position).astype(np.int32), source - 2)
     second = (position - first).astype(np.float32)
     return first, np.stack([1 - second, second])
 
 
-def geometry(levels: Sequence[tuple[int, int]]) -> Geometry:
-    """Geometry of a pyramid whose levels have these heights and widths, finest first."""
+def geometry(schedule: Schedule, height: int, width: int) -> Geometry:
+    """Geometry of the pyramid that `schedule` has for frames of this size."""
+    levels = schedule.levels(height, width)
     heights, widths = np.array(levels, np.int64).T
-    sizes = [plane_size(height, width) for height, width in levels]
+    sizes = [plane_size(*level) for level in levels]
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     finer, coarser = levels[:-1], levels[1:]
     return Geometry(
         heights=np.ascontiguousarray(heights),
         widths=np.ascontiguousarray(widths),
         starts=starts,
-        down=_tables(area, finer, coarser),
+        down=_tables(
+            # By the step, not by the sizes, which are rounded: so OpenCV shrinks, and the flow differs for it
+            # where motion is large (by 0.06 px on Middlebury's Urban2).
+            area if schedule.antialias else partial(bilinear, ratio=1 / schedule.step),
+            finer,
+            coarser,
+        ),
         up=_tables(bilinear, coarser, finer),
     )
 
@@ -104,33 +127,47 @@ def _stacked(axes: Sequence[Axis]) -> tuple[npt.NDArray[np.int32], FloatArray]:
 
 
 @inlined
-def resize(
-    source, start, stride, width, target, target_start, target_row, target_vector, height_to, width_to,
-    tables, level, factor, line,
-):
-    """Resample a plane that starts at source[start] to `height_to` × `width_to`, times `factor`.
+def shrink(source, start, width, target, target_start, height_to, width_to, tables, level, line):
+    """Resample the plane at source[start] to that at target[target_start], `height_to` × `width_to`.
 
-    Row y of the result begins at target[target_start + y·target_row]; its next vectors follow at
-    distances of `target_vector`. `line` holds a row, with a vector to spare.
+    `line` holds a row of the source.
     """
     rows, row_weights = tables.rows[level], tables.row_weights[level]
     columns, column_weights = tables.columns[level], tables.column_weights[level]
-    row_taps, taps, longest = len(row_weights), len(column_weights), len(columns)
-    column_weights = column_weights.reshape(taps * longest)
+    stride, stride_to = plane_stride(width), plane_stride(width_to)
     for y in range(height_to):
         first = start + row_in_plane(rows[y], stride)
         for x in range(0, width, LANES):
-            mixed = load(source, first + x) * (factor * row_weights[0, y])
-            for tap in range(1, row_taps):
-                mixed = mixed + load(source, first + tap * stride + x) * row_weights[tap, y] * factor
+            mixed = splat(np.float32(0))
+            for tap in range(len(row_weights)):
+                mixed = mixed + load(source, first + tap * stride + x) * row_weights[tap, y]
             store(line, x, mixed)
-        to = target_start + y * target_row
+        to = target_start + row_in_plane(y, stride_to)
         for x in range(0, width_to, LANES):
-            mixed = gather(line, 0, columns, x) * load(column_weights, x)
-            for tap in range(1, taps):
-                mixed = mixed + gather(line, tap, columns, x) * load(column_weights, tap * longest + x)
-            store(target, to, mixed)
-            to += target_vector
+            mixed = splat(np.float32(0))
+            for tap in range(len(column_weights)):
+                mixed = mixed + gather(line, tap, columns, x) * load(column_weights[tap], x)
+            store(target, to + x, mixed)
+
+
+@inlined
+def magnify(source, start, width, fields, field, height_to, width_to, tables, level, factor, line):
+    """Resample the plane at source[start], times `factor`, to one field of chunks, `height_to` × `width_to`.
+
+    Bilinear, and to a size that is larger by a tenth at least. `line` holds a row of the source.
+    """
+    rows, second_row = tables.rows[level], tables.row_weights[level, 1]
+    columns, second_column = tables.columns[level], tables.column_weights[level, 1]
+    stride, in_row = plane_stride(width), chunks(width_to)
+    for y in range(height_to):
+        first = start + row_in_plane(rows[y], stride)
+        for x in range(0, width, LANES):
+            upper, lower = load(source, first + x), load(source, first + stride + x)
+            store(line, x, (upper + (lower - upper) * second_row[y]) * factor)
+        to = row_in_chunks(y, in_row) + field
+        for x in range(0, width_to, LANES):
+            left, right = gather_near(line, 0, columns, x), gather_near(line, 1, columns, x)
+            store(fields, to + x // LANES * CHUNK, left + (right - left) * load(second_column, x))
 
 
 @inlined
@@ -144,8 +181,9 @@ def extend(plane, start, height, width):
             plane[row + width - 1 + x] = plane[row + width - 1]
     top, bottom = start + row_in_plane(0, stride) - LEFT, start + row_in_plane(height - 1, stride) - LEFT
     for y in range(1, 1 + ROWS_AROUND):
-        plane[top - y * stride : top - y * stride + stride] = plane[top : top + stride]
-        plane[bottom + y * stride : bottom + y * stride + stride] = plane[bottom : bottom + stride]
+        for x in range(stride):
+            plane[top - y * stride + x] = plane[top + x]
+            plane[bottom + y * stride + x] = plane[bottom + x]
 
 
 @entry_point
@@ -159,13 +197,9 @@ def build_pyramid(frame, scale, geometry, line, pyramid):
             pyramid[row + x] = np.float32(frame[y, x]) * scale
     extend(pyramid, 0, height, width)
     for level in range(1, len(geometry.heights)):
-        finer, start = geometry.starts[level - 1], geometry.starts[level]
-        width_from = geometry.widths[level - 1]
-        height, width = geometry.heights[level], geometry.widths[level]
-        stride = plane_stride(width)
-        resize(
-            pyramid, finer, plane_stride(width_from), width_from,
-            pyramid, start + row_in_plane(0, stride), stride, LANES, height, width,
-            geometry.down, level - 1, np.float32(1), line,
+        start, height, width = geometry.starts[level], geometry.heights[level], geometry.widths[level]
+        shrink(
+            pyramid, geometry.starts[level - 1], geometry.widths[level - 1], pyramid, start, height, width,
+            geometry.down, level - 1, line,
         )  # fmt: skip
         extend(pyramid, start, height, width)

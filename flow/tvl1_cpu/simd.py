@@ -23,6 +23,7 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 _FEATURES = llvmlite.binding.get_host_cpu_features()
 
 AVX512 = bool(_FEATURES.get("avx512f"))
+AVX2 = bool(_FEATURES.get("avx2"))
 
 LANES = 16 if AVX512 else 8
 """Numbers in a vector: a 512-bit register, or the 256 bits that everything since AVX does well."""
@@ -248,6 +249,42 @@ def gather(_typing: Any, array: Any, start: Any, indices: Any, index: Any) -> An
 
 
 @intrinsic
+def gather_near(_typing: Any, array: Any, start: Any, indices: Any, index: Any) -> Any:
+    """`gather` for indices of which none lies more than LANES − 1 after the first: one load and a shuffle.
+
+    Where one does, that lane's result is any of the numbers loaded.
+    """
+
+    def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:
+        array, start, indices, index = values
+        where = builder.load(_pointer(context, builder, sig.args[2], indices, index, _INDICES))
+        where.align = 4
+        first = builder.extract_element(where, ir.Constant(_INT32, 0))
+        start = builder.add(start, builder.sext(first, _INT64))
+        window = builder.load(_pointer(context, builder, sig.args[0], array, start, _VECTOR))
+        window.align = 4
+        within = builder.sub(where, _broadcast(builder, first, _INDICES))
+        within = builder.and_(within, _broadcast(builder, ir.Constant(_INT32, LANES - 1), _INDICES))
+        return _permuted(builder, window, within)
+
+    return vector(array, types.int64, indices, types.int64), emit
+
+
+def _permuted(builder: Any, window: Any, lanes: Any) -> Any:
+    """The lanes of `window` that `lanes` number."""
+    if AVX512:
+        return _call(builder, "llvm.x86.avx512.permvar.sf.512", _VECTOR, [window, lanes])
+    if AVX2:
+        return _call(builder, "llvm.x86.avx2.permps", _VECTOR, [window, lanes])
+    permuted = ir.Constant(_VECTOR, ir.Undefined)
+    for lane in range(LANES):
+        number = ir.Constant(_INT32, lane)
+        picked = builder.extract_element(window, builder.extract_element(lanes, number))
+        permuted = builder.insert_element(permuted, picked, number)
+    return permuted
+
+
+@intrinsic
 def store_whole(_typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Write the lanes of `value`, whole numbers, to the int32 array[index : index + LANES]."""
 
@@ -282,6 +319,20 @@ def store_interleaved(_typing: Any, array: Any, index: Any, values: Any) -> Any:
 
 
 @intrinsic
+def store_pairs(_typing: Any, array: Any, index: Any, first: Any, second: Any) -> Any:
+    """Write two vectors so that lane i of both lies at array[index + 2i : index + 2i + 2]."""
+
+    def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+        array, index, first, second = arguments
+        order = [field * LANES + lane for lane in range(LANES) for field in range(2)]
+        mixed = builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(_INT32, 2 * LANES), order))
+        builder.store(mixed, _pointer(context, builder, sig.args[0], array, index, mixed.type)).align = 4
+        return context.get_constant_generic(builder, types.none, None)
+
+    return types.none(array, types.int64, vector, vector), emit
+
+
+@intrinsic
 def load_interleaved(_typing: Any, array: Any, index: Any) -> Any:
     """Four vectors: of lane i, the numbers at array[index + 4i : index + 4i + 4]."""
 
@@ -296,21 +347,20 @@ def load_interleaved(_typing: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
-def weigh_4x4(_typing: Any, texels: Any, start: Any, stride: Any, weights: Any, across: Any, down: Any, to: Any) -> Any:
-    """Write Σⱼ Σᵢ weights[down + j] · weights[across + i] · texel(i, j) to weights[to : to + 4].
+def weigh_4x4(
+    _typing: Any, texels: Any, start: Any, stride: Any, weights: Any, across: Any, down: Any, sums: Any, to: Any
+) -> Any:
+    """Write Σⱼ Σᵢ weights[down + j] · weights[across + i] · texel(i, j) to sums[to : to + 4].
 
     texel(i, j) are the four numbers at texels[start + j·stride + 4i]: a row of four is one load.
     """
 
     def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        texels, start, stride, weights, across, down, to = arguments
+        texels, start, stride, weights, across, down, sums, to = arguments
         row_type, quad = ir.VectorType(_FLOAT, 16), ir.VectorType(_FLOAT, 4)
 
-        def at(array: Any, kind: Any, index: Any, into: Any) -> Any:
-            return _pointer(context, builder, kind, array, index, into)
-
         def read(array: Any, kind: Any, index: Any, into: Any) -> Any:
-            loaded = builder.load(at(array, kind, index, into))
+            loaded = builder.load(_pointer(context, builder, kind, array, index, into))
             loaded.align = 4
             return loaded
 
@@ -328,11 +378,11 @@ def weigh_4x4(_typing: Any, texels: Any, start: Any, stride: Any, weights: Any, 
             low = builder.shuffle_vector(rows, rows, _lanes(0, 1, half))
             high = builder.shuffle_vector(rows, rows, _lanes(half, 1, half))
             rows = builder.fadd(low, high, flags=FAST)
-        builder.store(rows, at(weights, sig.args[3], to, quad)).align = 4
+        builder.store(rows, _pointer(context, builder, sig.args[6], sums, to, quad)).align = 4
         return context.get_constant_generic(builder, types.none, None)
 
     index = types.int64
-    return types.none(texels, index, index, weights, index, index, index), emit
+    return types.none(texels, index, index, weights, index, index, sums, index), emit
 
 
 def sorting_network(inputs: int, exchanges: tuple[tuple[int, int], ...], outputs: tuple[int, ...]) -> Any:

@@ -10,7 +10,24 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import inlined
-from .layout import CHUNK, IN_IMAGE, LANE_NUMBERS, LIMIT, NX, NY, RHO, U1, U2, chunks, plane_stride, row_in_chunks, row_in_plane
+from .layout import (
+    CHUNK,
+    IN_IMAGE,
+    LANE_NUMBERS,
+    LIMIT,
+    NX,
+    NY,
+    RHO,
+    U1,
+    U2,
+    FloatArray,
+    aligned,
+    chunks,
+    fill,
+    plane_stride,
+    row_in_chunks,
+    row_in_plane,
+)
 from .simd import (
     LANES,
     floor,
@@ -30,7 +47,13 @@ BORDER = 4
 """Texels of zeros around a frame. Beyond it OpenCV's warp reads zeros too (cv2.remap, BORDER_CONSTANT);
 four are as many as a cubic of four taps can meet that is pulled no further than two pixels out."""
 
-CUBIC = np.float32(-0.75)
+FRACTION = 9
+"""Bits after the point in the places where the second frame is read; OpenCV's warp has 5 (INTER_BITS)."""
+
+POSITIONS = 1 << FRACTION
+"""Such places between two pixels."""
+
+CUBIC = -0.75
 """The free parameter of the cubic convolution kernel (Keys 1981), OpenCV's choice."""
 
 NO_GRADIENT = np.float32(1e-9)
@@ -54,72 +77,77 @@ def make_texels(pyramid, start, height, width, texels):
     stride, texel_row = plane_stride(width), texel_stride(width)
     half = np.float32(0.5)
     zero = splat(np.float32(0))
-    texels[: BORDER * texel_row] = 0
+    fill(texels, 0, BORDER * texel_row)
     for y in range(height):
         row = start + row_in_plane(y, stride)
         to = (y + BORDER) * texel_row
-        texels[to : to + 4 * BORDER] = 0
+        fill(texels, to, to + 4 * BORDER)
         to += 4 * BORDER
         for x in range(0, width, LANES):
             here = row + x
             across = (load(pyramid, here + 1) - load(pyramid, here - 1)) * half
             down = (load(pyramid, here + stride) - load(pyramid, here - stride)) * half
             store_interleaved(texels, to + 4 * x, (load(pyramid, here), across, down, zero))
-        texels[to + 4 * width : to - 4 * BORDER + texel_row] = 0
-    texels[(height + BORDER) * texel_row : (height + 2 * BORDER + 1) * texel_row] = 0
+        fill(texels, to + 4 * width, to - 4 * BORDER + texel_row)
+    fill(texels, (height + BORDER) * texel_row, (height + 2 * BORDER + 1) * texel_row)
+
+
+def cubic_table() -> FloatArray:
+    """Weights of the four taps around a point, for each of POSITIONS places between the second and the third:
+    Keys' cubic convolution kernel. POSITIONS × 4 numbers."""
+    t = np.arange(POSITIONS) / POSITIONS
+    near = [(CUBIC + 2) * d**3 - (CUBIC + 3) * d**2 + 1 for d in (t, 1 - t)]
+    far = [CUBIC * (d**3 - 5 * d**2 + 8 * d - 4) for d in (1 + t, 2 - t)]
+    table = aligned(4 * POSITIONS)
+    table[:] = np.stack([far[0], near[0], near[1], far[1]], axis=1).reshape(-1)
+    return table
 
 
 @inlined
-def cubic_weights(t):
-    """Weights of the four taps around a point `t` (0…1) after the second."""
-    a, one = CUBIC, np.float32(1)
-    s, r = t + one, one - t
-    first = ((s * a - np.float32(5) * a) * s + np.float32(8) * a) * s - np.float32(4) * a
-    second = (t * (a + np.float32(2)) - (a + np.float32(3))) * t * t + one
-    third = (r * (a + np.float32(2)) - (a + np.float32(3))) * r * r + one
-    return first, second, third, one - first - second - third
-
-
-@inlined
-def warp(fields, pyramid, start, height, width, texels, threshold, shorten, edge, line, places):
+def warp(fields, pyramid, start, height, width, texels, threshold, shorten, edge, cubic, line, places):
     """Write the data term at the flow in `fields` to `fields`.
 
     - `pyramid`, `start`: the first frame's plane; `texels`: the second frame's
     - `threshold`: λθ, or what the solver has in its place; `shorten`: factor of all of the term
-    - `edge`: see layout.edges
-    - `line`: at least 12 × LANES, for weights and samples; `places`: int32, 2 × LANES
+    - `edge`, `cubic`: see layout.edges and cubic_table
+    - `line`, `places` (int32): 4 and 2 rows of scratch
+
+    Each row in three passes, so that what one stores in one width, the next may load in another.
     """
     in_row = chunks(width)
     stride, texel_row = plane_stride(width), texel_stride(width)
+    scale, half = np.float32(POSITIONS), np.float32(0.5)
     lowest = splat(np.float32(-2))
     rightmost, bottom = splat(np.float32(width + 1)), splat(np.float32(height + 1))
-    across, down, samples = 0, 4 * LANES, 8 * LANES
+    length = in_row * LANES
     numbers = load(edge, LANE_NUMBERS)
     for y in range(height):
-        chunk = row_in_chunks(y, in_row)
+        first = row_in_chunks(y, in_row)
+        for x in range(0, width, LANES):
+            chunk = first + x // LANES * CHUNK
+            x_to = load(fields, chunk + U1) + numbers + np.float32(x)
+            y_to = load(fields, chunk + U2) + np.float32(y)
+            x_to = minimum(maximum(x_to, lowest), rightmost)
+            y_to = minimum(maximum(y_to, lowest), bottom)
+            store_whole(places, x, floor(x_to * scale + half))
+            store_whole(places, length + x, floor(y_to * scale + half))
+        for x in range(width):
+            across, down = np.int64(places[x]), np.int64(places[length + x])
+            corner = ((down >> FRACTION) + BORDER - 1) * texel_row + 4 * ((across >> FRACTION) + BORDER - 1)
+            across, down = across & (POSITIONS - 1), down & (POSITIONS - 1)
+            weigh_4x4(texels, corner, texel_row, cubic, 4 * across, 4 * down, line, 4 * x)
         row = start + row_in_plane(y, stride)
-        for c in range(in_row):
+        for x in range(0, width, LANES):
+            chunk = first + x // LANES * CHUNK
             u1, u2 = load(fields, chunk + U1), load(fields, chunk + U2)
-            x_to = minimum(maximum(u1 + numbers + np.float32(c * LANES), lowest), rightmost)
-            y_to = minimum(maximum(u2 + np.float32(y), lowest), bottom)
-            x_whole, y_whole = floor(x_to), floor(y_to)
-            store_interleaved(line, across, cubic_weights(x_to - x_whole))
-            store_interleaved(line, down, cubic_weights(y_to - y_whole))
-            store_whole(places, 0, x_whole)
-            store_whole(places, LANES, y_whole)
-            for k in range(LANES):
-                corner = (places[LANES + k] + BORDER - 1) * texel_row + 4 * (places[k] + BORDER - 1)
-                weigh_4x4(texels, corner, texel_row, line, across + 4 * k, down + 4 * k, samples + 4 * k)
-            brightness, gx, gy, _ = load_interleaved(line, samples)
+            brightness, gx, gy, _ = load_interleaved(line, 4 * x)
             squared = gx * gx + gy * gy + NO_GRADIENT
-            inverse = reciprocal_root(squared)
-            if c == in_row - 1:
+            inverse = reciprocal_root(squared) * shorten
+            if x + LANES >= width:
                 inverse = inverse * load(edge, IN_IMAGE)
-            inverse = inverse * shorten
             nx, ny = gx * inverse, gy * inverse
-            store(fields, chunk + RHO, (brightness - load(pyramid, row)) * inverse - nx * u1 - ny * u2)
+            residual = (brightness - load(pyramid, row + x)) * inverse
+            store(fields, chunk + RHO, residual - nx * u1 - ny * u2)
             store(fields, chunk + NX, nx)
             store(fields, chunk + NY, ny)
             store(fields, chunk + LIMIT, squared * inverse * threshold)
-            chunk += CHUNK
-            row += LANES
