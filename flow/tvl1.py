@@ -200,8 +200,8 @@ def _method(schedule: Schedule, threads: int) -> FlowMethod:
         from .opencv import dual_tvl1
 
         warnings.warn(
-            f"{schedule.name} needs numba, which cannot be imported ({error}): OpenCV computes the flow, 20 to "
-            "200 times slower. Reports name it `opencv`. To repair: pip install numba",
+            f"{schedule.name} needs numba, which cannot be imported ({error}): OpenCV computes the flow, "
+            "30 to 200 times slower, and reports name it `opencv`. To repair: pip install numba",
             RuntimeWarning,
             stacklevel=3,
         )

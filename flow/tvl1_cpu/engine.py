@@ -34,7 +34,6 @@ from .simd import LANES, load, splat, store, store_pairs
 from .solver import BLOCK, ascend, primal_dual
 from .warp import cubic_table, make_texels, texel_size, warp
 
-
 UNSEEN = 5
 LONGEST = 10
 """Iterations in the first wave of a round that ends by the stopping rule, and in any later one."""
@@ -60,7 +59,13 @@ class Plan(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """What one pair at a time is computed in; float32 but for the last, which is int32."""
+    """What one pair at a time is computed in.
+
+    - `fields`: the level's chunks; `coarser`: six planes, of what the coarser level hands on
+    - `texels`: the second frame's (warp.make_texels); `edge`, `cubic`: see layout.edges, warp.cubic_table
+    - `ahead`, `changes`: the solver's (solver.primal_dual, solver.ascend)
+    - `plane`, `lines`, `places`: scratch
+    """
 
     fields: FloatArray
     coarser: FloatArray
@@ -118,7 +123,7 @@ def make_workspace(height: int, width: int) -> Workspace:
 
 
 @inlined
-def begin_level(level, geometry, plan, work):
+def begin_level(level: int, geometry: Geometry, plan: Plan, work: Workspace) -> None:
     """Give a level the flow and the dual variable that it begins with.
 
     The coarser level's, from its planes; zeros on the coarsest level, and for a dual variable that is not
@@ -138,8 +143,8 @@ def begin_level(level, geometry, plan, work):
     for number in range(carried):
         factor = plan.magnify if number < 2 else np.float32(1)
         magnify(
-            work.coarser, number * size, width_from, fields, number * LANES, height, width, geometry.up, level,
-            factor, work.lines,
+            work.coarser, number * size, width_from, fields, number * LANES, height, width,
+            geometry.up, level, factor, work.lines,
         )  # fmt: skip
     if plan.carry_dual:
         end_dual(fields, height, width)
@@ -148,7 +153,7 @@ def begin_level(level, geometry, plan, work):
 
 
 @inlined
-def end_dual(fields, height, width):
+def end_dual(fields: FloatArray, height: int, width: int) -> None:
     """Zeros to the dual variable where forward differences end: the last column in x, the last row in y."""
     in_row = chunks(width)
     for y in range(height):
@@ -162,7 +167,7 @@ def end_dual(fields, height, width):
 
 
 @inlined
-def zero_dual(fields, height, width):
+def zero_dual(fields: FloatArray, height: int, width: int) -> None:
     """Zeros to all of the dual variable."""
     for chunk in range(row_in_chunks(0, chunks(width)), row_in_chunks(height, chunks(width)), CHUNK):
         for field in range(P11, P22 + LANES, LANES):
@@ -170,7 +175,7 @@ def zero_dual(fields, height, width):
 
 
 @inlined
-def end_level(level, geometry, plan, work):
+def end_level(level: int, geometry: Geometry, plan: Plan, work: Workspace) -> None:
     """Keep in planes what the next finer level begins with."""
     height, width = geometry.heights[level], geometry.widths[level]
     size = plane_size(height, width)
@@ -179,7 +184,7 @@ def end_level(level, geometry, plan, work):
 
 
 @inlined
-def iterate(height, width, plan, work):
+def iterate(height: int, width: int, plan: Plan, work: Workspace) -> None:
     """Rounds of a median and iterations, as many as the plan's stopping rule asks for."""
     for _ in range(plan.rounds):
         median_filter(work.fields, height, width, plan.median, work.plane, work.lines, work.edge)
@@ -194,7 +199,7 @@ def iterate(height, width, plan, work):
 
 
 @inlined
-def ascend_until(height, width, plan, work):
+def ascend_until(height: int, width: int, plan: Plan, work: Workspace) -> bool:
     """Iterate as often as the plan says at most; true if the flow came to rest within its tolerance.
 
     The rule asks after each iteration, but a wave holds several. The next wave is as long as the rest will
@@ -222,8 +227,10 @@ def ascend_until(height, width, plan, work):
 
 
 @entry_point
-def solve(first, second, geometry, plan, work, flow):
-    """Write the flow from the frame of pyramid `first` to that of `second` to `flow`, (H, W, 2) in one dimension."""
+def solve(
+    first: FloatArray, second: FloatArray, geometry: Geometry, plan: Plan, work: Workspace, flow: FloatArray
+) -> None:
+    """Write the flow between two frames, given by their pyramids, to `flow`, (H, W, 2) in one dimension."""
     for level in range(len(geometry.heights) - 1, -1, -1):
         start, height, width = geometry.starts[level], geometry.heights[level], geometry.widths[level]
         edges(width, work.edge)
@@ -231,8 +238,8 @@ def solve(first, second, geometry, plan, work, flow):
         begin_level(level, geometry, plan, work)
         for _ in range(plan.warps):
             warp(
-                work.fields, first, start, height, width, work.texels, plan.threshold, plan.shorten, work.edge,
-                work.cubic, work.lines, work.places,
+                work.fields, first, start, height, width, work.texels, plan.threshold, plan.shorten,
+                work.edge, work.cubic, work.lines, work.places,
             )  # fmt: skip
             iterate(height, width, plan, work)
         if level > 0:
@@ -242,7 +249,7 @@ def solve(first, second, geometry, plan, work, flow):
 
 
 @inlined
-def write_flow(fields, height, width, flow):
+def write_flow(fields: FloatArray, height: int, width: int, flow: FloatArray) -> None:
     """Write the flow in `fields` to `flow`, (H, W, 2) in one dimension."""
     for y in range(height):
         chunk, row = row_in_chunks(y, chunks(width)), y * width
@@ -284,5 +291,5 @@ class Engine:
         return pyramid
 
     def flow(self, first: FloatArray, second: FloatArray, into: FloatArray) -> None:
-        """Write the flow between two frames, given by their pyramids, to `into`, (H, W, 2) float32, contiguous."""
+        """Write the flow between two frames, given by their pyramids, to `into`: (H, W, 2) float32."""
         solve(first, second, self._geometry, self._plan, self._work, into.reshape(-1))

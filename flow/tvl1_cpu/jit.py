@@ -21,8 +21,15 @@ _ARITHMETIC = {"fastmath": True, "error_model": "numpy"}
 
 
 def inlined(function: Function) -> Function:
-    """Let compiled functions call `function`, which is compiled as part of them; Python may call it too."""
-    registered: Function = register_jitable(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_ARITHMETIC)(function)
+    """Let compiled functions call `function`, which is compiled into each of them; Python may call it too.
+
+    Into each: a copy of its own that is called could be another one when it comes from the disk than when it
+    was just compiled, and round differently.
+    """
+    compiled = register_jitable(
+        forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_ARITHMETIC
+    )
+    registered: Function = compiled(function)
     return registered
 
 

@@ -7,19 +7,35 @@ there are only (side + 1)^side ways to fill sorted columns with zeros and ones.
 
 from __future__ import annotations
 
-import numpy as np
-
 from .jit import inlined
-from .layout import CHUNK, IN_IMAGE, LEFT, ROWS_AROUND, U1, U2, chunks, plane_stride, row_in_chunks, row_in_plane
+from .layout import (
+    CHUNK,
+    IN_IMAGE,
+    LEFT,
+    U1,
+    U2,
+    FloatArray,
+    chunks,
+    plane_stride,
+    row_in_chunks,
+    row_in_plane,
+)
 from .pyramid import extend
-from .simd import LANES, load, sorting_network, store
+from .simd import LANES, Vector, load, sorting_network, store
 
 SORT_3 = ((0, 2), (0, 1), (1, 2))
 SORT_5 = ((0, 3), (1, 4), (0, 2), (1, 3), (0, 1), (2, 4), (1, 2), (3, 4), (2, 3))
 """Optimal networks that sort a column (Knuth, vol. 3, 5.3.4)."""
 
 MEDIAN_3 = ((0, 3), (3, 6), (1, 4), (4, 7), (1, 4), (2, 5), (2, 8), (4, 6), (2, 4), (4, 6))
-MEDIAN_5 = ((0, 15), (5, 20), (0, 10), (10, 20), (5, 10), (15, 20), (10, 15), (1, 16), (1, 11), (6, 16), (1, 6), (11, 21), (6, 11), (16, 21), (11, 16), (2, 17), (7, 22), (2, 12), (7, 17), (2, 7), (12, 22), (7, 12), (17, 22), (12, 17), (3, 18), (8, 23), (3, 13), (8, 18), (3, 8), (13, 23), (8, 13), (13, 18), (4, 19), (9, 24), (4, 14), (9, 19), (4, 9), (14, 24), (9, 14), (7, 11), (3, 15), (12, 20), (8, 4), (11, 15), (12, 8), (20, 4), (16, 9), (21, 17), (20, 8), (16, 13), (15, 20), (20, 8), (20, 21), (15, 20), (8, 16), (20, 8))
+MEDIAN_5 = (
+    (0, 15), (5, 20), (0, 10), (10, 20), (5, 10), (15, 20), (10, 15), (1, 16), (1, 11), (6, 16), (1, 6),
+    (11, 21), (6, 11), (16, 21), (11, 16), (2, 17), (7, 22), (2, 12), (7, 17), (2, 7), (12, 22), (7, 12),
+    (17, 22), (12, 17), (3, 18), (8, 23), (3, 13), (8, 18), (3, 8), (13, 23), (8, 13), (13, 18), (4, 19),
+    (9, 24), (4, 14), (9, 19), (4, 9), (14, 24), (9, 14), (7, 11), (3, 15), (12, 20), (8, 4), (11, 15),
+    (12, 8), (20, 4), (16, 9), (21, 17), (20, 8), (16, 13), (15, 20), (20, 8), (20, 21), (15, 20),
+    (8, 16), (20, 8),
+)  # fmt: skip
 """Compare-exchanges that leave the median of sorted columns at MEDIAN_3_AT or MEDIAN_5_AT; input 5i + j (or
 3i + j) is number j of column i. Found by taking away from a network that sorts the rows, then what can
 still be the median, whatever the tests' proof does not need."""
@@ -34,7 +50,9 @@ median_of_5_columns = sorting_network(25, MEDIAN_5, (MEDIAN_5_AT,))
 
 
 @inlined
-def flow_to_plane(fields, field, height, width, plane, start):
+def flow_to_plane(
+    fields: FloatArray, field: int, height: int, width: int, plane: FloatArray, start: int
+) -> None:
     """Copy one field of all chunks to a plane, and extend it into the margins."""
     in_row, stride = chunks(width), plane_stride(width)
     for y in range(height):
@@ -46,13 +64,23 @@ def flow_to_plane(fields, field, height, width, plane, start):
 
 
 @inlined
-def column_3(plane, at, stride):
+def column_3(plane: FloatArray, at: int, stride: int) -> tuple[Vector, Vector, Vector]:
     """The three numbers around plane[at] in its column, sorted, for LANES columns."""
-    return sort_3((load(plane, at - stride), load(plane, at), load(plane, at + stride)))
+    above, here, below = sort_3((load(plane, at - stride), load(plane, at), load(plane, at + stride)))
+    return above, here, below
 
 
 @inlined
-def median_row_3(plane, row, stride, width, lines, fields, chunk, edge):
+def median_row_3(
+    plane: FloatArray,
+    row: int,
+    stride: int,
+    width: int,
+    lines: FloatArray,
+    fields: FloatArray,
+    chunk: int,
+    edge: FloatArray,
+) -> None:
     """Medians of the windows around one row, to the chunks from `chunk` on."""
     length = stride
     for x in range(-LEFT, stride - LEFT, LANES):
@@ -76,7 +104,7 @@ def median_row_3(plane, row, stride, width, lines, fields, chunk, edge):
 
 
 @inlined
-def column_of(lines, at, length):
+def column_of(lines: FloatArray, at: int, length: int) -> tuple[Vector, Vector, Vector, Vector, Vector]:
     """One sorted column of five, for LANES columns."""
     return (
         load(lines, at),
@@ -88,7 +116,16 @@ def column_of(lines, at, length):
 
 
 @inlined
-def median_row_5(plane, row, stride, width, lines, fields, chunk, edge):
+def median_row_5(
+    plane: FloatArray,
+    row: int,
+    stride: int,
+    width: int,
+    lines: FloatArray,
+    fields: FloatArray,
+    chunk: int,
+    edge: FloatArray,
+) -> None:
     """Medians of the windows around one row, to the chunks from `chunk` on."""
     length = stride
     for x in range(-LEFT, stride - LEFT, LANES):
@@ -115,7 +152,15 @@ def median_row_5(plane, row, stride, width, lines, fields, chunk, edge):
 
 
 @inlined
-def median_filter(fields, height, width, side, plane, lines, edge):
+def median_filter(
+    fields: FloatArray,
+    height: int,
+    width: int,
+    side: int,
+    plane: FloatArray,
+    lines: FloatArray,
+    edge: FloatArray,
+) -> None:
     """Replace the flow in `fields` by its medians over `side` × `side` windows, the edge repeated outward.
 
     `plane` is scratch of the level's size, `lines` five of its rows.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -127,7 +127,18 @@ def _stacked(axes: Sequence[Axis]) -> tuple[npt.NDArray[np.int32], FloatArray]:
 
 
 @inlined
-def shrink(source, start, width, target, target_start, height_to, width_to, tables, level, line):
+def shrink(
+    source: FloatArray,
+    start: int,
+    width: int,
+    target: FloatArray,
+    target_start: int,
+    height_to: int,
+    width_to: int,
+    tables: Tables,
+    level: int,
+    line: FloatArray,
+) -> None:
     """Resample the plane at source[start] to that at target[target_start], `height_to` × `width_to`.
 
     `line` holds a row of the source.
@@ -151,7 +162,19 @@ def shrink(source, start, width, target, target_start, height_to, width_to, tabl
 
 
 @inlined
-def magnify(source, start, width, fields, field, height_to, width_to, tables, level, factor, line):
+def magnify(
+    source: FloatArray,
+    start: int,
+    width: int,
+    fields: FloatArray,
+    field: int,
+    height_to: int,
+    width_to: int,
+    tables: Tables,
+    level: int,
+    factor: np.float32,
+    line: FloatArray,
+) -> None:
     """Resample the plane at source[start], times `factor`, to one field of chunks, `height_to` × `width_to`.
 
     Bilinear, and to a size that is larger by a tenth at least. `line` holds a row of the source.
@@ -171,7 +194,7 @@ def magnify(source, start, width, fields, field, height_to, width_to, tables, le
 
 
 @inlined
-def extend(plane, start, height, width):
+def extend(plane: FloatArray, start: int, height: int, width: int) -> None:
     """Fill a plane's margins with the nearest pixel of the image, as far as a 5×5 median looks."""
     stride = plane_stride(width)
     for y in range(height):
@@ -187,7 +210,9 @@ def extend(plane, start, height, width):
 
 
 @entry_point
-def build_pyramid(frame, scale, geometry, line, pyramid):
+def build_pyramid(
+    frame: npt.NDArray[Any], scale: np.float32, geometry: Geometry, line: FloatArray, pyramid: FloatArray
+) -> None:
     """Write the pyramid of `frame` (H, W), times `scale`, to `pyramid`."""
     height, width = frame.shape
     stride = plane_stride(width)

@@ -15,15 +15,22 @@ from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding
+import numba
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-_FEATURES = llvmlite.binding.get_host_cpu_features()
 
-AVX512 = bool(_FEATURES.get("avx512f"))
-AVX2 = bool(_FEATURES.get("avx2"))
+def _compiles_for(feature: str) -> bool:
+    """Whether numba's code may use this feature: the processor's, or what NUMBA_CPU_FEATURES says instead."""
+    if numba.config.CPU_FEATURES is not None:
+        return f"+{feature}" in numba.config.CPU_FEATURES.split(",")
+    return bool(llvmlite.binding.get_host_cpu_features().get(feature))
+
+
+AVX512 = _compiles_for("avx512f")
+AVX2 = _compiles_for("avx2")
 
 LANES = 16 if AVX512 else 8
 """Numbers in a vector: a 512-bit register, or the 256 bits that everything since AVX does well."""
@@ -38,7 +45,15 @@ _INDICES = ir.VectorType(_INT32, LANES)
 _INT64 = ir.IntType(64)
 
 
-class VectorType(types.Type):  # type: ignore[misc]
+def instruction(typed: Callable[..., Any]) -> Any:
+    """Make a function for compiled code from `typed`, which numba gives the arguments' types.
+
+    It returns the signature and what writes the instructions to LLVM.
+    """
+    return intrinsic(typed)
+
+
+class VectorType(types.Type):
     """LANES of float32, by value."""
 
     def __init__(self) -> None:
@@ -46,6 +61,13 @@ class VectorType(types.Type):  # type: ignore[misc]
 
 
 vector = VectorType()
+
+Vector = Any
+"""How Python annotates a `vector`."""
+
+
+def _tuple_of(count: int) -> Any:
+    return types.containers.UniTuple(vector, count)
 
 
 @register_model(VectorType)
@@ -81,12 +103,12 @@ def _register_arithmetic(function: Any, emit: Callable[..., Any]) -> None:
         lower_builtin(function, *case)(lower)
 
 
-def minimum(a: Any, b: Any) -> Any:
+def minimum(a: Vector, b: Vector) -> Vector:
     """The smaller of each pair of lanes."""
     raise NotImplementedError("for compiled code only")
 
 
-def maximum(a: Any, b: Any) -> Any:
+def maximum(a: Vector, b: Vector) -> Vector:
     """The larger of each pair of lanes."""
     raise NotImplementedError("for compiled code only")
 
@@ -107,19 +129,19 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
     return builder.bitcast(builder.gep(data, [index], inbounds=True), into.as_pointer())
 
 
-@intrinsic
+@instruction
 def load(_typing: Any, array: Any, index: Any) -> Any:
     """The vector at array[index : index + LANES]."""
 
     def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        loaded = builder.load(_pointer(context, builder, sig.args[0], *values, _VECTOR))
+        loaded = builder.load(_pointer(context, builder, sig.args[0], values[0], values[1], _VECTOR))
         loaded.align = 4
         return loaded
 
     return vector(array, types.int64), emit
 
 
-@intrinsic
+@instruction
 def store(_typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Write `value` to array[index : index + LANES]."""
 
@@ -133,7 +155,7 @@ def store(_typing: Any, array: Any, index: Any, value: Any) -> Any:
     return types.none(array, types.int64, vector), emit
 
 
-@intrinsic
+@instruction
 def splat(_typing: Any, scalar: Any) -> Any:
     """A vector whose lanes are all the float32 `scalar`."""
 
@@ -143,7 +165,7 @@ def splat(_typing: Any, scalar: Any) -> Any:
     return vector(types.float32), emit
 
 
-@intrinsic
+@instruction
 def floor(_typing: Any, value: Any) -> Any:
     """The largest whole number not above each lane."""
 
@@ -161,10 +183,12 @@ def _call(builder: Any, name: str, returns: Any, values: Any) -> Any:
 def _estimate(builder: Any, name: str, value: Any) -> Any:
     """One of AVX-512's estimates with a relative error below 2⁻¹⁴ (Intel's manual: VRCP14PS, VRSQRT14PS)."""
     every_lane = ir.Constant(ir.IntType(16), -1)
-    return _call(builder, f"llvm.x86.avx512.{name}.ps.512", _VECTOR, [value, ir.Constant(_VECTOR, None), every_lane])
+    return _call(
+        builder, f"llvm.x86.avx512.{name}.ps.512", _VECTOR, [value, ir.Constant(_VECTOR, None), every_lane]
+    )
 
 
-@intrinsic
+@instruction
 def reciprocal(_typing: Any, value: Any) -> Any:
     """1 / value, to 2⁻¹⁴ or better."""
 
@@ -176,7 +200,7 @@ def reciprocal(_typing: Any, value: Any) -> Any:
     return vector(vector), emit
 
 
-@intrinsic
+@instruction
 def reciprocal_root(_typing: Any, value: Any) -> Any:
     """1 / √value, to 2⁻¹⁴ or better, for values that are above zero."""
 
@@ -202,19 +226,19 @@ def _concatenated(offset: int) -> Any:
     return typed
 
 
-@intrinsic
+@instruction
 def one_before(typing: Any, before: Any, here: Any) -> Any:
     """Each lane's left neighbour: `here` moved right by one, its first lane the last of `before`."""
     return _concatenated(LANES - 1)(typing, before, here)
 
 
-@intrinsic
+@instruction
 def one_after(typing: Any, here: Any, after: Any) -> Any:
     """Each lane's right neighbour: `here` moved left by one, its last lane the first of `after`."""
     return _concatenated(1)(typing, here, after)
 
 
-@intrinsic
+@instruction
 def total(_typing: Any, value: Any) -> Any:
     """The sum of the lanes, float32."""
 
@@ -228,7 +252,7 @@ def total(_typing: Any, value: Any) -> Any:
     return types.float32(vector), emit
 
 
-@intrinsic
+@instruction
 def gather(_typing: Any, array: Any, start: Any, indices: Any, index: Any) -> Any:
     """array[start + i] for the LANES indices i at indices[index], an int32 array."""
 
@@ -242,13 +266,16 @@ def gather(_typing: Any, array: Any, start: Any, indices: Any, index: Any) -> An
         name = f"llvm.masked.gather.v{LANES}f32.v{LANES}p0"
         mask = ir.Constant(ir.VectorType(ir.IntType(1), LANES), [1] * LANES)
         return _call(
-            builder, name, _VECTOR, [pointers, ir.Constant(_INT32, 4), mask, ir.Constant(_VECTOR, ir.Undefined)]
+            builder,
+            name,
+            _VECTOR,
+            [pointers, ir.Constant(_INT32, 4), mask, ir.Constant(_VECTOR, ir.Undefined)],
         )
 
     return vector(array, types.int64, indices, types.int64), emit
 
 
-@intrinsic
+@instruction
 def gather_near(_typing: Any, array: Any, start: Any, indices: Any, index: Any) -> Any:
     """`gather` for indices of which none lies more than LANES − 1 after the first: one load and a shuffle.
 
@@ -284,7 +311,7 @@ def _permuted(builder: Any, window: Any, lanes: Any) -> Any:
     return permuted
 
 
-@intrinsic
+@instruction
 def store_whole(_typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Write the lanes of `value`, whole numbers, to the int32 array[index : index + LANES]."""
 
@@ -301,7 +328,7 @@ def _lanes(first: int, step: int, count: int) -> Any:
     return ir.Constant(ir.VectorType(_INT32, count), [first + step * lane for lane in range(count)])
 
 
-@intrinsic
+@instruction
 def store_interleaved(_typing: Any, array: Any, index: Any, values: Any) -> Any:
     """Write four vectors so that lane i of all four lies at array[index + 4i : index + 4i + 4]."""
 
@@ -315,10 +342,10 @@ def store_interleaved(_typing: Any, array: Any, index: Any, values: Any) -> Any:
         builder.store(mixed, where).align = 4
         return context.get_constant_generic(builder, types.none, None)
 
-    return types.none(array, types.int64, types.UniTuple(vector, 4)), emit
+    return types.none(array, types.int64, _tuple_of(4)), emit
 
 
-@intrinsic
+@instruction
 def store_pairs(_typing: Any, array: Any, index: Any, first: Any, second: Any) -> Any:
     """Write two vectors so that lane i of both lies at array[index + 2i : index + 2i + 2]."""
 
@@ -332,23 +359,31 @@ def store_pairs(_typing: Any, array: Any, index: Any, first: Any, second: Any) -
     return types.none(array, types.int64, vector, vector), emit
 
 
-@intrinsic
+@instruction
 def load_interleaved(_typing: Any, array: Any, index: Any) -> Any:
     """Four vectors: of lane i, the numbers at array[index + 4i : index + 4i + 4]."""
 
     def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         wide = ir.VectorType(_FLOAT, 4 * LANES)
-        mixed = builder.load(_pointer(context, builder, sig.args[0], *arguments, wide))
+        mixed = builder.load(_pointer(context, builder, sig.args[0], arguments[0], arguments[1], wide))
         mixed.align = 4
         fields = [builder.shuffle_vector(mixed, mixed, _lanes(field, 4, LANES)) for field in range(4)]
         return context.make_tuple(builder, sig.return_type, fields)
 
-    return types.UniTuple(vector, 4)(array, types.int64), emit
+    return _tuple_of(4)(array, types.int64), emit
 
 
-@intrinsic
+@instruction
 def weigh_4x4(
-    _typing: Any, texels: Any, start: Any, stride: Any, weights: Any, across: Any, down: Any, sums: Any, to: Any
+    _typing: Any,
+    texels: Any,
+    start: Any,
+    stride: Any,
+    weights: Any,
+    across: Any,
+    down: Any,
+    sums: Any,
+    to: Any,
 ) -> Any:
     """Write Σⱼ Σᵢ weights[down + j] · weights[across + i] · texel(i, j) to sums[to : to + 4].
 
@@ -392,7 +427,7 @@ def sorting_network(inputs: int, exchanges: tuple[tuple[int, int], ...], outputs
     j. Returns those at `outputs`, as a tuple.
     """
 
-    @intrinsic
+    @instruction
     def network(_typing: Any, values: Any) -> Any:
         def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
             wires = [builder.extract_value(arguments[0], k) for k in range(inputs)]
@@ -403,6 +438,6 @@ def sorting_network(inputs: int, exchanges: tuple[tuple[int, int], ...], outputs
                 wires[low], wires[high] = builder.select(less, a, b), builder.select(more, a, b)
             return context.make_tuple(builder, sig.return_type, [wires[k] for k in outputs])
 
-        return types.UniTuple(vector, len(outputs))(types.UniTuple(vector, inputs)), emit
+        return _tuple_of(len(outputs))(_tuple_of(inputs)), emit
 
     return network

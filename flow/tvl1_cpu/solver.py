@@ -14,9 +14,27 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import inlined
-from .layout import CHUNK, HAS_RIGHT, LIMIT, NX, NY, P11, P12, P21, P22, RHO, U1, U2, chunks, fill, row_in_chunks
+from .layout import (
+    CHUNK,
+    HAS_RIGHT,
+    LIMIT,
+    NX,
+    NY,
+    P11,
+    P12,
+    P21,
+    P22,
+    RHO,
+    U1,
+    U2,
+    FloatArray,
+    chunks,
+    fill,
+    row_in_chunks,
+)
 from .simd import (
     LANES,
+    Vector,
     load,
     maximum,
     minimum,
@@ -38,7 +56,7 @@ ABOVE_ZERO = np.float32(1e-20)
 
 
 @inlined
-def threshold_step(fields, chunk, u1, u2):
+def threshold_step(fields: FloatArray, chunk: int, u1: Vector, u2: Vector) -> tuple[Vector, Vector]:
     """How far, and which way, the data term moves the flow (u1, u2) of a chunk: to be taken away from it."""
     nx, ny, limit = load(fields, chunk + NX), load(fields, chunk + NY), load(fields, chunk + LIMIT)
     residual = load(fields, chunk + RHO) + nx * u1 + ny * u2
@@ -47,14 +65,22 @@ def threshold_step(fields, chunk, u1, u2):
 
 
 @inlined
-def ascent_factor(gx, gy, ratio):
+def ascent_factor(gx: Vector, gy: Vector, ratio: np.float32) -> Vector:
     """1 / (1 + (τ/θ)·|g|), by which Chambolle's projection shrinks the dual variable."""
     squared = gx * gx + gy * gy + ABOVE_ZERO
     return reciprocal(squared * reciprocal_root(squared) * ratio + np.float32(1))
 
 
 @inlined
-def ascend_row(fields, y, in_row, tau, ratio, edge, measured):
+def ascend_row(
+    fields: FloatArray,
+    y: int,
+    in_row: int,
+    tau: np.float32,
+    ratio: np.float32,
+    edge: FloatArray,
+    measured: bool,
+) -> np.float32:
     """Row y of the flow and, with the step `tau`, row y − 1 of the dual variable.
 
     The dual variable is kept as q = θp, so that the flow is the threshold step's result plus div q. Returns
@@ -92,11 +118,21 @@ def ascend_row(fields, y, in_row, tau, ratio, edge, measured):
         c1, c2 = n1, n2
         chunk += CHUNK
         above += CHUNK
-    return total(change)
+    summed: np.float32 = total(change)
+    return summed
 
 
 @inlined
-def ascend(fields, height, width, iterations, tau, coupling, edge, changes):
+def ascend(
+    fields: FloatArray,
+    height: int,
+    width: int,
+    iterations: int,
+    tau: np.float32,
+    coupling: np.float32,
+    edge: FloatArray,
+    changes: FloatArray,
+) -> None:
     """Dual ascent: `iterations` steps, at most BLOCK.
 
     `changes` receives the sum of squared changes of the flow in each of the last two, zero for the others.
@@ -114,7 +150,7 @@ def ascend(fields, height, width, iterations, tau, coupling, edge, changes):
 
 
 @inlined
-def repeat_last_row(fields, height, in_row):
+def repeat_last_row(fields: FloatArray, height: int, in_row: int) -> None:
     """Copy the flow of the last row to the one below it."""
     chunk, below = row_in_chunks(height - 1, in_row), row_in_chunks(height, in_row)
     for c in range(0, in_row * CHUNK, CHUNK):
@@ -123,7 +159,17 @@ def repeat_last_row(fields, height, in_row):
 
 
 @inlined
-def primal_dual_row(fields, y, in_row, tau, sigma, relaxation, ahead, start, edge):
+def primal_dual_row(
+    fields: FloatArray,
+    y: int,
+    in_row: int,
+    tau: np.float32,
+    sigma: np.float32,
+    relaxation: np.float32,
+    ahead: FloatArray,
+    start: int,
+    edge: FloatArray,
+) -> None:
     """Row y of the flow and, with the step `sigma`, row y − 1 of the dual variable.
 
     `ahead[start:]` holds a row of the extrapolated flow 2·new − old, x and y of each chunk: that of row
@@ -171,7 +217,17 @@ def primal_dual_row(fields, y, in_row, tau, sigma, relaxation, ahead, start, edg
 
 
 @inlined
-def primal_dual(fields, height, width, iterations, tau, sigma, relaxation, ahead, edge):
+def primal_dual(
+    fields: FloatArray,
+    height: int,
+    width: int,
+    iterations: int,
+    tau: np.float32,
+    sigma: np.float32,
+    relaxation: np.float32,
+    ahead: FloatArray,
+    edge: FloatArray,
+) -> None:
     """Over-relaxed primal-dual steps on the same energy: `iterations` of them, at most BLOCK.
 
     p itself is the dual variable. The data term's proximal step at u + τ·div p is the threshold step with
@@ -190,7 +246,7 @@ def primal_dual(fields, height, width, iterations, tau, sigma, relaxation, ahead
 
 
 @inlined
-def repeat_extrapolated(fields, height, in_row, ahead, start):
+def repeat_extrapolated(fields: FloatArray, height: int, in_row: int, ahead: FloatArray, start: int) -> None:
     """Copy the extrapolated flow of the last row to the one below it, which then stays as it is."""
     below = row_in_chunks(height, in_row)
     for c in range(in_row):

@@ -8,6 +8,7 @@ e = ρ₀/|∇I| + n·u: neither a branch nor a division is left to the iteratio
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from .jit import inlined
 from .layout import (
@@ -72,7 +73,7 @@ def texel_size(height: int, width: int) -> int:
 
 
 @inlined
-def make_texels(pyramid, start, height, width, texels):
+def make_texels(pyramid: FloatArray, start: int, height: int, width: int, texels: FloatArray) -> None:
     """Brightness, its central differences in x and y, and 0, side by side, in a border of zeros."""
     stride, texel_row = plane_stride(width), texel_stride(width)
     half = np.float32(0.5)
@@ -104,7 +105,20 @@ def cubic_table() -> FloatArray:
 
 
 @inlined
-def warp(fields, pyramid, start, height, width, texels, threshold, shorten, edge, cubic, line, places):
+def warp(
+    fields: FloatArray,
+    pyramid: FloatArray,
+    start: int,
+    height: int,
+    width: int,
+    texels: FloatArray,
+    threshold: np.float32,
+    shorten: np.float32,
+    edge: FloatArray,
+    cubic: FloatArray,
+    line: FloatArray,
+    places: npt.NDArray[np.int32],
+) -> None:
     """Write the data term at the flow in `fields` to `fields`.
 
     - `pyramid`, `start`: the first frame's plane; `texels`: the second frame's
