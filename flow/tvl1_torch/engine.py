@@ -5,25 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from importlib.util import find_spec
+from types import ModuleType
 
 import torch
 
 from ...errors import ClipError
 from ..method import MIN_SIDE
-from ..schedule import Convergence, PrimalDual, Schedule
+from ..schedule import PrimalDual, Schedule
 from . import steps
 from .median import median_filter
 from .resampling import bilinear, pyramid, resample
-
-CHECK_EVERY = 10
-"""Iterations from one look at the stopping rule to the next, as on the CPU: each costs the GPU a wait."""
-
-FINEST_CHANGE = 2.0**-28
-"""Squared pixels. Changes are added up in whole multiples of it: such a sum has no order to depend on."""
-
-LARGEST_CHANGE = 2.0**10
-"""Squared pixels. No larger change of a pixel counts, so that 2²⁴ of them fit 63 bits: a pair in which
-one pixel moves so far has not converged anyway."""
 
 
 def is_fused(device: torch.device) -> bool:
@@ -46,11 +37,10 @@ def flow_batch(previous: torch.Tensor, following: torch.Tensor, schedule: Schedu
             expected=f"{tuple(previous.shape)} on {previous.device}",
             found=f"{tuple(following.shape)} on {following.device}",
         )
-    levels = schedule.levels(*previous.shape[1:])
     moving = moved(previous, following)
     flow = torch.zeros(*previous.shape, 2, device=previous.device)
     if len(moving):
-        first, second = (pyramid(frames[moving], levels) for frames in (previous, following))
+        first, second = (pyramid(frames[moving], schedule) for frames in (previous, following))
         flow[moving] = solve(first, second, schedule)
     return flow
 
@@ -62,7 +52,7 @@ def flow_between(frames: torch.Tensor, schedule: Schedule) -> torch.Tensor:
     As `flow_batch` of all pairs; each frame's pyramid is made once.
     """
     check_frames(frames)
-    planes = pyramid(frames, schedule.levels(*frames.shape[1:]))
+    planes = pyramid(frames, schedule)
     moving = moved(frames[:-1], frames[1:])
     flow = torch.zeros(len(frames) - 1, *frames.shape[1:], 2, device=frames.device)
     if len(moving):
@@ -119,48 +109,30 @@ def relax(
     flow: torch.Tensor, dual: torch.Tensor, term: torch.Tensor, schedule: Schedule
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Flow and dual variable after one warp's rounds of a median and iterations."""
-    if schedule.stop is not None:
-        return _relax_until(schedule.stop, flow, dual, term, schedule)
-    flow = median_filter(flow, schedule.median)
-    return _iterate(flow, dual, term, schedule, schedule.iterations)
-
-
-def _relax_until(
-    stop: Convergence, flow: torch.Tensor, dual: torch.Tensor, term: torch.Tensor, schedule: Schedule
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """`relax` for each pair until its flow changes by less than `stop` allows; it then stays as it is."""
-    settled_flow, settled_dual = torch.empty_like(flow), torch.empty_like(dual)
-    pairs = torch.arange(len(flow), device=flow.device)
-    for _ in range(stop.rounds):
+    solver = _solver(flow.device)
+    parameters = schedule.solver, schedule.coupling, schedule.iterations
+    if schedule.stop is None:
         flow = median_filter(flow, schedule.median)
-        for done in range(0, schedule.iterations, CHECK_EVERY):
-            block = min(CHECK_EVERY, schedule.iterations - done)
-            before, dual = _iterate(flow, dual, term, schedule, block - 1)
-            flow, dual = _iterate(before, dual, term, schedule, 1)
-            going = changed(before, flow, stop.tolerance)
-            if going.all():
-                continue
-            settled_flow[pairs[~going]], settled_dual[pairs[~going]] = flow[~going], dual[~going]
-            pairs, flow, dual, term = pairs[going], flow[going], dual[going], term[going]
-            if len(pairs) == 0:
-                return settled_flow, settled_dual
-    settled_flow[pairs], settled_dual[pairs] = flow, dual
-    return settled_flow, settled_dual
+        flow, dual = solver.iterate(flow, dual, term, *parameters)
+        return flow, dual
+
+    # Pairs that have converged stay as they are; the others go on without them.
+    last_flow, last_dual = torch.empty_like(flow), torch.empty_like(dual)
+    pairs = torch.arange(len(flow), device=flow.device)
+    for _ in range(schedule.stop.rounds):
+        flow = median_filter(flow, schedule.median)
+        flow, dual, going = solver.iterate_until(flow, dual, term, *parameters, schedule.stop.tolerance)
+        last_flow[pairs], last_dual[pairs] = flow, dual
+        pairs, flow, dual, term = pairs[going], flow[going], dual[going], term[going]
+        if len(pairs) == 0:
+            break
+    return last_flow, last_dual
 
 
-def changed(before: torch.Tensor, after: torch.Tensor, tolerance: float) -> torch.Tensor:
-    """Of each pair (N,), whether the flow changed by more than `tolerance`, root mean square."""
-    change = after - before
-    squared = (change[:, 0] * change[:, 0] + change[:, 1] * change[:, 1]).clamp(max=LARGEST_CHANGE)
-    total = (squared / FINEST_CHANGE).to(torch.int64).flatten(1).sum(1)
-    return total > tolerance**2 * squared[0].numel() / FINEST_CHANGE
+def _solver(device: torch.device) -> ModuleType:
+    """Where `iterate` and `iterate_until` for `device` are."""
+    if is_fused(device):
+        from . import triton_kernel
 
-
-def _iterate(
-    flow: torch.Tensor, dual: torch.Tensor, term: torch.Tensor, schedule: Schedule, iterations: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    if is_fused(flow.device):
-        from .triton_kernel import iterate
-    else:
-        from .steps import iterate
-    return iterate(flow, dual, term, schedule.solver, schedule.coupling, iterations)
+        return triton_kernel
+    return steps

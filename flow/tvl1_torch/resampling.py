@@ -6,11 +6,13 @@ by tap, not as a product of matrices, whose rounding would depend on how many pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
+
+from ..schedule import Schedule
 
 Axis = tuple[torch.Tensor, torch.Tensor]
 """Of each number to be made: the first one it takes (n,) int64, and the weights from there on (taps, n)."""
@@ -30,9 +32,13 @@ def area(source: int, target: int, device: torch.device) -> Axis:
 
 
 @lru_cache(maxsize=64)
-def bilinear(source: int, target: int, device: torch.device) -> Axis:
-    """Linear interpolation at pixel centres, the outermost number beyond the edge (OpenCV's INTER_LINEAR)."""
-    position = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
+def bilinear(source: int, target: int, device: torch.device, ratio: float | None = None) -> Axis:
+    """Linear interpolation at pixel centres, the outermost number beyond the edge (OpenCV's INTER_LINEAR).
+
+    `ratio` is the distance of the places in the source; left out, they fill it evenly.
+    """
+    ratio = ratio or source / target
+    position = np.clip((np.arange(target) + 0.5) * ratio - 0.5, 0, source - 1)
     first = np.minimum(np.floor(position).astype(np.int64), source - 2)
     return _axis(first, np.stack([first + 1 - position, position - first]), device)
 
@@ -56,9 +62,11 @@ def resample(
     return across
 
 
-def pyramid(frames: torch.Tensor, levels: Sequence[tuple[int, int]]) -> list[torch.Tensor]:
-    """Pyramids of `frames` (N, H, W) uint8: of each of the `levels` (finest first) (N, 1, h, w) float32."""
+def pyramid(frames: torch.Tensor, schedule: Schedule) -> list[torch.Tensor]:
+    """Pyramids of `frames` (N, H, W) uint8, finest level first: (N, 1, h, w) float32 each."""
+    # By the step, not by the sizes, which are rounded: so OpenCV shrinks.
+    kind = area if schedule.antialias else partial(bilinear, ratio=1 / schedule.step)
     planes = [frames.unsqueeze(1).to(torch.float32)]
-    for height, width in levels[1:]:
-        planes.append(resample(planes[-1], height, width, area))
+    for height, width in schedule.levels(*frames.shape[1:])[1:]:
+        planes.append(resample(planes[-1], height, width, kind))
     return planes

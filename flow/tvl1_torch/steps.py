@@ -2,8 +2,8 @@
 
 Everything is float32, on one device: flow (N, 2, H, W), x before y; its dual variable (N, 2, 2, H, W), of
 each component of the flow the part in x, then in y; the data term (N, 4, H, W): residual, direction (x, y)
-and limit. Nothing is summed over pixels, and only operations are used that round correctly wherever they
-run in a vector, so that a pair's flow does not depend on the pairs beside it.
+and limit. No step mixes pairs, or adds up in an order that depends on their number: a pair's flow is the
+same in every batch, bit for bit.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ from ..schedule import DualAscent, PrimalDual
 
 NO_GRADIENT = 1e-9
 """Added to |∇I|², so that an even area has a direction, and no weight."""
+
+CHANGE_UNIT = 2.0**-28
+"""Squared pixels. Changes are summed up in whole units: such a sum does not depend on its order."""
+
+LARGEST_CHANGE = 2.0**10
+"""Squared pixels. A pixel's change counts for no more, so that those of 2²⁴ pixels fit 63 bits: where one
+moves as far, the pair is far from convergence anyway."""
 
 
 def texture(frames: torch.Tensor) -> torch.Tensor:
@@ -75,6 +82,52 @@ def iterate(
         else:
             flow, dual = _ascend(flow, dual, term, solver.tau, solver.tau / coupling)
     return flow, dual
+
+
+def iterate_until(
+    flow: torch.Tensor,
+    dual: torch.Tensor,
+    term: torch.Tensor,
+    solver: DualAscent | PrimalDual,
+    coupling: float,
+    iterations: int,
+    tolerance: float,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """As `iterate`, but each pair only until an iteration changes its flow by no more than `tolerance`.
+
+    - `tolerance`: pixels, root mean square
+
+    Flow and dual variable, and of each pair (N,) whether it has not come to that.
+    """
+    bound = largest_sum(tolerance, flow)
+    last_flow, last_dual = torch.empty_like(flow), torch.empty_like(dual)
+    going = torch.arange(len(flow), device=flow.device)
+    for _ in range(iterations):
+        before = flow
+        flow, dual = iterate(flow, dual, term, solver, coupling, 1)
+        still = change(before, flow) > bound
+        if still.all():
+            continue
+        last_flow[going[~still]], last_dual[going[~still]] = flow[~still], dual[~still]
+        going, flow, dual, term = going[still], flow[still], dual[still], term[still]
+        if len(going) == 0:
+            break
+    last_flow[going], last_dual[going] = flow, dual
+    unfinished = torch.zeros(len(last_flow), dtype=torch.bool, device=flow.device)
+    unfinished[going] = True
+    return last_flow, last_dual, unfinished
+
+
+def change(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    """Of each pair (N,), the sum of the flow's squared changes, in CHANGE_UNIT, int64."""
+    x, y = (after - before).unbind(1)
+    squared = (x * x + y * y).clamp(max=LARGEST_CHANGE)
+    return (squared / CHANGE_UNIT).to(torch.int64).flatten(1).sum(1)
+
+
+def largest_sum(tolerance: float, flow: torch.Tensor) -> int:
+    """What `change` gives, at most, for a change of `tolerance`, root mean square, of `flow`."""
+    return int(tolerance**2 * flow[0, 0].numel() / CHANGE_UNIT)
 
 
 def _ascend(

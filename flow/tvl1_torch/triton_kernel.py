@@ -16,6 +16,7 @@ import triton  # type: ignore[import-not-found, import-untyped, unused-ignore]
 import triton.language as tl  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 from ..schedule import DualAscent, PrimalDual
+from . import steps
 
 TILE = (8, 64)
 """Rows and columns of a program's pixels."""
@@ -30,24 +31,73 @@ def iterate(
     iterations: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """As `steps.iterate`."""
+    return _run(flow, dual, term, solver, coupling, iterations, None)[(iterations - 1) % 2]
+
+
+def iterate_until(
+    flow: torch.Tensor,
+    dual: torch.Tensor,
+    term: torch.Tensor,
+    solver: DualAscent | PrimalDual,
+    coupling: float,
+    iterations: int,
+    tolerance: float,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """As `steps.iterate_until`.
+
+    The host does not wait for an iteration to learn which pairs go on: the kernel reads what the iteration
+    before changed, and where that was little enough it leaves at once. Its own change is then none, so that
+    the pair rests from there on, in the one of the two sets that its last iteration wrote.
+    """
+    # What each iteration, and one before the first, changed beyond the bound; iterations add to it.
+    beyond = torch.full(
+        (iterations + 1, len(flow)),
+        -steps.largest_sum(tolerance, flow),
+        dtype=torch.int64,
+        device=flow.device,
+    )
+    beyond[0] = 1
+    odd, even = _run(flow, dual, term, solver, coupling, iterations, beyond)
+    done = 1 + (beyond[1:-1] > 0).int().cumprod(0).sum(0)
+    is_odd = (done % 2 == 1)[:, None, None, None]
+    return (
+        torch.where(is_odd, odd[0], even[0]),
+        torch.where(is_odd[..., None], odd[1], even[1]),
+        (beyond[1:] > 0).all(0),
+    )
+
+
+def _run(
+    flow: torch.Tensor,
+    dual: torch.Tensor,
+    term: torch.Tensor,
+    solver: DualAscent | PrimalDual,
+    coupling: float,
+    iterations: int,
+    beyond: torch.Tensor | None,
+) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+    """Flow and dual variable that the last odd iteration wrote, and those of the last even one.
+
+    `beyond` is as in `iterate_until`, or None to have every pair do all iterations.
+    """
     pairs, _, height, width = flow.shape
-    flow, dual, term = flow.contiguous(), dual.contiguous(), term.contiguous()
     tiles_across, tiles_down = triton.cdiv(width, TILE[1]), triton.cdiv(height, TILE[0])
     if isinstance(solver, PrimalDual):
         second, relaxation = solver.sigma, solver.relaxation
     else:
         second, relaxation = solver.tau / coupling, 1.0
-    spare: list[tuple[torch.Tensor, torch.Tensor]] = []
-    for number in range(iterations):
-        if number < 2:
-            spare.append((torch.empty_like(flow), torch.empty_like(dual)))
-        new_flow, new_dual = spare[number % 2]
-        _iteration[(tiles_across * tiles_down * pairs,)](
-            flow, dual, term, new_flow, new_dual, height, width, tiles_across, tiles_down,
-            solver.tau, second, relaxation, isinstance(solver, PrimalDual), *TILE,
-        )  # fmt: skip
-        flow, dual = new_flow, new_dual
-    return flow, dual
+    current, term = (flow.contiguous(), dual.contiguous()), term.contiguous()
+    written = [(torch.empty_like(current[0]), torch.empty_like(current[1])) for _ in range(2)]
+    with torch.cuda.device_of(flow):
+        for number in range(iterations):
+            result = written[number % 2]
+            _iteration[(tiles_across * tiles_down * pairs,)](
+                *current, term, *result, beyond, number, pairs, height, width, tiles_across, tiles_down,
+                solver.tau, second, relaxation, isinstance(solver, PrimalDual), beyond is not None,
+                1 / steps.CHANGE_UNIT, steps.LARGEST_CHANGE, *TILE,
+            )  # fmt: skip
+            current = result
+    return written[0], written[1]
 
 
 @triton.jit
@@ -103,16 +153,24 @@ def _raise(old, new, at, inside, g1, g2, tau, second, relaxation, is_primal_dual
     tl.store(new + plane + at, q2, mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["number", "pairs", "height", "tiles_across", "tiles_down"])
 def _iteration(
-    flow, dual, term, new_flow, new_dual, height, width, tiles_across, tiles_down,
-    tau, second, relaxation, is_primal_dual: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+    flow, dual, term, new_flow, new_dual, beyond, number, pairs, height, width, tiles_across, tiles_down,
+    tau, second, relaxation, is_primal_dual: tl.constexpr, has_bound: tl.constexpr,
+    units: tl.constexpr, largest_change: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    """One step of all pairs. `second` is σ with primal-dual steps, τ/θ with dual ascent."""
+    """One step of all pairs. `second` is σ with primal-dual steps, τ/θ with dual ascent.
+
+    With `has_bound`, `beyond` (iterations + 1, N) tells which pairs rest, and is told what changes; `number`
+    is that of the iteration, from 0.
+    """
     program = tl.program_id(0)
     tiles = tiles_across * tiles_down
     pair = (program // tiles).to(tl.int64)
     tile = program % tiles
+    if has_bound:  # noqa: SIM102 – known when compiled, the other when run
+        if tl.load(beyond + number * pairs + pair) <= 0:
+            return
     y = (tile // tiles_across) * ROWS + tl.arange(0, ROWS)[:, None]
     x = (tile % tiles_across) * COLUMNS + tl.arange(0, COLUMNS)[None, :]
     plane = height * width
@@ -129,6 +187,10 @@ def _iteration(
     b1, b2, v1, v2 = _step(flow, dual, term, y + 1, x, height, width, tau, is_primal_dual)
     tl.store(new_flow + at, u1 + relaxation * s1, mask=inside)
     tl.store(new_flow + plane + at, u2 + relaxation * s2, mask=inside)
+    if has_bound:
+        squared = relaxation * relaxation * (s1 * s1 + s2 * s2)
+        squared = tl.where(inside, tl.minimum(squared, largest_change), 0.0)
+        tl.atomic_add(beyond + (number + 1) * pairs + pair, (squared * units).to(tl.int64).sum())
 
     # The dual variable answers to the new flow, primal-dual steps to the one extrapolated beyond it.
     ahead = 2.0 if is_primal_dual else 1.0
