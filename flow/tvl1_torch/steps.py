@@ -16,6 +16,10 @@ from ..schedule import DualAscent, PrimalDual
 NO_GRADIENT = 1e-9
 """Added to |∇I|², so that an even area has a direction, and no weight."""
 
+POSITIONS = 512
+"""Places between two pixels at which the second frame is read. So many the CPU engine has weights for; where
+motion leaves the frame, that alone can move the flow by more than all other rounding."""
+
 CHANGE_UNIT = 2.0**-28
 """Squared pixels. Changes are summed up in whole units: such a sum does not depend on its order."""
 
@@ -40,11 +44,17 @@ def warp(texture: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
     height, width = flow.shape[-2:]
     x = torch.arange(width, device=flow.device, dtype=flow.dtype)
     y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None]
-    # Nothing lies further out than two pixels; grid_sample takes −1 and 1 for the outermost pixels' centres.
-    across = (flow[:, 0] + x).clamp(-2, width + 1) * (2 / (width - 1)) - 1
-    down = (flow[:, 1] + y).clamp(-2, height + 1) * (2 / (height - 1)) - 1
-    grid = torch.stack([across, down], -1)
+    # Nothing is to be seen further out than two pixels.
+    across = _whole((flow[:, 0] + x).clamp(-2, width + 1) * POSITIONS)
+    down = _whole((flow[:, 1] + y).clamp(-2, height + 1) * POSITIONS)
+    # grid_sample takes −1 and 1 for the centres of the outermost pixels.
+    size = POSITIONS * (width - 1), POSITIONS * (height - 1)
+    grid = torch.stack([across * (2 / size[0]) - 1, down * (2 / size[1]) - 1], -1)
     return grid_sample(texture, grid, mode="bicubic", padding_mode="zeros", align_corners=True)
+
+
+def _whole(numbers: torch.Tensor) -> torch.Tensor:
+    return (numbers + 0.5).floor()
 
 
 def data_term(
