@@ -55,9 +55,11 @@ class TVL1Flow:
 
     def __call__(self, previous: GreyArray, following: GreyArray) -> FlowField:
         """Flow from `previous` to `following`, (H, W) uint8 or float32 in 0…1, as (H, W, 2) float32."""
-        if previous.shape != following.shape:
+        if (previous.shape, previous.dtype) != (following.shape, following.dtype):
             raise ClipError(
-                "two frames of one clip differ in size", expected=previous.shape, found=following.shape
+                "two frames of one clip differ in size or type",
+                expected=f"{previous.shape} {previous.dtype}",
+                found=f"{following.shape} {following.dtype}",
             )
         for frame in (previous, following):
             _check(frame, "(H, W)")
