@@ -38,7 +38,7 @@ def flow_batch(previous: torch.Tensor, following: torch.Tensor, schedule: Schedu
             found=f"{tuple(following.shape)} on {following.device}",
         )
     moving = moved(previous, following)
-    flow = torch.zeros(*previous.shape, 2, device=previous.device)
+    flow = torch.zeros(*previous.shape, 2, dtype=torch.float32, device=previous.device)
     if len(moving):
         first, second = (pyramid(frames[moving], schedule) for frames in (previous, following))
         flow[moving] = solve(first, second, schedule)
@@ -54,7 +54,7 @@ def flow_between(frames: torch.Tensor, schedule: Schedule) -> torch.Tensor:
     check_frames(frames)
     planes = pyramid(frames, schedule)
     moving = moved(frames[:-1], frames[1:])
-    flow = torch.zeros(len(frames) - 1, *frames.shape[1:], 2, device=frames.device)
+    flow = torch.zeros(len(frames) - 1, *frames.shape[1:], 2, dtype=torch.float32, device=frames.device)
     if len(moving):
         flow[moving] = solve([p[moving] for p in planes], [p[moving + 1] for p in planes], schedule)
     return flow
@@ -83,26 +83,31 @@ def solve(first: Sequence[torch.Tensor], second: Sequence[torch.Tensor], schedul
         # by τ/(θ + τ): by its root in residual, direction and limit.
         reach = schedule.coupling + solver.tau
         shorten = math.sqrt(solver.tau / reach)
-    flow = dual = None
+    pairs, _, height, width = first[-1].shape
+    flow = first[-1].new_zeros(pairs, 2, height, width)
+    dual = first[-1].new_zeros(pairs, 2, 2, height, width)
     for start, end in zip(reversed(first), reversed(second), strict=True):
-        pairs, _, height, width = start.shape
-        if flow is None:
-            flow = start.new_zeros(pairs, 2, height, width)
-        else:
-            flow = resample(flow, height, width, bilinear) * (1 / schedule.step)
-        if dual is None or not schedule.carry_dual:
-            dual = start.new_zeros(pairs, 2, 2, height, width)
-        else:
-            dual = resample(dual, height, width, bilinear)
-            # Forward differences end at the edge, and the dual variable with them.
-            dual[:, :, 0, :, -1] = 0
-            dual[:, :, 1, -1, :] = 0
+        if start is not first[-1]:
+            flow, dual = magnify(flow, dual, start.shape[-2], start.shape[-1], schedule)
         texture = steps.texture(end)
         for _ in range(schedule.warps):
             term = steps.data_term(start, texture, flow, schedule.data_weight * reach, shorten)
             flow, dual = relax(flow, dual, term, schedule)
-    assert flow is not None
     return flow.permute(0, 2, 3, 1).contiguous()
+
+
+def magnify(
+    flow: torch.Tensor, dual: torch.Tensor, height: int, width: int, schedule: Schedule
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Flow and dual variable that a level of this size begins with, from the coarser level's."""
+    flow = resample(flow, height, width, bilinear) * (1 / schedule.step)
+    if not schedule.carry_dual:
+        return flow, dual.new_zeros(*dual.shape[:3], height, width)
+    dual = resample(dual, height, width, bilinear)
+    # Forward differences end at the edge, and the dual variable with them.
+    dual[:, :, 0, :, -1] = 0
+    dual[:, :, 1, -1, :] = 0
+    return flow, dual
 
 
 def relax(

@@ -69,7 +69,7 @@ class TorchFlow:
             )
         pairs, (height, width) = len(frames) - 1, frames.shape[1:]
         batch = max(1, self.memory // (BYTES_PER_PIXEL * max(1, height * width)))
-        fields = torch.empty(pairs, height, width, 2, device=self.device)
+        fields = torch.empty(pairs, height, width, 2, dtype=torch.float32, device=self.device)
         for begin in range(0, pairs, batch):
             if cancelled is not None and cancelled():
                 raise MeasurementError(f"optical flow was cancelled after {begin} of {pairs} pairs of frames")

@@ -1,6 +1,7 @@
 """An iteration in one kernel, in Triton: each number is read once from memory and written once.
 
-It has run in Triton's interpreter and been compiled for GPUs, but it has not run on one yet.
+It has run in Triton's interpreter and been compiled for NVIDIA's GPUs (by Triton 3.2 and 3.9), but it has
+not run on one yet.
 
 The new dual variable of a pixel needs the new flow there, to the right and below. Each program computes the
 flow at all three, for every pixel of its tile: its neighbours' numbers are in the cache, and the arithmetic
@@ -20,6 +21,9 @@ from . import steps
 
 TILE = (8, 64)
 """Rows and columns of a program's pixels."""
+
+WARPS = 8
+"""Of 32 threads; with two pixels to a thread, enough programs fit a multiprocessor's registers."""
 
 
 def iterate(
@@ -94,7 +98,7 @@ def _run(
             _iteration[(tiles_across * tiles_down * pairs,)](
                 *current, term, *result, beyond, number, pairs, height, width, tiles_across, tiles_down,
                 solver.tau, second, relaxation, isinstance(solver, PrimalDual), beyond is not None,
-                1 / steps.CHANGE_UNIT, steps.LARGEST_CHANGE, *TILE,
+                1 / steps.CHANGE_UNIT, steps.LARGEST_CHANGE, *TILE, num_warps=WARPS,
             )  # fmt: skip
             current = result
     return written[0], written[1]
@@ -190,7 +194,7 @@ def _iteration(
     if has_bound:
         squared = relaxation * relaxation * (s1 * s1 + s2 * s2)
         squared = tl.where(inside, tl.minimum(squared, largest_change), 0.0)
-        tl.atomic_add(beyond + (number + 1) * pairs + pair, (squared * units).to(tl.int64).sum())
+        tl.atomic_add(beyond + (number + 1) * pairs + pair, tl.sum((squared * units).to(tl.int64)))
 
     # The dual variable answers to the new flow, primal-dual steps to the one extrapolated beyond it.
     ahead = 2.0 if is_primal_dual else 1.0
