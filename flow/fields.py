@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ClipError, MeasurementError
-from .method import FlowMethod
+from .method import BatchFlowMethod, FlowMethod
 
 FLOW_BOUND = 20.0
 """Pixels a frame; I3D's authors clip to ±20 and divide by 20 (kinetics-i3d README)."""
@@ -57,6 +57,8 @@ def flow_fields(
             expected="(T, H, W) uint8, T ≥ 2",
             found=f"{grey.shape} {grey.dtype}",
         )
+    if isinstance(method, BatchFlowMethod):
+        return method.fields(grey, cancelled, progress)
     pairs = len(grey) - 1
     fields = np.empty((pairs, *grey.shape[1:], 2), np.float32)
     for pair in range(pairs):

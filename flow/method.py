@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,22 @@ class FlowMethod(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Name, library version and every parameter: what the cache and the report identify it by."""
+
+
+@runtime_checkable
+class BatchFlowMethod(FlowMethod, Protocol):
+    """A method that computes all pairs of a clip itself: in parallel, or sharing work between pairs."""
+
+    def fields(
+        self,
+        grey: npt.NDArray[np.uint8],
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Flow from each frame to the next: (T, H, W) uint8, T ≥ 2 → (T−1, H, W, 2) float32.
+
+        The same as pair by pair. `cancelled` and `progress` are those of `fields.flow_fields`.
+        """
 
 
 MIN_SIDE = 16

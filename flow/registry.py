@@ -9,6 +9,9 @@ from ..errors import BackendUnavailable, UsageError, unknown_name
 from .method import FlowMethod
 
 METHODS: dict[str, str] = {
+    "tvl1": "actionbench.flow.tvl1:faithful",
+    "tvl1-balanced": "actionbench.flow.tvl1:balanced",
+    "tvl1-fast": "actionbench.flow.tvl1:fast",
     "opencv": "actionbench.flow.opencv:dual_tvl1",
     "dis": "actionbench.flow.opencv:dis",
     "farneback": "actionbench.flow.opencv:farneback",

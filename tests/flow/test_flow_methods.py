@@ -69,7 +69,7 @@ def test_frames_that_are_no_pair_are_refused(name: str) -> None:
     grey = np.zeros((20, 24), np.uint8)
     for previous, following in [
         (grey, np.zeros((24, 20), np.uint8)),
-        (grey.astype(np.float32), grey.astype(np.float32)),
+        (grey.astype(np.int16), grey.astype(np.int16)),
         (np.zeros((20, 24, 3), np.uint8), np.zeros((20, 24, 3), np.uint8)),
         (np.zeros((15, 24), np.uint8), np.zeros((15, 24), np.uint8)),
     ]:
@@ -89,7 +89,7 @@ def test_python_threads_may_share_a_method(name: str) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ["opencv", "dis", "farneback"])
 def test_the_flow_does_not_depend_on_opencvs_threads(name: str) -> None:
     scene = textured()
     pair = window(scene, 0, 0), window(scene, 1.5, 1.0)
