@@ -49,6 +49,7 @@ def accuracy_pass(
                 model.python,
                 log_path(writer.path, model.key),
                 config.clip_timeout,
+                console.say,
             )
             for event in worker.events(outcome):
                 if event["event"] in ("clip", "clip_error"):

@@ -159,7 +159,7 @@ def _plain(m: Measured) -> dict[str, object]:
 def render(
     video: Annotated[Path, typer.Argument(help="Video to compute the flow of.")],
     out: Annotated[Path, typer.Argument(help="Video to write (.mp4), or a folder for images.")],
-    method: Annotated[str, typer.Option(help="Optical-flow method.")] = "opencv",
+    method: Annotated[str, typer.Option(help="Optical-flow method.")] = "tvl1",
     fastest: Annotated[float, typer.Option(help="Pixels a frame that get full colour.")] = 10.0,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")] = None,
 ) -> None:

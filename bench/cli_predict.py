@@ -23,7 +23,7 @@ def predict(
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     views: Annotated[str, typer.Option(help="video: the authors' protocol; single: one window.")] = "video",
-    flow: Annotated[str, typer.Option(help="Optical-flow method.")] = "opencv",
+    flow: Annotated[str, typer.Option(help="Optical-flow method.")] = "tvl1",
     logits: Annotated[
         Path | None, typer.Option(help="Write the logits (views, classes) to this .npy.")
     ] = None,

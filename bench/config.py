@@ -56,7 +56,7 @@ class RunConfig:
     max_clips: int | None = None
     views: ViewsOption = "video"
     batch: int = 1
-    flow: str = "opencv"
+    flow: str = "tvl1"
     python: Mapping[str, str] = field(default_factory=dict)
     out: str | None = None
     seed: int = 0

@@ -40,7 +40,7 @@ def latency_pass(
                     continue
                 taken = {p.process for p in ended[model.key]} | begun[model.key]
                 number = max(taken, default=-1) + 1
-                record = _measure(model, number, order, clips, config, writer, progress)
+                record = _measure(model, number, order, clips, config, writer, progress, console)
                 order += 1
                 writer.append_latency(record)
                 ended[model.key].append(record)
@@ -58,6 +58,7 @@ def _measure(
     config: RunConfig,
     writer: RunWriter,
     progress: Progress,
+    console: Console,
 ) -> ProcessRecord:
     """One fresh process: its samples are written as they come, its own record is returned."""
     job = Job(
@@ -76,7 +77,7 @@ def _measure(
     facts: dict[str, object] = {}
     samples = 0
     refused = ""
-    worker = Worker(job, model.python, log_path(writer.path, model.key), config.clip_timeout)
+    worker = Worker(job, model.python, log_path(writer.path, model.key), config.clip_timeout, console.say)
     for event in worker.events(outcome):
         kind = event.pop("event")
         if kind == "sample":

@@ -205,7 +205,7 @@ def compute_logits(
     pairs = tuple((path, path.with_name(f"{path.stem}-{model.request.backend}.npy")) for path in inputs)
     job = Job("arrays", model.request.key, model.weights, model.options, len(model.labels), arrays=pairs)
     console.say(f"computing with {model.key}")
-    run_arrays(job, model.python, inputs[0].with_suffix(".log"), config.clip_timeout)
+    run_arrays(job, model.python, inputs[0].with_suffix(".log"), config.clip_timeout, console.say)
     return [np.load(output, allow_pickle=False) for _, output in pairs]
 
 

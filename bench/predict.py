@@ -50,9 +50,8 @@ def print_predictions(
         # One process an input: what kills it keeps no other input from its prediction.
         for clip in clips:
             outcome = Outcome()
-            worker = Worker(
-                _job(model, clip, config, logits), model.python, Path(folder) / "log", config.clip_timeout
-            )
+            job = _job(model, clip, config, logits)
+            worker = Worker(job, model.python, Path(folder) / "log", config.clip_timeout, console.say)
             for event in worker.events(outcome):
                 if event["event"] == "progress":
                     progress.note(doing(event))

@@ -66,6 +66,7 @@ class Preparer:
     - `streams`: stream → how its pixels are prepared. `views`: how a video is cut into views.
     - `single`: take one window of so many frames from the middle instead (None: the authors' protocol).
     - `flow`: the flow method, None if no stream needs flow. `cache`: of flow; never while timing.
+    - `notes`: remarks that hold for every clip.
     """
 
     streams: Mapping[str, Preprocessing]
@@ -73,6 +74,7 @@ class Preparer:
     single: int | None = None
     flow: FlowMethod | None = None
     cache: FlowCache | None = None
+    notes: tuple[str, ...] = ()
 
     def __call__(self, clip: Clip, progress: Progress = _silent) -> Prepared:
         """Prepare `clip`. Raises ClipError if it cannot be read or has too few or too many frames."""
@@ -82,7 +84,7 @@ class Preparer:
         if inputs is not None:
             return self._from_inputs(clip, inputs, watch)
         views: list[dict[str, FloatArray]] = []
-        frames, video_s, notes, cached = 0, 0.0, set[str](), False
+        frames, video_s, notes, cached = 0, 0.0, set(self.notes), False
         for geometry, names in self._geometries().items():
             pixels, seconds, remarks = self._resized_frames(clip, geometry, watch, progress)
             notes.update(remarks)

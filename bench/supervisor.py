@@ -14,7 +14,7 @@ import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,12 +47,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A job and the interpreter that runs it. `log`: file that its standard error is appended to."""
+    """A job and the interpreter that runs it.
+
+    - `log`: file that its standard error is appended to. `timeout_s`: without an event, until it is killed.
+    - `notify`: told what the user should know.
+    """
 
     job: Job
     python: str
     log: Path
     timeout_s: float
+    notify: Callable[[str], None]
 
     def events(self, outcome: Outcome) -> Iterator[dict[str, Any]]:
         """Start the process and yield its events until it ends; how it ended is left in `outcome`.
@@ -130,6 +135,9 @@ class Worker:
                 return
             elif kind == "done":
                 return
+            elif kind == "notice":
+                self.notify(event["text"])
+                continue
             yield event
 
 
@@ -160,10 +168,10 @@ def _cause_of_death(status: int, log: Path, begin: int) -> str:
     return f"exit status {status}: {tail[0] if tail else 'no message'} (see {log})"
 
 
-def run_arrays(job: Job, python: str, log: Path, timeout_s: float) -> None:
+def run_arrays(job: Job, python: str, log: Path, timeout_s: float, notify: Callable[[str], None]) -> None:
     """Run a job of the mode "arrays" to its end. Raises MeasurementError if it does not get there."""
     outcome = Outcome()
-    for _ in Worker(job, python, log, timeout_s).events(outcome):
+    for _ in Worker(job, python, log, timeout_s, notify).events(outcome):
         pass
     if outcome.failed is not None:
         raise MeasurementError(outcome.failed, where=job.request)

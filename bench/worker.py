@@ -5,17 +5,20 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import logging
 import os
 import pickle
 import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 import psutil
@@ -48,6 +51,7 @@ def main() -> None:
     events = Events(_own_stdout())
     job: Job = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _pass_on_notices(events)
     try:
         _run(job, events)
     except ActionBenchError as error:
@@ -61,6 +65,33 @@ def _own_stdout() -> BinaryIO:
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return pipe
+
+
+def _pass_on_notices(events: Events) -> None:
+    """What our own code warns of is for the user, not for the log of the process."""
+
+    class Notices(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            events("notice", text=record.getMessage())
+
+    ours = Path(__file__).parents[1]
+    show = warnings.showwarning
+
+    def pass_on(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if category is RuntimeWarning and Path(filename).is_relative_to(ours):
+            events("notice", text=str(message))
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = pass_on
+    logging.getLogger("actionbench").addHandler(Notices(logging.WARNING))
 
 
 def _end_with_parent() -> None:
@@ -101,10 +132,13 @@ def _peak_rss() -> int:
 
 def _preparer(job: Job, model: Model) -> Preparer:
     method = None
+    notes: tuple[str, ...] = ()
     if job.flow is not None:
         from ..flow.registry import get_method
 
         method = get_method(job.flow, job.options.threads)
+        if method.name != job.flow:
+            notes = (f"optical flow by `{method.name}` in place of `{job.flow}`, which cannot run here",)
     cache = None
     if job.flow_cache is not None:
         from ..flow.cache import FlowCache
@@ -116,6 +150,7 @@ def _preparer(job: Job, model: Model) -> Preparer:
         single=model.window_frames if job.single else None,
         flow=method,
         cache=cache,
+        notes=notes,
     )
 
 

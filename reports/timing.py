@@ -16,9 +16,10 @@ PREDICTION = ("upload", "forward", "download")
 
 PERCENTILES = (0.9, 0.95, 0.99)
 
-UNDISTURBED = 0.1
+UNDISTURBED = 0.2
 """Most seconds that threads may wait for a core, per second of a clip's time: beyond it something else was
-computing. A process alone on its cores waits 0.00 to 0.03."""
+computing. A process alone on two cores was seen to wait 0.00 to 0.12 (its threads for each other), one that
+shared them 0.5 to 1.0."""
 
 
 @dataclass(frozen=True, slots=True)

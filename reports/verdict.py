@@ -19,6 +19,7 @@ def verdict(summary: Summary) -> list[str]:
     return [
         *_failures(summary),
         *_speed(summary.models),
+        *_disturbed(summary.models),
         *_real_time(summary.models),
         *_accuracy(summary),
     ]
@@ -53,6 +54,13 @@ def _speed(models: Sequence[ModelSummary]) -> list[str]:
     if len({frozenset(r.clip for r in m.measured.latencies) for m, _ in timed}) > 1:
         sentences.append("They were not all timed on the same videos.")
     return sentences
+
+
+def _disturbed(models: Sequence[ModelSummary]) -> list[str]:
+    named = [one_line(m.name) for m in models if m.timing.disturbed]
+    if not named:
+        return []
+    return [f"Something else was computing while {_listed(named)} ran: these times are too long to compare."]
 
 
 def _times(best: Estimate, other: Estimate) -> str:
@@ -144,8 +152,6 @@ def caveats(summary: Summary) -> list[str]:
             "Timed on a CPU. The thesis that this comparison repeats used a GPU, where the ratios between "
             "networks and the weight of the preprocessing differ."
         )
-    if any(m.timing.disturbed for m in summary.models):
-        notes.append("Something else was computing while clips were timed (see latency): times are too long.")
     if preprocessed := [one_line(m.name) for m in summary.models if m.timing.preprocessed]:
         notes.append(
             f"The videos came as network input ({_listed(preprocessed)}): no preprocessing was measured, so "
