@@ -32,17 +32,28 @@ SHORT_SIDE = 256
 
 @app.command("list")
 def list_() -> None:
-    """List the methods that `--flow` takes, and their parameters."""
+    """List the methods that `--flow` takes: what they are, their parameters, their error on a drawn pair."""
     from ..errors import BackendUnavailable
-    from ..flow.registry import get_method, method_names
+    from ..flow.known_motion import SHIFT, known_motion_error
+    from ..flow.registry import get_method, method_names, summary
 
     for name in method_names():
         try:
-            facts = get_method(name).describe()
+            method = get_method(name)
         except BackendUnavailable as error:
-            print(f"{name}: {error}")
+            print(f"{name}: {error}\n")
             continue
-        print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in facts.items() if key != "name"))
+        print(f"{name}: {summary(name)}")
+        for key, value in method.describe().items():
+            if isinstance(value, dict):
+                value = ", ".join(f"{k} {v}" for k, v in value.items() if k != "name")
+            if key != "name":
+                print(f"  {key}: {value}")
+        print(f"  error on a drawn pair, measured now: {known_motion_error(method):.3f} px")
+        print()
+    print(
+        f"The drawn pair moves by {SHIFT[0]:g}, {SHIFT[1]:g} px; `bench flow compare` measures on real video."
+    )
 
 
 @app.command()

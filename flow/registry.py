@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import Any
 
 from ..errors import BackendUnavailable, UsageError, unknown_name
 from .method import FlowMethod
@@ -39,18 +41,31 @@ def method_names() -> dict[str, str]:
     return methods
 
 
+def summary(name: str) -> str:
+    """The first line of what the method's factory says of itself; empty if it says nothing.
+
+    Raises UsageError or BackendUnavailable as `get_method` does.
+    """
+    return (inspect.getdoc(_factory(name)) or "").partition("\n")[0]
+
+
 def get_method(name: str, threads: int = 1) -> FlowMethod:
     """The method called `name`, ready to compute with `threads` threads.
 
     Raises UsageError if there is none of that name, BackendUnavailable if it cannot be loaded,
     because a package that it needs is missing or broken.
     """
+    method: FlowMethod = _factory(name)(threads=threads)
+    return method
+
+
+def _factory(name: str) -> Any:
     methods = method_names()
     if name not in methods:
         raise unknown_name("flow method", name, methods)
     module, _, attribute = methods[name].partition(":")
     try:
-        factory = getattr(import_module(module), attribute)
+        return getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise BackendUnavailable(
             f"the flow method '{name}' cannot be loaded",
@@ -58,5 +73,3 @@ def get_method(name: str, threads: int = 1) -> FlowMethod:
             found=error,
             remedy="Install what it needs (for cv2: opencv-contrib-python, and no other cv2 package)",
         ) from error
-    method: FlowMethod = factory(threads=threads)
-    return method
