@@ -184,16 +184,27 @@ def end_level(level: int, geometry: Geometry, plan: Plan, work: Workspace) -> No
 
 
 @inlined
+def even_waves(iterations: int) -> int:
+    """Iterations in each of the fewest waves that make `iterations`; the last may have fewer."""
+    waves = -(-iterations // BLOCK)
+    return -(-iterations // waves)
+
+
+@inlined
 def iterate(height: int, width: int, plan: Plan, work: Workspace) -> None:
     """Rounds of a median and iterations, as many as the plan's stopping rule asks for."""
+    longest = even_waves(plan.iterations)
     for _ in range(plan.rounds):
         median_filter(work.fields, height, width, plan.median, work.plane, work.lines, work.edge)
         if plan.is_primal_dual:
-            for done in range(0, plan.iterations, BLOCK):
+            done = 0
+            while done < plan.iterations:
+                block = min(longest, plan.iterations - done)
                 primal_dual(
-                    work.fields, height, width, min(BLOCK, plan.iterations - done), plan.tau, plan.sigma,
-                    plan.relaxation, work.ahead, work.edge,
+                    work.fields, height, width, block, plan.tau, plan.sigma, plan.relaxation, work.ahead,
+                    work.edge,
                 )  # fmt: skip
+                done += block
         elif ascend_until(height, width, plan, work):
             return
 
@@ -207,7 +218,8 @@ def ascend_until(height: int, width: int, plan: Plan, work: Workspace) -> bool:
     """
     bound = plan.tolerance * plan.tolerance * np.float32(height * width)
     fixed = plan.tolerance == 0
-    done, block, before = 0, BLOCK if fixed else UNSEEN, np.float32(0)
+    done, before = 0, np.float32(0)
+    block = even_waves(plan.iterations) if fixed else UNSEEN
     while done < plan.iterations:
         block = min(block, plan.iterations - done)
         ascend(work.fields, height, width, block, plan.tau, plan.coupling, work.edge, work.changes)
