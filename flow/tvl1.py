@@ -178,7 +178,7 @@ class TVL1Flow:
 
 @cache
 def _announce_compilation() -> None:
-    """Say why the first flow takes its time: by a warning to the log, which is stderr if nobody set one up."""
+    """Say why the first flow takes its time: to the log, which is stderr where nobody set one up."""
     logger.warning("compiling TV-L1 for this machine; this takes about 10 s, once")
 
 

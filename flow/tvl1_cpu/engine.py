@@ -43,6 +43,7 @@ class Plan(NamedTuple):
     """A `Schedule` for compiled code: numbers only. A `tolerance` of 0 stands for a fixed number."""
 
     warps: int
+    warps_below: int
     rounds: int
     iterations: int
     tolerance: np.float32
@@ -89,6 +90,7 @@ def make_plan(schedule: Schedule) -> Plan:
         shorten, reach = math.sqrt(solver.tau / (theta + solver.tau)), theta + solver.tau
     return Plan(
         warps=schedule.warps,
+        warps_below=schedule.warps_below,
         rounds=schedule.stop.rounds if schedule.stop else 1,
         iterations=schedule.iterations,
         tolerance=np.float32(schedule.stop.tolerance if schedule.stop else 0),
@@ -248,7 +250,7 @@ def solve(
         edges(width, work.edge)
         make_texels(second, start, height, width, work.texels)
         begin_level(level, geometry, plan, work)
-        for _ in range(plan.warps):
+        for _ in range(plan.warps if level == 0 else plan.warps_below):
             warp(
                 work.fields, first, start, height, width, work.texels, plan.threshold, plan.shorten,
                 work.edge, work.cubic, work.lines, work.places,

@@ -137,7 +137,7 @@ def test_the_last_vector_of_a_row_is_like_the_others(name: str, width: int) -> N
     flow = method(*frames)
     mirrored = method(*[frame[:, ::-1] for frame in frames])[:, ::-1] * np.array((-1, 1), np.float32)
     assert endpoint_error(flow, (1, -1))[8:-8, 8:-8].mean() < 0.05
-    assert endpoint_error(flow, mirrored).mean() < 0.1
+    assert endpoint_error(flow, mirrored).mean() < 0.2
 
 
 @names
