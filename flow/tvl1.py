@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,6 +114,11 @@ class TVL1Flow:
                 stopping.set()
         return flow
 
+    def warm_up(self) -> None:
+        """Compile, or read from the disk, what the first pair of frames would otherwise wait for."""
+        still = np.zeros((MIN_SIDE, MIN_SIDE), np.uint8)
+        self(still, still + np.uint8(1))
+
     def describe(self) -> dict[str, Any]:
         """Name, engine and version, numba's version, and every parameter of the schedule."""
         import numba
@@ -157,7 +163,7 @@ class TVL1Flow:
         from .tvl1_cpu.engine import Engine, is_compiled
 
         if not is_compiled():
-            logger.warning("compiling TV-L1 for this machine; this takes about 10 s, once")
+            _announce_compilation()
         engine = None
         while self._idle and engine is None:
             idle = self._idle.pop()
@@ -168,6 +174,12 @@ class TVL1Flow:
             yield engine
         finally:
             self._idle.append(engine)
+
+
+@cache
+def _announce_compilation() -> None:
+    """Say why the first flow takes its time: to the log, which is stderr where nobody set one up."""
+    logger.warning("compiling TV-L1 for this machine; this takes about 10 s, once")
 
 
 def _check(frames: GreyArray, shape: str) -> None:

@@ -43,6 +43,7 @@ class Plan(NamedTuple):
     """A `Schedule` for compiled code: numbers only. A `tolerance` of 0 stands for a fixed number."""
 
     warps: int
+    warps_below: int
     rounds: int
     iterations: int
     tolerance: np.float32
@@ -89,6 +90,7 @@ def make_plan(schedule: Schedule) -> Plan:
         shorten, reach = math.sqrt(solver.tau / (theta + solver.tau)), theta + solver.tau
     return Plan(
         warps=schedule.warps,
+        warps_below=schedule.warps_below,
         rounds=schedule.stop.rounds if schedule.stop else 1,
         iterations=schedule.iterations,
         tolerance=np.float32(schedule.stop.tolerance if schedule.stop else 0),
@@ -184,16 +186,27 @@ def end_level(level: int, geometry: Geometry, plan: Plan, work: Workspace) -> No
 
 
 @inlined
+def even_waves(iterations: int) -> int:
+    """Iterations in each of the fewest waves that make `iterations`; the last may have fewer."""
+    waves = -(-iterations // BLOCK)
+    return -(-iterations // waves)
+
+
+@inlined
 def iterate(height: int, width: int, plan: Plan, work: Workspace) -> None:
     """Rounds of a median and iterations, as many as the plan's stopping rule asks for."""
+    longest = even_waves(plan.iterations)
     for _ in range(plan.rounds):
         median_filter(work.fields, height, width, plan.median, work.plane, work.lines, work.edge)
         if plan.is_primal_dual:
-            for done in range(0, plan.iterations, BLOCK):
+            done = 0
+            while done < plan.iterations:
+                block = min(longest, plan.iterations - done)
                 primal_dual(
-                    work.fields, height, width, min(BLOCK, plan.iterations - done), plan.tau, plan.sigma,
-                    plan.relaxation, work.ahead, work.edge,
+                    work.fields, height, width, block, plan.tau, plan.sigma, plan.relaxation, work.ahead,
+                    work.edge,
                 )  # fmt: skip
+                done += block
         elif ascend_until(height, width, plan, work):
             return
 
@@ -207,7 +220,8 @@ def ascend_until(height: int, width: int, plan: Plan, work: Workspace) -> bool:
     """
     bound = plan.tolerance * plan.tolerance * np.float32(height * width)
     fixed = plan.tolerance == 0
-    done, block, before = 0, BLOCK if fixed else UNSEEN, np.float32(0)
+    done, before = 0, np.float32(0)
+    block = even_waves(plan.iterations) if fixed else UNSEEN
     while done < plan.iterations:
         block = min(block, plan.iterations - done)
         ascend(work.fields, height, width, block, plan.tau, plan.coupling, work.edge, work.changes)
@@ -236,7 +250,7 @@ def solve(
         edges(width, work.edge)
         make_texels(second, start, height, width, work.texels)
         begin_level(level, geometry, plan, work)
-        for _ in range(plan.warps):
+        for _ in range(plan.warps if level == 0 else plan.warps_below):
             warp(
                 work.fields, first, start, height, width, work.texels, plan.threshold, plan.shorten,
                 work.edge, work.cubic, work.lines, work.places,

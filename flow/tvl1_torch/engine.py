@@ -86,11 +86,12 @@ def solve(first: Sequence[torch.Tensor], second: Sequence[torch.Tensor], schedul
     pairs, _, height, width = first[-1].shape
     flow = first[-1].new_zeros(pairs, 2, height, width)
     dual = first[-1].new_zeros(pairs, 2, 2, height, width)
-    for start, end in zip(reversed(first), reversed(second), strict=True):
+    for level in reversed(range(len(first))):
+        start, end = first[level], second[level]
         if start is not first[-1]:
             flow, dual = magnify(flow, dual, start.shape[-2], start.shape[-1], schedule)
         texture = steps.texture(end)
-        for _ in range(schedule.warps):
+        for _ in range(schedule.warps_on(level)):
             term = steps.data_term(start, texture, flow, schedule.data_weight * reach, shorten)
             flow, dual = relax(flow, dual, term, schedule)
     return flow.permute(0, 2, 3, 1).contiguous()

@@ -29,13 +29,14 @@ def test_faithful_has_every_parameter_of_opencv() -> None:
     theirs = get_method("opencv").describe()["parameters"]
     assert isinstance(FAITHFUL.solver, DualAscent)
     assert FAITHFUL.stop is not None
+    assert FAITHFUL.warps == FAITHFUL.warps_below
     assert {
         "Tau": FAITHFUL.solver.tau,
         "Lambda": FAITHFUL.data_weight,
         "Theta": FAITHFUL.coupling,
         "ScalesNumber": FAITHFUL.scales,
         "ScaleStep": FAITHFUL.step,
-        "WarpingsNumber": FAITHFUL.warps,
+        "WarpingsNumber": FAITHFUL.warps_below,
         "Epsilon": FAITHFUL.stop.tolerance,
         "InnerIterations": FAITHFUL.iterations,
         "OuterIterations": FAITHFUL.stop.rounds,
@@ -66,6 +67,7 @@ def test_a_description_is_complete_and_survives_json(schedule: Schedule) -> None
     [
         {"scales": 0},
         {"warps": 0},
+        {"warps_below": 0},
         {"iterations": 0},
         {"step": 0.95},
         {"step": 0.2},

@@ -137,7 +137,7 @@ def test_the_last_vector_of_a_row_is_like_the_others(name: str, width: int) -> N
     flow = method(*frames)
     mirrored = method(*[frame[:, ::-1] for frame in frames])[:, ::-1] * np.array((-1, 1), np.float32)
     assert endpoint_error(flow, (1, -1))[8:-8, 8:-8].mean() < 0.05
-    assert endpoint_error(flow, mirrored).mean() < 0.1
+    assert endpoint_error(flow, mirrored).mean() < 0.2
 
 
 @names
@@ -323,6 +323,7 @@ import numpy as np
 from actionbench.flow.registry import get_method
 frames = np.load(sys.argv[1], allow_pickle=False)
 digest = hashlib.sha256()
+get_method("tvl1", 2).warm_up()
 for name in ("tvl1", "tvl1-balanced", "tvl1-fast"):
     digest.update(get_method(name)(*frames))
 print(digest.hexdigest())
