@@ -92,6 +92,11 @@ def _real_time(models: Sequence[ModelSummary]) -> list[str]:
         others = f"; {_listed(unable)} {'do' if len(unable) > 1 else 'does'} not" if unable else ""
         return [f"With preprocessing counted, {named} {keep} up with the video{others}."]
     nearest, factor = max(known, key=lambda item: item[1].value)
+    if factor.value >= 1:
+        return [
+            f"With preprocessing counted, {one_line(nearest.name)} keeps up with the video in the median "
+            f"({number(factor.value)} s of video per second), but not in all of its processes."
+        ]
     subject = "No model keeps" if len(known) > 1 else f"{one_line(nearest.name)} does not keep"
     sentence = f"{subject} up with the video once preprocessing is counted"
     sentence += f": {one_line(nearest.name)} works through {number(factor.value)} s of video per second"
