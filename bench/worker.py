@@ -137,6 +137,8 @@ def _preparer(job: Job, model: Model) -> Preparer:
         from ..flow.registry import get_method
 
         method = get_method(job.flow, job.options.threads)
+        if callable(compile_ahead := getattr(method, "warm_up", None)):
+            compile_ahead()  # before any clip is timed, or watched
         if method.name != job.flow:
             notes = (f"optical flow by `{method.name}` in place of `{job.flow}`, which cannot run here",)
     cache = None
