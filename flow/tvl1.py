@@ -32,8 +32,8 @@ FORMAT = 1
 """Version of what the engine computes; raised when a change of it moves the flow."""
 
 RUN = 8
-"""Pairs that a thread takes at a time. A run's first pyramid is made twice; longer runs leave threads idle at
-the end of a clip."""
+"""Most pairs that a thread takes at a time. A run's first pyramid is made twice; longer runs leave threads
+idle at the end of a clip."""
 
 GreyArray = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
@@ -86,8 +86,11 @@ class TVL1Flow:
         stopping = threading.Event()
         finished: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
+        # A clip of few pairs is shared out evenly.
+        run = min(RUN, -(-pairs // self._threads))
+
         def work(first: int) -> None:
-            last = min(first + RUN, pairs)
+            last = min(first + run, pairs)
             try:
                 with self._engine(*grey.shape[1:]) as engine:
                     self._run(
@@ -98,7 +101,7 @@ class TVL1Flow:
 
         with ThreadPoolExecutor(self._threads, "flow") as pool:
             try:
-                for first in range(0, pairs, RUN):
+                for first in range(0, pairs, run):
                     pool.submit(work, first)
                 for done in range(pairs):
                     if cancelled is not None and cancelled():

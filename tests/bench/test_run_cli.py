@@ -361,7 +361,7 @@ def test_an_interpreter_that_greets_is_heard_and_ignored(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:
     noisy = tmp_path / "python"
-    noisy.write_text(f'#!/bin/sh\necho welcome\nexec '{sys.executable}' "$@"\n')
+    noisy.write_text(f"#!/bin/sh\necho welcome\nexec '{sys.executable}' \"$@\"\n")
     noisy.chmod(0o755)
     out = tmp_path / "run"
     data = coloured_videos([15], 1)
