@@ -16,7 +16,6 @@ from ..home import home
 from ..reports.records import ClipRecord
 from ..reports.run_directory import RunWriter
 from .config import RunConfig
-from .job import Job
 from .plan import PlannedModel
 from .progress import Console
 from .supervisor import Outcome, Worker
@@ -44,8 +43,15 @@ def accuracy_pass(
         while remaining:
             chosen = [remaining[id_] for id_ in suspects] or list(remaining.values())
             outcome = Outcome()
+            job = model.job(
+                "accuracy",
+                chosen,
+                config,
+                flow_cache=home() / "flow" if model.flow is not None else None,
+                ahead=0 if suspects else 1,
+            )
             worker = Worker(
-                _job(model, chosen, config, ahead=0 if suspects else 1),
+                job,
                 model.python,
                 log_path(writer.path, model.key),
                 config.clip_timeout,
@@ -78,22 +84,6 @@ def accuracy_pass(
             _record({"event": "clip_error", "error": outcome.failed}, clip, model, matcher, writer)
             progress.advance(clip.id)
     return None
-
-
-def _job(model: PlannedModel, clips: list[Clip], config: RunConfig, ahead: int) -> Job:
-    return Job(
-        mode="accuracy",
-        request=model.request.key,
-        weights=model.weights,
-        options=model.options,
-        classes=len(model.labels),
-        clips=tuple(clips),
-        single=config.views == "single",
-        batch=config.batch,
-        flow=model.flow,
-        flow_cache=home() / "flow" if model.flow is not None else None,
-        ahead=ahead,
-    )
 
 
 def _record(

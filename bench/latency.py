@@ -9,7 +9,6 @@ from ..reports.records import LatencyRecord, ProcessRecord
 from ..reports.run_directory import RunWriter
 from .accuracy import doing, log_path
 from .config import RunConfig
-from .job import Job
 from .plan import PlannedModel
 from .progress import Console, Progress
 from .supervisor import Outcome, Worker
@@ -61,18 +60,7 @@ def _measure(
     console: Console,
 ) -> ProcessRecord:
     """One fresh process: its samples are written as they come, its own record is returned."""
-    job = Job(
-        mode="latency",
-        request=model.request.key,
-        weights=model.weights,
-        options=model.options,
-        classes=len(model.labels),
-        clips=tuple(clips),
-        single=config.views == "single",
-        batch=config.batch,
-        flow=model.flow,
-        min_seconds=config.latency_seconds,
-    )
+    job = model.job("latency", clips, config, min_seconds=config.latency_seconds)
     outcome = Outcome()
     facts: dict[str, object] = {}
     samples = 0

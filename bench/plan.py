@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 from .. import __version__
 from ..datasets.clip import Clip, ClipSet
@@ -22,6 +23,7 @@ from ..reports.records import ModelRecord
 from .certificate import certificate
 from .config import RunConfig
 from .environment import cores, has_gpu, probe
+from .job import Job
 
 _TORCH_FORMATS = ("piergiaj", "hassony2", "hara")
 
@@ -53,6 +55,23 @@ class PlannedModel:
         """Versions in the interpreter that runs it."""
         versions: Mapping[str, str | None] = probe(self.python)["packages"]
         return versions
+
+    def job(
+        self, mode: Literal["accuracy", "latency"], clips: Iterable[Clip], config: RunConfig, **more: Any
+    ) -> Job:
+        """The job of predicting or timing `clips` as `config` says; `more`: other fields of `Job`."""
+        return Job(
+            mode,
+            self.request.key,
+            self.weights,
+            self.options,
+            len(self.labels),
+            clips=tuple(clips),
+            single=config.views == "single",
+            batch=config.batch,
+            flow=self.flow,
+            **more,
+        )
 
     def record(self, views: str) -> ModelRecord:
         model = self.request.model

@@ -17,8 +17,7 @@ from ..errors import MeasurementError, UsageError
 from .accuracy import doing
 from .config import RunConfig
 from .demo import with_demo_weights
-from .job import Job
-from .plan import PlannedModel, plan_models, torch_python
+from .plan import plan_models, torch_python
 from .progress import Console
 from .supervisor import Outcome, Worker
 
@@ -50,7 +49,8 @@ def print_predictions(
         # One process an input: what kills it keeps no other input from its prediction.
         for clip in clips:
             outcome = Outcome()
-            job = _job(model, clip, config, logits)
+            logits_file = None if logits is None else logits.resolve()
+            job = model.job("accuracy", [clip], config, ahead=0, logits=logits_file)
             worker = Worker(job, model.python, Path(folder) / "log", config.clip_timeout, console.say)
             for event in worker.events(outcome):
                 if event["event"] == "progress":
@@ -65,21 +65,6 @@ def print_predictions(
             progress.advance()
     if failed:
         raise MeasurementError(f"{failed} of {len(clips)} inputs could not be predicted")
-
-
-def _job(model: PlannedModel, clip: Clip, config: RunConfig, logits: Path | None) -> Job:
-    return Job(
-        mode="accuracy",
-        request=model.request.key,
-        weights=model.weights,
-        options=model.options,
-        classes=len(model.labels),
-        clips=(clip,),
-        single=config.views == "single",
-        flow=model.flow,
-        ahead=0,
-        logits=None if logits is None else logits.resolve(),
-    )
 
 
 def _print(clip: Clip, event: dict[str, Any], labels: Sequence[str]) -> None:
