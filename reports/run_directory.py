@@ -8,6 +8,7 @@ a time.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -24,8 +25,14 @@ from ..errors import MeasurementError, UsageError
 from .records import SCHEMA, ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
 
 RUN, CLIPS, SCORES, LATENCY, LOCK = "run.json", "clips.jsonl", "scores.bin", "latency.jsonl", "lock"
+THUMBNAILS = "thumbnails"
 
 T = TypeVar("T")
+
+
+def thumbnail_path(run: Path, clip: str) -> Path:
+    """Where the picture of a clip is, if it has one: a name that is safe whatever the clip's id is."""
+    return run / THUMBNAILS / f"{hashlib.sha256(clip.encode()).hexdigest()[:32]}.jpg"
 
 
 class RunDirectory:
