@@ -26,10 +26,12 @@ Range = tuple[float, float] | None
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """`title` names the unit. `ticks`: (position, text) in place of numbers. `limits`: None fits the data."""
+    """`title` names the unit. `ticks`: (position, text) in place of numbers. `limits`: None fits the data.
+    `whole`: counts, which have no fractions."""
 
     title: str
     log: bool = False
+    whole: bool = False
     ticks: tuple[tuple[float, str], ...] = ()
     limits: Range = None
 
@@ -71,11 +73,11 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A dotted line across the chart at a value of `axis`, with its meaning."""
+    """A dotted line across the chart at a value of `axis`, with its meaning where the axis does not say it."""
 
     axis: Literal["x", "y"]
     value: float
-    text: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

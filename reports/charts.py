@@ -222,7 +222,7 @@ def repetitions(summary: Summary) -> Chart | None:
         Axis("time ÷ median"),
         tuple(series),
         17,
-        (Mark("y", 1.0, "median"),),
+        (Mark("y", 1.0),),
     )
 
 
@@ -312,20 +312,23 @@ def confusion_bars(summary: Summary) -> Chart | None:
     models = [(i, m) for i, m in enumerate(summary.models) if m.accuracy.target.recall is not None]
     models = models or list(enumerate(summary.models))
     series = []
-    for place, (i, m) in enumerate(models):
+    ends = dict.fromkeys(chosen, 0.0)
+    for i, m in models:
         known = [(k, pair, counts[pair][m.name]) for k, pair in enumerate(chosen) if m.name in counts[pair]]
+        starts = tuple(ends[pair] for _, pair, _ in known)
+        for _, pair, n in known:
+            ends[pair] += n
         series.append(
             Bars(
                 label(m.name),
-                tuple(_row(k, place, len(chosen), len(models)) for k, _, _ in known),
-                (0.0,) * len(known),
+                tuple(_row(k, 0, len(chosen), 1) for k, _, _ in known),
+                starts,
                 tuple(float(n) for _, _, n in known),
                 tuple(
                     f"{label(m.name)}: {n} of {label(pair[0])} taken for {label(pair[1])}"
                     for _, pair, n in known
                 ),
                 _style(i)[0],
-                0.8 / len(models),
             )
         )
     ticks = tuple(
@@ -342,11 +345,11 @@ def confusion_bars(summary: Summary) -> Chart | None:
         "confusions",
         f"Confusions of {label(one_line(target))}",
         f"True class and what it was taken for, in numbers of videos. {words}.",
-        f"True class → what it was taken for. {words}.{fewer}",
-        Axis("videos"),
+        f"True class → what it was taken for, the models' videos side by side. {words}.{fewer}",
+        Axis("videos", whole=True),
         Axis("", ticks=ticks),
         tuple(series),
-        5 + len(chosen) * max(1.2, 0.75 * len(models)),
+        5 + 1.3 * len(chosen),
     )
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .chart import Chart
 from .charts import CHARTS, all_charts
 from .data import load, merge
 from .formats import plain
 from .html import page
 from .latex import tabular
 from .markdown import report
-from .plots import png, svg
+from .plots import Drawing, draw
 from .records import ClipRecord
 from .scores import Accuracy, Paired
 from .statistics import Estimate
@@ -51,15 +50,16 @@ def write_summary(summary: Summary, out: Path) -> Path:
     Raises UsageError if that cannot be written.
     """
     tables, charts = all_tables(summary), all_charts(summary)
+    drawings = [draw(chart) for chart in charts]
     try:
         (out / "tables").mkdir(parents=True, exist_ok=True)
         for table in tables:
             _write(out / "tables" / f"{table.name}.csv", csv(table))
         _write(out / "tables" / "comparison.tex", tabular(comparison(summary)))
-        _write_plots(charts, out / "plots")
+        _write_plots(drawings, out / "plots")
         _write(out / "results.json", json_text(summary))
         _write(out / "report.md", report(summary, charts))
-        return _write(out / "report.html", page(summary, tables, charts))
+        return _write(out / "report.html", page(summary, tables, drawings))
     except OSError as error:
         raise UsageError(
             f"the report cannot be written: {error.strerror}",
@@ -68,13 +68,13 @@ def write_summary(summary: Summary, out: Path) -> Path:
         ) from error
 
 
-def _write_plots(charts: Sequence[Chart], folder: Path) -> None:
+def _write_plots(drawings: Sequence[Drawing], folder: Path) -> None:
     """Each chart as SVG and PNG; one that there is nothing for any more is removed."""
     folder.mkdir(exist_ok=True)
-    for chart in charts:
-        _write(folder / f"{chart.name}.svg", svg(chart))
-        _write(folder / f"{chart.name}.png", png(chart))
-    for name in set(CHARTS) - {chart.name for chart in charts}:
+    for drawing in drawings:
+        _write(folder / f"{drawing.chart.name}.svg", drawing.svg)
+        _write(folder / f"{drawing.chart.name}.png", drawing.png)
+    for name in set(CHARTS) - {drawing.chart.name for drawing in drawings}:
         for ending in (".svg", ".png"):
             (folder / (name + ending)).unlink(missing_ok=True)
 

@@ -24,7 +24,7 @@ from .deployment import notes as deployment_notes
 from .formats import count, number, one_line, percent, plain, probability, scaled, share, spread
 from .interactive import csp_digest, figure, library
 from .mistakes import Mistake, worst_mistakes
-from .plots import inline_svg
+from .plots import Drawing, inline
 from .run_directory import thumbnail_path
 from .summary import Summary
 from .table import Table
@@ -58,7 +58,7 @@ _PLACED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class Plot:
     """A chart as the page shows it: at once as SVG, and for Plotly."""
 
     chart: Chart
@@ -66,7 +66,7 @@ class Drawing:
     figure: dict[str, Any]
 
 
-def page(summary: Summary, tables: Iterable[Table], charts: Iterable[Chart]) -> str:
+def page(summary: Summary, tables: Iterable[Table], drawings: Iterable[Drawing]) -> str:
     """The whole page; the same summary gives the same text."""
     by_name = {table.name: table for table in tables}
     script = _file("report.js")

@@ -63,7 +63,7 @@ def figure(chart: Chart) -> dict[str, Any]:
             "hovermode": "closest",
             "showlegend": sum(s.legend if isinstance(s, Points) else True for s in chart.series) > 1,
             "shapes": [_line(mark) for mark in chart.marks],
-            "annotations": [_note(mark, chart) for mark in chart.marks],
+            "annotations": [_note(mark, chart) for mark in chart.marks if mark.text],
         },
     }
 
@@ -128,7 +128,10 @@ def _distances(values: tuple[float, ...], ranges: tuple[Range, ...]) -> dict[str
 def _axis(axis: Axis) -> dict[str, Any]:
     made: dict[str, Any] = {"title": {"text": axis.title}, "automargin": True, "zeroline": False}
     if axis.log:
-        made |= {"type": "log", "dtick": "D2"}
+        steps = [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)]
+        made |= {"type": "log", "tickvals": steps, "ticktext": [f"{step:g}" for step in steps]}
+    if axis.whole:
+        made |= {"tickformat": ",d", "rangemode": "tozero"}
     if axis.limits is not None:
         made["range"] = axis.limits
     if axis.ticks:
@@ -154,18 +157,17 @@ def _line(mark: Mark) -> dict[str, Any]:
 
 
 def _note(mark: Mark, chart: Chart) -> dict[str, Any]:
-    """The line's meaning, at its end. An annotation's place on a logarithmic axis is a logarithm."""
-    axis = chart.x if mark.axis == "x" else chart.y
-    value = math.log10(mark.value) if axis.log else mark.value
-    other = "y" if mark.axis == "x" else "x"
+    """What an upright line means, beside its upper end, where there is more room."""
+    points = [x for s in chart.series if isinstance(s, Points) for x in s.x]
     return {
-        mark.axis: value,
-        other: 1,
-        f"{other}ref": "paper",
+        # An annotation's place on a logarithmic axis is a logarithm, unlike a shape's.
+        "x": math.log10(mark.value) if chart.x.log else mark.value,
+        "y": 1,
+        "yref": "paper",
         "text": _text(mark.text),
         "showarrow": False,
-        "xanchor": "right",
-        "yanchor": "bottom",
+        "xanchor": "left" if mark.value <= min(points) else "right",
+        "yanchor": "top",
         "font": {"size": 11},
     }
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -14,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from .chart import Axis, Bars, Chart, Points, Range
 
@@ -23,6 +22,8 @@ WIDTH = 7.2
 
 _ROW = 0.21
 """Inches of one row of text."""
+
+_DPI = 150
 
 _INK, _FAINT = "#24292F", "#D0D7DE"
 _THEMED = {_INK.lower(): "currentColor", _FAINT.lower(): "var(--line)", "#ffffff": "var(--card)"}
@@ -55,73 +56,67 @@ _STYLE: dict[Any, Any] = {
     "axes.facecolor": "#ffffff",
     # Names are shown as they are, never read as formulas.
     "text.parse_math": False,
+    "svg.fonttype": "none",
     "svg.hashsalt": "actionbench",
 }
 
 
-def svg(chart: Chart) -> str:
-    """A file of its own: letters are outlines, so that it looks the same everywhere."""
-    return _svg(chart, "path")
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A chart as pictures. Letters in `svg` are text, which a reader can search and a screen reader read."""
+
+    chart: Chart
+    svg: str
+    png: bytes
 
 
-def inline_svg(chart: Chart) -> str:
-    """An `<svg>` element for a page that defines the colours `--line` and `--card`: letters are text."""
-    text = _svg(chart, "none")
-    text = text[text.index("<svg") :]
+def draw(chart: Chart) -> Drawing:
+    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+        # A name in a script that the font lacks is shown as boxes in PNG, and as it is in SVG.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure = _figure(chart)
+        text, picture = io.StringIO(), io.BytesIO()
+        metadata = {"Date": None, "Creator": None, "Title": chart.title}
+        FigureCanvasSVG(figure).print_figure(text, format="svg", metadata=metadata)
+        # The places that were found are kept: finding them is most of the work.
+        figure.set_layout_engine("none")
+        FigureCanvasAgg(figure).print_figure(picture, format="png", dpi=_DPI, metadata={"Software": None})
+    return Drawing(chart, text.getvalue(), picture.getvalue())
+
+
+def inline(drawing: Drawing) -> str:
+    """The `<svg>` element for a page that defines the colours `--line` and `--card`."""
+    text = drawing.svg[drawing.svg.index("<svg") :]
     for color, own in _THEMED.items():
         text = text.replace(color, own)
     # Identifiers must be unique in the page.
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{chart.name}-", text)
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{drawing.chart.name}-", text)
     text = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font: \1 system-ui, sans-serif", text)
     return re.sub(
-        r'<svg .*?viewBox="([^"]*)"[^>]*>',
-        r'<svg viewBox="\1" aria-hidden="true">',
-        text,
-        count=1,
-        flags=re.DOTALL,
+        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', text, count=1
     )
 
 
-def png(chart: Chart, dpi: int = 150) -> bytes:
-    buffer = io.BytesIO()
-    with _drawn(chart, "path") as figure:
-        FigureCanvasAgg(figure)
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def _svg(chart: Chart, letters: str) -> str:
-    buffer = io.StringIO()
-    with _drawn(chart, letters) as figure:
-        FigureCanvasSVG(figure)
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": chart.title})
-    return buffer.getvalue()
-
-
-@contextmanager
-def _drawn(chart: Chart, letters: str) -> Iterator[Figure]:
-    with matplotlib.rc_context(_STYLE | {"svg.fonttype": letters}), warnings.catch_warnings():
-        # A name in a script that the font lacks is shown as boxes in PNG, as text in the page.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure = Figure(figsize=(WIDTH, chart.height * _ROW), layout="constrained")
-        axes = figure.add_subplot()
-        for series in chart.series:
-            if isinstance(series, Bars):
-                _bars(axes, series)
-            else:
-                _points(axes, series)
-        for mark in chart.marks:
-            line = axes.axvline if mark.axis == "x" else axes.axhline
-            line(mark.value, color=_INK, linewidth=0.8, linestyle=":", label=mark.text)
-        _scale(axes, "x", chart.x)
-        _scale(axes, "y", chart.y)
-        # Where an axis has names, its grid would only strike them through.
-        axes.grid(visible=not chart.x.ticks, axis="x")
-        axes.grid(visible=not chart.y.ticks, axis="y")
-        handles, names = axes.get_legend_handles_labels()
-        if len(names) > 1:
-            figure.legend(handles, names, loc="outside upper left", ncols=min(4, len(names)), frameon=False)
-        yield figure
+def _figure(chart: Chart) -> Figure:
+    figure = Figure(figsize=(WIDTH, chart.height * _ROW), layout="constrained")
+    axes = figure.add_subplot()
+    for series in chart.series:
+        if isinstance(series, Bars):
+            _bars(axes, series)
+        else:
+            _points(axes, series)
+    for mark in chart.marks:
+        line = axes.axvline if mark.axis == "x" else axes.axhline
+        line(mark.value, color=_INK, linewidth=0.8, linestyle=":", label=mark.text or "_")
+    _scale(axes, "x", chart.x)
+    _scale(axes, "y", chart.y)
+    # Where an axis has names, its grid would only strike them through.
+    axes.grid(visible=not chart.x.ticks, axis="x")
+    axes.grid(visible=not chart.y.ticks, axis="y")
+    handles, names = axes.get_legend_handles_labels()
+    if len(names) > 1:
+        figure.legend(handles, names, loc="outside upper left", ncols=min(4, len(names)), frameon=False)
+    return figure
 
 
 def _points(axes: Axes, p: Points) -> None:
@@ -183,6 +178,8 @@ def _scale(axes: Axes, which: str, axis: Axis) -> None:
         own.set_minor_locator(LogLocator(10, range(1, 10)))
         own.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         own.set_minor_formatter(FuncFormatter(lambda *_: ""))
+    if axis.whole:
+        own.set_major_locator(MaxNLocator(6, integer=True))
     if axis.ticks:
         own.set_ticks([position for position, _ in axis.ticks], [text for _, text in axis.ticks])
         own.set_tick_params(length=0)

@@ -48,7 +48,10 @@
   }
 
   function restyle({ box, figure }) {
-    Plotly.react(box, figure.data, themed(figure.layout, box), { displayModeBar: false, responsive: true });
+    // A bar's interval lies on the bar and on the page alike.
+    const data = figure.data.map((t) => t.type === "bar" && t.error_x
+      ? { ...t, error_x: { ...t.error_x, color: colours(box).ink } } : t);
+    Plotly.react(box, data, themed(figure.layout, box), { displayModeBar: false, responsive: true });
   }
 
   async function enliven() {
