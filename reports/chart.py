@@ -73,7 +73,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A dotted line across the chart at a value of `axis`, with its meaning where the axis does not say it."""
+    """A dotted line across the chart at a value of `axis`, with its meaning unless the axis says it."""
 
     axis: Literal["x", "y"]
     value: float

@@ -89,9 +89,7 @@ def page(summary: Summary, tables: Iterable[Table], drawings: Iterable[Drawing])
             caveats=caveats(summary),
             tables=by_name,
             others=[table for name, table in by_name.items() if name not in _PLACED],
-            drawings={
-                chart.name: Drawing(chart, Markup(inline_svg(chart)), figure(chart)) for chart in charts
-            },
+            plots={d.chart.name: Plot(d.chart, Markup(inline(d)), figure(d.chart)) for d in drawings},
             mistakes=[
                 (mistake, _thumbnail(summary, mistake)) for mistake in worst_mistakes(summary, MOST_MISTAKES)
             ],

@@ -141,7 +141,7 @@ def make_run(models: Sequence[FakeModel], name: str = "run-1", **changes: Any) -
 def make_big_run(
     n_models: int = 3, n_classes: int = 400, per_class: int = 10, processes: int = 10
 ) -> RunData:
-    """A run of the thesis's size: every video of every class answered by each model, some better than others."""
+    """A run of the thesis's size, with `per_class` videos of each class."""
     rng = np.random.default_rng(0)
     labels = tuple(f"class number {i:03}" for i in range(n_classes))
     difficulty = rng.beta(2, 5, n_classes)
@@ -177,12 +177,12 @@ def make_big_run(
                 }
                 stages_s |= {"flow": flow} if flow else {}
                 total = sum(stages_s.values())
-                for clip in ("a.mp4", "b.mp4"):
-                    samples.append(
-                        LatencyRecord(
-                            *(model.key, process, repetition, clip, stages_s, total, total, 1, 250, 10.0)
-                        )
+                samples += [
+                    LatencyRecord(
+                        *(model.key, process, repetition, clip, stages_s, total, total, 1, 250, 10.0)
                     )
+                    for clip in ("a.mp4", "b.mp4")
+                ]
     return replace(run, clips=tuple(clips), processes=tuple(started), latencies=tuple(samples), scores=scores)
 
 
