@@ -1,14 +1,16 @@
 """A chart as data: what is drawn, whoever draws it. Positions and stacking are resolved here, colours named.
 
-`charts.py` makes them, `plots.py` draws them as files, `interactive.py` for the page.
+`charts.py` and its neighbours make them, `plots.py` draws them as files, `interactive.py` for the page.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from .formats import one_line, plain
+from .statistics import Estimate
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Distinct to colour-blind readers, without the palette's yellow and black: one is faint on white, the other
@@ -27,11 +29,11 @@ Range = tuple[float, float] | None
 @dataclass(frozen=True, slots=True)
 class Axis:
     """`title` names the unit. `ticks`: (position, text) in place of numbers. `limits`: None fits the data.
-    `whole`: counts, which have no fractions."""
+    `step`: from one number to the next; None where any will do."""
 
     title: str
     log: bool = False
-    whole: bool = False
+    step: float | None = None
     ticks: tuple[tuple[float, str], ...] = ()
     limits: Range = None
 
@@ -104,3 +106,27 @@ def label(text: str, most: int = 34) -> str:
         return text
     head = (most - 1) // 2
     return f"{text[:head]}…{text[head + 1 - most :]}"
+
+
+def style(index: int) -> tuple[str, Symbol]:
+    """Colour and symbol of a model, the same in every chart."""
+    shift = index // len(OKABE_ITO)
+    return OKABE_ITO[index % len(OKABE_ITO)], SYMBOLS[(index + shift) % len(SYMBOLS)]
+
+
+def bounds(estimate: Estimate, scale: float = 1.0) -> Range:
+    interval = estimate.interval
+    return None if interval is None else (interval.low * scale, interval.high * scale)
+
+
+def methods(estimates: Sequence[Estimate]) -> str:
+    """Which intervals are drawn."""
+    return " and ".join(sorted({e.interval.method for e in estimates if e.interval is not None}))
+
+
+def spread_in_words(times: Sequence[Estimate]) -> str:
+    """What the lines at times are."""
+    if not (method := methods(times)):
+        return "one process, without a range."
+    single = any(t.interval is None for t in times)
+    return f"{method}{', none where there was one process' if single else ''}."

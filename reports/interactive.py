@@ -130,8 +130,8 @@ def _axis(axis: Axis) -> dict[str, Any]:
     if axis.log:
         steps = [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)]
         made |= {"type": "log", "tickvals": steps, "ticktext": [f"{step:g}" for step in steps]}
-    if axis.whole:
-        made |= {"tickformat": ",d", "rangemode": "tozero"}
+    if axis.step is not None:
+        made["dtick"] = axis.step
     if axis.limits is not None:
         made["range"] = axis.limits
     if axis.ticks:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator
 
 from .chart import Axis, Bars, Chart, Points, Range
 
@@ -178,8 +178,8 @@ def _scale(axes: Axes, which: str, axis: Axis) -> None:
         own.set_minor_locator(LogLocator(10, range(1, 10)))
         own.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         own.set_minor_formatter(FuncFormatter(lambda *_: ""))
-    if axis.whole:
-        own.set_major_locator(MaxNLocator(6, integer=True))
+    if axis.step is not None:
+        own.set_major_locator(MultipleLocator(axis.step))
     if axis.ticks:
         own.set_ticks([position for position, _ in axis.ticks], [text for _, text in axis.ticks])
         own.set_tick_params(length=0)
