@@ -101,6 +101,11 @@ def notes(summary: Summary) -> list[str]:
             "yes: in the whole interval, or in the slowest process; not always: in the median only."
         )
         said.append("A network that takes 25 frames of every second of video needs 25 from any camera.")
+    said += [
+        f"{one_line(d.model.name)}: disturbed, so its rate is too low; undisturbed it may keep up."
+        for d in found
+        if d.model.timing.disturbed and any(answer != "yes" for _, answer in d.answers)
+    ]
     if any(d.frames_per_s and d.frames_per_s.interval is None for d in found):
         said.append("Timed in one process: another one may be slower.")
     return said
