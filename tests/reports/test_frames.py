@@ -47,7 +47,7 @@ def test_stages_are_the_samples_in_long_form(two_models_dir: Path) -> None:
     sums = frames.stages.groupby(keys, observed=True)["seconds"].sum()
     totals = frames.samples.set_index(keys)["total_s"]
     assert (totals - sums).to_numpy() == pytest.approx(0.001)
-    assert list(frames.stages["stage"].cat.categories)[0] == "decode"
+    assert frames.stages["stage"].cat.categories[0] == "decode"
 
 
 def test_columns_and_types_hold_without_a_row(fake: SimpleNamespace, tmp_path: Path) -> None:

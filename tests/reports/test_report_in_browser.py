@@ -1,11 +1,11 @@
-"""A headless Chromium, driven by the DevTools protocol through a pipe: no package, no port, no network.
+"""report.html in a real browser: no overflow on a phone, no complaint, no request, on paper, in the dark.
 
+Chromium is driven by the DevTools protocol through a pipe: no package, no port, no network.
 https://chromedevtools.github.io/devtools-protocol/
 """
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import json
 import os
@@ -14,8 +14,17 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
+
+import pytest
+
+from actionbench.reports.charts import CHARTS
+from actionbench.reports.data import merge
+from actionbench.reports.export import write_summary
+from actionbench.reports.summary import summarise
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -31,8 +40,11 @@ _QUIET = (
 )
 
 
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium")
+
+
 class Browser:
-    """One page. `problems` collects what its console complained of, `loaded` the addresses it asked for."""
+    """One page. Since it was opened: `problems` its console told, `loaded`, the addresses it asked for."""
 
     def __init__(self) -> None:
         assert PROGRAM is not None
@@ -112,6 +124,8 @@ class Browser:
 
     def open(self, page: Path, width: int, height: int = 900, dark: bool = False, media: str = "") -> None:
         """Show a file in a window of `width` pixels, a phone's below 600, and wait for its plots."""
+        self.problems.clear()
+        self.loaded.clear()
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -136,9 +150,79 @@ class Browser:
             assert time.monotonic() < end, f"never: {condition}"
             time.sleep(0.1)
 
-    def screenshot(self, path: Path) -> None:
-        """The whole page, as far down as it goes."""
-        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-        taken = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
-        path.write_bytes(base64.b64decode(taken["data"]))
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def report(fake: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report with everything in it that could be too wide."""
+    wide = "a network with a very-long-name-without-a-place-to-break-it-" + "x" * 80
+    answers = fake.answers(5, 10) | {"y" * 120: ("yoga", "zumba")}
+    run = fake.run([fake.model("i3d", answers), fake.model(wide, answers, flow_s=None)])
+    return write_summary(summarise(merge([run])), tmp_path_factory.mktemp("report"))
+
+
+LIVE = "document.documentElement.dataset.plots === 'live'"
+
+
+@pytest.mark.parametrize(("width", "dark"), [(320, False), (390, True), (1280, False)])
+def test_the_page_fits_and_nothing_is_wrong_or_asked_for(
+    browser: Browser, report: Path, width: int, dark: bool
+) -> None:
+    browser.open(report, width, dark=dark)
+    browser.wait(LIVE)
+    browser.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert browser.evaluate("document.querySelectorAll('.live svg.main-svg').length > 0")
+    assert browser.evaluate("document.querySelectorAll('.live:not([hidden])').length") == len(CHARTS)
+    assert browser.problems == []
+    assert not [url for url in browser.loaded if not url.startswith(("data:", report.resolve().as_uri()))]
+
+
+def test_the_theme_button_turns_the_page_dark(browser: Browser, report: Path) -> None:
+    browser.open(report, 1280)
+    browser.wait(LIVE)
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = browser.evaluate(background)
+    for _ in range(2):
+        browser.evaluate("document.getElementById('theme').click()")
+    assert browser.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert browser.evaluate(background) != light
+    browser.evaluate("document.getElementById('theme').click()")
+    assert browser.evaluate(background) == light
+
+
+def test_paper_has_the_still_plots(browser: Browser, report: Path) -> None:
+    browser.open(report, 800, media="print")
+    browser.wait(LIVE)
+    shown = "[...document.querySelectorAll('{}')].map(e => getComputedStyle(e).display)"
+    assert set(browser.evaluate(shown.format(".static"))) == {"block"}
+    assert set(browser.evaluate(shown.format(".live"))) == {"none"}
+
+
+def test_without_scripts_the_still_plots_are_there(browser: Browser, report: Path) -> None:
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.open(report, 390)
+        assert browser.evaluate("document.documentElement.dataset.plots") is None
+        assert browser.evaluate("document.documentElement.scrollWidth") <= 390
+        widths = "[...document.querySelectorAll('.static svg')].map(e => e.getBoundingClientRect().width)"
+        assert min(browser.evaluate(widths)) > 300
+    finally:
+        browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_a_script_that_got_in_would_not_run(browser: Browser, report: Path, tmp_path: Path) -> None:
+    infected = tmp_path / "infected.html"
+    source = report.read_text(encoding="utf-8")
+    infected.write_text(
+        source.replace("<main>", "<main><script>window.ran = true</script>"), encoding="utf-8"
+    )
+    browser.open(infected, 1280)
+    browser.wait(LIVE)
+    assert browser.evaluate("window.ran") is None
+    assert any("Content Security Policy" in problem for problem in browser.problems)
