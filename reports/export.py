@@ -10,7 +10,9 @@ from typing import Any
 
 from ..errors import UsageError
 from .charts import CHARTS, all_charts
+from .classes import ClassAccuracy, class_accuracies
 from .data import load, merge
+from .deployment import RATES, keeps_up
 from .formats import plain
 from .html import page
 from .latex import tabular
@@ -152,8 +154,8 @@ def _model(m: ModelSummary) -> dict[str, Any]:
         "certificate": model.certificate,
         "agreement": model.agreement,
         "packages": model.packages,
-        "accuracy": _accuracy(m.accuracy),
-        "timing": _timing(m.timing),
+        "accuracy": _accuracy(m.accuracy) | {"classes": [_class(c) for c in class_accuracies(m)]},
+        "timing": _timing(m.timing) | {"keeps_up": _keeps_up(m.timing)},
     }
 
 
@@ -179,6 +181,21 @@ def _accuracy(a: Accuracy) -> dict[str, Any]:
             "mistaken": [{"label": label, "videos": n} for label, n in t.mistaken],
         },
     }
+
+
+def _class(c: ClassAccuracy) -> dict[str, Any]:
+    return {
+        "label": c.label,
+        "videos": c.videos,
+        "predicted": c.predicted,
+        "hits": c.hits,
+        "recall": _estimate(c.recall),
+        "precision": _estimate(c.precision),
+    }
+
+
+def _keeps_up(t: Timing) -> list[dict[str, Any]]:
+    return [{"frames_per_s": asked, "answer": keeps_up(t.frames_per_s, asked)} for asked in RATES]
 
 
 def _failure(record: ClipRecord) -> dict[str, Any]:
