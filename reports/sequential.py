@@ -99,7 +99,7 @@ def _depths(rule: Rule) -> dict[int, int]:
     because most slowdowns that matter show in the first pairs. What a look leaves, the next ones may spend.
     """
     looks = sorted({*range(rule.pairs, rule.max_pairs, STEP), rule.max_pairs})
-    # walk[k]: chance of k values above the boundary without having crossed at a look. Sums of halves are exact.
+    # walk[k]: chance of k values above the boundary, no look having crossed it. Sums of halves are exact.
     walk: npt.NDArray[np.float64] = np.ones(1)
     spent, seen = 0.0, 0
     depths = {}
@@ -123,8 +123,8 @@ class Look:
     """What is known about one metric after so many pairs.
 
     - `ratio`: exp of the median log ratio: 1.08 is 8 % slower.
-    - `low`, `high`: interval of that ratio: at a look at the rule's level over all looks, between looks at that
-      level for this number of pairs alone (which decides nothing); None with fewer pairs than it needs.
+    - `low`, `high`: interval of that ratio: at a look at the rule's level over all looks; between looks at
+      that level for this number of pairs alone, which decides nothing; None with fewer pairs than it needs.
     - `verdict`: "regression" if the whole interval is above 1 + threshold, "improvement" if it is below
       1 / (1 + threshold), "fine" if it is below 1 + threshold: no slowdown that matters. Else "inconclusive".
     - `next_pairs`: where the next verdict may be given; None if this one is one, or if there is no more look.
@@ -160,16 +160,20 @@ def look(log_ratios: Sequence[float], rule: Rule) -> Look:
         low, high = (None, None) if alone is None else (math.exp(alone.low), math.exp(alone.high))
         return Look(pairs, ratio, low, high, "inconclusive", rule.next_look(pairs))
     bottom, top = float(ordered[depth - 1]), float(ordered[-depth])
-    verdict: Verdict = "inconclusive"
-    # A value on the boundary is not beyond it.
-    if bottom > rule.margin:
-        verdict = "regression"
-    elif top < -rule.margin:
-        verdict = "improvement"
-    elif top < rule.margin:
-        verdict = "fine"
+    verdict = verdict_of(bottom, top, rule)
     following = rule.next_look(pairs) if verdict == "inconclusive" else None
     return Look(pairs, ratio, math.exp(bottom), math.exp(top), verdict, following)
+
+
+def verdict_of(bottom: float, top: float, rule: Rule) -> Verdict:
+    """What an interval of the log ratio says. An end on the boundary is not beyond it."""
+    if bottom > rule.margin:
+        return "regression"
+    if top < -rule.margin:
+        return "improvement"
+    if top < rule.margin:
+        return "fine"
+    return "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
