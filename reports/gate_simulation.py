@@ -215,9 +215,7 @@ def simulation_table(cells: Sequence[Cell]) -> Table:
     rows: dict[tuple[str, Order, Rule], dict[float, Cell]] = {}
     for cell in cells:
         rows.setdefault((cell.noise, cell.order, cell.rule), {})[cell.change] = cell
-    notes = [
-        f"Share of {cells[0].histories} histories that was called a regression; at 0 % these are false alarms."
-    ]
+    notes = [f"Share of {cells[0].histories} histories that was called a regression: at 0 % a false alarm."]
     return table("gate_simulation", "The gate, simulated", columns, map(_line, rows.values()), notes)
 
 
