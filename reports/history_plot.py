@@ -65,7 +65,7 @@ def _panel(axes: Axes, entries: Sequence[Entry]) -> None:
     axes.errorbar(at, middle, spread, fmt="o", color=_TIMES, ms=4, lw=1, capsize=2, zorder=3)
     axes.set_xlim(-0.6, len(entries) - 0.4)
     axes.margins(y=0.25)
-    _levels(axes, middle)
+    _levels(axes, middle, [entry.commit for entry in entries])
     shown = at[:: -(-len(entries) // _MOST_LABELS)]
     labels = [plain(entries[i].commit[:9]) for i in shown]
     axes.set_xticks(shown, labels, rotation=60, ha="right", family="monospace", size=7, parse_math=False)
@@ -76,8 +76,8 @@ def _panel(axes: Axes, entries: Sequence[Entry]) -> None:
     axes.set_xlabel(_wrapped(_caption(entries)), loc="left", size=7, color="#555555", parse_math=False)
 
 
-def _levels(axes: Axes, values: npt.NDArray[np.float64]) -> None:
-    """The median between changes as a line, and each change with its size."""
+def _levels(axes: Axes, values: npt.NDArray[np.float64], commits: Sequence[str]) -> None:
+    """The median between changes as a line, and each change with its size and its first commit."""
     begins = change_points(values.tolist())
     before = None
     for begin, end in itertools.pairwise([0, *begins, len(values)]):
@@ -85,9 +85,18 @@ def _levels(axes: Axes, values: npt.NDArray[np.float64]) -> None:
         axes.hlines(level, begin - 0.5, end - 0.5, color=_LEVEL, lw=1, zorder=2)
         if before is not None:
             axes.axvline(begin - 0.5, color=_CHANGE, lw=1, ls="--")
-            where = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-            text = f"{level / before - 1:+.1%}" if before else "from 0"
-            axes.annotate(text, (begin - 0.5, 1), (3, -9), **where, color=_CHANGE, size=8)
+            size = f"{level / before - 1:+.1%}" if before else "from 0"
+            axes.annotate(
+                f"{size}\n{plain(commits[begin][:9])}",
+                (begin - 0.5, 1),
+                (3, -3),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                va="top",
+                color=_CHANGE,
+                size=8,
+                parse_math=False,
+            )
         before = level
 
 
