@@ -76,8 +76,8 @@ def _sentences(result: GateResult) -> Iterator[str]:
     yield f"base: {gate.base.title}; candidate: {gate.candidate.title}."
     yield (
         f"{result.pairs} pairs of fresh processes, order alternating; medians over processes, ratios "
-        "candidate / base: median over pairs. The verdict's intervals hold over all looks together, the others "
-        "95 % each."
+        "candidate / base: median over pairs. The verdict's intervals hold over all looks together, the "
+        "others 95 % each."
     )
     yield f"control workload: {gate.control}."
 
@@ -89,6 +89,6 @@ def _accuracy(change: AccuracyChange) -> str:
     return (
         f"{change.model}: {change.clips} clips, right {change.base_right} of them before ({percent(base)}), "
         f"{change.candidate_right} now ({percent(candidate)}); {change.only_base} only before, "
-        f"{change.only_candidate} only now: p = {probability(change.p)}, exact McNemar. Accuracy does not decide "
-        "the gate."
+        f"{change.only_candidate} only now: p = {probability(change.p)}, exact McNemar. Accuracy does not "
+        "decide the gate."
     )

@@ -38,7 +38,7 @@ class Plan:
 
     - `rule`: of every gate. `minutes`: no gate begins later. `gates`: at most so many of each kind, None for
       as many as there is time for.
-    - `injected`: the slowdown, as a share, a multiple of 1 / `workload.ROUNDS`.
+    - `injected`: the slowdown, as a share, a multiple of 1 / `workload.UNITS`.
     """
 
     rule: Rule
@@ -47,12 +47,12 @@ class Plan:
     injected: float = 0.2
 
     def __post_init__(self) -> None:
-        rounds = self.injected * workload.ROUNDS
+        rounds = self.injected * workload.UNITS
         if self.injected <= 0 or abs(rounds - round(rounds)) > 1e-6:
             raise UsageError(
                 "cannot be injected exactly",
                 where="--injected",
-                expected=f"a multiple of {100 / workload.ROUNDS:g} %",
+                expected=f"a multiple of {100 / workload.UNITS:g} %",
                 found=f"{100 * self.injected:g} %",
             )
 
