@@ -33,6 +33,9 @@ def gate(
     command: Annotated[
         str | None, typer.Option(help="What both arms run, in their own tree, instead of `bench run`.")
     ] = None,
+    packages: Annotated[
+        str, typer.Option(help="Of a commit whose pins differ: pinned, its own; shared, this environment's.")
+    ] = "pinned",
     models: Annotated[str | None, typer.Option(help="As in `bench run`; FILE.py is each arm's own.")] = None,
     data: Annotated[str | None, typer.Option(help="As in `bench run`.")] = None,
     videos: Annotated[str | None, typer.Option(help="As in `bench run`.")] = None,
@@ -115,6 +118,7 @@ def gate(
             candidate=candidate,
             repository=str(repository),
             command=command,
+            packages=packages,  # type: ignore[arg-type]  # checked by the record
             run=_run_settings(run, weights, config),
             primary=tuple(primary or ("total",)),
             threshold=share("--threshold", threshold),

@@ -6,15 +6,18 @@ import dataclasses
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
-from ...errors import UsageError
+from ...errors import UsageError, unknown_name
 from ...reports.gate_records import TOTAL
 from ...reports.sequential import Rule
 from ..config import from_mapping
 
 SLOT = {"latency_clips": 1, "latency_seconds": 1.0}
 """What a slot measures unless told otherwise: one clip for a second. It is the process that is repeated."""
+
+
+Packages = Literal["pinned", "shared"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,8 @@ class GateConfig:
     - `command`: what a slot runs in each arm instead of `bench run`; None for that.
     - `run`: settings of `bench run`, as in its YAML file; only those that were given, since an arm may be
       an older version.
+    - `packages`: "pinned": a commit whose pins differ gets packages of its own; "shared": all commits use
+      those of this environment, so that the code alone is compared.
     - `primary`: the metrics that decide. `threshold`, `pairs`, `max_pairs`: see `Rule`.
     - `accuracy`: predict the labelled clips once in each arm.
     - `timeout_s`: after which a slot is given up.
@@ -36,6 +41,7 @@ class GateConfig:
     repository: str = "."
     command: str | None = None
     run: Mapping[str, Any] = field(default_factory=dict)
+    packages: Packages = "pinned"
     primary: tuple[str, ...] = (TOTAL,)
     threshold: float = 0.05
     pairs: int = 10
@@ -45,6 +51,8 @@ class GateConfig:
 
     def __post_init__(self) -> None:
         _ = self.rule  # refuses numbers that make no sense
+        if self.packages not in get_args(Packages):
+            raise unknown_name("value of --packages", self.packages, get_args(Packages))
         if not self.primary:
             raise UsageError("no metric is to decide", where="--primary")
         if len(set(self.primary)) < len(self.primary):

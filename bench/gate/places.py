@@ -16,7 +16,7 @@ from ...reports.gate_records import Arm, ArmName
 from ..environment import probe
 from .checkout import check_out, commit_of, git, top_level
 from .config import words
-from .surroundings import interpreter_for
+from .surroundings import surroundings
 
 OWN_ROOT = Path(__file__).resolve().parents[2]
 """The source of the ActionBench that runs the gate."""
@@ -47,8 +47,10 @@ class Place:
         return environment
 
 
-def find_place(arm: ArmName, spec: str, repository: Path, say: Callable[[str], None]) -> Place:
+def find_place(arm: ArmName, spec: str, repository: Path, shared: bool, say: Callable[[str], None]) -> Place:
     """The place that `spec` names, ready to run in; environments and checkouts are made here.
+
+    `shared`: a commit's environment borrows the packages of this one whatever the commit pins.
 
     - "tree": the repository as it lies there, run by this interpreter.
     - "git:REF": a commit of it, checked out and installed on its own. "python:PATH": another interpreter.
@@ -67,10 +69,10 @@ def find_place(arm: ArmName, spec: str, repository: Path, say: Callable[[str], N
     if colon and kind == "python":
         return _interpreter(spec, rest)
     if colon and kind == "git":
-        return _git(arm, spec, rest, repository, say)
+        return _git(arm, spec, rest, repository, shared, say)
     if os.access(spec, os.X_OK) and Path(spec).is_file():
         return _interpreter(spec, spec)
-    return _git(arm, spec, spec, repository, say)
+    return _git(arm, spec, spec, repository, shared, say)
 
 
 def _tree(spec: str, repository: Path) -> Place:
@@ -122,7 +124,9 @@ def _interpreter(spec: str, path: str) -> Place:
     return Place(Arm(spec, title, identity), Path.cwd(), python, inherits=False)
 
 
-def _git(arm: ArmName, spec: str, reference: str, repository: Path, say: Callable[[str], None]) -> Place:
+def _git(
+    arm: ArmName, spec: str, reference: str, repository: Path, shared: bool, say: Callable[[str], None]
+) -> Place:
     root = top_level(repository)
     if root is None:
         raise UsageError(
@@ -130,8 +134,8 @@ def _git(arm: ArmName, spec: str, reference: str, repository: Path, say: Callabl
         )
     commit = commit_of(root, reference)
     tree = check_out(root, commit, arm)
-    python = interpreter_for(tree, root, own=OWN_ROOT, under_test=_is_actionbench(tree), say=say)
+    around = surroundings(tree, root, shared=shared, own=OWN_ROOT, under_test=_is_actionbench(tree), say=say)
     subject = git(tree, "show", "--no-patch", "--format=%s", "HEAD").strip()
-    return Place(
-        Arm(spec, f"{reference} ({commit[:9]} {subject})", {"commit": commit}), tree, python, inherits=False
-    )
+    title = f"{reference} ({commit[:9]} {subject}; packages: {around.packages})"
+    identity = {"commit": commit, "packages": around.packages}
+    return Place(Arm(spec, title, identity), tree, around.python, inherits=False)

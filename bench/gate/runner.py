@@ -107,7 +107,12 @@ def estimate(config: GateConfig, console: Console) -> Estimate:
 
 
 def _arms(config: GateConfig, console: Console) -> Arms:
-    find = partial(find_place, repository=Path(config.repository), say=console.say)
+    find = partial(
+        find_place,
+        repository=Path(config.repository),
+        shared=config.packages == "shared",
+        say=console.say,
+    )
     places: dict[ArmName, Place] = {
         "base": find("base", config.base),
         "candidate": find("candidate", config.candidate),

@@ -2,7 +2,7 @@
 
 A commit that pins what the working tree pins borrows the packages of the environment that the gate runs in,
 so that only the code differs between the arms and nothing large is installed twice. Another one gets
-packages of its own, by pip.
+packages of its own, by pip, unless the gate is to compare the code alone.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ import shutil
 import site
 import subprocess
 import sys
+import tomllib
 import venv
 from collections.abc import Callable
+from configparser import ConfigParser
+from dataclasses import dataclass
 from importlib.metadata import requires
 from pathlib import Path
 
 from ...errors import MeasurementError
 
-PINS = ("setup.cfg", "setup.py", "pyproject.toml", "constraints*.txt", "requirements*.txt", "*.lock")
-"""Files at a repository's root that say what is installed with it."""
+PIN_FILES = ("setup.py", "constraints*.txt", "requirements*.txt", "*.lock")
+"""Files at a repository's root that say what is installed with it, beside what setup.cfg and pyproject.toml
+require."""
 
 _INSTALLABLE = ("setup.cfg", "setup.py", "pyproject.toml")
 
@@ -32,22 +36,52 @@ _STAMP = "actionbench-gate.json"
 def pins(root: Path) -> str:
     """Digest of what the repository at `root` says of its packages, and of this interpreter."""
     digest = hashlib.sha256(f"{sys.version} {sys.base_prefix}".encode())
-    for file in sorted(path for pattern in PINS for path in root.glob(pattern) if path.is_file()):
+    digest.update(json.dumps(_requirements(root)).encode())
+    for file in sorted(path for pattern in PIN_FILES for path in root.glob(pattern) if path.is_file()):
         digest.update(f"\0{file.name}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def interpreter_for(
-    tree: Path, working_tree: Path, *, own: Path, under_test: bool, say: Callable[[str], None]
-) -> str:
-    """The interpreter of an environment beside `tree` with its code installed in place.
+def _requirements(root: Path) -> list[str]:
+    """What installing the repository without extras requires, of packages and of Python."""
+    found: list[str] = []
+    setup = ConfigParser(interpolation=None)
+    setup.read(root / "setup.cfg", encoding="utf-8")
+    for key in ("install_requires", "python_requires"):
+        text = setup.get("options", key, fallback="")
+        found += [line.strip() for line in text.splitlines() if line.strip() and line.strip()[0] != "#"]
+    pyproject = root / "pyproject.toml"
+    if pyproject.is_file():
+        project = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("project", {})
+        found += [*project.get("dependencies", []), str(project.get("requires-python", ""))]
+    return found
 
-    `own`: the driver's ActionBench, installed too unless the tree is itself ActionBench (`under_test`).
-    Raises MeasurementError with pip's message if it cannot be made.
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Interpreter of a commit's environment. `packages`: whose they are, in words."""
+
+    python: str
+    packages: str
+
+
+def surroundings(
+    tree: Path, working_tree: Path, *, shared: bool, own: Path, under_test: bool, say: Callable[[str], None]
+) -> Surroundings:
+    """The environment beside `tree`, with its code installed in place; made now where it has to be.
+
+    `shared`: borrow this environment's packages even where the pins differ. `own`: the driver's ActionBench,
+    installed too unless the tree is itself ActionBench (`under_test`). Raises MeasurementError with pip's
+    message if it cannot be made.
     """
     folder = tree.parent / "environment"
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    borrowed = pins(tree) == pins(working_tree)
+    same = pins(tree) == pins(working_tree)
+    borrowed = same or shared
+    words = (
+        "those of this environment" if same else "shared, though pins differ" if shared else "its own pins"
+    )
+    found = Surroundings(str(python), words)
     stamp = {
         "pins": pins(tree),
         "tree": str(tree),
@@ -55,11 +89,8 @@ def interpreter_for(
         "actionbench": None if under_test else str(own),
     }
     if _stamped(folder) == stamp:
-        return str(python)
-    say(
-        f"making an environment for {tree}"
-        + ("" if borrowed else ": its pins differ, packages are installed")
-    )
+        return found
+    say(f"making an environment for {tree}" + ("" if borrowed else ": its pins differ, pip installs them"))
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, symlinks=os.name != "nt", with_pip=not borrowed)
     packages = _packages_folder(python)
@@ -73,7 +104,7 @@ def interpreter_for(
         needs = [need for need in requires("actionbench") or [] if "extra ==" not in need]
         _run([str(python), "-m", "pip", "install", "--quiet", *needs], tree)
     (folder / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
-    return str(python)
+    return found
 
 
 def _stamped(folder: Path) -> object:
