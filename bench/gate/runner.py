@@ -151,7 +151,8 @@ def _carry_out(
         _warm_up(arms, folder, progress)
         for _ in range(pairs):
             progress.advance()
-        wanted: int | None = config.pairs
+        # One pair shows whether the primary metrics are measured at all; then the first look.
+        wanted: int | None = 1
         while wanted is not None:
             for pair in range(pairs, wanted):
                 _measure_pair(pair, arms, control, writer, folder, progress)

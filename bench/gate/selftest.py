@@ -7,7 +7,6 @@ arms that differ by an injected slowdown, which should be caught. Each is kept a
 from __future__ import annotations
 
 import shlex
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -96,7 +95,7 @@ def self_test(plan: Plan, out: Path | None, console: Console) -> str:
 
 def _try(number: int, plan: Plan, video: Path, folder: Path, console: Console) -> Tried:
     kind: Kind = "identical" if number % 2 == 0 else "injected"
-    command = [sys.executable, "-P", "-m", workload.__name__, str(video.absolute())]
+    command = workload.command(video)
     slow = [*command, "--slow", f"{plan.injected:g}"] if kind == "injected" else command
     config = GateConfig(
         base=f"command:{shlex.join(command)}",

@@ -44,12 +44,22 @@ def write_video(path: Path) -> None:
             container.mux(packet)
 
 
-def sample(work: dict[str, Callable[[], object]], units: dict[str, int]) -> dict[str, float]:
+def command(video: Path) -> list[str]:
+    """One process of the workload, as it is."""
+    return [sys.executable, "-P", "-m", __name__, str(video.absolute())]
+
+
+def units(slow: float, slow_stage: str | None) -> dict[str, int]:
+    """Stage → units of work in a sample; `slow` more of `slow_stage`, or of every stage (None)."""
+    return {stage: UNITS + round(UNITS * slow) * (slow_stage in (None, stage)) for stage in STAGES}
+
+
+def sample(work: dict[str, Callable[[], object]], amounts: dict[str, int]) -> dict[str, float]:
     """Stage → seconds that its units of work take."""
     seconds = {}
     for stage, once in work.items():
         begin = time.perf_counter()
-        for _ in range(units[stage]):
+        for _ in range(amounts[stage]):
             once()
         seconds[stage] = time.perf_counter() - begin
     return seconds
@@ -79,11 +89,9 @@ def main() -> None:
     parser.add_argument("--slow", type=float, default=0.0)
     parser.add_argument("--slow-stage", choices=STAGES)
     arguments = parser.parse_args()
-    more = round(UNITS * arguments.slow)
-    units = {stage: UNITS + more * (arguments.slow_stage in (None, stage)) for stage in STAGES}
     work = stages(arguments.video)
     sample(work, dict.fromkeys(STAGES, 1))  # warm
-    samples = [sample(work, units) for _ in range(SAMPLES)]
+    samples = [sample(work, units(arguments.slow, arguments.slow_stage)) for _ in range(SAMPLES)]
     medians = {stage: statistics.median(one[stage] for one in samples) for stage in STAGES}
     total_s = statistics.median(sum(one.values()) for one in samples)
     sys.stdout.write(json.dumps({"stages_s": medians, "total_s": total_s}) + "\n")
