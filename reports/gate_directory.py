@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from filelock import FileLock, Timeout
 
 from ..errors import UsageError
 from .gate_records import SCHEMA, Accuracy, Arm, Gate, Slot
-from .run_directory import lines, record, refused, write_atomically
+from .json_lines import append, lines, mend, record, to_json, write_atomically
 
 GATE, SLOTS, LOCK = "gate.json", "slots.jsonl", "lock"
 
@@ -88,7 +87,7 @@ class GateWriter(GateDirectory):
             if gate is not None:
                 self._write(path, gate)
             super().__init__(path)
-            self._mend()
+            mend(path / SLOTS)
             self._file = (path / SLOTS).open("ab")
         except BaseException:
             self._lock.release()
@@ -105,24 +104,12 @@ class GateWriter(GateDirectory):
         self._write(self.path, replace(self.gate, state="done"))
 
     def append(self, entry: Slot | Accuracy) -> None:
-        try:
-            self._file.write(_json(asdict(entry)) + b"\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise refused(self.path / SLOTS, error, f"bench gate --resume {self.path}") from error
+        append(self._file, to_json(asdict(entry)), _resume(self.path))
 
     @staticmethod
     def _write(path: Path, gate: Gate) -> None:
-        write_atomically(path / GATE, _json(asdict(gate), indent=1))
-
-    def _mend(self) -> None:
-        """Drop the torn line that a crash may have left at the end."""
-        path = self.path / SLOTS
-        if path.exists():
-            data = path.read_bytes()
-            os.truncate(path, data.rfind(b"\n") + 1)
+        write_atomically(path / GATE, to_json(asdict(gate), indent=1), _resume(path))
 
 
-def _json(raw: dict[str, Any], indent: int | None = None) -> bytes:
-    return json.dumps(raw, ensure_ascii=False, allow_nan=False, indent=indent).encode()
+def _resume(path: Path) -> str:
+    return f"bench gate --resume {path}"

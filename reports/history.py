@@ -87,7 +87,8 @@ def entries_of_gate(
 ) -> list[Entry]:
     """What a gate adds: every metric of its candidate, a value for each slot. The base was one before.
 
-    `commit`: by default the candidate's. `date`: by default the gate's. Raises UsageError as `entries_of_run`.
+    `commit`: by default the candidate's. `date`: by default the gate's. Raises UsageError as
+    `entries_of_run` does.
     """
     identity = gate.candidate.identity
     changed = identity.get("changes") is not None

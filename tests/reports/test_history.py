@@ -291,6 +291,16 @@ def test_commands(
     assert "total" in capsys.readouterr().err
 
 
+def test_command_on_a_gate(tmp_path: Path) -> None:
+    gate, slots = a_gate({"commit": "c" * 40, "changes": None})
+    with GateWriter(tmp_path / "gate", gate) as writer:
+        for slot in slots:
+            writer.append(slot)
+    history = tmp_path / "history.jsonl"
+    assert run_app(["history", "add", str(tmp_path / "gate"), str(history)]) == 0
+    assert {entry.commit for entry in read_history(history)} == {"c" * 40}
+
+
 def test_commands_on_what_is_not_there(tmp_path: Path) -> None:
     assert run_app(["history", "show", str(tmp_path / "none")]) == 2
     assert run_app(["history", "add", str(tmp_path), str(tmp_path / "history.jsonl")]) == 2
