@@ -11,9 +11,9 @@ computed exactly, and r is chosen at every look to keep it within what may be sp
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
@@ -99,7 +99,7 @@ def _depths(rule: Rule) -> dict[int, int]:
     because most slowdowns that matter show in the first pairs. What a look leaves, the next ones may spend.
     """
     looks = sorted({*range(rule.pairs, rule.max_pairs, STEP), rule.max_pairs})
-    # walk[k]: chance of k values above the boundary without having crossed at a look. Sums of halves are exact.
+    # walk[k]: chance of k values above the boundary, no look having crossed it. Sums of halves are exact.
     walk: npt.NDArray[np.float64] = np.ones(1)
     spent, seen = 0.0, 0
     depths = {}
@@ -123,8 +123,8 @@ class Look:
     """What is known about one metric after so many pairs.
 
     - `ratio`: exp of the median log ratio: 1.08 is 8 % slower.
-    - `low`, `high`: interval of that ratio: at a look at the rule's level over all looks, between looks at that
-      level for this number of pairs alone (which decides nothing); None with fewer pairs than it needs.
+    - `low`, `high`: interval of that ratio: at a look at the rule's level over all looks; between looks at
+      that level for this number of pairs alone, which decides nothing; None with fewer pairs than it needs.
     - `verdict`: "regression" if the whole interval is above 1 + threshold, "improvement" if it is below
       1 / (1 + threshold), "fine" if it is below 1 + threshold: no slowdown that matters. Else "inconclusive".
     - `next_pairs`: where the next verdict may be given; None if this one is one, or if there is no more look.
@@ -160,16 +160,20 @@ def look(log_ratios: Sequence[float], rule: Rule) -> Look:
         low, high = (None, None) if alone is None else (math.exp(alone.low), math.exp(alone.high))
         return Look(pairs, ratio, low, high, "inconclusive", rule.next_look(pairs))
     bottom, top = float(ordered[depth - 1]), float(ordered[-depth])
-    verdict: Verdict = "inconclusive"
-    # A value on the boundary is not beyond it.
-    if bottom > rule.margin:
-        verdict = "regression"
-    elif top < -rule.margin:
-        verdict = "improvement"
-    elif top < rule.margin:
-        verdict = "fine"
+    verdict = verdict_of(bottom, top, rule)
     following = rule.next_look(pairs) if verdict == "inconclusive" else None
     return Look(pairs, ratio, math.exp(bottom), math.exp(top), verdict, following)
+
+
+def verdict_of(bottom: float, top: float, rule: Rule) -> Verdict:
+    """What an interval of the log ratio says. An end on the boundary is not beyond it."""
+    if bottom > rule.margin:
+        return "regression"
+    if top < -rule.margin:
+        return "improvement"
+    if top < rule.margin:
+        return "fine"
+    return "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,39 +209,47 @@ def decide(
     Raises UsageError without a primary or if so many cannot be decided by this rule, MeasurementError as
     `look` does.
     """
-    if not primaries:
-        raise UsageError("no primary metric to decide on")
-    looks = {name: look(values, rule) for name, values in primaries.items()}
-    if len({found.pairs for found in looks.values()}) > 1:
+    pairs = {name: len(values) for name, values in primaries.items()}
+    if len(set(pairs.values())) > 1:
         raise MeasurementError(
             "the primary metrics have different numbers of pairs",
-            found=", ".join(f"{name}: {found.pairs}" for name, found in looks.items()),
+            found=", ".join(f"{name}: {count}" for name, count in pairs.items()),
         )
     steady = None if control is None else look(control, rule)
-    claimed = _holm(primaries, rule)
-    # A change that holds at the shared level is claimed; one that holds only at its own is not yet.
-    looks = {
-        name: claimed.get(name, found if found.verdict == "fine" else _not_claimed(found, rule))
-        for name, found in looks.items()
-    }
-    verdict, reason = _verdict(looks, rule)
+    decision = decide_by({name: partial(look, values) for name, values in primaries.items()}, rule)
     if steady is not None and _moved(steady, rule):
-        verdict = "inconclusive"
         reason = (
             f"the control workload, the same in both arms, took {_factor(steady)} times as long with the "
             "candidate: something else disturbed the machine"
         )
-    pairs = next(iter(looks.values())).pairs
-    following = rule.next_look(pairs) if verdict == "inconclusive" else None
-    return Decision(verdict, reason, looks, steady, following)
+        decision = replace(decision, verdict="inconclusive", reason=reason)
+    following = rule.next_look(next(iter(pairs.values()))) if decision.verdict == "inconclusive" else None
+    return replace(decision, control=steady, next_pairs=following)
 
 
-def _holm(primaries: Mapping[str, Sequence[float]], rule: Rule) -> dict[str, Look]:
+def decide_by(primaries: Mapping[str, Callable[[Rule], Look]], rule: Rule) -> Decision:
+    """The verdict from what is known of each primary metric at any rule's level; see `decide`.
+
+    Raises UsageError without a primary, or if so many cannot be decided by this rule.
+    """
+    if not primaries:
+        raise UsageError("no primary metric to decide on")
+    claimed = _holm(primaries, rule)
+    # A change that holds at the shared level is claimed; one that holds only at its own is not yet.
+    looks = {
+        name: claimed[name] if name in claimed else _not_claimed(look_at(rule), rule)
+        for name, look_at in primaries.items()
+    }
+    verdict, reason = _verdict(looks, rule)
+    return Decision(verdict, reason, looks)
+
+
+def _holm(primaries: Mapping[str, Callable[[Rule], Look]], rule: Rule) -> dict[str, Look]:
     """The metrics whose change holds for all of them together → their looks at the level it holds at."""
     claimed: dict[str, Look] = {}
     while len(claimed) < len(primaries):
         shared = rule.shared_by(len(primaries) - len(claimed))
-        found = {name: look(values, shared) for name, values in primaries.items() if name not in claimed}
+        found = {name: look_at(shared) for name, look_at in primaries.items() if name not in claimed}
         changed = {name: it for name, it in found.items() if it.verdict in ("regression", "improvement")}
         if not changed:
             break
@@ -262,8 +274,7 @@ def _verdict(looks: Mapping[str, Look], rule: Rule) -> tuple[Verdict, str]:
     if "regression" in named:
         return "regression", f"slower by more than {limit}: {', '.join(named['regression'])}"
     if "inconclusive" in named:
-        pairs = next(iter(looks.values())).pairs
-        return "inconclusive", f"{pairs} pairs do not decide: {', '.join(named['inconclusive'])}"
+        return "inconclusive", f"not decided: {', '.join(named['inconclusive'])}"
     if "improvement" in named:
         return "improvement", f"faster by more than {limit}: {', '.join(named['improvement'])}"
     return "fine", f"not slower by more than {limit}: {', '.join(named['fine'])}"
