@@ -197,9 +197,7 @@ def test_runs_of_two_interpreters_are_gated(
     options = ["--models", f"{network}:tiny", "--data", str(coloured_videos([5, 9], 1)), "--views", "single"]
     arms = ["--base", python, "--candidate", python, "--latency-seconds", "0"]
     few = ["--pairs", "6", "--max-pairs", "6", "--threshold", "900%"]
-    code, result = run_gate(
-        tmp_path, *arms, *options, "--pairs", "6", "--max-pairs", "6", "--threshold", "900%"
-    )
+    code, result = run_gate(tmp_path, *arms, *options, *few)
     assert (code, result["verdict"]) == (0, "fine")
     assert {"total", "decode", "forward", "load", "peak_memory"} <= {c["metric"] for c in result["changes"]}
     slot = tmp_path / "gate" / "slots" / "000-base" / "run"
