@@ -18,20 +18,27 @@ app = typer.Typer(help="The times of many commits in one file: add to it, look a
 
 @app.command()
 def add(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    measured: Annotated[
+        Path, typer.Argument(help="Run directory, or a gate's: then its candidate is added.")
+    ],
     file: Annotated[Path, typer.Argument(help="History to add to (JSON lines); made if it is not there.")],
     commit: Annotated[
-        str | None, typer.Option(help="What the run measured; ActionBench's own commit by default.")
+        str | None, typer.Option(help="What was measured; of a run, ActionBench's own commit by default.")
     ] = None,
     date: Annotated[
-        str | None, typer.Option(help="Place in the trend, ISO 8601; the time of the run by default.")
+        str | None, typer.Option(help="Place in the trend, ISO 8601; the time of measuring by default.")
     ] = None,
 ) -> None:
-    """Add the medians of a run's processes: one line for each model, metric, machine and commit."""
+    """Add the medians of processes: one line for each model, metric, machine and commit."""
     from ..reports.data import load
-    from ..reports.history import add_to_history, entries_of_run
+    from ..reports.gate_directory import GATE, GateDirectory
+    from ..reports.history import add_to_history, entries_of_gate, entries_of_run
 
-    entries = entries_of_run(load(run), commit, date)
+    if (measured / GATE).is_file():
+        gate = GateDirectory(measured)
+        entries = entries_of_gate(gate.gate, gate.slots(), commit, date)
+    else:
+        entries = entries_of_run(load(measured), commit, date)
     changed = add_to_history(file, entries)
     print(f"{file}: {changed} lines new or changed, {len(entries) - changed} were there already")
 

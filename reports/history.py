@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 from ..errors import UsageError
 from .data import Measured, RunData, merge
 from .fingerprint import machine_id
+from .gate_records import Gate, Slot
 from .process_medians import process_medians, unit
 from .statistics import Estimate, process_median
 
@@ -69,37 +70,76 @@ def entries_of_run(data: RunData, commit: str | None = None, date: str | None = 
     `commit`: by default that of ActionBench's source, as the run recorded it. `date`: by default the run's.
     Raises UsageError if the commit is not known or was changed, a date is none, or nothing was timed.
     """
-    recorded = data.run.environment.get("git_commit")
-    if commit is None:
-        if recorded is None or "+" in recorded:
-            raise UsageError(
-                "it is not known which commit this run measured",
-                where=data.name,
-                found="none recorded" if recorded is None else recorded,
-                remedy="Name it by --commit.",
-            )
-        commit = str(recorded)
-    if not commit.strip() or len(commit.split()) > 1:
-        raise UsageError("is no commit", where="--commit", found=repr(commit))
-    entries = [
-        Entry(
-            model=measured.model.key,
-            setting=_setting(measured, data),
-            metric=metric,
-            machine=machine_id(data.run.environment),
-            cpu=str(data.run.environment.get("cpu")),
-            commit=commit,
-            date=_utc(data.run.started if date is None else date),
-            unit=unit(metric),
-            values=tuple(float(f"{value:.{DIGITS}g}") for value in values.values()),
-        )
+    environment = data.run.environment
+    recorded = environment.get("git_commit")
+    commit = _commit(commit, recorded, changed=recorded is not None and "+" in recorded, where=data.name)
+    found = [
+        (measured.model.key, _setting(measured, data), metric, list(values.values()))
         for measured in merge([data]).models
         if measured.latencies
         for metric, values in process_medians(measured).items()
     ]
-    if not entries:
-        raise UsageError("nothing was timed in this run", where=data.name)
-    return entries
+    return _entries(found, environment, commit, data.run.started if date is None else date)
+
+
+def entries_of_gate(
+    gate: Gate, slots: Iterable[Slot], commit: str | None = None, date: str | None = None
+) -> list[Entry]:
+    """What a gate adds: every metric of its candidate, a value for each slot. The base was one before.
+
+    `commit`: by default the candidate's. `date`: by default the gate's. Raises UsageError as
+    `entries_of_run` does.
+    """
+    identity = gate.candidate.identity
+    changed = identity.get("changes") is not None
+    commit = _commit(commit, identity.get("commit"), changed, where=gate.candidate.spec)
+    values: dict[tuple[str, str], list[float]] = {}
+    for slot in slots:
+        if slot.arm == "candidate":
+            for model, metrics in slot.values.items():
+                for metric, value in metrics.items():
+                    values.setdefault((model, metric), []).append(value)
+    found = [(model, f"gate, {gate.work}", metric, told) for (model, metric), told in values.items()]
+    return _entries(found, gate.environment, commit, gate.started if date is None else date)
+
+
+def _commit(named: str | None, recorded: str | None, changed: bool, where: str) -> str:
+    if named is None and (recorded is None or changed):
+        raise UsageError(
+            "it is not known which commit was measured",
+            where=where,
+            found="none recorded" if recorded is None else f"{recorded}, with changes",
+            remedy="Name it by --commit.",
+        )
+    commit = str(recorded if named is None else named)
+    if len(commit.split()) != 1:
+        raise UsageError("is no commit", where="--commit", found=repr(commit))
+    return commit
+
+
+def _entries(
+    found: Sequence[tuple[str, str, str, Sequence[float]]],
+    environment: Mapping[str, Any],
+    commit: str,
+    date: str,
+) -> list[Entry]:
+    """Of (model, setting, metric, values)."""
+    if not found:
+        raise UsageError("nothing was timed, so there is nothing to add")
+    return [
+        Entry(
+            model=model,
+            setting=setting,
+            metric=metric,
+            machine=machine_id(environment),
+            cpu=str(environment.get("cpu")),
+            commit=commit,
+            date=_utc(date),
+            unit=unit(metric),
+            values=tuple(float(f"{value:.{DIGITS}g}") for value in values),
+        )
+        for model, setting, metric, values in found
+    ]
 
 
 def _setting(measured: Measured, data: RunData) -> str:

@@ -93,7 +93,8 @@ def compare_runs(
     rule = Rule(threshold=threshold)
     changes: list[MetricChange] = []
     accuracy: dict[str, Paired] = {}
-    notes = [DRIFT]
+    unfinished = [data.name for data in (first, second) if data.run.state != "done"]
+    notes = [DRIFT, *(f"{name}: not all that was planned was measured." for name in unfinished)]
     looks = {}
     disturbed = []
     for mine, theirs in _common(first, second):

@@ -99,7 +99,7 @@ def _depths(rule: Rule) -> dict[int, int]:
     because most slowdowns that matter show in the first pairs. What a look leaves, the next ones may spend.
     """
     looks = sorted({*range(rule.pairs, rule.max_pairs, STEP), rule.max_pairs})
-    # walk[k]: chance of k values above the boundary, no look having crossed it. Sums of halves are exact.
+    # walk[k]: chance of k values above the boundary, no look having crossed it; exact to 52 pairs.
     walk: npt.NDArray[np.float64] = np.ones(1)
     spent, seen = 0.0, 0
     depths = {}

@@ -19,9 +19,12 @@ from actionbench.bench.cli import run_app
 from actionbench.errors import UsageError
 from actionbench.reports.change_points import FEWEST, change_points
 from actionbench.reports.data import RunData
+from actionbench.reports.gate_directory import GateWriter
+from actionbench.reports.gate_records import Arm, Gate, Slot
 from actionbench.reports.history import (
     Entry,
     add_to_history,
+    entries_of_gate,
     entries_of_run,
     read_history,
     series_of,
@@ -91,6 +94,36 @@ def test_what_is_no_commit_no_date_or_not_timed_is_refused(run: Callable[..., Ru
             entries_of_run(run(), date=date)
     with pytest.raises(UsageError, match="nothing was timed"):
         entries_of_run(replace(run(), latencies=()))
+
+
+def a_gate(identity: dict[str, object]) -> tuple[Gate, list[Slot]]:
+    arms = (Arm("git:main", "main", {"commit": "b" * 40}), Arm("tree", "working tree", identity))
+    gate = Gate("2026-01-02T03:04:05Z", {}, {"cpu": "Some CPU"}, "resnext on demo", "a control", *arms)
+    slots = [
+        Slot(pair, arm, 2 * pair + i, {"resnext": {"total": 1.0 + pair + 100 * i, "load": 0.5}}, 0.1, 3.0)
+        for pair in range(3)
+        for i, arm in enumerate(("base", "candidate"))
+    ]
+    return gate, slots
+
+
+def test_a_gate_adds_its_candidate() -> None:
+    entries = entries_of_gate(*a_gate({"commit": "c" * 40, "changes": None}))
+    total, load = sorted(entries, key=lambda entry: entry.metric, reverse=True)
+    assert (total.model, total.metric, total.commit) == ("resnext", "total", "c" * 40)
+    assert total.values == (101.0, 102.0, 103.0)
+    assert load.values == (0.5,) * 3
+    assert total.setting == "gate, resnext on demo"
+
+
+@pytest.mark.parametrize("identity", [{}, {"commit": "c" * 40, "changes": "0123"}])
+def test_a_candidate_of_no_commit_must_be_named(identity: dict[str, object]) -> None:
+    gate, slots = a_gate(identity)
+    with pytest.raises(UsageError, match="--commit"):
+        entries_of_gate(gate, slots)
+    assert entries_of_gate(gate, slots, "v2")[0].commit == "v2"
+    with pytest.raises(UsageError, match="nothing was timed"):
+        entries_of_gate(gate, [], "v2")
 
 
 def test_other_settings_and_machines_are_other_series(run: Callable[..., RunData]) -> None:
@@ -256,6 +289,16 @@ def test_commands(
     assert "i3d: peak_memory" in capsys.readouterr().out
     assert run_app(["history", "show", str(history), "--metric", "totl"]) == 2
     assert "total" in capsys.readouterr().err
+
+
+def test_command_on_a_gate(tmp_path: Path) -> None:
+    gate, slots = a_gate({"commit": "c" * 40, "changes": None})
+    with GateWriter(tmp_path / "gate", gate) as writer:
+        for slot in slots:
+            writer.append(slot)
+    history = tmp_path / "history.jsonl"
+    assert run_app(["history", "add", str(tmp_path / "gate"), str(history)]) == 0
+    assert {entry.commit for entry in read_history(history)} == {"c" * 40}
 
 
 def test_commands_on_what_is_not_there(tmp_path: Path) -> None:

@@ -141,6 +141,12 @@ def test_only_clips_that_both_timed_are_compared(run: Maker) -> None:
         compare_runs(first, replace(second, latencies=elsewhere))
 
 
+def test_a_run_that_did_not_end_is_named(run: Maker) -> None:
+    notes = compare_runs(run(name="before"), run(name="after", state="interrupted")).notes
+    assert "after: not all that was planned was measured." in notes
+    assert not any(note.startswith("before") for note in notes)
+
+
 def test_a_disturbed_run_gets_no_verdict(run: Maker) -> None:
     first, second = run(name="before"), run(1.5, name="after")
     waited = tuple(replace(s, waited_s=0.5 * s.total_s) for s in second.latencies)
