@@ -189,17 +189,19 @@ def test_an_interpreter_must_have_actionbench(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("control")
 def test_runs_of_two_interpreters_are_gated(
-    tmp_path: Path, coloured_videos: Callable[..., Path], tiny_module: object
+    tmp_path: Path, coloured_videos: Callable[..., Path], weights_file: Path
 ) -> None:
-    assert tiny_module is not None
     network = Path(__file__).parents[1] / "networks" / "tiny.py"
     python = f"python:{sys.executable}"
     options = ["--models", f"{network}:tiny", "--data", str(coloured_videos([5, 9], 1)), "--views", "single"]
     arms = ["--base", python, "--candidate", python, "--latency-seconds", "0"]
+    options += ["--weights", f"tiny={weights_file}", "--accuracy"]
     few = ["--pairs", "6", "--max-pairs", "6", "--threshold", "900%"]
     code, result = run_gate(tmp_path, *arms, *options, *few)
     assert (code, result["verdict"]) == (0, "fine")
     assert {"total", "decode", "forward", "load", "peak_memory"} <= {c["metric"] for c in result["changes"]}
+    (accuracy,) = result["accuracy"]
+    assert (accuracy["clips"], accuracy["base_right"], accuracy["candidate_right"]) == (2, 2, 2)
     slot = tmp_path / "gate" / "slots" / "000-base" / "run"
     assert {path.name for path in slot.iterdir()} <= {"run.json", "latency.jsonl", "clips.jsonl", "logs"}
     assert json.loads((slot / "run.json").read_text())["config"]["processes"] == 1
