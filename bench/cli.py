@@ -173,7 +173,7 @@ def report(
         out = runs[0]
     path = write_report(runs, out)
     _show(runs)
-    print(f"report: {path}")
+    print(f"report: {path}, {path.with_suffix('.md')}")
 
 
 def _show(runs: list[Path]) -> None:

@@ -8,6 +8,7 @@ a time.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from dataclasses import asdict
@@ -24,6 +25,12 @@ from .json_lines import append, lines, mend, record, to_json, write_atomically
 from .records import SCHEMA, ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
 
 RUN, CLIPS, SCORES, LATENCY, LOCK = "run.json", "clips.jsonl", "scores.bin", "latency.jsonl", "lock"
+THUMBNAILS = "thumbnails"
+
+
+def thumbnail_path(run: Path, clip: str) -> Path:
+    """Where the picture of a clip is, if it has one: a name that is safe whatever the clip's id is."""
+    return run / THUMBNAILS / f"{hashlib.sha256(clip.encode()).hexdigest()[:32]}.jpg"
 
 
 class RunDirectory:

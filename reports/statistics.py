@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,7 @@ def wilson(hits: float, n: int, level: float = LEVEL) -> Interval:
     """
     if n < 1 or not 0 <= hits <= n:
         raise ValueError(f"not a proportion: {hits} of {n}")
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = _normal_quantile((1 + level) / 2)
     share = hits / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -57,6 +58,11 @@ def wilson(hits: float, n: int, level: float = LEVEL) -> Interval:
     low = 0.0 if hits == 0 else max(0.0, centre - half)
     high = 1.0 if hits == n else min(1.0, centre + half)
     return Interval(low, high, f"Wilson, {100 * level:g} %")
+
+
+@cache
+def _normal_quantile(q: float) -> float:
+    return float(stats.norm.ppf(q))
 
 
 def proportion(hits: int, n: int, level: float = LEVEL) -> Estimate | None:
