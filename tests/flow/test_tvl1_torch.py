@@ -23,12 +23,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionbench.errors import BackendUnavailable, ClipError, MeasurementError
+from actionbench.flow.resampling import area, bilinear
 from actionbench.flow.schedule import BALANCED, FAITHFUL, FAST, Convergence, Schedule
+from actionbench.flow.sorting_networks import MEDIAN_AT
 from actionbench.flow.tvl1_torch import steps
 from actionbench.flow.tvl1_torch.engine import flow_batch, flow_between
-from actionbench.flow.tvl1_torch.median import SELECT, SORT, median_filter, selection
+from actionbench.flow.tvl1_torch.median import median_filter, selection
 from actionbench.flow.tvl1_torch.method import BYTES_PER_PIXEL, TorchFlow
-from actionbench.flow.tvl1_torch.resampling import area, bilinear, resample
+from actionbench.flow.tvl1_torch.resampling import resample
 
 H, W = 64, 80
 INSIDE = (slice(10, -10), slice(10, -10))
@@ -264,16 +266,8 @@ def test_resampling_is_opencvs() -> None:
 
 
 @pytest.mark.parametrize("side", [3, 5])
-def test_the_median_networks_are_right_by_the_zero_one_principle(side: int) -> None:
-    columns = torch.tensor(list(itertools.product([0, 1], repeat=side))).T.unbind()
-    values = list(columns)
-    for low, high in SORT[side]:
-        values[low], values[high] = (
-            torch.minimum(values[low], values[high]),
-            torch.maximum(values[low], values[high]),
-        )
-    assert all((a <= b).all() for a, b in itertools.pairwise(values))
-
+def test_what_is_left_of_a_median_network_still_finds_the_median(side: int) -> None:
+    """By the 0–1 principle, as the networks themselves are proven (test_tvl1_kernels.py)."""
     ones = torch.tensor(list(itertools.product(range(side + 1), repeat=side)))
     places = [(ones[:, i] >= side - j).int() for i in range(side) for j in range(side)]
     for low, high, lesser, greater in selection(side):
@@ -282,7 +276,7 @@ def test_the_median_networks_are_right_by_the_zero_one_principle(side: int) -> N
             places[low] = torch.minimum(a, b)
         if greater:
             places[high] = torch.maximum(a, b)
-    assert torch.equal(places[SELECT[side][1]], (ones.sum(1) > side * side // 2).int())
+    assert torch.equal(places[MEDIAN_AT[side]], (ones.sum(1) > side * side // 2).int())
 
 
 @pytest.mark.parametrize("side", [3, 5])

@@ -1,0 +1,77 @@
+"""A flow method that looks at the centre of the frames only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .fields import flow_fields
+from .method import FlowField, FlowMethod, GreyFrame
+from .tvl1 import fast
+
+LOOKS_AT = 256
+"""Side of the square in the frames' centre that flow is computed in, pixels."""
+
+HOLDS_IN = 224
+"""Side of the square that the flow is to be used in: what I3D looks at. The margin of 16 pixels around it
+keeps off what the edge does to the flow."""
+
+
+class CentreFlow:
+    """`method` on the centre LOOKS_AT × LOOKS_AT of the frames, or as much of it as there is.
+
+    The flow is 0 outside, and meant for use in the centre HOLDS_IN × HOLDS_IN alone: near the edge of the
+    square what moves in from outside is not seen. In a larger frame it differs from the flow of all of it,
+    even in its middle.
+    """
+
+    def __init__(self, name: str, method: FlowMethod) -> None:
+        self.name = name
+        self._method = method
+
+    def __call__(self, previous: GreyFrame, following: GreyFrame) -> FlowField:
+        """See `FlowMethod`."""
+        if previous.shape != following.shape or previous.ndim != 2:
+            return self._method(previous, following)  # which refuses them
+        inside = _centre(*previous.shape)
+        flow = np.zeros((*previous.shape, 2), np.float32)
+        flow[inside] = self._method(previous[inside], following[inside])
+        return flow
+
+    def fields(
+        self,
+        grey: npt.NDArray[np.uint8],
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """See `BatchFlowMethod.fields`."""
+        inside = _centre(*grey.shape[1:])
+        flow = np.zeros((len(grey) - 1, *grey.shape[1:], 2), np.float32)
+        flow[:, *inside] = flow_fields(grey[:, *inside], self._method, cancelled, progress)
+        return flow
+
+    def warm_up(self) -> None:
+        """What the method itself does before it is timed."""
+        if callable(warm_up := getattr(self._method, "warm_up", None)):
+            warm_up()
+
+    def describe(self) -> dict[str, Any]:
+        """What the method says of itself, under our name, and the squares."""
+        squares = {"looks_at_px": LOOKS_AT, "holds_in_px": HOLDS_IN}
+        return self._method.describe() | {"name": self.name} | squares
+
+
+def _centre(height: int, width: int) -> tuple[slice, slice]:
+    """The rows and columns that are looked at."""
+    top, left = (max(0, (side - LOOKS_AT) // 2) for side in (height, width))
+    return slice(top, top + LOOKS_AT), slice(left, left + LOOKS_AT)
+
+
+def fast_crop(threads: int = 1) -> FlowMethod:
+    """`tvl1-fast` on the centre 256×256 of the frames only: for networks that look at no more than 224."""
+    method = fast(threads)
+    # Where OpenCV stands in, it says so, and does so on the whole frame.
+    return CentreFlow("tvl1-fast-crop", method) if method.name == "tvl1-fast" else method
