@@ -186,8 +186,8 @@ def _print(measured: list[Measured], counts: list[int], videos: int, pairs: int)
     print(
         f"{videos} videos, {pairs} pairs of each, shorter side {SHORT_SIDE}, {RATE} frames a second. "
         "Medians of wall time; how many times as fast: by CPU time on one thread. "
-        "Errors to OpenCV in the centre 224×224, after clipping to ±20 px; to the truth wherever it is known. "
-        f"Grey: {GREY}."
+        "Errors to OpenCV in the centre 224×224, after clipping to ±20 px; to the truth wherever it is "
+        f"known. Grey: {GREY}."
     )
 
 

@@ -10,22 +10,21 @@ import numpy.typing as npt
 
 from .fields import flow_fields
 from .method import FlowField, FlowMethod, GreyFrame
+from .registry import HOLDS_IN
 from .tvl1 import fast
 
-LOOKS_AT = 256
-"""Side of the square in the frames' centre that flow is computed in, pixels."""
+NAME = "tvl1-fast-crop"
 
-HOLDS_IN = 224
-"""Side of the square that the flow is to be used in: what I3D looks at. The margin of 16 pixels around it
-keeps off what the edge does to the flow."""
+LOOKS_AT = 256
+"""Side of the square in the frames' centre that flow is computed in, pixels: what I3D looks at and a margin
+of 16 around it, which keeps off what the edge does to the flow."""
 
 
 class CentreFlow:
     """`method` on the centre LOOKS_AT × LOOKS_AT of the frames, or as much of it as there is.
 
-    The flow is 0 outside, and meant for use in the centre HOLDS_IN × HOLDS_IN alone: near the edge of the
-    square what moves in from outside is not seen. In a larger frame it differs from the flow of all of it,
-    even in its middle.
+    The flow is 0 outside, and meant for use in a smaller square alone (registry.HOLDS_IN): near the edge what
+    moves in from outside is not seen. It differs from the flow of the whole frame even in its middle.
     """
 
     def __init__(self, name: str, method: FlowMethod) -> None:
@@ -60,7 +59,7 @@ class CentreFlow:
 
     def describe(self) -> dict[str, Any]:
         """What the method says of itself, under our name, and the squares."""
-        squares = {"looks_at_px": LOOKS_AT, "holds_in_px": HOLDS_IN}
+        squares = {"looks_at_px": LOOKS_AT, "holds_in_px": HOLDS_IN[NAME]}
         return self._method.describe() | {"name": self.name} | squares
 
 
@@ -74,4 +73,4 @@ def fast_crop(threads: int = 1) -> FlowMethod:
     """`tvl1-fast` on the centre 256×256 of the frames only: for networks that look at no more than 224."""
     method = fast(threads)
     # Where OpenCV stands in, it says so, and does so on the whole frame.
-    return CentreFlow("tvl1-fast-crop", method) if method.name == "tvl1-fast" else method
+    return CentreFlow(NAME, method) if method.name == "tvl1-fast" else method

@@ -44,9 +44,11 @@ class TorchNetwork:
         check_inputs(self._model, inputs)
         return {stream: self._upload(array) for stream, array in inputs.items()}
 
-    def _upload(self, array: FloatArray) -> torch.Tensor:
-        on_device = isinstance(array, torch.Tensor)
-        tensor = array if on_device else torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+    def _upload(self, array: FloatArray | torch.Tensor) -> torch.Tensor:
+        if isinstance(array, torch.Tensor):
+            tensor = array
+        else:
+            tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
         tensor = tensor.permute(0, 4, 1, 2, 3)
         # On the CPU the channels stay innermost in memory: no copy, and 5 to 10 % faster in both networks
         # (torch 2.13, one thread with AVX-512).

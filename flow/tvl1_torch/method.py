@@ -72,7 +72,8 @@ class TorchFlow:
         progress: Callable[[int, int], None] | None = None,
     ) -> npt.NDArray[np.float32]:
         """See `BatchFlowMethod.fields`; as `fields_on_device`, in the host's memory."""
-        return self.fields_on_device(grey, cancelled, progress).cpu().numpy()
+        fields: npt.NDArray[np.float32] = self.fields_on_device(grey, cancelled, progress).cpu().numpy()
+        return fields
 
     def fields_on_device(
         self,
@@ -142,9 +143,7 @@ def _device(name: str, schedule: Schedule, wanted: str | None) -> torch.device:
             remedy="Use this method on a machine with an NVIDIA GPU and its driver, or the one that "
             f"computes the same flow on the CPU: `--flow {schedule.name}`",
         )
-    if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", torch.cuda.current_device())
-    return device
+    return torch.device("cuda", torch.cuda.current_device()) if wanted == "cuda" else device
 
 
 @cache

@@ -160,7 +160,7 @@ def vectors(source, result):  # type: ignore[no-untyped-def]
     n = simd.LANES
     simd.store(result, 0 * n, simd.one_before(a, b))
     simd.store(result, 1 * n, simd.one_after(a, b))
-    simd.store(result, 2 * n, simd.reciprocal(b))
+    simd.store(result, 2 * n, simd.reciprocal_estimate(b))
     simd.store(result, 3 * n, simd.reciprocal_root(b))
     simd.store(result, 4 * n, simd.floor(a * np.float32(3)))
     simd.store(result, 5 * n, simd.minimum(a, b) - simd.maximum(a, b))
