@@ -37,7 +37,8 @@ class CentreFlow:
             return self._method(previous, following)  # which refuses them
         inside = _centre(*previous.shape)
         flow = np.zeros((*previous.shape, 2), np.float32)
-        flow[inside] = self._method(previous[inside], following[inside])
+        # OpenCV's methods take nothing that has gaps between its rows.
+        flow[inside] = self._method(*(np.ascontiguousarray(frame[inside]) for frame in (previous, following)))
         return flow
 
     def fields(
@@ -49,7 +50,9 @@ class CentreFlow:
         """See `BatchFlowMethod.fields`."""
         inside = _centre(*grey.shape[1:])
         flow = np.zeros((len(grey) - 1, *grey.shape[1:], 2), np.float32)
-        flow[:, *inside] = flow_fields(grey[:, *inside], self._method, cancelled, progress)
+        flow[:, *inside] = flow_fields(
+            np.ascontiguousarray(grey[:, *inside]), self._method, cancelled, progress
+        )
         return flow
 
     def warm_up(self) -> None:
