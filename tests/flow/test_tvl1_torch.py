@@ -412,7 +412,7 @@ for pairs, height, width in ((2, 17, 70), (1, 16, 16)):
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
 def test_the_triton_kernel_computes_the_same_in_tritons_interpreter() -> None:
     environment = os.environ | {"TRITON_INTERPRET": "1"}
-    subprocess.run([sys.executable, "-P", "-c", INTERPRETED], env=environment, check=True, timeout=120)
+    subprocess.run([sys.executable, "-P", "-c", INTERPRETED], env=environment, check=True, timeout=300)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
