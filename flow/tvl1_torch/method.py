@@ -63,7 +63,8 @@ class TorchFlow:
                 expected="two grey frames of one size and type, (H, W)",
                 found=f"{previous.shape} {previous.dtype} and {following.shape} {following.dtype}",
             )
-        return self.fields(np.stack([previous, following]))[0]
+        flow: FlowField = self.fields(np.stack([previous, following]))[0]
+        return flow
 
     def fields(
         self,
