@@ -24,7 +24,8 @@ def test_the_flow_is_that_of_the_square_and_zero_outside() -> None:
     video = frames(290, 301)
     flow = CentreFlow("dis-crop", dis())(video[0], video[1])
     inside = np.s_[17 : 17 + LOOKS_AT, 22 : 22 + LOOKS_AT]
-    np.testing.assert_array_equal(flow[inside], dis()(video[0][inside], video[1][inside]))
+    square = [np.ascontiguousarray(frame[inside]) for frame in video[:2]]
+    np.testing.assert_array_equal(flow[inside], dis()(*square))
     assert np.abs(flow).sum() == pytest.approx(np.abs(flow[inside]).sum())
     np.testing.assert_array_equal(flow_fields(video, CentreFlow("dis-crop", dis()))[0], flow)
 
