@@ -28,6 +28,7 @@ from ..datasets.manifest import verify
 from ..errors import ActionBenchError, ClipError, MeasurementError
 from ..models.registry import find_model, load_network
 from ..models.spec import FloatArray, Model, Network
+from .device_flow import shares_device, stack_on_device
 from .job import Job
 from .prepare import Prepared, Preparer, Progress
 from .stopwatch import Meter, Stopwatch
@@ -113,7 +114,7 @@ def _run(job: Job, events: Events) -> None:
     if job.mode == "arrays":
         _arrays(job, network, events)
     else:
-        preparer = _preparer(job, request.model)
+        preparer = _preparer(job, request.model, network)
         if job.mode == "accuracy":
             _accuracy(job, request.model, network, preparer, events)
         else:
@@ -131,13 +132,13 @@ def _peak_rss() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _preparer(job: Job, model: Model) -> Preparer:
+def _preparer(job: Job, model: Model, network: Network) -> Preparer:
     method = None
     notes: tuple[str, ...] = ()
     if job.flow is not None:
         from ..flow.registry import get_method
 
-        method = get_method(job.flow, job.options.threads)
+        method = get_method(job.flow, job.options.threads, job.options.device)
         if callable(compile_ahead := getattr(method, "warm_up", None)):
             compile_ahead()  # before any clip is timed, or watched
         if method.name != job.flow:
@@ -155,6 +156,7 @@ def _preparer(job: Job, model: Model) -> Preparer:
         cache=cache,
         notes=notes,
         keep_middle=job.run is not None,
+        on_device=cache is None and shares_device(method, network),
     )
 
 
@@ -339,7 +341,9 @@ def _check_logits(logits: FloatArray, shape: tuple[int, int]) -> None:
 
 
 def _stacked(arrays: list[FloatArray]) -> FloatArray:
-    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+    if len(arrays) == 1:
+        return arrays[0][None]
+    return np.stack(arrays) if isinstance(arrays[0], np.ndarray) else stack_on_device(arrays)
 
 
 def average_views(logits: FloatArray, average: str) -> FloatArray:

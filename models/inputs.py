@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import numpy as np
-
 from ..errors import ClipError, UsageError
 from .spec import FloatArray, Model
 
@@ -25,7 +23,12 @@ def check_inputs(model: Model, inputs: Mapping[str, FloatArray]) -> None:
     for stream, array in inputs.items():
         where = f"{model.name}, stream {stream}"
         channels = model.streams[stream].preprocessing.channels
-        if array.dtype != np.float32 or array.ndim != 5 or array.shape[-1] != channels:
+        # A tensor that is on the device already names its type otherwise.
+        if (
+            str(array.dtype).removeprefix("torch.") != "float32"
+            or array.ndim != 5
+            or array.shape[-1] != channels
+        ):
             raise UsageError(
                 "wrong input",
                 where=where,

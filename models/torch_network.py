@@ -33,14 +33,23 @@ class TorchNetwork:
             self._clock = (torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True))  # type: ignore[no-untyped-call]
         self._modules = {stream: module.eval().to(self._device) for stream, module in modules.items()}
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is; `upload` takes float32 tensors that lie there as they are."""
+        return self._device
+
     @torch.inference_mode()
     def upload(self, inputs: Mapping[str, FloatArray]) -> dict[str, torch.Tensor]:
         """See `Network.upload`; the tensors are (N, C, T, H, W)."""
         check_inputs(self._model, inputs)
         return {stream: self._upload(array) for stream, array in inputs.items()}
 
-    def _upload(self, array: FloatArray) -> torch.Tensor:
-        tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self._device).permute(0, 4, 1, 2, 3)
+    def _upload(self, array: FloatArray | torch.Tensor) -> torch.Tensor:
+        if isinstance(array, torch.Tensor):
+            tensor = array
+        else:
+            tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+        tensor = tensor.permute(0, 4, 1, 2, 3)
         # On the CPU the channels stay innermost in memory: no copy, and 5 to 10 % faster in both networks
         # (torch 2.13, one thread with AVX-512).
         return tensor if self._clock is None else tensor.contiguous()

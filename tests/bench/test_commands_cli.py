@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actionbench.flow.fields import GREY
 from actionbench.models.labels import labels
 
 TINY = Path(__file__).parent / "networks" / "tiny.py"
@@ -285,7 +286,10 @@ def test_flow_methods_are_listed_compared_and_rendered(
         *("--json", numbers),
     )
     assert answer.returncode == 0, answer.stderr
-    assert {row["method"] for row in json.loads(numbers.read_text())} == {"opencv", "dis"}
+    written = json.loads(numbers.read_text())
+    assert {row["method"] for row in written["methods"]} == {"opencv", "dis"}
+    assert written["grey"] == GREY
+    assert GREY.split(",")[0] in answer.stdout
     (video,) = videos.rglob("*.mp4")
     for out in (tmp_path / "flow.mp4", tmp_path / "pictures"):
         answer = bench("flow", "render", video, out, "--method", "dis")
