@@ -27,7 +27,7 @@ from ..datasets.clip import Clip
 from ..datasets.manifest import verify
 from ..errors import ActionBenchError, ClipError, MeasurementError
 from ..models.registry import find_model, load_network
-from ..models.spec import FloatArray, Model, Network
+from ..models.spec import FloatArray, InputArray, Model, Network
 from .job import Job
 from .prepare import Prepared, Preparer, Progress
 from .stopwatch import Meter, Stopwatch
@@ -112,7 +112,7 @@ def _run(job: Job, events: Events) -> None:
     if job.mode == "arrays":
         _arrays(job, network, events)
     else:
-        preparer = _preparer(job, request.model)
+        preparer = _preparer(job, request.model, network)
         if job.mode == "accuracy":
             _accuracy(job, request.model, network, preparer, events)
         else:
@@ -130,7 +130,7 @@ def _peak_rss() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _preparer(job: Job, model: Model) -> Preparer:
+def _preparer(job: Job, model: Model, network: Network) -> Preparer:
     method = None
     notes: tuple[str, ...] = ()
     if job.flow is not None:
@@ -153,6 +153,7 @@ def _preparer(job: Job, model: Model) -> Preparer:
         flow=method,
         cache=cache,
         notes=notes,
+        uint8_streams=frozenset(getattr(network, "uint8_streams", ())),
     )
 
 
@@ -334,7 +335,7 @@ def _check_logits(logits: FloatArray, shape: tuple[int, int]) -> None:
         raise MeasurementError("the network's logits are not all finite numbers")
 
 
-def _stacked(arrays: list[FloatArray]) -> FloatArray:
+def _stacked(arrays: list[InputArray]) -> InputArray:
     return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
 
 
