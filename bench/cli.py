@@ -86,7 +86,7 @@ def run(
     models: Annotated[
         str | None,
         typer.Option(
-            help="Comma-separated: NAME or FILE.py:FACTORY, with or without @BACKEND:PRECISION:FORM."
+            help="Comma-separated: NAME or FILE.py:FACTORY, each with @BACKEND:PRECISION:FORM or not."
         ),
     ] = None,
     backends: Annotated[

@@ -40,21 +40,20 @@ def expanded(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
 
 def _expanded(request: ModelRequest, config: RunConfig, say: Callable[[str], None]) -> list[ModelRequest]:
     words = request.selection.split(":") if request.selection else []
+    if len(words) > 1 or (words and not config.precisions):
+        return [request]
     backends: tuple[str, ...] = (request.backend,)
     if not words and config.backends:
         backends = tuple(request.model.backends) if ALL in config.backends else config.backends
-    precisions = config.precisions if len(words) < 2 else ()
     found = []
-    for backend, precision in product(backends, precisions or (None,)):
-        if len(words) > 1 or (not words and not config.backends and precision is None):
-            return [request]
-        key = f"{request.name}@{backend}" + (f":{precision}" if precision else "")
+    for backend, precision in product(backends, config.precisions or ("",)):
+        key = f"{request.name}@{backend}" + (precision and f":{precision}")
         try:
             asked = find_model(key)
         except UsageError as error:
             say(f"left out: {error.what}")
             continue
-        reason = _unable(asked, config)
+        reason = unable(asked, config)
         if reason is not None and ALL in config.backends:
             say(f"left out: {key}: {reason}")
             continue
@@ -68,7 +67,8 @@ def _expanded(request: ModelRequest, config: RunConfig, say: Callable[[str], Non
     return found
 
 
-def _unable(request: ModelRequest, config: RunConfig) -> str | None:
+def unable(request: ModelRequest, config: RunConfig) -> str | None:
+    """Why this machine cannot run it on the configured device, as a clause; None if it can."""
     if request.backend not in config.python and (lacking := missing_packages(request.backend)):
         return f"lacks {', '.join(lacking)}: {request.offered.remedy}"
     device = config.device
