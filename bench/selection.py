@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import product
 
 from ..errors import UsageError
-from ..models.capabilities import Backend, caution, missing_packages, why_not
+from ..models.capabilities import Backend, caution, missing_packages, offer, why_not
 from ..models.registry import ModelRequest, find_model
 from .config import RunConfig
 from .environment import has_gpu
@@ -26,14 +26,15 @@ def expanded(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
     if not config.backends and not config.precisions:
         return config
     names: list[str] = []
-    used: set[str] = set()
+    known = {ALL}
     for name in config.models:
-        found = _expanded(find_model(name), config, say)
-        names += [request.key for request in found]
-        used |= {request.backend for request in found} | {request.precision for request in found}
+        request = find_model(name)
+        for backend in request.model.backends:
+            known |= {backend, *offer(request.model, backend).precisions}
+        names += [found.key for found in _expanded(request, config, say)]
     for option, given in (("--backends", config.backends), ("--precisions", config.precisions)):
         for word in given:
-            if word not in used | {ALL}:
+            if word not in known:
                 raise UsageError(f"'{word}' is of no model that is named", where=option)
     return replace(config, models=tuple(dict.fromkeys(names)), backends=(), precisions=())
 
