@@ -53,7 +53,7 @@ PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
 
 
 def runnable() -> list[tuple[str, str]]:
-    """(model, selections of one backend): what this machine can run, but for what has to be compiled first."""
+    """(model, selections of one backend): what this machine can run without compiling it first."""
     found = []
     for name in CASES:
         model = find_model(name).model
