@@ -170,6 +170,16 @@ def test_parity_says_what_it_cannot_do(bench: Bench) -> None:
     assert "no published example" in bench("parity", "resnext", "--published").stderr
 
 
+def test_parity_on_clips_tells_the_drift_of_a_class(bench: Bench, coloured_videos: Videos) -> None:
+    videos = coloured_videos([5, 6], 1)
+    options = ("--data", videos, "--clips", 1, "--target", NAMES[5], "--weights", "random")
+    answer = bench("parity", f"{TINY}:two", "--backends", "right,right:fp32", *options)
+    assert answer.returncode == 0, answer.stderr
+    assert ".mp4" in answer.stdout
+    assert f"P({NAMES[5]})" in answer.stdout
+    assert "agrees" in answer.stdout
+
+
 def test_backends_that_disagree_are_an_error(bench: Bench) -> None:
     answer = bench("parity", f"{TINY}:two", "--shapes", "4x16x16")
     assert answer.returncode == 2

@@ -65,7 +65,9 @@ def runnable() -> list[tuple[str, str]]:
                 f"{backend}:{precision}:{form}"
                 for precision, forms in offered.cpu.items()
                 for form in forms
-                if form != "compiled" and why_not(offered, precision, form, "cpu") is None
+                if form != "compiled"
+                and precision != "int8"  # made of calibration clips beforehand
+                and why_not(offered, precision, form, "cpu") is None
             ]
             found.append((name, ",".join(selections)))
     return found
