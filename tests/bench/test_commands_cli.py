@@ -24,7 +24,8 @@ Videos = Callable[[list[int], int], Path]
 def test_models_are_listed_with_their_backends(bench: Bench) -> None:
     answer = bench("models")
     assert answer.returncode == 0
-    lines = {line.split()[0]: line for line in answer.stdout.splitlines()[2:]}
+    networks, _, _ = answer.stdout.partition("\n\n")
+    lines = {line.split()[0]: line for line in networks.splitlines()[2:]}
     assert {"i3d", "i3d-rgb", "i3d-flow", "resnext", "resnext-64f"} <= lines.keys()
     assert "tensorflow, torch" in lines["i3d"]
     assert "torch" in lines["resnext"]
