@@ -278,7 +278,8 @@ def _in_words(found: Compared, precision: str, reference: str) -> str:
     if found.rounding is not None:
         bound = (
             f"relative {found.agreement.relative_l2:.1e}; "
-            f"rounding the input alone gives {found.rounding:.1e}, tolerance {half_bound(precision, found.rounding):.1e}"
+            f"rounding the input alone gives {found.rounding:.1e}, "
+            f"tolerance {half_bound(precision, found.rounding):.1e}"
         )
     return f"{verdict} {reference}: {apart} ({bound})"
 
