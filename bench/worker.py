@@ -32,6 +32,7 @@ from ..models.spec import FloatArray, InputArray, Model, Network
 from .job import Job
 from .prepare import Prepared, Preparer, Progress
 from .stopwatch import Meter, Stopwatch
+from .thumbnails import write_thumbnail
 
 
 class Events:
@@ -155,6 +156,7 @@ def _preparer(job: Job, model: Model, network: Network) -> Preparer:
         cache=cache,
         notes=notes,
         uint8_streams=frozenset(getattr(network, "uint8_streams", ())),
+        keep_middle=job.run is not None,
     )
 
 
@@ -180,6 +182,8 @@ def _accuracy(job: Job, model: Model, network: Network, preparer: Preparer, even
             flow_cached=prepared.flow_cached,
             notes=list(prepared.notes),
         )
+        if job.run is not None and prepared.middle is not None:
+            write_thumbnail(job.run, clip.id, prepared.middle)
     if job.logits is not None and logits_of_all:
         np.save(job.logits, np.concatenate(logits_of_all), allow_pickle=False)
 
