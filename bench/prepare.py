@@ -23,7 +23,7 @@ from ..datasets.video import read_frames
 from ..errors import ClipError
 from ..flow.cache import FlowCache, cache_key
 from ..flow.method import DeviceFlowMethod, FlowMethod
-from ..models.spec import FloatArray, Preprocessing, Views
+from ..models.spec import FloatArray, InputArray, Preprocessing, Views
 from ..reports.records import PREPROCESSED_INPUT
 from .device_flow import network_flow
 from .stopwatch import Stopwatch
@@ -46,14 +46,15 @@ def _silent(stage: str, done: int, total: int) -> None:
 class Prepared:
     """A clip ready for the network.
 
-    - `views`: one entry a view, stream → (T, H, W, C) float32; a tensor where flow stays on the device.
+    - `views`: one entry a view, stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`); a tensor
+      where flow stays on the device.
     - `frames`: frames that the views cover. `video_s`: seconds of video that they cover.
     - `stages_s`: seconds spent in "decode", "resize" and "flow".
     - `flow_cached`: the flow was read from the cache.
     - `middle`: the middle frame, resized (H, W, 3) uint8; None unless the preparer keeps it.
     """
 
-    views: tuple[dict[str, FloatArray], ...]
+    views: tuple[dict[str, InputArray], ...]
     frames: int
     video_s: float
     stages_s: dict[str, float]
@@ -69,6 +70,7 @@ class Preparer:
     - `streams`: stream → how its pixels are prepared. `views`: how a video is cut into views.
     - `single`: take one window of so many frames from the middle instead (None: the authors' protocol).
     - `flow`: the flow method, None if no stream needs flow. `cache`: of flow; never while timing.
+    - `uint8_streams`: those whose pixels the network normalises itself.
     - `notes`: remarks that hold for every clip. `keep_middle`: keep a frame for people to look at.
     - `on_device`: leave flow on the method's device, as a tensor, for a network there (a `DeviceFlowMethod`).
     """
@@ -79,6 +81,7 @@ class Preparer:
     flow: FlowMethod | None = None
     cache: FlowCache | None = None
     notes: tuple[str, ...] = ()
+    uint8_streams: frozenset[str] = frozenset()
     keep_middle: bool = False
     on_device: bool = False
 
@@ -89,7 +92,7 @@ class Preparer:
             inputs = read_inputs(clip)
         if inputs is not None:
             return self._from_inputs(clip, inputs, watch)
-        views: list[dict[str, FloatArray]] = []
+        views: list[dict[str, InputArray]] = []
         frames, video_s, notes, cached = 0, 0.0, set(self.notes), False
         middle = None
         for geometry, names in self._geometries().items():
@@ -107,7 +110,7 @@ class Preparer:
                 for name in names:
                     spec = self.streams[name]
                     if spec.modality == "rgb":
-                        view[name] = self._rgb(chosen, spec, watch)
+                        view[name] = self._rgb(chosen, name, watch)
                     else:
                         view[name], hit = self._flow(chosen, spec, watch, progress)
                         cached = cached or hit
@@ -163,10 +166,12 @@ class Preparer:
             return [np.arange(n)]
         return windows(n, self.views.window, self.views.stride or self.views.window, self.views.tail)
 
-    @staticmethod
-    def _rgb(frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+    def _rgb(self, frames: npt.NDArray[np.uint8], name: str, watch: Stopwatch) -> InputArray:
+        spec = self.streams[name]
         with watch.stage("resize"):
             cropped = centre_crop(frames, spec.crop, spec.crop_offset)
+            if name in self.uint8_streams:
+                return np.ascontiguousarray(cropped)
             return normalise(cropped, spec.scale, spec.mean, spec.std)
 
     def _flow(
@@ -211,7 +216,7 @@ class Preparer:
                 f"holds no `{'`, `'.join(missing)}` input", where=clip.path, found=", ".join(sorted(inputs))
             )
         length = min(len(inputs[name]) for name in self.streams)
-        views = [
+        views: list[dict[str, InputArray]] = [
             {name: inputs[name][selection] for name in self.streams} for selection in self._select(length)
         ]
         self._require_frames(clip, views)
@@ -220,7 +225,7 @@ class Preparer:
         notes = (PREPROCESSED_INPUT,)
         return Prepared(tuple(views), covered, float(covered / rates[0]), dict(watch.seconds), notes=notes)
 
-    def _require_frames(self, clip: Clip, views: list[dict[str, FloatArray]]) -> None:
+    def _require_frames(self, clip: Clip, views: list[dict[str, InputArray]]) -> None:
         shortest = min((len(stream) for view in views for stream in view.values()), default=0)
         if shortest < self.views.min_frames:
             raise ClipError(

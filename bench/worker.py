@@ -26,8 +26,9 @@ import psutil
 from ..datasets.clip import Clip
 from ..datasets.manifest import verify
 from ..errors import ActionBenchError, ClipError, MeasurementError
+from ..models.parity import softmax
 from ..models.registry import find_model, load_network
-from ..models.spec import FloatArray, Model, Network
+from ..models.spec import FloatArray, InputArray, Model, Network
 from .device_flow import shares_device, stack_on_device
 from .job import Job
 from .prepare import Prepared, Preparer, Progress
@@ -155,6 +156,7 @@ def _preparer(job: Job, model: Model, network: Network) -> Preparer:
         flow=method,
         cache=cache,
         notes=notes,
+        uint8_streams=frozenset(getattr(network, "uint8_streams", ())),
         keep_middle=job.run is not None,
         on_device=cache is None and shares_device(method, network),
     )
@@ -340,7 +342,7 @@ def _check_logits(logits: FloatArray, shape: tuple[int, int]) -> None:
         raise MeasurementError("the network's logits are not all finite numbers")
 
 
-def _stacked(arrays: list[FloatArray]) -> FloatArray:
+def _stacked(arrays: list[InputArray]) -> InputArray:
     if len(arrays) == 1:
         return arrays[0][None]
     return np.stack(arrays) if isinstance(arrays[0], np.ndarray) else stack_on_device(arrays)
@@ -350,10 +352,7 @@ def average_views(logits: FloatArray, average: str) -> FloatArray:
     """Probabilities (classes,) of a video from the logits (views, classes) of its views."""
     if average == "logits":
         logits = logits.mean(axis=0, keepdims=True)
-    wide = logits.astype(np.float64)
-    exponentials = np.exp(wide - wide.max(axis=1, keepdims=True))
-    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
-    mean: FloatArray = probabilities.mean(axis=0).astype(np.float32)
+    mean: FloatArray = softmax(logits).mean(axis=0).astype(np.float32)
     return mean
 
 
