@@ -33,6 +33,9 @@ MAX_FRAMES = 4500
 _CHUNK = 16
 """Frames decoded between two resizing steps: few enough to keep large frames out of memory."""
 
+View = Mapping[str, FloatArray]
+"""One view of a clip: stream → (T, H, W, C) float32."""
+
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, in all or 0)."""
 
@@ -45,13 +48,12 @@ def _silent(stage: str, done: int, total: int) -> None:
 class Prepared:
     """A clip ready for the network.
 
-    - `views`: one entry a view, stream → (T, H, W, C) float32.
     - `frames`: frames that the views cover. `video_s`: seconds of video that they cover.
     - `stages_s`: seconds spent in "decode", "resize" and "flow".
     - `flow_cached`: the flow was read from the cache.
     """
 
-    views: tuple[dict[str, FloatArray], ...]
+    views: tuple[View, ...]
     frames: int
     video_s: float
     stages_s: dict[str, float]
@@ -85,10 +87,10 @@ class Preparer:
             return self._from_inputs(clip, inputs, watch)
         views: list[dict[str, FloatArray]] = []
         frames, video_s, notes, cached = 0, 0.0, set(self.notes), False
-        for geometry, names in self._geometries().items():
-            pixels, seconds, remarks = self._resized_frames(clip, geometry, watch, progress)
+        for geometry, names in self.geometries().items():
+            pixels, seconds, remarks = self.resized_frames(clip, geometry, watch, progress)
             notes.update(remarks)
-            selections = self._select(len(pixels))
+            selections = self.select(len(pixels))
             # One window of a video is all that is answered: its seconds are those that count.
             covered = len(pixels) if self.single is None else min(len(selections[0]), len(pixels))
             frames, video_s = max(frames, covered), max(video_s, seconds * covered / len(pixels))
@@ -98,21 +100,21 @@ class Preparer:
                 for name in names:
                     spec = self.streams[name]
                     if spec.modality == "rgb":
-                        view[name] = self._rgb(chosen, spec, watch)
+                        view[name] = self.rgb_input(chosen, spec, watch)
                     else:
                         view[name], hit = self._flow(chosen, spec, watch, progress)
                         cached = cached or hit
         self._require_frames(clip, views)
         return Prepared(tuple(views), frames, video_s, dict(watch.seconds), cached, tuple(sorted(notes)))
 
-    def _geometries(self) -> dict[tuple[Any, ...], list[str]]:
+    def geometries(self) -> dict[tuple[Any, ...], list[str]]:
         """Streams that share rate and size, so that their frames are decoded and resized once."""
         groups: dict[tuple[Any, ...], list[str]] = {}
         for name, p in self.streams.items():
             groups.setdefault((p.rate, p.short_side, p.resize, p.long_side), []).append(name)
         return groups
 
-    def _resized_frames(
+    def resized_frames(
         self, clip: Clip, geometry: tuple[Any, ...], watch: Stopwatch, progress: Progress
     ) -> tuple[npt.NDArray[np.uint8], float, list[str]]:
         rate, short_side, filter_, long_side = geometry
@@ -143,7 +145,7 @@ class Preparer:
                 return
             yield chunk
 
-    def _select(self, n: int) -> list[npt.NDArray[np.intp]]:
+    def select(self, n: int) -> list[npt.NDArray[np.intp]]:
         if self.single is not None:
             # The whole-video networks take any length: a short video is one short view, not a looped one.
             length = min(self.single, n) if self.views.window is None else self.single
@@ -153,7 +155,7 @@ class Preparer:
         return windows(n, self.views.window, self.views.stride or self.views.window, self.views.tail)
 
     @staticmethod
-    def _rgb(frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+    def rgb_input(frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
         with watch.stage("resize"):
             cropped = centre_crop(frames, spec.crop, spec.crop_offset)
             return normalise(cropped, spec.scale, spec.mean, spec.std)
@@ -172,17 +174,17 @@ class Preparer:
             key = cache_key(grey_frames, self.flow)
             found = self.cache.get(key)
             if found is not None:
-                return self._flow_input(found, spec, watch), True
+                return self.flow_input(found, spec, watch), True
         with watch.stage("flow"):
             fields = flow_fields(
                 grey_frames, self.flow, progress=lambda done, total: progress("flow", done, total)
             )
         if self.cache is not None and key is not None:
             self.cache.put(key, fields)
-        return self._flow_input(fields, spec, watch), False
+        return self.flow_input(fields, spec, watch), False
 
     @staticmethod
-    def _flow_input(fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+    def flow_input(fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
         from ..flow.fields import FLOW_BOUND, to_network
 
         with watch.stage("resize"):
@@ -198,7 +200,7 @@ class Preparer:
             )
         length = min(len(inputs[name]) for name in self.streams)
         views = [
-            {name: inputs[name][selection] for name in self.streams} for selection in self._select(length)
+            {name: inputs[name][selection] for name in self.streams} for selection in self.select(length)
         ]
         self._require_frames(clip, views)
         rates = [p.rate for p in self.streams.values() if p.rate is not None] or [Fraction(25)]

@@ -21,6 +21,11 @@ scaling to the network's range; `upload` is host to device, `download` the read-
 PREPROCESSED_INPUT = "preprocessed input: decoding, resizing and flow not measured"
 """Note of a clip that was read as network input."""
 
+UNDISTURBED = 0.2
+"""Most seconds that threads may wait for a core, per second of a clip's time: beyond it something else was
+computing. A process alone on two cores was seen to wait 0.00 to 0.12 (its threads for each other), one that
+shared them 0.5 to 1.0."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
@@ -142,6 +147,8 @@ class LatencyRecord:
     - `waited_s`: seconds that its threads were ready and not running, because something else had the
       cores; the sum over threads. None where the system does not tell.
     - `device_forward_s`: of all forwards, by device events; None on CPU.
+    - `disturbed`: it waited longer than `UNDISTURBED` allows, and was timed again: `attempt` 1, 2, … of the
+      same clip and repetition.
     - `notes`: remarks that belong beside the figure.
     - `views`, `frames`, `video_s`, `macs`: of this clip (`macs` over all views; None if unknown).
     """
@@ -159,5 +166,7 @@ class LatencyRecord:
     waited_s: float | None = None
     device_forward_s: float | None = None
     macs: int | None = None
+    attempt: int = 0
+    disturbed: bool = False
     notes: tuple[str, ...] = ()
     kind: Literal["sample"] = "sample"

@@ -8,19 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from .data import Measured
-from .records import PREPROCESSED_INPUT, STAGES, LatencyRecord
+from .records import PREPROCESSED_INPUT, STAGES, UNDISTURBED, LatencyRecord
 from .statistics import Estimate, percentile, process_median
 
 PREPROCESSING = ("decode", "resize", "flow")
 PREDICTION = ("upload", "forward", "download")
 
 PERCENTILES = (0.9, 0.95, 0.99)
-
-UNDISTURBED = 0.2
-"""Most seconds that threads may wait for a core, per second of a clip's time: beyond it something else was
-computing. A process alone on two cores was seen to wait 0.00 to 0.12 (its threads for each other), one that
-shared them 0.5 to 1.0."""
-
 
 @dataclass(frozen=True, slots=True)
 class Stage:
