@@ -61,11 +61,13 @@ def _path(
     options: LoadOptions,
     packages: Mapping[str, str | None],
 ) -> Path:
-    """One file for each set of weights, kind of device, arithmetic and versions of the frameworks."""
+    """One file for each set of weights, kind of device, arithmetic, form and versions of the frameworks."""
     what = {
         "weights": {stream: each.sha256 for stream, each in weights.items()},
         "device": options.device.partition(":")[0],
         "tf32": options.tf32,
+        "precision": options.precision,
+        "form": options.form,
         "packages": {name: packages.get(name) for name in ("torch", "tensorflow", "dm-sonnet")},
     }
     name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import os
 import platform
@@ -17,7 +16,7 @@ from typing import Any
 import psutil
 
 from .. import __version__
-from ..models.registry import PACKAGES as BACKENDS
+from ..models.capabilities import BACKENDS, cpu_flags, missing_packages
 
 DISTRIBUTIONS = (
     "numpy",
@@ -48,9 +47,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "os": platform.platform(),
         "cpu": cpu_model(),
-        "cpu_flags": [
-            flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in _cpu_flags()
-        ],
+        "cpu_flags": [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in cpu_flags()],
         "cpu_governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "cpu_mhz": _cpu_mhz(),
         "cores": cores(),
@@ -128,14 +125,10 @@ def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
 
 def own_packages(devices_of: str | None) -> dict[str, Any]:
     """The answer to `probe`, in the interpreter that is asked."""
-    missing = {
-        backend: [module for module in modules if importlib.util.find_spec(module) is None]
-        for backend, modules in BACKENDS.items()
-    }
     found: dict[str, Any] = {
         "actionbench": __version__,
         "packages": package_versions(),
-        "missing": missing,
+        "missing": {backend: list(missing_packages(backend)) for backend in BACKENDS},
         "cuda": [],
     }
     if devices_of == "torch":
@@ -147,13 +140,6 @@ def own_packages(devices_of: str | None) -> dict[str, Any]:
 
         found["cuda"] = [device.name for device in tf.config.list_physical_devices("GPU")]
     return found
-
-
-def _cpu_flags() -> set[str]:
-    for line in (_read("/proc/cpuinfo") or "").splitlines():
-        if line.startswith("flags"):
-            return set(line.partition(":")[2].split())
-    return set()
 
 
 def _cpu_mhz() -> float | None:

@@ -184,13 +184,12 @@ def with_backends(
         )
     if len(set(chosen)) < len(chosen):
         raise UsageError("a backend is named twice", where="--backends", found=", ".join(chosen))
-    plain = name.removesuffix(f"@{request.backend}")
     if not config.weights and not all(stored_weights(d) for d in request.model.streams.values()):
         # Random weights make a better test than demo weights, whose last layer is empty for most classes.
         config = replace(config, weights={"*": "random"})
     models = []
     for backend in chosen:
-        (model,) = plan_models(replace(config, models=(f"{plain}@{backend}",)), target=None)
+        (model,) = plan_models(replace(config, models=(f"{request.name}@{backend}",)), target=None)
         models.append(with_demo_weights(model, torch_python(config), console.say))
     return models
 

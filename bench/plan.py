@@ -15,8 +15,9 @@ from ..datasets.labels import LabelMatcher
 from ..datasets.sources import load_clips
 from ..errors import BackendUnavailable, UsageError, WeightsError, unknown_name
 from ..flow.registry import method_names
+from ..models.capabilities import BACKENDS
 from ..models.labels import labels as label_list
-from ..models.registry import PACKAGES, ModelRequest, find_model, model_names
+from ..models.registry import ModelRequest, find_model, model_names, require
 from ..models.spec import LoadOptions, Weights, WeightsDescription
 from ..models.weights import resolve_weights, stored_weights
 from ..reports.records import ModelRecord
@@ -79,6 +80,8 @@ class PlannedModel:
             key=self.key,
             title=model.title,
             backend=self.request.backend,
+            precision=self.request.precision,
+            form=self.request.form,
             device=self.options.device,
             weights={
                 stream: {
@@ -149,7 +152,7 @@ def _short_name(request: ModelRequest) -> str:
     if ".py" not in request.key:
         return request.key
     name = request.model.name
-    return f"{name}@{request.backend}" if request.key.endswith(f"@{request.backend}") else name
+    return f"{name}@{request.selection}" if request.selection else name
 
 
 def _check_keys(option: str, given: Mapping[str, str], known: set[str]) -> None:
@@ -195,9 +198,9 @@ def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | N
     target_label = None if target is None else LabelMatcher(labels)(target)
     if target is not None and target_label is None:
         raise UsageError(str(unknown_name("class", target, labels)), where=f"--target (of {key})")
-    options = LoadOptions(
-        device=_device(config.device, request, python), threads=config.threads or cores(), tf32=config.tf32
-    )
+    device = _device(config.device, request, python)
+    require(request, device)
+    options = request.apply(LoadOptions(device, config.threads or cores(), config.tf32))
     needs_flow = any(w.description.preprocessing.modality == "flow" for w in weights.values())
     return PlannedModel(
         key=key,
@@ -231,7 +234,8 @@ def _check_packages(request: ModelRequest, python: str) -> None:
         raise BackendUnavailable(
             f"the {request.backend} backend lacks {', '.join(missing)}",
             where=python,
-            remedy=f"Install them there, or name another interpreter: --python {request.backend}=PATH.",
+            remedy=f"`{request.offered.remedy}` there, or name another interpreter: "
+            f"--python {request.backend}=PATH.",
         )
 
 
@@ -241,7 +245,7 @@ def _device(wanted: str, request: ModelRequest, python: str) -> str:
     if wanted != "auto" and not (wanted.startswith("cuda:") and wanted[5:].isdigit()):
         raise UsageError("unknown device", where="--device", expected="auto, cpu or cuda:N", found=wanted)
     # A network of a user's own is asked as a torch one: what else could see CUDA is TensorFlow.
-    found = probe(python, request.backend if request.backend in PACKAGES else "torch").get("cuda", [])
+    found = probe(python, request.backend if request.backend in BACKENDS else "torch").get("cuda", [])
     if wanted == "auto":
         return "cuda:0" if found else "cpu"
     if int(wanted[5:]) >= len(found):

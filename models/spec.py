@@ -130,19 +130,27 @@ class Network(Protocol):
     def describe(self) -> dict[str, Any]:
         """Facts for the record, as plain values.
 
-        Keys that reports know: "backend" (with version), "device" (in words), "precision", "threads",
-        "parameters" (trainable), and on a device with a clock and a memory of its own
-        "device_forward_s" (of the last forward, by device events) and "peak_device_bytes".
+        Keys that reports know: "backend" (with version), "device" (in words), "precision" (what is computed
+        in truth: "float32", "TF32", "bfloat16", "float16", "int8"), "threads", "parameters" (trainable),
+        "compile_s" (seconds that a compilation took so far), and on a device with a clock and a memory of
+        its own "device_forward_s" (of the last forward, by device events) and "peak_device_bytes".
         """
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """Where and how a network is put: `device` is "cpu" or "cuda:N"; `threads` per process (CPU)."""
+    """Where and how a network is put.
+
+    - `device`: "cpu" or "cuda:N". `threads`: of the process, on the CPU.
+    - `tf32`: let CUDA round the operands of float32 products to 10-bit mantissas, as precision "tf32" does.
+    - `precision`, `form`: of `capabilities.PRECISIONS` and `capabilities.FORMS`.
+    """
 
     device: str = "cpu"
     threads: int = 1
     tf32: bool = False
+    precision: str = "fp32"
+    form: str = "tuned"
 
 
 Loader = Callable[["Model", Mapping[str, Weights], LoadOptions], Network]
@@ -159,6 +167,8 @@ class Model:
       (`--views single`), the centre of the video.
     - `backends`: backend name → "module:attribute" of a `Loader`, or the loader itself. The first is the
       default.
+    - `precisions`: backend → the precisions that its loader minds (`LoadOptions.precision`), where these are
+      not what `capabilities.BACKENDS` says of a backend of ours, or fp32 alone of anyone else's.
     - `macs`: multiply–accumulates of one view, from (stream → (T, H, W)) and the number of classes; None if
       unknown.
     """
@@ -172,3 +182,4 @@ class Model:
     paper: str = ""
     macs: Callable[[Mapping[str, tuple[int, int, int]], int], int] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    precisions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

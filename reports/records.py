@@ -33,6 +33,8 @@ class ModelRecord:
 
     - `key`: what the user asked for, e.g. "i3d@torch"; the records' `model`.
     - `title`, `backend`, `device`: in words.
+    - `precision`, `form`: what was asked of the backend, e.g. "bf16" and "tuned"; what was computed in
+      truth is told by each process (`ProcessRecord.details`).
     - `weights`: stream → {"kind", "name", "path", "sha256"}; kind "published", "user", "demo", "random".
     - `labels`: the class names in score order.
     - `views`: the protocol in words, e.g. "whole video in one pass".
@@ -60,6 +62,8 @@ class ModelRecord:
     certificate: str | None = None
     agreement: str | None = None
     packages: dict[str, str | None] | None = None
+    precision: str = "fp32"
+    form: str = "tuned"
 
 
 @dataclass(frozen=True, slots=True)
