@@ -99,12 +99,27 @@ def run(
         int | None, typer.Option(help="CPU threads of a process; all cores by default.")
     ] = None,
     tf32: Annotated[bool | None, typer.Option(help="On CUDA, allow TF32 in float32 products.")] = None,
-    processes: Annotated[int | None, typer.Option(help="Fresh processes per model for latency.")] = None,
+    scenarios: Annotated[
+        str | None, typer.Option(help="Comma-separated: latency (default), pipelined, throughput, stream.")
+    ] = None,
+    processes: Annotated[int | None, typer.Option(help="Fresh processes per model and scenario.")] = None,
     latency_clips: Annotated[
-        int | None, typer.Option(help="Clips that latency is measured on; 0: no latency.")
+        int | None, typer.Option(help="Clips that are timed; 0: no timing at all.")
     ] = None,
     latency_seconds: Annotated[
         float | None, typer.Option(help="Least time a latency process measures.")
+    ] = None,
+    throughput_seconds: Annotated[
+        float | None, typer.Option(help="Least time a throughput process measures.")
+    ] = None,
+    stream_seconds: Annotated[float | None, typer.Option(help="Time that a stream's camera runs.")] = None,
+    stream_fps: Annotated[
+        float | None, typer.Option(help="The camera's frames per second; the weights' own by default.")
+    ] = None,
+    stride: Annotated[int | None, typer.Option(help="Frames from one label of a stream to the next.")] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(help="AXIS=1,4,8: time at each; batch, threads or window; repeatable."),
     ] = None,
     max_clips: Annotated[int | None, typer.Option(help="A seeded sample of so many clips.")] = None,
     views: Annotated[
@@ -144,7 +159,7 @@ def run(
         path = resume_run(resume, Console())
     else:
         values = {} if config is None else read_config(config)
-        for name in ("weights", "python"):
+        for name in ("weights", "python", "sweep"):
             if name in given:
                 given[name] = key_values(name, given[name])
         path = start_run(from_mapping(values | given, str(config or "command line")), Console())

@@ -9,9 +9,10 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -77,6 +78,43 @@ def gpus() -> list[dict[str, str]]:
     rows = [line.split(", ") for line in (answer or "").splitlines()]
     keys = ("name", "memory", "driver", "sm_clock", "sm_clock_max")
     return [dict(zip(keys, row, strict=True)) for row in rows if len(row) == len(keys)]
+
+
+class GpuWatch:
+    """Reads every second, while its block runs, how busy a device is; `busy` (0–1) is the mean.
+
+    None for "cpu", and where nvidia-smi tells nothing. Its number N of "cuda:N" is nvidia-smi's unless
+    CUDA_VISIBLE_DEVICES says otherwise, in which case nothing is read.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._index = device.removeprefix("cuda:") if device != "cpu" else None
+        if "CUDA_VISIBLE_DEVICES" in os.environ:
+            self._index = None
+        self._readings: list[float] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._index is not None and shutil.which("nvidia-smi") is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def busy(self) -> float | None:
+        return sum(self._readings) / len(self._readings) if self._readings else None
+
+    def _read(self) -> None:
+        query = ["nvidia-smi", "-i", str(self._index), "--query-gpu=utilization.gpu"]
+        while not self._over.wait(timeout=1):
+            answer = _output([*query, "--format=csv,noheader,nounits"])
+            if answer is not None and answer.isdigit():
+                self._readings.append(int(answer) / 100)
 
 
 def has_gpu() -> bool:

@@ -22,9 +22,7 @@ MOST_REPEATS = 3
 """Times that a clip is timed again in one process because something else had the cores meanwhile."""
 
 
-def measure_latency(
-    job: Job, model: Model, network: Network, preparer: Preparer, events: Events
-) -> None:
+def measure_latency(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
     """Go through the sample until `min_seconds` are measured, at least once.
 
     A disturbed sample is told of as such and taken again, `MOST_REPEATS` times a clip at most.
@@ -57,9 +55,7 @@ def disturbed(sample: Meter) -> bool:
 class _Timed:
     """Times a clip and tells the parent. `shapes`: those that the network has been run with."""
 
-    def __init__(
-        self, job: Job, model: Model, network: Network, preparer: Preparer, events: Events
-    ) -> None:
+    def __init__(self, job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
         self._job, self._model, self._network = job, model, network
         self._preparer, self._events = preparer, events
         self.shapes: set[tuple[object, ...]] = set()

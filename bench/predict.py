@@ -50,7 +50,7 @@ def print_predictions(
         for clip in clips:
             outcome = Outcome()
             logits_file = None if logits is None else logits.resolve()
-            job = model.job("accuracy", [clip], config, ahead=0, logits=logits_file)
+            job = model.job("accuracy", [clip], ahead=0, logits=logits_file)
             worker = Worker(job, model.python, Path(folder) / "log", config.clip_timeout, console.say)
             for event in worker.events(outcome):
                 if event["event"] == "progress":

@@ -6,7 +6,7 @@ The order of the steps is the authors': resize, then grey, then flow on the whol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -84,7 +84,7 @@ class Preparer:
         with watch.stage("decode"):
             inputs = read_inputs(clip)
         if inputs is not None:
-            return self._from_inputs(clip, inputs, watch)
+            return self.from_inputs(clip, inputs, watch)
         views: list[dict[str, FloatArray]] = []
         frames, video_s, notes, cached = 0, 0.0, set(self.notes), False
         for geometry, names in self.geometries().items():
@@ -104,7 +104,7 @@ class Preparer:
                     else:
                         view[name], hit = self._flow(chosen, spec, watch, progress)
                         cached = cached or hit
-        self._require_frames(clip, views)
+        self.require_frames(clip, views)
         return Prepared(tuple(views), frames, video_s, dict(watch.seconds), cached, tuple(sorted(notes)))
 
     def geometries(self) -> dict[tuple[Any, ...], list[str]]:
@@ -115,8 +115,17 @@ class Preparer:
         return groups
 
     def resized_frames(
-        self, clip: Clip, geometry: tuple[Any, ...], watch: Stopwatch, progress: Progress
+        self,
+        clip: Clip,
+        geometry: tuple[Any, ...],
+        watch: Stopwatch,
+        progress: Progress,
+        resized_so_far: Callable[[list[npt.NDArray[np.uint8]]], None] = lambda _: None,
     ) -> tuple[npt.NDArray[np.uint8], float, list[str]]:
+        """The clip's frames (T, H, W, 3) uint8, the seconds they cover, and what was odd about them.
+
+        `resized_so_far` is told after every few frames.
+        """
         rate, short_side, filter_, long_side = geometry
         resized: list[npt.NDArray[np.uint8]] = []
         with watch.stage("decode"):
@@ -126,6 +135,7 @@ class Preparer:
                 with watch.stage("resize"):
                     resized += [resize(frame, short_side, filter_, long_side) for frame in chunk]
                 progress("decode", len(resized), 0)
+                resized_so_far(resized)
                 if len(resized) > MAX_FRAMES:
                     raise ClipError(
                         f"has more than {MAX_FRAMES} frames",
@@ -145,7 +155,13 @@ class Preparer:
                 return
             yield chunk
 
+    @property
+    def whole(self) -> bool:
+        """A clip is one view of all its frames."""
+        return self.single is None and self.views.window is None
+
     def select(self, n: int) -> list[npt.NDArray[np.intp]]:
+        """Which of `n` frames each view has."""
         if self.single is not None:
             # The whole-video networks take any length: a short video is one short view, not a looped one.
             length = min(self.single, n) if self.views.window is None else self.single
@@ -156,6 +172,7 @@ class Preparer:
 
     @staticmethod
     def rgb_input(frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+        """Resized frames (T, H, W, 3) as the stream takes them."""
         with watch.stage("resize"):
             cropped = centre_crop(frames, spec.crop, spec.crop_offset)
             return normalise(cropped, spec.scale, spec.mean, spec.std)
@@ -185,14 +202,15 @@ class Preparer:
 
     @staticmethod
     def flow_input(fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+        """Flow fields (T, H, W, 2) of resized frames as the stream takes them."""
         from ..flow.fields import FLOW_BOUND, to_network
 
         with watch.stage("resize"):
             cropped = centre_crop(fields, spec.crop, spec.crop_offset)
             return to_network(cropped, spec.flow_bound or FLOW_BOUND)
 
-    def _from_inputs(self, clip: Clip, inputs: Mapping[str, FloatArray], watch: Stopwatch) -> Prepared:
-        """Views of an array file that holds network input already: nothing is resized or computed."""
+    def from_inputs(self, clip: Clip, inputs: Mapping[str, FloatArray], watch: Stopwatch) -> Prepared:
+        """The views of an array file that holds network input already: nothing is resized or computed."""
         missing = sorted(self.streams.keys() - inputs.keys())
         if missing:
             raise ClipError(
@@ -202,13 +220,14 @@ class Preparer:
         views = [
             {name: inputs[name][selection] for name in self.streams} for selection in self.select(length)
         ]
-        self._require_frames(clip, views)
+        self.require_frames(clip, views)
         rates = [p.rate for p in self.streams.values() if p.rate is not None] or [Fraction(25)]
         covered = length if self.single is None else len(next(iter(views[0].values())))
         notes = (PREPROCESSED_INPUT,)
         return Prepared(tuple(views), covered, float(covered / rates[0]), dict(watch.seconds), notes=notes)
 
-    def _require_frames(self, clip: Clip, views: list[dict[str, FloatArray]]) -> None:
+    def require_frames(self, clip: Clip, views: Sequence[View]) -> None:
+        """Raise ClipError if a stream of `views` is shorter than the network takes."""
         shortest = min((len(stream) for view in views for stream in view.values()), default=0)
         if shortest < self.views.min_frames:
             raise ClipError(

@@ -11,10 +11,10 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 import psutil
@@ -22,14 +22,17 @@ import psutil
 from ..datasets.clip import Clip
 from ..datasets.manifest import verify
 from ..errors import ActionBenchError, ClipError
-from ..models.registry import find_model, load_network
+from ..models.registry import find_model
 from ..models.spec import FloatArray, Model, Network
 from .events import Events, signs_of_life
 from .inference import average_views, forward
 from .job import Job
 from .latency_worker import measure_latency
+from .parts import Part, load_parts
 from .prepare import Prepared, Preparer
 from .stopwatch import Stopwatch
+from .stream_worker import measure_stream
+from .throughput_worker import measure_throughput
 
 
 def main() -> None:
@@ -90,25 +93,49 @@ def _end_with_parent() -> None:
 def _run(job: Job, events: Events) -> None:
     begin = time.perf_counter()
     request = find_model(job.request)
-    network = load_network(request, job.weights, job.options)
-    network.synchronize()
+    in_parts = job.mode in ("pipelined", "throughput")
+    parts = load_parts(request, job.weights, job.options, apart=in_parts)
+    for part in parts:
+        part.network.synchronize()
     load_s = time.perf_counter() - begin
-    events("ready", load_s=load_s, details=network.describe())
+    network = parts[0].network
+    events("ready", load_s=load_s, details=_details(parts))
     if job.mode == "arrays":
         _arrays(job, network, events)
     else:
         preparer = _preparer(job, request.model)
-        if job.mode == "accuracy":
+        if in_parts:
+            measure_throughput(job, parts, preparer, events)
+        elif job.mode == "accuracy":
             _accuracy(job, request.model, network, preparer, events)
-        else:
+        elif job.mode == "latency":
             measure_latency(job, request.model, network, preparer, events)
-        memory = psutil.Process().memory_info()
-        peak = getattr(memory, "peak_wset", None) or _peak_rss()
-        events("end", peak_rss_bytes=peak, details=network.describe())
+        else:
+            measure_stream(job, request.model, network, preparer, events)
+        events("end", peak_rss_bytes=_peak_rss(), details=_details(parts))
     events("done")
 
 
+def _details(parts: Sequence[Part]) -> dict[str, Any]:
+    """What the networks say of themselves, as one."""
+    described = [part.network.describe() for part in parts]
+    details = described[0]
+    if len(described) > 1:
+        known = [d["parameters"] for d in described if d.get("parameters") is not None]
+        details = details | {"parameters": sum(known) if len(known) == len(described) else None}
+    return details
+
+
 def _peak_rss() -> int:
+    """Bytes that the process held at most."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not getrusage, whose figure begins with the memory of the parent that was forked.
+        lines = status.read_text(encoding="ascii").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    memory = psutil.Process().memory_info()
+    if peak := getattr(memory, "peak_wset", None):
+        return int(peak)
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
@@ -134,7 +161,7 @@ def _preparer(job: Job, model: Model) -> Preparer:
     return Preparer(
         streams={name: weights.description.preprocessing for name, weights in job.weights.items()},
         views=model.views,
-        single=model.window_frames if job.single else None,
+        single=job.window,
         flow=method,
         cache=cache,
         notes=notes,

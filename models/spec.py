@@ -113,7 +113,10 @@ class Weights:
 
 
 class Network(Protocol):
-    """A network with its weights on a device, ready to compute. What every backend must provide."""
+    """A network with its weights on a device, ready to compute. What every backend must provide.
+
+    It may have an attribute `concurrent`: True if several threads may be in its methods at the same time.
+    """
 
     def upload(self, inputs: Mapping[str, FloatArray]) -> Any:
         """Move a batch to the device. `inputs`: stream name → (N, T, H, W, C) float32, preprocessed."""

@@ -125,7 +125,7 @@ def _measured(data: RunData, model: ModelRecord, name: str) -> Measured:
     processes = {r.process: r for r in data.processes if r.model == model.key}
     ended = {p.process for p in processes.values() if p.error is None}
     latencies = {
-        (r.process, r.repetition, r.clip): r
+        (r.process, r.repetition, r.clip, r.attempt): r
         for r in data.latencies
         if r.model == model.key and r.process in ended
     }

@@ -14,16 +14,36 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from ..errors import MeasurementError, UsageError
-from .records import SCHEMA, ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
+from .records import (
+    SCHEMA,
+    ClipRecord,
+    LatencyRecord,
+    ModelRecord,
+    ProcessRecord,
+    Run,
+    Scenario,
+    StreamRecord,
+    ThroughputRecord,
+)
 
-RUN, CLIPS, SCORES, LATENCY, LOCK = "run.json", "clips.jsonl", "scores.bin", "latency.jsonl", "lock"
+RUN, CLIPS, SCORES, LOCK = "run.json", "clips.jsonl", "scores.bin", "lock"
+
+Timed = LatencyRecord | ThroughputRecord | StreamRecord
+
+TIMED: dict[Scenario, type[Timed]] = {
+    "latency": LatencyRecord,
+    "pipelined": ThroughputRecord,
+    "throughput": ThroughputRecord,
+    "stream": StreamRecord,
+}
+"""What the processes of a scenario measure."""
 
 T = TypeVar("T")
 
@@ -67,13 +87,23 @@ class RunDirectory:
             latest[raw["model"], raw["clip"]] = _record(ClipRecord, raw)
         return list(latest.values())
 
-    def processes(self) -> list[ProcessRecord]:
-        lines = _lines(self.path / LATENCY)
+    def processes(self, scenario: Scenario = "latency") -> list[ProcessRecord]:
+        lines = _lines(self.timing_file(scenario))
         return [_record(ProcessRecord, raw) for raw in lines if raw["kind"] == "process"]
 
+    def samples(self, scenario: Scenario) -> list[Timed]:
+        """What the processes of a scenario measured."""
+        lines = [raw for raw in _lines(self.timing_file(scenario)) if raw["kind"] != "process"]
+        return [
+            _record(TIMED[scenario], {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+            for raw in lines
+        ]
+
     def latencies(self) -> list[LatencyRecord]:
-        lines = [raw for raw in _lines(self.path / LATENCY) if raw["kind"] == "sample"]
-        return [_record(LatencyRecord, {**raw, "notes": tuple(raw["notes"])}) for raw in lines]
+        return [sample for sample in self.samples("latency") if isinstance(sample, LatencyRecord)]
+
+    def timing_file(self, scenario: Scenario) -> Path:
+        return self.path / f"{scenario}.jsonl"
 
     def scores(self, record: ClipRecord) -> npt.NDArray[np.float32]:
         """Probabilities (classes,) float32 of a record that has a row."""
@@ -125,7 +155,7 @@ class RunWriter(RunDirectory):
             self._mend()
             self._clips = (path / CLIPS).open("ab")
             self._scores = (path / SCORES).open("ab")
-            self._latency = (path / LATENCY).open("ab")
+            self._timing: dict[Scenario, BinaryIO] = {}
         except BaseException:
             self._lock.release()
             raise
@@ -134,7 +164,7 @@ class RunWriter(RunDirectory):
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in (self._clips, self._scores, self._latency):
+        for file in (self._clips, self._scores, *self._timing.values()):
             # Bytes that a full disk refused stay in the buffer and would be refused again here.
             with contextlib.suppress(OSError):
                 file.close()
@@ -152,8 +182,10 @@ class RunWriter(RunDirectory):
             raw["offset"] = offset
         self._append(self._clips, _line(raw))
 
-    def append_latency(self, record: ProcessRecord | LatencyRecord) -> None:
-        self._append(self._latency, _line(asdict(record)))
+    def append_timing(self, scenario: Scenario, record: ProcessRecord | Timed) -> None:
+        if scenario not in self._timing:
+            self._timing[scenario] = self.timing_file(scenario).open("ab")
+        self._append(self._timing[scenario], _line(asdict(record)))
 
     def _append(self, file: Any, data: bytes) -> None:
         try:
@@ -165,8 +197,7 @@ class RunWriter(RunDirectory):
 
     def _mend(self) -> None:
         """Drop the torn end that a crash may have left in any of the files."""
-        for name in (CLIPS, LATENCY):
-            path = self.path / name
+        for path in (self.path / CLIPS, *map(self.timing_file, TIMED)):
             if path.exists():
                 data = path.read_bytes()
                 whole = data.rfind(b"\n") + 1

@@ -16,6 +16,7 @@ PREDICTION = ("upload", "forward", "download")
 
 PERCENTILES = (0.9, 0.95, 0.99)
 
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One stage: seconds a video, and its share of the whole work (0–1)."""
