@@ -31,7 +31,7 @@ from .stopwatch import Stopwatch
 PAIRS = 8
 """Pairs of frames in one task of flow: few, so that lanes are idle for a short time only at a clip's end."""
 
-Frames = list[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8]
+Frames = list[npt.NDArray[np.uint8]]
 """(H, W, 3) uint8 each."""
 
 _DECODE, _FLOW, _PIXELS, _FORWARD = range(4)
@@ -156,7 +156,7 @@ class Pipeline:
             chosen = frames if len(selection) == len(frames) else frames[selection]
             for stream, spec in specs.items():
                 if spec.modality == "flow":
-                    flow_runs(number, stream).finish(chosen)
+                    flow_runs(number, stream).finish(list(chosen))
                 else:
                     self._submit(flight, _PIXELS, partial(self._pixels, flight, number, stream, chosen))
 
