@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import MeasurementError
-from ..models.spec import FloatArray, Model, Network
+from ..models.spec import FloatArray, InputArray, Model, Network
 from .prepare import Prepared, View
 from .stopwatch import Stopwatch
 
@@ -54,7 +54,7 @@ def _check_logits(logits: FloatArray, shape: tuple[int, int]) -> None:
         raise MeasurementError("the network's logits are not all finite numbers")
 
 
-def _stacked(arrays: list[FloatArray]) -> FloatArray:
+def _stacked(arrays: list[InputArray]) -> InputArray:
     return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
 
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from ..datasets.arrays import read_inputs
 from ..datasets.clip import Clip
 from ..errors import ClipError
-from ..models.spec import FloatArray, Preprocessing
+from ..models.spec import FloatArray, InputArray, Preprocessing
 from .inference import average_views, forward_views
 from .lanes import Lanes
 from .parts import Part
@@ -63,7 +63,7 @@ class _Flight:
     begin: float
     lock: threading.Lock = field(default_factory=threading.Lock)
     over: bool = False
-    views: list[dict[str, FloatArray]] = field(default_factory=list)
+    views: list[dict[str, InputArray]] = field(default_factory=list)
     logits: dict[int, FloatArray] = field(default_factory=dict)
     computed: int = 0
     awaited: int | None = None
@@ -161,10 +161,9 @@ class Pipeline:
                     self._submit(flight, _PIXELS, partial(self._pixels, flight, number, stream, chosen))
 
     def _pixels(self, flight: _Flight, view: int, stream: str, frames: npt.NDArray[np.uint8]) -> None:
-        spec = self._preparer.streams[stream]
-        self.arrived(flight, view, stream, self._preparer.rgb_input(frames, spec, Stopwatch()))
+        self.arrived(flight, view, stream, self._preparer.rgb_input(frames, stream, Stopwatch()))
 
-    def arrived(self, flight: _Flight, view: int, stream: str, array: FloatArray) -> None:
+    def arrived(self, flight: _Flight, view: int, stream: str, array: InputArray) -> None:
         """An input of a view is there; its network begins where that was the last one."""
         self._preparer.require_frames(flight.clip, [{stream: array}])
         (number, part) = next((i, p) for i, p in enumerate(self._parts) if stream in p.streams)

@@ -23,7 +23,7 @@ from ..datasets.video import read_frames
 from ..errors import ClipError
 from ..flow.cache import FlowCache, cache_key
 from ..flow.method import FlowMethod
-from ..models.spec import FloatArray, Preprocessing, Views
+from ..models.spec import FloatArray, InputArray, Preprocessing, Views
 from ..reports.records import PREPROCESSED_INPUT
 from .stopwatch import Stopwatch
 
@@ -33,8 +33,8 @@ MAX_FRAMES = 4500
 _CHUNK = 16
 """Frames decoded between two resizing steps: few enough to keep large frames out of memory."""
 
-View = Mapping[str, FloatArray]
-"""One view of a clip: stream → (T, H, W, C) float32."""
+View = Mapping[str, InputArray]
+"""One view of a clip: stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`)."""
 
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, in all or 0)."""
@@ -69,6 +69,7 @@ class Preparer:
     - `single`: take one window of so many frames from the middle instead (None: the authors' protocol).
     - `flow`: the flow method, None if no stream needs flow. `cache`: of flow; never while timing.
     - `notes`: remarks that hold for every clip.
+    - `uint8_streams`: those whose pixels the network normalises itself.
     """
 
     streams: Mapping[str, Preprocessing]
@@ -77,6 +78,7 @@ class Preparer:
     flow: FlowMethod | None = None
     cache: FlowCache | None = None
     notes: tuple[str, ...] = ()
+    uint8_streams: frozenset[str] = frozenset()
 
     def __call__(self, clip: Clip, progress: Progress = _silent) -> Prepared:
         """Prepare `clip`. Raises ClipError if it cannot be read or has too few or too many frames."""
@@ -85,7 +87,7 @@ class Preparer:
             inputs = read_inputs(clip)
         if inputs is not None:
             return self.from_inputs(clip, inputs, watch)
-        views: list[dict[str, FloatArray]] = []
+        views: list[dict[str, InputArray]] = []
         frames, video_s, notes, cached = 0, 0.0, set(self.notes), False
         for geometry, names in self.geometries().items():
             pixels, seconds, remarks = self.resized_frames(clip, geometry, watch, progress)
@@ -100,7 +102,7 @@ class Preparer:
                 for name in names:
                     spec = self.streams[name]
                     if spec.modality == "rgb":
-                        view[name] = self.rgb_input(chosen, spec, watch)
+                        view[name] = self.rgb_input(chosen, name, watch)
                     else:
                         view[name], hit = self._flow(chosen, spec, watch, progress)
                         cached = cached or hit
@@ -170,11 +172,13 @@ class Preparer:
             return [np.arange(n)]
         return windows(n, self.views.window, self.views.stride or self.views.window, self.views.tail)
 
-    @staticmethod
-    def rgb_input(frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
-        """Resized frames (T, H, W, 3) as the stream takes them."""
+    def rgb_input(self, frames: npt.NDArray[np.uint8], name: str, watch: Stopwatch) -> InputArray:
+        """Resized frames (T, H, W, 3) as the stream called `name` takes them."""
+        spec = self.streams[name]
         with watch.stage("resize"):
             cropped = centre_crop(frames, spec.crop, spec.crop_offset)
+            if name in self.uint8_streams:
+                return np.ascontiguousarray(cropped)
             return normalise(cropped, spec.scale, spec.mean, spec.std)
 
     def _flow(
@@ -217,7 +221,7 @@ class Preparer:
                 f"holds no `{'`, `'.join(missing)}` input", where=clip.path, found=", ".join(sorted(inputs))
             )
         length = min(len(inputs[name]) for name in self.streams)
-        views = [
+        views: list[dict[str, InputArray]] = [
             {name: inputs[name][selection] for name in self.streams} for selection in self.select(length)
         ]
         self.require_frames(clip, views)

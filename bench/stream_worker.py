@@ -18,7 +18,7 @@ from ..datasets.manifest import verify
 from ..datasets.transform import resize
 from ..datasets.video import read_frames
 from ..errors import ClipError, MeasurementError
-from ..models.spec import FloatArray, Model, Network
+from ..models.spec import InputArray, Model, Network
 from .camera import Camera, Newest, due_windows, is_due
 from .events import Events, signs_of_life
 from .inference import average_views, forward_views
@@ -44,7 +44,7 @@ class RollingWindow:
 
     def __init__(self, preparer: Preparer, length: int) -> None:
         self._preparer = preparer
-        self._kept: dict[str, deque[FloatArray]] = {
+        self._kept: dict[str, deque[InputArray]] = {
             stream: deque(maxlen=length - (spec.modality == "flow"))
             for stream, spec in preparer.streams.items()
         }
@@ -57,7 +57,7 @@ class RollingWindow:
             for stream in streams:
                 spec = self._preparer.streams[stream]
                 if spec.modality == "rgb":
-                    self._kept[stream].append(self._preparer.rgb_input(pixels, spec, Stopwatch())[0])
+                    self._kept[stream].append(self._preparer.rgb_input(pixels, stream, Stopwatch())[0])
                 else:
                     self._add_flow(stream, pixels)
 
@@ -78,7 +78,7 @@ class RollingWindow:
         """So many frames have been taken that a window is full."""
         return all(len(kept) == kept.maxlen for kept in self._kept.values())
 
-    def parts(self) -> dict[str, list[FloatArray]]:
+    def parts(self) -> dict[str, list[InputArray]]:
         """The window's frames, stream → (H, W, C) float32 each; later frames do not change it."""
         return {stream: list(kept) for stream, kept in self._kept.items()}
 
@@ -143,7 +143,7 @@ def _watch(
     total = max(int(settings.seconds * settings.fps), 0) + settings.window
     room = max(1, round(ROOM_S * settings.fps))
     camera = Camera(settings.fps, total, room, time.perf_counter, time.sleep)
-    windows: Newest[tuple[float, Mapping[str, list[FloatArray]]]] = Newest()
+    windows: Newest[tuple[float, Mapping[str, list[InputArray]]]] = Newest()
     labels = _Labels()
 
     def label() -> None:

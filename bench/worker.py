@@ -103,7 +103,8 @@ def _run(job: Job, events: Events) -> None:
     if job.mode == "arrays":
         _arrays(job, network, events)
     else:
-        preparer = _preparer(job, request.model)
+        uint8_streams = {s for part in parts for s in getattr(part.network, "uint8_streams", ())}
+        preparer = _preparer(job, request.model, frozenset(uint8_streams))
         if in_parts:
             measure_throughput(job, parts, preparer, events)
         elif job.mode == "accuracy":
@@ -142,7 +143,7 @@ def _peak_rss() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _preparer(job: Job, model: Model) -> Preparer:
+def _preparer(job: Job, model: Model, uint8_streams: frozenset[str]) -> Preparer:
     method = None
     notes: tuple[str, ...] = ()
     if job.flow is not None:
@@ -165,6 +166,7 @@ def _preparer(job: Job, model: Model) -> Preparer:
         flow=method,
         cache=cache,
         notes=notes,
+        uint8_streams=uint8_streams,
     )
 
 

@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 
+InputArray = npt.NDArray[np.float32 | np.uint8]
+"""A stream's input: (N, T, H, W, C) float32 as the network wants it, or uint8 pixels (`Network`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
@@ -114,11 +117,17 @@ class Weights:
 
 class Network(Protocol):
     """A network with its weights on a device, ready to compute. What every backend must provide.
+    It may have attributes:
 
-    It may have an attribute `concurrent`: True if several threads may be in its methods at the same time.
+    - `uint8_streams`, a frozenset of names: RGB streams that it takes as pixels 0–255 too, uint8 and cropped,
+      and normalises itself as the `Preprocessing` of their weights says.
+    - `concurrent`: True if several threads may be in its methods at the same time.
+
+    It may have an attribute `uint8_streams`, a frozenset of names: RGB streams that it takes as pixels 0–255
+    too, uint8 and cropped, and normalises itself as the `Preprocessing` of their weights says.
     """
 
-    def upload(self, inputs: Mapping[str, FloatArray]) -> Any:
+    def upload(self, inputs: Mapping[str, InputArray]) -> Any:
         """Move a batch to the device. `inputs`: stream name → (N, T, H, W, C) float32, preprocessed."""
 
     def forward(self, inputs: Any) -> Any:

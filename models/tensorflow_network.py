@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ..errors import BackendUnavailable, UsageError
 from .inputs import check_inputs, gpu_index
-from .spec import FloatArray, LoadOptions, Model
+from .spec import FloatArray, InputArray, LoadOptions, Model
 
 
 class TensorFlowNetwork:
@@ -35,7 +35,7 @@ class TensorFlowNetwork:
         self._parameters = parameters
         self._device = "/CPU:0" if options.device == "cpu" else "/GPU:0"
 
-    def upload(self, inputs: Mapping[str, FloatArray]) -> dict[str, tf.Tensor]:
+    def upload(self, inputs: Mapping[str, InputArray]) -> dict[str, tf.Tensor]:
         """See `Network.upload`."""
         check_inputs(self._model, inputs)
         with tf.device(self._device):
