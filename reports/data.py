@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from .records import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
-from .run_directory import SCORES, RunDirectory
+from .records import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run, Scenario
+from .run_directory import SCORES, TIMED, RunDirectory, Timed
 
 WeightsKind = Literal["random", "demo", "user", "published"]
 ScoreVector = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class Timings:
+    """What the processes of one scenario measured, "latency" apart."""
+
+    processes: tuple[ProcessRecord, ...]
+    samples: tuple[Timed, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunData:
-    """One run directory, read. `name` is the folder's; `scores`: (model, clip) → (classes,) float32."""
+    """One run directory, read. `name` is the folder's; `scores`: (model, clip) → (classes,) float32.
+
+    `scenarios`: the timed ones beside "latency", so far as they were measured.
+    """
 
     name: str
     run: Run
@@ -29,6 +40,7 @@ class RunData:
     processes: tuple[ProcessRecord, ...]
     latencies: tuple[LatencyRecord, ...]
     scores: Mapping[tuple[str, str], ScoreVector] = field(default_factory=dict)
+    scenarios: Mapping[Scenario, Timings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +49,8 @@ class Measured:
 
     `clips`, `processes` and `latencies` hold one record each for a clip, a process and a timed clip; of
     repeated ones (a resumed run) the last. Samples count only of processes that came to their end: one that
-    failed, or was killed before it was recorded, measured only the first of its videos.
+    failed, or was killed before it was recorded, measured only the first of its videos. `environment`: the
+    run's.
     """
 
     name: str
@@ -47,6 +60,8 @@ class Measured:
     processes: tuple[ProcessRecord, ...]
     latencies: tuple[LatencyRecord, ...]
     scores: Mapping[str, ScoreVector]
+    scenarios: Mapping[Scenario, Timings] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def weights_kind(self) -> WeightsKind:
@@ -89,6 +104,11 @@ def load(path: Path) -> RunData:
         tuple(directory.processes()),
         tuple(directory.latencies()),
         scores,
+        {
+            scenario: Timings(tuple(processes), tuple(directory.samples(scenario)))
+            for scenario in TIMED
+            if scenario != "latency" and (processes := directory.processes(scenario))
+        },
     )
 
 
@@ -116,7 +136,7 @@ def _named_apart(runs: Sequence[RunData]) -> list[RunData]:
     for data in runs:
         seen[data.name] += 1
         name = data.name if seen[data.name] == 1 else f"{data.name} #{seen[data.name]}"
-        named.append(RunData(name, data.run, data.clips, data.processes, data.latencies, data.scores))
+        named.append(replace(data, name=name))
     return named
 
 
@@ -138,7 +158,20 @@ def _measured(data: RunData, model: ModelRecord, name: str) -> Measured:
         tuple(processes.values()),
         tuple(latencies.values()),
         scores,
+        {
+            scenario: timings
+            for scenario, of_all in data.scenarios.items()
+            if (timings := _of_model(of_all, model.key)).processes
+        },
+        data.run.environment,
     )
+
+
+def _of_model(timings: Timings, key: str) -> Timings:
+    """One model's; the samples of processes that came to their end."""
+    processes = tuple(p for p in timings.processes if p.model == key)
+    ended = {p.process for p in processes if p.error is None}
+    return Timings(processes, tuple(s for s in timings.samples if s.model == key and s.process in ended))
 
 
 def _notes(runs: Sequence[RunData], target: str, chosen: bool) -> Iterable[str]:

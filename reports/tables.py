@@ -8,6 +8,7 @@ from typing import Any
 
 from .accuracy_tables import confusions, paired, precision_text, share_text, target_class
 from .formats import UNKNOWN, giga, number, one_line, percent, scaled, spread
+from .scenario_tables import pipelined, stream, sweep, throughput
 from .statistics import LEVEL
 from .summary import ModelSummary, Summary
 from .table import Column, Line, Record, Table, table, values
@@ -23,6 +24,10 @@ def all_tables(summary: Summary) -> tuple[Table, ...]:
         paired,
         stages,
         latency,
+        pipelined,
+        throughput,
+        stream,
+        sweep,
         models,
         runs,
         environment,
