@@ -52,6 +52,7 @@ def environment() -> dict[str, Any]:
         "cpu_governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "cpu_mhz": _cpu_mhz(),
         "cores": cores(),
+        "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"),
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": [round(load, 2) for load in psutil.getloadavg()],
         "gpus": gpus(),

@@ -1,7 +1,7 @@
 """The machine's matrix product, measured: what a network's arithmetic could reach at most, in practice.
 
-`PYTHON -m actionbench.bench.peak DEVICE THREADS PRECISION` prints one JSON line; in a process of its own, whose
-thread counts act before anything is imported.
+`PYTHON -m actionbench.bench.peak DEVICE THREADS PRECISION` prints one JSON line; in a process of its own,
+whose thread counts act before anything is imported.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from typing import Any
 from ..models.spec import LoadOptions
 from .supervisor import worker_environment
 
-SIZES = (1024, 2048)
-"""Sides of the square matrices: large enough to hide what surrounds the arithmetic, small enough for a second."""
+SIZES = (256, 1024, 2048)
+"""Sides of the square matrices: large enough to hide what surrounds the arithmetic."""
 
 SECONDS = 0.3
 """Least time that a size is repeated for. The fastest product counts: others were disturbed."""
+
+LONGEST_S = 1.0
+"""A size that would take longer than that is left out: types that the processor emulates take minutes."""
 
 PRECISIONS = {"fp32": "float32", "tf32": "TF32", "bf16": "bfloat16", "fp16": "float16"}
 """As models are asked for → as networks describe themselves. No product of int8 is measured."""
@@ -54,7 +57,7 @@ def _combination(options: LoadOptions) -> tuple[str, int, str]:
 
 
 def measure_peak(device: str, threads: int, precision: str) -> dict[str, Any] | None:
-    """The fastest of the libraries at hand: {"gflop_per_s", "by", "kernel"}; None if none has the precision."""
+    """The fastest library at hand: {"gflop_per_s", "by", "kernel"}; None if none has the precision."""
     found = []
     if device == "cpu" and precision == "float32":
         found.append(_numpy_peak())
@@ -69,7 +72,11 @@ def _numpy_peak() -> dict[str, Any]:
     def product(n: int) -> Callable[[], None]:
         a, b = np.random.default_rng(0).random((2, n, n), dtype=np.float32)
         out = np.empty_like(a)
-        return lambda: void(np.matmul(a, b, out=out))
+
+        def run() -> None:
+            np.matmul(a, b, out=out)
+
+        return run
 
     return {"gflop_per_s": _fastest(product), "by": f"numpy {np.__version__}", "kernel": _blas_kernel()}
 
@@ -95,14 +102,12 @@ def _torch_peak(device: str, threads: int, precision: str) -> dict[str, Any]:
     return {"gflop_per_s": _fastest(product), "by": f"torch {torch.__version__}", "kernel": None}
 
 
-def void(_: object) -> None:
-    """A result that nobody needs."""
-
-
 def _fastest(product: Callable[[int], Callable[[], None]]) -> float:
     """GFLOP/s of the fastest product of any size; 2 n³ operations each."""
     best = 0.0
     for n in SIZES:
+        if best and 2e-9 * n**3 / best > LONGEST_S:
+            break
         run = product(n)
         run()
         end = time.perf_counter() + SECONDS
@@ -117,9 +122,11 @@ def _blas_kernel() -> str | None:
     """The instruction set that numpy's BLAS computes with, where threadpoolctl is installed to tell."""
     if importlib.util.find_spec("threadpoolctl") is None:
         return None
-    import threadpoolctl
+    import threadpoolctl  # type: ignore[import-untyped]
 
-    kernels = [pool.get("architecture") for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    kernels = [
+        pool.get("architecture") for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"
+    ]
     return ", ".join(sorted({kernel for kernel in kernels if kernel})) or None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ..datasets.check import Checker
 from ..datasets.clip import Clip
@@ -20,6 +21,7 @@ from .config import RunConfig, from_mapping, parse_sweep
 from .demo import with_demo_weights
 from .environment import environment
 from .parity import check_agreement
+from .peak import gemm_peaks
 from .plan import Plan, is_demo, make_plan, torch_python
 from .progress import Console
 from .scenarios import scenario_pass
@@ -31,7 +33,9 @@ def start_run(config: RunConfig, console: Console) -> Path:
     config = config.resolved()
     plan = _planned(config, console)
     path = _new_directory(config)
-    with RunWriter(path, _planned_run(plan)) as writer:
+    run = _planned_run(plan)
+    run = replace(run, environment=run.environment | {"gemm_peaks": _peaks(plan)})
+    with RunWriter(path, run) as writer:
         console.say(f"run directory: {path}")
         return _carry_out(plan, writer, console)
 
@@ -99,6 +103,14 @@ def _planned_run(plan: Plan) -> Run:
         target=config.target,
         models=tuple(model.record() for model in plan.models),
     )
+
+
+def _peaks(plan: Plan) -> list[dict[str, Any]]:
+    """The machine's matrix product, for the models whose operations are counted and timed beside it."""
+    if "latency" not in plan.config.scenarios or plan.config.latency_clips == 0:
+        return []
+    counted = [model for model in plan.models if model.request.model.macs is not None]
+    return gemm_peaks([(model.python, model.options) for model in counted])
 
 
 def _carry_out(plan: Plan, writer: RunWriter, console: Console) -> Path:

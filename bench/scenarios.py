@@ -75,7 +75,8 @@ def scenario_job(scenario: Scenario, model: PlannedModel, clips: Sequence[Clip],
         # As many forward calls as a clip gives at a time share the threads.
         at_once = len(model.weights) if model.whole else threads
         job = model.job("pipelined", clips, min_seconds=config.latency_seconds, lanes=threads)
-        return replace(job, options=replace(job.options, threads=max(1, threads // at_once)))
+        each = max(1, threads // at_once)
+        return replace(job, options=replace(job.options, threads=each, at_once=min(at_once, threads)))
     if scenario == "throughput":
         # Single-threaded steps of several clips keep the cores busier than steps that are cut in pieces.
         job = model.job(
@@ -85,7 +86,7 @@ def scenario_job(scenario: Scenario, model: PlannedModel, clips: Sequence[Clip],
             lanes=threads,
             in_flight=threads + model.batch,
         )
-        return replace(job, options=replace(job.options, threads=1))
+        return replace(job, options=replace(job.options, threads=1, at_once=threads))
     job = model.job("stream", clips, camera=camera_settings(model, config))
     # Flow takes a core of its own; resizing alone takes a few hundredths of one.
     forward = threads if model.flow is None else max(1, threads - 1)

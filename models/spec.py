@@ -153,7 +153,8 @@ class Network(Protocol):
 class LoadOptions:
     """Where and how a network is put.
 
-    - `device`: "cpu" or "cuda:N". `threads`: of the process, on the CPU.
+    - `device`: "cpu" or "cuda:N". `threads`: of one forward call, on the CPU. `at_once`: forward calls that
+      are to overlap there, each on so many threads.
     - `tf32`: let CUDA round the operands of float32 products to 10-bit mantissas, as precision "tf32" does.
     - `precision`, `form`: of `capabilities.PRECISIONS` and `capabilities.FORMS`.
     """
@@ -163,6 +164,7 @@ class LoadOptions:
     tf32: bool = False
     precision: str = "fp32"
     form: str = "tuned"
+    at_once: int = 1
 
 
 Loader = Callable[["Model", Mapping[str, Weights], LoadOptions], Network]
