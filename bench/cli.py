@@ -137,6 +137,9 @@ def run(
         Path | None, typer.Option(help="YAML file with any of these; options override it.")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Tell how long it will take, and measure nothing.")
+    ] = False,
 ) -> None:
     """Compare networks on videos: accuracy, latency and preprocessing, in one report."""
     from ..reports.run_directory import RunDirectory
@@ -147,14 +150,15 @@ def run(
     given = {
         name: value
         for name, value in context.params.items()
-        if _is_given(context, name) and name not in ("config", "resume")
+        if _is_given(context, name) and name not in ("config", "resume", "estimate")
     }
     if resume is not None:
-        if given or config is not None:
+        if given or estimate or config is not None:
             raise UsageError(
                 "takes no other option: the run goes on as it began",
                 where="--resume",
-                found=", ".join("--" + name.replace("_", "-") for name in given) or "--config",
+                found=", ".join("--" + name.replace("_", "-") for name in given)
+                or ("--estimate" if estimate else "--config"),
             )
         path = resume_run(resume, Console())
     else:
@@ -162,7 +166,13 @@ def run(
         for name in ("weights", "python", "sweep"):
             if name in given:
                 given[name] = key_values(name, given[name])
-        path = start_run(from_mapping(values | given, str(config or "command line")), Console())
+        settings = from_mapping(values | given, str(config or "command line"))
+        if estimate:
+            from .estimate import print_estimate
+
+            print_estimate(settings, Console())
+            return
+        path = start_run(settings, Console())
     _show([path])
     require_results(RunDirectory(path).run)
 

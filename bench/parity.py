@@ -140,7 +140,7 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
     On seeded input, 16 frames; for the same network with the same weights.
     """
     agreed: dict[str, str] = {}
-    for reference, *others in _same_networks(plan.models):
+    for reference, *others in same_networks(plan.models):
         model = reference.request.model
         side = max(w.description.preprocessing.crop for w in reference.weights.values())
         with tempfile.TemporaryDirectory() as folder:
@@ -161,7 +161,7 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
         writer.write_run(replace(run, models=models))
 
 
-def _same_networks(models: Sequence[PlannedModel]) -> list[list[PlannedModel]]:
+def same_networks(models: Sequence[PlannedModel]) -> list[list[PlannedModel]]:
     """Models that differ in their backend alone, where there are several."""
     groups: dict[tuple[object, ...], list[PlannedModel]] = {}
     for model in models:

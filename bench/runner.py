@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ..datasets.check import Checker
 from ..datasets.clip import Clip
@@ -22,7 +21,7 @@ from .demo import with_demo_weights
 from .environment import environment
 from .parity import check_agreement
 from .peak import gemm_peaks
-from .plan import Plan, is_demo, make_plan, torch_python
+from .plan import Plan, PlannedModel, is_demo, make_plan, torch_python
 from .progress import Console
 from .scenarios import scenario_pass
 from .sweep import swept
@@ -31,10 +30,11 @@ from .sweep import swept
 def start_run(config: RunConfig, console: Console) -> Path:
     """Plan and carry out a new run; its directory. Raises MeasurementError if a model has no result."""
     config = config.resolved()
-    plan = _planned(config, console)
+    plan = planned(config, console)
     path = _new_directory(config)
     run = _planned_run(plan)
-    run = replace(run, environment=run.environment | {"gemm_peaks": _peaks(plan)})
+    peaks = gemm_peaks([(model.python, model.options) for model in counted_models(plan)])
+    run = replace(run, environment=run.environment | {"gemm_peaks": peaks})
     with RunWriter(path, run) as writer:
         console.say(f"run directory: {path}")
         return _carry_out(plan, writer, console)
@@ -46,7 +46,7 @@ def resume_run(path: Path, console: Console) -> Path:
     Raises UsageError if the clips, the weights or the machine are not those that the run began with.
     """
     before = RunDirectory(path).run
-    plan = _planned(from_mapping(before.config, str(path)), console)
+    plan = planned(from_mapping(before.config, str(path)), console)
     now = _planned_run(plan)
     for what in ("actionbench", "cpu", "cores", "packages"):
         if now.environment.get(what) != before.environment.get(what):
@@ -71,7 +71,8 @@ def resume_run(path: Path, console: Console) -> Path:
         return _carry_out(plan, writer, console)
 
 
-def _planned(config: RunConfig, console: Console) -> Plan:
+def planned(config: RunConfig, console: Console) -> Plan:
+    """The plan, its demo weights made and its sweep laid out."""
     plan = make_plan(config)
     python = torch_python(config)
     models = tuple(with_demo_weights(model, python, console.say) for model in plan.models)
@@ -105,12 +106,11 @@ def _planned_run(plan: Plan) -> Run:
     )
 
 
-def _peaks(plan: Plan) -> list[dict[str, Any]]:
-    """The machine's matrix product, for the models whose operations are counted and timed beside it."""
+def counted_models(plan: Plan) -> list[PlannedModel]:
+    """Those whose operations a second are measured: a matrix product of the machine stands beside them."""
     if "latency" not in plan.config.scenarios or plan.config.latency_clips == 0:
         return []
-    counted = [model for model in plan.models if model.request.model.macs is not None]
-    return gemm_peaks([(model.python, model.options) for model in counted])
+    return [model for model in plan.models if model.request.model.macs is not None]
 
 
 def _carry_out(plan: Plan, writer: RunWriter, console: Console) -> Path:

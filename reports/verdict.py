@@ -114,6 +114,7 @@ def _real_time(models: Sequence[ModelSummary]) -> list[str]:
 
 
 def _scenarios(models: Sequence[ModelSummary]) -> Iterable[str]:
+    models = [m for m in models if not m.measured.model.sweep]  # a point a sentence would be a table
     for m in models:
         if (t := m.pipelined) is not None and t.answer is not None:
             seconds = number(t.answer.value)
