@@ -115,7 +115,11 @@ def test_a_failure_ends_the_lanes_and_is_raised(error: BaseException) -> None:
 
 
 def test_an_interrupt_outside_ends_the_threads() -> None:
-    with pytest.raises(KeyboardInterrupt), Lanes(2) as lanes:
-        lanes.submit((0, 0), lambda: time.sleep(0.01))
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with Lanes(2) as lanes:
+            lanes.submit((0, 0), lambda: time.sleep(0.01))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane-")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,7 +113,9 @@ def test_it_gives_the_probabilities_of_one_stage_after_the_other(
 def test_a_bad_clip_costs_that_clip(clips: list[Clip], tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    preparer = Preparer({"rgb": RGB, "flow": FLOW}, replace(WHOLE, min_frames=9), flow=get_method("farneback"))
+    preparer = Preparer(
+        {"rgb": RGB, "flow": FLOW}, replace(WHOLE, min_frames=9), flow=get_method("farneback")
+    )
     found = answers([*clips, Clip("broken", broken, None)], preparer, [Part(("rgb", "flow"), Sums())])
     errors = {id_ for id_, answer in found.items() if answer.error is not None}
     short = {clip.id for clip in clips if clip.path.stem in ("2", "9")}  # 9 frames have 8 fields
@@ -124,7 +125,7 @@ def test_a_bad_clip_costs_that_clip(clips: list[Clip], tmp_path: Path) -> None:
 
 def test_a_network_that_fails_ends_it(clips: list[Clip]) -> None:
     class Broken(Sums):
-        def forward(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        def forward(self, _: dict[str, np.ndarray]) -> np.ndarray:
             raise MemoryError
 
     with pytest.raises(MemoryError):
