@@ -27,7 +27,7 @@ pytestmark = pytest.mark.benchmark
 
 
 def test_the_latency_scenario_costs_two_percent_more_than_a_bare_loop(tmp_path: Path) -> None:
-    """ResNeXt on one window that is network input already; CPU time, one thread, reading of the input included."""
+    """ResNeXt on one window that is network input already: CPU time, one thread, with the reading of it."""
     request = find_model("resnext@torch")
     weights = {"rgb": Weights("random", request.model.streams["rgb"])}
     network = load_network(request, weights, LoadOptions(threads=1))
