@@ -27,7 +27,10 @@ SWEEP_AXES = ("batch", "threads", "window")
 class RunConfig:
     """Settings of `bench run`. Each field is an option of the same name and a key of the YAML file.
 
-    - `models`: names, each `name`, `name@backend` or `path/to/file.py:factory`.
+    - `models`: names, each `name` or `path/to/file.py:factory`, with or without
+      `@backend:precision:form`.
+    - `backends`: what models named without a backend are run by, "all" for what this machine can run.
+      `precisions`: of those named without one.
     - `data`: "demo" (drawn at first use), a folder, a manifest or a Kinetics CSV; `videos`: where the
       files of a Kinetics CSV lie.
     - `target`: the class that precision and recall are about.
@@ -52,6 +55,8 @@ class RunConfig:
     """
 
     models: tuple[str, ...] = ("i3d", "resnext")
+    backends: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
     data: str = "demo"
     videos: str | None = None
     target: str = "jogging"
@@ -124,13 +129,11 @@ class RunConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the YAML file has them."""
         raw = dataclasses.asdict(self)
-        return raw | {
-            "models": list(self.models),
-            "scenarios": list(self.scenarios),
-            "weights": dict(self.weights),
-            "python": dict(self.python),
-            "sweep": dict(self.sweep),
+        lists = {
+            name: list(getattr(self, name)) for name in ("models", "backends", "precisions", "scenarios")
         }
+        mappings = {name: dict(getattr(self, name)) for name in ("weights", "python", "sweep")}
+        return raw | lists | mappings
 
     def resolved(self) -> RunConfig:
         """The same with paths made absolute, so that the run can be resumed from any folder."""

@@ -18,6 +18,7 @@ from .plan import Plan, PlannedModel, sample
 from .progress import Console
 from .runner import counted_models, planned
 from .scenarios import camera_settings
+from .selection import expanded
 from .supervisor import Outcome, Worker
 
 CLIPS = 3
@@ -57,7 +58,7 @@ def print_estimate(config: RunConfig, console: Console) -> None:
     What is made once and kept (demo weights, drawn clips, compiled flow) is made now and not counted. Raises
     MeasurementError if a model cannot be measured.
     """
-    plan = planned(config.resolved(), console)
+    plan = planned(expanded(config.resolved(), console.say), console)
     begin = time.perf_counter()
     gemm_peaks([(model.python, model.options) for model in counted_models(plan)])
     peaks_s = time.perf_counter() - begin

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import MeasurementError
+from ..models.parity import softmax
 from ..models.spec import FloatArray, InputArray, Model, Network
 from .prepare import Prepared, View
 from .stopwatch import Stopwatch
@@ -62,10 +63,7 @@ def average_views(logits: FloatArray, average: str) -> FloatArray:
     """Probabilities (classes,) of a video from the logits (views, classes) of its views."""
     if average == "logits":
         logits = logits.mean(axis=0, keepdims=True)
-    wide = logits.astype(np.float64)
-    exponentials = np.exp(wide - wide.max(axis=1, keepdims=True))
-    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
-    mean: FloatArray = probabilities.mean(axis=0).astype(np.float32)
+    mean: FloatArray = softmax(logits).mean(axis=0).astype(np.float32)
     return mean
 
 

@@ -24,12 +24,13 @@ from .peak import gemm_peaks
 from .plan import Plan, PlannedModel, is_demo, make_plan, torch_python
 from .progress import Console
 from .scenarios import scenario_pass
+from .selection import expanded
 from .sweep import swept
 
 
 def start_run(config: RunConfig, console: Console) -> Path:
     """Plan and carry out a new run; its directory. Raises MeasurementError if a model has no result."""
-    config = config.resolved()
+    config = expanded(config.resolved(), console.say)
     plan = planned(config, console)
     path = _new_directory(config)
     run = _planned_run(plan)

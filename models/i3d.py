@@ -232,7 +232,7 @@ def _model(name: str, title: str, *streams: str, backends: Mapping[str, str]) ->
 
 
 _BACKENDS = {
-    "tensorflow": "actionbench.models.i3d_sonnet:load",
+    "tensorflow": "actionbench.models.i3d_tensorflow:load",
     "torch": "actionbench.models.i3d_torch:load",
 }
 
