@@ -164,7 +164,7 @@ def test_the_networks_speed_stands_beside_the_machines_own(fake: SimpleNamespace
     run = fake.run([fake.model("net", fake.answers(5, 10), forward_s=[0.2])], environment=environment)
     table = latency(summary_of(run))
     assert table.records[0]["share_of_gemm"] == pytest.approx(200 / 0.2 / 2000)
-    assert table.rows[0][-1] == "1000\n50 %"
+    assert "1000\n50 %" in table.rows[0]
     slow = fake.run(
         [fake.model("net", fake.answers(5, 10), forward_s=[0.2])],
         environment={"gemm_peaks": [{**peak, "gflop_per_s": 500.0}]},
