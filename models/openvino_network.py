@@ -1,0 +1,197 @@
+"""ONNX graphs, one a stream, as a `Network` that OpenVINO compiles for the CPU, once for each input shape."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import BackendUnavailable
+from .inputs import check_inputs, gpu_index
+from .onnx_graphs import StreamGraph, i3d_graphs, resnext_graphs
+from .spec import FloatArray, InputArray, LoadOptions, Model, Network, Weights
+
+# Before OpenVINO.
+from . import no_telemetry  # noqa: F401  # isort: skip
+
+import openvino
+
+_KEPT = 4
+"""Compiled networks that are kept of a stream. Each holds its weights once more."""
+
+_HINTS = {"fp32": "f32", "bf16": "bf16"}
+"""Precision → what OpenVINO is asked for."""
+
+_NAMES = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "i8": "int8", "u8": "int8"}
+"""What OpenVINO says that a layer computes in → in our words."""
+
+_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
+"""Precision → what most convolutions must compute in."""
+
+
+class OpenVinoNetwork:
+    """Adds the logits of `graphs`, one a stream.
+
+    Raises BackendUnavailable for other devices than the CPU, and for a precision that it does not compute.
+    """
+
+    def __init__(self, model: Model, graphs: Mapping[str, StreamGraph], options: LoadOptions) -> None:
+        core = openvino.Core()
+        _check_options(core, options)
+        self._model = model
+        self._options = options
+        self._parameters = sum(graph.parameters for graph in graphs.values())
+        self._streams = {stream: _Stream(core, graph, options) for stream, graph in graphs.items()}
+        self.uint8_streams = frozenset(stream for stream, graph in graphs.items() if graph.pixels)
+
+    def upload(self, inputs: Mapping[str, InputArray]) -> dict[str, openvino.Tensor]:
+        """See `Network.upload`; an array that lies in one piece is not copied."""
+        check_inputs(self._model, inputs, self.uint8_streams)
+        return {
+            stream: openvino.Tensor(np.ascontiguousarray(array), shared_memory=True)
+            for stream, array in inputs.items()
+        }
+
+    def forward(self, inputs: Mapping[str, openvino.Tensor]) -> FloatArray:
+        """See `Network.forward`. For a shape that was not there lately, the network is compiled first."""
+        logits: FloatArray = np.sum([self._streams[name](tensor) for name, tensor in inputs.items()], axis=0)
+        return logits
+
+    def download(self, logits: FloatArray) -> FloatArray:
+        """See `Network.download`."""
+        return logits
+
+    def synchronize(self) -> None:
+        """See `Network.synchronize`: `forward` returns when it has computed."""
+
+    def describe(self) -> dict[str, Any]:
+        """See `Network.describe`; precision and threads are those of what was compiled, as soon as it is."""
+        compiled = [stream.compiled for stream in self._streams.values() if stream.compiled is not None]
+        threads = {network.get_property("INFERENCE_NUM_THREADS") for network in compiled}
+        return {
+            "backend": f"openvino {openvino.__version__.partition('-')[0]}",
+            "device": "CPU",
+            "precision": _in_words(sum(map(_precisions, compiled), Counter()), self._options.precision),
+            "threads": max(threads, default=self._options.threads),
+            "parameters": self._parameters,
+            "compile_s": sum(stream.compile_s for stream in self._streams.values()),
+        }
+
+
+class _Stream:
+    """From a tensor (N, T, H, W, C), float32 or uint8, to logits (N, classes).
+
+    `compiled`: the network that was compiled last. `compile_s`: seconds that it took, and all before it.
+    """
+
+    def __init__(self, core: openvino.Core, graph: StreamGraph, options: LoadOptions) -> None:
+        self._core = core
+        self._options = options
+        self._network = core.read_model(graph.network)
+        self._pixels = None if graph.pixels is None else core.read_model(graph.pixels)
+        self._requests: OrderedDict[tuple[Any, ...], openvino.InferRequest] = OrderedDict()
+        self.compiled: openvino.CompiledModel | None = None
+        self.compile_s = 0.0
+
+    def __call__(self, tensor: openvino.Tensor) -> FloatArray:
+        request = self._request(tensor)
+        request.infer({0: tensor})
+        logits: FloatArray = request.get_output_tensor().data.copy()
+        return logits
+
+    def _request(self, tensor: openvino.Tensor) -> openvino.InferRequest:
+        key = (tensor.element_type.get_type_name(), *tensor.shape)
+        if key not in self._requests:
+            while len(self._requests) >= _KEPT:
+                self._requests.popitem(last=False)
+            self.compiled = self._compile(tensor)
+            self._requests[key] = self.compiled.create_infer_request()
+        self._requests.move_to_end(key)
+        return self._requests[key]
+
+    def _compile(self, tensor: openvino.Tensor) -> openvino.CompiledModel:
+        begin = time.perf_counter()
+        network = self._network.clone()
+        if tensor.element_type == openvino.Type.u8:
+            assert self._pixels is not None, "`check_inputs` lets no pixels through for this stream"
+            network = _joined(self._pixels.clone(), network)
+        network.reshape(tuple(tensor.shape))
+        compiled = self._core.compile_model(
+            network,
+            "CPU",
+            {
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_PRECISION_HINT": _HINTS[self._options.precision],
+                "INFERENCE_NUM_THREADS": self._options.threads,
+                "NUM_STREAMS": 1,
+                # Which cores are ours is the harness's affair: several networks may be alive at once.
+                "ENABLE_CPU_PINNING": False,
+            },
+        )
+        self.compile_s += time.perf_counter() - begin
+        if _PRECISIONS[self._options.precision] not in _precisions(compiled):
+            raise BackendUnavailable(
+                f"OpenVINO does not compute in {self._options.precision} here",
+                where=f"openvino:{self._options.precision}",
+                found=_in_words(_precisions(compiled), self._options.precision),
+            )
+        return compiled
+
+
+def _joined(first: openvino.Model, second: openvino.Model) -> openvino.Model:
+    """`second` with the output of `first` for its input."""
+    (result,) = first.get_results()
+    (parameter,) = second.get_parameters()
+    parameter.output(0).replace(result.input_value(0))
+    return openvino.Model(second.get_results(), first.get_parameters(), second.get_friendly_name())
+
+
+def _check_options(core: openvino.Core, options: LoadOptions) -> None:
+    if gpu_index(options.device) is not None:
+        raise BackendUnavailable(
+            "the OpenVINO backend computes on the CPU only", where=options.device, remedy="--device cpu."
+        )
+    # Where the CPU cannot, OpenVINO computes in float32 without a word.
+    able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if options.precision == "bf16" and "BF16" not in able:
+        raise BackendUnavailable(
+            "OpenVINO does not compute in bfloat16 on this CPU",
+            where="openvino:bf16",
+            expected="a CPU with AVX-512 BF16 or AMX",
+            found=f"{core.get_property('CPU', 'FULL_DEVICE_NAME')} ({', '.join(able)})",
+            remedy="Use openvino:fp32.",
+        )
+
+
+def _in_words(convolutions: Counter[str], asked: str) -> str:
+    """ "bfloat16", or "bfloat16 (57 of 58 convolutions, the others float32)"."""
+    if not convolutions:
+        return _PRECISIONS[asked]
+    (most, number), *others = convolutions.most_common()
+    if not others:
+        return most
+    rest = ", ".join(name for name, _ in others)
+    return f"{most} ({number} of {convolutions.total()} convolutions, the others {rest})"
+
+
+def _precisions(compiled: openvino.CompiledModel) -> Counter[str]:
+    """Number of convolutions by the precision they are computed in, whatever was asked for."""
+    layers = [operation.get_rt_info() for operation in compiled.get_runtime_model().get_ops()]
+    return Counter(
+        _NAMES.get(name := layer["runtimePrecision"].astype(str), name)
+        for layer in layers
+        if layer["layerType"].astype(str) == "Convolution"
+    )
+
+
+def load_i3d(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
+    """I3D with the streams in `weights`. Raises WeightsError, BackendUnavailable."""
+    return OpenVinoNetwork(model, i3d_graphs(weights, wide=options.precision != "fp32"), options)
+
+
+def load_resnext(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
+    """3D-ResNeXt-101 with `weights["rgb"]`. Raises WeightsError, BackendUnavailable."""
+    return OpenVinoNetwork(model, resnext_graphs(weights, wide=options.precision != "fp32"), options)
