@@ -33,14 +33,15 @@ _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
 
 
 class OpenVinoNetwork:
-    """Adds the logits of `graphs`, one a stream.
+    """Adds the logits of `graphs`, one a stream. `core`: what `_core` gives for `options`."""
 
-    Raises BackendUnavailable for other devices than the CPU, and for a precision that it does not compute.
-    """
-
-    def __init__(self, model: Model, graphs: Mapping[str, StreamGraph], options: LoadOptions) -> None:
-        core = openvino.Core()
-        _check_options(core, options)
+    def __init__(
+        self,
+        core: openvino.Core,
+        model: Model,
+        graphs: Mapping[str, StreamGraph],
+        options: LoadOptions,
+    ) -> None:
         self._model = model
         self._options = options
         self._parameters = sum(graph.parameters for graph in graphs.values())
@@ -149,21 +150,24 @@ def _joined(first: openvino.Model, second: openvino.Model) -> openvino.Model:
     return openvino.Model(second.get_results(), first.get_parameters(), second.get_friendly_name())
 
 
-def _check_options(core: openvino.Core, options: LoadOptions) -> None:
+def _core(options: LoadOptions) -> openvino.Core:
+    """OpenVINO. Raises BackendUnavailable if it does not compute on this device or in this precision."""
     if gpu_index(options.device) is not None:
         raise BackendUnavailable(
             "the OpenVINO backend computes on the CPU only", where=options.device, remedy="--device cpu."
         )
+    core = openvino.Core()
     # Where the CPU cannot, OpenVINO computes in float32 without a word.
     able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if options.precision == "bf16" and "BF16" not in able:
         raise BackendUnavailable(
             "OpenVINO does not compute in bfloat16 on this CPU",
             where="openvino:bf16",
-            expected="a CPU with AVX-512 BF16 or AMX",
+            expected="a CPU with AVX-512 or AMX",
             found=f"{core.get_property('CPU', 'FULL_DEVICE_NAME')} ({', '.join(able)})",
             remedy="Use openvino:fp32.",
         )
+    return core
 
 
 def _in_words(convolutions: Counter[str], asked: str) -> str:
@@ -189,9 +193,13 @@ def _precisions(compiled: openvino.CompiledModel) -> Counter[str]:
 
 def load_i3d(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """I3D with the streams in `weights`. Raises WeightsError, BackendUnavailable."""
-    return OpenVinoNetwork(model, i3d_graphs(weights, wide=options.precision != "fp32"), options)
+    core = _core(options)
+    if options.precision == "int8":
+        return OpenVinoNetwork(core, model, quantised_graphs(weights, options), options)
+    return OpenVinoNetwork(core, model, i3d_graphs(weights, wide=options.precision == "bf16"), options)
 
 
 def load_resnext(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """3D-ResNeXt-101 with `weights["rgb"]`. Raises WeightsError, BackendUnavailable."""
-    return OpenVinoNetwork(model, resnext_graphs(weights, wide=options.precision != "fp32"), options)
+    core = _core(options)
+    return OpenVinoNetwork(core, model, resnext_graphs(weights, wide=options.precision == "bf16"), options)
