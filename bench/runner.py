@@ -18,12 +18,12 @@ from ..reports.records import ModelRecord, Run
 from ..reports.run_directory import RunDirectory, RunWriter
 from .accuracy import accuracy_pass
 from .config import RunConfig, from_mapping
-from .demo import with_demo_weights
 from .environment import environment
 from .latency import latency_pass
 from .parity import check_agreement
-from .plan import Plan, is_demo, make_plan, torch_python
+from .plan import Plan, is_demo, make_plan
 from .progress import Console
+from .quantise import with_files
 
 
 def start_run(config: RunConfig, console: Console) -> Path:
@@ -69,8 +69,7 @@ def resume_run(path: Path, console: Console) -> Path:
 
 def _planned(config: RunConfig, console: Console) -> Plan:
     plan = make_plan(config)
-    python = torch_python(config)
-    models = tuple(with_demo_weights(model, python, console.say) for model in plan.models)
+    models = tuple(with_files(model, config, console.say) for model in plan.models)
     return replace(plan, models=models)
 
 

@@ -92,7 +92,7 @@ BACKENDS: dict[str, Backend] = {
     "openvino": Backend(
         packages=("onnx", "openvino"),
         extra="openvino",
-        cpu={"fp32": _TUNED, "bf16": _TUNED},
+        cpu={"fp32": _TUNED, "bf16": _TUNED, "int8": _TUNED},
     ),
 }
 """Backend → what it offers; the backends of ours."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,12 +43,12 @@ _OPSET, _IR_VERSION = 17, 8
 class StreamGraph:
     """One stream of a network.
 
-    - `network`: (N, T, H, W, C) float32 to logits (N, classes).
+    - `network`: (N, T, H, W, C) float32 to logits (N, classes). It may lie in a file.
     - `pixels`: (N, T, H, W, 3) uint8 to what `network` takes; None where its input is no picture.
     - `parameters`: trainable ones.
     """
 
-    network: bytes
+    network: bytes | Path
     pixels: bytes | None
     parameters: int
 
@@ -60,13 +61,22 @@ def i3d_graphs(weights: Mapping[str, Weights], wide: bool = False) -> dict[str, 
     """
     states = i3d_states(weights)
     return {
-        stream: StreamGraph(
-            i3d_graph(states.pop(stream), wide),
-            _pixels(each),
-            i3d.parameters(i3d.CHANNELS[stream], len(labels(each.description.labels))),
-        )
+        stream: StreamGraph(i3d_graph(states.pop(stream), wide), _pixels(each), _i3d_parameters(stream, each))
         for stream, each in weights.items()
     }
+
+
+def i3d_files(weights: Mapping[str, Weights], files: Mapping[str, Path]) -> dict[str, StreamGraph]:
+    """The streams in `weights`, whose networks lie in `files` already."""
+    return {
+        stream: StreamGraph(files[stream], _pixels(each), _i3d_parameters(stream, each))
+        for stream, each in weights.items()
+    }
+
+
+def _i3d_parameters(stream: str, weights: Weights) -> int:
+    """Trainable parameters of a stream."""
+    return i3d.parameters(i3d.CHANNELS[stream], len(labels(weights.description.labels)))
 
 
 def resnext_graphs(weights: Mapping[str, Weights], wide: bool = False) -> dict[str, StreamGraph]:

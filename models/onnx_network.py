@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ class OnnxNetwork:
         """Where values lie, in ONNX Runtime's words."""
         return ("cpu", 0) if self._gpu is None else ("cuda", self._gpu)
 
-    def _session(self, graph: bytes) -> onnxruntime.InferenceSession:
+    def _session(self, graph: bytes | Path) -> onnxruntime.InferenceSession:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = self._options.threads
         # The branches of a network one after the other: two at a time would take more threads than asked.

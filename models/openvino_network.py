@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import BackendUnavailable
+from ..errors import BackendUnavailable, WeightsError
 from .inputs import check_inputs, gpu_index
-from .onnx_graphs import StreamGraph, i3d_graphs, resnext_graphs
+from .onnx_graphs import StreamGraph, i3d_files, i3d_graphs, resnext_graphs
 from .spec import FloatArray, InputArray, LoadOptions, Model, Network, Weights
 
 # Before OpenVINO.
@@ -22,13 +24,13 @@ import openvino
 _KEPT = 4
 """Compiled networks that are kept of a stream. Each holds its weights once more."""
 
-_HINTS = {"fp32": "f32", "bf16": "bf16"}
-"""Precision → what OpenVINO is asked for."""
+_HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+"""Precision → what OpenVINO is asked for, where the network itself does not say int8."""
 
 _NAMES = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "i8": "int8", "u8": "int8"}
 """What OpenVINO says that a layer computes in → in our words."""
 
-_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
+_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
 """Precision → what most convolutions must compute in."""
 
 
@@ -44,6 +46,7 @@ class OpenVinoNetwork:
     ) -> None:
         self._model = model
         self._options = options
+        self._files = [graph.network for graph in graphs.values() if isinstance(graph.network, Path)]
         self._parameters = sum(graph.parameters for graph in graphs.values())
         self._streams = {stream: _Stream(core, graph, options) for stream, graph in graphs.items()}
         self.uint8_streams = frozenset(stream for stream, graph in graphs.items() if graph.pixels)
@@ -72,7 +75,7 @@ class OpenVinoNetwork:
         """See `Network.describe`; precision and threads are those of what was compiled, as soon as it is."""
         compiled = [stream.compiled for stream in self._streams.values() if stream.compiled is not None]
         threads = {network.get_property("INFERENCE_NUM_THREADS") for network in compiled}
-        return {
+        facts = {
             "backend": f"openvino {openvino.__version__.partition('-')[0]}",
             "device": "CPU",
             "precision": _in_words(sum(map(_precisions, compiled), Counter()), self._options.precision),
@@ -80,6 +83,7 @@ class OpenVinoNetwork:
             "parameters": self._parameters,
             "compile_s": sum(stream.compile_s for stream in self._streams.values()),
         }
+        return facts | ({"quantised": "; ".join(map(_how_quantised, self._files))} if self._files else {})
 
 
 class _Stream:
@@ -170,6 +174,12 @@ def _core(options: LoadOptions) -> openvino.Core:
     return core
 
 
+def _how_quantised(network: Path) -> str:
+    """What `quantisation.quantise` noted, in words."""
+    how: str = json.loads(network.with_suffix(".json").read_text(encoding="utf-8"))["quantised"]
+    return how
+
+
 def _in_words(convolutions: Counter[str], asked: str) -> str:
     """ "bfloat16", or "bfloat16 (57 of 58 convolutions, the others float32)"."""
     if not convolutions:
@@ -195,8 +205,19 @@ def load_i3d(model: Model, weights: Mapping[str, Weights], options: LoadOptions)
     """I3D with the streams in `weights`. Raises WeightsError, BackendUnavailable."""
     core = _core(options)
     if options.precision == "int8":
-        return OpenVinoNetwork(core, model, quantised_graphs(weights, options), options)
+        return OpenVinoNetwork(core, model, _quantised(model, weights, options), options)
     return OpenVinoNetwork(core, model, i3d_graphs(weights, wide=options.precision == "bf16"), options)
+
+
+def _quantised(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> dict[str, StreamGraph]:
+    missing = [stream for stream in weights if stream not in options.quantised]
+    if missing:
+        raise WeightsError(
+            "was not quantised",
+            where=f"{model.name}, {', '.join(missing)}",
+            remedy="`bench run`, `bench parity` and `bench predict` do so before they start.",
+        )
+    return i3d_files(weights, options.quantised)
 
 
 def load_resnext(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:

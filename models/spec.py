@@ -151,6 +151,7 @@ class LoadOptions:
     - `device`: "cpu" or "cuda:N". `threads`: of the process, on the CPU.
     - `tf32`: let CUDA round the operands of float32 products to 10-bit mantissas, as precision "tf32" does.
     - `precision`, `form`: of `capabilities.PRECISIONS` and `capabilities.FORMS`.
+    - `quantised`: stream → the file of its network in int8, where that is the precision.
     """
 
     device: str = "cpu"
@@ -158,6 +159,7 @@ class LoadOptions:
     tf32: bool = False
     precision: str = "fp32"
     form: str = "tuned"
+    quantised: Mapping[str, Path] = field(default_factory=dict)
 
 
 Loader = Callable[["Model", Mapping[str, Weights], LoadOptions], Network]

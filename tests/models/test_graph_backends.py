@@ -103,9 +103,7 @@ def test_resnext_agrees_with_torch(resnext: Any, resnext_in_torch: Any, shape: A
 
 
 def test_the_same_input_gives_the_same_logits(resnext: Any) -> None:
-    x, other = (
-        parity.parity_inputs(find_model("resnext").model, 4, side, 40, 1)["rgb"] for side in (40, 48)
-    )
+    x, other = (parity.parity_inputs(find_model("resnext").model, 4, side, 40, 1)["rgb"] for side in (40, 48))
     first = logits(resnext, x)
     kept = first.copy()
     logits(resnext, other)
