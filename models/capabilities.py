@@ -65,18 +65,23 @@ class Backend:
 
 
 _TUNED = ("tuned",)
-_ON_CUDA = ("tuned", "plain", "compiled", "graphs")
+_ON_CUDA = ("tuned", "compiled", "graphs")
 
 BACKENDS: dict[str, Backend] = {
     "tensorflow": Backend(
         packages=("tensorflow", "sonnet"),
         cpu={"fp32": ("tuned", "plain"), "bf16": _TUNED},
-        cuda={"fp32": ("tuned", "plain"), "tf32": ("tuned", "plain"), "bf16": _TUNED},
+        cuda={"fp32": ("tuned", "plain"), "tf32": ("tuned", "plain")},
     ),
     "torch": Backend(
         packages=("torch",),
         cpu={"fp32": ("tuned", "plain", "compiled"), "bf16": ("tuned", "compiled")},
-        cuda={"fp32": _ON_CUDA, "tf32": _ON_CUDA, "bf16": _ON_CUDA, "fp16": _ON_CUDA},
+        cuda={
+            "fp32": (*_ON_CUDA, "plain"),
+            "tf32": (*_ON_CUDA, "plain"),
+            "bf16": _ON_CUDA,
+            "fp16": _ON_CUDA,
+        },
     ),
     "tfhub": Backend(
         packages=("tensorflow", "tensorflow_hub"),

@@ -72,18 +72,17 @@ class _Unit(nn.Module):
     def __init__(self, unit: i3d.Unit) -> None:
         super().__init__()
         self.unit = unit
-        self.conv = nn.Conv3d(unit.inputs, unit.outputs, unit.kernel, unit.stride, bias=False)
+        # "SAME" is symmetric where the stride is 1, and there the convolution pads without a copy.
+        self._pads = unit.stride != (1, 1, 1)
+        t, h, w = (0 if self._pads else taps // 2 for taps in unit.kernel)
+        self.conv = nn.Conv3d(unit.inputs, unit.outputs, unit.kernel, unit.stride, (t, h, w), bias=False)
         self.norm = nn.BatchNorm3d(unit.outputs, eps=i3d.BATCH_NORM_EPSILON)
         self.norm.weight.requires_grad_(False)  # stays one: the authors' batch norm has no scale
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.unit.stride == (1, 1, 1):
-            # "SAME" is symmetric here, and the convolution pads without a copy.
-            padding = tuple(taps // 2 for taps in self.unit.kernel)
-            x = functional.conv3d(x, self.conv.weight, self.conv.bias, padding=padding)
-        else:
-            x = self.conv(pad(x, _sides(x, self.unit), channels=self.conv.in_channels - x.shape[1]))
-        return functional.relu(self.norm(x), inplace=True)
+        if self._pads:
+            x = pad(x, _sides(x, self.unit), channels=self.conv.in_channels - x.shape[1])
+        return functional.relu(self.norm(self.conv(x)), inplace=True)
 
 
 def _sides(x: torch.Tensor, step: i3d.Unit | i3d.MaxPool) -> list[tuple[int, int]]:
@@ -102,20 +101,26 @@ def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> 
 def _net(state: State, options: LoadOptions) -> I3D:
     on_cpu = options.device == "cpu"
     if options.form == "plain":
-        net = from_state(state, torch_max_pool)
-    else:
-        net = folded(
-            state,
-            four_channels=on_cpu and options.precision == "bf16",
-            max_pool=separable_max_pool if on_cpu else torch_max_pool,
-        )
+        return from_state(state, torch_max_pool)
+    net = folded(
+        state,
+        four_channels=on_cpu and options.precision == "bf16",
+        one_dnn=on_cpu and options.form == "tuned",
+        max_pool=separable_max_pool if on_cpu else torch_max_pool,
+    )
     return in_arithmetic(net, options.precision, options.device)
 
 
-def folded(state: State, four_channels: bool = False, max_pool: MaxPool = separable_max_pool) -> I3D:
+def folded(
+    state: State,
+    four_channels: bool = False,
+    one_dnn: bool = False,
+    max_pool: MaxPool = separable_max_pool,
+) -> I3D:
     """One stream with the tensors of `state`, batch norms folded into the convolutions: for inference only.
 
-    `four_channels`: the first convolution has four input channels, which bfloat16 on the CPU is fast with.
+    - `four_channels`: the first convolution has four input channels, which bfloat16 on the CPU is fast with.
+    - `one_dnn`: see `torch_layers.OneDnnConv3d`.
     """
     convolutions = i3d.folded(state)
     stem = "Conv3d_1a_7x7"
@@ -127,7 +132,8 @@ def folded(state: State, four_channels: bool = False, max_pool: MaxPool = separa
         net = I3D(channels, len(head.bias), max_pool)
     for unit in i3d.units(channels):
         module = net.units[unit.scope]
-        module.conv = convolution(convolutions[unit.scope], unit.stride)
+        conv = module.get_submodule("conv")
+        module.conv = convolution(convolutions[unit.scope], conv, one_dnn)
         module.norm = nn.Identity()
     net.head.weight = parameter(head.weight.reshape(len(head.bias), -1))
     net.head.bias = parameter(head.bias)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import numpy as np
 import torch
@@ -24,7 +23,6 @@ from .torch_layers import (
     torch_max_pool,
 )
 from .torch_network import TorchNetwork
-from .transforms import Triple
 
 
 class ResNeXt(nn.Module):
@@ -98,20 +96,23 @@ def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> 
 def _net(state: State, options: LoadOptions) -> ResNeXt:
     on_cpu = options.device == "cpu"
     if options.form == "plain":
-        net = from_state(state, torch_max_pool)
-    else:
-        net = folded(
-            state,
-            wide=on_cpu and options.precision == "bf16",
-            max_pool=separable_max_pool if on_cpu else torch_max_pool,
-        )
+        return from_state(state, torch_max_pool)
+    net = folded(
+        state,
+        wide=on_cpu and options.precision == "bf16",
+        one_dnn=on_cpu and options.form == "tuned",
+        max_pool=separable_max_pool if on_cpu else torch_max_pool,
+    )
     return in_arithmetic(net, options.precision, options.device)
 
 
-def folded(state: State, wide: bool = False, max_pool: MaxPool = separable_max_pool) -> ResNeXt:
+def folded(
+    state: State, wide: bool = False, one_dnn: bool = False, max_pool: MaxPool = separable_max_pool
+) -> ResNeXt:
     """The network with the tensors of `state`, batch norms folded into the convolutions: for inference only.
 
-    `wide`: four input channels, and groups of 16 channels at least, which bfloat16 on the CPU is fast with.
+    - `wide`: four input channels, and groups of 16 channels at least, which bfloat16 on the CPU is fast with.
+    - `one_dnn`: see `torch_layers.OneDnnConv3d`.
     """
     convolutions = resnext.folded(state)
     if wide:
@@ -120,10 +121,7 @@ def folded(state: State, wide: bool = False, max_pool: MaxPool = separable_max_p
     with torch.device("meta"):  # every tensor is put in its place below
         net = ResNeXt(len(state["fc.bias"]), max_pool)
     for name, each in convolutions.items():
-        before = net.get_submodule(name)
-        assert isinstance(before, nn.Conv3d)
-        stride, padding = cast(Triple, before.stride), cast(Triple, before.padding)
-        net.set_submodule(name, convolution(each, stride, padding))
+        net.set_submodule(name, convolution(each, net.get_submodule(name), one_dnn))
     for name, module in list(net.named_modules()):
         if isinstance(module, nn.BatchNorm3d):
             net.set_submodule(name, nn.Identity())

@@ -61,7 +61,7 @@ class TensorFlowNetwork:
         facts = {
             "backend": f"tensorflow {tf.__version__}",
             "device": "CPU",
-            "precision": "float32",
+            "precision": {"bf16": "bfloat16"}.get(self._options.precision, "float32"),
             "threads": tf.config.threading.get_intra_op_parallelism_threads(),
             "parameters": self._parameters,
         }
@@ -69,7 +69,7 @@ class TensorFlowNetwork:
             return facts
         return facts | {
             "device": _gpu_name(),
-            "precision": "TF32" if self._options.tf32 else "float32",
+            "precision": "TF32" if _tf32(self._options) else "float32",
             "cudnn": tf.sysconfig.get_build_info().get("cudnn_version"),
             "peak_device_bytes": tf.config.experimental.get_memory_info("GPU:0")["peak"],
         }
@@ -104,7 +104,11 @@ def configure(options: LoadOptions) -> None:
             expected=f"{options.device}, {options.threads} threads",
             remedy="Use a process for each.",
         ) from error
-    tf.config.experimental.enable_tensor_float_32_execution(options.tf32)
+    tf.config.experimental.enable_tensor_float_32_execution(_tf32(options))
+
+
+def _tf32(options: LoadOptions) -> bool:
+    return options.tf32 or options.precision == "tf32"
 
 
 def _gpu_name() -> str:
