@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,15 @@ import pytest
 
 from actionbench.datasets.transform import normalise
 from actionbench.errors import BackendUnavailable, ClipError, UsageError
-from actionbench.models import capabilities, openvino_network, parity
+from actionbench.models import capabilities, loading, openvino_network, parity
+from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions, Weights
 
 BACKENDS = ("onnx", "openvino")
 PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}
-I3D_CASES = ("9x194x193x2", "16x199x210x1")
-MORE_I3D_CASES = ("9x224x224x1", "17x199x210x2", "64x224x224x1")
+I3D_CASES = ("9x199x210x2",)
+MORE_I3D_CASES = ("16x224x224x1", "17x199x210x2", "64x224x224x1")
 
 LOGITS = """
 from actionbench.models.parity import parity_inputs
@@ -72,6 +73,22 @@ def test_i3d_agrees_with_torch_on_more_shapes(
     right, found = (run_script(LOGITS, f"i3d@{b}", *MORE_I3D_CASES) for b in ("torch", backend))
     for case in MORE_I3D_CASES:
         assert parity.compare_logits(right[case], found[case]).relative_l2 < 1e-5, case
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _drawn_once() -> Iterator[None]:
+    """ResNeXt's 48 million random numbers take seconds."""
+    drawn: dict[tuple[int, int], Any] = {}
+
+    def draw(shapes: Any, seed: int, gains: Any) -> Any:
+        key = (len(shapes), seed)
+        if key not in drawn:
+            drawn[key] = random_state(shapes, seed, gains)
+        return dict(drawn[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "random_state", draw)
+        yield
 
 
 def random_weights(model: Any) -> dict[str, Weights]:
