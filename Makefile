@@ -8,16 +8,19 @@ VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all lint types clean
+.PHONY: run test test-all benchmarks lint types clean
 
 run: $(VENV)/ready
 	$(BIN)/bench run --models i3d,resnext
 
 test: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow and not benchmark" $(PYTEST_ARGS)
 
 test-all: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not benchmark" $(PYTEST_ARGS)
+
+benchmarks: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -n 0 -m benchmark $(PYTEST_ARGS)
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

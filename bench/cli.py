@@ -84,7 +84,16 @@ def _common(
 def run(
     context: typer.Context,
     models: Annotated[
-        str | None, typer.Option(help="Comma-separated: NAME, NAME@BACKEND or FILE.py:FACTORY.")
+        str | None,
+        typer.Option(
+            help="Comma-separated: NAME or FILE.py:FACTORY, each with @BACKEND:PRECISION:FORM or not."
+        ),
+    ] = None,
+    backends: Annotated[
+        str | None, typer.Option(help="Comma-separated, or all: of the models named without one.")
+    ] = None,
+    precisions: Annotated[
+        str | None, typer.Option(help="Comma-separated, e.g. fp32,bf16: of the models named without one.")
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="`demo`, a folder of class/video, a manifest, a Kinetics CSV.")
@@ -194,16 +203,23 @@ def _show(runs: list[Path]) -> None:
 
 @app.command("models")
 def list_models() -> None:
-    """List the networks, their backends and their streams."""
+    """List the networks, their backends, and what this machine can run."""
     from tabulate import tabulate
 
+    from ..models.capabilities import BACKENDS, FORMS, PRECISIONS
     from ..models.registry import find_model, model_names
+    from .selection import capabilities_rows
 
     rows = []
     for name in model_names():
         model = find_model(name).model
         rows.append([name, model.title, ", ".join(model.backends), "+".join(model.streams), model.paper])
     print(tabulate(rows, headers=["name", "network", "backends (first: default)", "streams", "paper"]))
+    headers = ["backend", "precision", "forms (first: default)", "CPU", "CUDA"]
+    print("\nNAME@BACKEND:PRECISION:FORM, on this machine\n")
+    print(tabulate(capabilities_rows(BACKENDS), headers=headers, maxcolwidths=[None, None, None, 60, 40]))
+    print()
+    print(tabulate([*PRECISIONS.items(), *FORMS.items()], tablefmt="plain"))
 
 
 @app.command()

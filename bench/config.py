@@ -23,7 +23,10 @@ WEIGHTS_WORDS = ("random", "demo")
 class RunConfig:
     """Settings of `bench run`. Each field is an option of the same name and a key of the YAML file.
 
-    - `models`: names, each `name`, `name@backend` or `path/to/file.py:factory`.
+    - `models`: names, each `name` or `path/to/file.py:factory`, with or without
+      `@backend:precision:form`.
+    - `backends`: what models named without a backend are run by, "all" for what this machine can run.
+      `precisions`: of those named without one.
     - `data`: "demo" (drawn at first use), a folder, a manifest or a Kinetics CSV; `videos`: where the
       files of a Kinetics CSV lie.
     - `target`: the class that precision and recall are about.
@@ -45,6 +48,8 @@ class RunConfig:
     """
 
     models: tuple[str, ...] = ("i3d", "resnext")
+    backends: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
     data: str = "demo"
     videos: str | None = None
     target: str = "jogging"
@@ -84,7 +89,8 @@ class RunConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the YAML file has them."""
         raw = dataclasses.asdict(self)
-        return raw | {"models": list(self.models), "weights": dict(self.weights), "python": dict(self.python)}
+        lists = {name: list(getattr(self, name)) for name in ("models", "backends", "precisions")}
+        return raw | lists | {"weights": dict(self.weights), "python": dict(self.python)}
 
     def resolved(self) -> RunConfig:
         """The same with paths made absolute, so that the run can be resumed from any folder."""

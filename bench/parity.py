@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tabulate import tabulate
 
 from ..errors import MeasurementError, UsageError, WeightsError
-from ..models.parity import PUBLISHED, SHAPES, TOLERANCE, compare_logits, parity_inputs
-from ..models.registry import find_model
+from ..models.capabilities import offer
+from ..models.parity import (
+    PUBLISHED,
+    ROUNDINGS,
+    SHAPES,
+    TOLERANCE,
+    Agreement,
+    compare_logits,
+    parity_inputs,
+    rounded,
+    softmax,
+)
+from ..models.registry import ModelRequest, find_model
 from ..models.spec import FloatArray
 from ..models.weights.catalogue import find_source
 from ..models.weights.store import stored, stored_weights
@@ -26,6 +39,7 @@ from .job import Job
 from .plan import Plan, PlannedModel, plan_models
 from .progress import Console
 from .quantise import with_files
+from .selection import unable
 from .supervisor import run_arrays
 
 Shape = tuple[int, int, int, int]
@@ -43,48 +57,105 @@ def check_parity(
 ) -> None:
     """Print how far the logits of a network's backends are apart, on seeded input of each of `shapes`.
 
-    `config` names one model; `backends`: the first is the reference, None for all that compute the same.
-    Raises MeasurementError if they disagree, UsageError if there is only one.
+    `config` names one model; `backends`: each `backend:precision:form`, the first is the reference; None for
+    float32 in its plain form and all that this machine can run. Raises MeasurementError if they disagree,
+    UsageError if there is only one.
     """
-    models = with_backends(config, backends, console)
-    reference, *others = models
+    reference, *others = with_backends(config, backends, console)
+    inputs = [
+        parity_inputs(reference.request.model, *shape, seed=number) for number, shape in enumerate(shapes)
+    ]
     with tempfile.TemporaryDirectory() as folder:
-        inputs = []
-        for number, shape in enumerate(shapes):
-            inputs.append(Path(folder) / f"{number}.npz")
-            frames, height, width, batch = shape
-            _save(
-                inputs[-1], parity_inputs(reference.request.model, frames, height, width, batch, seed=number)
-            )
-        logits = {model.key: compute_logits(model, inputs, config, console) for model in models}
+        compared = compare(reference, others, inputs, Path(folder), config, console)
     rows = []
-    worst = 0.0
+    failed = []
     for model in others:
-        for shape, expected, found in zip(shapes, logits[reference.key], logits[model.key], strict=True):
-            agreement = compare_logits(expected, found)
-            worst = max(worst, agreement.max_abs)
+        for shape, found in zip(shapes, compared[model.key], strict=True):
+            agreement = found.agreement
+            if found.agrees is False:
+                failed.append(f"{model.key}: {agreement.max_abs:.2g}")
             rows.append(
                 [
                     f"{model.key} – {reference.key}",
                     "×".join(map(str, shape)),
                     f"{agreement.max_abs:.1e}",
                     f"{agreement.relative_l2:.1e}",
+                    "–" if found.rounding is None else f"{agreement.relative_l2 / found.rounding:.1f}",
                     f"{agreement.top1:.0%}",
-                    f"{float(np.std(expected)):.2f}",
+                    {True: "agrees", False: "DISAGREES", None: "no bound"}[found.agrees],
                 ]
             )
     kinds = ", ".join(sorted({w.kind for w in reference.weights.values()}))
-    print(f"{reference.request.model.title}, {kinds} weights, {reference.options.device}, float32")
-    headers = ["backends", "T×H×W×batch", "largest |Δ logit|", "relative L2", "same top-1", "std of logits"]
+    print(f"{reference.request.model.title}, {kinds} weights, {reference.options.device}")
+    headers = ["backends", "T×H×W×batch", "largest |Δ logit|", "relative L2"]
+    headers += ["× rounding of input", "same top-1", ""]
     print(tabulate(rows, headers=headers, disable_numparse=True))
-    if worst > TOLERANCE:
+    bounds = f"float32: logits within {TOLERANCE:g}; half precisions: {ROUNDINGS:g} × rounding the input"
+    if failed:
         raise MeasurementError(
             "the backends disagree",
             where=reference.request.model.name,
-            expected=f"logits within {TOLERANCE:g}",
-            found=f"{worst:.2g}",
+            expected=bounds,
+            found="; ".join(failed),
         )
-    print(f"the backends agree: largest difference {worst:.1e}, tolerance {TOLERANCE:g}")
+    print(f"the backends agree ({bounds})")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A model against the reference on one input.
+
+    - `agreement`: of the logits. `rounding`: relative distance that rounding the input alone gives; None in
+      float32. `agrees`: see `Agreement.agrees`. `target_score`: drift of the target class's probability.
+    """
+
+    agreement: Agreement
+    rounding: float | None
+    agrees: bool | None
+    target_score: float | None
+
+
+def compare(
+    reference: PlannedModel,
+    others: Sequence[PlannedModel],
+    inputs: Sequence[Mapping[str, FloatArray]],
+    folder: Path,
+    config: RunConfig,
+    console: Console,
+) -> dict[str, list[Compared]]:
+    """Key of each of `others` → how it differs from `reference` on each of `inputs`.
+
+    `folder`: for the arrays that go to the processes and come back.
+    """
+    files = _saved(folder, "input", inputs)
+    rounded_files = {
+        precision: _saved(folder, precision, [r for each in inputs if (r := rounded(each, precision))])
+        for precision in sorted({model.request.precision for model in others})
+    }
+    every = [*files, *chain.from_iterable(rounded_files.values())]
+    logits = dict(zip(every, compute_logits(reference, every, config, console), strict=True))
+    compared = {}
+    for model in others:
+        found = compute_logits(model, files, config, console)
+        of_rounded: list[FloatArray | None] = [
+            logits[file] for file in rounded_files[model.request.precision]
+        ]
+        compared[model.key] = [
+            _compared(model, logits[file], own, again)
+            for file, own, again in zip(files, found, of_rounded or [None] * len(files), strict=True)
+        ]
+    return compared
+
+
+def _compared(
+    model: PlannedModel, expected: FloatArray, found: FloatArray, of_rounded: FloatArray | None
+) -> Compared:
+    agreement = compare_logits(expected, found)
+    rounding = None if of_rounded is None else compare_logits(expected, of_rounded).relative_l2
+    drift = None
+    if model.target is not None:
+        drift = float(np.abs(softmax(found) - softmax(expected))[:, model.target].max())
+    return Compared(agreement, rounding, agreement.agrees(model.request.precision, rounding), drift)
 
 
 def check_published(config: RunConfig, backends: Sequence[str] | None, console: Console) -> None:
@@ -137,28 +208,44 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
 def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
     """Compare the backends of one network that a run is about to time, and record how far they are apart.
 
-    On seeded input, 16 frames; for the same network with the same weights.
+    On seeded input, 16 frames; for the same network with the same weights. The first one in float32 is the
+    reference.
     """
-    agreed: dict[str, str] = {}
-    for reference, *others in _same_networks(plan.models):
-        model = reference.request.model
+    agreed: dict[str, dict[str, Any]] = {}
+    for group in _same_networks(plan.models):
+        reference = next((m for m in group if m.request.precision == "fp32"), group[0])
+        others = [model for model in group if model is not reference]
         side = max(w.description.preprocessing.crop for w in reference.weights.values())
+        inputs = parity_inputs(
+            reference.request.model, AGREEMENT_FRAMES, side, side, 1, seed=plan.config.seed
+        )
         with tempfile.TemporaryDirectory() as folder:
-            inputs = Path(folder) / "inputs.npz"
-            _save(inputs, parity_inputs(model, AGREEMENT_FRAMES, side, side, 1, seed=plan.config.seed))
-            (expected,) = compute_logits(reference, [inputs], plan.config, console)
-            for other in others:
-                (found,) = compute_logits(other, [inputs], plan.config, console)
-                worst = compare_logits(expected, found).max_abs
-                verdict = "agrees with" if worst <= TOLERANCE else "DISAGREES with"
-                agreed[other.key] = (
-                    f"{verdict} {reference.key}: logits at most {worst:.1e} apart (tolerance {TOLERANCE:g})"
-                )
-                console.say(f"{other.key} {agreed[other.key]}")
+            compared = compare(reference, others, [inputs], Path(folder), plan.config, console)
+        for key, (found,) in compared.items():
+            words = _in_words(found, reference.key)
+            numbers = asdict(found.agreement) | {
+                "reference": reference.key,
+                "rounding": found.rounding,
+                "target_score": found.target_score,
+            }
+            agreed[key] = {"agreement": words, "drift": numbers}
+            console.say(f"{key} {words}")
     if agreed:
         run = writer.run
-        models = tuple(replace(m, agreement=agreed.get(m.key, m.agreement)) for m in run.models)
+        models = tuple(replace(m, **agreed.get(m.key, {})) for m in run.models)
         writer.write_run(replace(run, models=models))
+
+
+def _in_words(found: Compared, reference: str) -> str:
+    apart = f"logits at most {found.agreement.max_abs:.1e} apart"
+    if found.agrees is None:
+        return f"drifts from {reference}: {apart}, relative {found.agreement.relative_l2:.1e} (no bound)"
+    verdict = "agrees with" if found.agrees else "DISAGREES with"
+    bound = f"tolerance {TOLERANCE:g}"
+    if found.rounding is not None:
+        times = found.agreement.relative_l2 / found.rounding
+        bound = f"{times:.1f} × what rounding the input alone does; tolerance {ROUNDINGS:g} ×"
+    return f"{verdict} {reference}: {apart} ({bound})"
 
 
 def _same_networks(models: Sequence[PlannedModel]) -> list[list[PlannedModel]]:
@@ -176,7 +263,7 @@ def with_backends(
     """The one model of `config` in each backend; in all of its own weights' ones if none are named."""
     (name,) = config.models
     request = find_model(name)
-    chosen = backends or [b for b in request.model.backends if b != "tfhub"]
+    chosen = list(backends or runnable(request, config))
     if len(chosen) < least:
         raise UsageError(
             f"{name} has one backend, {', '.join(chosen)}: there is nothing to compare",
@@ -194,6 +281,29 @@ def with_backends(
     return models
 
 
+def runnable(request: ModelRequest, config: RunConfig) -> list[str]:
+    """What this machine can run of a network, but for tfhub, whose weights are its own.
+
+    First float32 in its plain form, where a backend has one.
+    """
+    found = []
+    for backend in request.model.backends:
+        offered = offer(request.model, backend)
+        for precision in offered.precisions if backend != "tfhub" else ():
+            if unable(find_model(f"{request.name}@{backend}:{precision}"), config) is None:
+                found.append(backend if precision == "fp32" else f"{backend}:{precision}")
+                if precision == "fp32" and "plain" in offered.forms(precision)[1:]:
+                    found.append(f"{backend}:fp32:plain")
+    return sorted(found, key=lambda selection: not selection.endswith(":plain"))
+
+
+def _saved(folder: Path, name: str, inputs: Sequence[Mapping[str, FloatArray]]) -> list[Path]:
+    paths = [folder / f"{name}-{number}.npz" for number in range(len(inputs))]
+    for path, arrays in zip(paths, inputs, strict=True):
+        _save(path, arrays)
+    return paths
+
+
 def _save(path: Path, arrays: Mapping[str, FloatArray]) -> None:
     np.savez(path, **arrays)  # type: ignore[arg-type]  # the stub takes any name for one of its own options
 
@@ -201,7 +311,7 @@ def _save(path: Path, arrays: Mapping[str, FloatArray]) -> None:
 def compute_logits(
     model: PlannedModel, inputs: Sequence[Path], config: RunConfig, console: Console
 ) -> list[FloatArray]:
-    pairs = tuple((path, path.with_name(f"{path.stem}-{model.request.backend}.npy")) for path in inputs)
+    pairs = tuple((path, path.with_suffix(".npy")) for path in inputs)
     job = Job("arrays", model.request.key, model.weights, model.options, len(model.labels), arrays=pairs)
     console.say(f"computing with {model.key}")
     run_arrays(job, model.python, inputs[0].with_suffix(".log"), config.clip_timeout, console.say)

@@ -24,11 +24,12 @@ from .parity import check_agreement
 from .plan import Plan, is_demo, make_plan
 from .progress import Console
 from .quantise import with_files
+from .selection import expanded
 
 
 def start_run(config: RunConfig, console: Console) -> Path:
     """Plan and carry out a new run; its directory. Raises MeasurementError if a model has no result."""
-    config = config.resolved()
+    config = expanded(config.resolved(), console.say)
     plan = _planned(config, console)
     path = _new_directory(config)
     with RunWriter(path, _planned_run(plan)) as writer:

@@ -26,6 +26,7 @@ import psutil
 from ..datasets.clip import Clip
 from ..datasets.manifest import verify
 from ..errors import ActionBenchError, ClipError, MeasurementError
+from ..models.parity import softmax
 from ..models.registry import find_model, load_network
 from ..models.spec import FloatArray, InputArray, Model, Network
 from .job import Job
@@ -343,10 +344,7 @@ def average_views(logits: FloatArray, average: str) -> FloatArray:
     """Probabilities (classes,) of a video from the logits (views, classes) of its views."""
     if average == "logits":
         logits = logits.mean(axis=0, keepdims=True)
-    wide = logits.astype(np.float64)
-    exponentials = np.exp(wide - wide.max(axis=1, keepdims=True))
-    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
-    mean: FloatArray = probabilities.mean(axis=0).astype(np.float32)
+    mean: FloatArray = softmax(logits).mean(axis=0).astype(np.float32)
     return mean
 
 

@@ -38,6 +38,10 @@ class ModelRecord:
     - `parameters`: trainable parameters, None until a process has reported.
     - `agreement`: how far its logits are from those of the first backend of the same network and weights
       in this run, in words; None where there is no such backend.
+    - `drift`: the same in numbers; None where there is no such backend. "reference" (its key), "max_abs" of a
+      logit, "relative_l2", "top1" (share of inputs with the same first class), "target_score" (of the target
+      class's probability; None without a target), and "rounding": the relative_l2 that rounding the input
+      alone to this precision gives, None in float32.
     - `packages`: versions in its interpreter, where that is not the one of `Run.environment`.
     - `certificate`: how this backend with these weights reproduced the authors' published example, in
       words; None if that was not tried.
@@ -59,6 +63,7 @@ class ModelRecord:
     packages: dict[str, str | None] | None = None
     precision: str = "fp32"
     form: str = "tuned"
+    drift: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

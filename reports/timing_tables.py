@@ -65,12 +65,18 @@ def latency(summary: Summary) -> Table:
         Column("Load,\nfirst inference\ns"),
         Column("Peak MiB\nhost,\ndevice"),
         Column("Network\nGFLOP / s"),
+        Column("Drift of\nlogits"),
     )
     notes = [
         "Load: import, reading of weights, building. First inference: with the measured shape. Neither is in "
         "the other times.",
     ]
     timed = [m for m in summary.models if m.measured.processes]
+    if any(m.measured.model.drift for m in timed):
+        notes.append(
+            "Drift: relative L2 distance of the logits from those of the first float32 form of the same "
+            "network and weights, on drawn input."
+        )
     if not timed:
         return table("latency", "Latency", columns, [])
     for m in timed:
@@ -82,6 +88,7 @@ def latency(summary: Summary) -> Table:
 
 def _latency_line(m: ModelSummary) -> Line:
     t = m.timing
+    drift = m.measured.model.drift
     texts = (
         one_line(m.name),
         f"{t.videos} × {t.processes}",
@@ -92,6 +99,7 @@ def _latency_line(m: ModelSummary) -> Line:
         f"{number(scaled(t.load))}\n{number(scaled(t.first))}",
         f"{number(mebi(t.peak_rss_bytes))}\n{number(mebi(t.peak_device_bytes))}",
         number(scaled(t.flops_per_s, 1e-9)),
+        f"{drift['relative_l2']:.1e}" if drift else UNKNOWN,
     )
     record: Record = {
         "model": m.name,
@@ -112,6 +120,8 @@ def _latency_line(m: ModelSummary) -> Line:
         **values("network_gflop_per_s", t.flops_per_s, 1e-9),
         "cpu_ratio": t.cpu_ratio,
         "waiting_ratio": t.waiting,
+        "drift_relative_l2": drift["relative_l2"] if drift else None,
+        "drift_target_score": drift["target_score"] if drift else None,
     }
     return texts, record
 
