@@ -136,6 +136,9 @@ def run(
     ] = None,
     batch: Annotated[int | None, typer.Option(help="Views in one forward call.")] = None,
     flow: Annotated[str | None, typer.Option(help="Optical-flow method.")] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="Clips that int8 takes its ranges from, named as --data is.")
+    ] = None,
     python: Annotated[list[str] | None, typer.Option(help="BACKEND=INTERPRETER; repeatable.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; runs/TIME-MODELS by default.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = None,

@@ -49,6 +49,8 @@ class RunConfig:
     - `max_clips`: a seeded sample of so many clips, None for all.
     - `views`: "video" is the authors' protocol for a whole video, "single" one window from its middle.
     - `batch`: views in one forward call. `flow`: name of the optical-flow method.
+    - `calibration`: clips, named as `data` is, that ranges of activations are taken from where a model is
+      quantised to int8.
     - `python`: backend → interpreter that has it. `out`: the run directory, None for runs/<time>-<models>.
     - `seed`: of every random choice. `clip_timeout`: seconds without a sign of life until a clip is given
       up.
@@ -77,6 +79,7 @@ class RunConfig:
     views: ViewsOption = "video"
     batch: int = 1
     flow: str = "tvl1"
+    calibration: str = "demo:train"
     python: Mapping[str, str] = field(default_factory=dict)
     out: str | None = None
     seed: int = 0
@@ -141,6 +144,7 @@ class RunConfig:
             self,
             models=tuple(_absolute(name) if ".py" in name else name for name in self.models),
             data=_absolute(self.data),
+            calibration=_absolute(self.calibration),
             videos=None if self.videos is None else _absolute(self.videos),
             weights={name: _absolute(value) for name, value in self.weights.items()},
             python={backend: _absolute(path) for backend, path in self.python.items()},

@@ -25,6 +25,11 @@ DISTRIBUTIONS = (
     "tensorflow",
     "dm-sonnet",
     "tensorflow-hub",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "openvino",
+    "nncf",
     "opencv-contrib-python",
     "av",
     "pillow",
@@ -135,7 +140,7 @@ def cpu_model() -> str:
 def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
     """What an interpreter has: versions, what each backend lacks, and the CUDA devices that one sees.
 
-    `devices_of`: "torch", "tensorflow" or None (then no framework is imported). `{"error": …}` if the
+    `devices_of`: a backend, or None (then no framework is imported). `{"error": …}` if the
     interpreter does not start or has no ActionBench.
     """
     if python == sys.executable and devices_of is None:
@@ -178,6 +183,14 @@ def own_packages(devices_of: str | None) -> dict[str, Any]:
         import tensorflow as tf
 
         found["cuda"] = [device.name for device in tf.config.list_physical_devices("GPU")]
+    elif devices_of == "onnx":
+        import onnxruntime
+
+        # It says whether it was built for CUDA, and not which devices there are.
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            found["cuda"] = [gpu["name"] for gpu in gpus()]
+    elif devices_of == "openvino":
+        from ..models import openvino_network  # noqa: F401  # to see whether it can be imported
     return found
 
 

@@ -36,11 +36,11 @@ from ..models.weights.store import stored, stored_weights
 from ..reports.run_directory import RunWriter
 from .certificate import write_certificate
 from .config import RunConfig
-from .demo import with_demo_weights
 from .job import Job
-from .plan import Plan, PlannedModel, plan_models, sample, torch_python
+from .plan import Plan, PlannedModel, plan_models, sample
 from .prepare import Preparer
 from .progress import Console
+from .quantise import with_files
 from .selection import unable
 from .supervisor import run_arrays
 
@@ -316,7 +316,7 @@ def with_backends(
     models = []
     for backend in chosen:
         (model,) = plan_models(replace(config, models=(f"{request.name}@{backend}",)), target)
-        models.append(with_demo_weights(model, torch_python(config), console.say))
+        models.append(with_files(model, config, console.say))
     return models
 
 

@@ -17,12 +17,12 @@ from ..reports.records import ModelRecord, Run
 from ..reports.run_directory import RunDirectory, RunWriter
 from .accuracy import accuracy_pass
 from .config import RunConfig, from_mapping, parse_sweep
-from .demo import with_demo_weights
 from .environment import environment
 from .parity import check_agreement
 from .peak import gemm_peaks
-from .plan import Plan, PlannedModel, is_demo, make_plan, torch_python
+from .plan import Plan, PlannedModel, is_demo, make_plan
 from .progress import Console
+from .quantise import with_files
 from .scenarios import scenario_pass
 from .selection import expanded
 from .sweep import swept
@@ -75,8 +75,7 @@ def resume_run(path: Path, console: Console) -> Path:
 def planned(config: RunConfig, console: Console) -> Plan:
     """The plan, its demo weights made and its sweep laid out."""
     plan = make_plan(config)
-    python = torch_python(config)
-    models = tuple(with_demo_weights(model, python, console.say) for model in plan.models)
+    models = tuple(with_files(model, config, console.say) for model in plan.models)
     several_videos = "throughput" in config.scenarios
     return replace(plan, models=swept(models, parse_sweep(config.sweep), several_videos))
 

@@ -157,6 +157,7 @@ class LoadOptions:
       are to overlap there, each on so many threads.
     - `tf32`: let CUDA round the operands of float32 products to 10-bit mantissas, as precision "tf32" does.
     - `precision`, `form`: of `capabilities.PRECISIONS` and `capabilities.FORMS`.
+    - `quantised`: stream → the file of its network in int8, where that is the precision.
     """
 
     device: str = "cpu"
@@ -165,6 +166,7 @@ class LoadOptions:
     precision: str = "fp32"
     form: str = "tuned"
     at_once: int = 1
+    quantised: Mapping[str, Path] = field(default_factory=dict)
 
 
 Loader = Callable[["Model", Mapping[str, Weights], LoadOptions], Network]
