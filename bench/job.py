@@ -46,6 +46,7 @@ class Job:
     - `camera`: of the scenario "stream".
     - `arrays`: for the mode "arrays", pairs of a file with input (.npz of stream → (N, T, H, W, C) float32)
       and the .npy file that its logits (N, classes) are written to.
+    - `run`: run directory that a small picture of each clip goes to, in the mode "accuracy"; None for none.
     - `logits`: .npy file for the logits (views, classes) of the clips, in the mode "accuracy".
     """
 
@@ -65,4 +66,5 @@ class Job:
     in_flight: int = 1
     camera: CameraSettings | None = None
     arrays: tuple[tuple[Path, Path], ...] = ()
+    run: Path | None = None
     logits: Path | None = None

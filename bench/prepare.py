@@ -51,6 +51,7 @@ class Prepared:
     - `frames`: frames that the views cover. `video_s`: seconds of video that they cover.
     - `stages_s`: seconds spent in "decode", "resize" and "flow".
     - `flow_cached`: the flow was read from the cache.
+    - `middle`: the middle frame, resized (H, W, 3) uint8; None unless the preparer keeps it.
     """
 
     views: tuple[View, ...]
@@ -59,6 +60,7 @@ class Prepared:
     stages_s: dict[str, float]
     flow_cached: bool = False
     notes: tuple[str, ...] = ()
+    middle: npt.NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Preparer:
     - `streams`: stream → how its pixels are prepared. `views`: how a video is cut into views.
     - `single`: take one window of so many frames from the middle instead (None: the authors' protocol).
     - `flow`: the flow method, None if no stream needs flow. `cache`: of flow; never while timing.
-    - `notes`: remarks that hold for every clip.
+    - `notes`: remarks that hold for every clip. `keep_middle`: keep a frame for people to look at.
     - `uint8_streams`: those whose pixels the network normalises itself.
     """
 
@@ -79,6 +81,7 @@ class Preparer:
     cache: FlowCache | None = None
     notes: tuple[str, ...] = ()
     uint8_streams: frozenset[str] = frozenset()
+    keep_middle: bool = False
 
     def __call__(self, clip: Clip, progress: Progress = _silent) -> Prepared:
         """Prepare `clip`. Raises ClipError if it cannot be read or has too few or too many frames."""
@@ -89,9 +92,12 @@ class Preparer:
             return self.from_inputs(clip, inputs, watch)
         views: list[dict[str, InputArray]] = []
         frames, video_s, notes, cached = 0, 0.0, set(self.notes), False
+        middle = None
         for geometry, names in self.geometries().items():
             pixels, seconds, remarks = self.resized_frames(clip, geometry, watch, progress)
             notes.update(remarks)
+            if self.keep_middle and middle is None:
+                middle = pixels[len(pixels) // 2].copy()
             selections = self.select(len(pixels))
             # One window of a video is all that is answered: its seconds are those that count.
             covered = len(pixels) if self.single is None else min(len(selections[0]), len(pixels))
@@ -107,7 +113,9 @@ class Preparer:
                         view[name], hit = self._flow(chosen, spec, watch, progress)
                         cached = cached or hit
         self.require_frames(clip, views)
-        return Prepared(tuple(views), frames, video_s, dict(watch.seconds), cached, tuple(sorted(notes)))
+        return Prepared(
+            tuple(views), frames, video_s, dict(watch.seconds), cached, tuple(sorted(notes)), middle
+        )
 
     def geometries(self) -> dict[tuple[Any, ...], list[str]]:
         """Streams that share rate and size, so that their frames are decoded and resized once."""

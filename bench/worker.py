@@ -33,6 +33,7 @@ from .prepare import Prepared, Preparer
 from .stopwatch import Stopwatch
 from .stream_worker import measure_stream
 from .throughput_worker import measure_throughput
+from .thumbnails import write_thumbnail
 
 
 def main() -> None:
@@ -167,6 +168,7 @@ def _preparer(job: Job, model: Model, uint8_streams: frozenset[str]) -> Preparer
         cache=cache,
         notes=notes,
         uint8_streams=uint8_streams,
+        keep_middle=job.run is not None,
     )
 
 
@@ -192,6 +194,8 @@ def _accuracy(job: Job, model: Model, network: Network, preparer: Preparer, even
             flow_cached=prepared.flow_cached,
             notes=list(prepared.notes),
         )
+        if job.run is not None and prepared.middle is not None:
+            write_thumbnail(job.run, clip.id, prepared.middle)
     if job.logits is not None and logits_of_all:
         np.save(job.logits, np.concatenate(logits_of_all), allow_pickle=False)
 

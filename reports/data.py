@@ -32,6 +32,7 @@ class RunData:
     """One run directory, read. `name` is the folder's; `scores`: (model, clip) → (classes,) float32.
 
     `scenarios`: the timed ones beside "latency", so far as they were measured.
+    `folder`: where it is, for its pictures; None for a run that is in no folder.
     """
 
     name: str
@@ -41,6 +42,7 @@ class RunData:
     latencies: tuple[LatencyRecord, ...]
     scores: Mapping[tuple[str, str], ScoreVector] = field(default_factory=dict)
     scenarios: Mapping[Scenario, Timings] = field(default_factory=dict)
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def load(path: Path) -> RunData:
             for scenario in TIMED
             if scenario != "latency" and (processes := directory.processes(scenario))
         },
+        path,
     )
 
 
