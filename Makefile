@@ -19,8 +19,9 @@ test: $(VENV)/ready-dev
 test-all: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n auto -m "not benchmark" $(PYTEST_ARGS)
 
+# One at a time, on a machine that does nothing else.
 benchmarks: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -n 0 -m benchmark $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 0 -s -m benchmark $(PYTEST_ARGS)
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

@@ -13,6 +13,9 @@ from ..home import home
 from ..models.registry import ModelRequest
 from ..models.spec import LoadOptions, Weights
 
+_DECISIVE = ("torch", "tensorflow", "dm-sonnet", "onnxruntime", "onnxruntime-gpu", "openvino")
+"""Distributions with whose versions a certificate ends."""
+
 
 def write_certificate(
     request: ModelRequest,
@@ -68,7 +71,7 @@ def _path(
         "tf32": options.tf32,
         "precision": options.precision,
         "form": options.form,
-        "packages": {name: packages.get(name) for name in ("torch", "tensorflow", "dm-sonnet")},
+        "packages": {name: packages.get(name) for name in _DECISIVE},
     }
     name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
     return home() / "certificates" / f"{request.model.name}-{request.backend}-{name}.json"

@@ -36,11 +36,11 @@ from ..models.weights.store import stored, stored_weights
 from ..reports.run_directory import RunWriter
 from .certificate import write_certificate
 from .config import RunConfig
-from .demo import with_demo_weights
 from .job import Job
-from .plan import Plan, PlannedModel, plan_models, sample, torch_python
+from .plan import Plan, PlannedModel, plan_models, sample
 from .prepare import Preparer
 from .progress import Console
+from .quantise import with_files
 from .selection import unable
 from .supervisor import run_arrays
 
@@ -244,7 +244,7 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
     reference.
     """
     agreed: dict[str, dict[str, Any]] = {}
-    for group in _same_networks(plan.models):
+    for group in same_networks(plan.models):
         reference = next((m for m in group if m.request.precision == "fp32"), group[0])
         others = [model for model in group if model is not reference]
         side = max(w.description.preprocessing.crop for w in reference.weights.values())
@@ -284,10 +284,13 @@ def _in_words(found: Compared, precision: str, reference: str) -> str:
     return f"{verdict} {reference}: {apart} ({bound})"
 
 
-def _same_networks(models: Sequence[PlannedModel]) -> list[list[PlannedModel]]:
-    """Models that differ in their backend alone, where there are several."""
-    groups: dict[tuple[object, ...], list[PlannedModel]] = {}
+def same_networks(models: Sequence[PlannedModel]) -> list[list[PlannedModel]]:
+    """Models that differ in their backend alone, where there are several; of a sweep's points the first."""
+    first: dict[str, PlannedModel] = {}
     for model in models:
+        first.setdefault(model.request.key, model)
+    groups: dict[tuple[object, ...], list[PlannedModel]] = {}
+    for model in first.values():
         weights = ((s, w.kind, w.sha256, w.seed) for s, w in sorted(model.weights.items()))
         groups.setdefault((model.request.model.name, *weights), []).append(model)
     return [group for group in groups.values() if len(group) > 1]
@@ -317,7 +320,7 @@ def with_backends(
     models = []
     for backend in chosen:
         (model,) = plan_models(replace(config, models=(f"{request.name}@{backend}",)), target)
-        models.append(with_demo_weights(model, torch_python(config), console.say))
+        models.append(with_files(model, config, console.say))
     return models
 
 

@@ -88,6 +88,17 @@ BACKENDS: dict[str, Backend] = {
         cpu={"fp32": ("plain",)},
         cuda={"fp32": ("plain",), "tf32": ("plain",)},
     ),
+    "onnx": Backend(
+        packages=("onnx", "onnxruntime"),
+        extra="onnx",
+        cpu={"fp32": _TUNED},
+        cuda={"fp32": _TUNED, "tf32": _TUNED},
+    ),
+    "openvino": Backend(
+        packages=("onnx", "openvino"),
+        extra="openvino",
+        cpu={"fp32": _TUNED, "bf16": _TUNED, "int8": _TUNED},
+    ),
 }
 """Backend → what it offers; the backends of ours."""
 

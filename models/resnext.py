@@ -159,9 +159,15 @@ def _model(name: str, title: str, frames: int) -> Model:
         # The authors' test on branch CVPR2018: windows side by side, the last one looped, softmax averaged.
         views=Views(window=frames, stride=frames, tail="loop", average="softmax", min_frames=1),
         window_frames=frames,
-        backends={"torch": "actionbench.models.resnext_torch:load"},
+        backends={
+            "torch": "actionbench.models.resnext_torch:load",
+            "onnx": "actionbench.models.onnx_network:load_resnext",
+            "openvino": "actionbench.models.openvino_network:load_resnext",
+        },
         paper="Hara, Kataoka and Satoh, CVPR 2018, arXiv:1711.09577",
         macs=macs,
+        # In int8 its grouped convolutions are slower than in bfloat16.
+        precisions={"openvino": ("fp32", "bf16")},
     )
 
 

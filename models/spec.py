@@ -117,6 +117,11 @@ class Weights:
 
 class Network(Protocol):
     """A network with its weights on a device, ready to compute. What every backend must provide.
+    It may have attributes:
+
+    - `uint8_streams`, a frozenset of names: RGB streams that it takes as pixels 0–255 too, uint8 and cropped,
+      and normalises itself as the `Preprocessing` of their weights says.
+    - `concurrent`: True if several threads may be in its methods at the same time.
 
     It may have an attribute `uint8_streams`, a frozenset of names: RGB streams that it takes as pixels 0–255
     too, uint8 and cropped, and normalises itself as the `Preprocessing` of their weights says.
@@ -148,9 +153,11 @@ class Network(Protocol):
 class LoadOptions:
     """Where and how a network is put.
 
-    - `device`: "cpu" or "cuda:N". `threads`: of the process, on the CPU.
+    - `device`: "cpu" or "cuda:N". `threads`: of one forward call, on the CPU. `at_once`: forward calls that
+      are to overlap there, each on so many threads.
     - `tf32`: let CUDA round the operands of float32 products to 10-bit mantissas, as precision "tf32" does.
     - `precision`, `form`: of `capabilities.PRECISIONS` and `capabilities.FORMS`.
+    - `quantised`: stream → the file of its network in int8, where that is the precision.
     """
 
     device: str = "cpu"
@@ -158,6 +165,8 @@ class LoadOptions:
     tf32: bool = False
     precision: str = "fp32"
     form: str = "tuned"
+    at_once: int = 1
+    quantised: Mapping[str, Path] = field(default_factory=dict)
 
 
 Loader = Callable[["Model", Mapping[str, Weights], LoadOptions], Network]

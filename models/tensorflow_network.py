@@ -33,6 +33,7 @@ class TensorFlowNetwork:
         self._functions = dict(functions)
         self._options = options
         self._parameters = parameters
+        self.concurrent = options.device == "cpu" and options.at_once > 1
         self._device = "/CPU:0" if options.device == "cpu" else "/GPU:0"
 
     def upload(self, inputs: Mapping[str, InputArray]) -> dict[str, tf.Tensor]:
@@ -97,7 +98,8 @@ def configure(options: LoadOptions) -> None:
             tf.config.experimental.set_memory_growth(gpu, True)
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)
         # The branches of a network one after the other: two at a time would take more threads than asked.
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        # With one thread here, forward calls of several threads take turns.
+        tf.config.threading.set_inter_op_parallelism_threads(options.at_once)
     except RuntimeError as error:
         raise UsageError(
             "TensorFlow computes in this process already, with another device or number of threads",

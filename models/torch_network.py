@@ -43,6 +43,8 @@ class TorchNetwork:
         self._model = model
         self._options = options
         self._device = _device(options.device)
+        # On a GPU the clock is one for all, and threads would wait for each other all the same.
+        self.concurrent = self._device.type == "cpu"
         self._clock: tuple[torch.cuda.Event, torch.cuda.Event] | None = None
         if self._device.type == "cuda":
             torch.cuda.set_device(self._device)

@@ -103,7 +103,7 @@ def test_every_name_is_the_models_own() -> None:
         ("resnet", "unknown model 'resnet'. Did you mean: resnext"),
         ("", "unknown model ''"),
         ("i3d@tensorfow", "unknown backend of i3d 'tensorfow'. Did you mean: tensorflow"),
-        ("resnext@tensorflow", "unknown backend of resnext 'tensorflow'. Known: torch"),
+        ("resnext@tensorflow", "unknown backend of resnext 'tensorflow'. Known: onnx, openvino, torch"),
         ("i3d@", "unknown backend of i3d ''"),
         ("i3d-flow@tfhub", "unknown backend of i3d-flow 'tfhub'"),
         ("i3d@torch:fp8", "unknown precision of i3d@torch 'fp8'. Known: bf16, fp16, fp32, tf32"),
