@@ -8,7 +8,7 @@ VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all benchmarks lint types clean
+.PHONY: run test test-all benchmarks lint types gate clean
 
 run: $(VENV)/ready
 	$(BIN)/bench run --models i3d,resnext
@@ -28,6 +28,11 @@ lint: $(VENV)/ready-dev
 
 types: $(VENV)/ready-dev
 	MYPYPATH=.typing $(BIN)/mypy
+
+# This tree against the commit before it: decoding, resizing, TV-L1 and a network in torch, on one drawn clip.
+gate: $(VENV)/ready-dev
+	$(BIN)/bench gate --base git:HEAD^ --packages shared --models i3d-flow@torch --views single \
+		--primary decode --primary flow --latency-seconds 0 --pairs 8 --max-pairs 12
 
 $(VENV)/ready: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

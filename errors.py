@@ -1,14 +1,17 @@
 """Every error a user can cause or repair, as one tree.
 
 A message says what went wrong and where, what was expected and what was found, and the next step.
-The exit code belongs to the class: 2 for usage, input and measurement errors. Codes 3 and 4 are kept
-for the timing gate's verdicts; 1 is what an uncaught exception, a bug, ends with.
+The exit code belongs to the class: 2 for usage, input and measurement errors. `EXIT_CODES` are those of
+verdicts, which are no errors; 1 is what an uncaught exception, a bug, ends with.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+EXIT_CODES = {"fine": 0, "improvement": 0, "regression": 3, "inconclusive": 4}
+"""Verdict of a comparison → exit code of the command that gave it. No crash ends with 0, 3 or 4."""
 
 
 class ActionBenchError(Exception):

@@ -49,6 +49,7 @@ def accuracy_pass(
                 config,
                 flow_cache=home() / "flow" if model.flow is not None else None,
                 ahead=0 if suspects else 1,
+                run=writer.path.resolve(),
             )
             worker = Worker(
                 job,

@@ -13,7 +13,7 @@ import typer
 
 from .. import __version__
 from ..errors import ActionBenchError, UsageError
-from . import cli_data, cli_flow, cli_predict, cli_weights
+from . import cli_compare, cli_data, cli_flow, cli_gate, cli_history, cli_predict, cli_weights
 
 app = typer.Typer(
     help="Which human-action-recognition network can you deploy, preprocessing counted?",
@@ -25,7 +25,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 2 an error of the user's, 130 interrupted, 1 a bug."""
+    """Run the command line and exit: 0 done, 2 a user's error, 3 and 4 verdicts, 130 interrupted, 1 a bug."""
     signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(run_app(sys.argv[1:]))
 
@@ -185,7 +185,7 @@ def report(
         out = runs[0]
     path = write_report(runs, out)
     _show(runs)
-    print(f"report: {path}")
+    print(f"report: {path}, {path.with_suffix('.md')}")
 
 
 def _show(runs: list[Path]) -> None:
@@ -230,8 +230,11 @@ def doctor() -> None:
     print_diagnosis()
 
 
+app.command()(cli_compare.compare)
+app.command()(cli_gate.gate)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.parity)
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_flow.app, name="flow")
+app.add_typer(cli_history.app, name="history")
 app.add_typer(cli_weights.app, name="weights")

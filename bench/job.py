@@ -28,6 +28,7 @@ class Job:
     - `min_seconds`: the latency sample is gone through again until so much has been measured.
     - `arrays`: for the mode "arrays", pairs of a file with input (.npz of stream → (N, T, H, W, C) float32)
       and the .npy file that its logits (N, classes) are written to.
+    - `run`: run directory that a small picture of each clip goes to, in the mode "accuracy"; None for none.
     - `logits`: .npy file for the logits (views, classes) of the clips, in the mode "accuracy".
     """
 
@@ -44,4 +45,5 @@ class Job:
     ahead: int = 1
     min_seconds: float = 0.0
     arrays: tuple[tuple[Path, Path], ...] = ()
+    run: Path | None = None
     logits: Path | None = None

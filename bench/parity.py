@@ -6,7 +6,7 @@ Before two backends are compared for speed, their outputs are compared on the sa
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
+from ..datasets.sources import load_clips
 from ..errors import MeasurementError, UsageError, WeightsError
 from ..models.capabilities import offer
 from ..models.parity import (
     PUBLISHED,
-    ROUNDINGS,
     SHAPES,
     TOLERANCE,
     Agreement,
     compare_logits,
+    half_bound,
     parity_inputs,
     rounded,
     softmax,
@@ -36,7 +37,8 @@ from ..reports.run_directory import RunWriter
 from .certificate import write_certificate
 from .config import RunConfig
 from .job import Job
-from .plan import Plan, PlannedModel, plan_models
+from .plan import Plan, PlannedModel, plan_models, sample
+from .prepare import Preparer
 from .progress import Console
 from .quantise import with_files
 from .selection import unable
@@ -53,44 +55,57 @@ SAMPLES = "deepmind-samples"
 
 
 def check_parity(
-    config: RunConfig, backends: Sequence[str] | None, shapes: Sequence[Shape], console: Console
+    config: RunConfig,
+    backends: Sequence[str] | None,
+    shapes: Sequence[Shape],
+    console: Console,
+    on_clips: bool = False,
+    target: str | None = None,
 ) -> None:
     """Print how far the logits of a network's backends are apart, on seeded input of each of `shapes`.
 
-    `config` names one model; `backends`: each `backend:precision:form`, the first is the reference; None for
-    float32 in its plain form and all that this machine can run. Raises MeasurementError if they disagree,
-    UsageError if there is only one.
+    - `config`: names one model. `on_clips`: on `config.max_clips` clips of `config.data` instead, a window of
+      each. `target`: a class whose probability's drift is told too.
+    - `backends`: each `backend:precision:form`, the first is the reference; None for float32 in its plain
+      form and all that this machine can run.
+
+    Raises MeasurementError if they disagree, UsageError if there is only one.
     """
-    reference, *others = with_backends(config, backends, console)
-    inputs = [
-        parity_inputs(reference.request.model, *shape, seed=number) for number, shape in enumerate(shapes)
-    ]
+    reference, *others = with_backends(config, backends, console, target=target)
+    if on_clips:
+        inputs = dict(_clip_inputs(reference, config))
+    else:
+        inputs = {
+            "×".join(map(str, shape)): parity_inputs(reference.request.model, *shape, seed=number)
+            for number, shape in enumerate(shapes)
+        }
     with tempfile.TemporaryDirectory() as folder:
-        compared = compare(reference, others, inputs, Path(folder), config, console)
+        compared = compare(reference, others, list(inputs.values()), Path(folder), config, console)
     rows = []
     failed = []
     for model in others:
-        for shape, found in zip(shapes, compared[model.key], strict=True):
+        for name, found in zip(inputs, compared[model.key], strict=True):
             agreement = found.agreement
             if found.agrees is False:
                 failed.append(f"{model.key}: {agreement.max_abs:.2g}")
             rows.append(
                 [
                     f"{model.key} – {reference.key}",
-                    "×".join(map(str, shape)),
+                    name,
                     f"{agreement.max_abs:.1e}",
                     f"{agreement.relative_l2:.1e}",
                     "–" if found.rounding is None else f"{agreement.relative_l2 / found.rounding:.1f}",
                     f"{agreement.top1:.0%}",
+                    "–" if found.target_score is None else f"{found.target_score:.1e}",
                     {True: "agrees", False: "DISAGREES", None: "no bound"}[found.agrees],
                 ]
             )
     kinds = ", ".join(sorted({w.kind for w in reference.weights.values()}))
     print(f"{reference.request.model.title}, {kinds} weights, {reference.options.device}")
-    headers = ["backends", "T×H×W×batch", "largest |Δ logit|", "relative L2"]
-    headers += ["× rounding of input", "same top-1", ""]
+    headers = ["backends", "clip" if on_clips else "T×H×W×batch", "largest |Δ logit|", "relative L2"]
+    headers += ["× rounding of input", "same top-1", f"Δ P({target or 'target'})", ""]
     print(tabulate(rows, headers=headers, disable_numparse=True))
-    bounds = f"float32: logits within {TOLERANCE:g}; half precisions: {ROUNDINGS:g} × rounding the input"
+    bounds = f"float32: logits within {TOLERANCE:g}; half precisions: what rounding explains"
     if failed:
         raise MeasurementError(
             "the backends disagree",
@@ -99,6 +114,22 @@ def check_parity(
             found="; ".join(failed),
         )
     print(f"the backends agree ({bounds})")
+
+
+def _clip_inputs(model: PlannedModel, config: RunConfig) -> Iterator[tuple[str, dict[str, FloatArray]]]:
+    """Id and network input of clips of `config.data`: of each the window from its middle."""
+    from ..flow.registry import get_method
+
+    clips = load_clips(config.data, vocabulary=model.labels)
+    preparer = Preparer(
+        streams={stream: each.description.preprocessing for stream, each in model.weights.items()},
+        views=model.request.model.views,
+        single=model.request.model.window_frames,
+        flow=None if model.flow is None else get_method(model.flow, model.options.threads),
+    )
+    for clip in sample(clips.clips, config.max_clips, config.seed):
+        (view,) = preparer(clip).views
+        yield clip.id, {stream: array[None].astype(np.float32, copy=False) for stream, array in view.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +200,8 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
         raise UsageError(f"no published example is known for {name}", remedy="There is one for i3d.")
     if not config.weights:
         config = replace(config, weights={f"{name}-{s}": w for s, w in PUBLISHED.weights.items()})
-    models = with_backends(config, backends, console, least=1)
+    exact = [s for s in runnable(find_model(name), config) if ":" not in s or ":fp32" in s]
+    models = with_backends(config, backends or exact, console, least=1)
     for model in models:
         wrong = {w.description.name for w in model.weights.values()} ^ set(PUBLISHED.weights.values())
         if wrong:
@@ -201,8 +233,8 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
                     expected=f"within {TOLERANCE:g}",
                     found=f"{worst:.2g}",
                 )
-            path = write_certificate(model.request, model.weights, model.options, model.packages, worst)
-            print(f"{model.key}: reproduced; certificate: {path}")
+            kept = write_certificate(model.request, model.weights, model.options, model.packages, worst)
+            print(f"{model.key}: reproduced; certificate: {kept}")
 
 
 def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
@@ -221,30 +253,34 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
         )
         with tempfile.TemporaryDirectory() as folder:
             compared = compare(reference, others, [inputs], Path(folder), plan.config, console)
-        for key, (found,) in compared.items():
-            words = _in_words(found, reference.key)
+        for other in others:
+            (found,) = compared[other.key]
+            words = _in_words(found, other.request.precision, reference.key)
             numbers = asdict(found.agreement) | {
                 "reference": reference.key,
                 "rounding": found.rounding,
                 "target_score": found.target_score,
             }
-            agreed[key] = {"agreement": words, "drift": numbers}
-            console.say(f"{key} {words}")
+            agreed[other.key] = {"agreement": words, "drift": numbers}
+            console.say(f"{other.key} {words}")
     if agreed:
         run = writer.run
         models = tuple(replace(m, **agreed.get(m.key, {})) for m in run.models)
         writer.write_run(replace(run, models=models))
 
 
-def _in_words(found: Compared, reference: str) -> str:
+def _in_words(found: Compared, precision: str, reference: str) -> str:
     apart = f"logits at most {found.agreement.max_abs:.1e} apart"
     if found.agrees is None:
         return f"drifts from {reference}: {apart}, relative {found.agreement.relative_l2:.1e} (no bound)"
     verdict = "agrees with" if found.agrees else "DISAGREES with"
     bound = f"tolerance {TOLERANCE:g}"
     if found.rounding is not None:
-        times = found.agreement.relative_l2 / found.rounding
-        bound = f"{times:.1f} × what rounding the input alone does; tolerance {ROUNDINGS:g} ×"
+        bound = (
+            f"relative {found.agreement.relative_l2:.1e}; "
+            f"rounding the input alone gives {found.rounding:.1e}, "
+            f"tolerance {half_bound(precision, found.rounding):.1e}"
+        )
     return f"{verdict} {reference}: {apart} ({bound})"
 
 
@@ -258,7 +294,11 @@ def _same_networks(models: Sequence[PlannedModel]) -> list[list[PlannedModel]]:
 
 
 def with_backends(
-    config: RunConfig, backends: Sequence[str] | None, console: Console, least: int = 2
+    config: RunConfig,
+    backends: Sequence[str] | None,
+    console: Console,
+    least: int = 2,
+    target: str | None = None,
 ) -> list[PlannedModel]:
     """The one model of `config` in each backend; in all of its own weights' ones if none are named."""
     (name,) = config.models
@@ -276,7 +316,7 @@ def with_backends(
         config = replace(config, weights={"*": "random"})
     models = []
     for backend in chosen:
-        (model,) = plan_models(replace(config, models=(f"{request.name}@{backend}",)), target=None)
+        (model,) = plan_models(replace(config, models=(f"{request.name}@{backend}",)), target)
         models.append(with_files(model, config, console.say))
     return models
 

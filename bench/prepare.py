@@ -22,9 +22,10 @@ from ..datasets.transform import centre_crop, centre_window, normalise, resize, 
 from ..datasets.video import read_frames
 from ..errors import ClipError
 from ..flow.cache import FlowCache, cache_key
-from ..flow.method import FlowMethod
+from ..flow.method import DeviceFlowMethod, FlowMethod
 from ..models.spec import FloatArray, InputArray, Preprocessing, Views
 from ..reports.records import PREPROCESSED_INPUT
+from .device_flow import network_flow
 from .stopwatch import Stopwatch
 
 MAX_FRAMES = 4500
@@ -45,10 +46,12 @@ def _silent(stage: str, done: int, total: int) -> None:
 class Prepared:
     """A clip ready for the network.
 
-    - `views`: one entry a view, stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`).
+    - `views`: one entry a view, stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`); a tensor
+      where flow stays on the device.
     - `frames`: frames that the views cover. `video_s`: seconds of video that they cover.
     - `stages_s`: seconds spent in "decode", "resize" and "flow".
     - `flow_cached`: the flow was read from the cache.
+    - `middle`: the middle frame, resized (H, W, 3) uint8; None unless the preparer keeps it.
     """
 
     views: tuple[dict[str, InputArray], ...]
@@ -57,6 +60,7 @@ class Prepared:
     stages_s: dict[str, float]
     flow_cached: bool = False
     notes: tuple[str, ...] = ()
+    middle: npt.NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,9 @@ class Preparer:
     - `streams`: stream → how its pixels are prepared. `views`: how a video is cut into views.
     - `single`: take one window of so many frames from the middle instead (None: the authors' protocol).
     - `flow`: the flow method, None if no stream needs flow. `cache`: of flow; never while timing.
-    - `notes`: remarks that hold for every clip.
     - `uint8_streams`: those whose pixels the network normalises itself.
+    - `notes`: remarks that hold for every clip. `keep_middle`: keep a frame for people to look at.
+    - `on_device`: leave flow on the method's device, as a tensor, for a network there (a `DeviceFlowMethod`).
     """
 
     streams: Mapping[str, Preprocessing]
@@ -77,6 +82,8 @@ class Preparer:
     cache: FlowCache | None = None
     notes: tuple[str, ...] = ()
     uint8_streams: frozenset[str] = frozenset()
+    keep_middle: bool = False
+    on_device: bool = False
 
     def __call__(self, clip: Clip, progress: Progress = _silent) -> Prepared:
         """Prepare `clip`. Raises ClipError if it cannot be read or has too few or too many frames."""
@@ -87,9 +94,12 @@ class Preparer:
             return self._from_inputs(clip, inputs, watch)
         views: list[dict[str, InputArray]] = []
         frames, video_s, notes, cached = 0, 0.0, set(self.notes), False
+        middle = None
         for geometry, names in self._geometries().items():
             pixels, seconds, remarks = self._resized_frames(clip, geometry, watch, progress)
             notes.update(remarks)
+            if self.keep_middle and middle is None:
+                middle = pixels[len(pixels) // 2].copy()
             selections = self._select(len(pixels))
             # One window of a video is all that is answered: its seconds are those that count.
             covered = len(pixels) if self.single is None else min(len(selections[0]), len(pixels))
@@ -105,7 +115,9 @@ class Preparer:
                         view[name], hit = self._flow(chosen, spec, watch, progress)
                         cached = cached or hit
         self._require_frames(clip, views)
-        return Prepared(tuple(views), frames, video_s, dict(watch.seconds), cached, tuple(sorted(notes)))
+        return Prepared(
+            tuple(views), frames, video_s, dict(watch.seconds), cached, tuple(sorted(notes)), middle
+        )
 
     def _geometries(self) -> dict[tuple[Any, ...], list[str]]:
         """Streams that share rate and size, so that their frames are decoded and resized once."""
@@ -171,6 +183,9 @@ class Preparer:
         assert self.flow is not None, "a plan with a flow stream names a method"
         with watch.stage("flow"):
             grey_frames = grey(frames)
+        if self.on_device:
+            assert isinstance(self.flow, DeviceFlowMethod)
+            return network_flow(grey_frames, self.flow, spec, watch, progress), False
         key = None
         if self.cache is not None:
             key = cache_key(grey_frames, self.flow)

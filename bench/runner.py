@@ -122,8 +122,9 @@ def _carry_out(plan: Plan, writer: RunWriter, console: Console) -> Path:
         console.say(f"interrupted; go on with: bench run --resume {writer.path}")
         raise
     _finish(writer, "incomplete" if failures else "done", failures)
-    write_report([writer.path], writer.path)
-    console.say(f"measured in {time.monotonic() - begin:.0f} s; report: {writer.path / 'report.md'}")
+    measured_s = time.monotonic() - begin
+    path = write_report([writer.path], writer.path)
+    console.say(f"measured in {measured_s:.0f} s; report: {path}, {path.with_suffix('.md')}")
     return writer.path
 
 

@@ -29,9 +29,11 @@ from ..errors import ActionBenchError, ClipError, MeasurementError
 from ..models.parity import softmax
 from ..models.registry import find_model, load_network
 from ..models.spec import FloatArray, InputArray, Model, Network
+from .device_flow import shares_device, stack_on_device
 from .job import Job
 from .prepare import Prepared, Preparer, Progress
 from .stopwatch import Meter, Stopwatch
+from .thumbnails import write_thumbnail
 
 
 class Events:
@@ -137,7 +139,7 @@ def _preparer(job: Job, model: Model, network: Network) -> Preparer:
     if job.flow is not None:
         from ..flow.registry import get_method
 
-        method = get_method(job.flow, job.options.threads)
+        method = get_method(job.flow, job.options.threads, job.options.device)
         if callable(compile_ahead := getattr(method, "warm_up", None)):
             compile_ahead()  # before any clip is timed, or watched
         if method.name != job.flow:
@@ -155,6 +157,8 @@ def _preparer(job: Job, model: Model, network: Network) -> Preparer:
         cache=cache,
         notes=notes,
         uint8_streams=frozenset(getattr(network, "uint8_streams", ())),
+        keep_middle=job.run is not None,
+        on_device=cache is None and shares_device(method, network),
     )
 
 
@@ -180,6 +184,8 @@ def _accuracy(job: Job, model: Model, network: Network, preparer: Preparer, even
             flow_cached=prepared.flow_cached,
             notes=list(prepared.notes),
         )
+        if job.run is not None and prepared.middle is not None:
+            write_thumbnail(job.run, clip.id, prepared.middle)
     if job.logits is not None and logits_of_all:
         np.save(job.logits, np.concatenate(logits_of_all), allow_pickle=False)
 
@@ -337,7 +343,9 @@ def _check_logits(logits: FloatArray, shape: tuple[int, int]) -> None:
 
 
 def _stacked(arrays: list[InputArray]) -> InputArray:
-    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+    if len(arrays) == 1:
+        return arrays[0][None]
+    return np.stack(arrays) if isinstance(arrays[0], np.ndarray) else stack_on_device(arrays)
 
 
 def average_views(logits: FloatArray, average: str) -> FloatArray:

@@ -105,7 +105,7 @@ def _net(state: State, options: LoadOptions) -> I3D:
     net = folded(
         state,
         four_channels=on_cpu and options.precision == "bf16",
-        one_dnn=on_cpu and options.form == "tuned",
+        one_dnn=on_cpu and (options.precision, options.form) == ("fp32", "tuned"),
         max_pool=separable_max_pool if on_cpu else torch_max_pool,
     )
     return in_arithmetic(net, options.precision, options.device)

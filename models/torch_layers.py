@@ -53,7 +53,7 @@ def pad(
 
 
 class OneDnnConv3d(nn.Conv3d):
-    """A convolution by oneDNN, whatever torch would choose: for the CPU.
+    """A float32 convolution by oneDNN, whatever torch would choose: for the CPU.
 
     At one thread torch has most float32 convolutions computed by its own loop over a matrix product, which
     is up to 2.5 times slower with the channels innermost; from two threads on it asks oneDNN itself.

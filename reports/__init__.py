@@ -1,0 +1,17 @@
+"""Everything derived from finished runs. `load` gives a run as pandas DataFrames; see docs/analysis.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .frames import Frames
+
+
+def load(runs: str | Path | Sequence[str | Path], target: str | None = None) -> Frames:
+    """The DataFrames of one or several run directories. Raises UsageError for what is none."""
+    from .frames import frames
+
+    return frames(runs, target)

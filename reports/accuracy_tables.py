@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .formats import one_line, percent, probability, share
+from .formats import one_line, p_value, percent, probability, share
 from .scores import Paired
 from .statistics import ALPHA, LEVEL, Estimate, fewest_discordant, mcnemar_exact
 from .summary import ModelSummary, Summary
@@ -175,7 +175,7 @@ def paired_sentence(pair: Paired) -> str:
         )
     if pair.adjusted_p <= ALPHA:
         better = pair.first if pair.only_first > pair.only_second else pair.second
-        return f"{one_line(better)} is right more often on {videos} (p = {probability(pair.adjusted_p)})."
+        return f"{one_line(better)} is right more often on {videos} ({p_value(pair.adjusted_p)})."
     return (
         f"no difference shown on {videos}, which is not the same as no difference: one below {fewest} videos "
         f"({percent(fewest / pair.n)}) can never be significant at {percent(ALPHA)}, however they fall."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +21,10 @@ ScoreVector = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """One run directory, read. `name` is the folder's; `scores`: (model, clip) → (classes,) float32."""
+    """One run directory, read. `name` is the folder's; `scores`: (model, clip) → (classes,) float32.
+
+    `folder`: where it is, for its pictures; None for a run that is in no folder.
+    """
 
     name: str
     run: Run
@@ -29,6 +32,7 @@ class RunData:
     processes: tuple[ProcessRecord, ...]
     latencies: tuple[LatencyRecord, ...]
     scores: Mapping[tuple[str, str], ScoreVector] = field(default_factory=dict)
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ def load(path: Path) -> RunData:
         tuple(directory.processes()),
         tuple(directory.latencies()),
         scores,
+        path,
     )
 
 
@@ -116,7 +121,7 @@ def _named_apart(runs: Sequence[RunData]) -> list[RunData]:
     for data in runs:
         seen[data.name] += 1
         name = data.name if seen[data.name] == 1 else f"{data.name} #{seen[data.name]}"
-        named.append(RunData(name, data.run, data.clips, data.processes, data.latencies, data.scores))
+        named.append(replace(data, name=name))
     return named
 
 

@@ -1,4 +1,4 @@
-"""Writing a report: report.md, results.json, tables/*.csv. The same runs give the same bytes."""
+"""Writing a report: every derived file of a run directory. The same runs give the same bytes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from .charts import CHARTS, all_charts
+from .classes import ClassAccuracy, class_accuracies
 from .data import load, merge
+from .deployment import RATES, keeps_up
 from .formats import plain
+from .html import page
+from .latex import tabular
 from .markdown import report
+from .plots import Drawing, draw
 from .records import ClipRecord
 from .scores import Accuracy, Paired
 from .statistics import Estimate
 from .summary import ModelSummary, Summary, summarise
 from .table import Table
-from .tables import all_tables
+from .tables import all_tables, comparison
 from .timing import Timing
 
 SCHEMA = 1
@@ -27,7 +33,7 @@ _FORMULA = tuple("=+-@＝＋－＠")
 
 
 def write_report(runs: Path | Sequence[Path], out: Path | None = None, target: str | None = None) -> Path:
-    """Derive the report of one or several run directories; returns the path of report.md.
+    """Derive the report of one or several run directories; returns the path of report.html.
 
     `out`: folder to write to, by default the run directory itself. `target` overrides the target class.
     Each file is replaced whole. Raises UsageError for what is not a run directory, or for several runs
@@ -41,16 +47,21 @@ def write_report(runs: Path | Sequence[Path], out: Path | None = None, target: s
 
 
 def write_summary(summary: Summary, out: Path) -> Path:
-    """Write the three forms of a report into the folder `out`; returns the path of report.md.
+    """Write all forms of a report into the folder `out`; returns the path of report.html.
 
     Raises UsageError if that cannot be written.
     """
+    tables, charts = all_tables(summary), all_charts(summary)
+    drawings = [draw(chart) for chart in charts]
     try:
         (out / "tables").mkdir(parents=True, exist_ok=True)
-        for table in all_tables(summary):
+        for table in tables:
             _write(out / "tables" / f"{table.name}.csv", csv(table))
+        _write(out / "tables" / "comparison.tex", tabular(comparison(summary)))
+        _write_plots(drawings, out / "plots")
         _write(out / "results.json", json_text(summary))
-        return _write(out / "report.md", report(summary))
+        _write(out / "report.md", report(summary, charts))
+        return _write(out / "report.html", page(summary, tables, drawings))
     except OSError as error:
         raise UsageError(
             f"the report cannot be written: {error.strerror}",
@@ -59,9 +70,20 @@ def write_summary(summary: Summary, out: Path) -> Path:
         ) from error
 
 
-def _write(path: Path, text: str) -> Path:
+def _write_plots(drawings: Sequence[Drawing], folder: Path) -> None:
+    """Each chart as SVG and PNG; one that there is nothing for any more is removed."""
+    folder.mkdir(exist_ok=True)
+    for drawing in drawings:
+        _write(folder / f"{drawing.chart.name}.svg", drawing.svg)
+        _write(folder / f"{drawing.chart.name}.png", drawing.png)
+    for name in set(CHARTS) - {drawing.chart.name for drawing in drawings}:
+        for ending in (".svg", ".png"):
+            (folder / (name + ending)).unlink(missing_ok=True)
+
+
+def _write(path: Path, content: str | bytes) -> Path:
     temporary = path.with_name(path.name + ".new")
-    temporary.write_bytes(text.encode())
+    temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
     temporary.replace(path)
     return path
 
@@ -135,8 +157,8 @@ def _model(m: ModelSummary) -> dict[str, Any]:
         "precision": model.precision,
         "form": model.form,
         "packages": model.packages,
-        "accuracy": _accuracy(m.accuracy),
-        "timing": _timing(m.timing),
+        "accuracy": _accuracy(m.accuracy) | {"classes": [_class(c) for c in class_accuracies(m)]},
+        "timing": _timing(m.timing) | {"keeps_up": _keeps_up(m.timing)},
     }
 
 
@@ -162,6 +184,21 @@ def _accuracy(a: Accuracy) -> dict[str, Any]:
             "mistaken": [{"label": label, "videos": n} for label, n in t.mistaken],
         },
     }
+
+
+def _class(c: ClassAccuracy) -> dict[str, Any]:
+    return {
+        "label": c.label,
+        "videos": c.videos,
+        "predicted": c.predicted,
+        "hits": c.hits,
+        "recall": _estimate(c.recall),
+        "precision": _estimate(c.precision),
+    }
+
+
+def _keeps_up(t: Timing) -> list[dict[str, Any]]:
+    return [{"frames_per_s": asked, "answer": keeps_up(t.frames_per_s, asked)} for asked in RATES]
 
 
 def _failure(record: ClipRecord) -> dict[str, Any]:

@@ -51,6 +51,11 @@ def probability(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def p_value(p: float) -> str:
+    """In a sentence: "p = 0.012", "p < 0.001"."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
 def share(estimate: Estimate | None) -> str:
     """A share of videos with its interval, in percent: "70 % [40–89]"."""
     if estimate is None:

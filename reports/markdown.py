@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from tabulate import tabulate
 
+from .chart import Chart
 from .formats import one_line, plain
 from .summary import Summary
 from .table import Table
@@ -33,8 +34,12 @@ def escape(text: str) -> str:
     return _BLOCK_START.sub(r"\1\\\2", text)
 
 
-def report(summary: Summary) -> str:
-    """The whole report as GitHub-flavoured Markdown; the same summary gives the same text."""
+def report(summary: Summary, charts: Iterable[Chart] = ()) -> str:
+    """The whole report as GitHub-flavoured Markdown; the same summary gives the same text.
+
+    `charts`: those that are in plots/ beside it.
+    """
+    plots = {chart.name: chart for chart in charts}
     tables = {table.name: table for table in all_tables(summary)}
     names = ", ".join(escape(m.name) for m in summary.models)
     on = ", ".join(dict.fromkeys(escape(str(d.run.data.get("name", ""))) for d in summary.comparison.runs))
@@ -44,10 +49,18 @@ def report(summary: Summary) -> str:
         *(f"> **{escape(note)}**" for note in weights_notes(summary)),
         _grid(tables["comparison"]),
         _list(tables["comparison"].notes),
+        *_section(tables["deployment"], "##"),
+        *_plot(plots.get("pareto"), "##"),
         *_section(tables["target_class"], "##"),
         *_section(tables["confusions"], "###"),
+        *_plot(plots.get("confusions")),
+        *_section(tables["classes"], "##"),
+        *_plot(plots.get("classes")),
+        *_section(tables["mistakes"], "##"),
         *_section(tables["paired"], "##"),
         *_section(tables["stages"], "##"),
+        *_plot(plots.get("stages")),
+        *_plot(plots.get("repetitions"), "###"),
         *_section(tables["latency"], "##"),
         *_section(tables["models"], "##"),
         *_section(tables["skipped"], "##"),
@@ -67,6 +80,14 @@ def _section(table: Table, level: str) -> list[str]:
     if not table.rows and not table.notes:
         return []
     return [f"{level} {escape(table.title)}", _grid(table), _list(table.notes)]
+
+
+def _plot(chart: Chart | None, level: str | None = None) -> list[str]:
+    if chart is None:
+        return []
+    heading = [] if level is None else [f"{level} {escape(chart.title)}"]
+    picture = f"![{escape(chart.alt)}](plots/{chart.name}.svg)"
+    return [*heading, picture, f"*{escape(chart.caption)}*"]
 
 
 def _grid(table: Table) -> str:

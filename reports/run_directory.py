@@ -8,24 +8,29 @@ a time.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import IO, Self
 
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
-from ..errors import MeasurementError, UsageError
+from ..errors import UsageError
+from .json_lines import append, lines, mend, record, to_json, write_atomically
 from .records import SCHEMA, ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
 
 RUN, CLIPS, SCORES, LATENCY, LOCK = "run.json", "clips.jsonl", "scores.bin", "latency.jsonl", "lock"
+THUMBNAILS = "thumbnails"
 
-T = TypeVar("T")
+
+def thumbnail_path(run: Path, clip: str) -> Path:
+    """Where the picture of a clip is, if it has one: a name that is safe whatever the clip's id is."""
+    return run / THUMBNAILS / f"{hashlib.sha256(clip.encode()).hexdigest()[:32]}.jpg"
 
 
 class RunDirectory:
@@ -54,26 +59,26 @@ class RunDirectory:
                 remedy="Read it with the version of ActionBench that wrote it.",
             )
         models = tuple(
-            _record(ModelRecord, {**model, "labels": tuple(model["labels"])}) for model in raw["models"]
+            record(ModelRecord, {**model, "labels": tuple(model["labels"])}) for model in raw["models"]
         )
-        return _record(Run, {**raw, "models": models})
+        return record(Run, {**raw, "models": models})
 
     def clips(self) -> list[ClipRecord]:
         """Accuracy records in the order of writing; of two for one (model, clip) the later one counts."""
         latest: dict[tuple[str, str], ClipRecord] = {}
-        for raw in _lines(self.path / CLIPS):
+        for raw in lines(self.path / CLIPS):
             raw["top5"] = tuple((label, score) for label, score in raw["top5"])
             raw["notes"] = tuple(raw["notes"])
-            latest[raw["model"], raw["clip"]] = _record(ClipRecord, raw)
+            latest[raw["model"], raw["clip"]] = record(ClipRecord, raw)
         return list(latest.values())
 
     def processes(self) -> list[ProcessRecord]:
-        lines = _lines(self.path / LATENCY)
-        return [_record(ProcessRecord, raw) for raw in lines if raw["kind"] == "process"]
+        raws = lines(self.path / LATENCY)
+        return [record(ProcessRecord, raw) for raw in raws if raw["kind"] == "process"]
 
     def latencies(self) -> list[LatencyRecord]:
-        lines = [raw for raw in _lines(self.path / LATENCY) if raw["kind"] == "sample"]
-        return [_record(LatencyRecord, {**raw, "notes": tuple(raw["notes"])}) for raw in lines]
+        raws = [raw for raw in lines(self.path / LATENCY) if raw["kind"] == "sample"]
+        return [record(LatencyRecord, {**raw, "notes": tuple(raw["notes"])}) for raw in raws]
 
     def scores(self, record: ClipRecord) -> npt.NDArray[np.float32]:
         """Probabilities (classes,) float32 of a record that has a row."""
@@ -120,7 +125,7 @@ class RunWriter(RunDirectory):
                         where=path,
                         remedy=f"Go on with it by --resume {path}, or choose another --out.",
                     )
-                _write_atomically(path / RUN, _to_json(run, indent=1))
+                write_atomically(path / RUN, to_json(asdict(run), indent=1), f"bench run --resume {path}")
             super().__init__(path)
             self._mend()
             self._clips = (path / CLIPS).open("ab")
@@ -141,7 +146,7 @@ class RunWriter(RunDirectory):
         self._lock.release()
 
     def write_run(self, run: Run) -> None:
-        _write_atomically(self.path / RUN, _to_json(run, indent=1))
+        write_atomically(self.path / RUN, to_json(asdict(run), indent=1), self._resume)
 
     def append_clip(self, record: ClipRecord, scores: npt.NDArray[np.float32] | None) -> None:
         """Add an accuracy record; `scores` (classes,) probabilities, None for a record with an error."""
@@ -150,28 +155,22 @@ class RunWriter(RunDirectory):
             offset = self._scores.seek(0, os.SEEK_END)
             self._append(self._scores, scores.astype("<f4").tobytes())
             raw["offset"] = offset
-        self._append(self._clips, _line(raw))
+        self._append(self._clips, to_json(raw))
 
-    def append_latency(self, record: ProcessRecord | LatencyRecord) -> None:
-        self._append(self._latency, _line(asdict(record)))
+    def append_latency(self, entry: ProcessRecord | LatencyRecord) -> None:
+        self._append(self._latency, to_json(asdict(entry)))
 
-    def _append(self, file: Any, data: bytes) -> None:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        except OSError as error:
-            raise _refused(Path(file.name), error) from error
+    def _append(self, file: IO[bytes], data: bytes) -> None:
+        append(file, data, self._resume)
+
+    @property
+    def _resume(self) -> str:
+        return f"bench run --resume {self.path}"
 
     def _mend(self) -> None:
         """Drop the torn end that a crash may have left in any of the files."""
         for name in (CLIPS, LATENCY):
-            path = self.path / name
-            if path.exists():
-                data = path.read_bytes()
-                whole = data.rfind(b"\n") + 1
-                if whole < len(data):
-                    os.truncate(path, whole)
+            mend(self.path / name)
         scores = self.path / SCORES
         if scores.exists():
             end = 0
@@ -180,52 +179,3 @@ class RunWriter(RunDirectory):
                     end = max(end, record.offset + 4 * self._classes[record.model])
             if scores.stat().st_size > end:
                 os.truncate(scores, end)
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of a JSONL file; the last one may still be in writing, or torn, and is left out."""
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise UsageError(f"line {number} is damaged: {error}", where=path) from error
-
-
-def _record(cls: type[T], raw: dict[str, Any]) -> T:
-    known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-    if extra := raw.keys() - known:
-        raise UsageError(f"unknown fields in a {cls.__name__}: {', '.join(sorted(extra))}")
-    return cls(**raw)
-
-
-def _line(raw: dict[str, Any]) -> bytes:
-    return json.dumps(raw, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-
-
-def _to_json(run: Run, indent: int) -> bytes:
-    return json.dumps(asdict(run), ensure_ascii=False, allow_nan=False, indent=indent).encode() + b"\n"
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    temporary = path.with_name(path.name + ".new")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise _refused(path, error) from error
-
-
-def _refused(path: Path, error: OSError) -> MeasurementError:
-    return MeasurementError(
-        f"cannot be written: {error.strerror}",
-        where=path,
-        remedy=f"What came before is safe; free some space, then `bench run --resume {path.parent}`.",
-    )

@@ -1,4 +1,4 @@
-"""The report's tables in their order; the comparison comes first."""
+"""The report's tables in their order; what can be deployed, and the comparison, come first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .accuracy_tables import confusions, paired, precision_text, share_text, target_class
+from .classes import classes
+from .deployment import deployment
 from .formats import UNKNOWN, giga, number, one_line, percent, scaled, spread
+from .mistakes import mistakes
 from .statistics import LEVEL
 from .summary import ModelSummary, Summary
 from .table import Column, Line, Record, Table, table, values
@@ -17,9 +20,12 @@ from .timing_tables import latency, spread_notes, stages
 def all_tables(summary: Summary) -> tuple[Table, ...]:
     """Every table of a report, in its order."""
     makers = (
+        deployment,
         comparison,
         target_class,
         confusions,
+        classes,
+        mistakes,
         paired,
         stages,
         latency,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .formats import number, one_line, percent, probability, share
+from .formats import number, one_line, p_value, percent, share
 from .scores import DEMO_WEIGHTS, RANDOM_WEIGHTS
 from .statistics import ALPHA, LEVEL, Estimate
 from .summary import ModelSummary, Summary
@@ -124,7 +124,7 @@ def _accuracy(summary: Summary) -> list[str]:
     for pair in summary.pairs:
         if pair.label is None:
             names = f"{one_line(pair.first)} and {one_line(pair.second)}"
-            test = f"(p = {probability(pair.adjusted_p)} on {pair.n} videos)"
+            test = f"({p_value(pair.adjusted_p)} on {pair.n} videos)"
             if pair.adjusted_p > ALPHA:
                 sentences.append(f"A difference in accuracy between {names} is not shown {test}.")
             else:

@@ -34,6 +34,9 @@ def test_wheel_installs_one_package_and_nothing_beside_it(wheel: Path) -> None:
         "bench/worker.py",
         "models/labels/kinetics-400.txt",
         "models/weights/store.py",
+        "reports/templates/report.html",
+        "reports/templates/report.css",
+        "reports/templates/report.js",
         "py.typed",
     ):
         assert f"actionbench/{needed}" in names

@@ -138,6 +138,54 @@ def make_run(models: Sequence[FakeModel], name: str = "run-1", **changes: Any) -
     return RunData(name, replace(run, **changes), tuple(clips), tuple(processes), tuple(latencies), scores)
 
 
+def make_big_run(
+    n_models: int = 3, n_classes: int = 400, per_class: int = 10, processes: int = 10
+) -> RunData:
+    """A run of the thesis's size, with `per_class` videos of each class."""
+    rng = np.random.default_rng(0)
+    labels = tuple(f"class number {i:03}" for i in range(n_classes))
+    difficulty = rng.beta(2, 5, n_classes)
+    models = [FakeModel(f"network-{k}", {}, labels=labels, title="a network") for k in range(n_models)]
+    run = make_run(models, name="big", target=labels[3])
+    clips, scores, started, samples = [], {}, [], []
+    for k, model in enumerate(models):
+        for i in range(n_classes * per_class):
+            true = i % n_classes
+            right = rng.random() > difficulty[true] * (1 + 0.4 * k)
+            taken = true if right else int(rng.integers(n_classes))
+            vector = rng.dirichlet(np.full(n_classes, 0.02)).astype(np.float32) * 0.3
+            vector[taken] += 0.7
+            order = np.argsort(-vector, kind="stable")[:5]
+            top5 = tuple((labels[j], float(vector[j])) for j in order)
+            clip = f"{labels[true]}/{i // n_classes:02}.mp4"
+            clips.append(
+                ClipRecord(model.key, clip, labels[true], True, top5, float(vector[3]), 0, 1, 250, 10.0)
+            )
+            scores[model.key, clip] = vector
+        for process in range(processes):
+            started.append(ProcessRecord(model.key, process, process, 2.0, 1.0, 2**30, None, {}))
+            slower = rng.normal(1, 0.03)
+            for repetition in range(100):
+                forward = (1 + 2 * k) * slower * rng.lognormal(0, 0.04)
+                flow = 4.0 * slower if k == 0 else 0.0
+                stages_s = {
+                    "decode": 0.3,
+                    "resize": 0.2,
+                    "upload": 0.01,
+                    "forward": forward,
+                    "download": 0.01,
+                }
+                stages_s |= {"flow": flow} if flow else {}
+                total = sum(stages_s.values())
+                samples += [
+                    LatencyRecord(
+                        *(model.key, process, repetition, clip, stages_s, total, total, 1, 250, 10.0)
+                    )
+                    for clip in ("a.mp4", "b.mp4")
+                ]
+    return replace(run, clips=tuple(clips), processes=tuple(started), latencies=tuple(samples), scores=scores)
+
+
 def write_run(folder: Path, data: RunData) -> Path:
     """The run as a directory `folder / data.name`."""
     path = folder / data.name
@@ -152,7 +200,9 @@ def write_run(folder: Path, data: RunData) -> Path:
 @pytest.fixture(scope="session")
 def fake() -> SimpleNamespace:
     """The makers of this file, for tests that need a run of their own."""
-    return SimpleNamespace(model=FakeModel, answers=answers, run=make_run, write=write_run, labels=LABELS)
+    return SimpleNamespace(
+        model=FakeModel, answers=answers, run=make_run, big_run=make_big_run, write=write_run, labels=LABELS
+    )
 
 
 @pytest.fixture

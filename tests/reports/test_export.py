@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from actionbench.errors import UsageError
+from actionbench.reports.charts import CHARTS
 from actionbench.reports.data import RunData, merge
 from actionbench.reports.export import SCHEMA, csv, json_text, write_report
 from actionbench.reports.summary import summarise
@@ -20,9 +21,12 @@ from actionbench.reports.table import Column, table
 from actionbench.reports.tables import all_tables
 
 TABLES = {
+    "deployment",
     "comparison",
     "target_class",
     "confusions",
+    "classes",
+    "mistakes",
     "paired",
     "stages",
     "latency",
@@ -43,7 +47,7 @@ def document(run: RunData) -> dict:
 
 
 def test_a_report_is_written_beside_its_run(two_models_dir: Path) -> None:
-    assert write_report(two_models_dir) == two_models_dir / "report.md"
+    assert write_report(two_models_dir) == two_models_dir / "report.html"
     written = files(two_models_dir)
     assert {f"tables/{name}.csv" for name in TABLES} <= set(written)
     assert not [name for name in written if name.endswith(".new")]
@@ -55,7 +59,9 @@ def test_rebuilding_gives_the_same_bytes(two_models_dir: Path, tmp_path: Path) -
     write_report(two_models_dir, tmp_path / "first")
     write_report([two_models_dir], tmp_path / "second")
     assert first == files(tmp_path / "first") == files(tmp_path / "second")
-    assert len(first) == len(TABLES) + 2
+    plots = {f"plots/{name}.{ending}" for name in CHARTS for ending in ("svg", "png")}
+    tables = {f"tables/{name}.csv" for name in TABLES} | {"tables/comparison.tex"}
+    assert set(first) == plots | tables | {"report.md", "report.html", "results.json"}
 
 
 def test_the_run_itself_is_not_changed(two_models_dir: Path, tmp_path: Path) -> None:
@@ -70,8 +76,9 @@ def test_several_runs_are_joined_and_need_a_place(
     paths = [fake.write(tmp_path, two_models), fake.write(tmp_path, replace(two_models, name="run-2"))]
     with pytest.raises(UsageError, match="--out"):
         write_report(paths)
-    text = write_report(paths, tmp_path / "out").read_text(encoding="utf-8")
-    assert "i3d (run-2)" in text
+    page = write_report(paths, tmp_path / "out").read_text(encoding="utf-8")
+    assert "i3d (run-2)" in page
+    assert "i3d (run-2)" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
 def test_another_target_is_derived_from_the_stored_scores(two_models_dir: Path, tmp_path: Path) -> None:

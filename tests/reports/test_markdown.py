@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from actionbench.reports.charts import CHARTS, all_charts
 from actionbench.reports.data import RunData, merge
 from actionbench.reports.formats import number, one_line, plain
 from actionbench.reports.markdown import escape, report
@@ -42,7 +43,8 @@ MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethro
 
 
 def render(run: RunData) -> str:
-    return report(summarise(merge([run])))
+    summary = summarise(merge([run]))
+    return report(summary, all_charts(summary))
 
 
 def shown(text: str) -> str:
@@ -103,7 +105,8 @@ def test_hostile_names_do_not_act(fake: SimpleNamespace, hostile: str) -> None:
     source = render(run)
     page = MARKDOWN.render(source)
     tags = set(re.findall(r"<([a-zA-Z0-9]+)", page))
-    assert tags <= PAGE_TAGS
+    assert tags <= PAGE_TAGS | {"img", "em"}
+    assert set(re.findall(r'src="([^"]*)"', page)) <= {f"plots/{name}.svg" for name in CHARTS}
     assert page.count("<details>") == page.count("</details>") == 2
     assert "href" not in page
     assert "\x1b" not in source
@@ -122,7 +125,8 @@ def test_verdict_and_comparison_come_first(two_models: RunData) -> None:
     assert "70 % [40–89]" in before_sections
     assert "1.11 [1.01–1.21]" in before_sections
     headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
-    assert headings[:4] == ["Target class: jogging", "Two models on the same videos", "Stages", "Latency"]
+    assert headings[:3] == ["Keeping up with a camera", "Accuracy against latency", "Target class: jogging"]
+    assert headings.index("Stages") < headings.index("Latency")
     assert headings.index("Caveats") < headings.index("Runs")
 
 

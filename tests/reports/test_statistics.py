@@ -22,6 +22,7 @@ from actionbench.reports.statistics import (
     process_median,
     proportion,
     ranking,
+    shift,
     wilson,
 )
 
@@ -257,3 +258,59 @@ def test_holm_keeps_order_and_lies_between_p_and_bonferroni(p_values: list[float
 
 def test_holm_of_a_known_case() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+sample = st.lists(st.floats(-10, 10), min_size=1, max_size=8)
+
+
+@given(sample, sample, st.sampled_from([0.8, 0.95, 0.99]))
+def test_shift_inverts_the_exact_mann_whitney_test(a: list[float], b: list[float], level: float) -> None:
+    """A shift just inside an end of the interval is not rejected, one just outside is."""
+    a, b = np.unique(a), np.unique(b)  # scipy's exact test takes no ties
+    found = shift(list(a), list(b), level)
+    differences = np.sort(np.subtract.outer(b, a), axis=None)
+    assert found.value == np.median(differences)
+    assert found.n == min(len(a), len(b))
+
+    def p_value(by: float) -> float:
+        return float(stats.mannwhitneyu(b - by, a, method="exact").pvalue)
+
+    if len(differences) > 1 and np.diff(differences).min() < 1e-6:
+        return  # as good as tied
+    if found.interval is None:
+        assert p_value(differences[0] - 1) > 1 - level
+        return
+    assert p_value(found.interval.low + 1e-7) > 1 - level - 1e-9
+    assert p_value(found.interval.high - 1e-7) > 1 - level - 1e-9
+    assert p_value(found.interval.low - 1e-7) <= 1 - level + 1e-9
+    assert p_value(found.interval.high + 1e-7) <= 1 - level + 1e-9
+
+
+@pytest.mark.parametrize(("m", "n", "known"), [(3, 3, False), (4, 4, True), (3, 5, True), (2, 7, False)])
+def test_shift_has_an_interval_from_four_and_four(m: int, n: int, known: bool) -> None:
+    found = shift(list(range(m)), list(range(100, 100 + n)))
+    assert (found.interval is not None) == known
+    assert found.value > 90
+
+
+def test_shift_covers_a_skewed_distribution() -> None:
+    rng = np.random.default_rng(6)
+    drawn = rng.exponential(1, (1500, 14))
+    intervals = [shift(list(x[:6]), list(x[6:] + 0.3)).interval for x in drawn]
+    assert np.mean([i.low <= 0.3 <= i.high for i in intervals]) > 0.94
+
+
+def test_shift_is_exact_for_many() -> None:
+    rng = np.random.default_rng(7)
+    a, b = list(rng.normal(0, 1, 60)), list(rng.normal(0.2, 1, 70))
+    found = shift(a, b)
+    tail = [
+        stats.mannwhitneyu(np.subtract(b, by), a, method="exact").pvalue
+        for by in (found.interval.low - 1e-9, found.interval.low + 1e-9)
+    ]
+    assert tail[0] <= 0.05 < tail[1]
+
+
+def test_shift_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        shift([], [1.0])

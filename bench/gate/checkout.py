@@ -1,0 +1,78 @@
+"""Commits of the repository under test, checked out beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+from ...errors import UsageError
+from ...home import home
+from ...reports.gate_records import ArmName
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git answers in `folder`. Raises UsageError with its message where it fails."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            check=False,
+        )
+    except FileNotFoundError:
+        raise UsageError("git is not installed", where=folder, remedy="Compare commands instead.") from None
+    if answer.returncode != 0:
+        raise UsageError(
+            f"git {arguments[0]} failed: {answer.stderr.strip()[-500:] or answer.returncode}", where=folder
+        )
+    return answer.stdout
+
+
+def top_level(folder: Path) -> Path | None:
+    """The root of the working tree that `folder` is in; None if it is in none."""
+    if not folder.is_dir():
+        raise UsageError("is no folder", where="--repository", found=folder)
+    try:
+        return Path(git(folder, "rev-parse", "--show-toplevel").strip()).resolve()
+    except UsageError:
+        return None
+
+
+def commit_of(root: Path, reference: str) -> str:
+    """The full name of the commit that `reference` means. Raises UsageError if there is none."""
+    try:
+        if reference.startswith("-"):
+            raise UsageError("is no reference")
+        return git(root, "rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}").strip()
+    except UsageError:
+        shallow = git(root, "rev-parse", "--is-shallow-repository").strip() == "true"
+        raise UsageError(
+            f"there is no commit '{reference}'",
+            where=root,
+            found="a shallow clone" if shallow else None,
+            remedy="Fetch the history too (fetch-depth: 0, or git fetch --unshallow)."
+            if shallow
+            else "Name a branch, a tag, a commit, or an interpreter by python:PATH.",
+        ) from None
+
+
+def workshop(root: Path, arm: ArmName) -> Path:
+    """The folder in which an arm of this repository is checked out and installed."""
+    name = hashlib.sha256(str(root).encode()).hexdigest()[:16]
+    return home() / "gate" / name / arm
+
+
+def check_out(root: Path, commit: str, arm: ArmName) -> Path:
+    """The files of `commit` in a worktree of their own, the same one for every gate of this arm.
+
+    What git does not know (compiled code beside its sources) stays there from commit to commit.
+    """
+    tree = workshop(root, arm) / "tree"
+    if not (tree / ".git").exists():
+        tree.parent.mkdir(parents=True, exist_ok=True)
+        git(root, "worktree", "prune")
+        git(root, "worktree", "add", "--force", "--detach", str(tree), commit)
+    git(tree, "checkout", "--quiet", "--force", "--detach", commit)
+    return tree

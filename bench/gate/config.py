@@ -1,0 +1,102 @@
+"""What a gate is asked to do: one record behind the command line and the gate's directory."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from ...errors import UsageError, unknown_name
+from ...reports.gate_records import TOTAL
+from ...reports.sequential import Rule
+from ..config import from_mapping
+
+SLOT = {"latency_clips": 1, "latency_seconds": 1.0}
+"""What a slot measures unless told otherwise: one clip for a second. It is the process that is repeated."""
+
+
+Packages = Literal["pinned", "shared"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateConfig:
+    """Settings of `bench gate`.
+
+    - `base`, `candidate`: the arms, as `places.find_place` reads them.
+    - `repository`: folder of the repository under test.
+    - `command`: what a slot runs in each arm instead of `bench run`; None for that.
+    - `run`: settings of `bench run`, as in its YAML file; only those that were given, since an arm may be
+      an older version.
+    - `packages`: "pinned": a commit whose pins differ gets packages of its own; "shared": all commits use
+      those of this environment, so that the code alone is compared.
+    - `primary`: the metrics that decide. `threshold`, `pairs`, `max_pairs`: see `Rule`.
+    - `accuracy`: predict the labelled clips once in each arm.
+    - `timeout_s`: after which a slot is given up.
+    """
+
+    base: str
+    candidate: str = "tree"
+    repository: str = "."
+    command: str | None = None
+    run: Mapping[str, Any] = field(default_factory=dict)
+    packages: Packages = "pinned"
+    primary: tuple[str, ...] = (TOTAL,)
+    threshold: float = 0.05
+    pairs: int = 10
+    max_pairs: int = 30
+    accuracy: bool = False
+    timeout_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        _ = self.rule  # refuses numbers that make no sense
+        if self.packages not in get_args(Packages):
+            raise unknown_name("value of --packages", self.packages, get_args(Packages))
+        if not self.primary:
+            raise UsageError("no metric is to decide", where="--primary")
+        if len(set(self.primary)) < len(self.primary):
+            raise UsageError("a metric is named twice", where="--primary", found=", ".join(self.primary))
+        if not self.timeout_s > 0:
+            raise UsageError("must be above 0", where="--timeout", found=self.timeout_s)
+        if from_mapping(self.slot_run(), "bench gate").latency_clips < 1:
+            raise UsageError("a slot would measure nothing", where="--latency-clips", expected="at least 1")
+        if self.accuracy and self.command is not None:
+            raise UsageError("is measured by `bench run`, not by a command", where="--accuracy")
+        if self.accuracy and "random" in self.run.get("weights", {}).values():
+            raise UsageError("random weights predict nothing", where="--accuracy")
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(self.threshold, self.pairs, self.max_pairs)
+
+    def slot_run(self) -> dict[str, Any]:
+        """Settings of the run of one slot: one process for each model, and no accuracy pass to speak of."""
+        run = {**SLOT, **self.run, "processes": 1}
+        if "weights" not in run:
+            return {**run, "weights": {"*": "random"}}
+        return {**run, "max_clips": run["latency_clips"]}
+
+    def accuracy_run(self) -> dict[str, Any]:
+        """Settings of the run that predicts all clips once."""
+        return {**self.run, "latency_clips": 0}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `gate.json` has them."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> GateConfig:
+        values: dict[str, Any] = {**raw, "primary": tuple(raw["primary"])}
+        return cls(**values)
+
+
+def words(command: str, where: str) -> tuple[str, ...]:
+    """The command's words, split as a shell does; no shell runs it. Raises UsageError if it has none."""
+    try:
+        found = tuple(shlex.split(command))
+    except ValueError as error:
+        raise UsageError(f"cannot be split into words: {error}", where=where, found=command) from error
+    if not found:
+        raise UsageError("is empty", where=where)
+    return found

@@ -1,0 +1,228 @@
+"""`bench gate`: pairs of slots, base and candidate in alternating order, until they allow a verdict."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from ...errors import ActionBenchError, MeasurementError, UsageError
+from ...reports.gate_directory import GateDirectory, GateWriter
+from ...reports.gate_records import ARMS, Accuracy, ArmName, Gate, Slot, Values
+from ...reports.gate_result import GateResult, load_gate
+from ..environment import environment
+from ..progress import Console, Progress
+from .config import GateConfig, words
+from .control import Control
+from .places import Place, find_place, tree_identity
+from .work import BenchRun, Command, Work, bench_run, read_right, run_process
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """Both arms, ready to run: place and work of each."""
+
+    places: Mapping[ArmName, Place]
+    works: Mapping[ArmName, Work]
+
+    def measure(self, arm: ArmName, folder: Path) -> Values:
+        folder.mkdir(parents=True)
+        return self.works[arm](self.places[arm], folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How long a gate takes: seconds of one slot of each arm, of the shortest and of the longest gate."""
+
+    base_s: float
+    candidate_s: float
+    shortest_s: float
+    longest_s: float
+
+
+def start_gate(config: GateConfig, out: Path | None, console: Console) -> GateResult:
+    """Carry out a new gate in the directory `out` (None: runs/<time>-gate)."""
+    arms = _arms(config, console)
+    control = Control()
+    gate = Gate(
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        config=config.to_dict(),
+        environment=environment(),
+        work=_work_in_words(config, arms),
+        control=control.describe(),
+        base=arms.places["base"].record,
+        candidate=arms.places["candidate"].record,
+    )
+    path = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-gate"
+    with GateWriter(path, gate) as writer:
+        console.say(f"gate's directory: {path}")
+        return _kept(config, arms, control, writer, console)
+
+
+def resume_gate(path: Path, console: Console) -> GateResult:
+    """Go on with an interrupted gate, or show a finished one again.
+
+    A pair whose second slot is missing is measured anew: its first one was taken at another time. Raises
+    UsageError if an arm is not the code that the gate began with.
+    """
+    before = GateDirectory(path).gate
+    if before.state == "done":
+        return load_gate(GateDirectory(path))
+    config = GateConfig.from_dict(before.config)
+    arms = _arms(config, console)
+    for arm, was in zip(ARMS, (before.base, before.candidate), strict=True):
+        now = arms.places[arm].record
+        if now.identity != was.identity:
+            raise UsageError(
+                f"the {arm} has changed since the gate began",
+                where=path,
+                expected=f"{was.title} {was.identity}",
+                found=f"{now.title} {now.identity}",
+                remedy="Start a new gate.",
+            )
+    with GateWriter(path) as writer:
+        return _kept(config, arms, Control(), writer, console)
+
+
+def estimate(config: GateConfig, console: Console) -> Estimate:
+    """Measure one slot of each arm, after one that is not counted, and what the gate would take of it."""
+    arms = _arms(config, console)
+    control = Control()
+    with tempfile.TemporaryDirectory() as folder:
+        took = {}
+        for arm in ARMS:
+            for name in ("warm", "timed"):
+                begin = time.monotonic()
+                _slot(arms, arm, Path(folder) / name / arm, control)
+                took[arm] = time.monotonic() - begin
+    pair = sum(took.values())
+    # One slot of each arm is thrown away at the beginning.
+    return Estimate(took["base"], took["candidate"], pair * (config.pairs + 1), pair * (config.max_pairs + 1))
+
+
+def _arms(config: GateConfig, console: Console) -> Arms:
+    find = partial(
+        find_place,
+        repository=Path(config.repository),
+        shared=config.packages == "shared",
+        say=console.say,
+    )
+    places: dict[ArmName, Place] = {
+        "base": find("base", config.base),
+        "candidate": find("candidate", config.candidate),
+    }
+    works: dict[ArmName, Work] = {arm: _work(config, place) for arm, place in places.items()}
+    if len({type(work) for work in works.values()}) > 1:
+        raise UsageError(
+            "one arm is a command and the other is not",
+            where="--base/--candidate",
+            remedy="Give both as command:…, or --command for what both run.",
+        )
+    return Arms(places, works)
+
+
+def _work(config: GateConfig, place: Place) -> Work:
+    if place.command is not None:
+        return Command(place.command, config.timeout_s)
+    if config.command is not None:
+        return Command(words(config.command, "--command"), config.timeout_s)
+    return BenchRun(config.slot_run(), config.timeout_s)
+
+
+def _work_in_words(config: GateConfig, arms: Arms) -> str:
+    if isinstance(arms.works["base"], BenchRun):
+        return f"bench run with {json.dumps(config.slot_run(), ensure_ascii=False)}"
+    return config.command or "each arm's own command"
+
+
+def _kept(
+    config: GateConfig, arms: Arms, control: Control, writer: GateWriter, console: Console
+) -> GateResult:
+    """Carry the gate out; where it does not get to its end, say how to go on."""
+    try:
+        return _carry_out(config, arms, control, writer, console)
+    except (KeyboardInterrupt, ActionBenchError):
+        console.say(f"what was measured is kept; go on with: bench gate --resume {writer.path}")
+        raise
+
+
+def _carry_out(
+    config: GateConfig, arms: Arms, control: Control, writer: GateWriter, console: Console
+) -> GateResult:
+    slots = writer.slots()
+    pairs = min(sum(slot.arm == arm for slot in slots) for arm in ARMS)
+    folder = writer.path / "slots"
+    with console.task("pairs of slots", config.max_pairs) as progress:
+        _warm_up(arms, folder, progress)
+        for _ in range(pairs):
+            progress.advance()
+        # One pair shows whether the primary metrics are measured at all; then the first look.
+        wanted: int | None = 1
+        while wanted is not None:
+            for pair in range(pairs, wanted):
+                _measure_pair(pair, arms, control, writer, folder, progress)
+                progress.advance()
+            pairs = max(pairs, wanted)
+            wanted = load_gate(writer).next_pairs
+    _require_unchanged(arms)
+    if config.accuracy and not writer.accuracies():
+        for arm in ARMS:
+            console.say(f"accuracy of the {arm}")
+            writer.append(Accuracy(arm, _predict(config, arms.places[arm], writer.path / f"accuracy-{arm}")))
+    writer.finish()
+    return load_gate(writer)
+
+
+def _warm_up(arms: Arms, folder: Path, progress: Progress) -> None:
+    """One slot of each arm that is not counted: files are read into memory, code is compiled."""
+    for arm in ARMS:
+        progress.note(f"{arm}, not counted")
+        path = folder / f"warm-up-{arm}"
+        shutil.rmtree(path, ignore_errors=True)
+        arms.measure(arm, path)
+
+
+def _measure_pair(
+    pair: int, arms: Arms, control: Control, writer: GateWriter, folder: Path, progress: Progress
+) -> None:
+    """Both slots of a pair, base first in every other one: a drift of the machine meets both alike."""
+    for position, arm in enumerate(ARMS if pair % 2 == 0 else reversed(ARMS)):
+        progress.note(f"pair {pair + 1}, {arm}")
+        path = folder / f"{pair:03}-{arm}"
+        shutil.rmtree(path, ignore_errors=True)
+        begin = time.monotonic()
+        values, control_s = _slot(arms, arm, path, control)
+        wall_s = time.monotonic() - begin
+        writer.append(Slot(pair, arm, 2 * pair + position, values, control_s, wall_s))
+
+
+def _slot(arms: Arms, arm: ArmName, folder: Path, control: Control) -> tuple[Values, float]:
+    before = control()
+    values = arms.measure(arm, folder)
+    return values, (before + control()) / 2
+
+
+def _require_unchanged(arms: Arms) -> None:
+    for arm, place in arms.places.items():
+        was = place.record.identity
+        if "changes" in was and tree_identity(place.root) != was:
+            raise MeasurementError(
+                f"the {arm} was changed while it was being measured",
+                where=place.root,
+                remedy="Start a new gate, and leave the working tree alone, or gate a commit: git:REF.",
+            )
+
+
+def _predict(config: GateConfig, place: Place, folder: Path) -> dict[str, dict[str, bool]]:
+    """Predict all labelled clips in one arm's place; what was right."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command = bench_run(place, config.accuracy_run(), folder)
+    run_process(command, place, folder, timeout_s=None)
+    return read_right(folder / "run")

@@ -1,0 +1,148 @@
+"""`bench gate --self-test`: how often the gate is wrong on this machine, and how often it sees a slowdown.
+
+Whole gates are run on a light workload: of identical arms, where every claim of a change is false, and of
+arms that differ by an injected slowdown, which should be caught. Each is kept as soon as it has ended.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from tabulate import tabulate
+
+from ...errors import UsageError
+from ...reports.formats import percent
+from ...reports.json_lines import append, lines, mend, record, to_json
+from ...reports.sequential import Rule, Verdict
+from ...reports.statistics import wilson
+from ..progress import Console
+from . import workload
+from .config import GateConfig
+from .runner import start_gate
+
+Kind = Literal["identical", "injected"]
+
+GATES = "gates.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is tried.
+
+    - `rule`: of every gate. `minutes`: no gate begins later. `gates`: at most so many of each kind, None for
+      as many as there is time for.
+    - `injected`: the slowdown, as a share, a multiple of 1 / `workload.UNITS`.
+    """
+
+    rule: Rule
+    minutes: float = 60.0
+    gates: int | None = None
+    injected: float = 0.2
+
+    def __post_init__(self) -> None:
+        rounds = self.injected * workload.UNITS
+        if self.injected <= 0 or abs(rounds - round(rounds)) > 1e-6:
+            raise UsageError(
+                "cannot be injected exactly",
+                where="--injected",
+                expected=f"a multiple of {100 / workload.UNITS:g} %",
+                found=f"{100 * self.injected:g} %",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One gate of the self-test. `ratio`: of the total; `seconds`: that the gate took."""
+
+    number: int
+    kind: Kind
+    verdict: Verdict
+    reason: str
+    pairs: int
+    ratio: float
+    control_ratio: float
+    seconds: float
+
+
+def self_test(plan: Plan, out: Path | None, console: Console) -> str:
+    """Run gates of both kinds in turns; their table. A directory that has some already is gone on with."""
+    folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-gate-self-test"
+    folder.mkdir(parents=True, exist_ok=True)
+    console.say(f"self-test's directory: {folder}")
+    video = folder / "video.mp4"
+    workload.write_video(video)
+    mend(folder / GATES)
+    tried = [record(Tried, raw) for raw in lines(folder / GATES)]
+    begin = time.monotonic()
+    most = None if plan.gates is None else 2 * plan.gates
+    with (folder / GATES).open("ab") as file:
+        while (most is None or len(tried) < most) and time.monotonic() - begin < 60 * plan.minutes:
+            one = _try(len(tried), plan, video, folder, console)
+            append(file, to_json(asdict(one)), f"bench gate --self-test --out {folder}")
+            tried.append(one)
+            console.say(
+                f"gate {one.number} of {one.kind} arms: {one.verdict} after {one.pairs} pairs, "
+                f"ratio {one.ratio:.3f}, {one.seconds:.0f} s"
+            )
+    return table(tried, plan.injected)
+
+
+def _try(number: int, plan: Plan, video: Path, folder: Path, console: Console) -> Tried:
+    kind: Kind = "identical" if number % 2 == 0 else "injected"
+    command = workload.command(video)
+    slow = [*command, "--slow", f"{plan.injected:g}"] if kind == "injected" else command
+    config = GateConfig(
+        base=f"command:{shlex.join(command)}",
+        candidate=f"command:{shlex.join(slow)}",
+        threshold=plan.rule.threshold,
+        pairs=plan.rule.pairs,
+        max_pairs=plan.rule.max_pairs,
+    )
+    begin = time.monotonic()
+    # A gate that an interruption left half done is no gate of the test: its directory is not used again.
+    result = start_gate(config, folder / f"{number:03}-{kind}-{time.time():.0f}", console)
+    (total,) = result.primaries
+    return Tried(
+        number,
+        kind,
+        result.verdict,
+        result.reason,
+        result.pairs,
+        total.ratio.value,
+        result.control.ratio.value,
+        time.monotonic() - begin,
+    )
+
+
+def table(tried: Sequence[Tried], injected: float) -> str:
+    """False alarms and power, each with its 95 % Wilson interval; Markdown."""
+    rows = []
+    for title, kind, verdicts in (
+        ("identical arms called a regression", "identical", ("regression",)),
+        ("identical arms called a regression or an improvement", "identical", ("regression", "improvement")),
+        ("identical arms called fine", "identical", ("fine",)),
+        (f"injected {percent(injected)} called a regression", "injected", ("regression",)),
+        (f"injected {percent(injected)} left inconclusive", "injected", ("inconclusive",)),
+    ):
+        gates = [one for one in tried if one.kind == kind]
+        hits = sum(one.verdict in verdicts for one in gates)
+        rows.append([title, f"{hits} of {len(gates)}", _share(hits, len(gates))])
+    pairs = sorted(one.pairs for one in tried)
+    longest = f"pairs of a gate: {pairs[0]} to {pairs[-1]}" if pairs else "no gate has ended"
+    grid = tabulate(
+        rows, headers=["", "gates", "95 % interval (Wilson)"], tablefmt="pipe", disable_numparse=True
+    )
+    return f"{grid}\n\n{longest}"
+
+
+def _share(hits: int, n: int) -> str:
+    if n == 0:
+        return "no gate of this kind"
+    interval = wilson(hits, n)
+    return f"{percent(hits / n)} [{percent(interval.low, 1)} – {percent(interval.high, 1)}]"

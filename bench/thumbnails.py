@@ -1,0 +1,37 @@
+"""A small picture of each clip, for reports to show: written by the worker, which has the frames at hand."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..reports.run_directory import thumbnail_path
+
+LONG_SIDE = 160
+"""Pixels: what fits twice across a phone."""
+
+_QUALITY = 75
+
+
+def write_thumbnail(run: Path, clip: str, frame: npt.NDArray[np.uint8]) -> None:
+    """Write `frame` (H, W, 3) RGB as the picture of `clip` in the run directory `run`, if there is none yet.
+
+    A picture that cannot be written is no reason to lose a prediction: it is missing, and the log says why.
+    """
+    path = thumbnail_path(run, clip)
+    if path.exists():
+        return
+    temporary = path.with_name(path.name + ".new")
+    try:
+        from PIL import Image
+
+        path.parent.mkdir(exist_ok=True)
+        picture = Image.fromarray(frame)
+        picture.thumbnail((LONG_SIDE, LONG_SIDE))
+        picture.save(temporary, "JPEG", quality=_QUALITY)
+        temporary.replace(path)
+    except (ImportError, OSError, ValueError) as error:
+        logging.getLogger(__name__).info("no thumbnail of %s: %s", clip, error)

@@ -1,0 +1,296 @@
+"""`bench gate` from end to end, on arms whose times are made up."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actionbench.bench.cli import run_app
+
+from .conftest import Command, FixedControl
+
+pytestmark = pytest.mark.usefixtures("control")
+
+
+def run_gate(tmp_path: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    """Exit code, and the result's JSON if there is one."""
+    result = tmp_path / "result.json"
+    result.unlink(missing_ok=True)
+    code = run_app(["gate", "--out", str(tmp_path / "gate"), "--json", str(result), *options])
+    return code, json.loads(result.read_text()) if result.exists() else {}
+
+
+def arms(base: str, candidate: str) -> list[str]:
+    return ["--base", base, "--candidate", candidate]
+
+
+def python(code: str) -> str:
+    return "command:" + shlex.join([sys.executable, "-S", "-c", code])
+
+
+def test_identical_arms_are_fine(tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    code, result = run_gate(tmp_path, *arms(arm(), arm()))
+    assert (code, result["verdict"], result["pairs"]) == (0, "fine", 10)
+    assert "fine: not slower by more than 5 %" in capsys.readouterr().out
+
+
+def test_a_slower_stage_is_a_regression_and_is_named(
+    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, result = run_gate(tmp_path, *arms(arm(), arm(flow_s=1.4)))
+    assert (code, result["verdict"]) == (3, "regression")
+    assert result["moved"]["command"]["stage"] == "flow"
+    assert result["moved"]["command"]["difference_s"] == pytest.approx(0.4, rel=0.1)
+    assert "flow moved most" in capsys.readouterr().out
+
+
+def test_faster_is_an_improvement_and_no_failure(tmp_path: Path, arm: Command) -> None:
+    code, result = run_gate(tmp_path, *arms(arm(forward_s=1.5), arm()))
+    assert (code, result["verdict"]) == (0, "improvement")
+    assert result["moved"]["command"]["stage"] == "forward"
+
+
+def test_what_lies_on_the_threshold_stays_inconclusive_after_the_most_pairs(
+    tmp_path: Path, arm: Command
+) -> None:
+    slower = arms(arm(noise=0.03), arm(1.05, 1.05, noise=0.03))
+    code, result = run_gate(tmp_path, *slower, "--max-pairs", "14")
+    assert (code, result["verdict"], result["pairs"]) == (4, "inconclusive", 14)
+    again = ["gate", "--resume", str(tmp_path / "gate")]
+    assert run_app([*again, "--on-inconclusive", "ok"]) == 0
+    assert run_app(again) == 4
+
+
+def test_a_disturbed_control_workload_allows_no_verdict(
+    tmp_path: Path, arm: Command, control: type[FixedControl]
+) -> None:
+    # Two calls a slot; base, candidate, candidate, base, …: it is slower whenever the candidate runs.
+    control.seconds = staticmethod(lambda call: 1.2 if call // 2 % 4 in (1, 2) else 1.0)
+    code, result = run_gate(tmp_path, *arms(arm(), arm(flow_s=1.4)), "--max-pairs", "12")
+    assert (code, result["verdict"], result["pairs"]) == (4, "inconclusive", 12)
+    assert "control workload" in result["reason"]
+    assert result["control"]["ratio"] == pytest.approx(1.2)
+
+
+def test_a_drift_that_both_arms_meet_is_not_taken_for_a_change(
+    tmp_path: Path, arm: Command, control: type[FixedControl]
+) -> None:
+    control.seconds = staticmethod(lambda call: 1.0 + 0.01 * call)
+    code, result = run_gate(tmp_path, *arms(arm(), arm()))
+    assert (code, result["verdict"]) == (0, "fine")
+
+
+@pytest.mark.parametrize("status", [1, 3, 4])
+def test_an_arm_that_fails_is_an_error_with_its_last_words(
+    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    crash = python(f"import sys; print('no weights here', file=sys.stderr); sys.exit({status})")
+    code, result = run_gate(tmp_path, *arms(arm(), crash))
+    assert (code, result) == (2, {})
+    assert f"exit status {status}" in (message := capsys.readouterr().err)
+    assert "--resume" in message
+    assert "no weights here" in message
+
+
+@pytest.mark.parametrize(
+    ("code", "complaint"),
+    [
+        ("print('{\"total_s\": 0}')", "measured nothing"),
+        ("print('{\"stages_s\": {}}')", "measured nothing"),
+        ("print('{\"total_s\": NaN}')", "a number ≥ 0"),
+        ('print(\'{"total_s": "fast"}\')', "a number ≥ 0"),
+        ('print(\'{"total_s": 1, "stages_s": 3}\')', "no object"),
+        ("import os; os.kill(os.getpid(), 9)", "signal 9"),
+    ],
+)
+def test_what_measured_nothing_is_an_error(
+    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str], code: str, complaint: str
+) -> None:
+    assert run_gate(tmp_path, *arms(arm(), python(code))) == (2, {})
+    assert complaint in capsys.readouterr().err
+
+
+def test_an_arm_that_hangs_is_given_up(
+    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hang = python("import time; time.sleep(60)")
+    assert run_gate(tmp_path, *arms(arm(), hang), "--timeout", "0.3") == (2, {})
+    assert "longer than 0.3 s" in capsys.readouterr().err
+
+
+def test_a_command_that_says_nothing_is_timed_as_a_whole(tmp_path: Path) -> None:
+    quick, slow = python("pass"), python("import time; time.sleep(0.2); print('done')")
+    code, result = run_gate(tmp_path, *arms(quick, slow), "--pairs", "6", "--max-pairs", "6")
+    (change,) = result["changes"]
+    assert (code, result["verdict"]) == (3, "regression")
+    assert change["difference"] == pytest.approx(0.2, rel=0.5)
+    assert result["moved"] == {}
+
+
+def test_an_interrupted_gate_goes_on_where_it_was(tmp_path: Path, arm: Command) -> None:
+    _, result = run_gate(tmp_path, *arms(arm(), arm(flow_s=1.4)))
+    slots, record = tmp_path / "gate" / "slots.jsonl", tmp_path / "gate" / "gate.json"
+    kept = slots.read_bytes().splitlines(keepends=True)
+    # As after a kill in the middle of pair 5's second slot: its first one is whole, the next line is torn.
+    slots.write_bytes(b"".join(kept[:9]) + kept[9][:20])
+    record.write_text(record.read_text().replace('"done"', '"running"'))
+    resumed = tmp_path / "resumed.json"
+    assert run_app(["gate", "--resume", str(tmp_path / "gate"), "--json", str(resumed)]) == 3
+    again = json.loads(resumed.read_text())
+    assert (again["verdict"], again["pairs"]) == (result["verdict"], 10)
+    lines = [json.loads(line) for line in slots.read_text().splitlines()]
+    assert [line["pair"] for line in lines[:9]] == [0, 0, 1, 1, 2, 2, 3, 3, 4]
+    # The pair was measured anew as a whole: its halves must not lie far apart in time.
+    assert [line["pair"] for line in lines[9:11]] == [4, 4]
+    assert {line["arm"] for line in lines[9:11]} == {"base", "candidate"}
+
+
+def test_a_gate_is_resumed_as_it_began(
+    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_gate(tmp_path, *arms(arm(), arm()))
+    assert run_app(["gate", "--resume", str(tmp_path / "gate"), "--pairs", "20"]) == 2
+    assert "--pairs" in capsys.readouterr().err
+    assert run_gate(tmp_path, *arms(arm(), arm()))[0] == 2
+    assert "holds a gate already" in capsys.readouterr().err
+
+
+def test_the_order_within_pairs_alternates(tmp_path: Path, arm: Command) -> None:
+    run_gate(tmp_path, *arms(arm(), arm()))
+    slots = [json.loads(line) for line in (tmp_path / "gate" / "slots.jsonl").read_text().splitlines()]
+    assert [slot["arm"][0] for slot in slots[:8]] == list("bccbbccb")
+    assert [slot["order"] for slot in slots] == list(range(20))
+
+
+def test_several_primaries_decide_together(tmp_path: Path, arm: Command) -> None:
+    slower = arms(arm(), arm(flow_s=1.4))
+    code, result = run_gate(tmp_path, *slower, "--primary", "forward", "--primary", "peak_memory")
+    assert (code, result["verdict"]) == (0, "fine")
+    (tmp_path / "gate").rename(tmp_path / "first")
+    code, result = run_gate(tmp_path, *slower, "--primary", "forward", "--primary", "flow")
+    assert (code, result["verdict"]) == (3, "regression")
+    assert {c["metric"]: c["verdict"] for c in result["changes"] if c["primary"]} == {
+        "forward": "fine",
+        "flow": "regression",
+    }
+
+
+def test_outputs_for_machines_are_what_their_readers_take(tmp_path: Path, arm: Command) -> None:
+    junit, benchmark, summary = (tmp_path / name for name in ("junit.xml", "benchmark.json", "summary.md"))
+    files = ["--junit", str(junit), "--github-benchmark", str(benchmark), "--markdown", str(summary)]
+    assert run_gate(tmp_path, *arms(arm(), arm(flow_s=1.4)), *files)[0] == 3
+    suite = ElementTree.parse(junit).getroot()
+    assert (suite.tag, suite.get("tests"), suite.get("failures")) == ("testsuite", "1", "1")
+    (failure,) = suite.iter("failure")
+    assert "flow moved most" in str(failure.get("message"))
+    entries = json.loads(benchmark.read_text())
+    assert {"name", "unit", "value"} <= entries[0].keys()
+    assert entries[0]["value"] == pytest.approx(2.4, rel=0.05)
+    assert summary.read_text().startswith("## Timing gate: regression")
+
+
+def test_estimate_tells_the_duration_and_leaves_nothing(
+    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "gate"
+    assert run_app(["gate", *arms(arm(), arm()), "--estimate", "--out", str(out)]) == 0
+    assert "10 pairs: about" in capsys.readouterr().out
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--base", "command:true", "--threshold", "much"], "is no share"),
+        (["--base", "command:true", "--pairs", "5"], "too few pairs"),
+        (["--base", "command:true", "--on-inconclusive", "maybe"], "--on-inconclusive"),
+        (["--base", "command:true", "--packages", "mine"], "--packages"),
+        (["--base", "command:true"], "one arm is a command"),
+        (["--base", "command:"], "is empty"),
+        (["--base", "command:'"], "cannot be split"),
+        (["--base", "python:/no/such/python"], "no such interpreter"),
+        (["--base", "command:/no/such/program", "--candidate", "command:true"], "cannot be run"),
+        (["--base", "command:true", "--latency-clips", "0"], "--latency-clips"),
+        (["--base", "command:true", "--accuracy", "--weights", "random"], "--accuracy"),
+        (["--base", "command:true", "--primary", "total", "--primary", "total"], "twice"),
+        ([], "--base"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], complaint: str
+) -> None:
+    assert run_app(["gate", "--out", str(tmp_path / "gate"), *options]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_metric_that_is_not_measured_cannot_decide(
+    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_gate(tmp_path, *arms(arm(), arm()), "--primary", "upload")[0] == 2
+    assert "flow, forward, peak_memory, total" in capsys.readouterr().err
+    assert len((tmp_path / "gate" / "slots.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.slow  # compiles TV-L1
+def test_the_real_control_workload_takes_time() -> None:
+    from actionbench.bench.gate.control import Control
+
+    control = Control()
+    assert 0 < control() < 60
+    assert "tvl1-fast" in control.describe()
+
+
+def test_the_workload_of_the_self_test_does_more_when_told_to(tmp_path: Path) -> None:
+    from actionbench.bench.gate import workload
+
+    video = tmp_path / "video.mp4"
+    workload.write_video(video)
+    answer = subprocess.run(
+        [sys.executable, "-P", "-m", workload.__name__, str(video), "--slow", "2", "--slow-stage", "flow"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    facts = json.loads(answer.stdout)
+    assert set(facts["stages_s"]) == set(workload.STAGES)
+    assert facts["total_s"] > facts["stages_s"]["flow"] > 0
+    counts = dict.fromkeys(workload.STAGES, 0)
+
+    def count(stage: str) -> None:
+        counts[stage] += 1
+
+    work = {stage: (lambda stage=stage: count(stage)) for stage in workload.STAGES}
+    workload.sample(work, workload.units(0.2, "flow"))
+    assert counts == {"decode": 10, "flow": 12, "arithmetic": 10}
+
+
+def test_self_test_keeps_each_gate_and_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from actionbench.bench.gate import workload
+
+    monkeypatch.setattr(workload, "write_video", lambda path: path.touch())
+    fake = tmp_path / "fake.py"
+    fake.write_text("import sys; print('{\"total_s\": %f}' % (1 + 0.2 * ('--slow' in sys.argv)))")
+    monkeypatch.setattr(workload, "command", lambda _: [sys.executable, "-S", str(fake)])
+    options = ["gate", "--self-test", "--pairs", "6", "--max-pairs", "8", "--out", str(tmp_path / "out")]
+    assert run_app([*options, "--gates", "1"]) == 0
+    assert run_app([*options, "--gates", "2"]) == 0
+    kept = [json.loads(line) for line in (tmp_path / "out" / "gates.jsonl").read_text().splitlines()]
+    assert [one["verdict"] for one in kept] == ["fine", "regression", "fine", "regression"]
+    out = capsys.readouterr().out
+    assert "0 of 2" in out
+    assert "2 of 2" in out
+    assert "34.2 % – 100.0 %" in out  # Wilson, 2 of 2
+
+
+def test_self_test_refuses_what_it_cannot_inject(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_app(["gate", "--self-test", "--injected", "7%"]) == 2
+    assert "multiple of 10 %" in capsys.readouterr().err

@@ -1,0 +1,108 @@
+"""What the gate promises, on a tenth of the published histories; the simulated gate is the real one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from actionbench.reports.gate_simulation import (
+    NOISES,
+    Cell,
+    bars,
+    log_ratio_histories,
+    run_gates,
+    simulate,
+    simulation_table,
+)
+from actionbench.reports.sequential import Rule, look
+
+
+@pytest.fixture(scope="module")
+def cells() -> list[Cell]:
+    return simulate(histories=2000, seed=1)
+
+
+def of(cells: list[Cell], noise: str, change: float, rule: Rule, order: str = "alternating") -> Cell:
+    (found,) = [c for c in cells if (c.noise, c.order, c.change, c.rule) == (noise, order, change, rule)]
+    return found
+
+
+def test_every_noise_and_every_number_of_pairs_is_tried(cells: list[Cell]) -> None:
+    alternating = [cell for cell in cells if cell.order == "alternating"]
+    assert len(alternating) == len(NOISES) * (25 + 1) * 5
+    assert {cell.histories for cell in cells} == {2000}
+
+
+def test_unchanged_code_hardly_ever_raises_an_alarm(cells: list[Cell]) -> None:
+    for cell in cells:
+        if cell.order == "alternating" and cell.change == 0:
+            assert cell.called <= 0.005, cell
+
+
+def test_a_change_of_exactly_the_threshold_is_called_within_the_level(cells: list[Cell]) -> None:
+    """At most 2.5 %, and four standard errors of 2000 histories."""
+    for cell in cells:
+        if cell.order == "alternating" and cell.change == 0.05:
+            assert cell.called <= 0.025 + 0.014, cell
+
+
+def test_slowdowns_are_caught(cells: list[Cell]) -> None:
+    ten = Rule(pairs=10, max_pairs=10)
+    assert of(cells, "plain", 0.15, ten).called >= 0.97
+    assert of(cells, "bimodal", 0.15, Rule()).called >= 0.97
+    for noise in NOISES:
+        assert of(cells, noise, 0.20, Rule()).called >= 0.98, noise
+
+
+def test_the_promises_are_kept_and_name_their_cells(cells: list[Cell]) -> None:
+    found = bars(cells)
+    assert [bar.kept for bar in found] == [True] * 3
+    assert [bar.cell.change for bar in found] == [0.0, 0.15, 0.15]
+    assert bars([]) == []
+
+
+def test_a_promise_that_is_broken_is_told() -> None:
+    rule = Rule(pairs=10, max_pairs=10)
+    alarms = Cell("plain", "alternating", rule, 0.0, {"regression": 11, "fine": 989}, 10)
+    blind = Cell("plain", "alternating", rule, 0.15, {"regression": 949, "inconclusive": 51}, 10)
+    assert [bar.kept for bar in bars([alarms, blind])] == [False, False]
+
+
+def test_without_alternating_more_pairs_make_more_false_alarms(cells: list[Cell]) -> None:
+    few, many = (of(cells, "plain", 0.0, Rule(pairs=n, max_pairs=n), "base first").called for n in (6, 30))
+    assert many > few > 0.05
+
+
+@pytest.mark.parametrize("rule", [Rule(), Rule(pairs=7, max_pairs=12), Rule(pairs=6, max_pairs=6)])
+def test_the_simulated_gate_decides_as_the_real_one(rule: Rule) -> None:
+    rng = np.random.default_rng(2)
+    ratios = log_ratio_histories(rng, "bimodal", "alternating", 150, rule.max_pairs)
+    for change in (-0.12, 0.0, 0.08):
+        verdicts, taken = run_gates(ratios, change, rule)
+        for history, verdict, pairs in zip(ratios, verdicts, taken, strict=True):
+            found = look((history[: rule.pairs] + np.log1p(change)).tolist(), rule)
+            while found.next_pairs is not None:
+                found = look((history[: found.next_pairs] + np.log1p(change)).tolist(), rule)
+            assert (found.verdict, found.pairs) == (verdict, pairs)
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_unchanged_code_has_no_ratio_in_the_middle(noise: str) -> None:
+    ratios = log_ratio_histories(np.random.default_rng(3), noise, "alternating", 4000, 10)
+    assert abs(float(np.median(ratios))) < 0.002
+    assert 0.03 < float(np.std(ratios)) < 0.2
+
+
+def test_the_same_seed_gives_the_same_table() -> None:
+    rule = Rule(pairs=6, max_pairs=8)
+    first, second = (simulation_table(simulate(rule, 50, seed=4)) for _ in range(2))
+    assert first == second
+    assert len(first.rows) == (len(NOISES) + 1) * 4  # 6, 7, 8 pairs and the rule itself
+    assert first.frame()["regression_at_20_percent"].between(0, 1).all()
+
+
+def test_a_table_of_fewer_changes_says_what_it_lacks() -> None:
+    rule = Rule(pairs=10, max_pairs=10)
+    cell = Cell("plain", "alternating", rule, 0.15, {"regression": 3, "fine": 1}, 10)
+    (row,) = simulation_table([cell]).rows
+    assert row == ("plain", "alternating", "10", "75.0 %", "–", "–")
