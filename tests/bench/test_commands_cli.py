@@ -158,9 +158,12 @@ def test_weights_are_listed_and_verified(bench: Bench) -> None:
 
 
 def test_parity_of_two_backends_on_this_machine(bench: Bench) -> None:
-    answer = bench("parity", "i3d-rgb", "--shapes", "10x199x210", "--threads", 1)
+    backends = "tensorflow:fp32:plain,tensorflow,torch,torch:fp32:plain,onnx,openvino"
+    options = ("--backends", backends, "--shapes", "10x199x210", "--threads", 1)
+    answer = bench("parity", "i3d-rgb", *options)
     assert answer.returncode == 0, answer.stderr
-    for other in ("i3d-rgb@torch", "i3d-rgb@tensorflow", "i3d-rgb@torch:fp32:plain"):
+    for other in ("torch", "tensorflow", "torch:fp32:plain", "onnx", "openvino"):
+        other = f"i3d-rgb@{other}"
         assert f"{other} – i3d-rgb@tensorflow:fp32:plain" in answer.stdout
     assert "the backends agree" in answer.stdout
 
