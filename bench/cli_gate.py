@@ -70,7 +70,7 @@ def gate(
         bool, typer.Option("--estimate", help="Measure one slot of each arm, tell the duration, end.")
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Append a job's summary to this file.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write a job's summary to this file.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit's XML to this file.")] = None,
     github_benchmark: Annotated[
         Path | None, typer.Option(help="Write github-action-benchmark's customSmallerIsBetter to this file.")
@@ -87,7 +87,8 @@ def gate(
 ) -> int:
     """Compare two versions on this machine, in pairs of fresh processes, and end with a verdict.
 
-    Exit codes: 0 not slower, 3 slower, 4 inconclusive, 2 an error (also: nothing was measured), 1 a bug.
+    Exit codes: 0 not slower, 3 slower, 4 inconclusive, 2 an error (also: nothing was measured), 1 a bug, 130
+    interrupted.
     """
     from ..reports.sequential import Rule
     from .gate.config import GateConfig
@@ -96,7 +97,9 @@ def gate(
 
     if on_inconclusive not in get_args(OnInconclusive):
         raise unknown_name("value of --on-inconclusive", on_inconclusive, get_args(OnInconclusive))
+    given = _given(context)
     if self_test:
+        _refuse(given - _OF_SELF_TEST, "--self-test", "measures a workload of its own")
         rule = Rule(share("--threshold", threshold), pairs, max_pairs)
         if simulate:
             _simulate(rule)
@@ -106,8 +109,15 @@ def gate(
             plan = selftest.Plan(rule, minutes, gates, share("--injected", injected))
             print(selftest.self_test(plan, out, Console()))
         return 0
+    _refuse(given & {"simulate", "minutes", "gates", "injected"}, "bench gate", "are options of --self-test")
+    if not estimate:
+        _clear((json_file, markdown, junit, github_benchmark))
     if resume is not None:
-        _refuse_beside_resume(context)
+        _refuse(
+            given - _OF_RESUME,
+            "--resume",
+            "goes on as the gate began, and takes no other option than where the result goes",
+        )
         result = resume_gate(resume, Console())
     else:
         if base is None:
@@ -127,7 +137,7 @@ def gate(
         settings = GateConfig(
             base=base,
             candidate=candidate,
-            repository=str(repository),
+            repository=str(repository.absolute()),
             command=command,
             packages=packages,  # type: ignore[arg-type]  # checked by the record
             run=_run_settings(run, weights, config),
@@ -149,22 +159,39 @@ def gate(
     return EXIT_CODES[result.verdict]
 
 
-def _refuse_beside_resume(context: typer.Context) -> None:
-    """A gate goes on as it began; only where its result goes may be chosen."""
-    free = {"resume", "json_file", "markdown", "junit", "github_benchmark", "on_inconclusive"}
-    given = [
-        name
-        for name in context.params
-        if name not in free
-        and (source := context.get_parameter_source(name)) is not None
-        and source.name == "COMMANDLINE"
-    ]
-    if given:
-        raise UsageError(
-            "takes no other option than where the result goes: the gate goes on as it began",
-            where="--resume",
-            found=", ".join("--" + name.replace("_", "-") for name in given),
-        )
+_OF_RESUME = {"resume", "json_file", "markdown", "junit", "github_benchmark", "on_inconclusive"}
+_OF_SELF_TEST = {
+    "self_test",
+    "simulate",
+    "threshold",
+    "pairs",
+    "max_pairs",
+    "minutes",
+    "gates",
+    "injected",
+    "out",
+}
+
+
+def _given(context: typer.Context) -> set[str]:
+    """Names of the options that stand on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+
+
+def _refuse(options: set[str], where: str, why: str) -> None:
+    """An option that would do nothing is an error."""
+    if options:
+        named = {"json_file": "json"}
+        found = (named.get(name, name).replace("_", "-") for name in sorted(options))
+        raise UsageError(why, where=where, found=", ".join(f"--{name}" for name in found))
+
+
+def _clear(outputs: tuple[Path | None, ...]) -> None:
+    """Remove the results of an earlier gate: if this one fails, nobody shall read them as its verdict."""
+    for path in outputs:
+        if path is not None and path.is_file() and not path.is_symlink():
+            path.unlink()
 
 
 def _run_settings(options: dict[str, Any], weights: list[str] | None, config: Path | None) -> dict[str, Any]:

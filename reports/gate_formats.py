@@ -10,7 +10,6 @@ from typing import Any
 from .formats import plain
 from .gate_records import SCHEMA
 from .gate_result import Change, GateResult
-from .sequential import Verdict
 
 # What XML 1.0 cannot hold even as a reference, beyond what `plain` replaces: section 2.2, Char.
 _NO_XML = re.compile("[\ufffe\uffff]")
@@ -87,7 +86,7 @@ def to_junit(result: GateResult, inconclusive_fails: bool) -> str:
         case = ElementTree.SubElement(
             suite, "testcase", classname=f"gate.{_text(change.model)}", name=_text(change.metric)
         )
-        verdict = verdict_of(change, result)
+        verdict = change.verdict
         message = _text(f"{result.reason}. {result.explanation(change.model) or ''}".strip())
         if verdict == "regression" or (verdict == "inconclusive" and inconclusive_fails):
             counts["failures"] += 1
@@ -102,14 +101,6 @@ def to_junit(result: GateResult, inconclusive_fails: bool) -> str:
     suite.attrib.update({name: str(count) for name, count in counts.items()})
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def verdict_of(change: Change, result: GateResult) -> Verdict:
-    """The verdict on one primary metric: none of its own counts where the whole gate was disturbed."""
-    assert change.verdict is not None
-    if change.verdict == "regression" and result.verdict == "inconclusive":
-        return "inconclusive"
-    return change.verdict
 
 
 def _text(text: str) -> str:

@@ -10,7 +10,6 @@ from rich.text import Text
 from tabulate import tabulate
 
 from .formats import number, percent, plain, probability
-from .gate_formats import verdict_of
 from .gate_result import AccuracyChange, Change, GateResult
 from .markdown import escape
 from .statistics import Estimate
@@ -47,8 +46,7 @@ def markdown(result: GateResult) -> str:
 
 def _rows(result: GateResult) -> Iterator[list[str]]:
     for change in result.changes:
-        verdict = "" if change.verdict is None else verdict_of(change, result)
-        yield [change.model, change.metric, *_figures(change), verdict]
+        yield [change.model, change.metric, *_figures(change), change.verdict or ""]
     yield ["control workload", "total", *_figures(result.control), ""]
 
 

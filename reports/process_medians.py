@@ -8,6 +8,7 @@ import numpy as np
 
 from .data import Measured
 from .records import STAGES, LatencyRecord
+from .timing import undisturbed
 
 TOTAL, LOAD, FIRST, PEAK_MEMORY, PEAK_DEVICE_MEMORY = (
     "total",
@@ -28,11 +29,12 @@ def unit(metric: str) -> str:
 def process_medians(measured: Measured, clips: Collection[str] | None = None) -> dict[str, dict[int, float]]:
     """Metric → process → its median over timed clips (total, stages), or its one value (the other metrics).
 
-    `clips` leaves other clips out. Processes that failed give nothing; a stage that no clip went through, and
+    Disturbed samples that were taken again do not count, as in the report. `clips` leaves other clips out.
+    Processes that failed give nothing; a stage that no clip went through, and
     a figure that was not recorded, are absent.
     """
     samples: dict[int, list[LatencyRecord]] = {}
-    for sample in measured.latencies:
+    for sample in undisturbed(measured.latencies):
         if clips is None or sample.clip in clips:
             samples.setdefault(sample.process, []).append(sample)
     found: dict[str, dict[int, float]] = {

@@ -222,7 +222,11 @@ def decide(
             f"the control workload, the same in both arms, took {_factor(steady)} times as long with the "
             "candidate: something else disturbed the machine"
         )
-        decision = replace(decision, verdict="inconclusive", reason=reason)
+        open_looks = {
+            name: replace(found, verdict="inconclusive", next_pairs=rule.next_look(found.pairs))
+            for name, found in decision.looks.items()
+        }
+        decision = Decision("inconclusive", reason, open_looks)
     following = rule.next_look(next(iter(pairs.values()))) if decision.verdict == "inconclusive" else None
     return replace(decision, control=steady, next_pairs=following)
 

@@ -85,7 +85,7 @@ class Timing:
 
 def timing(measured: Measured) -> Timing:
     """Summary of the latency pass of one model."""
-    samples = _undisturbed(measured.latencies)
+    samples = undisturbed(measured.latencies)
     by_process: dict[int, list[LatencyRecord]] = {}
     for sample in samples:
         by_process.setdefault(sample.process, []).append(sample)
@@ -145,7 +145,7 @@ def timing(measured: Measured) -> Timing:
     )
 
 
-def _undisturbed(samples: Sequence[LatencyRecord]) -> list[LatencyRecord]:
+def undisturbed(samples: Sequence[LatencyRecord]) -> list[LatencyRecord]:
     """The samples without the disturbed ones, where a clip has others in the same process."""
     calm = {(s.process, s.clip) for s in samples if not s.disturbed}
     return [s for s in samples if not s.disturbed or (s.process, s.clip) not in calm]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,12 +12,17 @@ from ...errors import UsageError
 from ...home import home
 from ...reports.gate_records import ArmName
 
+_OF_ANOTHER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
+"""Variables that a git hook sets; with them git would look at the hook's repository from every folder."""
+
 
 def git(folder: Path, *arguments: str) -> str:
     """What git answers in `folder`. Raises UsageError with its message where it fails."""
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}
     try:
         answer = subprocess.run(
             ["git", "-C", str(folder), *arguments],
+            env=environment | {"LC_ALL": "C"},
             capture_output=True,
             text=True,
             errors="surrogateescape",
@@ -31,12 +38,17 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def top_level(folder: Path) -> Path | None:
-    """The root of the working tree that `folder` is in; None if it is in none."""
+    """The root of the working tree that `folder` is in; None if it is in none.
+
+    Raises UsageError with git's message if git refuses a repository that is another user's.
+    """
     if not folder.is_dir():
         raise UsageError("is no folder", where="--repository", found=folder)
     try:
         return Path(git(folder, "rev-parse", "--show-toplevel").strip()).resolve()
-    except UsageError:
+    except UsageError as error:
+        if "dubious ownership" in error.what:
+            raise
         return None
 
 
@@ -70,9 +82,23 @@ def check_out(root: Path, commit: str, arm: ArmName) -> Path:
     What git does not know (compiled code beside its sources) stays there from commit to commit.
     """
     tree = workshop(root, arm) / "tree"
-    if not (tree / ".git").exists():
+    if not _is_worktree(tree, root):
+        shutil.rmtree(tree, ignore_errors=True)
         tree.parent.mkdir(parents=True, exist_ok=True)
         git(root, "worktree", "prune")
         git(root, "worktree", "add", "--force", "--detach", str(tree), commit)
     git(tree, "checkout", "--quiet", "--force", "--detach", commit)
     return tree
+
+
+def _is_worktree(tree: Path, root: Path) -> bool:
+    """Whether `tree` is a worktree of the repository at `root`, which may have been cloned anew since."""
+    if not (tree / ".git").exists():
+        return False
+    try:
+        stores = {
+            Path(folder, git(folder, "rev-parse", "--git-common-dir").strip()) for folder in (tree, root)
+        }
+        return len({store.resolve() for store in stores}) == 1
+    except UsageError:
+        return False

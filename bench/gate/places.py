@@ -65,7 +65,8 @@ def find_place(arm: ArmName, spec: str, repository: Path, shared: bool, say: Cal
         return _tree(spec, repository)
     if colon and kind == "command":
         command = words(rest, f"--{arm}")
-        return Place(Arm(spec, rest, {"command": rest}), Path.cwd(), sys.executable, command)
+        identity = {"command": rest, "folder": str(Path.cwd())}
+        return Place(Arm(spec, rest, identity), Path.cwd(), sys.executable, command)
     if colon and kind == "python":
         return _interpreter(spec, rest)
     if colon and kind == "git":
@@ -98,7 +99,7 @@ def tree_identity(root: Path) -> dict[str, Any]:
     changes = git(root, "diff", "HEAD", "--binary")
     return {
         "commit": commit_of(root, "HEAD"),
-        "changes": hashlib.sha256(changes.encode()).hexdigest() if changes else None,
+        "changes": hashlib.sha256(changes.encode(errors="surrogateescape")).hexdigest() if changes else None,
     }
 
 
@@ -130,12 +131,16 @@ def _git(
     root = top_level(repository)
     if root is None:
         raise UsageError(
-            "is in no git repository", where=repository, remedy="--repository names the one under test."
+            "is in no git repository, or git is not installed",
+            where=repository,
+            remedy="--repository names the one under test.",
         )
     commit = commit_of(root, reference)
     tree = check_out(root, commit, arm)
     around = surroundings(tree, root, shared=shared, own=OWN_ROOT, under_test=_is_actionbench(tree), say=say)
     subject = git(tree, "show", "--no-patch", "--format=%s", "HEAD").strip()
+    # Whatever its encoding, the title is written as UTF-8.
+    subject = subject.encode(errors="surrogateescape").decode(errors="replace")
     title = f"{reference} ({commit[:9]} {subject}; packages: {around.packages})"
     identity = {"commit": commit, "packages": around.packages}
     return Place(Arm(spec, title, identity), tree, around.python, inherits=False)

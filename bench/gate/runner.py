@@ -170,11 +170,12 @@ def _carry_out(
                 progress.advance()
             pairs = max(pairs, wanted)
             wanted = load_gate(writer).next_pairs
-    _require_unchanged(arms)
-    if config.accuracy and not writer.accuracies():
-        for arm in ARMS:
+    if config.accuracy:
+        predicted = {accuracy.arm for accuracy in writer.accuracies()}
+        for arm in (arm for arm in ARMS if arm not in predicted):
             console.say(f"accuracy of the {arm}")
             writer.append(Accuracy(arm, _predict(config, arms.places[arm], writer.path / f"accuracy-{arm}")))
+    _require_unchanged(arms)
     writer.finish()
     return load_gate(writer)
 
@@ -211,11 +212,13 @@ def _slot(arms: Arms, arm: ArmName, folder: Path, control: Control) -> tuple[Val
 def _require_unchanged(arms: Arms) -> None:
     for arm, place in arms.places.items():
         was = place.record.identity
-        if "changes" in was and tree_identity(place.root) != was:
+        # A commit's checkout is shared by all gates of the repository: another one may have begun meanwhile.
+        now = tree_identity(place.root) if "commit" in was else {}
+        if any(was[key] != now[key] for key in was.keys() & now.keys()):
             raise MeasurementError(
                 f"the {arm} was changed while it was being measured",
                 where=place.root,
-                remedy="Start a new gate, and leave the working tree alone, or gate a commit: git:REF.",
+                remedy="Start a new gate, only one at a time; leave the working tree alone, or gate git:REF.",
             )
 
 

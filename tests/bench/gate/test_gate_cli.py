@@ -76,6 +76,8 @@ def test_a_disturbed_control_workload_allows_no_verdict(
     code, result = run_gate(tmp_path, *arms(arm(), arm(flow_s=1.4)), "--max-pairs", "12")
     assert (code, result["verdict"], result["pairs"]) == (4, "inconclusive", 12)
     assert "control workload" in result["reason"]
+    # No metric's own verdict may be read either, as "regression" or as "fine".
+    assert {change["verdict"] for change in result["changes"] if change["primary"]} == {"inconclusive"}
     assert result["control"]["ratio"] == pytest.approx(1.2)
 
 
@@ -132,6 +134,25 @@ def test_a_command_that_says_nothing_is_timed_as_a_whole(tmp_path: Path) -> None
     assert (code, result["verdict"]) == (3, "regression")
     assert change["difference"] == pytest.approx(0.2, rel=0.5)
     assert result["moved"] == {}
+
+
+def test_a_gate_that_fails_leaves_no_result_of_an_earlier_one(tmp_path: Path, arm: Command) -> None:
+    files = {name: tmp_path / name for name in ("json", "junit", "markdown", "github-benchmark")}
+    for path in files.values():
+        path.write_text("fine")
+    options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    crash = arms(arm(), python("raise SystemExit(3)"))
+    assert run_app(["gate", "--out", str(tmp_path / "gate"), *options, *crash]) == 2
+    assert not any(path.exists() for path in files.values())
+
+
+def test_a_disturbed_machine_fails_a_job_as_junit_reads_it(
+    tmp_path: Path, arm: Command, control: type[FixedControl]
+) -> None:
+    control.seconds = staticmethod(lambda call: 1.2 if call // 2 % 4 in (1, 2) else 1.0)
+    junit = tmp_path / "junit.xml"
+    assert run_gate(tmp_path, *arms(arm(), arm()), "--max-pairs", "10", "--junit", str(junit))[0] == 4
+    assert ElementTree.parse(junit).getroot().get("failures") == "1"
 
 
 def test_an_interrupted_gate_goes_on_where_it_was(tmp_path: Path, arm: Command) -> None:
@@ -220,6 +241,8 @@ def test_estimate_tells_the_duration_and_leaves_nothing(
         (["--base", "command:true", "--latency-clips", "0"], "--latency-clips"),
         (["--base", "command:true", "--accuracy", "--weights", "random"], "--accuracy"),
         (["--base", "command:true", "--primary", "total", "--primary", "total"], "twice"),
+        (["--self-test", "--json", "result.json"], "--json"),
+        (["--base", "command:true", "--simulate"], "--self-test"),
         ([], "--base"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 from actionbench.bench.cli import run_app
 from actionbench.bench.gate import surroundings
+from actionbench.bench.gate.checkout import check_out, commit_of
 from actionbench.bench.gate.places import find_place
 from actionbench.bench.gate.surroundings import pins
 from actionbench.errors import BackendUnavailable, UsageError
@@ -160,6 +162,42 @@ def test_the_working_tree_is_known_again_by_what_was_changed(repository: Path) -
     changed = find_place("candidate", "tree", repository, False, say_nothing)
     assert "with changes" in changed.record.title
     assert clean.record.identity != changed.record.identity
+
+
+def test_a_repository_that_was_cloned_anew_is_checked_out_anew(repository: Path, tmp_path: Path) -> None:
+    before = check_out(repository, commit_of(repository, "main^"), "base")
+    repository.rename(tmp_path / "away")
+    git(tmp_path, "clone", "--quiet", str(tmp_path / "away"), str(repository))
+    after = check_out(repository, commit_of(repository, "main"), "base")
+    assert after == before
+    assert "1.5" in (after / "src" / "mine" / "__init__.py").read_text()
+
+
+def test_a_git_hook_does_not_mislead(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "init", "--quiet", "other")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    tree = check_out(repository, commit_of(repository, "main"), "base")
+    assert "1.5" in (tree / "src" / "mine" / "__init__.py").read_text()
+
+
+def test_changes_in_any_encoding_are_known(repository: Path) -> None:
+    (repository / "benchmark.py").write_bytes("# Größe\n".encode("latin-1"))
+    assert "with changes" in find_place("candidate", "tree", repository, False, say_nothing).record.title
+
+
+@pytest.mark.usefixtures("control")
+def test_a_commit_that_another_gate_checks_out_meanwhile_gets_no_verdict(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(surroundings, "_pip", lambda *_: None)
+    other = "subprocess.run(['git', 'checkout', '--quiet', '--detach', 'main^'])"
+    code = f"import subprocess; {other}; print('{{\"total_s\": 1}}')"
+    command = shlex.join(["python", "-c", code])
+    arms = ["--base", "git:main", "--candidate", "git:main", "--repository", str(repository)]
+    assert run_gate(tmp_path, *arms, "--command", command, "--pairs", "6", "--max-pairs", "6") == (2, {})
+    assert "was changed while it was being measured" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("control")
