@@ -143,7 +143,13 @@ def test_texts_from_data_are_escaped_everywhere() -> None:
 @pytest.mark.parametrize(("fails", "tag"), [(True, "failure"), (False, "skipped")])
 def test_junit_of_an_inconclusive_gate(fails: bool, tag: str) -> None:
     values = {"m": {"total": 1.0}}
-    result = replace(judged(values, {"m": {"total": 1.5}}), verdict="inconclusive", reason="disturbed")
+    (change,) = judged(values, values).changes
+    result = replace(
+        judged(values, values),
+        verdict="inconclusive",
+        reason="disturbed",
+        changes=(replace(change, verdict="inconclusive"),),
+    )
     suite = ElementTree.fromstring(to_junit(result, fails))
     assert [element.get("message") for element in suite.iter(tag)] == ["disturbed."]
     assert suite.get("failures") == ("1" if fails else "0")

@@ -74,6 +74,12 @@ def test_a_run_adds_a_median_for_each_process_of_each_metric(run: Callable[..., 
     assert "95 %" in forward.median.interval.method
 
 
+def test_disturbed_samples_that_were_taken_again_do_not_count(run: Callable[..., RunData]) -> None:
+    data = run()
+    slow = [replace(s, total_s=9 * s.total_s, disturbed=True) for s in data.latencies for _ in range(2)]
+    assert entries_of_run(replace(data, latencies=(*slow, *data.latencies))) == entries_of_run(data)
+
+
 def test_commit_and_date_can_be_named(run: Callable[..., RunData]) -> None:
     (entry, *_) = entries_of_run(run(commit=None), "v1.2", "2026-02-01T01:00:00+02:00")
     assert (entry.commit, entry.date) == ("v1.2", "2026-01-31T23:00:00Z")
