@@ -114,6 +114,9 @@ def run(
     flow: Annotated[str | None, typer.Option(help="Optical-flow method.")] = None,
     python: Annotated[list[str] | None, typer.Option(help="BACKEND=INTERPRETER; repeatable.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; runs/TIME-MODELS by default.")] = None,
+    report: Annotated[
+        bool | None, typer.Option(help="Write report, tables and plots at the end; `bench report` can later.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = None,
     clip_timeout: Annotated[
         float | None, typer.Option(help="Seconds without a sign of life until a clip is given up.")

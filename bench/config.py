@@ -38,6 +38,7 @@ class RunConfig:
     - `views`: "video" is the authors' protocol for a whole video, "single" one window from its middle.
     - `batch`: views in one forward call. `flow`: name of the optical-flow method.
     - `python`: backend → interpreter that has it. `out`: the run directory, None for runs/<time>-<models>.
+    - `report`: write the derived files at the end; `bench report` writes them later.
     - `seed`: of every random choice. `clip_timeout`: seconds without a sign of life until a clip is given
       up.
     """
@@ -59,6 +60,7 @@ class RunConfig:
     flow: str = "tvl1"
     python: Mapping[str, str] = field(default_factory=dict)
     out: str | None = None
+    report: bool = True
     seed: int = 0
     clip_timeout: float = 300.0
 

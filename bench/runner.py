@@ -13,7 +13,6 @@ from ..datasets.check import Checker
 from ..datasets.clip import Clip
 from ..errors import MeasurementError, UsageError
 from ..models.spec import Views
-from ..reports.export import write_report
 from ..reports.records import ModelRecord, Run
 from ..reports.run_directory import RunDirectory, RunWriter
 from .accuracy import accuracy_pass
@@ -123,9 +122,18 @@ def _carry_out(plan: Plan, writer: RunWriter, console: Console) -> Path:
         raise
     _finish(writer, "incomplete" if failures else "done", failures)
     measured_s = time.monotonic() - begin
-    path = write_report([writer.path], writer.path)
-    console.say(f"measured in {measured_s:.0f} s; report: {path}, {path.with_suffix('.md')}")
+    console.say(f"measured in {measured_s:.0f} s; {_reported(plan.config, writer.path)}")
     return writer.path
+
+
+def _reported(config: RunConfig, run: Path) -> str:
+    """Write the report of a finished run if it is wanted; where it is, in words."""
+    if not config.report:
+        return f"no report, as asked; it is written by: bench report {run}"
+    from ..reports.export import write_report  # with matplotlib and plotly
+
+    path = write_report([run], run)
+    return f"report: {path}, {path.with_suffix('.md')}"
 
 
 def _measure(plan: Plan, writer: RunWriter, console: Console) -> dict[str, str]:
