@@ -8,16 +8,20 @@ VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all lint types clean
+.PHONY: run test test-all benchmarks lint types gate clean
 
 run: $(VENV)/ready
 	$(BIN)/bench run --models i3d,resnext
 
 test: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow and not benchmark" $(PYTEST_ARGS)
 
 test-all: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not benchmark" $(PYTEST_ARGS)
+
+# One at a time, on a machine that does nothing else.
+benchmarks: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -n 0 -s -m benchmark $(PYTEST_ARGS)
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .
@@ -25,6 +29,11 @@ lint: $(VENV)/ready-dev
 
 types: $(VENV)/ready-dev
 	MYPYPATH=.typing $(BIN)/mypy
+
+# This tree against the commit before it: decoding, resizing, TV-L1 and a network in torch, on one drawn clip.
+gate: $(VENV)/ready-dev
+	$(BIN)/bench gate --base git:HEAD^ --packages shared --models i3d-flow@torch --views single \
+		--primary decode --primary flow --latency-seconds 0 --pairs 8 --max-pairs 12
 
 $(VENV)/ready: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -46,7 +46,6 @@ def accuracy_pass(
             job = model.job(
                 "accuracy",
                 chosen,
-                config,
                 flow_cache=home() / "flow" if model.flow is not None else None,
                 ahead=0 if suspects else 1,
                 run=writer.path.resolve(),

@@ -13,6 +13,9 @@ from ..home import home
 from ..models.registry import ModelRequest
 from ..models.spec import LoadOptions, Weights
 
+_DECISIVE = ("torch", "tensorflow", "dm-sonnet", "onnxruntime", "onnxruntime-gpu", "openvino")
+"""Distributions with whose versions a certificate ends."""
+
 
 def write_certificate(
     request: ModelRequest,
@@ -61,12 +64,14 @@ def _path(
     options: LoadOptions,
     packages: Mapping[str, str | None],
 ) -> Path:
-    """One file for each set of weights, kind of device, arithmetic and versions of the frameworks."""
+    """One file for each set of weights, kind of device, arithmetic, form and versions of the frameworks."""
     what = {
         "weights": {stream: each.sha256 for stream, each in weights.items()},
         "device": options.device.partition(":")[0],
         "tf32": options.tf32,
-        "packages": {name: packages.get(name) for name in ("torch", "tensorflow", "dm-sonnet")},
+        "precision": options.precision,
+        "form": options.form,
+        "packages": {name: packages.get(name) for name in _DECISIVE},
     }
     name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
     return home() / "certificates" / f"{request.model.name}-{request.backend}-{name}.json"

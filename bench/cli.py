@@ -84,7 +84,16 @@ def _common(
 def run(
     context: typer.Context,
     models: Annotated[
-        str | None, typer.Option(help="Comma-separated: NAME, NAME@BACKEND or FILE.py:FACTORY.")
+        str | None,
+        typer.Option(
+            help="Comma-separated: NAME or FILE.py:FACTORY, each with @BACKEND:PRECISION:FORM or not."
+        ),
+    ] = None,
+    backends: Annotated[
+        str | None, typer.Option(help="Comma-separated, or all: of the models named without one.")
+    ] = None,
+    precisions: Annotated[
+        str | None, typer.Option(help="Comma-separated, e.g. fp32,bf16: of the models named without one.")
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="`demo`, a folder of class/video, a manifest, a Kinetics CSV.")
@@ -99,12 +108,27 @@ def run(
         int | None, typer.Option(help="CPU threads of a process; all cores by default.")
     ] = None,
     tf32: Annotated[bool | None, typer.Option(help="On CUDA, allow TF32 in float32 products.")] = None,
-    processes: Annotated[int | None, typer.Option(help="Fresh processes per model for latency.")] = None,
+    scenarios: Annotated[
+        str | None, typer.Option(help="Comma-separated: latency (default), pipelined, throughput, stream.")
+    ] = None,
+    processes: Annotated[int | None, typer.Option(help="Fresh processes per model and scenario.")] = None,
     latency_clips: Annotated[
-        int | None, typer.Option(help="Clips that latency is measured on; 0: no latency.")
+        int | None, typer.Option(help="Clips that are timed; 0: no timing at all.")
     ] = None,
     latency_seconds: Annotated[
         float | None, typer.Option(help="Least time a latency process measures.")
+    ] = None,
+    throughput_seconds: Annotated[
+        float | None, typer.Option(help="Least time a throughput process measures.")
+    ] = None,
+    stream_seconds: Annotated[float | None, typer.Option(help="Time that a stream's camera runs.")] = None,
+    stream_fps: Annotated[
+        float | None, typer.Option(help="The camera's frames per second; the weights' own by default.")
+    ] = None,
+    stride: Annotated[int | None, typer.Option(help="Frames from one label of a stream to the next.")] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(help="AXIS=1,4,8: time at each; batch, threads or window; repeatable."),
     ] = None,
     max_clips: Annotated[int | None, typer.Option(help="A seeded sample of so many clips.")] = None,
     views: Annotated[
@@ -112,6 +136,9 @@ def run(
     ] = None,
     batch: Annotated[int | None, typer.Option(help="Views in one forward call.")] = None,
     flow: Annotated[str | None, typer.Option(help="Optical-flow method.")] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="Clips that int8 takes its ranges from, named as --data is.")
+    ] = None,
     python: Annotated[list[str] | None, typer.Option(help="BACKEND=INTERPRETER; repeatable.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; runs/TIME-MODELS by default.")] = None,
     report: Annotated[
@@ -125,6 +152,9 @@ def run(
         Path | None, typer.Option(help="YAML file with any of these; options override it.")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Tell how long it will take, and measure nothing.")
+    ] = False,
 ) -> None:
     """Compare networks on videos: accuracy, latency and preprocessing, in one report."""
     from ..reports.run_directory import RunDirectory
@@ -135,22 +165,29 @@ def run(
     given = {
         name: value
         for name, value in context.params.items()
-        if _is_given(context, name) and name not in ("config", "resume")
+        if _is_given(context, name) and name not in ("config", "resume", "estimate")
     }
     if resume is not None:
-        if given or config is not None:
+        if given or estimate or config is not None:
             raise UsageError(
                 "takes no other option: the run goes on as it began",
                 where="--resume",
-                found=", ".join("--" + name.replace("_", "-") for name in given) or "--config",
+                found=", ".join("--" + name.replace("_", "-") for name in given)
+                or ("--estimate" if estimate else "--config"),
             )
         path = resume_run(resume, Console())
     else:
         values = {} if config is None else read_config(config)
-        for name in ("weights", "python"):
+        for name in ("weights", "python", "sweep"):
             if name in given:
                 given[name] = key_values(name, given[name])
-        path = start_run(from_mapping(values | given, str(config or "command line")), Console())
+        settings = from_mapping(values | given, str(config or "command line"))
+        if estimate:
+            from .estimate import print_estimate
+
+            print_estimate(settings, Console())
+            return
+        path = start_run(settings, Console())
     _show([path])
     require_results(RunDirectory(path).run)
 
@@ -194,16 +231,23 @@ def _show(runs: list[Path]) -> None:
 
 @app.command("models")
 def list_models() -> None:
-    """List the networks, their backends and their streams."""
+    """List the networks, their backends, and what this machine can run."""
     from tabulate import tabulate
 
+    from ..models.capabilities import BACKENDS, FORMS, PRECISIONS
     from ..models.registry import find_model, model_names
+    from .selection import capabilities_rows
 
     rows = []
     for name in model_names():
         model = find_model(name).model
         rows.append([name, model.title, ", ".join(model.backends), "+".join(model.streams), model.paper])
     print(tabulate(rows, headers=["name", "network", "backends (first: default)", "streams", "paper"]))
+    headers = ["backend", "precision", "forms (first: default)", "CPU", "CUDA"]
+    print("\nNAME@BACKEND:PRECISION:FORM, on this machine\n")
+    print(tabulate(capabilities_rows(BACKENDS), headers=headers, maxcolwidths=[None, None, None, 60, 40]))
+    print()
+    print(tabulate([*PRECISIONS.items(), *FORMS.items()], tablefmt="plain"))
 
 
 @app.command()

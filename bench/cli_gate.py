@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from ..errors import UsageError, unknown_name
+from ..errors import EXIT_CODES, UsageError, unknown_name
+from .cli_options import share
 
 if TYPE_CHECKING:
     from ..reports.gate_result import GateResult
+    from ..reports.sequential import Rule
     from .gate.config import GateConfig
 
 OnInconclusive = Literal["ok", "fail"]
-
-EXIT_CODES = {"fine": 0, "improvement": 0, "regression": 3, "inconclusive": 4}
-"""Verdict → exit code. Errors end with 2 and bugs with 1, so that a crash never reads as a verdict."""
 
 
 def gate(
@@ -79,6 +78,9 @@ def gate(
     self_test: Annotated[
         bool, typer.Option("--self-test", help="Measure the gate itself: false alarms and power, here.")
     ] = False,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Of --self-test: on synthetic times instead, in two minutes.")
+    ] = False,
     minutes: Annotated[float, typer.Option(help="Of --self-test: begin no new gate after so long.")] = 60.0,
     gates: Annotated[int | None, typer.Option(help="Of --self-test: at most so many of each kind.")] = None,
     injected: Annotated[str, typer.Option(help="Of --self-test: the slowdown to be caught.")] = "20%",
@@ -87,6 +89,7 @@ def gate(
 
     Exit codes: 0 not slower, 3 slower, 4 inconclusive, 2 an error (also: nothing was measured), 1 a bug.
     """
+    from ..reports.sequential import Rule
     from .gate.config import GateConfig
     from .gate.runner import resume_gate, start_gate
     from .progress import Console
@@ -94,7 +97,15 @@ def gate(
     if on_inconclusive not in get_args(OnInconclusive):
         raise unknown_name("value of --on-inconclusive", on_inconclusive, get_args(OnInconclusive))
     if self_test:
-        return _self_test(minutes, gates, share("--injected", injected), out, pairs, max_pairs, threshold)
+        rule = Rule(share("--threshold", threshold), pairs, max_pairs)
+        if simulate:
+            _simulate(rule)
+        else:
+            from .gate import selftest  # imports what it decodes video with
+
+            plan = selftest.Plan(rule, minutes, gates, share("--injected", injected))
+            print(selftest.self_test(plan, out, Console()))
+        return 0
     if resume is not None:
         _refuse_beside_resume(context)
         result = resume_gate(resume, Console())
@@ -136,17 +147,6 @@ def gate(
     if result.verdict == "inconclusive" and on_inconclusive == "ok":
         return 0
     return EXIT_CODES[result.verdict]
-
-
-def share(option: str, text: str) -> float:
-    """ "5%" or "0.05" as 0.05. Raises UsageError for what is neither."""
-    number, percent, rest = text.strip().partition("%")
-    try:
-        if rest:
-            raise ValueError
-        return float(number) / (100 if percent else 1)
-    except ValueError:
-        raise UsageError("is no share", where=option, expected="e.g. 5% or 0.05", found=text) from None
 
 
 def _refuse_beside_resume(context: typer.Context) -> None:
@@ -229,20 +229,17 @@ def _write(
             path.write_text(text(), encoding="utf-8")
 
 
-def _self_test(
-    minutes: float,
-    gates: int | None,
-    injected: float,
-    out: Path | None,
-    pairs: int,
-    max_pairs: int,
-    threshold: str,
-) -> int:
-    from ..reports.sequential import Rule
-    from .gate.selftest import Plan, self_test
-    from .progress import Console
+def _simulate(rule: Rule) -> None:
+    from tabulate import tabulate
 
-    rule = Rule(share("--threshold", threshold), pairs, max_pairs)
-    plan = Plan(rule, minutes=minutes, gates=gates, injected=injected)
-    print(self_test(plan, out, Console()))
-    return 0
+    from ..reports.gate_simulation import bars, simulate, simulation_table
+
+    cells = simulate(rule)
+    table = simulation_table(cells)
+    titles = [column.title for column in table.columns]
+    alignment = [column.align for column in table.columns]
+    print(tabulate(table.rows, headers=titles, colalign=alignment, disable_numparse=True))
+    for note in table.notes:
+        print(note)
+    for bar in bars(cells):
+        print(f"{'kept' if bar.kept else 'NOT kept'}: {bar.promise}")

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-ModelArgument = Annotated[str, typer.Argument(help="NAME, NAME@BACKEND or FILE.py:FACTORY.")]
+ModelArgument = Annotated[
+    str, typer.Argument(help="NAME or FILE.py:FACTORY, each with @BACKEND:PRECISION:FORM or not.")
+]
 WeightsOption = Annotated[
     list[str] | None,
     typer.Option(help="MODEL=PATH, random or demo; what `bench weights fetch` stored by default."),
@@ -46,11 +48,19 @@ def predict(
 
 def parity(
     model: Annotated[str, typer.Argument(help="Network with several backends.")] = "i3d",
-    backends: Annotated[str | None, typer.Option(help="Comma-separated; the first is the reference.")] = None,
+    backends: Annotated[
+        str | None, typer.Option(help="Comma-separated BACKEND:PRECISION:FORM; the first is the reference.")
+    ] = None,
     weights: WeightsOption = None,
     shapes: Annotated[
         str | None, typer.Option(help="TxHxW[xN], comma-separated; by default five that mistakes show on.")
     ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Compare on clips of this data in place of drawn input.")
+    ] = None,
+    clips: Annotated[int, typer.Option(help="With --data: a seeded sample of so many clips.")] = 4,
+    target: Annotated[str | None, typer.Option(help="Tell the drift of this class's probability.")] = None,
+    flow: Annotated[str, typer.Option(help="With --data: optical-flow method.")] = "tvl1",
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     published: Annotated[
@@ -63,10 +73,16 @@ def parity(
     from .progress import Console
 
     config = RunConfig(
-        models=(model,), weights=key_values("weights", weights or []), device=device, threads=threads
-    )
+        models=(model,),
+        data=data or "demo",
+        weights=key_values("weights", weights or []),
+        device=device,
+        threads=threads,
+        max_clips=clips,
+        flow=flow,
+    ).resolved()
     names = None if backends is None else tuple(backends.split(","))
     if published:
         check_published(config, names, Console())
     else:
-        check_parity(config, names, parse_shapes(shapes), Console())
+        check_parity(config, names, parse_shapes(shapes), Console(), data is not None, target)

@@ -12,18 +12,25 @@ from typing import Any, Literal, get_args
 import yaml
 
 from ..errors import UsageError, unknown_name
+from ..reports.records import Scenario
 
 ViewsOption = Literal["video", "single"]
 
 WEIGHTS_WORDS = ("random", "demo")
 """Weights that are no files: seeded random ones (timing only), and those made from the drawn clips."""
 
+SWEEP_AXES = ("batch", "threads", "window")
+"""What can be swept: views in a forward call, CPU threads of a process, frames of the one window."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """Settings of `bench run`. Each field is an option of the same name and a key of the YAML file.
 
-    - `models`: names, each `name`, `name@backend` or `path/to/file.py:factory`.
+    - `models`: names, each `name` or `path/to/file.py:factory`, with or without
+      `@backend:precision:form`.
+    - `backends`: what models named without a backend are run by, "all" for what this machine can run.
+      `precisions`: of those named without one.
     - `data`: "demo" (drawn at first use), a folder, a manifest or a Kinetics CSV; `videos`: where the
       files of a Kinetics CSV lie.
     - `target`: the class that precision and recall are about.
@@ -31,12 +38,19 @@ class RunConfig:
       others.
     - `device`: "auto", "cpu" or "cuda:N". `threads`: CPU threads of a process, None for all cores.
     - `tf32`: let CUDA round float32 products to 10-bit mantissas; named in every report.
-    - `processes`: fresh processes per model in the latency pass, its unit of replication.
-    - `latency_clips`: clips of the latency sample; 0 leaves the pass out. `latency_seconds`: a process
-      goes through its sample again until it has measured for so long.
+    - `scenarios`: what is timed, of "latency", "pipelined", "throughput", "stream".
+    - `processes`: fresh processes per model in each scenario, the unit of replication.
+    - `latency_clips`: clips of the sample that is timed; 0 leaves timing out. `latency_seconds`: a process
+      of "latency" or "pipelined" goes through its sample again until it has measured for so long;
+      `throughput_seconds`: one of "throughput".
+    - `stream_seconds`, `stream_fps`: how long the camera shows something, and its rate, None for that of
+      the weights. `stride`: frames from one label to the next.
+    - `sweep`: axis ("batch", "threads", "window") → values, as in "1,4,8"; every combination is timed.
     - `max_clips`: a seeded sample of so many clips, None for all.
     - `views`: "video" is the authors' protocol for a whole video, "single" one window from its middle.
     - `batch`: views in one forward call. `flow`: name of the optical-flow method.
+    - `calibration`: clips, named as `data` is, that ranges of activations are taken from where a model is
+      quantised to int8.
     - `python`: backend → interpreter that has it. `out`: the run directory, None for runs/<time>-<models>.
     - `report`: write the derived files at the end; `bench report` writes them later.
     - `seed`: of every random choice. `clip_timeout`: seconds without a sign of life until a clip is given
@@ -44,6 +58,8 @@ class RunConfig:
     """
 
     models: tuple[str, ...] = ("i3d", "resnext")
+    backends: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
     data: str = "demo"
     videos: str | None = None
     target: str = "jogging"
@@ -51,13 +67,20 @@ class RunConfig:
     device: str = "auto"
     threads: int | None = None
     tf32: bool = False
+    scenarios: tuple[Scenario, ...] = ("latency",)
     processes: int = 3
     latency_clips: int = 2
     latency_seconds: float = 5.0
+    throughput_seconds: float = 10.0
+    stream_seconds: float = 10.0
+    stream_fps: float | None = None
+    stride: int = 8
+    sweep: Mapping[str, str] = field(default_factory=dict)
     max_clips: int | None = None
     views: ViewsOption = "video"
     batch: int = 1
     flow: str = "tvl1"
+    calibration: str = "demo:train"
     python: Mapping[str, str] = field(default_factory=dict)
     out: str | None = None
     report: bool = True
@@ -72,18 +95,50 @@ class RunConfig:
             raise UsageError(f"named twice: {', '.join(twice)}", where="--models")
         if self.views not in get_args(ViewsOption):
             raise unknown_name("value of --views", self.views, get_args(ViewsOption))
-        for name, least in (("processes", 1), ("latency_clips", 0), ("batch", 1), ("seed", 0)):
+        self._check_scenarios()
+        for name, least in (
+            ("processes", 1),
+            ("latency_clips", 0),
+            ("stride", 1),
+            ("batch", 1),
+            ("seed", 0),
+        ):
             _at_least(name, getattr(self, name), least)
         for name in ("threads", "max_clips"):
             if getattr(self, name) is not None:
                 _at_least(name, getattr(self, name), 1)
-        _at_least("latency_seconds", self.latency_seconds, 0)
+        for name in ("latency_seconds", "throughput_seconds", "stream_seconds"):
+            _at_least(name, getattr(self, name), 0)
+        if self.stream_fps is not None:
+            _at_least("stream_fps", self.stream_fps, 0.1)
         _at_least("clip_timeout", self.clip_timeout, 0.1)
+
+    def _check_scenarios(self) -> None:
+        known = get_args(Scenario)
+        for name in self.scenarios:
+            if name not in known:
+                raise unknown_name("scenario", name, known)
+        if len(set(self.scenarios)) < len(self.scenarios):
+            raise UsageError("named twice", where="--scenarios", found=", ".join(self.scenarios))
+        if not self.scenarios:
+            raise UsageError("no scenario is named", where="--scenarios", expected=", ".join(known))
+        if self.latency_clips == 0 and self.scenarios != ("latency",):
+            raise UsageError(
+                "leaves nothing to time",
+                where="--latency-clips 0",
+                expected="at least one clip for --scenarios",
+                found=", ".join(self.scenarios),
+            )
+        parse_sweep(self.sweep)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the YAML file has them."""
         raw = dataclasses.asdict(self)
-        return raw | {"models": list(self.models), "weights": dict(self.weights), "python": dict(self.python)}
+        lists = {
+            name: list(getattr(self, name)) for name in ("models", "backends", "precisions", "scenarios")
+        }
+        mappings = {name: dict(getattr(self, name)) for name in ("weights", "python", "sweep")}
+        return raw | lists | mappings
 
     def resolved(self) -> RunConfig:
         """The same with paths made absolute, so that the run can be resumed from any folder."""
@@ -91,6 +146,7 @@ class RunConfig:
             self,
             models=tuple(_absolute(name) if ".py" in name else name for name in self.models),
             data=_absolute(self.data),
+            calibration=_absolute(self.calibration),
             videos=None if self.videos is None else _absolute(self.videos),
             weights={name: _absolute(value) for name, value in self.weights.items()},
             python={backend: _absolute(path) for backend, path in self.python.items()},
@@ -145,20 +201,39 @@ def _coerce(name: str, value: Any, kind: str, where: str) -> Any:
     elif kind.startswith("Mapping"):
         if isinstance(value, str) and name == "weights":
             return {"*": value}
-        if isinstance(value, Mapping) and all(isinstance(v, str | int | float) for v in value.values()):
-            return {str(k): str(v) for k, v in value.items()}
+        if isinstance(value, Mapping):
+            texts = {str(k): ",".join(map(str, v)) if isinstance(v, list) else v for k, v in value.items()}
+            if all(isinstance(text, str | int | float) for text in texts.values()):
+                return {name: str(text) for name, text in texts.items()}
     elif kind == "bool":
         if isinstance(value, bool):
             return value
     elif kind.startswith("int"):
         if isinstance(value, int) and not isinstance(value, bool):
             return value
-    elif kind == "float":
+    elif kind.startswith("float"):
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
     raise UsageError(f"`{name}` has the wrong type", where=where, expected=kind, found=repr(value))
+
+
+def parse_sweep(given: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
+    """`{"batch": "1,4,8"}` as numbers. Raises UsageError for what is no axis, or no list of whole numbers."""
+    sweep = {}
+    for axis, text in given.items():
+        where = f"--sweep {axis}={text}"
+        if axis not in SWEEP_AXES:
+            raise UsageError(str(unknown_name("axis of a sweep", axis, SWEEP_AXES)), where=where)
+        items = [item.strip() for item in text.split(",")]
+        if not all(item.isascii() and item.isdigit() and int(item) > 0 for item in items):
+            raise UsageError("is not a list of whole numbers from 1 on", where=where, expected="e.g. 1,4,8")
+        values = tuple(map(int, items))
+        if len(set(values)) < len(values):
+            raise UsageError("names a value twice", where=where)
+        sweep[axis] = values
+    return sweep
 
 
 def key_values(option: str, items: Sequence[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from filelock import FileLock
 
 from ..errors import MeasurementError, WeightsError
@@ -116,7 +117,7 @@ def make(architecture: Architecture, seed: int) -> None:
     for clip in load_demo("train"):
         assert clip.label is not None
         for view in preparer(clip).views:
-            inputs.append(view[stream])
+            inputs.append(view[stream].astype(np.float32, copy=False))
             targets.append(names.index(clip.label))
     state = demo_state(architecture, inputs, targets, len(names), seed)
     path = demo_path(architecture, seed)

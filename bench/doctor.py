@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..home import home
+from ..models.capabilities import BACKENDS
 from .environment import environment, probe
 
 
@@ -24,7 +25,7 @@ def print_diagnosis() -> None:
     print("\nbackends")
     for backend, missing in probe(sys.executable)["missing"].items():
         if missing:
-            print(f"  {backend:12} lacks {', '.join(missing)}: pip install 'actionbench' installs them")
+            print(f"  {backend:12} lacks {', '.join(missing)}: {BACKENDS[backend].remedy} installs them")
             continue
         found = probe(sys.executable, backend)
         if "error" in found:

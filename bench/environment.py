@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
+import threading
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
 from .. import __version__
-from ..models.registry import PACKAGES as BACKENDS
+from ..models.capabilities import BACKENDS, cpu_flags, missing_packages
 
 DISTRIBUTIONS = (
     "numpy",
@@ -25,6 +25,11 @@ DISTRIBUTIONS = (
     "tensorflow",
     "dm-sonnet",
     "tensorflow-hub",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "openvino",
+    "nncf",
     "opencv-contrib-python",
     "av",
     "pillow",
@@ -48,12 +53,11 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "os": platform.platform(),
         "cpu": cpu_model(),
-        "cpu_flags": [
-            flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in _cpu_flags()
-        ],
+        "cpu_flags": [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in cpu_flags()],
         "cpu_governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "cpu_mhz": _cpu_mhz(),
         "cores": cores(),
+        "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"),
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": [round(load, 2) for load in psutil.getloadavg()],
         "gpus": gpus(),
@@ -82,6 +86,43 @@ def gpus() -> list[dict[str, str]]:
     return [dict(zip(keys, row, strict=True)) for row in rows if len(row) == len(keys)]
 
 
+class GpuWatch:
+    """Reads every second, while its block runs, how busy a device is; `busy` (0–1) is the mean.
+
+    None for "cpu", and where nvidia-smi tells nothing. Its number N of "cuda:N" is nvidia-smi's unless
+    CUDA_VISIBLE_DEVICES says otherwise, in which case nothing is read.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._index = device.removeprefix("cuda:") if device != "cpu" else None
+        if "CUDA_VISIBLE_DEVICES" in os.environ:
+            self._index = None
+        self._readings: list[float] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._index is not None and shutil.which("nvidia-smi") is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def busy(self) -> float | None:
+        return sum(self._readings) / len(self._readings) if self._readings else None
+
+    def _read(self) -> None:
+        query = ["nvidia-smi", "-i", str(self._index), "--query-gpu=utilization.gpu"]
+        while not self._over.wait(timeout=1):
+            answer = _output([*query, "--format=csv,noheader,nounits"])
+            if answer is not None and answer.isdigit():
+                self._readings.append(int(answer) / 100)
+
+
 def has_gpu() -> bool:
     """Whether the system shows an NVIDIA device; cheap, no framework is asked."""
     devices = [*Path("/dev").glob("nvidia[0-9]*"), Path("/dev/dxg")]
@@ -99,7 +140,7 @@ def cpu_model() -> str:
 def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
     """What an interpreter has: versions, what each backend lacks, and the CUDA devices that one sees.
 
-    `devices_of`: "torch", "tensorflow" or None (then no framework is imported). `{"error": …}` if the
+    `devices_of`: a backend, or None (then no framework is imported). `{"error": …}` if the
     interpreter does not start or has no ActionBench.
     """
     if python == sys.executable and devices_of is None:
@@ -128,14 +169,10 @@ def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
 
 def own_packages(devices_of: str | None) -> dict[str, Any]:
     """The answer to `probe`, in the interpreter that is asked."""
-    missing = {
-        backend: [module for module in modules if importlib.util.find_spec(module) is None]
-        for backend, modules in BACKENDS.items()
-    }
     found: dict[str, Any] = {
         "actionbench": __version__,
         "packages": package_versions(),
-        "missing": missing,
+        "missing": {backend: list(missing_packages(backend)) for backend in BACKENDS},
         "cuda": [],
     }
     if devices_of == "torch":
@@ -146,14 +183,15 @@ def own_packages(devices_of: str | None) -> dict[str, Any]:
         import tensorflow as tf
 
         found["cuda"] = [device.name for device in tf.config.list_physical_devices("GPU")]
+    elif devices_of == "onnx":
+        import onnxruntime
+
+        # It says whether it was built for CUDA, and not which devices there are.
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            found["cuda"] = [gpu["name"] for gpu in gpus()]
+    elif devices_of == "openvino":
+        from ..models import openvino_network  # noqa: F401  # to see whether it can be imported
     return found
-
-
-def _cpu_flags() -> set[str]:
-    for line in (_read("/proc/cpuinfo") or "").splitlines():
-        if line.startswith("flags"):
-            return set(line.partition(":")[2].split())
-    return set()
 
 
 def _cpu_mhz() -> float | None:

@@ -8,42 +8,63 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
 from ..datasets.clip import Clip
 from ..models.spec import LoadOptions, Weights
+from ..reports.records import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """A camera that gives `fps` frames a second for `seconds`, and a label asked for every `stride` of them.
+
+    `window`: frames that a label is about.
+    """
+
+    fps: Fraction
+    window: int
+    stride: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One network in one fresh process.
 
-    - `mode`: "accuracy" (predictions of `clips`, preparation beside the forward pass), "latency" (one clip
-      at a time, timed) or "arrays" (logits of given input, for parity and `--logits`).
+    - `mode`: "accuracy" (predictions of `clips`, preparation beside the forward pass), "arrays" (logits of
+      given input, for parity and `--logits`), or a scenario that is timed.
     - `request`: the model as the user named it. `weights`: stream → weights. `classes`: length of its scores.
-    - `single`: one window from the middle instead of the authors' protocol.
+    - `window`: one window of so many frames from the middle instead of the authors' protocol (None).
     - `flow_cache`: folder of the flow cache; None in timing.
     - `ahead`: clips prepared ahead of the one in the network; 0 does one thing at a time.
-    - `min_seconds`: the latency sample is gone through again until so much has been measured.
+    - `min_seconds`: a scenario's sample is gone through again until so much has been measured.
+    - `lanes`: threads that clips are worked on by, each with `options.threads` in the network; `in_flight`:
+      clips on their way at the same time. For the scenarios "pipelined" and "throughput".
+    - `camera`: of the scenario "stream".
     - `arrays`: for the mode "arrays", pairs of a file with input (.npz of stream → (N, T, H, W, C) float32)
       and the .npy file that its logits (N, classes) are written to.
     - `run`: run directory that a small picture of each clip goes to, in the mode "accuracy"; None for none.
     - `logits`: .npy file for the logits (views, classes) of the clips, in the mode "accuracy".
     """
 
-    mode: Literal["accuracy", "latency", "arrays"]
+    mode: Literal["accuracy", "arrays"] | Scenario
     request: str
     weights: Mapping[str, Weights]
     options: LoadOptions
     classes: int
     clips: tuple[Clip, ...] = ()
-    single: bool = False
+    window: int | None = None
     batch: int = 1
     flow: str | None = None
     flow_cache: Path | None = None
     ahead: int = 1
     min_seconds: float = 0.0
+    lanes: int = 1
+    in_flight: int = 1
+    camera: CameraSettings | None = None
     arrays: tuple[tuple[Path, Path], ...] = ()
     run: Path | None = None
     logits: Path | None = None

@@ -6,26 +6,42 @@ Before two backends are compared for speed, their outputs are compared on the sa
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tabulate import tabulate
 
+from ..datasets.sources import load_clips
 from ..errors import MeasurementError, UsageError, WeightsError
-from ..models.parity import PUBLISHED, SHAPES, TOLERANCE, compare_logits, parity_inputs
-from ..models.registry import find_model
+from ..models.capabilities import offer
+from ..models.parity import (
+    PUBLISHED,
+    ROUNDINGS,
+    SHAPES,
+    TOLERANCE,
+    Agreement,
+    compare_logits,
+    parity_inputs,
+    rounded,
+    softmax,
+)
+from ..models.registry import ModelRequest, find_model
 from ..models.spec import FloatArray
 from ..models.weights.catalogue import find_source
 from ..models.weights.store import stored, stored_weights
 from ..reports.run_directory import RunWriter
 from .certificate import write_certificate
 from .config import RunConfig
-from .demo import with_demo_weights
 from .job import Job
-from .plan import Plan, PlannedModel, plan_models, torch_python
+from .plan import Plan, PlannedModel, plan_models, sample
+from .prepare import Preparer
 from .progress import Console
+from .quantise import with_files
+from .selection import unable
 from .supervisor import run_arrays
 
 Shape = tuple[int, int, int, int]
@@ -39,52 +55,138 @@ SAMPLES = "deepmind-samples"
 
 
 def check_parity(
-    config: RunConfig, backends: Sequence[str] | None, shapes: Sequence[Shape], console: Console
+    config: RunConfig,
+    backends: Sequence[str] | None,
+    shapes: Sequence[Shape],
+    console: Console,
+    on_clips: bool = False,
+    target: str | None = None,
 ) -> None:
     """Print how far the logits of a network's backends are apart, on seeded input of each of `shapes`.
 
-    `config` names one model; `backends`: the first is the reference, None for all that compute the same.
+    - `config`: names one model. `on_clips`: on `config.max_clips` clips of `config.data` instead, a window of
+      each. `target`: a class whose probability's drift is told too.
+    - `backends`: each `backend:precision:form`, the first is the reference; None for float32 in its plain
+      form and all that this machine can run.
+
     Raises MeasurementError if they disagree, UsageError if there is only one.
     """
-    models = with_backends(config, backends, console)
-    reference, *others = models
+    reference, *others = with_backends(config, backends, console, target=target)
+    if on_clips:
+        inputs = dict(_clip_inputs(reference, config))
+    else:
+        inputs = {
+            "×".join(map(str, shape)): parity_inputs(reference.request.model, *shape, seed=number)
+            for number, shape in enumerate(shapes)
+        }
     with tempfile.TemporaryDirectory() as folder:
-        inputs = []
-        for number, shape in enumerate(shapes):
-            inputs.append(Path(folder) / f"{number}.npz")
-            frames, height, width, batch = shape
-            _save(
-                inputs[-1], parity_inputs(reference.request.model, frames, height, width, batch, seed=number)
-            )
-        logits = {model.key: compute_logits(model, inputs, config, console) for model in models}
+        compared = compare(reference, others, list(inputs.values()), Path(folder), config, console)
     rows = []
-    worst = 0.0
+    failed = []
     for model in others:
-        for shape, expected, found in zip(shapes, logits[reference.key], logits[model.key], strict=True):
-            agreement = compare_logits(expected, found)
-            worst = max(worst, agreement.max_abs)
+        for name, found in zip(inputs, compared[model.key], strict=True):
+            agreement = found.agreement
+            if found.agrees is False:
+                failed.append(f"{model.key}: {agreement.max_abs:.2g}")
             rows.append(
                 [
                     f"{model.key} – {reference.key}",
-                    "×".join(map(str, shape)),
+                    name,
                     f"{agreement.max_abs:.1e}",
                     f"{agreement.relative_l2:.1e}",
+                    "–" if found.rounding is None else f"{agreement.relative_l2 / found.rounding:.1f}",
                     f"{agreement.top1:.0%}",
-                    f"{float(np.std(expected)):.2f}",
+                    "–" if found.target_score is None else f"{found.target_score:.1e}",
+                    {True: "agrees", False: "DISAGREES", None: "no bound"}[found.agrees],
                 ]
             )
     kinds = ", ".join(sorted({w.kind for w in reference.weights.values()}))
-    print(f"{reference.request.model.title}, {kinds} weights, {reference.options.device}, float32")
-    headers = ["backends", "T×H×W×batch", "largest |Δ logit|", "relative L2", "same top-1", "std of logits"]
+    print(f"{reference.request.model.title}, {kinds} weights, {reference.options.device}")
+    headers = ["backends", "clip" if on_clips else "T×H×W×batch", "largest |Δ logit|", "relative L2"]
+    headers += ["× rounding of input", "same top-1", f"Δ P({target or 'target'})", ""]
     print(tabulate(rows, headers=headers, disable_numparse=True))
-    if worst > TOLERANCE:
+    bounds = f"float32: logits within {TOLERANCE:g}; half precisions: {ROUNDINGS:g} × rounding the input"
+    if failed:
         raise MeasurementError(
             "the backends disagree",
             where=reference.request.model.name,
-            expected=f"logits within {TOLERANCE:g}",
-            found=f"{worst:.2g}",
+            expected=bounds,
+            found="; ".join(failed),
         )
-    print(f"the backends agree: largest difference {worst:.1e}, tolerance {TOLERANCE:g}")
+    print(f"the backends agree ({bounds})")
+
+
+def _clip_inputs(model: PlannedModel, config: RunConfig) -> Iterator[tuple[str, dict[str, FloatArray]]]:
+    """Id and network input of clips of `config.data`: of each the window from its middle."""
+    from ..flow.registry import get_method
+
+    clips = load_clips(config.data, vocabulary=model.labels)
+    preparer = Preparer(
+        streams={stream: each.description.preprocessing for stream, each in model.weights.items()},
+        views=model.request.model.views,
+        single=model.request.model.window_frames,
+        flow=None if model.flow is None else get_method(model.flow, model.options.threads),
+    )
+    for clip in sample(clips.clips, config.max_clips, config.seed):
+        (view,) = preparer(clip).views
+        yield clip.id, {stream: array[None].astype(np.float32, copy=False) for stream, array in view.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A model against the reference on one input.
+
+    - `agreement`: of the logits. `rounding`: relative distance that rounding the input alone gives; None in
+      float32. `agrees`: see `Agreement.agrees`. `target_score`: drift of the target class's probability.
+    """
+
+    agreement: Agreement
+    rounding: float | None
+    agrees: bool | None
+    target_score: float | None
+
+
+def compare(
+    reference: PlannedModel,
+    others: Sequence[PlannedModel],
+    inputs: Sequence[Mapping[str, FloatArray]],
+    folder: Path,
+    config: RunConfig,
+    console: Console,
+) -> dict[str, list[Compared]]:
+    """Key of each of `others` → how it differs from `reference` on each of `inputs`.
+
+    `folder`: for the arrays that go to the processes and come back.
+    """
+    files = _saved(folder, "input", inputs)
+    rounded_files = {
+        precision: _saved(folder, precision, [r for each in inputs if (r := rounded(each, precision))])
+        for precision in sorted({model.request.precision for model in others})
+    }
+    every = [*files, *chain.from_iterable(rounded_files.values())]
+    logits = dict(zip(every, compute_logits(reference, every, config, console), strict=True))
+    compared = {}
+    for model in others:
+        found = compute_logits(model, files, config, console)
+        of_rounded: list[FloatArray | None] = [
+            logits[file] for file in rounded_files[model.request.precision]
+        ]
+        compared[model.key] = [
+            _compared(model, logits[file], own, again)
+            for file, own, again in zip(files, found, of_rounded or [None] * len(files), strict=True)
+        ]
+    return compared
+
+
+def _compared(
+    model: PlannedModel, expected: FloatArray, found: FloatArray, of_rounded: FloatArray | None
+) -> Compared:
+    agreement = compare_logits(expected, found)
+    rounding = None if of_rounded is None else compare_logits(expected, of_rounded).relative_l2
+    drift = None
+    if model.target is not None:
+        drift = float(np.abs(softmax(found) - softmax(expected))[:, model.target].max())
+    return Compared(agreement, rounding, agreement.agrees(model.request.precision, rounding), drift)
 
 
 def check_published(config: RunConfig, backends: Sequence[str] | None, console: Console) -> None:
@@ -98,7 +200,8 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
         raise UsageError(f"no published example is known for {name}", remedy="There is one for i3d.")
     if not config.weights:
         config = replace(config, weights={f"{name}-{s}": w for s, w in PUBLISHED.weights.items()})
-    models = with_backends(config, backends, console, least=1)
+    exact = [s for s in runnable(find_model(name), config) if ":" not in s or ":fp32" in s]
+    models = with_backends(config, backends or exact, console, least=1)
     for model in models:
         wrong = {w.description.name for w in model.weights.values()} ^ set(PUBLISHED.weights.values())
         if wrong:
@@ -130,53 +233,76 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
                     expected=f"within {TOLERANCE:g}",
                     found=f"{worst:.2g}",
                 )
-            path = write_certificate(model.request, model.weights, model.options, model.packages, worst)
-            print(f"{model.key}: reproduced; certificate: {path}")
+            kept = write_certificate(model.request, model.weights, model.options, model.packages, worst)
+            print(f"{model.key}: reproduced; certificate: {kept}")
 
 
 def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
     """Compare the backends of one network that a run is about to time, and record how far they are apart.
 
-    On seeded input, 16 frames; for the same network with the same weights.
+    On seeded input, 16 frames; for the same network with the same weights. The first one in float32 is the
+    reference.
     """
-    agreed: dict[str, str] = {}
-    for reference, *others in _same_networks(plan.models):
-        model = reference.request.model
+    agreed: dict[str, dict[str, Any]] = {}
+    for group in same_networks(plan.models):
+        reference = next((m for m in group if m.request.precision == "fp32"), group[0])
+        others = [model for model in group if model is not reference]
         side = max(w.description.preprocessing.crop for w in reference.weights.values())
+        inputs = parity_inputs(
+            reference.request.model, AGREEMENT_FRAMES, side, side, 1, seed=plan.config.seed
+        )
         with tempfile.TemporaryDirectory() as folder:
-            inputs = Path(folder) / "inputs.npz"
-            _save(inputs, parity_inputs(model, AGREEMENT_FRAMES, side, side, 1, seed=plan.config.seed))
-            (expected,) = compute_logits(reference, [inputs], plan.config, console)
-            for other in others:
-                (found,) = compute_logits(other, [inputs], plan.config, console)
-                worst = compare_logits(expected, found).max_abs
-                verdict = "agrees with" if worst <= TOLERANCE else "DISAGREES with"
-                agreed[other.key] = (
-                    f"{verdict} {reference.key}: logits at most {worst:.1e} apart (tolerance {TOLERANCE:g})"
-                )
-                console.say(f"{other.key} {agreed[other.key]}")
+            compared = compare(reference, others, [inputs], Path(folder), plan.config, console)
+        for key, (found,) in compared.items():
+            words = _in_words(found, reference.key)
+            numbers = asdict(found.agreement) | {
+                "reference": reference.key,
+                "rounding": found.rounding,
+                "target_score": found.target_score,
+            }
+            agreed[key] = {"agreement": words, "drift": numbers}
+            console.say(f"{key} {words}")
     if agreed:
         run = writer.run
-        models = tuple(replace(m, agreement=agreed.get(m.key, m.agreement)) for m in run.models)
+        models = tuple(replace(m, **agreed.get(m.key, {})) for m in run.models)
         writer.write_run(replace(run, models=models))
 
 
-def _same_networks(models: Sequence[PlannedModel]) -> list[list[PlannedModel]]:
-    """Models that differ in their backend alone, where there are several."""
-    groups: dict[tuple[object, ...], list[PlannedModel]] = {}
+def _in_words(found: Compared, reference: str) -> str:
+    apart = f"logits at most {found.agreement.max_abs:.1e} apart"
+    if found.agrees is None:
+        return f"drifts from {reference}: {apart}, relative {found.agreement.relative_l2:.1e} (no bound)"
+    verdict = "agrees with" if found.agrees else "DISAGREES with"
+    bound = f"tolerance {TOLERANCE:g}"
+    if found.rounding is not None:
+        times = found.agreement.relative_l2 / found.rounding
+        bound = f"{times:.1f} × what rounding the input alone does; tolerance {ROUNDINGS:g} ×"
+    return f"{verdict} {reference}: {apart} ({bound})"
+
+
+def same_networks(models: Sequence[PlannedModel]) -> list[list[PlannedModel]]:
+    """Models that differ in their backend alone, where there are several; of a sweep's points the first."""
+    first: dict[str, PlannedModel] = {}
     for model in models:
+        first.setdefault(model.request.key, model)
+    groups: dict[tuple[object, ...], list[PlannedModel]] = {}
+    for model in first.values():
         weights = ((s, w.kind, w.sha256, w.seed) for s, w in sorted(model.weights.items()))
         groups.setdefault((model.request.model.name, *weights), []).append(model)
     return [group for group in groups.values() if len(group) > 1]
 
 
 def with_backends(
-    config: RunConfig, backends: Sequence[str] | None, console: Console, least: int = 2
+    config: RunConfig,
+    backends: Sequence[str] | None,
+    console: Console,
+    least: int = 2,
+    target: str | None = None,
 ) -> list[PlannedModel]:
     """The one model of `config` in each backend; in all of its own weights' ones if none are named."""
     (name,) = config.models
     request = find_model(name)
-    chosen = backends or [b for b in request.model.backends if b != "tfhub"]
+    chosen = list(backends or runnable(request, config))
     if len(chosen) < least:
         raise UsageError(
             f"{name} has one backend, {', '.join(chosen)}: there is nothing to compare",
@@ -184,15 +310,37 @@ def with_backends(
         )
     if len(set(chosen)) < len(chosen):
         raise UsageError("a backend is named twice", where="--backends", found=", ".join(chosen))
-    plain = name.removesuffix(f"@{request.backend}")
     if not config.weights and not all(stored_weights(d) for d in request.model.streams.values()):
         # Random weights make a better test than demo weights, whose last layer is empty for most classes.
         config = replace(config, weights={"*": "random"})
     models = []
     for backend in chosen:
-        (model,) = plan_models(replace(config, models=(f"{plain}@{backend}",)), target=None)
-        models.append(with_demo_weights(model, torch_python(config), console.say))
+        (model,) = plan_models(replace(config, models=(f"{request.name}@{backend}",)), target)
+        models.append(with_files(model, config, console.say))
     return models
+
+
+def runnable(request: ModelRequest, config: RunConfig) -> list[str]:
+    """What this machine can run of a network, but for tfhub, whose weights are its own.
+
+    First float32 in its plain form, where a backend has one.
+    """
+    found = []
+    for backend in request.model.backends:
+        offered = offer(request.model, backend)
+        for precision in offered.precisions if backend != "tfhub" else ():
+            if unable(find_model(f"{request.name}@{backend}:{precision}"), config) is None:
+                found.append(backend if precision == "fp32" else f"{backend}:{precision}")
+                if precision == "fp32" and "plain" in offered.forms(precision)[1:]:
+                    found.append(f"{backend}:fp32:plain")
+    return sorted(found, key=lambda selection: not selection.endswith(":plain"))
+
+
+def _saved(folder: Path, name: str, inputs: Sequence[Mapping[str, FloatArray]]) -> list[Path]:
+    paths = [folder / f"{name}-{number}.npz" for number in range(len(inputs))]
+    for path, arrays in zip(paths, inputs, strict=True):
+        _save(path, arrays)
+    return paths
 
 
 def _save(path: Path, arrays: Mapping[str, FloatArray]) -> None:
@@ -202,7 +350,7 @@ def _save(path: Path, arrays: Mapping[str, FloatArray]) -> None:
 def compute_logits(
     model: PlannedModel, inputs: Sequence[Path], config: RunConfig, console: Console
 ) -> list[FloatArray]:
-    pairs = tuple((path, path.with_name(f"{path.stem}-{model.request.backend}.npy")) for path in inputs)
+    pairs = tuple((path, path.with_suffix(".npy")) for path in inputs)
     job = Job("arrays", model.request.key, model.weights, model.options, len(model.labels), arrays=pairs)
     console.say(f"computing with {model.key}")
     run_arrays(job, model.python, inputs[0].with_suffix(".log"), config.clip_timeout, console.say)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +15,12 @@ from ..datasets.labels import LabelMatcher
 from ..datasets.sources import load_clips
 from ..errors import BackendUnavailable, UsageError, WeightsError, unknown_name
 from ..flow.registry import method_names
+from ..models.capabilities import BACKENDS
 from ..models.labels import labels as label_list
-from ..models.registry import PACKAGES, ModelRequest, find_model, model_names
+from ..models.registry import ModelRequest, find_model, model_names, require
 from ..models.spec import LoadOptions, Weights, WeightsDescription
 from ..models.weights import resolve_weights, stored_weights
-from ..reports.records import ModelRecord
+from ..reports.records import ModelRecord, Scenario
 from .certificate import certificate
 from .config import RunConfig
 from .environment import cores, has_gpu, probe
@@ -35,6 +36,9 @@ class PlannedModel:
     - `key`: its name in reports, "i3d@torch"; unique in the plan.
     - `labels`: class names in score order. `target`: index of the target class, None if none is asked for.
     - `flow`: name of the flow method, None if no stream needs flow.
+    - `window`: one window of so many frames from the middle of a video, None for the authors' protocol.
+      `batch`: views in one forward call.
+    - `point`: where in a sweep it stands, axis → value.
     """
 
     key: str
@@ -45,10 +49,19 @@ class PlannedModel:
     labels: tuple[str, ...]
     target: int | None
     flow: str | None
+    window: int | None = None
+    batch: int = 1
+    point: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def random(self) -> bool:
-        return any(weights.kind == "random" for weights in self.weights.values())
+    def timed_only(self) -> bool:
+        """It is not asked for predictions: random weights have none, and a sweep is about time."""
+        return bool(self.point) or any(weights.kind == "random" for weights in self.weights.values())
+
+    @property
+    def whole(self) -> bool:
+        """A video is one view."""
+        return self.window is not None or self.request.model.views.window is None
 
     @property
     def packages(self) -> Mapping[str, str | None]:
@@ -56,10 +69,8 @@ class PlannedModel:
         versions: Mapping[str, str | None] = probe(self.python)["packages"]
         return versions
 
-    def job(
-        self, mode: Literal["accuracy", "latency"], clips: Iterable[Clip], config: RunConfig, **more: Any
-    ) -> Job:
-        """The job of predicting or timing `clips` as `config` says; `more`: other fields of `Job`."""
+    def job(self, mode: Literal["accuracy"] | Scenario, clips: Iterable[Clip], **more: Any) -> Job:
+        """The job of predicting or timing `clips`; `more`: other fields of `Job`."""
         return Job(
             mode,
             self.request.key,
@@ -67,18 +78,30 @@ class PlannedModel:
             self.options,
             len(self.labels),
             clips=tuple(clips),
-            single=config.views == "single",
-            batch=config.batch,
+            window=self.window,
+            batch=self.batch,
             flow=self.flow,
             **more,
         )
 
-    def record(self, views: str) -> ModelRecord:
+    def views_in_words(self) -> str:
+        views = self.request.model.views
+        if self.window is not None:
+            return f"one window of up to {self.window} frames from the middle"
+        if views.window is None:
+            return "whole video in one pass"
+        step = "without overlap" if views.stride in (None, views.window) else f"every {views.stride} frames"
+        tail = "last one looped" if views.tail == "loop" else "remainder left out"
+        return f"windows of {views.window} frames {step}, {tail}, {views.average} averaged"
+
+    def record(self) -> ModelRecord:
         model = self.request.model
         return ModelRecord(
             key=self.key,
             title=model.title,
             backend=self.request.backend,
+            precision=self.request.precision,
+            form=self.request.form,
             device=self.options.device,
             weights={
                 stream: {
@@ -91,10 +114,11 @@ class PlannedModel:
                 for stream, w in self.weights.items()
             },
             labels=self.labels,
-            views=views,
+            views=self.views_in_words(),
             flow=self.flow,
             certificate=certificate(self.request, self.weights, self.options, self.packages),
             packages=None if self.python == sys.executable else dict(self.packages),
+            sweep=dict(self.point),
         )
 
 
@@ -149,7 +173,7 @@ def _short_name(request: ModelRequest) -> str:
     if ".py" not in request.key:
         return request.key
     name = request.model.name
-    return f"{name}@{request.backend}" if request.key.endswith(f"@{request.backend}") else name
+    return f"{name}@{request.selection}" if request.selection else name
 
 
 def _check_keys(option: str, given: Mapping[str, str], known: set[str]) -> None:
@@ -195,9 +219,9 @@ def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | N
     target_label = None if target is None else LabelMatcher(labels)(target)
     if target is not None and target_label is None:
         raise UsageError(str(unknown_name("class", target, labels)), where=f"--target (of {key})")
-    options = LoadOptions(
-        device=_device(config.device, request, python), threads=config.threads or cores(), tf32=config.tf32
-    )
+    device = _device(config.device, request, python)
+    require(request, device)
+    options = request.apply(LoadOptions(device, config.threads or cores(), config.tf32))
     needs_flow = any(w.description.preprocessing.modality == "flow" for w in weights.values())
     return PlannedModel(
         key=key,
@@ -208,6 +232,8 @@ def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | N
         labels=labels,
         target=None if target_label is None else labels.index(target_label),
         flow=config.flow if needs_flow else None,
+        window=model.window_frames if config.views == "single" else None,
+        batch=config.batch,
     )
 
 
@@ -231,7 +257,8 @@ def _check_packages(request: ModelRequest, python: str) -> None:
         raise BackendUnavailable(
             f"the {request.backend} backend lacks {', '.join(missing)}",
             where=python,
-            remedy=f"Install them there, or name another interpreter: --python {request.backend}=PATH.",
+            remedy=f"`{request.offered.remedy}` there, or name another interpreter: "
+            f"--python {request.backend}=PATH.",
         )
 
 
@@ -241,7 +268,7 @@ def _device(wanted: str, request: ModelRequest, python: str) -> str:
     if wanted != "auto" and not (wanted.startswith("cuda:") and wanted[5:].isdigit()):
         raise UsageError("unknown device", where="--device", expected="auto, cpu or cuda:N", found=wanted)
     # A network of a user's own is asked as a torch one: what else could see CUDA is TensorFlow.
-    found = probe(python, request.backend if request.backend in PACKAGES else "torch").get("cuda", [])
+    found = probe(python, request.backend if request.backend in BACKENDS else "torch").get("cuda", [])
     if wanted == "auto":
         return "cuda:0" if found else "cpu"
     if int(wanted[5:]) >= len(found):

@@ -16,9 +16,9 @@ from ..datasets.sources import load_clips
 from ..errors import MeasurementError, UsageError
 from .accuracy import doing
 from .config import RunConfig
-from .demo import with_demo_weights
-from .plan import plan_models, torch_python
+from .plan import plan_models
 from .progress import Console
+from .quantise import with_files
 from .supervisor import Outcome, Worker
 
 
@@ -36,7 +36,7 @@ def print_predictions(
     (model,) = plan_models(replace(config, data=str(inputs[0])).resolved(), target=None)
     sets = [load_clips(str(path), vocabulary=model.labels) for path in inputs]
     clips = [clip for found in sets for clip in found]
-    model = with_demo_weights(model, torch_python(config), console.say)
+    model = with_files(model, config, console.say)
     kinds = {weights.kind for weights in model.weights.values()}
     if "random" in kinds:
         print("random weights: these predictions mean nothing")
@@ -50,7 +50,7 @@ def print_predictions(
         for clip in clips:
             outcome = Outcome()
             logits_file = None if logits is None else logits.resolve()
-            job = model.job("accuracy", [clip], config, ahead=0, logits=logits_file)
+            job = model.job("accuracy", [clip], ahead=0, logits=logits_file)
             worker = Worker(job, model.python, Path(folder) / "log", config.clip_timeout, console.say)
             for event in worker.events(outcome):
                 if event["event"] == "progress":

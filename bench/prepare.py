@@ -6,7 +6,7 @@ The order of the steps is the authors': resize, then grey, then flow on the whol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,7 +23,7 @@ from ..datasets.video import read_frames
 from ..errors import ClipError
 from ..flow.cache import FlowCache, cache_key
 from ..flow.method import FlowMethod
-from ..models.spec import FloatArray, Preprocessing, Views
+from ..models.spec import FloatArray, InputArray, Preprocessing, Views
 from ..reports.records import PREPROCESSED_INPUT
 from .stopwatch import Stopwatch
 
@@ -32,6 +32,9 @@ MAX_FRAMES = 4500
 
 _CHUNK = 16
 """Frames decoded between two resizing steps: few enough to keep large frames out of memory."""
+
+View = Mapping[str, InputArray]
+"""One view of a clip: stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`)."""
 
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, in all or 0)."""
@@ -45,14 +48,13 @@ def _silent(stage: str, done: int, total: int) -> None:
 class Prepared:
     """A clip ready for the network.
 
-    - `views`: one entry a view, stream → (T, H, W, C) float32.
     - `frames`: frames that the views cover. `video_s`: seconds of video that they cover.
     - `stages_s`: seconds spent in "decode", "resize" and "flow".
     - `flow_cached`: the flow was read from the cache.
     - `middle`: the middle frame, resized (H, W, 3) uint8; None unless the preparer keeps it.
     """
 
-    views: tuple[dict[str, FloatArray], ...]
+    views: tuple[View, ...]
     frames: int
     video_s: float
     stages_s: dict[str, float]
@@ -69,6 +71,7 @@ class Preparer:
     - `single`: take one window of so many frames from the middle instead (None: the authors' protocol).
     - `flow`: the flow method, None if no stream needs flow. `cache`: of flow; never while timing.
     - `notes`: remarks that hold for every clip. `keep_middle`: keep a frame for people to look at.
+    - `uint8_streams`: those whose pixels the network normalises itself.
     """
 
     streams: Mapping[str, Preprocessing]
@@ -77,6 +80,7 @@ class Preparer:
     flow: FlowMethod | None = None
     cache: FlowCache | None = None
     notes: tuple[str, ...] = ()
+    uint8_streams: frozenset[str] = frozenset()
     keep_middle: bool = False
 
     def __call__(self, clip: Clip, progress: Progress = _silent) -> Prepared:
@@ -85,16 +89,16 @@ class Preparer:
         with watch.stage("decode"):
             inputs = read_inputs(clip)
         if inputs is not None:
-            return self._from_inputs(clip, inputs, watch)
-        views: list[dict[str, FloatArray]] = []
+            return self.from_inputs(clip, inputs, watch)
+        views: list[dict[str, InputArray]] = []
         frames, video_s, notes, cached = 0, 0.0, set(self.notes), False
         middle = None
-        for geometry, names in self._geometries().items():
-            pixels, seconds, remarks = self._resized_frames(clip, geometry, watch, progress)
+        for geometry, names in self.geometries().items():
+            pixels, seconds, remarks = self.resized_frames(clip, geometry, watch, progress)
             notes.update(remarks)
             if self.keep_middle and middle is None:
                 middle = pixels[len(pixels) // 2].copy()
-            selections = self._select(len(pixels))
+            selections = self.select(len(pixels))
             # One window of a video is all that is answered: its seconds are those that count.
             covered = len(pixels) if self.single is None else min(len(selections[0]), len(pixels))
             frames, video_s = max(frames, covered), max(video_s, seconds * covered / len(pixels))
@@ -104,25 +108,34 @@ class Preparer:
                 for name in names:
                     spec = self.streams[name]
                     if spec.modality == "rgb":
-                        view[name] = self._rgb(chosen, spec, watch)
+                        view[name] = self.rgb_input(chosen, name, watch)
                     else:
                         view[name], hit = self._flow(chosen, spec, watch, progress)
                         cached = cached or hit
-        self._require_frames(clip, views)
+        self.require_frames(clip, views)
         return Prepared(
             tuple(views), frames, video_s, dict(watch.seconds), cached, tuple(sorted(notes)), middle
         )
 
-    def _geometries(self) -> dict[tuple[Any, ...], list[str]]:
+    def geometries(self) -> dict[tuple[Any, ...], list[str]]:
         """Streams that share rate and size, so that their frames are decoded and resized once."""
         groups: dict[tuple[Any, ...], list[str]] = {}
         for name, p in self.streams.items():
             groups.setdefault((p.rate, p.short_side, p.resize, p.long_side), []).append(name)
         return groups
 
-    def _resized_frames(
-        self, clip: Clip, geometry: tuple[Any, ...], watch: Stopwatch, progress: Progress
+    def resized_frames(
+        self,
+        clip: Clip,
+        geometry: tuple[Any, ...],
+        watch: Stopwatch,
+        progress: Progress,
+        resized_so_far: Callable[[list[npt.NDArray[np.uint8]]], None] = lambda _: None,
     ) -> tuple[npt.NDArray[np.uint8], float, list[str]]:
+        """The clip's frames (T, H, W, 3) uint8, the seconds they cover, and what was odd about them.
+
+        `resized_so_far` is told after every few frames.
+        """
         rate, short_side, filter_, long_side = geometry
         resized: list[npt.NDArray[np.uint8]] = []
         with watch.stage("decode"):
@@ -132,6 +145,7 @@ class Preparer:
                 with watch.stage("resize"):
                     resized += [resize(frame, short_side, filter_, long_side) for frame in chunk]
                 progress("decode", len(resized), 0)
+                resized_so_far(resized)
                 if len(resized) > MAX_FRAMES:
                     raise ClipError(
                         f"has more than {MAX_FRAMES} frames",
@@ -151,7 +165,13 @@ class Preparer:
                 return
             yield chunk
 
-    def _select(self, n: int) -> list[npt.NDArray[np.intp]]:
+    @property
+    def whole(self) -> bool:
+        """A clip is one view of all its frames."""
+        return self.single is None and self.views.window is None
+
+    def select(self, n: int) -> list[npt.NDArray[np.intp]]:
+        """Which of `n` frames each view has."""
         if self.single is not None:
             # The whole-video networks take any length: a short video is one short view, not a looped one.
             length = min(self.single, n) if self.views.window is None else self.single
@@ -160,10 +180,13 @@ class Preparer:
             return [np.arange(n)]
         return windows(n, self.views.window, self.views.stride or self.views.window, self.views.tail)
 
-    @staticmethod
-    def _rgb(frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+    def rgb_input(self, frames: npt.NDArray[np.uint8], name: str, watch: Stopwatch) -> InputArray:
+        """Resized frames (T, H, W, 3) as the stream called `name` takes them."""
+        spec = self.streams[name]
         with watch.stage("resize"):
             cropped = centre_crop(frames, spec.crop, spec.crop_offset)
+            if name in self.uint8_streams:
+                return np.ascontiguousarray(cropped)
             return normalise(cropped, spec.scale, spec.mean, spec.std)
 
     def _flow(
@@ -180,41 +203,43 @@ class Preparer:
             key = cache_key(grey_frames, self.flow)
             found = self.cache.get(key)
             if found is not None:
-                return self._flow_input(found, spec, watch), True
+                return self.flow_input(found, spec, watch), True
         with watch.stage("flow"):
             fields = flow_fields(
                 grey_frames, self.flow, progress=lambda done, total: progress("flow", done, total)
             )
         if self.cache is not None and key is not None:
             self.cache.put(key, fields)
-        return self._flow_input(fields, spec, watch), False
+        return self.flow_input(fields, spec, watch), False
 
     @staticmethod
-    def _flow_input(fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+    def flow_input(fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+        """Flow fields (T, H, W, 2) of resized frames as the stream takes them."""
         from ..flow.fields import FLOW_BOUND, to_network
 
         with watch.stage("resize"):
             cropped = centre_crop(fields, spec.crop, spec.crop_offset)
             return to_network(cropped, spec.flow_bound or FLOW_BOUND)
 
-    def _from_inputs(self, clip: Clip, inputs: Mapping[str, FloatArray], watch: Stopwatch) -> Prepared:
-        """Views of an array file that holds network input already: nothing is resized or computed."""
+    def from_inputs(self, clip: Clip, inputs: Mapping[str, FloatArray], watch: Stopwatch) -> Prepared:
+        """The views of an array file that holds network input already: nothing is resized or computed."""
         missing = sorted(self.streams.keys() - inputs.keys())
         if missing:
             raise ClipError(
                 f"holds no `{'`, `'.join(missing)}` input", where=clip.path, found=", ".join(sorted(inputs))
             )
         length = min(len(inputs[name]) for name in self.streams)
-        views = [
-            {name: inputs[name][selection] for name in self.streams} for selection in self._select(length)
+        views: list[dict[str, InputArray]] = [
+            {name: inputs[name][selection] for name in self.streams} for selection in self.select(length)
         ]
-        self._require_frames(clip, views)
+        self.require_frames(clip, views)
         rates = [p.rate for p in self.streams.values() if p.rate is not None] or [Fraction(25)]
         covered = length if self.single is None else len(next(iter(views[0].values())))
         notes = (PREPROCESSED_INPUT,)
         return Prepared(tuple(views), covered, float(covered / rates[0]), dict(watch.seconds), notes=notes)
 
-    def _require_frames(self, clip: Clip, views: list[dict[str, FloatArray]]) -> None:
+    def require_frames(self, clip: Clip, views: Sequence[View]) -> None:
+        """Raise ClipError if a stream of `views` is shorter than the network takes."""
         shortest = min((len(stream) for view in views for stream in view.values()), default=0)
         if shortest < self.views.min_frames:
             raise ClipError(

@@ -1,4 +1,4 @@
-"""`bench run`: the plan, the accuracy pass, the latency pass, the report."""
+"""`bench run`: the plan, the accuracy pass, the timed scenarios, the report."""
 
 from __future__ import annotations
 
@@ -12,25 +12,30 @@ from pathlib import Path
 from ..datasets.check import Checker
 from ..datasets.clip import Clip
 from ..errors import MeasurementError, UsageError
-from ..models.spec import Views
 from ..reports.records import ModelRecord, Run
 from ..reports.run_directory import RunDirectory, RunWriter
 from .accuracy import accuracy_pass
-from .config import RunConfig, from_mapping
-from .demo import with_demo_weights
+from .config import RunConfig, from_mapping, parse_sweep
 from .environment import environment
-from .latency import latency_pass
 from .parity import check_agreement
-from .plan import Plan, is_demo, make_plan, torch_python
+from .peak import gemm_peaks
+from .plan import Plan, PlannedModel, is_demo, make_plan
 from .progress import Console
+from .quantise import with_files
+from .scenarios import scenario_pass
+from .selection import expanded
+from .sweep import swept
 
 
 def start_run(config: RunConfig, console: Console) -> Path:
     """Plan and carry out a new run; its directory. Raises MeasurementError if a model has no result."""
-    config = config.resolved()
-    plan = _planned(config, console)
+    config = expanded(config.resolved(), console.say)
+    plan = planned(config, console)
     path = _new_directory(config)
-    with RunWriter(path, _planned_run(plan)) as writer:
+    run = _planned_run(plan)
+    peaks = gemm_peaks([(model.python, model.options) for model in counted_models(plan)])
+    run = replace(run, environment=run.environment | {"gemm_peaks": peaks})
+    with RunWriter(path, run) as writer:
         console.say(f"run directory: {path}")
         return _carry_out(plan, writer, console)
 
@@ -41,7 +46,7 @@ def resume_run(path: Path, console: Console) -> Path:
     Raises UsageError if the clips, the weights or the machine are not those that the run began with.
     """
     before = RunDirectory(path).run
-    plan = _planned(from_mapping(before.config, str(path)), console)
+    plan = planned(from_mapping(before.config, str(path)), console)
     now = _planned_run(plan)
     for what in ("actionbench", "cpu", "cores", "packages"):
         if now.environment.get(what) != before.environment.get(what):
@@ -66,11 +71,12 @@ def resume_run(path: Path, console: Console) -> Path:
         return _carry_out(plan, writer, console)
 
 
-def _planned(config: RunConfig, console: Console) -> Plan:
+def planned(config: RunConfig, console: Console) -> Plan:
+    """The plan, its demo weights made and its sweep laid out."""
     plan = make_plan(config)
-    python = torch_python(config)
-    models = tuple(with_demo_weights(model, python, console.say) for model in plan.models)
-    return replace(plan, models=models)
+    models = tuple(with_files(model, config, console.say) for model in plan.models)
+    several_videos = "throughput" in config.scenarios
+    return replace(plan, models=swept(models, parse_sweep(config.sweep), several_videos))
 
 
 def _new_directory(config: RunConfig) -> Path:
@@ -95,21 +101,15 @@ def _planned_run(plan: Plan) -> Run:
             "demo": is_demo(config.data),
         },
         target=config.target,
-        models=tuple(
-            model.record(views_in_words(model.request.model.views, model.request.model.window_frames, config))
-            for model in plan.models
-        ),
+        models=tuple(model.record() for model in plan.models),
     )
 
 
-def views_in_words(views: Views, window_frames: int, config: RunConfig) -> str:
-    if config.views == "single":
-        return f"one window of up to {window_frames} frames from the middle"
-    if views.window is None:
-        return "whole video in one pass"
-    step = "without overlap" if views.stride in (None, views.window) else f"every {views.stride} frames"
-    tail = "last one looped" if views.tail == "loop" else "remainder left out"
-    return f"windows of {views.window} frames {step}, {tail}, {views.average} averaged"
+def counted_models(plan: Plan) -> list[PlannedModel]:
+    """Those whose operations a second are measured: a matrix product of the machine stands beside them."""
+    if "latency" not in plan.config.scenarios or plan.config.latency_clips == 0:
+        return []
+    return [model for model in plan.models if model.request.model.macs is not None]
 
 
 def _carry_out(plan: Plan, writer: RunWriter, console: Console) -> Path:
@@ -137,23 +137,23 @@ def _reported(config: RunConfig, run: Path) -> str:
 
 
 def _measure(plan: Plan, writer: RunWriter, console: Console) -> dict[str, str]:
-    """Both passes; model → why it has no result."""
+    """The accuracy pass and the scenarios; model → why it has no result."""
     config = plan.config
     failures: dict[str, str] = {}
     for model in plan.models:
-        if model.random:
-            continue  # random weights predict nothing: there is only time to measure
+        if model.timed_only:
+            continue
         if (failure := accuracy_pass(model, plan.clips, config, writer, console)) is not None:
             console.say(f"{model.key} failed: {failure}")
             failures[model.key] = failure
     clips = latency_sample(plan, writer)
     check_agreement(plan, writer, console)
     for model in plan.models:
-        if model.key not in failures and not model.random and not _predicted(writer, model.key):
+        if model.key not in failures and not model.timed_only and not _predicted(writer, model.key):
             failures[model.key] = "no clip could be predicted: see the skipped videos"
-    if config.latency_clips > 0:
+    for scenario in config.scenarios if clips else ():
         alive = [model for model in plan.models if model.key not in failures]
-        failures |= latency_pass(alive, clips, config, writer, console)
+        failures |= scenario_pass(scenario, alive, clips, config, writer, console)
     return failures
 
 
@@ -162,7 +162,7 @@ def _predicted(writer: RunWriter, key: str) -> bool:
 
 
 def latency_sample(plan: Plan, writer: RunWriter) -> Sequence[Clip]:
-    """The clips that latency is measured on: a seeded sample of those that can be used.
+    """The clips that are timed: a seeded sample of those that can be used.
 
     Those are the clips that no model failed on; without an accuracy pass, those that decode and are long
     enough.

@@ -47,6 +47,11 @@ class Meter:
         self._cpu, self._wall = time.process_time(), time.perf_counter()
         return self
 
+    @property
+    def elapsed_s(self) -> float:
+        """Wall time since the block that is running began."""
+        return time.perf_counter() - self._wall
+
     def __exit__(self, *_: object) -> None:
         self.wall_s += time.perf_counter() - self._wall
         self.cpu_s += time.process_time() - self._cpu

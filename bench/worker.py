@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
-import json
 import logging
 import os
 import pickle
@@ -13,10 +11,8 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -25,27 +21,19 @@ import psutil
 
 from ..datasets.clip import Clip
 from ..datasets.manifest import verify
-from ..errors import ActionBenchError, ClipError, MeasurementError
-from ..models.registry import find_model, load_network
+from ..errors import ActionBenchError, ClipError
+from ..models.registry import find_model
 from ..models.spec import FloatArray, Model, Network
+from .events import Events, signs_of_life
+from .inference import average_views, forward
 from .job import Job
-from .prepare import Prepared, Preparer, Progress
-from .stopwatch import Meter, Stopwatch
+from .latency_worker import measure_latency
+from .parts import Part, load_parts
+from .prepare import Prepared, Preparer
+from .stopwatch import Stopwatch
+from .stream_worker import measure_stream
+from .throughput_worker import measure_throughput
 from .thumbnails import write_thumbnail
-
-
-class Events:
-    """Writes events to the parent, one JSON object a line; from any thread."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()
-
-    def __call__(self, event: str, **values: Any) -> None:
-        line = json.dumps({"event": event, **values}, allow_nan=False).encode() + b"\n"
-        with self._lock:
-            self._stream.write(line)
-            self._stream.flush()
 
 
 def main() -> None:
@@ -106,32 +94,57 @@ def _end_with_parent() -> None:
 def _run(job: Job, events: Events) -> None:
     begin = time.perf_counter()
     request = find_model(job.request)
-    network = load_network(request, job.weights, job.options)
-    network.synchronize()
+    in_parts = job.mode in ("pipelined", "throughput")
+    parts = load_parts(request, job.weights, job.options, apart=in_parts)
+    for part in parts:
+        part.network.synchronize()
     load_s = time.perf_counter() - begin
-    events("ready", load_s=load_s, details=network.describe())
+    network = parts[0].network
+    events("ready", load_s=load_s, details=_details(parts))
     if job.mode == "arrays":
         _arrays(job, network, events)
     else:
-        preparer = _preparer(job, request.model)
-        if job.mode == "accuracy":
+        uint8_streams = {s for part in parts for s in getattr(part.network, "uint8_streams", ())}
+        preparer = _preparer(job, request.model, frozenset(uint8_streams))
+        if in_parts:
+            measure_throughput(job, parts, preparer, events)
+        elif job.mode == "accuracy":
             _accuracy(job, request.model, network, preparer, events)
+        elif job.mode == "latency":
+            measure_latency(job, request.model, network, preparer, events)
         else:
-            _latency(job, request.model, network, preparer, events)
-        memory = psutil.Process().memory_info()
-        peak = getattr(memory, "peak_wset", None) or _peak_rss()
-        events("end", peak_rss_bytes=peak, details=network.describe())
+            measure_stream(job, request.model, network, preparer, events)
+        events("end", peak_rss_bytes=_peak_rss(), details=_details(parts))
     events("done")
 
 
+def _details(parts: Sequence[Part]) -> dict[str, Any]:
+    """What the networks say of themselves, as one."""
+    described = [part.network.describe() for part in parts]
+    details = described[0]
+    if len(described) > 1:
+        known = [d["parameters"] for d in described if d.get("parameters") is not None]
+        details = details | {"parameters": sum(known) if len(known) == len(described) else None}
+    return details
+
+
 def _peak_rss() -> int:
+    """Bytes that the process held at most."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not getrusage, whose figure begins with the memory of the parent that was forked.
+        lines = status.read_text(encoding="ascii").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    memory = psutil.Process().memory_info()
+    if peak := getattr(memory, "peak_wset", None):
+        return int(peak)
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _preparer(job: Job, model: Model) -> Preparer:
+def _preparer(job: Job, model: Model, uint8_streams: frozenset[str]) -> Preparer:
     method = None
     notes: tuple[str, ...] = ()
     if job.flow is not None:
@@ -150,10 +163,11 @@ def _preparer(job: Job, model: Model) -> Preparer:
     return Preparer(
         streams={name: weights.description.preprocessing for name, weights in job.weights.items()},
         views=model.views,
-        single=model.window_frames if job.single else None,
+        single=job.window,
         flow=method,
         cache=cache,
         notes=notes,
+        uint8_streams=uint8_streams,
         keep_middle=job.run is not None,
     )
 
@@ -165,7 +179,7 @@ def _accuracy(job: Job, model: Model, network: Network, preparer: Preparer, even
             events("clip_error", clip=clip.id, error=str(prepared))
             continue
         watch = Stopwatch()
-        logits, _ = _forward(job, network, prepared, watch)
+        logits, _ = forward(network, prepared, job.batch, job.classes, watch)
         with watch.stage("download"):
             scores = average_views(logits, model.views.average)
         logits_of_all.append(logits)
@@ -193,7 +207,7 @@ def _prepared(job: Job, preparer: Preparer, events: Events) -> Iterator[tuple[Cl
         events("start", clip=clip.id)
         try:
             verify(clip)
-            return preparer(clip, _progress(events))
+            return preparer(clip, signs_of_life(events))
         except ClipError as error:
             return error
 
@@ -211,146 +225,6 @@ def _prepared(job: Job, preparer: Preparer, events: Events) -> Iterator[tuple[Cl
         while waiting:
             done, future = waiting.popleft()
             yield done, future.result()
-
-
-def _progress(events: Events) -> Progress:
-    """Signs of life for the parent's watchdog and progress bar, a few a second at most."""
-    last = 0.0
-
-    def progress(stage: str, done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last > 0.3:
-            last = now
-            events("progress", stage=stage, done=done, total=total)
-
-    return progress
-
-
-def _latency(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
-    """Go through the sample until `min_seconds` are measured, at least once; one thing at a time."""
-    warm: set[tuple[object, ...]] = set()
-    measured = 0.0
-    _warm_preparation(preparer, job.clips[0], events)
-    for repetition in count():
-        for clip in job.clips:
-            events("start", clip=clip.id)
-            meter = Meter()
-            try:
-                verify(clip)
-                with meter:
-                    prepared = preparer(clip, _progress(events))
-            except ClipError as error:
-                events("clip_error", clip=clip.id, error=str(error))
-                continue
-            shape = _shape(prepared, job.batch)
-            if shape not in warm:
-                begin = time.perf_counter()
-                _forward(job, network, prepared, Stopwatch())
-                if not warm:
-                    events("first", first_s=time.perf_counter() - begin)
-                warm.add(shape)
-            watch = Stopwatch()
-            with meter:
-                logits, device_s = _forward(job, network, prepared, watch)
-                with watch.stage("download"):
-                    average_views(logits, model.views.average)
-            measured += meter.wall_s
-            events(
-                "sample",
-                clip=clip.id,
-                repetition=repetition,
-                stages_s=prepared.stages_s | dict(watch.seconds),
-                total_s=meter.wall_s,
-                cpu_s=meter.cpu_s,
-                waited_s=meter.waited_s,
-                views=len(prepared.views),
-                frames=prepared.frames,
-                video_s=prepared.video_s,
-                macs=_macs(model, prepared, logits.shape[1]),
-                device_forward_s=device_s,
-                notes=list(prepared.notes),
-            )
-        if measured >= job.min_seconds or not warm:
-            return
-
-
-def _shape(prepared: Prepared, batch: int) -> tuple[object, ...]:
-    """What a network may have to adapt to: the shapes of a view, and the sizes of the batches."""
-    view = prepared.views[0]
-    views = len(prepared.views)
-    sizes = {min(batch, views), views % batch}
-    return (*(view[name].shape for name in sorted(view)), *sorted(sizes))
-
-
-def _warm_preparation(preparer: Preparer, clip: Clip, events: Events) -> None:
-    """Decode, resize and compute flow once, over the clip's first moment, before anything is timed."""
-    begin = clip.start_s or 0.0
-    end = begin + 0.15 if clip.end_s is None else min(clip.end_s, begin + 0.15)
-    with suppress(ClipError):  # too short for the network: warm all the same
-        preparer(dataclasses.replace(clip, end_s=end), _progress(events))
-
-
-def _macs(model: Model, prepared: Prepared, classes: int) -> int | None:
-    """Multiply–accumulates of all views of a video."""
-    if model.macs is None:
-        return None
-    shapes = [
-        {name: (x.shape[0], x.shape[1], x.shape[2]) for name, x in view.items()} for view in prepared.views
-    ]
-    return sum(model.macs(shape, classes) for shape in shapes)
-
-
-def _forward(
-    job: Job, network: Network, prepared: Prepared, watch: Stopwatch
-) -> tuple[FloatArray, float | None]:
-    """Logits (views, classes), `job.batch` views at a time; seconds of the forwards by the device's clock.
-
-    Stages are timed with the device synchronised. Raises MeasurementError for logits that are none.
-    """
-    results: list[FloatArray] = []
-    device_s: float | None = None
-    for begin in range(0, len(prepared.views), job.batch):
-        views = prepared.views[begin : begin + job.batch]
-        with watch.stage("upload"):
-            inputs = network.upload({name: _stacked([view[name] for view in views]) for name in views[0]})
-            network.synchronize()
-        with watch.stage("forward"):
-            logits = network.forward(inputs)
-            network.synchronize()
-        with watch.stage("download"):
-            results.append(network.download(logits))
-        seconds = network.describe().get("device_forward_s")
-        if seconds is not None:
-            device_s = (device_s or 0.0) + seconds
-        _check_logits(results[-1], (len(views), job.classes))
-    return np.concatenate(results), device_s
-
-
-def _check_logits(logits: FloatArray, shape: tuple[int, int]) -> None:
-    if logits.shape != shape:
-        raise MeasurementError(
-            "the network's logits have the wrong shape",
-            expected=f"{shape} (views, classes of its labels)",
-            found=logits.shape,
-        )
-    if not np.isfinite(logits).all():
-        raise MeasurementError("the network's logits are not all finite numbers")
-
-
-def _stacked(arrays: list[FloatArray]) -> FloatArray:
-    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
-
-
-def average_views(logits: FloatArray, average: str) -> FloatArray:
-    """Probabilities (classes,) of a video from the logits (views, classes) of its views."""
-    if average == "logits":
-        logits = logits.mean(axis=0, keepdims=True)
-    wide = logits.astype(np.float64)
-    exponentials = np.exp(wide - wide.max(axis=1, keepdims=True))
-    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
-    mean: FloatArray = probabilities.mean(axis=0).astype(np.float32)
-    return mean
 
 
 def _arrays(job: Job, network: Network, events: Events) -> None:

@@ -10,8 +10,10 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .spec import Model, Views
-from .state import Shapes
+from . import transforms
+from .spec import FloatArray, Model, Views
+from .state import Shapes, State
+from .transforms import Convolution
 from .weights.descriptions import description
 
 Triple = tuple[int, int, int]
@@ -154,6 +156,27 @@ def parameters(channels: int, classes: int) -> int:
     return sum(math.prod(shape) for name, shape in shapes.items() if "/moving_" not in name)
 
 
+def folded(state: State) -> dict[str, Convolution]:
+    """Scope → its convolution with its batch norm folded in, of one stream; `HEAD` as it is."""
+    convolutions = {
+        unit.scope: transforms.folded(
+            _outputs_first(state[f"{unit.scope}/conv_3d/w"]),
+            mean=state[f"{unit.scope}/batch_norm/moving_mean"],
+            variance=state[f"{unit.scope}/batch_norm/moving_variance"],
+            epsilon=BATCH_NORM_EPSILON,
+            offset=state[f"{unit.scope}/batch_norm/beta"],
+        )
+        for unit in units(state["Conv3d_1a_7x7/conv_3d/w"].shape[3])
+    }
+    head = Convolution(_outputs_first(state[f"{HEAD}/conv_3d/w"]), state[f"{HEAD}/conv_3d/b"])
+    return convolutions | {HEAD: head}
+
+
+def _outputs_first(weight: FloatArray) -> FloatArray:
+    """(t, h, w, in, out) to (out, in, t, h, w)."""
+    return weight.transpose(4, 3, 0, 1, 2)
+
+
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """Cells that TensorFlow's "SAME" adds before and behind an axis of `size` cells.
 
@@ -209,8 +232,10 @@ def _model(name: str, title: str, *streams: str, backends: Mapping[str, str]) ->
 
 
 _BACKENDS = {
-    "tensorflow": "actionbench.models.i3d_sonnet:load",
+    "tensorflow": "actionbench.models.i3d_tensorflow:load",
     "torch": "actionbench.models.i3d_torch:load",
+    "onnx": "actionbench.models.onnx_network:load_i3d",
+    "openvino": "actionbench.models.openvino_network:load_i3d",
 }
 
 

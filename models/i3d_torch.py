@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import reduce
-from itertools import chain
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from . import i3d
+from . import i3d, transforms
 from .loading import i3d_states
 from .spec import LoadOptions, Model, Network, Weights
 from .state import State
+from .torch_layers import (
+    MaxPool,
+    convolution,
+    in_arithmetic,
+    pad,
+    parameter,
+    separable_max_pool,
+    torch_max_pool,
+)
 from .torch_network import TorchNetwork
 
 
@@ -24,23 +32,27 @@ class I3D(nn.Module):
     The authors apply their 1×1×1 convolution to every window of the average pool and average the logits
     over time. The convolution is linear, so here the windows are averaged first. Frames larger than 224
     give several windows in space too, which the authors' code does not take: they are averaged likewise.
+
+    `max_pool`: how its max pools are computed.
     """
 
-    def __init__(self, channels: int, classes: int) -> None:
+    def __init__(self, channels: int, classes: int, max_pool: MaxPool = separable_max_pool) -> None:
         super().__init__()
         self.channels = channels
+        self._max_pool = max_pool
         self._layers = i3d.layers(channels)
         self.units = nn.ModuleDict({unit.scope: _Unit(unit) for unit in i3d.units(channels)})
         self.head = nn.Linear(i3d.FEATURES, classes)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """What the logits are an affine function of: (N, 1024)."""
+        """What the logits are an affine function of: (N, 1024) float32."""
         for layer in self._layers:
             if isinstance(layer, i3d.Mixed):
                 x = torch.cat([reduce(self._step, branch, x) for branch in layer.branches], 1)
             else:
                 x = self._step(x, layer)
-        return functional.avg_pool3d(x, i3d.FINAL_POOL, 1).mean((2, 3, 4))
+        # In float32 whatever came before: torch has no such pool of bfloat16 on the CPU.
+        return functional.avg_pool3d(x.float(), i3d.FINAL_POOL, 1).mean((2, 3, 4))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (N, classes)."""
@@ -49,59 +61,89 @@ class I3D(nn.Module):
 
     def _step(self, x: torch.Tensor, step: i3d.Unit | i3d.MaxPool) -> torch.Tensor:
         if isinstance(step, i3d.MaxPool):
-            return max_pool(x, step.kernel, step.stride)
+            return self._max_pool(x, step.kernel, step.stride, _sides(x, step))
         y: torch.Tensor = self.units[step.scope](x)
         return y
 
 
 class _Unit(nn.Module):
+    """See `i3d.Unit`; its convolution may have channels more than the input, which do not count."""
+
     def __init__(self, unit: i3d.Unit) -> None:
         super().__init__()
         self.unit = unit
-        self.conv = nn.Conv3d(unit.inputs, unit.outputs, unit.kernel, unit.stride, bias=False)
+        # "SAME" is symmetric where the stride is 1, and there the convolution pads without a copy.
+        self._pads = unit.stride != (1, 1, 1)
+        t, h, w = (0 if self._pads else taps // 2 for taps in unit.kernel)
+        self.conv = nn.Conv3d(unit.inputs, unit.outputs, unit.kernel, unit.stride, (t, h, w), bias=False)
         self.norm = nn.BatchNorm3d(unit.outputs, eps=i3d.BATCH_NORM_EPSILON)
         self.norm.weight.requires_grad_(False)  # stays one: the authors' batch norm has no scale
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.unit.stride == (1, 1, 1):
-            # "SAME" is symmetric here, and the convolution pads without a copy.
-            padding = tuple(taps // 2 for taps in self.unit.kernel)
-            x = functional.conv3d(x, self.conv.weight, padding=padding)
-        else:
-            x = self.conv(pad(x, self.unit.kernel, self.unit.stride, value=0.0))
-        return functional.relu(self.norm(x), inplace=True)
+        if self._pads:
+            x = pad(x, _sides(x, self.unit), channels=self.conv.in_channels - x.shape[1])
+        return functional.relu(self.norm(self.conv(x)), inplace=True)
 
 
-def max_pool(x: torch.Tensor, kernel: i3d.Triple, stride: i3d.Triple) -> torch.Tensor:
-    """TensorFlow's "SAME" max pool of (N, C, T, H, W), one axis after the other.
-
-    Exact, since a maximum of maxima is the maximum. torch's own `max_pool3d` is scalar code on the CPU and
-    takes as long as all convolutions of this network together.
-    """
-    x = pad(x, kernel, stride, value=-torch.inf)
-    for axis, (taps, step) in enumerate(zip(kernel, stride, strict=True), start=2):
-        span = x.shape[axis] - taps + 1
-        every = (slice(None),) * axis + (slice(None, None, step),)
-        x = reduce(torch.maximum, [x.narrow(axis, tap, span)[every] for tap in range(taps)])
-    return x
-
-
-def pad(x: torch.Tensor, kernel: i3d.Triple, stride: i3d.Triple, value: float) -> torch.Tensor:
-    """(N, C, T, H, W) with the cells that "SAME" adds to T, H and W."""
-    sides = [i3d.same_padding(*axis) for axis in zip(x.shape[2:], kernel, stride, strict=True)]
-    return functional.pad(x, list(chain.from_iterable(reversed(sides))), value=value)
+def _sides(x: torch.Tensor, step: i3d.Unit | i3d.MaxPool) -> list[tuple[int, int]]:
+    """The cells that "SAME" adds to T, H and W of (N, C, T, H, W)."""
+    return [i3d.same_padding(*axis) for axis in zip(x.shape[2:], step.kernel, step.stride, strict=True)]
 
 
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The networks of the streams in `weights`, ready to compute. Raises WeightsError, BackendUnavailable."""
     states = i3d_states(weights)
-    return TorchNetwork(model, {stream: from_state(state) for stream, state in states.items()}, options)
+    modules = {stream: _net(state, options) for stream, state in states.items()}
+    parameters = sum(i3d.parameters(net.channels, net.head.out_features) for net in modules.values())
+    return TorchNetwork(model, modules, options, parameters, weights)
 
 
-def from_state(state: State) -> I3D:
+def _net(state: State, options: LoadOptions) -> I3D:
+    on_cpu = options.device == "cpu"
+    if options.form == "plain":
+        return from_state(state, torch_max_pool)
+    net = folded(
+        state,
+        four_channels=on_cpu and options.precision == "bf16",
+        one_dnn=on_cpu and (options.precision, options.form) == ("fp32", "tuned"),
+        max_pool=separable_max_pool if on_cpu else torch_max_pool,
+    )
+    return in_arithmetic(net, options.precision, options.device)
+
+
+def folded(
+    state: State,
+    four_channels: bool = False,
+    one_dnn: bool = False,
+    max_pool: MaxPool = separable_max_pool,
+) -> I3D:
+    """One stream with the tensors of `state`, batch norms folded into the convolutions: for inference only.
+
+    - `four_channels`: the first convolution has four input channels, which bfloat16 on the CPU is fast with.
+    - `one_dnn`: see `torch_layers.OneDnnConv3d`.
+    """
+    convolutions = i3d.folded(state)
+    stem = "Conv3d_1a_7x7"
+    channels = convolutions[stem].weight.shape[1]
+    if four_channels:
+        convolutions[stem] = transforms.with_input_channels(convolutions[stem])
+    head = convolutions[i3d.HEAD]
+    with torch.device("meta"):  # every tensor is put in its place below
+        net = I3D(channels, len(head.bias), max_pool)
+    for unit in i3d.units(channels):
+        module = net.units[unit.scope]
+        conv = module.get_submodule("conv")
+        module.conv = convolution(convolutions[unit.scope], conv, one_dnn)
+        module.norm = nn.Identity()
+    net.head.weight = parameter(head.weight.reshape(len(head.bias), -1))
+    net.head.bias = parameter(head.bias)
+    return net.eval()
+
+
+def from_state(state: State, max_pool: MaxPool = separable_max_pool) -> I3D:
     """One stream with the tensors of `state` (`i3d.tensor_shapes`)."""
     channels = state["Conv3d_1a_7x7/conv_3d/w"].shape[3]
-    net = I3D(channels, len(state[f"{i3d.HEAD}/conv_3d/b"]))
+    net = I3D(channels, len(state[f"{i3d.HEAD}/conv_3d/b"]), max_pool)
     tensors = net.state_dict()  # shares memory with the network
     with torch.no_grad():
         for name, own in _own_names(channels).items():

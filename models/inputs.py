@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import numpy as np
 
 from ..errors import ClipError, UsageError
-from .spec import FloatArray, Model
+from .spec import InputArray, Model
 
 
-def check_inputs(model: Model, inputs: Mapping[str, FloatArray]) -> None:
+def check_inputs(
+    model: Model, inputs: Mapping[str, InputArray], uint8_streams: Set[str] = frozenset()
+) -> None:
     """Raise an error unless `inputs` are what `Network.upload` takes for `model`.
+
+    `uint8_streams`: those that may be pixels (`Network`).
 
     UsageError for streams, types or ranks; ClipError for a view that is too short or too small.
     `model.details["min_side"]` is the least height and width in pixels, 1 if absent.
@@ -25,11 +29,12 @@ def check_inputs(model: Model, inputs: Mapping[str, FloatArray]) -> None:
     for stream, array in inputs.items():
         where = f"{model.name}, stream {stream}"
         channels = model.streams[stream].preprocessing.channels
-        if array.dtype != np.float32 or array.ndim != 5 or array.shape[-1] != channels:
+        taken = (np.float32, np.uint8) if stream in uint8_streams else (np.float32,)
+        if array.dtype not in taken or array.ndim != 5 or array.shape[-1] != channels:
             raise UsageError(
                 "wrong input",
                 where=where,
-                expected=f"float32 (N, T, H, W, {channels})",
+                expected=f"{' or '.join(t.__name__ for t in taken)} (N, T, H, W, {channels})",
                 found=f"{array.dtype} {array.shape}",
             )
         _, frames, height, width, _ = array.shape

@@ -11,13 +11,14 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_name
+from .capabilities import Backend, missing_packages, offer, why_not
 from .spec import Loader, LoadOptions, Model, Network, Weights
 
 MODELS = {
@@ -32,28 +33,40 @@ MODELS = {
 ENTRY_POINTS = "actionbench.models"
 """Group in which other packages register their models, in the same form."""
 
-PACKAGES = {
-    "tensorflow": ("tensorflow", "sonnet"),
-    "torch": ("torch",),
-    "tfhub": ("tensorflow", "tensorflow_hub"),
-}
-"""Backend → the modules that it imports."""
-
-_FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<factory>[^@]*))?(?:@(?P<backend>[^@/]*))?")
-_NAME = re.compile(r"(?P<name>[^@]*)(?:@(?P<backend>.*))?", re.DOTALL)
+_FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<factory>[^@]*))?(?:@(?P<selection>[^@/]*))?")
+_NAME = re.compile(r"(?P<name>[^@]*)(?:@(?P<selection>.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
     """A model as it was asked for.
 
-    - `key`: the words of the request, e.g. "i3d@torch".
-    - `backend`: the one that was named, else the model's first.
+    - `key`: the words of the request, e.g. "i3d@torch:bf16".
+    - `backend`, `precision`, `form`: those that were named, else the first that the model or the backend
+      has.
+    - `selection`: the words behind the "@", "" if there is none.
     """
 
     key: str
     model: Model
     backend: str
+    precision: str = "fp32"
+    form: str = "tuned"
+    selection: str = ""
+
+    @property
+    def name(self) -> str:
+        """The request without its selection: "i3d", or a file and its factory."""
+        return self.key.removesuffix(f"@{self.selection}")
+
+    @property
+    def offered(self) -> Backend:
+        """What its backend offers for its model."""
+        return offer(self.model, self.backend)
+
+    def apply(self, options: LoadOptions) -> LoadOptions:
+        """`options` with the precision and the form of the request."""
+        return replace(options, precision=self.precision, form=self.form)
 
 
 def model_names() -> dict[str, str]:
@@ -68,14 +81,15 @@ def model_names() -> dict[str, str]:
 
 
 def find_model(request: str) -> ModelRequest:
-    """The model behind `name`, `name@backend` or `path/to/file.py:factory`, with or without `@backend`.
+    """The model behind `name` or `path/to/file.py:factory`, each with or without `@backend:precision:form`.
 
-    Raises UsageError for unknown names and for what is wrong with the user's file.
+    Raises UsageError for unknown names, for a precision or form that the backend has on no device, and for
+    what is wrong with the user's file.
     """
     in_file = _FILE.fullmatch(request)
     if in_file is not None:
         model = _model_in_file(Path(in_file["path"]), in_file["factory"])
-        backend = in_file["backend"]
+        selection = in_file["selection"]
     else:
         named = _NAME.fullmatch(request)
         assert named is not None, "the expression matches every string"
@@ -83,24 +97,33 @@ def find_model(request: str) -> ModelRequest:
         if named["name"] not in known:
             raise unknown_name("model", named["name"], known)
         model = _checked(_call(_attribute(known[named["name"]]), known[named["name"]]), named["name"])
-        backend = named["backend"]
-    if backend is None:
-        backend = next(iter(model.backends))
+        selection = named["selection"]
+    return _selected(request, model, selection)
+
+
+def _selected(request: str, model: Model, selection: str | None) -> ModelRequest:
+    words = [] if selection is None else selection.split(":")
+    if len(words) > 3:
+        raise UsageError("cannot be read", where=request, expected="NAME@BACKEND:PRECISION:FORM")
+    backend = words[0] if words else next(iter(model.backends))
     if backend not in model.backends:
         raise unknown_name(f"backend of {model.name}", backend, model.backends)
-    return ModelRequest(request, model, backend)
-
-
-def missing_packages(request: ModelRequest) -> tuple[str, ...]:
-    """Modules that the request's backend needs and this interpreter has not; nothing is imported."""
-    needed = PACKAGES.get(request.backend, ())
-    return tuple(name for name in needed if importlib.util.find_spec(name) is None)
+    offered = offer(model, backend)
+    precision = words[1] if len(words) > 1 else offered.precisions[0]
+    if precision not in offered.precisions:
+        raise unknown_name(f"precision of {model.name}@{backend}", precision, offered.precisions)
+    forms = offered.forms(precision)
+    form = words[2] if len(words) > 2 else forms[0]
+    if form not in forms:
+        raise unknown_name(f"form of {model.name}@{backend}:{precision}", form, forms)
+    return ModelRequest(request, model, backend, precision, form, selection or "")
 
 
 def load_network(request: ModelRequest, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The network with its weights on its device: this imports the backend's framework.
 
     - `weights`: one for each of the model's streams.
+    - `options`: its precision and form are those of the request.
 
     Raises BackendUnavailable, WeightsError, or UsageError for streams without weights.
     """
@@ -112,13 +135,15 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
             expected=", ".join(streams),
             found=", ".join(weights) or "none",
         )
-    missing = missing_packages(request)
+    missing = missing_packages(request.backend)
     if missing:
         raise BackendUnavailable(
             f"backend '{request.backend}' needs packages that are not installed: {', '.join(missing)}",
             where=request.key,
-            remedy=f"Install them for {sys.executable}, or name the interpreter that has them.",
+            remedy=f"`{request.offered.remedy}` for {sys.executable}, or name the interpreter that has them.",
         )
+    require(request, options.device)
+    options = request.apply(options)
     loader = request.model.backends[request.backend]
     load = _loader(loader) if isinstance(loader, str) else loader
     if load.__module__.startswith(f"{__package__}."):
@@ -133,6 +158,15 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
             found=f"{type(network).__name__} without {', '.join(lacking)}",
         )
     return network
+
+
+def require(request: ModelRequest, device: str) -> None:
+    """Raise BackendUnavailable if this machine's `device` does not compute what is asked for."""
+    reason = why_not(request.offered, request.precision, request.form, device)
+    if reason is not None:
+        raise BackendUnavailable(
+            reason, where=request.key, remedy="`bench models` lists what this machine can run."
+        )
 
 
 def _loader(reference: str) -> Loader:

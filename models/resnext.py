@@ -10,8 +10,10 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from . import transforms
 from .spec import Model, Views
-from .state import Shapes
+from .state import Shapes, State
+from .transforms import Convolution
 from .weights.descriptions import description
 
 Triple = tuple[int, int, int]
@@ -21,6 +23,9 @@ BLOCKS = (3, 4, 23, 3)
 
 CARDINALITY = 32
 """Groups of the 3×3×3 convolutions."""
+
+BATCH_NORM_EPSILON = 1e-5
+"""torch's default."""
 
 STEM = 64
 """Channels of the first convolution: 7×7×7, stride (1, 2, 2), padding 3; then max pool 3, stride 2."""
@@ -81,6 +86,32 @@ def _norm(scope: str, channels: int) -> Shapes:
     return {f"{scope}.{tensor}": (channels,) for tensor in ("weight", "bias", "running_mean", "running_var")}
 
 
+def folded(state: State) -> dict[str, Convolution]:
+    """Name → convolution with its batch norm folded in: "conv1", "layer1.0.conv2", …; not the last layer."""
+
+    def fold(conv: str, norm: str, groups: int = 1) -> Convolution:
+        return transforms.folded(
+            state[f"{conv}.weight"],
+            mean=state[f"{norm}.running_mean"],
+            variance=state[f"{norm}.running_var"],
+            epsilon=BATCH_NORM_EPSILON,
+            offset=state[f"{norm}.bias"],
+            scale=state[f"{norm}.weight"],
+            groups=groups,
+        )
+
+    convolutions = {"conv1": fold("conv1", "bn1")}
+    for block in bottlenecks():
+        for number in (1, 2, 3):
+            name = f"{block.scope}.conv{number}"
+            groups = CARDINALITY if number == 2 else 1
+            convolutions[name] = fold(name, f"{block.scope}.bn{number}", groups)
+        if block.shortcut:
+            name = f"{block.scope}.downsample.0"
+            convolutions[name] = fold(name, f"{block.scope}.downsample.1")
+    return convolutions
+
+
 def parameters(classes: int) -> int:
     """Trainable parameters; the running statistics of batch norm are not counted."""
     shapes = tensor_shapes(classes)
@@ -128,9 +159,15 @@ def _model(name: str, title: str, frames: int) -> Model:
         # The authors' test on branch CVPR2018: windows side by side, the last one looped, softmax averaged.
         views=Views(window=frames, stride=frames, tail="loop", average="softmax", min_frames=1),
         window_frames=frames,
-        backends={"torch": "actionbench.models.resnext_torch:load"},
+        backends={
+            "torch": "actionbench.models.resnext_torch:load",
+            "onnx": "actionbench.models.onnx_network:load_resnext",
+            "openvino": "actionbench.models.openvino_network:load_resnext",
+        },
         paper="Hara, Kataoka and Satoh, CVPR 2018, arXiv:1711.09577",
         macs=macs,
+        # In int8 its grouped convolutions are slower than in bfloat16.
+        precisions={"openvino": ("fp32", "bf16")},
     )
 
 

@@ -9,10 +9,19 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from . import resnext
+from . import resnext, transforms
 from .loading import resnext_state
 from .spec import LoadOptions, Model, Network, Weights
 from .state import State
+from .torch_layers import (
+    MaxPool,
+    convolution,
+    in_arithmetic,
+    pad,
+    parameter,
+    separable_max_pool,
+    torch_max_pool,
+)
 from .torch_network import TorchNetwork
 
 
@@ -20,10 +29,13 @@ class ResNeXt(nn.Module):
     """(N, 3, T, H, W), any T, H, W, to logits (N, classes).
 
     The authors' average pool has the size of the last feature map (⌈T/16⌉×⌈S/32⌉×⌈S/32⌉): the mean over it.
+
+    `max_pool`: how its max pool is computed.
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, max_pool: MaxPool = separable_max_pool) -> None:
         super().__init__()
+        self._max_pool = max_pool
         self.conv1 = nn.Conv3d(3, resnext.STEM, 7, (1, 2, 2), 3, bias=False)
         self.bn1 = nn.BatchNorm3d(resnext.STEM)
         layers: dict[str, list[Bottleneck]] = {}
@@ -35,12 +47,14 @@ class ResNeXt(nn.Module):
         self.fc = nn.Linear(resnext.FEATURES, classes)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """What the logits are an affine function of: (N, 2048)."""
+        """What the logits are an affine function of: (N, 2048) float32."""
+        # Channels more than the input has do not count.
+        x = pad(x, [(0, 0)] * 3, channels=self.conv1.in_channels - x.shape[1])
         x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
-        x = functional.max_pool3d(x, 3, 2, 1)
+        x = self._max_pool(x, (3, 3, 3), (2, 2, 2), [(1, 1)] * 3)
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = layer(x)
-        return x.mean((2, 3, 4))
+        return x.mean((2, 3, 4), dtype=torch.float32)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (N, classes)."""
@@ -75,12 +89,50 @@ class Bottleneck(nn.Module):
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The network with `weights["rgb"]`, ready to compute. Raises WeightsError, BackendUnavailable."""
     state = resnext_state(weights["rgb"])
-    return TorchNetwork(model, {"rgb": from_state(state)}, options)
+    net = _net(state, options)
+    return TorchNetwork(model, {"rgb": net}, options, resnext.parameters(net.fc.out_features), weights)
 
 
-def from_state(state: State) -> ResNeXt:
+def _net(state: State, options: LoadOptions) -> ResNeXt:
+    on_cpu = options.device == "cpu"
+    if options.form == "plain":
+        return from_state(state, torch_max_pool)
+    net = folded(
+        state,
+        wide=on_cpu and options.precision == "bf16",
+        one_dnn=on_cpu and (options.precision, options.form) == ("fp32", "tuned"),
+        max_pool=separable_max_pool if on_cpu else torch_max_pool,
+    )
+    return in_arithmetic(net, options.precision, options.device)
+
+
+def folded(
+    state: State, wide: bool = False, one_dnn: bool = False, max_pool: MaxPool = separable_max_pool
+) -> ResNeXt:
+    """The network with the tensors of `state`, batch norms folded into the convolutions: for inference only.
+
+    - `wide`: four input channels, and groups of 16 channels at least, which bfloat16 on the CPU is fast with.
+    - `one_dnn`: see `torch_layers.OneDnnConv3d`.
+    """
+    convolutions = resnext.folded(state)
+    if wide:
+        convolutions = {name: transforms.with_wider_groups(each) for name, each in convolutions.items()}
+        convolutions["conv1"] = transforms.with_input_channels(convolutions["conv1"])
+    with torch.device("meta"):  # every tensor is put in its place below
+        net = ResNeXt(len(state["fc.bias"]), max_pool)
+    for name, each in convolutions.items():
+        net.set_submodule(name, convolution(each, net.get_submodule(name), one_dnn))
+    for name, module in list(net.named_modules()):
+        if isinstance(module, nn.BatchNorm3d):
+            net.set_submodule(name, nn.Identity())
+    net.fc.weight = parameter(state["fc.weight"])
+    net.fc.bias = parameter(state["fc.bias"])
+    return net.eval()
+
+
+def from_state(state: State, max_pool: MaxPool = separable_max_pool) -> ResNeXt:
     """The network with the tensors of `state` (`resnext.tensor_shapes`)."""
-    net = ResNeXt(len(state["fc.bias"]))
+    net = ResNeXt(len(state["fc.bias"]), max_pool)
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in state.items()}
     # Not in the authors' files, and without influence on inference.
     counters = {name: t for name, t in net.state_dict().items() if name.endswith("num_batches_tracked")}

@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 
+InputArray = npt.NDArray[np.float32 | np.uint8]
+"""A stream's input: (N, T, H, W, C) float32 as the network wants it, or uint8 pixels (`Network`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
@@ -113,9 +116,18 @@ class Weights:
 
 
 class Network(Protocol):
-    """A network with its weights on a device, ready to compute. What every backend must provide."""
+    """A network with its weights on a device, ready to compute. What every backend must provide.
+    It may have attributes:
 
-    def upload(self, inputs: Mapping[str, FloatArray]) -> Any:
+    - `uint8_streams`, a frozenset of names: RGB streams that it takes as pixels 0–255 too, uint8 and cropped,
+      and normalises itself as the `Preprocessing` of their weights says.
+    - `concurrent`: True if several threads may be in its methods at the same time.
+
+    It may have an attribute `uint8_streams`, a frozenset of names: RGB streams that it takes as pixels 0–255
+    too, uint8 and cropped, and normalises itself as the `Preprocessing` of their weights says.
+    """
+
+    def upload(self, inputs: Mapping[str, InputArray]) -> Any:
         """Move a batch to the device. `inputs`: stream name → (N, T, H, W, C) float32, preprocessed."""
 
     def forward(self, inputs: Any) -> Any:
@@ -130,19 +142,31 @@ class Network(Protocol):
     def describe(self) -> dict[str, Any]:
         """Facts for the record, as plain values.
 
-        Keys that reports know: "backend" (with version), "device" (in words), "precision", "threads",
-        "parameters" (trainable), and on a device with a clock and a memory of its own
-        "device_forward_s" (of the last forward, by device events) and "peak_device_bytes".
+        Keys that reports know: "backend" (with version), "device" (in words), "precision" (what is computed
+        in truth: "float32", "TF32", "bfloat16", "float16", "int8"), "threads", "parameters" (trainable),
+        "compile_s" (seconds that a compilation took so far), and on a device with a clock and a memory of
+        its own "device_forward_s" (of the last forward, by device events) and "peak_device_bytes".
         """
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """Where and how a network is put: `device` is "cpu" or "cuda:N"; `threads` per process (CPU)."""
+    """Where and how a network is put.
+
+    - `device`: "cpu" or "cuda:N". `threads`: of one forward call, on the CPU. `at_once`: forward calls that
+      are to overlap there, each on so many threads.
+    - `tf32`: let CUDA round the operands of float32 products to 10-bit mantissas, as precision "tf32" does.
+    - `precision`, `form`: of `capabilities.PRECISIONS` and `capabilities.FORMS`.
+    - `quantised`: stream → the file of its network in int8, where that is the precision.
+    """
 
     device: str = "cpu"
     threads: int = 1
     tf32: bool = False
+    precision: str = "fp32"
+    form: str = "tuned"
+    at_once: int = 1
+    quantised: Mapping[str, Path] = field(default_factory=dict)
 
 
 Loader = Callable[["Model", Mapping[str, Weights], LoadOptions], Network]
@@ -159,6 +183,8 @@ class Model:
       (`--views single`), the centre of the video.
     - `backends`: backend name → "module:attribute" of a `Loader`, or the loader itself. The first is the
       default.
+    - `precisions`: backend → the precisions that its loader minds (`LoadOptions.precision`), where these are
+      not what `capabilities.BACKENDS` says of a backend of ours, or fp32 alone of anyone else's.
     - `macs`: multiply–accumulates of one view, from (stream → (T, H, W)) and the number of classes; None if
       unknown.
     """
@@ -172,3 +198,4 @@ class Model:
     paper: str = ""
     macs: Callable[[Mapping[str, tuple[int, int, int]], int], int] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    precisions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ..errors import BackendUnavailable, UsageError
 from .inputs import check_inputs, gpu_index
-from .spec import FloatArray, LoadOptions, Model
+from .spec import FloatArray, InputArray, LoadOptions, Model
 
 
 class TensorFlowNetwork:
@@ -33,9 +33,10 @@ class TensorFlowNetwork:
         self._functions = dict(functions)
         self._options = options
         self._parameters = parameters
+        self.concurrent = options.device == "cpu" and options.at_once > 1
         self._device = "/CPU:0" if options.device == "cpu" else "/GPU:0"
 
-    def upload(self, inputs: Mapping[str, FloatArray]) -> dict[str, tf.Tensor]:
+    def upload(self, inputs: Mapping[str, InputArray]) -> dict[str, tf.Tensor]:
         """See `Network.upload`."""
         check_inputs(self._model, inputs)
         with tf.device(self._device):
@@ -61,7 +62,7 @@ class TensorFlowNetwork:
         facts = {
             "backend": f"tensorflow {tf.__version__}",
             "device": "CPU",
-            "precision": "float32",
+            "precision": {"bf16": "bfloat16"}.get(self._options.precision, "float32"),
             "threads": tf.config.threading.get_intra_op_parallelism_threads(),
             "parameters": self._parameters,
         }
@@ -69,7 +70,7 @@ class TensorFlowNetwork:
             return facts
         return facts | {
             "device": _gpu_name(),
-            "precision": "TF32" if self._options.tf32 else "float32",
+            "precision": "TF32" if _tf32(self._options) else "float32",
             "cudnn": tf.sysconfig.get_build_info().get("cudnn_version"),
             "peak_device_bytes": tf.config.experimental.get_memory_info("GPU:0")["peak"],
         }
@@ -97,14 +98,19 @@ def configure(options: LoadOptions) -> None:
             tf.config.experimental.set_memory_growth(gpu, True)
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)
         # The branches of a network one after the other: two at a time would take more threads than asked.
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        # With one thread here, forward calls of several threads take turns.
+        tf.config.threading.set_inter_op_parallelism_threads(options.at_once)
     except RuntimeError as error:
         raise UsageError(
             "TensorFlow computes in this process already, with another device or number of threads",
             expected=f"{options.device}, {options.threads} threads",
             remedy="Use a process for each.",
         ) from error
-    tf.config.experimental.enable_tensor_float_32_execution(options.tf32)
+    tf.config.experimental.enable_tensor_float_32_execution(_tf32(options))
+
+
+def _tf32(options: LoadOptions) -> bool:
+    return options.tf32 or options.precision == "tf32"
 
 
 def _gpu_name() -> str:

@@ -11,7 +11,7 @@ from .table import Column, Line, Record, Table, table, values
 
 def share_text(m: ModelSummary, estimate: Estimate | None, counts: str = "") -> str:
     """A share of videos, or why there is none."""
-    if m.measured.weights_kind == "random":
+    if m.measured.weights_kind == "random" or m.measured.model.sweep:
         return "not measured"
     return share(estimate) + (f"\n{counts}" if counts and estimate else "")
 

@@ -6,23 +6,32 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from .records import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
-from .run_directory import SCORES, RunDirectory
+from .records import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run, Scenario
+from .run_directory import SCORES, TIMED, RunDirectory, Timed
 
 WeightsKind = Literal["random", "demo", "user", "published"]
 ScoreVector = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class Timings:
+    """What the processes of one scenario measured, "latency" apart."""
+
+    processes: tuple[ProcessRecord, ...]
+    samples: tuple[Timed, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunData:
     """One run directory, read. `name` is the folder's; `scores`: (model, clip) → (classes,) float32.
 
+    `scenarios`: the timed ones beside "latency", so far as they were measured.
     `folder`: where it is, for its pictures; None for a run that is in no folder.
     """
 
@@ -32,6 +41,7 @@ class RunData:
     processes: tuple[ProcessRecord, ...]
     latencies: tuple[LatencyRecord, ...]
     scores: Mapping[tuple[str, str], ScoreVector] = field(default_factory=dict)
+    scenarios: Mapping[Scenario, Timings] = field(default_factory=dict)
     folder: Path | None = None
 
 
@@ -41,7 +51,8 @@ class Measured:
 
     `clips`, `processes` and `latencies` hold one record each for a clip, a process and a timed clip; of
     repeated ones (a resumed run) the last. Samples count only of processes that came to their end: one that
-    failed, or was killed before it was recorded, measured only the first of its videos.
+    failed, or was killed before it was recorded, measured only the first of its videos. `environment`: the
+    run's.
     """
 
     name: str
@@ -51,6 +62,8 @@ class Measured:
     processes: tuple[ProcessRecord, ...]
     latencies: tuple[LatencyRecord, ...]
     scores: Mapping[str, ScoreVector]
+    scenarios: Mapping[Scenario, Timings] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def weights_kind(self) -> WeightsKind:
@@ -93,6 +106,11 @@ def load(path: Path) -> RunData:
         tuple(directory.processes()),
         tuple(directory.latencies()),
         scores,
+        {
+            scenario: Timings(tuple(processes), tuple(directory.samples(scenario)))
+            for scenario in TIMED
+            if scenario != "latency" and (processes := directory.processes(scenario))
+        },
         path,
     )
 
@@ -130,7 +148,7 @@ def _measured(data: RunData, model: ModelRecord, name: str) -> Measured:
     processes = {r.process: r for r in data.processes if r.model == model.key}
     ended = {p.process for p in processes.values() if p.error is None}
     latencies = {
-        (r.process, r.repetition, r.clip): r
+        (r.process, r.repetition, r.clip, r.attempt): r
         for r in data.latencies
         if r.model == model.key and r.process in ended
     }
@@ -143,7 +161,20 @@ def _measured(data: RunData, model: ModelRecord, name: str) -> Measured:
         tuple(processes.values()),
         tuple(latencies.values()),
         scores,
+        {
+            scenario: timings
+            for scenario, of_all in data.scenarios.items()
+            if (timings := _of_model(of_all, model.key)).processes
+        },
+        data.run.environment,
     )
+
+
+def _of_model(timings: Timings, key: str) -> Timings:
+    """One model's; the samples of processes that came to their end."""
+    processes = tuple(p for p in timings.processes if p.model == key)
+    ended = {p.process for p in processes if p.error is None}
+    return Timings(processes, tuple(s for s in timings.samples if s.model == key and s.process in ended))
 
 
 def _notes(runs: Sequence[RunData], target: str, chosen: bool) -> Iterable[str]:

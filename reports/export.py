@@ -19,6 +19,7 @@ from .latex import tabular
 from .markdown import report
 from .plots import Drawing, draw
 from .records import ClipRecord
+from .scenarios import Stream, Throughput
 from .scores import Accuracy, Paired
 from .statistics import Estimate
 from .summary import ModelSummary, Summary, summarise
@@ -149,13 +150,24 @@ def _model(m: ModelSummary) -> dict[str, Any]:
         "weights": model.weights,
         "views": model.views,
         "flow": model.flow,
+        "sweep": model.sweep,
         "classes": len(model.labels),
         "parameters": m.parameters,
         "certificate": model.certificate,
         "agreement": model.agreement,
+        "drift": model.drift,
+        "precision": model.precision,
+        "form": model.form,
         "packages": model.packages,
         "accuracy": _accuracy(m.accuracy) | {"classes": [_class(c) for c in class_accuracies(m)]},
-        "timing": _timing(m.timing) | {"keeps_up": _keeps_up(m.timing)},
+        "timing": _timing(m.timing)
+        | {
+            "keeps_up": _keeps_up(m.timing),
+            "gemm_gflop_per_s": m.gemm_peak and m.gemm_peak.gflop_per_s,
+        },
+        "pipelined": _throughput(m.pipelined),
+        "throughput": _throughput(m.throughput),
+        "stream": _stream(m.stream),
     }
 
 
@@ -233,8 +245,60 @@ def _timing(t: Timing) -> dict[str, Any]:
         "network_flop_per_s": _estimate(t.flops_per_s),
         "cpu_ratio": t.cpu_ratio,
         "waiting": t.waiting,
+        "samples_repeated": t.repeated,
         "preprocessed": t.preprocessed,
         "errors": [{"process": process, "error": error} for process, error in t.errors],
+    }
+
+
+def _throughput(t: Throughput | None) -> dict[str, Any] | None:
+    if t is None:
+        return None
+    return {
+        "videos": t.videos,
+        "videos_at_once": t.in_flight,
+        "threads": t.lanes,
+        "network_threads": t.network_threads,
+        "batch": t.batch,
+        "streams_apart": t.streams_apart,
+        "forwards_at_once": t.forwards_at_once,
+        "videos_per_s": _estimate(t.videos_per_s),
+        "frames_per_s": _estimate(t.frames_per_s),
+        "video_s_per_s": _estimate(t.factor),
+        "answer_s_per_video": _estimate(t.answer),
+        "cores_busy": _estimate(t.busy),
+        "gpu_busy": _estimate(t.gpu_busy),
+        "peak_host_bytes": t.peak_rss_bytes,
+        "memory_growth": t.growth,
+        "waiting": t.waiting,
+        "skipped": [{"clip": clip, "error": reason} for clip, reason in t.skipped],
+        "notes": list(t.notes),
+        "errors": [{"process": process, "error": error} for process, error in t.errors],
+    }
+
+
+def _stream(s: Stream | None) -> dict[str, Any] | None:
+    if s is None:
+        return None
+    return {
+        "fps": s.fps,
+        "window": s.window,
+        "stride": s.stride,
+        "keeps_up": s.keeps_up,
+        "labels": s.labels,
+        "labels_due": s.due,
+        "frames": s.frames,
+        "frames_lost": s.dropped,
+        "labels_per_s": _estimate(s.labels_per_s),
+        "age_s": _estimate(s.age),
+        "age_s_p95": s.age_p95,
+        "age_s_worst": s.oldest,
+        "frame_s": _estimate(s.frame),
+        "forward_s": _estimate(s.forward),
+        "threads": s.threads,
+        "waiting": s.waiting,
+        "notes": list(s.notes),
+        "errors": [{"process": process, "error": error} for process, error in s.errors],
     }
 
 

@@ -1,8 +1,9 @@
 """The records of a run directory: the only interface between measuring and reading.
 
 `runs/<time>-<models>/` holds `run.json` (a `Run`), `clips.jsonl` (one `ClipRecord` a line), `scores.bin`
-(rows of float32 scores), `latency.jsonl` (`ProcessRecord` and `LatencyRecord` lines). Everything else in
-the directory is derived from these.
+(rows of float32 scores), and for each scenario a `<scenario>.jsonl` of `ProcessRecord` lines and of what
+these processes measured: `LatencyRecord`, `ThroughputRecord` (for "pipelined" too) or `StreamRecord`.
+Everything else in the directory is derived from these.
 """
 
 from __future__ import annotations
@@ -18,8 +19,17 @@ STAGES = ("decode", "resize", "flow", "upload", "forward", "download")
 scaling to the network's range; `upload` is host to device, `download` the read-back with the averaging."""
 
 
+Scenario = Literal["latency", "pipelined", "throughput", "stream"]
+"""What is timed: one stage after the other; one video as fast as its stages overlap; many videos at once; a
+camera at its rate."""
+
 PREPROCESSED_INPUT = "preprocessed input: decoding, resizing and flow not measured"
 """Note of a clip that was read as network input."""
+
+UNDISTURBED = 0.2
+"""Most seconds that threads may wait for a core, per second of a clip's time: beyond it something else was
+computing. A process alone on two cores was seen to wait 0.00 to 0.12 (its threads for each other), one that
+shared them 0.5 to 1.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,8 @@ class ModelRecord:
 
     - `key`: what the user asked for, e.g. "i3d@torch"; the records' `model`.
     - `title`, `backend`, `device`: in words.
+    - `precision`, `form`: what was asked of the backend, e.g. "bf16" and "tuned"; what was computed in
+      truth is told by each process (`ProcessRecord.details`).
     - `weights`: stream → {"kind", "name", "path", "sha256"}; kind "published", "user", "demo", "random".
     - `labels`: the class names in score order.
     - `views`: the protocol in words, e.g. "whole video in one pass".
@@ -36,6 +48,11 @@ class ModelRecord:
     - `parameters`: trainable parameters, None until a process has reported.
     - `agreement`: how far its logits are from those of the first backend of the same network and weights
       in this run, in words; None where there is no such backend.
+    - `sweep`: the point of a sweep that it stands for, axis ("batch", "threads", "window") → value.
+    - `drift`: the same in numbers; None where there is no such backend. "reference" (its key), "max_abs" of a
+      logit, "relative_l2", "top1" (share of inputs with the same first class), "target_score" (of the target
+      class's probability; None without a target), and "rounding": the relative_l2 that rounding the input
+      alone to this precision gives, None in float32.
     - `packages`: versions in its interpreter, where that is not the one of `Run.environment`.
     - `certificate`: how this backend with these weights reproduced the authors' published example, in
       words; None if that was not tried.
@@ -55,6 +72,10 @@ class ModelRecord:
     certificate: str | None = None
     agreement: str | None = None
     packages: dict[str, str | None] | None = None
+    precision: str = "fp32"
+    form: str = "tuned"
+    sweep: dict[str, int] = field(default_factory=dict)
+    drift: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +133,7 @@ class ClipRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProcessRecord:
-    """One fresh process of the latency pass.
+    """One fresh process of a scenario.
 
     - `process`: 0, 1, … within the model. `order`: position among all processes of the pass.
     - `load_s`: import, reading of weights, building. `first_s`: first inference with the measured shape.
@@ -142,6 +163,8 @@ class LatencyRecord:
     - `waited_s`: seconds that its threads were ready and not running, because something else had the
       cores; the sum over threads. None where the system does not tell.
     - `device_forward_s`: of all forwards, by device events; None on CPU.
+    - `disturbed`: it waited longer than `UNDISTURBED` allows, and was timed again: `attempt` 1, 2, … of the
+      same clip and repetition.
     - `notes`: remarks that belong beside the figure.
     - `views`, `frames`, `video_s`, `macs`: of this clip (`macs` over all views; None if unknown).
     """
@@ -159,5 +182,83 @@ class LatencyRecord:
     waited_s: float | None = None
     device_forward_s: float | None = None
     macs: int | None = None
+    attempt: int = 0
+    disturbed: bool = False
     notes: tuple[str, ...] = ()
     kind: Literal["sample"] = "sample"
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughputRecord:
+    """One stretch in which clips were worked on by several threads, from one answer to another.
+
+    - `in_flight`: clips on their way at the same time; 1 in the scenario "pipelined".
+    - `lanes`: threads that the work was shared out over; `network_threads`: of one forward call; `batch`:
+      most views in it. `streams_apart`: each stream of the network computes by itself; `forwards_at_once`:
+      forward calls may overlap.
+    - `warm_up`: answers before the stretch, which are not counted.
+    - `wall_s`, `cpu_s`, `waited_s`: of the stretch; see `LatencyRecord`.
+    - `videos`, `views`, `frames`, `video_s`: answered in it. `answer_s`: of each of these videos, from its
+      being taken up to its answer.
+    - `rss_bytes`: of the process, after answers at even distances.
+    - `gpu_busy`: share of the time (0–1) that the device computed, as nvidia-smi tells; None on CPU.
+    - `skipped`: clips that could not be used, id → reason.
+    """
+
+    model: str
+    process: int
+    in_flight: int
+    lanes: int
+    network_threads: int
+    batch: int
+    streams_apart: bool
+    forwards_at_once: bool
+    warm_up: int
+    wall_s: float
+    cpu_s: float
+    videos: int
+    views: int
+    frames: int
+    video_s: float
+    answer_s: tuple[float, ...]
+    rss_bytes: tuple[int, ...]
+    waited_s: float | None = None
+    gpu_busy: float | None = None
+    skipped: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    kind: Literal["stretch"] = "stretch"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """A simulated camera on one clip: frames come by the clock, whether the work keeps up or not.
+
+    - `fps`, `window`, `stride`: frames a second; frames a label is about; frames from one label to the next.
+    - `frames`: that the camera gave; `dropped`: of these, overwritten before they were taken up.
+    - `due`: windows that were complete by the camera's clock; `age_s`: of each answered one, from the
+      arrival of its last frame to the label.
+    - `frame_s`, `forward_s`: work on one frame (resizing, flow) and on one window (upload to read-back),
+      medians.
+    - `preparing_threads`, `network_threads`: at work at the same time.
+    - `wall_s`, `cpu_s`, `waited_s`: of the whole; see `LatencyRecord`.
+    """
+
+    model: str
+    process: int
+    clip: str
+    fps: float
+    window: int
+    stride: int
+    frames: int
+    dropped: int
+    due: int
+    age_s: tuple[float, ...]
+    frame_s: float
+    forward_s: float | None
+    preparing_threads: int
+    network_threads: int
+    wall_s: float
+    cpu_s: float
+    waited_s: float | None = None
+    notes: tuple[str, ...] = ()
+    kind: Literal["stream"] = "stream"

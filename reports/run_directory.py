@@ -14,7 +14,7 @@ import os
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,30 @@ from filelock import FileLock, Timeout
 
 from ..errors import UsageError
 from .json_lines import append, lines, mend, record, to_json, write_atomically
-from .records import SCHEMA, ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
+from .records import (
+    SCHEMA,
+    ClipRecord,
+    LatencyRecord,
+    ModelRecord,
+    ProcessRecord,
+    Run,
+    Scenario,
+    StreamRecord,
+    ThroughputRecord,
+)
 
-RUN, CLIPS, SCORES, LATENCY, LOCK = "run.json", "clips.jsonl", "scores.bin", "latency.jsonl", "lock"
+RUN, CLIPS, SCORES, LOCK = "run.json", "clips.jsonl", "scores.bin", "lock"
 THUMBNAILS = "thumbnails"
+
+Timed = LatencyRecord | ThroughputRecord | StreamRecord
+
+TIMED: dict[Scenario, type[Timed]] = {
+    "latency": LatencyRecord,
+    "pipelined": ThroughputRecord,
+    "throughput": ThroughputRecord,
+    "stream": StreamRecord,
+}
+"""What the processes of a scenario measure."""
 
 
 def thumbnail_path(run: Path, clip: str) -> Path:
@@ -72,13 +92,23 @@ class RunDirectory:
             latest[raw["model"], raw["clip"]] = record(ClipRecord, raw)
         return list(latest.values())
 
-    def processes(self) -> list[ProcessRecord]:
-        raws = lines(self.path / LATENCY)
+    def processes(self, scenario: Scenario = "latency") -> list[ProcessRecord]:
+        raws = lines(self.timing_file(scenario))
         return [record(ProcessRecord, raw) for raw in raws if raw["kind"] == "process"]
 
+    def samples(self, scenario: Scenario) -> list[Timed]:
+        """What the processes of a scenario measured."""
+        raws = [raw for raw in lines(self.timing_file(scenario)) if raw["kind"] != "process"]
+        return [
+            record(TIMED[scenario], {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+            for raw in raws
+        ]
+
     def latencies(self) -> list[LatencyRecord]:
-        raws = [raw for raw in lines(self.path / LATENCY) if raw["kind"] == "sample"]
-        return [record(LatencyRecord, {**raw, "notes": tuple(raw["notes"])}) for raw in raws]
+        return [sample for sample in self.samples("latency") if isinstance(sample, LatencyRecord)]
+
+    def timing_file(self, scenario: Scenario) -> Path:
+        return self.path / f"{scenario}.jsonl"
 
     def scores(self, record: ClipRecord) -> npt.NDArray[np.float32]:
         """Probabilities (classes,) float32 of a record that has a row."""
@@ -130,7 +160,7 @@ class RunWriter(RunDirectory):
             self._mend()
             self._clips = (path / CLIPS).open("ab")
             self._scores = (path / SCORES).open("ab")
-            self._latency = (path / LATENCY).open("ab")
+            self._timing: dict[Scenario, BinaryIO] = {}
         except BaseException:
             self._lock.release()
             raise
@@ -139,7 +169,7 @@ class RunWriter(RunDirectory):
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in (self._clips, self._scores, self._latency):
+        for file in (self._clips, self._scores, *self._timing.values()):
             # Bytes that a full disk refused stay in the buffer and would be refused again here.
             with contextlib.suppress(OSError):
                 file.close()
@@ -157,8 +187,10 @@ class RunWriter(RunDirectory):
             raw["offset"] = offset
         self._append(self._clips, to_json(raw))
 
-    def append_latency(self, entry: ProcessRecord | LatencyRecord) -> None:
-        self._append(self._latency, to_json(asdict(entry)))
+    def append_timing(self, scenario: Scenario, entry: ProcessRecord | Timed) -> None:
+        if scenario not in self._timing:
+            self._timing[scenario] = self.timing_file(scenario).open("ab")
+        self._append(self._timing[scenario], to_json(asdict(entry)))
 
     def _append(self, file: IO[bytes], data: bytes) -> None:
         append(file, data, self._resume)
@@ -169,8 +201,8 @@ class RunWriter(RunDirectory):
 
     def _mend(self) -> None:
         """Drop the torn end that a crash may have left in any of the files."""
-        for name in (CLIPS, LATENCY):
-            mend(self.path / name)
+        for path in (self.path / CLIPS, *map(self.timing_file, TIMED)):
+            mend(path)
         scores = self.path / SCORES
         if scores.exists():
             end = 0

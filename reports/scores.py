@@ -19,6 +19,7 @@ from .statistics import (
 )
 
 RANDOM_WEIGHTS = "random weights: accuracy not measured"
+SWEPT = "a sweep is about time: accuracy not measured"
 DEMO_WEIGHTS = "demo weights: accuracy says nothing about real video"
 
 
@@ -93,9 +94,9 @@ def accuracy(measured: Measured, target: str) -> Accuracy:
     scored = [r for r in answered if r.scored]
     unlabelled = sum(r.label is None for r in answered)
     unknown = len(answered) - len(scored) - unlabelled
-    if measured.weights_kind == "random":
-        nothing = TargetAccuracy(reason=RANDOM_WEIGHTS)
-        return Accuracy(None, None, nothing, unlabelled, unknown, failed, RANDOM_WEIGHTS)
+    if measured.weights_kind == "random" or measured.model.sweep:
+        why = RANDOM_WEIGHTS if measured.weights_kind == "random" else SWEPT
+        return Accuracy(None, None, TargetAccuracy(reason=why), unlabelled, unknown, failed, why)
     reason = None if scored else "no labelled video was answered"
     return Accuracy(
         proportion(sum(_right(r) for r in scored), len(scored)),

@@ -6,17 +6,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from .data import Comparison, Measured
+from .scenarios import Stream, Throughput, stream, throughput
 from .scores import Accuracy, Paired, accuracy, pairs
 from .timing import Timing, timing
 
 
 @dataclass(frozen=True, slots=True)
+class GemmPeak:
+    """Measured speed of a matrix product; `by`: the library that was fastest."""
+
+    gflop_per_s: float
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """One row of the report: a model of a run, its accuracy and its times."""
+    """One row of the report: a model of a run, its accuracy and its times.
+
+    `pipelined`, `throughput`, `stream`: of these scenarios, None where they were not measured.
+    """
 
     measured: Measured
     accuracy: Accuracy
     timing: Timing
+    pipelined: Throughput | None = None
+    throughput: Throughput | None = None
+    stream: Stream | None = None
 
     @property
     def name(self) -> str:
@@ -25,8 +40,25 @@ class ModelSummary:
     @property
     def details(self) -> dict[str, Any]:
         """What the network said about itself in the last process that could."""
-        told = [p.details for p in self.measured.processes if p.details]
+        others = (p for timings in self.measured.scenarios.values() for p in timings.processes)
+        told = [p.details for p in (*others, *self.measured.processes) if p.details]
         return told[-1] if told else {}
+
+    @property
+    def precision(self) -> str:
+        """What was computed in, as the network told; else what was asked for."""
+        return str(self.details.get("precision") or self.measured.model.precision)
+
+    @property
+    def gemm_peak(self) -> GemmPeak | None:
+        """The machine's own matrix product with the model's device, threads and precision."""
+        threads = self.details.get("threads")
+        on_cpu = self.on_cpu
+        for peak in self.measured.environment.get("gemm_peaks", ()):
+            same = peak["precision"] == self.precision and peak["device"] == self.measured.model.device
+            if same and (not on_cpu or peak["threads"] == threads):
+                return GemmPeak(peak["gflop_per_s"], peak["by"])
+        return None
 
     @property
     def parameters(self) -> int | None:
@@ -65,5 +97,15 @@ class Summary:
 
 def summarise(comparison: Comparison) -> Summary:
     target = comparison.target
-    models = tuple(ModelSummary(m, accuracy(m, target), timing(m)) for m in comparison.models)
+    models = tuple(
+        ModelSummary(
+            m,
+            accuracy(m, target),
+            timing(m),
+            throughput(m.scenarios.get("pipelined")),
+            throughput(m.scenarios.get("throughput")),
+            stream(m.scenarios.get("stream")),
+        )
+        for m in comparison.models
+    )
     return Summary(comparison, models, pairs(comparison))

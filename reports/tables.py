@@ -11,6 +11,7 @@ from .classes import classes
 from .deployment import deployment
 from .formats import UNKNOWN, giga, number, one_line, percent, scaled, spread
 from .mistakes import mistakes
+from .scenario_tables import pipelined, stream, sweep, throughput
 from .statistics import LEVEL
 from .summary import ModelSummary, Summary
 from .table import Column, Line, Record, Table, table, values
@@ -29,6 +30,10 @@ def all_tables(summary: Summary) -> tuple[Table, ...]:
         paired,
         stages,
         latency,
+        pipelined,
+        throughput,
+        stream,
+        sweep,
         models,
         runs,
         environment,

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .data import Measured
-from .records import PREPROCESSED_INPUT, STAGES, LatencyRecord
+from .records import PREPROCESSED_INPUT, STAGES, UNDISTURBED, LatencyRecord
 from .statistics import Estimate, percentile, process_median
 
 PREPROCESSING = ("decode", "resize", "flow")
 PREDICTION = ("upload", "forward", "download")
 
 PERCENTILES = (0.9, 0.95, 0.99)
-
-UNDISTURBED = 0.2
-"""Most seconds that threads may wait for a core, per second of a clip's time: beyond it something else was
-computing. A process alone on two cores was seen to wait 0.00 to 0.12 (its threads for each other), one that
-shared them 0.5 to 1.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +43,7 @@ class Timing:
       median. `flops_per_s`: reached in the forward stage.
     - `cpu_ratio`: CPU time by wall time; `waiting`: seconds that threads waited for a core, by wall time,
       None where unknown. Medians over samples.
+    - `repeated`: disturbed samples that were taken again and are left out of all figures.
     - `preprocessed`: the input was ready for the network, so no preprocessing was measured.
     """
 
@@ -77,6 +73,7 @@ class Timing:
     flops_per_s: Estimate | None = None
     cpu_ratio: float | None = None
     waiting: float | None = None
+    repeated: int = 0
     preprocessed: bool = False
     errors: tuple[tuple[int, str], ...] = ()
 
@@ -88,10 +85,10 @@ class Timing:
 
 def timing(measured: Measured) -> Timing:
     """Summary of the latency pass of one model."""
+    samples = _undisturbed(measured.latencies)
     by_process: dict[int, list[LatencyRecord]] = {}
-    for sample in measured.latencies:
+    for sample in samples:
         by_process.setdefault(sample.process, []).append(sample)
-    samples = list(measured.latencies)
     processes = measured.processes
 
     def medians(value: Callable[[LatencyRecord], float]) -> Estimate | None:
@@ -142,9 +139,16 @@ def timing(measured: Measured) -> Timing:
         waiting=_median(
             [s.waited_s / s.total_s for s in samples if s.waited_s is not None and s.total_s > 0]
         ),
+        repeated=len(measured.latencies) - len(samples),
         preprocessed=preprocessed,
         errors=tuple((p.process, p.error) for p in processes if p.error is not None),
     )
+
+
+def _undisturbed(samples: Sequence[LatencyRecord]) -> list[LatencyRecord]:
+    """The samples without the disturbed ones, where a clip has others in the same process."""
+    calm = {(s.process, s.clip) for s in samples if not s.disturbed}
+    return [s for s in samples if not s.disturbed or (s.process, s.clip) not in calm]
 
 
 def _prediction(sample: LatencyRecord) -> float:

@@ -64,13 +64,19 @@ def latency(summary: Summary) -> Table:
         Column("Sustained\nframes / s"),
         Column("Load,\nfirst inference\ns"),
         Column("Peak MiB\nhost,\ndevice"),
-        Column("Network\nGFLOP / s"),
+        Column("Network\nGFLOP / s,\nof GEMM"),
+        Column("Drift of\nlogits"),
     )
     notes = [
         "Load: import, reading of weights, building. First inference: with the measured shape. Neither is in "
         "the other times.",
     ]
     timed = [m for m in summary.models if m.measured.processes]
+    if any(m.measured.model.drift for m in timed):
+        notes.append(
+            "Drift: relative L2 distance of the logits from those of the first float32 form of the same "
+            "network and weights, on drawn input."
+        )
     if not timed:
         return table("latency", "Latency", columns, [])
     for m in timed:
@@ -82,6 +88,7 @@ def latency(summary: Summary) -> Table:
 
 def _latency_line(m: ModelSummary) -> Line:
     t = m.timing
+    drift = m.measured.model.drift
     texts = (
         one_line(m.name),
         f"{t.videos} × {t.processes}",
@@ -91,7 +98,8 @@ def _latency_line(m: ModelSummary) -> Line:
         number(scaled(t.frames_per_s)),
         f"{number(scaled(t.load))}\n{number(scaled(t.first))}",
         f"{number(mebi(t.peak_rss_bytes))}\n{number(mebi(t.peak_device_bytes))}",
-        number(scaled(t.flops_per_s, 1e-9)),
+        f"{number(scaled(t.flops_per_s, 1e-9))}\n{percent(_of_peak(m))}",
+        f"{drift['relative_l2']:.1e}" if drift else UNKNOWN,
     )
     record: Record = {
         "model": m.name,
@@ -110,15 +118,37 @@ def _latency_line(m: ModelSummary) -> Line:
         "peak_host_bytes": t.peak_rss_bytes,
         "peak_device_bytes": t.peak_device_bytes,
         **values("network_gflop_per_s", t.flops_per_s, 1e-9),
+        "gemm_gflop_per_s": None if m.gemm_peak is None else m.gemm_peak.gflop_per_s,
+        "share_of_gemm": _of_peak(m),
+        "samples_repeated": t.repeated,
         "cpu_ratio": t.cpu_ratio,
         "waiting_ratio": t.waiting,
+        "drift_relative_l2": drift["relative_l2"] if drift else None,
+        "drift_target_score": drift["target_score"] if drift else None,
     }
     return texts, record
+
+
+def _of_peak(m: ModelSummary) -> float | None:
+    """GFLOP/s of the network by those of a matrix product on the same threads, in the same precision."""
+    speed, peak = m.timing.flops_per_s, m.gemm_peak
+    return None if speed is None or peak is None else speed.value * 1e-9 / peak.gflop_per_s
 
 
 def _latency_notes(m: ModelSummary) -> list[str]:
     t, name = m.timing, one_line(m.name)
     notes = []
+    if (peak := m.gemm_peak) is not None:
+        above = "; the network is above that" if (_of_peak(m) or 0) > 1 else ""
+        notes.append(
+            f"{name}: GEMM, a square matrix product in {one_line(m.precision)} on the same threads: "
+            f"{number(peak.gflop_per_s)} GFLOP/s ({one_line(peak.by)}){above}."
+        )
+    if t.repeated:
+        notes.append(
+            f"{name}: {t.repeated} sample{'' if t.repeated == 1 else 's'} disturbed by other work: taken "
+            "again, and left out of the figures."
+        )
     known = [f"{percent(q)} within {number(s)} s" for q, s in t.percentiles if s is not None]
     if known:
         notes.append(f"{name}: all work of a video: {', '.join(known)} ({t.samples} samples).")

@@ -21,6 +21,7 @@ def verdict(summary: Summary) -> list[str]:
         *_speed(summary.models),
         *_disturbed(summary.models),
         *_real_time(summary.models),
+        *_scenarios(summary.models),
         *_accuracy(summary),
     ]
 
@@ -40,7 +41,8 @@ def _failures(summary: Summary) -> list[str]:
 def _speed(models: Sequence[ModelSummary]) -> list[str]:
     timed = [(m, t) for m in models if (t := m.timing.prediction_per_video) is not None]
     if not timed:
-        return ["No time was measured."]
+        scenarios = any(m.pipelined or m.throughput or m.stream for m in models)
+        return [] if scenarios else ["No time was measured."]
     timed.sort(key=lambda item: item[1].value)
     (fastest, best), *others = timed
     if not others:
@@ -57,7 +59,11 @@ def _speed(models: Sequence[ModelSummary]) -> list[str]:
 
 
 def _disturbed(models: Sequence[ModelSummary]) -> list[str]:
-    named = [one_line(m.name) for m in models if m.timing.disturbed]
+    named = [
+        one_line(m.name)
+        for m in models
+        if any(t is not None and t.disturbed for t in (m.timing, m.pipelined, m.throughput, m.stream))
+    ]
     if not named:
         return []
     return [f"Something else was computing while {_listed(named)} ran: these times are too long to compare."]
@@ -105,6 +111,30 @@ def _real_time(models: Sequence[ModelSummary]) -> list[str]:
     if slowest is not None and shares[slowest].share >= 0.5:
         sentence += f", {percent(shares[slowest].share)} of the time going into {_work(slowest)}"
     return [sentence + "."]
+
+
+def _scenarios(models: Sequence[ModelSummary]) -> Iterable[str]:
+    models = [m for m in models if not m.measured.model.sweep]  # a point a sentence would be a table
+    for m in models:
+        if (t := m.pipelined) is not None and t.answer is not None:
+            seconds = number(t.answer.value)
+            yield f"With its stages overlapping, {one_line(m.name)} answers one video in {seconds} s."
+    for m in models:
+        if (t := m.throughput) is not None and t.videos_per_s is not None:
+            busy = "" if t.busy is None else f" ({percent(t.busy.value)} of the cores busy)"
+            yield (
+                f"With {t.in_flight} videos at once on {t.lanes} threads, {one_line(m.name)} does "
+                f"{number(t.videos_per_s.value)} videos a second{busy}."
+            )
+    for m in models:
+        if (s := m.stream) is not None:
+            camera = f"a camera at {number(s.fps)} frames a second, with a label every {s.stride} frames"
+            if s.keeps_up:
+                age = "" if s.age is None else f"; a label is {number(s.age.value)} s old when it comes"
+                yield f"{one_line(m.name)} keeps up with {camera}{age}."
+            else:
+                answered = f"{percent(s.answered)} of the labels due"
+                yield f"{one_line(m.name)} does not keep up with {camera}: it answers {answered}."
 
 
 def _work(stage: str) -> str:
@@ -163,9 +193,12 @@ def caveats(summary: Summary) -> list[str]:
             "nothing is known about real time."
         )
     notes += summary.comparison.notes
-    notes.append(
-        "Not measured: energy, several videos at a time, the delay of a camera, other programs running."
-    )
+    unmeasured = ["energy", "other programs running", "the delay of a camera's own electronics"]
+    if not any(m.throughput for m in summary.models):
+        unmeasured.append("several videos at a time (--scenarios throughput)")
+    if not any(m.stream for m in summary.models):
+        unmeasured.append("whether a camera is kept up with (--scenarios stream)")
+    notes.append(f"Not measured: {_listed(unmeasured)}.")
     return notes
 
 

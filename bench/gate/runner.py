@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from ...errors import MeasurementError, UsageError
+from ...errors import ActionBenchError, MeasurementError, UsageError
 from ...reports.gate_directory import GateDirectory, GateWriter
 from ...reports.gate_records import ARMS, Accuracy, ArmName, Gate, Slot, Values
 from ...reports.gate_result import GateResult, load_gate
@@ -62,7 +62,7 @@ def start_gate(config: GateConfig, out: Path | None, console: Console) -> GateRe
     path = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-gate"
     with GateWriter(path, gate) as writer:
         console.say(f"gate's directory: {path}")
-        return _carry_out(config, arms, control, writer, console)
+        return _kept(config, arms, control, writer, console)
 
 
 def resume_gate(path: Path, console: Console) -> GateResult:
@@ -87,7 +87,7 @@ def resume_gate(path: Path, console: Console) -> GateResult:
                 remedy="Start a new gate.",
             )
     with GateWriter(path) as writer:
-        return _carry_out(config, arms, Control(), writer, console)
+        return _kept(config, arms, Control(), writer, console)
 
 
 def estimate(config: GateConfig, console: Console) -> Estimate:
@@ -139,6 +139,17 @@ def _work_in_words(config: GateConfig, arms: Arms) -> str:
     if isinstance(arms.works["base"], BenchRun):
         return f"bench run with {json.dumps(config.slot_run(), ensure_ascii=False)}"
     return config.command or "each arm's own command"
+
+
+def _kept(
+    config: GateConfig, arms: Arms, control: Control, writer: GateWriter, console: Console
+) -> GateResult:
+    """Carry the gate out; where it does not get to its end, say how to go on."""
+    try:
+        return _carry_out(config, arms, control, writer, console)
+    except (KeyboardInterrupt, ActionBenchError):
+        console.say(f"what was measured is kept; go on with: bench gate --resume {writer.path}")
+        raise
 
 
 def _carry_out(

@@ -181,24 +181,30 @@ def read_latency(run: Path) -> Values:
     Reads the few fields it needs from `latency.jsonl`, whichever version of ActionBench has written it.
     Raises MeasurementError if a process failed or nothing was timed.
     """
-    series: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    samples: dict[str, list[dict[str, Any]]] = defaultdict(list)
     once: dict[str, dict[str, float]] = defaultdict(dict)
     for raw in lines(run / "latency.jsonl"):
-        if raw["kind"] == "process":
+        if raw["kind"] == "sample":
+            samples[raw["model"]].append(raw)
+        elif raw["kind"] == "process":
             if raw.get("error") is not None:
                 raise MeasurementError(f"a process gave no measurement: {raw['error']}", where=raw["model"])
             for metric, field in (("load", "load_s"), ("first", "first_s"), (PEAK_MEMORY, "peak_rss_bytes")):
                 if raw.get(field) is not None:
                     once[raw["model"]][metric] = float(raw[field])
-        elif raw["kind"] == "sample":
-            for stage, seconds in {**raw["stages_s"], TOTAL: raw["total_s"]}.items():
-                series[raw["model"]][stage].append(float(seconds))
-    if not series:
+    if not samples:
         raise MeasurementError("the slot measured nothing", where=run)
-    return {
-        model: {name: statistics.median(values) for name, values in stages.items()} | once[model]
-        for model, stages in series.items()
-    }
+    return {model: _medians(group) | once[model] for model, group in samples.items()}
+
+
+def _medians(samples: list[dict[str, Any]]) -> dict[str, float]:
+    """Metric → median; of samples that were not disturbed, where there are any."""
+    calm = [sample for sample in samples if not sample.get("disturbed", False)] or samples
+    series: dict[str, list[float]] = defaultdict(list)
+    for sample in calm:
+        for name, seconds in {**sample["stages_s"], TOTAL: sample["total_s"]}.items():
+            series[name].append(float(seconds))
+    return {name: statistics.median(values) for name, values in series.items()}
 
 
 def read_right(run: Path) -> dict[str, dict[str, bool]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from actionbench.models import i3d, i3d_torch, parity
+from actionbench.models import i3d, i3d_torch, parity, torch_layers
 from actionbench.models.random_state import random_state
 
 SEED = 5
@@ -149,10 +149,12 @@ def test_logits_are_an_affine_function_of_the_features() -> None:
 @pytest.mark.parametrize(
     ("kernel", "stride"), [((1, 3, 3), (1, 2, 2)), ((2, 2, 2), (2, 2, 2)), ((3, 3, 3), (1, 1, 1))]
 )
-def test_max_pool_is_the_maximum_of_each_window(size: int, kernel: Any, stride: Any) -> None:
+@pytest.mark.parametrize("pool", [torch_layers.separable_max_pool, torch_layers.torch_max_pool])
+def test_max_pool_is_the_maximum_of_each_window(pool: Any, size: int, kernel: Any, stride: Any) -> None:
     x = torch.randn(1, 2, size, size + 1, size + 2)  # negative values too: padding never wins
     before = [i3d.same_padding(*axis)[0] for axis in zip(x.shape[2:], kernel, stride, strict=True)]
-    y = i3d_torch.max_pool(x, kernel, stride)
+    sides = [i3d.same_padding(*axis) for axis in zip(x.shape[2:], kernel, stride, strict=True)]
+    y = pool(x, kernel, stride, sides)
     for t, h, w in np.ndindex(*y.shape[2:]):
         cells = [
             slice(max(i * s - b, 0), i * s - b + k)

@@ -77,3 +77,13 @@ def test_tensorflow_names_what_it_cannot_do(run_script: Any) -> None:
         "assert not tf.config.experimental.tensor_float_32_execution_enabled()\n"
         "give()\n"
     )
+
+
+def test_pixels_pass_where_the_network_takes_them() -> None:
+    pixels = np.zeros((1, 9, 193, 200, 3), np.uint8)
+    check_inputs(i3d.two_stream(), inputs(rgb=pixels), {"rgb"})
+    check_inputs(i3d.two_stream(), inputs(), {"rgb"})
+    with pytest.raises(UsageError, match=r"expected float32 .*found uint8"):
+        check_inputs(i3d.two_stream(), inputs(rgb=pixels))
+    with pytest.raises(UsageError, match=r"expected float32 or uint8 .*found float64"):
+        check_inputs(i3d.two_stream(), inputs(rgb=pixels.astype(float)), {"rgb"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from actionbench.models import parity
 from actionbench.models.labels import labels
@@ -36,8 +37,31 @@ def test_agreement() -> None:
     assert agreement.max_abs == 1.5
     assert agreement.relative_l2 == pytest.approx(1.5 / np.sqrt(30))
     assert agreement.top1 == 0.5
-    assert not agreement.agrees
-    assert parity.compare_logits(a, a + np.float32(9e-4)).agrees
+    assert agreement.agrees() is False
+    assert parity.compare_logits(a, a + np.float32(9e-4)).agrees() is True
+
+
+def test_half_precisions_are_judged_by_what_rounding_the_input_does() -> None:
+    a = np.array([[3.0, 4.0]], np.float32)
+    agreement = parity.compare_logits(a, a + np.float32(0.05))
+    assert agreement.agrees("bf16", rounding=agreement.relative_l2 / 2.9) is True
+    assert agreement.agrees("fp16", rounding=agreement.relative_l2 / 3.1) is False
+    assert agreement.agrees("int8") is None
+
+
+def test_rounding_is_that_of_the_formats() -> None:
+    values = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    values[:3] = 0, 1, -255
+    x = {"rgb": values}
+    in_torch = torch.from_numpy(values)
+    bf16 = parity.rounded(x, "bf16")
+    fp16 = parity.rounded(x, "fp16")
+    assert bf16 is not None
+    assert fp16 is not None
+    np.testing.assert_array_equal(bf16["rgb"], in_torch.bfloat16().float().numpy())
+    large = np.abs(values) > 1e-3  # below, float16 has fewer bits still
+    np.testing.assert_array_equal(fp16["rgb"][large], in_torch.half().float().numpy()[large])
+    assert parity.rounded(x, "fp32") is None
 
 
 @pytest.mark.parametrize("other", [np.zeros((1, 3)), np.full((1, 2), np.nan), np.zeros(2)])

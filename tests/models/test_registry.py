@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from actionbench.errors import BackendUnavailable, UsageError
-from actionbench.models import registry
-from actionbench.models.registry import find_model, load_network, missing_packages, model_names
+from actionbench.models import capabilities, registry
+from actionbench.models.capabilities import missing_packages
+from actionbench.models.registry import find_model, load_network, model_names
 from actionbench.models.spec import LoadOptions, Weights
 
 Write = Callable[[str, str], Path]
@@ -35,6 +37,62 @@ def test_names(request_: str, name: str, backend: str) -> None:
     assert (found.key, found.model.name, found.backend) == (request_, name, backend)
 
 
+@pytest.mark.parametrize(
+    ("request_", "found"),
+    [
+        ("i3d", ("tensorflow", "fp32", "tuned")),
+        ("i3d@torch:bf16", ("torch", "bf16", "tuned")),
+        ("resnext@torch:fp32:plain", ("torch", "fp32", "plain")),
+        ("i3d-rgb@tfhub", ("tfhub", "fp32", "plain")),
+    ],
+)
+def test_selections(request_: str, found: tuple[str, str, str]) -> None:
+    request = find_model(request_)
+    assert (request.backend, request.precision, request.form) == found
+    assert request.name == request_.partition("@")[0]
+    options = request.apply(LoadOptions(threads=3))
+    assert (options.threads, options.precision, options.form) == (3, *found[1:])
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        ("i3d@torch:fp16", "float16 gains nothing on a CPU"),
+        ("i3d@torch:tf32", "TF32 is an arithmetic of CUDA devices"),
+        ("i3d@torch:fp32:graphs", "CUDA graphs need a CUDA device"),
+    ],
+)
+def test_what_a_cpu_does_not_compute_is_refused_with_the_reason(request_: str, says: str) -> None:
+    request = find_model(request_)
+    with pytest.raises(BackendUnavailable, match=f"{request_}: {says}.*bench models"):
+        load_network(request, random_weights(request.model), LoadOptions())
+
+
+def test_bfloat16_asks_what_the_processor_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = find_model("i3d@torch:bf16").offered
+
+    def on(*flags: str) -> tuple[str | None, str | None]:
+        monkeypatch.setattr(capabilities, "cpu_flags", lambda: frozenset(flags))
+        monkeypatch.setattr(capabilities.platform, "machine", lambda: "x86_64")
+        return capabilities.why_not(offered, "bf16", "tuned", "cpu"), capabilities.caution("bf16", "cpu")
+
+    refused, _ = on("avx2", "fma")
+    assert refused is not None
+    assert "no AVX-512" in refused
+    runs, slow = on("avx2", "avx512bw")
+    assert runs is None
+    assert slow is not None
+    assert "emulated" in slow
+    assert on("avx2", "avx512bw", "avx512_bf16") == (None, None)
+    assert capabilities.why_not(offered, "bf16", "tuned", "cuda:0") is None
+
+
+def test_every_precision_and_form_of_the_table_is_explained() -> None:
+    for backend in capabilities.BACKENDS.values():
+        assert set(backend.precisions) <= capabilities.PRECISIONS.keys()
+        assert {form for p in backend.precisions for form in backend.forms(p)} <= capabilities.FORMS.keys()
+
+
 def test_every_name_is_the_models_own() -> None:
     assert {name: find_model(name).model.name for name in model_names()} == {n: n for n in model_names()}
 
@@ -45,9 +103,14 @@ def test_every_name_is_the_models_own() -> None:
         ("resnet", "unknown model 'resnet'. Did you mean: resnext"),
         ("", "unknown model ''"),
         ("i3d@tensorfow", "unknown backend of i3d 'tensorfow'. Did you mean: tensorflow"),
-        ("resnext@tensorflow", "unknown backend of resnext 'tensorflow'. Known: torch"),
+        ("resnext@tensorflow", "unknown backend of resnext 'tensorflow'. Known: onnx, openvino, torch"),
         ("i3d@", "unknown backend of i3d ''"),
         ("i3d-flow@tfhub", "unknown backend of i3d-flow 'tfhub'"),
+        ("i3d@torch:fp8", "unknown precision of i3d@torch 'fp8'. Known: bf16, fp16, fp32, tf32"),
+        ("i3d@torch:", "unknown precision of i3d@torch ''"),
+        ("i3d-rgb@tfhub:bf16", "unknown precision of i3d-rgb@tfhub 'bf16'. Known: fp32, tf32"),
+        ("resnext@torch:fp32:tunde", "unknown form of resnext@torch:fp32 'tunde'. Did you mean: tuned"),
+        ("i3d@torch:fp32:plain:2", "expected NAME@BACKEND:PRECISION:FORM"),
         ("nowhere/net.py:net", "nowhere/net.py: there is no such file"),
     ],
 )
@@ -60,9 +123,10 @@ def test_unknown_names_are_errors_with_near_ones(request_: str, says: str) -> No
 def test_listing_models_imports_no_framework() -> None:
     script = (
         "import sys\n"
-        "from actionbench.models.registry import find_model, missing_packages, model_names\n"
+        "from actionbench.models.capabilities import missing_packages\n"
+        "from actionbench.models.registry import find_model, model_names\n"
         "requests = [find_model(name) for name in model_names()]\n"
-        "assert not any(map(missing_packages, requests))\n"
+        "assert not any(missing_packages(request.backend) for request in requests)\n"
         "heavy = {'tensorflow', 'torch', 'sonnet', 'tensorflow_hub', 'cv2', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
@@ -93,7 +157,19 @@ def test_factory_in_a_file(text_file: Write) -> None:
     path = text_file("my@net.py", FACTORY)
     found = find_model(f"{path}:net")
     assert (found.key, found.model.name, found.backend) == (f"{path}:net", "mine", "first")
-    assert find_model(f"{path}:net@second").backend == "second"
+    second = find_model(f"{path}:net@second:fp32")
+    assert (second.backend, second.name) == ("second", f"{path}:net")
+
+
+def test_precisions_of_a_users_own_network_are_those_that_it_names(text_file: Write) -> None:
+    path = text_file("net.py", FACTORY)
+    with pytest.raises(UsageError, match="unknown precision of mine@first 'bf16'"):
+        find_model(f"{path}:net@first:bf16")
+    text = FACTORY.replace('name="mine",', 'name="mine", precisions={"first": ("fp32", "bf16")},')
+    path = text_file("net.py", text)
+    assert find_model(f"{path}:net@first:bf16").precision == "bf16"
+    with pytest.raises(UsageError, match="unknown precision of mine@second 'bf16'"):
+        find_model(f"{path}:net@second:bf16")
 
 
 @pytest.mark.parametrize(
@@ -151,10 +227,12 @@ def test_each_stream_needs_weights() -> None:
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.PACKAGES, "torch", ("torch", "no_such_package"))
+    lacking = replace(capabilities.BACKENDS["torch"], packages=("torch", "no_such_package"), extra="more")
+    monkeypatch.setitem(capabilities.BACKENDS, "torch", lacking)
     request = find_model("resnext@torch")
-    assert missing_packages(request) == ("no_such_package",)
-    with pytest.raises(BackendUnavailable, match="not installed: no_such_package"):
+    assert missing_packages("torch") == ("no_such_package",)
+    says = r"not installed: no_such_package.*pip install 'actionbench\[more\]'"
+    with pytest.raises(BackendUnavailable, match=says):
         load_network(request, random_weights(request.model), LoadOptions())
 
 

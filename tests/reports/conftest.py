@@ -193,7 +193,7 @@ def write_run(folder: Path, data: RunData) -> Path:
         for clip in data.clips:
             writer.append_clip(clip, data.scores.get((clip.model, clip.clip)))
         for record in (*data.processes, *data.latencies):
-            writer.append_latency(record)
+            writer.append_timing("latency", record)
     return path
 
 

@@ -38,8 +38,8 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         for n, key in enumerate(("a", "b", "a")):
             writer.append_clip(a_clip(key, str(n)), np.full(3, n, np.float32))
         writer.append_clip(ClipRecord("a", "bad", None, False, error="broken"), None)
-        writer.append_latency(ProcessRecord("a", 0, 0, load_s=1.0))
-        writer.append_latency(LatencyRecord("a", 0, 0, "0", {"forward": 1.0}, 1.0, 1.0, 1, 16, 0.6))
+        writer.append_timing("latency", ProcessRecord("a", 0, 0, load_s=1.0))
+        writer.append_timing("latency", LatencyRecord("a", 0, 0, "0", {"forward": 1.0}, 1.0, 1.0, 1, 16, 0.6))
     directory = RunDirectory(tmp_path)
     records = directory.clips()
     assert [r.clip for r in records] == ["0", "1", "2", "bad"]

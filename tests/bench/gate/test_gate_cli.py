@@ -95,6 +95,7 @@ def test_an_arm_that_fails_is_an_error_with_its_last_words(
     code, result = run_gate(tmp_path, *arms(arm(), crash))
     assert (code, result) == (2, {})
     assert f"exit status {status}" in (message := capsys.readouterr().err)
+    assert "--resume" in message
     assert "no weights here" in message
 
 

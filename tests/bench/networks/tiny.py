@@ -43,6 +43,7 @@ class Tiny:
     """A `Network` in NumPy."""
 
     classes = 400
+    concurrent = True
 
     def __init__(self, fragile):
         self.fragile = fragile

@@ -1,0 +1,117 @@
+"""The latency scenario in its worker: one clip at a time, one stage after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from contextlib import suppress
+from itertools import count
+
+from ..datasets.clip import Clip
+from ..datasets.manifest import verify
+from ..errors import ClipError
+from ..models.spec import Model, Network
+from ..reports.records import UNDISTURBED
+from .events import Events, signs_of_life
+from .inference import average_views, forward, input_shape, multiply_accumulates
+from .job import Job
+from .prepare import Prepared, Preparer
+from .stopwatch import Meter, Stopwatch
+
+MOST_REPEATS = 3
+"""Times that a clip is timed again in one process because something else had the cores meanwhile."""
+
+
+def measure_latency(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
+    """Go through the sample until `min_seconds` are measured, at least once.
+
+    A disturbed sample is told of as such and taken again, `MOST_REPEATS` times a clip at most.
+    """
+    timed = _Timed(job, model, network, preparer, events)
+    repeats = dict.fromkeys((clip.id for clip in job.clips), 0)
+    measured = 0.0
+    warm_preparation(preparer, job.clips[0], events)
+    for repetition in count():
+        for clip in job.clips:
+            attempt = 0
+            while True:
+                sample = timed(clip, repetition, attempt)
+                if sample is None:
+                    break
+                measured += sample.wall_s
+                if not disturbed(sample) or repeats[clip.id] == MOST_REPEATS:
+                    break
+                repeats[clip.id] += 1
+                attempt += 1
+        if measured >= job.min_seconds or not timed.shapes:
+            return
+
+
+def disturbed(sample: Meter) -> bool:
+    """Whether something else had the cores; False where the system does not tell."""
+    return sample.waited_s is not None and sample.waited_s > UNDISTURBED * sample.wall_s
+
+
+class _Timed:
+    """Times a clip and tells the parent. `shapes`: those that the network has been run with."""
+
+    def __init__(self, job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
+        self._job, self._model, self._network = job, model, network
+        self._preparer, self._events = preparer, events
+        self.shapes: set[tuple[object, ...]] = set()
+
+    def __call__(self, clip: Clip, repetition: int, attempt: int) -> Meter | None:
+        """What the sample took; None if the clip cannot be used."""
+        job, events, network = self._job, self._events, self._network
+        events("start", clip=clip.id)
+        meter = Meter()
+        try:
+            verify(clip)
+            with meter:
+                prepared = self._preparer(clip, signs_of_life(events))
+        except ClipError as error:
+            events("clip_error", clip=clip.id, error=str(error))
+            return None
+        self._warm(prepared)
+        watch = Stopwatch()
+        with meter:
+            logits, device_s = forward(network, prepared, job.batch, job.classes, watch)
+            with watch.stage("download"):
+                average_views(logits, self._model.views.average)
+        events(
+            "sample",
+            clip=clip.id,
+            repetition=repetition,
+            attempt=attempt,
+            disturbed=disturbed(meter),
+            stages_s=prepared.stages_s | dict(watch.seconds),
+            total_s=meter.wall_s,
+            cpu_s=meter.cpu_s,
+            waited_s=meter.waited_s,
+            views=len(prepared.views),
+            frames=prepared.frames,
+            video_s=prepared.video_s,
+            macs=multiply_accumulates(self._model, prepared, logits.shape[1]),
+            device_forward_s=device_s,
+            notes=list(prepared.notes),
+        )
+        return meter
+
+    def _warm(self, prepared: Prepared) -> None:
+        """Run the network once with an input of a new shape."""
+        shape = input_shape(prepared, self._job.batch)
+        if shape in self.shapes:
+            return
+        begin = time.perf_counter()
+        forward(self._network, prepared, self._job.batch, self._job.classes, Stopwatch())
+        if not self.shapes:
+            self._events("first", first_s=time.perf_counter() - begin)
+        self.shapes.add(shape)
+
+
+def warm_preparation(preparer: Preparer, clip: Clip, events: Events) -> None:
+    """Decode, resize and compute flow once, over the clip's first moment, before anything is timed."""
+    begin = clip.start_s or 0.0
+    end = begin + 0.15 if clip.end_s is None else min(clip.end_s, begin + 0.15)
+    with suppress(ClipError):  # too short for the network: warm all the same
+        preparer(dataclasses.replace(clip, end_s=end), signs_of_life(events))

@@ -1,0 +1,184 @@
+"""What each backend can compute, and why this machine cannot: one table, without importing a framework.
+
+A selection is `backend:precision:form`; what a network's own backends and a user's are asked is the same.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+from .spec import Model
+
+PRECISIONS = {
+    "fp32": "float32",
+    "tf32": "float32, the operands of products rounded to 10-bit mantissas (CUDA)",
+    "bf16": "bfloat16, sums in float32",
+    "fp16": "float16, sums in float32 (CUDA)",
+    "int8": "8-bit integers, quantised after training",
+}
+"""Name on the command line → what it is."""
+
+FORMS = {
+    "tuned": "every exact transformation that helps",
+    "plain": "as the authors' code or its usual port runs",
+    "compiled": "tuned, then torch.compile",
+    "graphs": "tuned, replayed from CUDA graphs",
+}
+"""Name on the command line → what it is."""
+
+Offer = Mapping[str, tuple[str, ...]]
+"""Precision → its forms; the first is the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What a backend offers.
+
+    - `packages`: the modules that it imports. `extra`: the optional dependency that installs them; None for
+      what ActionBench itself depends on.
+    - `cpu`, `cuda`: what it computes on such a device.
+    """
+
+    packages: tuple[str, ...] = ()
+    extra: str | None = None
+    cpu: Offer = field(default_factory=dict)
+    cuda: Offer = field(default_factory=dict)
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.cpu, *self.cuda)))
+
+    def forms(self, precision: str) -> tuple[str, ...]:
+        """All forms of a precision, on whatever device."""
+        return tuple(dict.fromkeys((*self.cpu.get(precision, ()), *self.cuda.get(precision, ()))))
+
+    @property
+    def remedy(self) -> str:
+        """How its packages are installed."""
+        extra = f"[{self.extra}]" if self.extra else ""
+        return f"pip install 'actionbench{extra}'"
+
+
+_TUNED = ("tuned",)
+_ON_CUDA = ("tuned", "compiled", "graphs")
+
+BACKENDS: dict[str, Backend] = {
+    "tensorflow": Backend(
+        packages=("tensorflow", "sonnet"),
+        cpu={"fp32": ("tuned", "plain"), "bf16": _TUNED},
+        cuda={"fp32": ("tuned", "plain"), "tf32": ("tuned", "plain")},
+    ),
+    "torch": Backend(
+        packages=("torch",),
+        cpu={"fp32": ("tuned", "plain", "compiled"), "bf16": ("tuned", "compiled")},
+        cuda={
+            "fp32": (*_ON_CUDA, "plain"),
+            "tf32": (*_ON_CUDA, "plain"),
+            "bf16": _ON_CUDA,
+            "fp16": _ON_CUDA,
+        },
+    ),
+    "tfhub": Backend(
+        packages=("tensorflow", "tensorflow_hub"),
+        cpu={"fp32": ("plain",)},
+        cuda={"fp32": ("plain",), "tf32": ("plain",)},
+    ),
+    "onnx": Backend(
+        packages=("onnx", "onnxruntime"),
+        extra="onnx",
+        cpu={"fp32": _TUNED},
+        cuda={"fp32": _TUNED, "tf32": _TUNED},
+    ),
+    "openvino": Backend(
+        packages=("onnx", "openvino"),
+        extra="openvino",
+        cpu={"fp32": _TUNED, "bf16": _TUNED, "int8": _TUNED},
+    ),
+}
+"""Backend → what it offers; the backends of ours."""
+
+_UNTUNED: Offer = {"fp32": _TUNED}
+
+_OFF_CUDA = {
+    "tf32": "TF32 is an arithmetic of CUDA devices",
+    "fp16": "float16 gains nothing on a CPU (measured: as fast as float32 as a product of matrices, and "
+    "1.7 times slower in OpenVINO)",
+    "graphs": "CUDA graphs need a CUDA device",
+}
+"""Precision or form that a CPU does not compute → why."""
+
+
+def offer(model: Model, backend: str) -> Backend:
+    """What `backend` offers for `model`.
+
+    That of the table, if the loader is ours; a loader of a user's own computes in float32. A model may name
+    other precisions.
+    """
+    known = BACKENDS.get(backend, Backend())
+    loader = model.backends[backend]
+    if not (isinstance(loader, str) and loader.startswith(f"{__package__}.")):
+        own = dict.fromkeys(model.precisions.get(backend, ("fp32",)), _TUNED)
+        return replace(known, cpu=own, cuda=own)
+    named = model.precisions.get(backend, known.precisions)
+    return replace(known, cpu=_only(named, known.cpu), cuda=_only(named, known.cuda))
+
+
+def _only(precisions: tuple[str, ...], offered: Offer) -> Offer:
+    return {precision: forms for precision, forms in offered.items() if precision in precisions}
+
+
+def missing_packages(backend: str) -> tuple[str, ...]:
+    """Modules that the backend needs and this interpreter has not; nothing is imported."""
+    needed = BACKENDS[backend].packages if backend in BACKENDS else ()
+    return tuple(name for name in needed if importlib.util.find_spec(name) is None)
+
+
+def why_not(offered: Backend, precision: str, form: str, device: str) -> str | None:
+    """Why this machine's `device` does not compute so, as a clause; None if it does.
+
+    Packages are not looked at: another interpreter may have them.
+    """
+    on_cpu = device == "cpu"
+    if form not in (offered.cpu if on_cpu else offered.cuda).get(precision, ()):
+        if on_cpu and (reason := _OFF_CUDA.get(precision) or _OFF_CUDA.get(form)):
+            return reason
+        return f"{precision}:{form} is not offered on {'the CPU' if on_cpu else 'CUDA devices'}"
+    if precision == "bf16" and on_cpu and _is_x86() and not cpu_flags() & _AVX512:
+        return (
+            "this CPU has no AVX-512, without which bfloat16 convolutions run in scalar code (measured: 28 "
+            "times slower than float32 in TensorFlow, 100 times in torch)"
+        )
+    return None
+
+
+def caution(precision: str, device: str) -> str | None:
+    """What is to be known of a precision that this machine's `device` does compute; None if nothing."""
+    if precision == "bf16" and device == "cpu" and not cpu_flags() & _BF16:
+        return "this CPU has no bfloat16 instructions (AMX, AVX-512 BF16): emulated, slower than float32"
+    return None
+
+
+_AVX512 = {"avx512bw", "avx512_bf16", "amx_bf16"}
+_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # the last one is Arm's name
+
+
+@lru_cache
+def cpu_flags() -> frozenset[str]:
+    """Instruction sets of the processor by Linux's names; empty where the system does not tell."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return frozenset()
+    for line in text.splitlines():
+        if line.lower().startswith(("flags", "features")):
+            return frozenset(line.partition(":")[2].split())
+    return frozenset()
+
+
+def _is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64")

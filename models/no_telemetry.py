@@ -1,0 +1,11 @@
+"""Import this before OpenVINO or NNCF: it keeps them from reporting their use to their makers.
+
+Where the package `openvino_telemetry` can be imported, `import openvino` alone sends a message over the
+network and writes an identifier of the machine into the user's home. Both do without the package.
+"""
+
+from __future__ import annotations
+
+import sys
+
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: importing it fails

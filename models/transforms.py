@@ -1,0 +1,140 @@
+"""Exact transformations of convolutions, each once, for every backend: NumPy in, NumPy out.
+
+Each gives the same function up to rounding; `docs/backends.md` tells which one helps where. Weights are
+(out, in / groups, t, h, w), as torch and ONNX have them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from .spec import FloatArray, Preprocessing
+
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Convolution:
+    """A convolution with its bias.
+
+    - `weight`: (out, in / groups, t, h, w) float32. `bias`: (out,) float32.
+    - `groups`: of its channels.
+    """
+
+    weight: FloatArray
+    bias: FloatArray
+    groups: int = 1
+
+    @property
+    def kernel(self) -> Triple:
+        t, h, w = self.weight.shape[2:]
+        return t, h, w
+
+
+def folded(
+    weight: FloatArray,
+    mean: FloatArray,
+    variance: FloatArray,
+    epsilon: float,
+    offset: FloatArray,
+    scale: FloatArray | None = None,
+    groups: int = 1,
+) -> Convolution:
+    """The convolution `weight` with the batch norm behind it in one.
+
+    `scale * (weight ∗ x - mean) / sqrt(variance + epsilon) + offset`, without a scale where it is None. In
+    float64, rounded once.
+    """
+    factor = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
+    if scale is not None:
+        factor = factor * scale
+    return Convolution(
+        weight=_rounded(weight * factor.reshape(-1, 1, 1, 1, 1)),
+        bias=_rounded(offset - mean * factor),
+        groups=groups,
+    )
+
+
+def with_input_channels(convolution: Convolution, channels: int = 4) -> Convolution:
+    """The same over `channels` input channels, of which the last ones do not count: their weights are zero.
+
+    The inputs may hold anything finite there.
+    """
+    have = convolution.weight.shape[1]
+    missing = [(0, 0), (0, channels - have), (0, 0), (0, 0), (0, 0)]
+    return Convolution(np.pad(convolution.weight, missing), convolution.bias, convolution.groups)
+
+
+def space_to_depth(convolution: Convolution, stride: Triple) -> Convolution:
+    """The convolution of stride 1 over blocks that does what `convolution` does with `stride` over cells.
+
+    The blocks' channels are (t, h, w, in), the input channel fastest; see `depth_padding` for the cells that
+    the input wants around it. A kernel of 7 with stride 2 becomes one of 4.
+    """
+    outputs, inputs, *kernel = convolution.weight.shape
+    taps = [-(-cells // by) for cells, by in zip(kernel, stride, strict=True)]
+    blocks = np.zeros((outputs, *stride, inputs, *taps), np.float32)
+    for t, h, w in product(*map(range, stride)):
+        part = convolution.weight[:, :, t :: stride[0], h :: stride[1], w :: stride[2]]
+        blocks[:, t, h, w, :, : part.shape[2], : part.shape[3], : part.shape[4]] = part
+    weight = blocks.reshape(outputs, math.prod(stride) * inputs, *taps)
+    return Convolution(weight, convolution.bias)
+
+
+def depth_padding(size: int, kernel: int, stride: int, before: int, outputs: int) -> tuple[int, int]:
+    """Zero cells to put before and behind an axis of `size` cells, so that it is whole blocks of `stride`.
+
+    `kernel`, `before`, `outputs`: of the convolution that `space_to_depth` replaces: its taps, the zeros it
+    has before the axis, and what it gives. As many blocks come out as its replacement, unpadded, takes.
+    """
+    blocks = outputs + -(-kernel // stride) - 1
+    return before, blocks * stride - size - before
+
+
+def to_depth(array: npt.NDArray[np.generic], stride: Triple) -> npt.NDArray[np.generic]:
+    """(N, T, H, W, C) of whole blocks to (N, T/t, H/h, W/w, t·h·w·C), as `space_to_depth` wants it.
+
+    What a backend does in its graph, in NumPy: a reshape, one transposition and a reshape.
+    """
+    n, *size, channels = array.shape
+    (t, h, w), (st, sh, sw) = (cells // by for cells, by in zip(size, stride, strict=True)), stride
+    blocks = array.reshape(n, t, st, h, sh, w, sw, channels).transpose(0, 1, 3, 5, 2, 4, 6, 7)
+    return blocks.reshape(n, t, h, w, st * sh * sw * channels)
+
+
+def with_wider_groups(convolution: Convolution, width: int = 16) -> Convolution:
+    """The same with neighbouring groups merged until one has `width` input channels; zeros between them.
+
+    Groups that are as wide already stay, and so do those whose number the merging does not divide.
+    """
+    outputs, inputs, *kernel = convolution.weight.shape
+    merged = math.gcd(max(width // inputs, 1), convolution.groups)
+    if merged == 1:
+        return convolution
+    groups = convolution.groups // merged
+    out = outputs // convolution.groups
+    old = convolution.weight.reshape(groups, merged, out, inputs, *kernel)
+    new = np.zeros((groups, merged, out, merged, inputs, *kernel), np.float32)
+    for member in range(merged):
+        new[:, member, :, member] = old[:, member]
+    weight = new.reshape(outputs, merged * inputs, *kernel)
+    return Convolution(weight, convolution.bias, groups)
+
+
+def pixel_scaling(how: Preprocessing) -> tuple[FloatArray, FloatArray]:
+    """Factor and offset (C,) float32, so that pixels 0–255 times factor plus offset are the network's input.
+
+    For networks that take pixels as they are and normalise them in their graph, before any zeros are put
+    around them: an offset in the first convolution's bias would be wrong at the borders.
+    """
+    std = np.array(how.std, np.float64)
+    return _rounded(how.scale / std), _rounded(-np.array(how.mean, np.float64) / std)
+
+
+def _rounded(values: npt.NDArray[np.floating]) -> FloatArray:
+    return np.ascontiguousarray(values, dtype=np.float32)

@@ -1,0 +1,207 @@
+"""Arms that are commits: checked out, installed, the environment used again while the pins are the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from actionbench.bench.cli import run_app
+from actionbench.bench.gate import surroundings
+from actionbench.bench.gate.places import find_place
+from actionbench.bench.gate.surroundings import pins
+from actionbench.errors import BackendUnavailable, UsageError
+from actionbench.home import home
+
+from .test_gate_cli import run_gate
+
+BENCHMARK = """
+import json, statistics, pathlib
+from mine import SECONDS
+print(json.dumps({"stages_s": {"flow": SECONDS, "forward": 1.0}, "total_s": 1.0 + SECONDS}))
+"""
+SETUP = """
+[metadata]
+name = mine
+version = 1
+[options]
+package_dir =
+    = src
+packages = mine
+install_requires =
+    numpy
+"""
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=someone", "-c", "user.email=someone@example.org"]
+    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A user's package of two commits, the second of which is slower; named as none of its modules is."""
+    folder = tmp_path / "any name, 2 spaces"
+    (folder / "src" / "mine").mkdir(parents=True)
+    (folder / "setup.cfg").write_text(SETUP)
+    (folder / "setup.py").write_text("from setuptools import setup\nsetup()\n")
+    (folder / "benchmark.py").write_text(BENCHMARK)
+    git(tmp_path, "init", "--quiet", "--initial-branch", "main", str(folder))
+    for seconds in (1.0, 1.5):
+        (folder / "src" / "mine" / "__init__.py").write_text(f"SECONDS = {seconds}\n")
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "--message", f"takes {seconds} s")
+    return folder
+
+
+def say_nothing(_: str) -> None:
+    """Nobody listens."""
+
+
+@pytest.mark.usefixtures("control")
+def test_two_commits_are_gated_and_the_environment_is_used_again(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--repository", str(repository), "--command", "python benchmark.py", "--pairs", "6"]
+    arms = ["--base", "git:main^", "--candidate", "main", "--max-pairs", "8"]
+    code, result = run_gate(tmp_path, *options, *arms)
+    assert (code, result["verdict"], result["moved"]["command"]["stage"]) == (3, "regression", "flow")
+    assert "takes 1.0 s" in result["base"]["title"]
+    # The pins have not changed: pip is not asked again, for another commit neither.
+    monkeypatch.setattr(surroundings, "_pip", lambda *_: pytest.fail("installed again"))
+    place = find_place("base", "git:main", repository, False, say_nothing)
+    asked = [place.python, "-P", "-c", "import mine, numpy, actionbench; print(mine.SECONDS)"]
+    answer = subprocess.run(asked, env=place.environment(), capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "1.5"
+    # Nothing was left in the repository but git's own note of the worktrees, which lie in our home.
+    status = subprocess.run(
+        ["git", "-C", str(repository), "status", "--porcelain"], capture_output=True, text=True, check=True
+    )
+    assert status.stdout == ""
+    assert home() in place.root.parents
+
+
+def test_pins_are_what_is_required_not_how_the_files_look(repository: Path) -> None:
+    before = pins(repository)
+    setup = repository / "setup.cfg"
+    setup.write_text(SETUP.replace("packages = mine", "packages =\n    mine\n    mine.more"))
+    assert pins(repository) == before
+    setup.write_text(SETUP.replace("    numpy\n", "    # why\n    numpy>=2\n"))
+    changed = pins(repository)
+    assert changed != before
+    (repository / "constraints.txt").write_text("numpy==2.0\n")
+    assert pins(repository) not in (before, changed)
+    (repository / "constraints.txt").unlink()
+    (repository / "pyproject.toml").write_text('[project]\nname = "x"\ndependencies = ["scipy"]\n')
+    assert pins(repository) not in (before, changed)
+
+
+def test_other_pins_get_packages_of_their_own_unless_they_are_shared(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "constraints.txt").write_text("numpy==1.0\n")
+    installs: list[bool] = []
+    monkeypatch.setattr(surroundings, "_pip", lambda *arguments: installs.append(arguments[-1]))
+    monkeypatch.setattr(surroundings, "requires", lambda _: ["numpy", "pytest; extra == 'test'"])
+    run: list[list[str]] = []
+    ran = surroundings._run
+
+    def note(command: list[str], folder: Path) -> str:
+        if "pip" in command:
+            run.append(command)
+            return ""
+        return ran(command, folder)
+
+    monkeypatch.setattr(surroundings, "_run", note)
+    own = find_place("base", "git:main", repository, False, say_nothing)
+    assert "packages: its own pins" in own.record.title
+    # Beside them what the driver's ActionBench needs, which is no package of an extra.
+    assert run[0][-1] == "numpy"
+    shared = find_place("base", "git:main", repository, True, say_nothing)
+    assert "shared, though pins differ" in shared.record.title
+    assert installs == [False, True]
+
+
+def test_an_environment_that_cannot_be_made_is_an_error_with_pips_words(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "setup.py").write_text("raise SystemExit('this does not install')\n")
+    git(repository, "commit", "--quiet", "--all", "--message", "broken")
+    arms = ["--base", "git:main", "--candidate", "git:main^", "--command", "true"]
+    assert run_app(["gate", "--repository", str(repository), *arms]) == 2
+    assert "this does not install" in capsys.readouterr().err
+
+
+def test_references_that_are_none(repository: Path, tmp_path: Path) -> None:
+    for reference in ("git:no-such-branch", "no-such-branch", "git:--all", "git:"):
+        with pytest.raises(UsageError, match="there is no commit"):
+            find_place("base", reference, repository, False, say_nothing)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with pytest.raises(UsageError, match="in no git repository"):
+        find_place("base", "git:main", outside, False, say_nothing)
+
+
+def test_a_shallow_clone_is_told_to_fetch(repository: Path, tmp_path: Path) -> None:
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", str(shallow))
+    with pytest.raises(UsageError, match="fetch-depth"):
+        find_place("base", "git:HEAD^", shallow, False, say_nothing)
+
+
+def test_the_working_tree_is_known_again_by_what_was_changed(repository: Path) -> None:
+    clean = find_place("candidate", "tree", repository, False, say_nothing)
+    assert "with changes" not in clean.record.title
+    (repository / "benchmark.py").write_text("print(1)\n")
+    changed = find_place("candidate", "tree", repository, False, say_nothing)
+    assert "with changes" in changed.record.title
+    assert clean.record.identity != changed.record.identity
+
+
+@pytest.mark.usefixtures("control")
+def test_a_tree_that_changes_while_it_is_measured_gets_no_verdict(
+    tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "edits.py").write_text(
+        "import pathlib\nfile = pathlib.Path('benchmark.py')\n"
+        "file.write_text(file.read_text() + '# edited\\n')\nprint('{\"total_s\": 1}')\n"
+    )
+    options = ["--repository", str(repository), "--base", "git:main", "--command", "python edits.py"]
+    (repository / ".git" / "info" / "exclude").write_text("edits.py\n")
+    git(repository, "add", "--force", "edits.py")
+    git(repository, "commit", "--quiet", "--message", "edits")
+    assert run_gate(tmp_path, *options, "--pairs", "6", "--max-pairs", "6") == (2, {})
+    assert "was changed while it was being measured" in capsys.readouterr().err
+
+
+def test_an_interpreter_must_have_actionbench(tmp_path: Path) -> None:
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys._base_executable} -I "$@"\n')  # type: ignore[attr-defined]
+    bare.chmod(0o755)
+    with pytest.raises(BackendUnavailable, match="cannot run ActionBench"):
+        find_place("base", str(bare), tmp_path, False, say_nothing)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("control")
+def test_runs_of_two_interpreters_are_gated(
+    tmp_path: Path, coloured_videos: Callable[..., Path], weights_file: Path
+) -> None:
+    network = Path(__file__).parents[1] / "networks" / "tiny.py"
+    python = f"python:{sys.executable}"
+    options = ["--models", f"{network}:tiny", "--data", str(coloured_videos([5, 9], 1)), "--views", "single"]
+    arms = ["--base", python, "--candidate", python, "--latency-seconds", "0"]
+    options += ["--weights", f"tiny={weights_file}", "--accuracy"]
+    few = ["--pairs", "6", "--max-pairs", "6", "--threshold", "900%"]
+    code, result = run_gate(tmp_path, *arms, *options, *few)
+    assert (code, result["verdict"]) == (0, "fine")
+    assert {"total", "decode", "forward", "load", "peak_memory"} <= {c["metric"] for c in result["changes"]}
+    (accuracy,) = result["accuracy"]
+    assert (accuracy["clips"], accuracy["base_right"], accuracy["candidate_right"]) == (2, 2, 2)
+    slot = tmp_path / "gate" / "slots" / "000-base" / "run"
+    assert {path.name for path in slot.iterdir()} <= {"run.json", "latency.jsonl", "clips.jsonl", "logs"}
+    assert json.loads((slot / "run.json").read_text())["config"]["processes"] == 1

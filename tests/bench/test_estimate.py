@@ -1,0 +1,59 @@
+"""The arithmetic of an estimate, with costs that are made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from actionbench.bench.config import RunConfig
+from actionbench.bench.estimate import Cost, Part, estimate
+from actionbench.bench.plan import Plan, make_plan
+from actionbench.bench.sweep import swept
+
+TINY = Path(__file__).parent / "networks" / "tiny.py"
+
+
+@pytest.fixture
+def plan(coloured_videos, weights_file) -> Plan:
+    """Six videos, two models with weights, each scenario in two processes."""
+    config = RunConfig(
+        models=(f"{TINY}:two@right", f"{TINY}:two@wrong"),
+        data=str(coloured_videos([36, 37], 3)),
+        weights={"two": str(weights_file)},
+        scenarios=("latency", "pipelined", "throughput", "stream"),
+        processes=2,
+        latency_seconds=5,
+        throughput_seconds=10,
+        stream_seconds=10,
+        threads=2,
+        device="cpu",
+    )
+    return make_plan(config)
+
+
+COST = Cost(start=3.0, first=2.0, clip=4.0, prediction=1.5, cpu=6.0, frames=32)
+
+
+def test_parts_of_a_plan(plan: Plan) -> None:
+    keys = [model.key for model in plan.models]
+    parts = estimate(plan, dict.fromkeys(keys, COST), peaks_s=2.0)
+    of_first = {part.what: part.seconds for part in parts if part.model == keys[0]}
+    assert parts[0] == Part("matrix product", "", 2.0)
+    assert of_first["accuracy"] == 3 + 6 * 4
+    assert of_first["agreement"] == 3 + 1.5 * 16 / 32
+    # two clips of 4 s are more than the 5 s asked for
+    assert of_first["latency"] == 2 * (3 + 2 + 8)
+    assert of_first["pipelined"] == 2 * (3 + 8 + 8)
+    # 2 lanes: two answers in 6 s; warm-up 2 answers, 12 s to pass 10, one more on its way
+    assert of_first["throughput"] == 2 * (3 + 6 + 12 + 3)
+    assert of_first["stream"] == 2 * (3 + 2 + 10 + 4 / 25)
+    assert [part.model for part in parts[1:]] == keys * 6
+
+
+def test_a_sweep_and_random_weights_have_no_accuracy_pass(plan: Plan, tiny_module: ModuleType) -> None:
+    assert tiny_module.tiny().name == "tiny"
+    models = swept(plan.models[:1], {"batch": (1, 2)}, several_videos=True)
+    parts = estimate(Plan(plan.config, plan.clips, models), {model.key: COST for model in models})
+    assert {part.what for part in parts} == {"latency", "pipelined", "throughput", "stream"}

@@ -1,0 +1,125 @@
+"""Lanes: nothing is lost, the urgent comes first, and a failure ends everything without a hang."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actionbench.bench.lanes import Lanes
+
+
+def test_one_lane_takes_the_most_urgent_first() -> None:
+    done: list[str] = []
+    with Lanes(1) as lanes:
+        held = threading.Event()
+        lanes.submit((0, 0), held.wait)
+        time.sleep(0.05)
+        for urgency, name in (((2, 0), "third"), ((1, 1), "second"), ((1, 0), "first"), ((2, 0), "last")):
+            lanes.submit(urgency, lambda name=name: done.append(name))
+        lanes.submit((3, 0), lanes.end)
+        held.set()
+        lanes.wait()
+    assert done == ["first", "second", "third", "last"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    items=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9)), max_size=40),
+    lanes_=st.integers(1, 4),
+    size=st.integers(1, 5),
+)
+def test_every_item_is_computed_once_in_batches_of_one_key(
+    items: list[tuple[int, int]], lanes_: int, size: int
+) -> None:
+    computed: list[tuple[int, int]] = []
+    lock = threading.Lock()
+    with Lanes(lanes_) as lanes:
+
+        def compute(batch: list[tuple[int, int]]) -> None:
+            assert 1 <= len(batch) <= size
+            assert len({key for key, _ in batch}) == 1
+            with lock:
+                computed.extend(batch)
+                if len(computed) == len(items):
+                    lanes.end()
+
+        for number, item in enumerate(items):
+            lanes.gather(item[0], (number, 0), item, compute, size)
+        if not items:
+            lanes.end()
+        lanes.wait()
+    assert sorted(computed) == sorted(items)
+
+
+def test_a_full_batch_is_waited_for_while_there_is_other_work() -> None:
+    batches: list[list[int]] = []
+    with Lanes(1) as lanes:
+
+        def compute(batch: list[int]) -> None:
+            batches.append(batch)
+            if sum(map(len, batches)) == 3:
+                lanes.end()
+
+        def more() -> None:
+            lanes.gather("key", (1, 0), 1, compute, 2)
+            lanes.gather("key", (2, 0), 2, compute, 2)
+
+        lanes.submit((9, 0), more)  # less urgent than the single item, which is not a full batch
+        lanes.gather("key", (0, 0), 0, compute, 2)
+        lanes.wait()
+    assert batches in ([[0, 1], [2]], [[0], [1, 2]])  # the second where the lane was faster than this test
+
+
+def test_what_must_be_alone_never_overlaps_and_the_other_lanes_go_on() -> None:
+    inside = 0
+    most = 0
+    lock = threading.Lock()
+    done: list[int] = []
+    with Lanes(4) as lanes:
+
+        def compute(batch: list[int]) -> None:
+            nonlocal inside, most
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            time.sleep(0.002)
+            with lock:
+                inside -= 1
+                done.extend(batch)
+                if len(done) == 20:
+                    lanes.end()
+
+        for number in range(20):
+            lanes.gather(number % 3, (number, 0), number, compute, 1, alone="network")
+        lanes.wait()
+    assert most == 1
+    assert sorted(done) == list(range(20))
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), MemoryError(), KeyboardInterrupt()])
+def test_a_failure_ends_the_lanes_and_is_raised(error: BaseException) -> None:
+    def fail() -> None:
+        raise error
+
+    with Lanes(2) as lanes:
+        lanes.submit((1, 0), fail)
+        for number in range(100):
+            lanes.submit((2, number), lambda: None)
+        with pytest.raises(type(error)):
+            lanes.wait()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane-")]
+
+
+def test_an_interrupt_outside_ends_the_threads() -> None:
+    def interrupted() -> None:
+        with Lanes(2) as lanes:
+            lanes.submit((0, 0), lambda: time.sleep(0.01))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane-")]

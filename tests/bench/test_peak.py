@@ -1,0 +1,50 @@
+"""The matrix product of the machine: of the threads and the precision that are asked for."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from actionbench.bench import peak
+from actionbench.models.spec import LoadOptions
+
+
+def test_a_product_is_measured_by_a_library_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peak, "SIZES", (16, 32))
+    monkeypatch.setattr(peak, "SECONDS", 0.001)
+    found = peak.measure_peak("cpu", 1, "float32")
+    assert found is not None
+    assert found["gflop_per_s"] > 0
+    assert found["by"].split()[0] in ("numpy", "torch")
+    assert peak.measure_peak("cpu", 1, "int8") is None
+
+
+def test_sizes_that_take_too_long_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    monkeypatch.setattr(peak, "SECONDS", 0.001)
+    monkeypatch.setattr(peak, "LONGEST_S", 1e-9)
+
+    def product(n: int):
+        tried.append(n)
+        return lambda: None
+
+    assert peak._fastest(product) > 0
+    assert tried == [peak.SIZES[0]]
+
+
+def test_each_combination_is_measured_once_in_its_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def run(command, **_):
+        asked.append(command)
+        return peak.subprocess.CompletedProcess(command, 0, 'noise\n{"gflop_per_s": 5.0, "by": "x"}\n', "")
+
+    monkeypatch.setattr(peak.subprocess, "run", run)
+    one, two = LoadOptions(threads=1), LoadOptions(threads=2, precision="bf16")
+    found = peak.gemm_peaks([(sys.executable, one), (sys.executable, one), (sys.executable, two)])
+    assert [command[-3:] for command in asked] == [["cpu", "1", "float32"], ["cpu", "2", "bfloat16"]]
+    assert [(p["threads"], p["precision"], p["gflop_per_s"]) for p in found] == [
+        (1, "float32", 5.0),
+        (2, "bfloat16", 5.0),
+    ]

@@ -1,0 +1,141 @@
+"""The pipeline gives what one stage after the other gives, and a bad clip costs that clip."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from actionbench.bench.inference import average_views, forward
+from actionbench.bench.lanes import Lanes
+from actionbench.bench.parts import Part
+from actionbench.bench.pipeline import Answer, Pipeline
+from actionbench.bench.prepare import Preparer
+from actionbench.bench.stopwatch import Stopwatch
+from actionbench.bench.throughput_worker import Stretch
+from actionbench.datasets.clip import Clip
+from actionbench.datasets.sources import load_clips
+from actionbench.flow.registry import get_method
+from actionbench.models.spec import Preprocessing, Views
+
+RGB = Preprocessing("rgb", None, 16, "opencv-bilinear", "round", 16, "floor", scale=1 / 255)
+FLOW = replace(RGB, modality="flow", flow_bound=20.0)
+WHOLE = Views(None, None, "drop", "logits", 1)
+WINDOWS = Views(4, 4, "loop", "softmax", 1)
+
+
+class Sums:
+    """A network whose three logits depend on every value of its input, and on its place."""
+
+    concurrent = True
+
+    def upload(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return inputs
+
+    def forward(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return sum(self.logits(array) for array in inputs.values())
+
+    @staticmethod
+    def logits(array: np.ndarray) -> np.ndarray:
+        places = np.arange(array[0].size, dtype=np.float64)
+        flat = array.reshape(len(array), -1).astype(np.float64)
+        return np.stack([flat.mean(1), (flat * np.cos(places)).mean(1), (flat * np.sin(places)).mean(1)], 1)
+
+    def download(self, logits: np.ndarray) -> np.ndarray:
+        return logits.astype(np.float32)
+
+    def synchronize(self) -> None:
+        pass
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+
+def answers(
+    clips: list[Clip], preparer: Preparer, parts: list[Part], lanes_: int = 3, batch: int = 1
+) -> dict[str, Answer]:
+    found: dict[str, Answer] = {}
+    lock = threading.Lock()
+    with Lanes(lanes_) as lanes:
+
+        def answered(answer: Answer) -> None:
+            with lock:
+                assert answer.clip.id not in found
+                found[answer.clip.id] = answer
+                if len(found) == len(clips):
+                    lanes.end()
+
+        pipeline = Pipeline(lanes, preparer, parts, 3, batch, answered, lambda *_: None)
+        for clip in clips:
+            pipeline.start(clip)
+        lanes.wait()
+    return found
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
+    """Moving noise, of different lengths, around and on the limits of a run of flow."""
+    folder = tmp_path_factory.mktemp("arrays")
+    random = np.random.default_rng(0)
+    for frames in (2, 9, 16, 17, 18, 41):
+        noise = random.integers(0, 255, (16 + frames, 24, 3), np.uint8)
+        np.savez(folder / f"{frames}.npz", frames=np.stack([noise[n : n + 16] for n in range(frames)]))
+    return list(load_clips(str(folder), vocabulary=()).clips)
+
+
+@pytest.mark.parametrize("views", [WHOLE, WINDOWS])
+@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_it_gives_the_probabilities_of_one_stage_after_the_other(
+    clips: list[Clip], views: Views, apart: bool, batch: int
+) -> None:
+    preparer = Preparer({"rgb": RGB, "flow": FLOW}, views, flow=get_method("farneback"))
+    parts = [Part(("rgb",), Sums()), Part(("flow",), Sums())] if apart else [Part(("rgb", "flow"), Sums())]
+    if views is WINDOWS:
+        clips = clips[1:]  # a window of one distinct frame pair is enough to test elsewhere
+    found = answers(clips, preparer, parts, batch=batch)
+    for clip in clips:
+        prepared = preparer(clip)
+        logits, _ = forward(Sums(), prepared, 1, 3, Stopwatch())
+        answer = found[clip.id]
+        assert answer.error is None
+        assert (answer.views, answer.frames) == (len(prepared.views), prepared.frames)
+        assert answer.video_s == prepared.video_s
+        np.testing.assert_allclose(
+            answer.probabilities, average_views(logits, views.average), rtol=1e-6, atol=1e-7
+        )
+
+
+def test_a_bad_clip_costs_that_clip(clips: list[Clip], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    preparer = Preparer(
+        {"rgb": RGB, "flow": FLOW}, replace(WHOLE, min_frames=9), flow=get_method("farneback")
+    )
+    found = answers([*clips, Clip("broken", broken, None)], preparer, [Part(("rgb", "flow"), Sums())])
+    errors = {id_ for id_, answer in found.items() if answer.error is not None}
+    short = {clip.id for clip in clips if clip.path.stem in ("2", "9")}  # 9 frames have 8 fields
+    assert errors == {"broken"} | short
+    assert all(found[clip.id].probabilities is not None for clip in clips if clip.id not in short)
+
+
+def test_a_network_that_fails_ends_it(clips: list[Clip]) -> None:
+    class Broken(Sums):
+        def forward(self, _: dict[str, np.ndarray]) -> np.ndarray:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        answers(clips, Preparer({"rgb": RGB}, WHOLE), [Part(("rgb",), Broken())])
+
+
+def test_a_stretch_counts_after_the_warm_up_and_in_whole_groups(clips: list[Clip]) -> None:
+    stretch = Stretch(warm_up=3, seconds=0, multiple=2)
+    answer = Answer(clips[0], 1.0)
+    over = [stretch.add(answer) for _ in range(5)]
+    assert over == [False, False, False, False, True]
+    assert len(stretch.answers) == len(stretch.rss_bytes) == 2
+    assert stretch.meter.wall_s > 0

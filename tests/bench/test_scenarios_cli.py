@@ -1,0 +1,170 @@
+"""The scenarios, sweeps and the estimate from end to end, with a network that needs no framework."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from actionbench.reports.run_directory import RunDirectory
+
+TINY = Path(__file__).parent / "networks" / "tiny.py"
+
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+Videos = Callable[[list[int], int], Path]
+
+QUICK = (
+    "--weights",
+    "random",
+    "--threads",
+    2,
+    "--processes",
+    1,
+    "--latency-clips",
+    2,
+    "--latency-seconds",
+    0,
+)
+BRIEF = ("--throughput-seconds", 0.2, "--stream-seconds", 0.4)
+
+
+def test_every_scenario_is_measured_reported_and_resumed(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    data, out = coloured_videos([30, 31], 1), tmp_path / "run"
+    answer = bench(
+        *("run", "--models", f"{TINY}:tiny", "--data", data, "--out", out, *QUICK, *BRIEF),
+        *("--scenarios", "latency,pipelined,throughput,stream", "--stride", 2),
+    )
+    assert answer.returncode == 0, answer.stderr
+    directory = RunDirectory(out)
+    for scenario in ("latency", "pipelined", "throughput", "stream"):
+        (process,) = directory.processes(scenario)
+        assert process.error is None
+    (pipelined,) = directory.samples("pipelined")
+    assert (pipelined.in_flight, pipelined.videos % 2) == (1, 0), "each video of the sample equally often"
+    (busy,) = directory.samples("throughput")
+    assert (busy.in_flight, busy.lanes, busy.network_threads) == (3, 2, 1)
+    assert busy.wall_s >= 0.2
+    assert busy.videos == len(busy.answer_s) > 0
+    assert busy.frames == 5 * busy.videos
+    (camera,) = directory.samples("stream")
+    assert (camera.fps, camera.window, camera.stride, camera.frames) == (25, 4, 2, 14)
+    assert len(camera.age_s) <= camera.due == 6
+    report = (out / "report.md").read_text()
+    for title in ("## One video, stages overlapping", "## Throughput", "## A camera"):
+        assert title in report
+    (model,) = json.loads((out / "results.json").read_text())["models"]
+    assert model["throughput"]["videos"] == busy.videos
+    assert model["stream"]["labels_due"] == 6
+
+    (out / "stream.jsonl").write_bytes(b'{"torn')
+    resumed = bench("run", "--resume", out)
+    assert resumed.returncode == 0, resumed.stderr
+    assert len(directory.processes("stream")) == len(directory.processes("throughput")) == 1
+    assert directory.samples("throughput") == [busy], "what is there is not measured again"
+
+
+def test_a_sweep_measures_every_point_and_no_accuracy(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    data, out = coloured_videos([32], 2), tmp_path / "run"
+    answer = bench(
+        *("run", "--models", f"{TINY}:tiny", "--data", data, "--out", out, *QUICK),
+        *("--weights", f"tiny={weights_file}", "--sweep", "batch=1,2", "--sweep", "threads=1,2"),
+    )
+    assert answer.returncode == 0, answer.stderr
+    directory = RunDirectory(out)
+    assert [model.sweep for model in directory.run.models] == [
+        {"batch": b, "threads": t} for b in (1, 2) for t in (1, 2)
+    ]
+    assert {p.model for p in directory.processes()} == {m.key for m in directory.run.models}
+    assert directory.clips() == []
+    report = (out / "report.md").read_text()
+    assert "## Sweep" in report
+    assert "tiny batch=2 threads=1" in report
+    assert "not measured" in report
+
+
+def test_a_clip_that_cannot_be_used_is_left_out_of_throughput(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    """The seeded sample is checked beforehand; here the file goes bad between two scenarios' processes."""
+    data, out = coloured_videos([33], 2), tmp_path / "run"
+    options = (*QUICK, *BRIEF, "--scenarios", "throughput")
+    assert bench("run", "--models", f"{TINY}:tiny", "--data", data, "--out", out, *options).returncode == 0
+    good, bad = sorted(data.rglob("*.mp4"))
+    bad.write_bytes(b"no video")
+    (out / "throughput.jsonl").unlink()
+    assert bench("run", "--resume", out).returncode == 0
+    (record,) = RunDirectory(out).samples("throughput")
+    assert record.videos > 0
+    good.write_bytes(b"no video")
+    (out / "throughput.jsonl").unlink()
+    answer = bench("run", "--resume", out)
+    assert answer.returncode == 2
+    assert "no clip could be timed" in answer.stderr
+
+
+def test_the_estimate_is_near_and_leaves_nothing_behind(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    data = coloured_videos([34], 2)
+    options = ("--models", f"{TINY}:tiny", "--data", data, "--weights", "random", "--processes", 2)
+    options = (*options, "--scenarios", "latency,stream", "--stream-seconds", 3, "--latency-seconds", 2)
+    answer = bench("run", *options, "--estimate", "--out", tmp_path / "none")
+    assert answer.returncode == 0, answer.stderr
+    assert not (tmp_path / "none").exists()
+    told = re.search(r"in all +(\d+):(\d+) min", answer.stdout)
+    assert told is not None, answer.stdout
+    estimated = 60 * int(told[1]) + int(told[2])
+    begin = time.monotonic()
+    assert bench("run", *options, "--out", tmp_path / "run").returncode == 0
+    measured = time.monotonic() - begin
+    assert estimated / 2 < measured < 2.5 * estimated + 5  # the command's own start, and a shared machine
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        (["--scenarios", "latency,thruput"], ["unknown scenario 'thruput'"]),
+        (["--scenarios", "stream,stream"], ["--scenarios", "named twice"]),
+        (["--scenarios", ","], ["--scenarios", "no scenario is named"]),
+        (["--scenarios", "stream", "--latency-clips", "0"], ["--latency-clips 0", "at least one clip"]),
+        (["--stride", "0"], ["--stride", "at least 1"]),
+        (["--stream-fps", "0"], ["--stream-fps", "too small"]),
+        (["--throughput-seconds", "nan"], ["--throughput-seconds", "not a finite number"]),
+        (["--sweep", "batches=1"], ["unknown axis of a sweep 'batches'", "batch"]),
+        (["--sweep", "batch=1,x"], ["--sweep batch=1,x", "whole numbers"]),
+        (["--sweep", "batch=0"], ["whole numbers from 1 on"]),
+        (["--sweep", "batch=2,2"], ["names a value twice"]),
+        (["--sweep", "batch"], ["--sweep", "is not NAME=VALUE"]),
+        (["--models", "resnext", "--sweep", "window=16,32"], ["windows of 16 frames", "--sweep window"]),
+        (["--models", "i3d-rgb", "--sweep", "window=1"], ["no window as short", "--sweep window"]),
+        (["--models", "i3d-rgb", "--sweep", "batch=1,2"], ["one view", "--scenarios throughput"]),
+        (["--resume", "no/run", "--estimate"], ["takes no other option", "--estimate"]),
+    ],
+)
+def test_mistakes_are_told_before_anything_starts(
+    options: list[str],
+    messages: list[str],
+    coloured_videos: Videos,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from actionbench.bench.cli import run_app
+
+    if "--resume" not in options:
+        data = coloured_videos([35], 1)
+        base = ["--models", f"{TINY}:tiny", "--data", str(data), "--weights", "random", "--out"]
+        options = [*base, str(tmp_path / "run"), *options]
+    assert run_app(["run", *options]) == 2
+    stderr = capfd.readouterr().err
+    for message in messages:
+        assert message in stderr
+    assert not (tmp_path / "run").exists()

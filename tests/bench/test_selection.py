@@ -1,0 +1,71 @@
+"""`--backends` and `--precisions`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from actionbench.bench import selection
+from actionbench.bench.config import RunConfig, from_mapping
+from actionbench.bench.selection import expanded
+from actionbench.errors import UsageError
+from actionbench.models import capabilities
+
+
+def names(*models: str, backends: str = "", precisions: str = "") -> tuple[tuple[str, ...], list[str]]:
+    said: list[str] = []
+    raw = {"models": list(models), "backends": backends, "precisions": precisions, "device": "cpu"}
+    config = expanded(from_mapping(raw, "test"), said.append)
+    assert config.backends == config.precisions == ()
+    return config.models, said
+
+
+def test_nothing_asked_leaves_the_names() -> None:
+    assert names("i3d", "resnext@torch:fp32:plain") == (("i3d", "resnext@torch:fp32:plain"), [])
+
+
+def test_each_model_gets_each_backend_that_it_has() -> None:
+    models, said = names("i3d", "resnext", backends="tensorflow,torch")
+    assert models == ("i3d@tensorflow", "i3d@torch", "resnext@torch")
+    assert said == ["left out: unknown backend of resnext 'tensorflow'"]
+
+
+def test_a_choice_of_the_users_own_stays() -> None:
+    models, _ = names("i3d@torch", "i3d-rgb@torch:fp32:plain", backends="tensorflow", precisions="fp32,bf16")
+    assert models == ("i3d@torch:fp32", "i3d@torch:bf16", "i3d-rgb@torch:fp32:plain")
+
+
+def test_all_leaves_out_what_this_machine_cannot_run_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capabilities, "cpu_flags", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(capabilities.platform, "machine", lambda: "x86_64")
+    lacking = replace(capabilities.BACKENDS["tfhub"], packages=("no_such_package",))
+    monkeypatch.setitem(capabilities.BACKENDS, "tfhub", lacking)
+    models, said = names("resnext", "i3d-rgb", backends="all", precisions="fp32,bf16")
+    assert "resnext@torch:fp32" in models
+    assert not [name for name in models if name.endswith("bf16") or "tfhub" in name]
+    assert any("resnext@torch:bf16: this CPU has no AVX-512" in line for line in said)
+    assert any("i3d-rgb@tfhub:fp32: lacks no_such_package: pip install" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"backends": "tensorflow"}, "resnext: nothing of it is left"),
+        ({"precisions": "fp8"}, "resnext: nothing of it is left"),
+        ({"backends": "torch,tochr"}, "--backends: 'tochr' is of no model that is named"),
+        ({"precisions": "fp32,fp8"}, "--precisions: 'fp8' is of no model that is named"),
+    ],
+)
+def test_words_that_mean_nothing_are_errors(options: dict[str, str], says: str) -> None:
+    with pytest.raises(UsageError) as error:
+        names("resnext", **options)
+    assert says in str(error.value)
+
+
+def test_tables_for_people_name_every_precision() -> None:
+    rows = selection.capabilities_rows(capabilities.BACKENDS)
+    asked = [(name, p) for name, backend in capabilities.BACKENDS.items() for p in backend.precisions]
+    assert [(row[0], row[1]) for row in rows] == asked
+    assert all(row[3].startswith(("yes", "no: ")) for row in rows)
+    assert RunConfig().to_dict()["backends"] == []

@@ -1,0 +1,189 @@
+"""Every backend, precision and form that this machine can run computes what the plain form does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from actionbench.datasets.transform import normalise
+from actionbench.models import parity, resnext, resnext_torch
+from actionbench.models.capabilities import missing_packages, offer, why_not
+from actionbench.models.random_state import random_state
+from actionbench.models.registry import find_model, load_network
+from actionbench.models.spec import LoadOptions, Network, Weights
+
+# Even sizes hide mistakes in padding; batches those in layout.
+CASES = {
+    "i3d-rgb": ("9x193x194x2", "16x199x210x1"),
+    "resnext": ("9x40x45x1", "16x64x64x1", "17x45x40x2"),
+}
+RELATIVE = {"i3d-rgb": 1e-5, "resnext": 2e-4}
+"""Largest relative L2 distance of float32 forms; ResNeXt's 101 layers amplify a rounding."""
+
+REFERENCE = "torch:fp32:plain"
+
+SCRIPT = """
+from actionbench.models import parity
+from actionbench.models.registry import find_model, load_network
+from actionbench.models.spec import LoadOptions, Weights
+name, selections, cases = sys.argv[2], sys.argv[3].split(","), sys.argv[4].split(",")
+answers = {}
+for selection in selections:
+    request = find_model(f"{name}@{selection}")
+    weights = {stream: Weights("random", each, seed=5) for stream, each in request.model.streams.items()}
+    network = load_network(request, weights, LoadOptions(threads=1))
+    for case in cases:
+        inputs = parity.parity_inputs(request.model, *map(int, case.split("x")))
+        answers[f"{selection} {case}"] = network.download(network.forward(network.upload(inputs)))
+        if selection == "torch:fp32:plain" and "half" in sys.argv:
+            rounded = parity.rounded(inputs, "bf16")
+            answers[f"rounded {case}"] = network.download(network.forward(network.upload(rounded)))
+    network.synchronize()
+    facts = network.describe()
+    answers[f"{selection} precision"] = np.array(facts["precision"])
+    answers[f"{selection} parameters"] = np.array(facts["parameters"])
+give(**answers)
+"""
+
+PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
+
+
+def runnable() -> list[tuple[str, str]]:
+    """(model, selections of one backend): what this machine can run without compiling it first."""
+    found = []
+    for name in CASES:
+        model = find_model(name).model
+        for backend in model.backends:
+            if backend == "tfhub" or missing_packages(backend):
+                continue
+            offered = offer(model, backend)
+            selections = [
+                f"{backend}:{precision}:{form}"
+                for precision, forms in offered.cpu.items()
+                for form in forms
+                if form != "compiled"
+                and precision != "int8"  # made of calibration clips beforehand
+                and why_not(offered, precision, form, "cpu") is None
+            ]
+            found.append((name, ",".join(selections)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def answers(run_script: Callable[..., dict[str, Any]]) -> Callable[[str, str], dict[str, Any]]:
+    """Logits of all selections of a model and a backend, from a process of their own, computed once."""
+    known: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def run(name: str, selections: str) -> dict[str, Any]:
+        if (name, selections) not in known:
+            half = ["half"] if any("bf16" in each for _, each in runnable()) else []
+            known[name, selections] = run_script(SCRIPT, name, selections, ",".join(CASES[name]), *half)
+        return known[name, selections]
+
+    return run
+
+
+@pytest.mark.parametrize(("name", "selections"), runnable())
+def test_every_form_computes_what_the_plain_one_does(
+    answers: Callable[[str, str], dict[str, Any]], name: str, selections: str
+) -> None:
+    plain = next(chosen for model, chosen in runnable() if model == name and REFERENCE in chosen)
+    reference, found = answers(name, plain), answers(name, selections)
+    published = {"i3d-rgb": 12_689_984, "resnext": 48_340_816}[name]
+    for selection in selections.split(","):
+        precision = selection.split(":")[1]
+        assert str(found[f"{selection} precision"]) == PRECISIONS[precision]
+        assert int(found[f"{selection} parameters"]) == published
+        for case in CASES[name]:
+            expected = reference[f"{REFERENCE} {case}"]
+            agreement = parity.compare_logits(expected, found[f"{selection} {case}"])
+            if precision == "fp32":
+                assert agreement.relative_l2 <= RELATIVE[name], (selection, case)
+            else:
+                rounding = parity.compare_logits(expected, reference[f"rounded {case}"]).relative_l2
+                assert agreement.agrees(precision, rounding) is not False, (selection, case)
+
+
+def test_torch_is_runnable_in_two_forms_at_least() -> None:
+    chosen = [(name, set(selections.split(","))) for name, selections in runnable()]
+    for name in CASES:
+        assert any(name == n and {"torch:fp32:tuned", REFERENCE} <= selections for n, selections in chosen)
+
+
+def resnext_network(**options: Any) -> Network:
+    model = find_model("resnext").model
+    weights = {"rgb": Weights("random", model.streams["rgb"], seed=2)}
+    # Not by the registry, which refuses what this processor has no instructions for.
+    return resnext_torch.load(model, weights, LoadOptions(threads=1, **options))
+
+
+def logits(network: Network, rgb: Any) -> Any:
+    return network.download(network.forward(network.upload({"rgb": rgb})))
+
+
+def test_bfloat16_is_off_by_no_more_than_its_rounding_explains() -> None:
+    """Also where torch computes it in scalar code: on few pixels."""
+    inputs = parity.parity_inputs(resnext.resnext(), 5, 33, 32, 1)
+    plain, half = resnext_network(form="plain"), resnext_network(precision="bf16")
+    assert half.describe()["precision"] == "bfloat16"
+    expected = logits(plain, inputs["rgb"])
+    rounded = parity.rounded(inputs, "bf16")
+    assert rounded is not None
+    rounding = parity.compare_logits(expected, logits(plain, rounded["rgb"])).relative_l2
+    agreement = parity.compare_logits(expected, logits(half, inputs["rgb"]))
+    assert agreement.agrees("bf16", rounding) is True
+    assert agreement.relative_l2 > 1e-3, "this was not float32"
+
+
+def test_pixels_that_the_network_normalises_give_the_same_logits() -> None:
+    network = resnext_network()
+    assert network.uint8_streams == {"rgb"}  # type: ignore[attr-defined]
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 5, 33, 32, 3), dtype=np.uint8)
+    how = resnext.resnext().streams["rgb"].preprocessing
+    prepared = normalise(pixels, how.scale, how.mean, how.std)
+    np.testing.assert_array_equal(logits(network, pixels), logits(network, prepared))
+
+
+def test_folded_networks_do_not_train() -> None:
+    net = resnext_torch.folded(random_state(resnext.tensor_shapes(3), 0, resnext.random_gains()))
+    assert not any(p.requires_grad for p in net.parameters())
+    assert not any(isinstance(m, torch.nn.BatchNorm3d) for m in net.modules())
+    assert not any(p.is_meta for p in net.parameters())
+
+
+@pytest.mark.slow
+def test_compiled_form_computes_the_same_and_tells_what_compiling_took() -> None:
+    inputs = parity.parity_inputs(resnext.resnext(), 5, 33, 32, 1)["rgb"]
+    compiled = resnext_network(form="compiled")
+    found = logits(compiled, inputs)
+    took = compiled.describe()["compile_s"]
+    assert took > 1
+    logits(compiled, inputs)
+    assert compiled.describe()["compile_s"] == took
+    expected = logits(resnext_network(form="plain"), inputs)
+    assert parity.compare_logits(expected, found).relative_l2 <= RELATIVE["resnext"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(
+    "selection", ["fp32:tuned", "fp32:graphs", "tf32:tuned", "bf16:graphs", "fp16:tuned"]
+)
+def test_cuda_computes_what_the_cpu_does(selection: str) -> None:
+    request = find_model(f"resnext@torch:{selection}")
+    weights = {"rgb": Weights("random", request.model.streams["rgb"], seed=2)}
+    network = load_network(request, weights, LoadOptions(device="cuda:0"))
+    plain = resnext_network(form="plain")
+    for shape in ((16, 64, 64, 1), (5, 45, 40, 2), (16, 64, 64, 1)):
+        inputs = parity.parity_inputs(request.model, *shape)
+        expected = logits(plain, inputs["rgb"])
+        rounded = parity.rounded(inputs, request.precision)
+        rounding = None
+        if rounded is not None:
+            rounding = parity.compare_logits(expected, logits(plain, rounded["rgb"])).relative_l2
+        found = parity.compare_logits(expected, logits(network, inputs["rgb"]))
+        assert found.agrees(request.precision, rounding) is True, (shape, found)
+    assert network.describe()["device_forward_s"] > 0

@@ -1,0 +1,244 @@
+"""`onnx` and `openvino`: what every backend must do, and what only they can get wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from actionbench.datasets.transform import normalise
+from actionbench.errors import BackendUnavailable, ClipError, UsageError
+from actionbench.models import capabilities, loading, openvino_network, parity
+from actionbench.models.random_state import random_state
+from actionbench.models.registry import find_model, load_network
+from actionbench.models.spec import LoadOptions, Weights
+
+BACKENDS = ("onnx", "openvino")
+PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}
+I3D_CASES = ("9x199x210x2",)
+MORE_I3D_CASES = ("16x224x224x1", "17x199x210x2", "64x224x224x1")
+
+LOGITS = """
+from actionbench.models.parity import parity_inputs
+from actionbench.models.registry import find_model, load_network
+from actionbench.models.spec import LoadOptions, Weights
+request = find_model(sys.argv[2])
+weights = {stream: Weights("random", each, seed=5) for stream, each in request.model.streams.items()}
+network = load_network(request, weights, LoadOptions(threads=1))
+logits = {}
+for case in sys.argv[3:]:
+    inputs = parity_inputs(request.model, *map(int, case.split("x")))
+    logits[case] = network.download(network.forward(network.upload(inputs)))
+network.synchronize()
+facts = network.describe()
+assert (facts["device"], facts["precision"], facts["threads"]) == ("CPU", "float32", 1), facts
+imported = {name for name, module in sys.modules.items() if module is not None}
+give(
+    backend=facts["backend"],
+    parameters=facts["parameters"],
+    frameworks=sorted({"tensorflow", "torch", "onnxruntime", "openvino", "openvino_telemetry"} & imported),
+    **logits,
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def in_torch(run_script: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    return run_script(LOGITS, "i3d@torch", *I3D_CASES)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_i3d_agrees_with_torch(
+    run_script: Callable[..., dict[str, Any]], in_torch: dict[str, Any], backend: str
+) -> None:
+    found = run_script(LOGITS, f"i3d@{backend}", *I3D_CASES)
+    for case in I3D_CASES:
+        agreement = parity.compare_logits(in_torch[case], found[case])
+        assert agreement.relative_l2 < 1e-5, case
+        assert agreement.top1 == 1.0
+    assert str(found["backend"]).startswith(PACKAGES[backend])
+    assert found["frameworks"].tolist() == [PACKAGES[backend]]
+    assert found["parameters"] == 12_689_984 + 12_668_032
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_i3d_agrees_with_torch_on_more_shapes(
+    run_script: Callable[..., dict[str, Any]], backend: str
+) -> None:
+    right, found = (run_script(LOGITS, f"i3d@{b}", *MORE_I3D_CASES) for b in ("torch", backend))
+    for case in MORE_I3D_CASES:
+        assert parity.compare_logits(right[case], found[case]).relative_l2 < 1e-5, case
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _drawn_once() -> Iterator[None]:
+    """ResNeXt's 48 million random numbers take seconds."""
+    drawn: dict[tuple[int, int], Any] = {}
+
+    def draw(shapes: Any, seed: int, gains: Any) -> Any:
+        key = (len(shapes), seed)
+        if key not in drawn:
+            drawn[key] = random_state(shapes, seed, gains)
+        return dict(drawn[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "random_state", draw)
+        yield
+
+
+def random_weights(model: Any) -> dict[str, Weights]:
+    return {stream: Weights("random", each, seed=5) for stream, each in model.streams.items()}
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def resnext(request: pytest.FixtureRequest) -> Any:
+    found = find_model(f"resnext@{request.param}")
+    return load_network(found, random_weights(found.model), LoadOptions(threads=1))
+
+
+def logits(network: Any, rgb: Any) -> Any:
+    return network.download(network.forward(network.upload({"rgb": rgb})))
+
+
+@pytest.fixture(scope="module")
+def resnext_in_torch() -> Any:
+    found = find_model("resnext@torch")
+    return load_network(found, random_weights(found.model), LoadOptions(threads=1))
+
+
+@pytest.mark.parametrize("shape", [(16, 56, 56, 1), (5, 33, 50, 2)])
+def test_resnext_agrees_with_torch(resnext: Any, resnext_in_torch: Any, shape: Any) -> None:
+    x = parity.parity_inputs(find_model("resnext").model, *shape)["rgb"]
+    agreement = parity.compare_logits(logits(resnext_in_torch, x), logits(resnext, x))
+    assert agreement.relative_l2 < 2e-4
+    assert agreement.top1 == 1.0
+
+
+def test_the_same_input_gives_the_same_logits(resnext: Any) -> None:
+    x, other = (parity.parity_inputs(find_model("resnext").model, 4, side, 40, 1)["rgb"] for side in (40, 48))
+    first = logits(resnext, x)
+    kept = first.copy()
+    logits(resnext, other)
+    np.testing.assert_array_equal(logits(resnext, x), kept)
+    np.testing.assert_array_equal(first, kept)  # what was handed out is nobody's buffer
+
+
+def test_a_batch_is_its_clips(resnext: Any) -> None:
+    x = parity.parity_inputs(find_model("resnext").model, 4, 40, 48, 2)["rgb"]
+    apart = np.concatenate([logits(resnext, x[:1]), logits(resnext, x[1:])])
+    np.testing.assert_allclose(logits(resnext, x), apart, rtol=1e-4, atol=1e-5)
+
+
+def test_input_may_lie_in_any_order_in_memory(resnext: Any) -> None:
+    x = parity.parity_inputs(find_model("resnext").model, 4, 40, 48, 1)["rgb"]
+    np.testing.assert_array_equal(logits(resnext, np.asfortranarray(x)), logits(resnext, x))
+
+
+def test_pixels_give_what_prepared_pixels_give(resnext: Any) -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (1, 4, 40, 48, 3), dtype=np.uint8)
+    how = find_model("resnext").model.streams["rgb"].preprocessing
+    prepared = normalise(pixels, how.scale, how.mean, how.std)
+    assert resnext.uint8_streams == {"rgb"}
+    np.testing.assert_array_equal(logits(resnext, pixels), logits(resnext, prepared))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "says"),
+    [
+        ({"flow": np.zeros((1, 4, 40, 40, 2), np.float32)}, UsageError, "wrong streams"),
+        ({"rgb": np.zeros((1, 4, 40, 40, 2), np.float32)}, UsageError, "wrong input"),
+        ({"rgb": np.zeros((1, 4, 40, 40, 3), np.float64)}, UsageError, "found float64"),
+        ({"rgb": np.zeros((4, 40, 40, 3), np.float32)}, UsageError, "wrong input"),
+        ({"rgb": np.zeros((1, 0, 40, 40, 3), np.float32)}, ClipError, "too few frames"),
+    ],
+)
+def test_wrong_inputs(resnext: Any, inputs: Any, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        resnext.upload(inputs)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    find_spec = capabilities.importlib.util.find_spec
+    monkeypatch.setattr(
+        capabilities.importlib.util,
+        "find_spec",
+        lambda name: None if name == PACKAGES[backend] else find_spec(name),
+    )
+    request = find_model(f"resnext@{backend}")  # can be named all the same
+    with pytest.raises(BackendUnavailable) as error:
+        load_network(request, random_weights(request.model), LoadOptions())
+    assert f"not installed: {PACKAGES[backend]}" in str(error.value)
+    assert f"pip install 'actionbench[{backend}]'" in str(error.value)
+
+
+def test_openvino_has_no_cuda() -> None:
+    request = find_model("resnext@openvino")
+    with pytest.raises(BackendUnavailable):
+        load_network(request, random_weights(request.model), LoadOptions(device="cuda:0"))
+
+
+def test_onnx_runtime_without_cuda_says_so() -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this build has CUDA")
+    request = find_model("resnext@onnx")
+    with pytest.raises(BackendUnavailable, match="onnxruntime-gpu"):
+        load_network(request, random_weights(request.model), LoadOptions(device="cuda:0"))
+
+
+def test_compiled_networks_are_kept_and_not_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_network, "_KEPT", 2)
+    request = find_model("resnext@openvino")
+    network: Any = load_network(request, random_weights(request.model), LoadOptions(threads=1))
+    (stream,) = network._streams.values()
+    compiled = []
+    monkeypatch.setattr(stream, "_compile", lambda t: compiled.append(tuple(t.shape)) or compile_(t))
+    compile_ = type(stream)._compile.__get__(stream)
+    for side in (32, 33, 32, 34, 32):  # 33 makes room for 34
+        logits(network, np.zeros((1, 2, side, 32, 3), np.float32))
+    assert [shape[2] for shape in compiled] == [32, 33, 34]
+    assert len(stream._requests) == 2
+    assert network.describe()["compile_s"] > 0
+
+
+def test_bfloat16_that_would_be_computed_in_float32_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO takes the hint and computes in float32 without a word where the CPU has no bfloat16."""
+    import openvino
+
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this CPU computes in bfloat16")
+    request = find_model("resnext@openvino:bf16")
+    options = LoadOptions(precision="bf16")
+    with pytest.raises(BackendUnavailable, match=r"float32|bfloat16"):
+        load_network(request, random_weights(request.model), options)
+    with pytest.raises(BackendUnavailable, match="does not compute in bfloat16"):
+        openvino_network.load_resnext(request.model, random_weights(request.model), options)
+    # What was compiled is looked at too.
+    monkeypatch.setattr(openvino_network, "_core", lambda _: openvino.Core())
+    network = openvino_network.load_resnext(request.model, random_weights(request.model), options)
+    with pytest.raises(BackendUnavailable, match="found float32"):
+        logits(network, np.zeros((1, 2, 32, 32, 3), np.float32))
+
+
+def test_nothing_is_told_to_the_makers_of_openvino(
+    run_script: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    script = "import actionbench.models.openvino_network, openvino.tools.ovc\ngive()\n"
+    run_script(script)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mixed_precisions_are_told() -> None:
+    words = openvino_network._in_words
+    assert words(Counter({"bfloat16": 58}), "bf16") == "bfloat16"
+    mixed = words(Counter({"int8": 57, "float32": 1}), "bf16")
+    assert mixed == "int8 (57 of 58 convolutions, the others float32)"
+    assert words(Counter(), "fp32") == "float32"

@@ -1,0 +1,80 @@
+"""The graphs of both architectures: valid ONNX, whatever the size of the input, and right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from actionbench.datasets.transform import normalise
+from actionbench.models import i3d, i3d_torch, onnx_graphs, parity, resnext
+from actionbench.models.random_state import random_state
+from actionbench.models.weights.descriptions import I3D_RGB, RESNEXT_RGB
+
+I3D_STATE = random_state(i3d.tensor_shapes(3, 7), 5, {})
+RESNEXT_STATE = random_state(resnext.tensor_shapes(7), 5, resnext.random_gains())
+
+
+def run(graph: bytes, x: Any) -> Any:
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    (y,) = session.run([onnx_graphs.OUTPUT], {onnx_graphs.INPUT: x})
+    return y
+
+
+def relative(found: Any, right: Any) -> float:
+    return float(np.linalg.norm(found - right) / np.linalg.norm(right))
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["as it is", "wide"])
+def i3d_graph(request: pytest.FixtureRequest) -> bytes:
+    return onnx_graphs.i3d_graph(dict(I3D_STATE), request.param)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["as it is", "wide"])
+def resnext_graph(request: pytest.FixtureRequest) -> bytes:
+    return onnx_graphs.resnext_graph(dict(RESNEXT_STATE), request.param)
+
+
+def test_graphs_are_valid_onnx(i3d_graph: bytes, resnext_graph: bytes) -> None:
+    for graph in (i3d_graph, resnext_graph, onnx_graphs.pixels_graph(I3D_RGB)):
+        onnx.checker.check_model(graph, full_check=True)
+
+
+def test_i3d_is_right_for_even_and_odd_sizes(i3d_graph: bytes) -> None:
+    # torch's network is held against a computation of its own in test_i3d_backends.
+    network = i3d_torch.from_state(I3D_STATE)
+    for shape in ((10, 194, 193, 1), (9, 193, 196, 2)):
+        x = parity.parity_inputs(i3d.rgb(), *shape)["rgb"]
+        with torch.inference_mode():
+            right = network(torch.from_numpy(x).permute(0, 4, 1, 2, 3)).numpy()
+        assert relative(run(i3d_graph, x), right) < 1e-5
+
+
+@pytest.mark.parametrize("shape", [(3, 17, 20, 2), (2, 20, 19, 1)])
+def test_resnext_is_right(resnext_graph: bytes, numpy_resnext: Any, shape: Any) -> None:
+    x = parity.parity_inputs(resnext.resnext(), *shape)["rgb"]
+    assert relative(run(resnext_graph, x), numpy_resnext(RESNEXT_STATE, x)) < 1e-5
+
+
+def test_flow_stream_has_no_pixels_and_keeps_its_stem() -> None:
+    state = random_state(i3d.tensor_shapes(2, 4), 1, {})
+    assert onnx_graphs.i3d_graph(dict(state), wide=True) == onnx_graphs.i3d_graph(dict(state))
+
+
+@pytest.mark.parametrize("how", [I3D_RGB, RESNEXT_RGB])
+def test_pixels_become_what_the_harness_makes_of_them(how: Any) -> None:
+    every = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 1, 16, 16, 3)
+    made = run(onnx_graphs.pixels_graph(how), every)
+    np.testing.assert_array_equal(made, normalise(every, how.scale, how.mean, how.std))
+
+
+def test_pixels_are_divided_by_a_standard_deviation() -> None:
+    how = replace(RESNEXT_RGB, std=(58.4, 57.1, 57.4))
+    every = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 1, 16, 16, 3)
+    made = run(onnx_graphs.pixels_graph(how), every)
+    np.testing.assert_allclose(made, normalise(every, how.scale, how.mean, how.std), atol=1e-6)

@@ -1,0 +1,202 @@
+"""Figures of the scenarios from hand-made records, whose values are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from actionbench.reports.data import RunData, Timings, load, merge
+from actionbench.reports.markdown import report
+from actionbench.reports.records import LatencyRecord, ProcessRecord, StreamRecord, ThroughputRecord
+from actionbench.reports.run_directory import RunWriter
+from actionbench.reports.scenario_tables import pipelined, stream, sweep, throughput
+from actionbench.reports.summary import Summary, summarise
+from actionbench.reports.timing import timing
+from actionbench.reports.timing_tables import latency
+from actionbench.reports.verdict import verdict
+
+STRETCH = ThroughputRecord(
+    model="net",
+    process=0,
+    in_flight=3,
+    lanes=2,
+    network_threads=1,
+    batch=1,
+    streams_apart=True,
+    forwards_at_once=True,
+    warm_up=2,
+    wall_s=10.0,
+    cpu_s=19.0,
+    videos=20,
+    views=20,
+    frames=5000,
+    video_s=200.0,
+    answer_s=(1.0, 1.5, 1.2),
+    rss_bytes=tuple([100] * 4 + [101] * 4 + [102] * 4),
+    waited_s=0.4,
+    skipped={"bad.mp4": "is empty"},
+)
+
+CAMERA = StreamRecord(
+    model="net",
+    process=0,
+    clip="a",
+    fps=25.0,
+    window=16,
+    stride=8,
+    frames=266,
+    dropped=0,
+    due=32,
+    age_s=(0.2,) * 31 + (0.9,),
+    frame_s=0.002,
+    forward_s=0.15,
+    preparing_threads=1,
+    network_threads=1,
+    wall_s=10.7,
+    cpu_s=6.0,
+    waited_s=0.1,
+)
+
+
+def with_scenarios(fake: SimpleNamespace, **samples: tuple[ThroughputRecord | StreamRecord, ...]) -> RunData:
+    run = fake.run([fake.model("net", fake.answers(5, 10))])
+    scenarios = {
+        name: Timings(tuple(ProcessRecord("net", s.process, 0, 1.0) for s in records), records)
+        for name, records in samples.items()
+    }
+    return replace(run, scenarios=scenarios)
+
+
+def summary_of(run: RunData) -> Summary:
+    return summarise(merge([run]))
+
+
+def test_throughput_is_a_rate_over_the_stretch(fake: SimpleNamespace) -> None:
+    run = with_scenarios(fake, throughput=(STRETCH, replace(STRETCH, process=1, wall_s=20.0, waited_s=0.0)))
+    t = summary_of(run).models[0].throughput
+    assert t is not None
+    assert t.videos == 40
+    assert (t.videos_per_s.value, t.videos_per_s.n) == (1.5, 2)
+    assert t.frames_per_s.value == 375
+    assert t.factor.value == 15
+    assert t.answer.value == 1.2
+    assert t.busy.value == pytest.approx((0.95 + 0.475) / 2)
+    assert t.growth == pytest.approx(0.02)
+    assert not t.disturbed
+    table = throughput(summary_of(run))
+    assert table.records[0]["videos_per_s"] == 1.5
+    assert table.records[0]["precision"] == "float32"
+    assert "flow tvl1, float32" in table.rows[0][0]
+    assert any("left out bad.mp4" in note for note in table.notes)
+
+
+def test_a_throughput_beside_other_work_is_called_disturbed(fake: SimpleNamespace) -> None:
+    run = with_scenarios(fake, throughput=(replace(STRETCH, waited_s=6.0),))
+    summary = summary_of(run)
+    assert summary.models[0].throughput.disturbed
+    assert any("Something else was computing while net" in sentence for sentence in verdict(summary))
+    assert any("disturbed" in note for note in throughput(summary).notes)
+
+
+def test_one_video_pipelined_stands_beside_the_time_of_its_stages(fake: SimpleNamespace) -> None:
+    one = replace(STRETCH, in_flight=1, videos=3, answer_s=(4.0, 4.2, 4.1))
+    summary = summary_of(with_scenarios(fake, pipelined=(one,)))
+    (record,) = pipelined(summary).records
+    assert record["answer_s_per_video"] == 4.1
+    assert record["total_s_per_video"] == pytest.approx(0.3 + 0.2 + 8 + 0.21 + 0.01 + 0.001)
+    assert any("answers one video in 4.10 s" in sentence for sentence in verdict(summary))
+
+
+@pytest.mark.parametrize(
+    ("changes", "keeps_up"),
+    [
+        ({}, True),
+        ({"age_s": (0.2,) * 31}, False),
+        ({"dropped": 2}, True),
+        ({"dropped": 3}, False),
+        ({"age_s": ()}, False),
+    ],
+)
+def test_a_camera_is_kept_up_with_if_99_percent_is_answered_in_every_process(
+    fake: SimpleNamespace, changes: dict, keeps_up: bool
+) -> None:
+    run = with_scenarios(fake, stream=(CAMERA, replace(CAMERA, process=1, **changes)))
+    summary = summary_of(run)
+    s = summary.models[0].stream
+    assert s.keeps_up == keeps_up
+    assert s.age.value == pytest.approx(0.2)
+    assert s.oldest == 0.9
+    text = " ".join(verdict(summary))
+    assert ("net keeps up with a camera" in text) == keeps_up
+    (record,) = stream(summary).records
+    assert record["keeps_up"] == ("yes" if keeps_up else "no")
+    assert (record["labels_due"], record["frames"]) == (64, 532)
+
+
+def test_samples_of_a_process_that_failed_do_not_count(fake: SimpleNamespace) -> None:
+    run = with_scenarios(fake, throughput=(STRETCH,))
+    failed = (ProcessRecord("net", 0, 0, error="killed"),)
+    run = replace(run, scenarios={"throughput": Timings(failed, (STRETCH,))})
+    assert summary_of(run).models[0].throughput is None
+
+
+def test_disturbed_samples_count_only_where_a_clip_has_no_others(fake: SimpleNamespace) -> None:
+    run = fake.run([fake.model("net", fake.answers(1, 1, others=1), forward_s=[0.2], repetitions=1)])
+    first, second = run.latencies
+
+    def disturbed(sample: LatencyRecord, attempt: int) -> LatencyRecord:
+        return replace(sample, disturbed=True, attempt=attempt, total_s=100.0)
+
+    repeated = (disturbed(first, 0), replace(first, attempt=1), disturbed(second, 0), disturbed(second, 1))
+    summary = summary_of(replace(run, latencies=repeated))
+    t = summary.models[0].timing
+    assert (t.samples, t.repeated) == (3, 1)
+    assert any("1 sample disturbed by other work: taken again" in note for note in latency(summary).notes)
+    assert timing(merge([run]).models[0]).repeated == 0
+
+
+def test_the_networks_speed_stands_beside_the_machines_own(fake: SimpleNamespace) -> None:
+    peak = {"device": "cpu", "threads": 1, "precision": "float32", "gflop_per_s": 2000.0, "by": "numpy 2"}
+    environment = {"gemm_peaks": [{**peak, "threads": 2, "gflop_per_s": 9.0}, peak]}
+    run = fake.run([fake.model("net", fake.answers(5, 10), forward_s=[0.2])], environment=environment)
+    table = latency(summary_of(run))
+    assert table.records[0]["share_of_gemm"] == pytest.approx(200 / 0.2 / 2000)
+    assert "1000\n50 %" in table.rows[0]
+    slow = fake.run(
+        [fake.model("net", fake.answers(5, 10), forward_s=[0.2])],
+        environment={"gemm_peaks": [{**peak, "gflop_per_s": 500.0}]},
+    )
+    assert any("the network is above that" in note for note in latency(summary_of(slow)).notes)
+
+
+def test_a_sweep_is_a_table_of_its_points(fake: SimpleNamespace) -> None:
+    run = fake.run([fake.model(f"net batch={b}", fake.answers(5, 10)) for b in (1, 4)])
+    models = tuple(replace(m, sweep={"batch": b}) for m, b in zip(run.run.models, (1, 4), strict=True))
+    summary = summary_of(replace(run, run=replace(run.run, models=models)))
+    assert [record["batch"] for record in sweep(summary).records] == [1, 4]
+    assert summary.models[0].accuracy.top1 is None
+    assert "a sweep is about time" in summary.models[0].accuracy.reason
+
+
+def test_records_come_back_as_they_were_written(fake: SimpleNamespace, tmp_path: Path) -> None:
+    run = with_scenarios(fake, throughput=(STRETCH,), stream=(CAMERA,))
+    with RunWriter(tmp_path / "run", run.run) as writer:
+        for scenario, timings in run.scenarios.items():
+            for record in (*timings.samples, *timings.processes):
+                writer.append_timing(scenario, record)
+    back = load(tmp_path / "run")
+    assert back.scenarios == run.scenarios
+    assert "## Throughput" in report(summarise(merge([back])))
+
+
+def test_runs_from_before_the_scenarios_are_read(two_models_dir: Path) -> None:
+    old = (two_models_dir / "latency.jsonl").read_text()
+    old = old.replace(', "attempt": 0, "disturbed": false', "")
+    assert "attempt" not in old
+    (two_models_dir / "latency.jsonl").write_text(old)
+    back = load(two_models_dir)
+    assert back.scenarios == {}
+    assert not any(sample.disturbed for sample in back.latencies)
