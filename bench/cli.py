@@ -13,7 +13,7 @@ import typer
 
 from .. import __version__
 from ..errors import ActionBenchError, UsageError
-from . import cli_compare, cli_data, cli_flow, cli_gate, cli_history, cli_predict, cli_weights
+from . import cli_compare, cli_data, cli_flow, cli_gate, cli_history, cli_loadgen, cli_predict, cli_weights
 
 app = typer.Typer(
     help="Which human-action-recognition network can you deploy, preprocessing counted?",
@@ -260,6 +260,7 @@ def doctor() -> None:
 
 app.command()(cli_compare.compare)
 app.command()(cli_gate.gate)
+app.command()(cli_loadgen.loadgen)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.parity)
 app.add_typer(cli_data.app, name="data")
