@@ -80,6 +80,8 @@ def run_loadgen(
     scenario gives no measurement.
     """
     _check(scenarios, seconds, qps)
+    if config.latency_clips == 0:
+        raise UsageError("leaves nothing to ask for", where="--clips 0", expected="at least 1")
     config = config.resolved()
     plan = planned(config, console)
     (model,) = plan.models
