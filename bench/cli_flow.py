@@ -61,7 +61,9 @@ def compare(
     videos: Annotated[
         list[Path] | None, typer.Argument(help="Videos or folders of them; the drawn clips by default.")
     ] = None,
-    methods: Annotated[str | None, typer.Option(help="Comma-separated; all by default.")] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Comma-separated; by default all that are at home on this machine.")
+    ] = None,
     ground_truth: Annotated[
         Path | None, typer.Option(help="Folder of pairs with a true flow (Middlebury, KITTI, Chairs).")
     ] = None,
@@ -72,14 +74,14 @@ def compare(
 ) -> None:
     """Time the methods in turns on the same pairs of frames, and measure how far their flow is off."""
     from ..flow.comparison import compare as compare_methods
+    from ..flow.fields import GREY
     from ..flow.ground_truth import load_ground_truth, shrunk
-    from ..flow.registry import method_names
     from .environment import cores
     from .progress import Console
 
     if pairs < 1 or repetitions < 1:
         raise UsageError("must be at least 1", where="--pairs/--repetitions")
-    names = list(method_names()) if methods is None else [name.strip() for name in methods.split(",")]
+    names, left_out = _default_methods() if methods is None else (methods.replace(" ", "").split(","), "")
     counts = sorted({1, threads or cores()})
     truths = [] if ground_truth is None else [shrunk(t, SHORT_SIDE) for t in load_ground_truth(ground_truth)]
     sequences = _sequences(videos, pairs)
@@ -87,8 +89,40 @@ def compare(
     with Console().task("flow", total) as progress:
         measured = compare_methods(names, sequences, truths, counts, repetitions, progress.advance)
     _print(measured, counts, len(sequences), pairs)
+    if left_out:
+        print(left_out)
     if output is not None:
-        output.write_text(json.dumps([_plain(m) for m in measured], indent=1), encoding="utf-8")
+        numbers = {
+            "pairs": pairs,
+            "short_side": SHORT_SIDE,
+            "rate": str(RATE),
+            "grey": GREY,
+            "left_out": left_out,
+            "methods": [_plain(m) for m in measured],
+        }
+        output.write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+
+
+def _default_methods() -> tuple[list[str], str]:
+    """The methods that are compared when none is named, and what to say of those that are not."""
+    from importlib.util import find_spec
+
+    from ..flow.registry import NEEDS_TORCH, method_names
+
+    names = list(method_names())
+    if find_spec("torch") is None:
+        reason = "torch is not installed"
+    else:
+        import torch
+
+        if torch.cuda.is_available():
+            return names, ""
+        reason = "without a CUDA device they take twenty times as long as the same methods without `-torch`"
+    left_out = [name for name in names if name in NEEDS_TORCH]
+    return (
+        [name for name in names if name not in NEEDS_TORCH],
+        f"Left out: {', '.join(left_out)} ({reason}; --methods names them).",
+    )
 
 
 def _sequences(videos: list[Path] | None, pairs: int) -> dict[str, npt.NDArray[np.uint8]]:
@@ -120,6 +154,7 @@ def _print(measured: list[Measured], counts: list[int], videos: int, pairs: int)
     from tabulate import tabulate
 
     from ..flow.comparison import REFERENCE
+    from ..flow.fields import GREY
 
     reference = next((m for m in measured if m.name == REFERENCE), None)
     headers = ["method", *(f"ms / pair\n{n} threads" for n in counts), "pairs / s", "real-time\nfactor"]
@@ -151,7 +186,8 @@ def _print(measured: list[Measured], counts: list[int], videos: int, pairs: int)
     print(
         f"{videos} videos, {pairs} pairs of each, shorter side {SHORT_SIDE}, {RATE} frames a second. "
         "Medians of wall time; how many times as fast: by CPU time on one thread. "
-        "Errors in the centre, after clipping to ±20 px."
+        "Errors to OpenCV in the centre 224×224, after clipping to ±20 px; to the truth wherever it is "
+        f"known. Grey: {GREY}."
     )
 
 

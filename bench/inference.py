@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import MeasurementError
 from ..models.parity import softmax
 from ..models.spec import FloatArray, InputArray, Model, Network
+from .device_flow import stack_on_device
 from .prepare import Prepared, View
 from .stopwatch import Stopwatch
 
@@ -56,7 +57,9 @@ def _check_logits(logits: FloatArray, shape: tuple[int, int]) -> None:
 
 
 def _stacked(arrays: list[InputArray]) -> InputArray:
-    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+    if len(arrays) == 1:
+        return arrays[0][None]
+    return np.stack(arrays) if isinstance(arrays[0], np.ndarray) else stack_on_device(arrays)
 
 
 def average_views(logits: FloatArray, average: str) -> FloatArray:

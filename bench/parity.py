@@ -20,11 +20,11 @@ from ..errors import MeasurementError, UsageError, WeightsError
 from ..models.capabilities import offer
 from ..models.parity import (
     PUBLISHED,
-    ROUNDINGS,
     SHAPES,
     TOLERANCE,
     Agreement,
     compare_logits,
+    half_bound,
     parity_inputs,
     rounded,
     softmax,
@@ -105,7 +105,7 @@ def check_parity(
     headers = ["backends", "clip" if on_clips else "T×H×W×batch", "largest |Δ logit|", "relative L2"]
     headers += ["× rounding of input", "same top-1", f"Δ P({target or 'target'})", ""]
     print(tabulate(rows, headers=headers, disable_numparse=True))
-    bounds = f"float32: logits within {TOLERANCE:g}; half precisions: {ROUNDINGS:g} × rounding the input"
+    bounds = f"float32: logits within {TOLERANCE:g}; half precisions: what rounding explains"
     if failed:
         raise MeasurementError(
             "the backends disagree",
@@ -253,30 +253,34 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
         )
         with tempfile.TemporaryDirectory() as folder:
             compared = compare(reference, others, [inputs], Path(folder), plan.config, console)
-        for key, (found,) in compared.items():
-            words = _in_words(found, reference.key)
+        for other in others:
+            (found,) = compared[other.key]
+            words = _in_words(found, other.request.precision, reference.key)
             numbers = asdict(found.agreement) | {
                 "reference": reference.key,
                 "rounding": found.rounding,
                 "target_score": found.target_score,
             }
-            agreed[key] = {"agreement": words, "drift": numbers}
-            console.say(f"{key} {words}")
+            agreed[other.key] = {"agreement": words, "drift": numbers}
+            console.say(f"{other.key} {words}")
     if agreed:
         run = writer.run
         models = tuple(replace(m, **agreed.get(m.key, {})) for m in run.models)
         writer.write_run(replace(run, models=models))
 
 
-def _in_words(found: Compared, reference: str) -> str:
+def _in_words(found: Compared, precision: str, reference: str) -> str:
     apart = f"logits at most {found.agreement.max_abs:.1e} apart"
     if found.agrees is None:
         return f"drifts from {reference}: {apart}, relative {found.agreement.relative_l2:.1e} (no bound)"
     verdict = "agrees with" if found.agrees else "DISAGREES with"
     bound = f"tolerance {TOLERANCE:g}"
     if found.rounding is not None:
-        times = found.agreement.relative_l2 / found.rounding
-        bound = f"{times:.1f} × what rounding the input alone does; tolerance {ROUNDINGS:g} ×"
+        bound = (
+            f"relative {found.agreement.relative_l2:.1e}; "
+            f"rounding the input alone gives {found.rounding:.1e}, "
+            f"tolerance {half_bound(precision, found.rounding):.1e}"
+        )
     return f"{verdict} {reference}: {apart} ({bound})"
 
 

@@ -14,7 +14,7 @@ from ..datasets.clip import Clip, ClipSet
 from ..datasets.labels import LabelMatcher
 from ..datasets.sources import load_clips
 from ..errors import BackendUnavailable, UsageError, WeightsError, unknown_name
-from ..flow.registry import method_names
+from ..flow.registry import HOLDS_IN, NEEDS_TORCH, method_names
 from ..models.capabilities import BACKENDS
 from ..models.labels import labels as label_list
 from ..models.registry import ModelRequest, find_model, model_names, require
@@ -222,7 +222,6 @@ def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | N
     device = _device(config.device, request, python)
     require(request, device)
     options = request.apply(LoadOptions(device, config.threads or cores(), config.tf32))
-    needs_flow = any(w.description.preprocessing.modality == "flow" for w in weights.values())
     return PlannedModel(
         key=key,
         request=request,
@@ -231,10 +230,35 @@ def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | N
         python=python,
         labels=labels,
         target=None if target_label is None else labels.index(target_label),
-        flow=config.flow if needs_flow else None,
+        flow=_flow(key, request, weights, config.flow),
         window=model.window_frames if config.views == "single" else None,
         batch=config.batch,
     )
+
+
+def _flow(key: str, request: ModelRequest, weights: Mapping[str, Weights], method: str) -> str | None:
+    """The flow method where a stream needs one. Raises UsageError if it and the model do not go together."""
+    inputs = [w.description.preprocessing for w in weights.values()]
+    crops = [p.crop for p in inputs if p.modality == "flow"]
+    if not crops:
+        return None
+    side = HOLDS_IN.get(method)
+    if side is not None and max(crops) > side:
+        raise UsageError(
+            f"looks at too little of the frames for {key}",
+            where=f"--flow {method}",
+            expected=f"a network that looks at the centre {side}×{side} at most",
+            found=f"{max(crops)}×{max(crops)}",
+            remedy="Take a method that computes the whole frame, such as `--flow tvl1-fast`.",
+        )
+    if method in NEEDS_TORCH and request.backend in ("tensorflow", "tfhub"):
+        raise UsageError(
+            f"needs torch, which must not meet TensorFlow in the process of {key}",
+            where=f"--flow {method}",
+            remedy="Run the model by a torch backend, or take the same flow by numba: "
+            f"`--flow {method.partition('-torch')[0]}`.",
+        )
+    return method
 
 
 def _check_packages(request: ModelRequest, python: str) -> None:

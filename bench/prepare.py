@@ -22,9 +22,10 @@ from ..datasets.transform import centre_crop, centre_window, normalise, resize, 
 from ..datasets.video import read_frames
 from ..errors import ClipError
 from ..flow.cache import FlowCache, cache_key
-from ..flow.method import FlowMethod
+from ..flow.method import DeviceFlowMethod, FlowMethod
 from ..models.spec import FloatArray, InputArray, Preprocessing, Views
 from ..reports.records import PREPROCESSED_INPUT
+from .device_flow import network_flow
 from .stopwatch import Stopwatch
 
 MAX_FRAMES = 4500
@@ -48,6 +49,8 @@ def _silent(stage: str, done: int, total: int) -> None:
 class Prepared:
     """A clip ready for the network.
 
+    - `views`: one entry a view, stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`); a tensor
+      where flow stays on the device.
     - `frames`: frames that the views cover. `video_s`: seconds of video that they cover.
     - `stages_s`: seconds spent in "decode", "resize" and "flow".
     - `flow_cached`: the flow was read from the cache.
@@ -72,6 +75,7 @@ class Preparer:
     - `flow`: the flow method, None if no stream needs flow. `cache`: of flow; never while timing.
     - `notes`: remarks that hold for every clip. `keep_middle`: keep a frame for people to look at.
     - `uint8_streams`: those whose pixels the network normalises itself.
+    - `on_device`: leave flow on the method's device, as a tensor, for a network there (a `DeviceFlowMethod`).
     """
 
     streams: Mapping[str, Preprocessing]
@@ -82,6 +86,7 @@ class Preparer:
     notes: tuple[str, ...] = ()
     uint8_streams: frozenset[str] = frozenset()
     keep_middle: bool = False
+    on_device: bool = False
 
     def __call__(self, clip: Clip, progress: Progress = _silent) -> Prepared:
         """Prepare `clip`. Raises ClipError if it cannot be read or has too few or too many frames."""
@@ -198,6 +203,9 @@ class Preparer:
         assert self.flow is not None, "a plan with a flow stream names a method"
         with watch.stage("flow"):
             grey_frames = grey(frames)
+        if self.on_device:
+            assert isinstance(self.flow, DeviceFlowMethod)
+            return network_flow(grey_frames, self.flow, spec, watch, progress), False
         key = None
         if self.cache is not None:
             key = cache_key(grey_frames, self.flow)

@@ -21,6 +21,7 @@ from ..datasets.clip import Clip
 from ..datasets.sources import load_clips
 from ..errors import BackendUnavailable, MeasurementError, UsageError
 from ..home import home
+from ..models.capabilities import INT8_REMEDY, QUANTISER
 from ..models.spec import Weights
 from .config import RunConfig
 from .demo import with_demo_weights
@@ -61,11 +62,11 @@ def with_files(model: PlannedModel, config: RunConfig, progress: Callable[[str],
 
 
 def _with_quantised(model: PlannedModel, config: RunConfig, progress: Callable[[str], None]) -> PlannedModel:
-    if model.packages.get("nncf") is None:
+    if model.packages.get(QUANTISER) is None:
         raise BackendUnavailable(
             "int8 needs NNCF, which is not installed",
             where=f"{model.key} ({model.python})",
-            remedy="`pip install 'actionbench[int8]'`.",
+            remedy=f"`{INT8_REMEDY}`.",
         )
     found = load_clips(config.calibration, vocabulary=model.labels)
     clips = sample(found.clips, CLIPS, seed=0)
@@ -94,7 +95,7 @@ def _path(stream: str, weights: Weights, clips: str, model: PlannedModel) -> Pat
         "classes": len(model.labels),
         "clips": clips,
         "flow": model.flow if weights.description.preprocessing.modality == "flow" else None,
-        "packages": {name: model.packages.get(name) for name in ("nncf", "openvino")},
+        "packages": {name: model.packages.get(name) for name in (QUANTISER, "openvino")},
     }
     name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
     return home() / "quantised" / f"i3d-{stream}-{name}.xml"

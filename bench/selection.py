@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import product
 
 from ..errors import UsageError
-from ..models.capabilities import Backend, caution, missing_packages, offer, why_not
+from ..models.capabilities import INT8_REMEDY, Backend, caution, missing_packages, offer, why_not
 from ..models.registry import ModelRequest, find_model
 from .config import RunConfig
 from .environment import has_gpu
@@ -70,8 +70,11 @@ def _expanded(request: ModelRequest, config: RunConfig, say: Callable[[str], Non
 
 def unable(request: ModelRequest, config: RunConfig) -> str | None:
     """Why this machine cannot run it on the configured device, as a clause; None if it can."""
-    if request.backend not in config.python and (lacking := missing_packages(request.backend)):
-        return f"lacks {', '.join(lacking)}: {request.offered.remedy}"
+    if request.backend not in config.python and (
+        lacking := missing_packages(request.backend, request.precision)
+    ):
+        remedy = INT8_REMEDY if request.precision == "int8" else request.offered.remedy
+        return f"lacks {', '.join(lacking)}: {remedy}"
     device = config.device
     if device == "auto":
         device = "cuda:0" if has_gpu() else "cpu"

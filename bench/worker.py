@@ -24,6 +24,7 @@ from ..datasets.manifest import verify
 from ..errors import ActionBenchError, ClipError
 from ..models.registry import find_model
 from ..models.spec import FloatArray, Model, Network
+from .device_flow import shares_device
 from .events import Events, signs_of_life
 from .inference import average_views, forward
 from .job import Job
@@ -105,8 +106,7 @@ def _run(job: Job, events: Events) -> None:
     if job.mode == "arrays":
         _arrays(job, network, events)
     else:
-        uint8_streams = {s for part in parts for s in getattr(part.network, "uint8_streams", ())}
-        preparer = _preparer(job, request.model, frozenset(uint8_streams))
+        preparer = _preparer(job, request.model, [part.network for part in parts])
         if in_parts:
             measure_throughput(job, parts, preparer, events)
         elif job.mode == "accuracy":
@@ -147,13 +147,13 @@ def _peak_rss() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _preparer(job: Job, model: Model, uint8_streams: frozenset[str]) -> Preparer:
+def _preparer(job: Job, model: Model, networks: Sequence[Network]) -> Preparer:
     method = None
     notes: tuple[str, ...] = ()
     if job.flow is not None:
         from ..flow.registry import get_method
 
-        method = get_method(job.flow, job.options.threads)
+        method = get_method(job.flow, job.options.threads, job.options.device)
         if callable(compile_ahead := getattr(method, "warm_up", None)):
             compile_ahead()  # before any clip is timed, or watched
         if method.name != job.flow:
@@ -170,8 +170,9 @@ def _preparer(job: Job, model: Model, uint8_streams: frozenset[str]) -> Preparer
         flow=method,
         cache=cache,
         notes=notes,
-        uint8_streams=uint8_streams,
+        uint8_streams=frozenset(s for n in networks for s in getattr(n, "uint8_streams", ())),
         keep_middle=job.run is not None,
+        on_device=cache is None and all(shares_device(method, network) for network in networks),
     )
 
 

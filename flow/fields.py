@@ -20,10 +20,14 @@ FLOW_BOUND = 20.0
 """Pixels a frame; I3D's authors clip to ±20 and divide by 20 (kinetics-i3d README)."""
 
 
+GREY = "0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded as OpenCV's cvtColor does"
+"""How frames are made grey, in words: other roundings move TV-L1's flow visibly."""
+
+
 def grey(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Grey frames (T, H, W) uint8 of RGB frames (T, H, W, 3) uint8.
 
-    0.299 R + 0.587 G + 0.114 B, the luma of ITU-R BT.601, in OpenCV's fixed-point arithmetic.
+    By the formula GREY, in OpenCV's fixed-point arithmetic.
     Raises ClipError for any other shape or type.
     """
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or frames.size == 0:

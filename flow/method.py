@@ -45,6 +45,24 @@ class BatchFlowMethod(FlowMethod, Protocol):
         """
 
 
+@runtime_checkable
+class DeviceFlowMethod(BatchFlowMethod, Protocol):
+    """A method that can leave its flow in the memory of a device of PyTorch, for a network there.
+
+    - `device`: the torch.device that it computes on.
+    """
+
+    device: Any
+
+    def fields_on_device(
+        self,
+        grey: npt.NDArray[np.uint8],
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Any:
+        """As `fields`, but a torch.Tensor on `device`, whose computation is finished."""
+
+
 MIN_SIDE = 16
 """Pixels; OpenCV's TV-L1 builds no pyramid level smaller than this (opencv_contrib, tvl1flow.cpp)."""
 

@@ -14,11 +14,24 @@ METHODS: dict[str, str] = {
     "tvl1": "actionbench.flow.tvl1:faithful",
     "tvl1-balanced": "actionbench.flow.tvl1:balanced",
     "tvl1-fast": "actionbench.flow.tvl1:fast",
+    "tvl1-fast-crop": "actionbench.flow.centre:fast_crop",
+    "tvl1-torch": "actionbench.flow.tvl1_torch.method:faithful",
+    "tvl1-balanced-torch": "actionbench.flow.tvl1_torch.method:balanced",
+    "tvl1-fast-torch": "actionbench.flow.tvl1_torch.method:fast",
+    "tvl1-fast-torch-float16": "actionbench.flow.tvl1_torch.method:fast_float16",
     "opencv": "actionbench.flow.opencv:dual_tvl1",
     "dis": "actionbench.flow.opencv:dis",
     "farneback": "actionbench.flow.opencv:farneback",
 }
-"""Name → "module:attribute" of a function that takes `threads` and returns the method."""
+"""Name → "module:attribute" of a function that takes `threads`, and `device` if it computes on several, and
+returns the method."""
+
+NEEDS_TORCH = frozenset(name for name, value in METHODS.items() if ".tvl1_torch." in value)
+"""Methods that import torch, which must not meet TensorFlow in one process."""
+
+HOLDS_IN = {"tvl1-fast-crop": 224}
+"""Methods whose flow is not that of the whole frame: name → side of the square in its centre, pixels, that
+the flow is to be used in."""
 
 ENTRY_POINTS = "actionbench.flow"
 """Group of the entry points by which other packages add methods."""
@@ -49,13 +62,19 @@ def summary(name: str) -> str:
     return (inspect.getdoc(_factory(name)) or "").partition("\n")[0]
 
 
-def get_method(name: str, threads: int = 1) -> FlowMethod:
+def get_method(name: str, threads: int = 1, device: str | None = None) -> FlowMethod:
     """The method called `name`, ready to compute with `threads` threads.
+
+    `device`, "cpu" or "cuda:N", is for methods that compute on several; None leaves it to them.
 
     Raises UsageError if there is none of that name, BackendUnavailable if it cannot be loaded,
     because a package that it needs is missing or broken.
     """
-    method: FlowMethod = _factory(name)(threads=threads)
+    factory = _factory(name)
+    options: dict[str, Any] = {"threads": threads}
+    if "device" in inspect.signature(factory).parameters:
+        options["device"] = device
+    method: FlowMethod = factory(**options)
     return method
 
 
@@ -71,5 +90,6 @@ def _factory(name: str) -> Any:
             f"the flow method '{name}' cannot be loaded",
             where=methods[name],
             found=error,
-            remedy="Install what it needs (for cv2: opencv-contrib-python, and no other cv2 package)",
+            remedy="Install what it needs (for cv2: opencv-contrib-python, and no other cv2 package; for "
+            "torch: torch)",
         ) from error

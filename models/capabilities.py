@@ -64,6 +64,11 @@ class Backend:
         return f"pip install 'actionbench{extra}'"
 
 
+QUANTISER = "nncf"
+"""What makes networks in int8; they run without it."""
+
+INT8_REMEDY = "pip install 'actionbench[int8]'"
+
 _TUNED = ("tuned",)
 _ON_CUDA = ("tuned", "compiled", "graphs")
 
@@ -132,9 +137,11 @@ def _only(precisions: tuple[str, ...], offered: Offer) -> Offer:
     return {precision: forms for precision, forms in offered.items() if precision in precisions}
 
 
-def missing_packages(backend: str) -> tuple[str, ...]:
-    """Modules that the backend needs and this interpreter has not; nothing is imported."""
+def missing_packages(backend: str, precision: str = "") -> tuple[str, ...]:
+    """Modules that the backend needs (for `precision`) and this interpreter has not; nothing is imported."""
     needed = BACKENDS[backend].packages if backend in BACKENDS else ()
+    if precision == "int8":
+        needed = (*needed, QUANTISER)
     return tuple(name for name in needed if importlib.util.find_spec(name) is None)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Set
 
-import numpy as np
-
 from ..errors import ClipError, UsageError
 from .spec import InputArray, Model
 
@@ -29,12 +27,14 @@ def check_inputs(
     for stream, array in inputs.items():
         where = f"{model.name}, stream {stream}"
         channels = model.streams[stream].preprocessing.channels
-        taken = (np.float32, np.uint8) if stream in uint8_streams else (np.float32,)
-        if array.dtype not in taken or array.ndim != 5 or array.shape[-1] != channels:
+        taken = ("float32", "uint8") if stream in uint8_streams else ("float32",)
+        # A tensor that is on the device already names its type otherwise.
+        dtype = str(array.dtype).removeprefix("torch.")
+        if dtype not in taken or array.ndim != 5 or array.shape[-1] != channels:
             raise UsageError(
                 "wrong input",
                 where=where,
-                expected=f"{' or '.join(t.__name__ for t in taken)} (N, T, H, W, {channels})",
+                expected=f"{' or '.join(taken)} (N, T, H, W, {channels})",
                 found=f"{array.dtype} {array.shape}",
             )
         _, frames, height, width, _ = array.shape

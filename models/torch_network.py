@@ -73,15 +73,20 @@ class TorchNetwork:
         )
         return factor, offset
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is; `upload` takes float32 tensors that lie there as they are."""
+        return self._device
+
     @torch.inference_mode()
     def upload(self, inputs: Mapping[str, InputArray]) -> dict[str, torch.Tensor]:
         """See `Network.upload`; the tensors are (N, C, T, H, W)."""
         check_inputs(self._model, inputs, self.uint8_streams)
         return {stream: self._upload(array) for stream, array in inputs.items()}
 
-    def _upload(self, array: InputArray) -> torch.Tensor:
-        tensor = torch.from_numpy(np.ascontiguousarray(array))
-        if self._clock is not None:
+    def _upload(self, array: InputArray | torch.Tensor) -> torch.Tensor:
+        tensor = array if isinstance(array, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(array))
+        if self._clock is not None and tensor.device.type == "cpu":
             # From pinned memory the device copies by itself; from other memory the driver copies twice.
             tensor = tensor.pin_memory().to(self._device, non_blocking=True)
         tensor = tensor.permute(0, 4, 1, 2, 3)

@@ -34,9 +34,11 @@ from .simd import LANES, load, splat, store, store_pairs
 from .solver import BLOCK, ascend, primal_dual
 from .warp import cubic_table, make_texels, texel_size, warp
 
-UNSEEN = 5
-LONGEST = 10
-"""Iterations in the first wave of a round that ends by the stopping rule, and in any later one."""
+UNSEEN = 2
+LONGEST = 5
+"""Iterations in the first wave of a round that ends by the stopping rule, and in any later one. A wave that
+ends late moves the flow: with 5 and 10 the error on Middlebury's Urban2 is 1.8 % above that of OpenCV, with
+these 0.3 %, and with a wave of one, which is OpenCV's rule exactly, 0.2 %."""
 
 
 class Plan(NamedTuple):

@@ -59,7 +59,8 @@ def cache_folder() -> Path:
     function itself when it decides whether what it kept is still good.
     """
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    compiled_in = Path(__file__).parents[1] / "sorting_networks.py"
+    for source in [*sorted(Path(__file__).parent.glob("*.py")), compiled_in]:
         digest.update(source.read_bytes())
     parent = Path(numba.config.CACHE_DIR) if numba.config.CACHE_DIR else home() / "numba"
     return parent / f"tvl1-{digest.hexdigest()[:16]}"

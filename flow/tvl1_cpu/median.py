@@ -1,12 +1,8 @@
-"""Median filters of the flow, 3×3 and 5×5, as sorting networks.
-
-Columns are sorted first, and serve every window that they are part of. A second network then takes the
-median from the sorted columns. Both are proven by the 0–1 principle (Knuth, vol. 3, 5.3.4) in the tests:
-there are only (side + 1)^side ways to fill sorted columns with zeros and ones.
-"""
+"""Median filters of the flow, 3×3 and 5×5, by the networks of flow/sorting_networks.py."""
 
 from __future__ import annotations
 
+from ..sorting_networks import MEDIAN_AT, SELECT, SORT
 from .jit import inlined
 from .layout import (
     CHUNK,
@@ -23,30 +19,10 @@ from .layout import (
 from .pyramid import extend
 from .simd import LANES, Vector, load, sorting_network, store
 
-SORT_3 = ((0, 2), (0, 1), (1, 2))
-SORT_5 = ((0, 3), (1, 4), (0, 2), (1, 3), (0, 1), (2, 4), (1, 2), (3, 4), (2, 3))
-"""Optimal networks that sort a column (Knuth, vol. 3, 5.3.4)."""
-
-MEDIAN_3 = ((0, 3), (3, 6), (1, 4), (4, 7), (1, 4), (2, 5), (2, 8), (4, 6), (2, 4), (4, 6))
-MEDIAN_5 = (
-    (0, 15), (5, 20), (0, 10), (10, 20), (5, 10), (15, 20), (10, 15), (1, 16), (1, 11), (6, 16), (1, 6),
-    (11, 21), (6, 11), (16, 21), (11, 16), (2, 17), (7, 22), (2, 12), (7, 17), (2, 7), (12, 22), (7, 12),
-    (17, 22), (12, 17), (3, 18), (8, 23), (3, 13), (8, 18), (3, 8), (13, 23), (8, 13), (13, 18), (4, 19),
-    (9, 24), (4, 14), (9, 19), (4, 9), (14, 24), (9, 14), (7, 11), (3, 15), (12, 20), (8, 4), (11, 15),
-    (12, 8), (20, 4), (16, 9), (21, 17), (20, 8), (16, 13), (15, 20), (20, 8), (20, 21), (15, 20),
-    (8, 16), (20, 8),
-)  # fmt: skip
-"""Compare-exchanges that leave the median of sorted columns at MEDIAN_3_AT or MEDIAN_5_AT; input 5i + j (or
-3i + j) is number j of column i. Found by taking away from a network that sorts the rows, then what can
-still be the median, whatever the tests' proof does not need."""
-
-MEDIAN_3_AT = 4
-MEDIAN_5_AT = 8
-
-sort_3 = sorting_network(3, SORT_3, (0, 1, 2))
-sort_5 = sorting_network(5, SORT_5, (0, 1, 2, 3, 4))
-median_of_3_columns = sorting_network(9, MEDIAN_3, (MEDIAN_3_AT,))
-median_of_5_columns = sorting_network(25, MEDIAN_5, (MEDIAN_5_AT,))
+sort_3 = sorting_network(3, SORT[3], (0, 1, 2))
+sort_5 = sorting_network(5, SORT[5], (0, 1, 2, 3, 4))
+median_of_3_columns = sorting_network(9, SELECT[3], (MEDIAN_AT[3],))
+median_of_5_columns = sorting_network(25, SELECT[5], (MEDIAN_AT[5],))
 
 
 @inlined

@@ -7,12 +7,12 @@ say that are made once for a frame size.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ..resampling import Axis, bilinear, to_coarser
 from ..schedule import Schedule
 from .jit import entry_point, inlined
 from .layout import (
@@ -27,9 +27,6 @@ from .layout import (
     row_in_plane,
 )
 from .simd import LANES, gather, gather_near, load, splat, store
-
-Axis = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
-"""Of each number to be made: the first one it takes (n,), and the weights from there on (taps, n)."""
 
 
 class Tables(NamedTuple):
@@ -58,30 +55,6 @@ class Geometry(NamedTuple):
     up: Tables
 
 
-def area(source: int, target: int) -> Axis:
-    """Each of `target` numbers is the mean over its share of `source` numbers (OpenCV's INTER_AREA)."""
-    ratio = source / target
-    taps = min(int(np.ceil(ratio)) + 1, source)
-    begin = np.arange(target) * ratio
-    first = np.minimum(np.floor(begin).astype(np.int32), source - taps)
-    number = first + np.arange(taps)[:, None]
-    covered = np.minimum(begin + ratio, number + 1) - np.maximum(begin, number)
-    weights = np.maximum(covered, 0)
-    return first, (weights / weights.sum(axis=0)).astype(np.float32)
-
-
-def bilinear(source: int, target: int, ratio: float | None = None) -> Axis:
-    """Linear interpolation at pixel centres, the outermost number beyond the edge (OpenCV's INTER_LINEAR).
-
-    `ratio` is the distance of the places in the source; left out, they fill it evenly.
-    """
-    ratio = ratio or source / target
-    position = np.clip((np.arange(target) + 0.5) * ratio - 0.5, 0, source - 1)
-    first = np.minimum(np.floor(position).astype(np.int32), source - 2)
-    second = (position - first).astype(np.float32)
-    return first, np.stack([1 - second, second])
-
-
 def geometry(schedule: Schedule, height: int, width: int) -> Geometry:
     """Geometry of the pyramid that `schedule` has for frames of this size."""
     levels = schedule.levels(height, width)
@@ -93,13 +66,7 @@ def geometry(schedule: Schedule, height: int, width: int) -> Geometry:
         heights=np.ascontiguousarray(heights),
         widths=np.ascontiguousarray(widths),
         starts=starts,
-        down=_tables(
-            # By the step, not by the sizes, which are rounded: so OpenCV shrinks, and the flow differs for it
-            # where motion is large (by 0.06 px on Middlebury's Urban2).
-            area if schedule.antialias else partial(bilinear, ratio=1 / schedule.step),
-            finer,
-            coarser,
-        ),
+        down=_tables(to_coarser(schedule), finer, coarser),
         up=_tables(bilinear, coarser, finer),
     )
 

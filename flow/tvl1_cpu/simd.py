@@ -31,6 +31,7 @@ def _compiles_for(feature: str) -> bool:
 
 AVX512 = _compiles_for("avx512f")
 AVX2 = _compiles_for("avx2")
+AVX = _compiles_for("avx")
 
 LANES = 16 if AVX512 else 8
 """Numbers in a vector: a 512-bit register, or the 256 bits that everything since AVX does well."""
@@ -180,7 +181,7 @@ def _call(builder: Any, name: str, returns: Any, values: Any) -> Any:
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
 
 
-def _estimate(builder: Any, name: str, value: Any) -> Any:
+def _estimate_14(builder: Any, name: str, value: Any) -> Any:
     """One of AVX-512's estimates with a relative error below 2⁻¹⁴ (Intel's manual: VRCP14PS, VRSQRT14PS)."""
     every_lane = ir.Constant(ir.IntType(16), -1)
     return _call(
@@ -188,14 +189,38 @@ def _estimate(builder: Any, name: str, value: Any) -> Any:
     )
 
 
+def _reciprocal(builder: Any, value: Any) -> Any:
+    return builder.fdiv(_broadcast(builder, ir.Constant(_FLOAT, 1.0)), value, flags=FAST)
+
+
+def _reciprocal_root(builder: Any, value: Any) -> Any:
+    return _reciprocal(builder, _call(builder, f"llvm.sqrt.v{LANES}f32", _VECTOR, [value]))
+
+
 @instruction
-def reciprocal(_typing: Any, value: Any) -> Any:
-    """1 / value, to 2⁻¹⁴ or better."""
+def reciprocal_estimate(_typing: Any, value: Any) -> Any:
+    """1 / value, to 1.5 · 2⁻¹² or better (Intel's manual: RCPPS)."""
 
     def emit(_context: Any, builder: Any, _sig: Any, values: Any) -> Any:
         if AVX512:
-            return _estimate(builder, "rcp14", values[0])
-        return builder.fdiv(_broadcast(builder, ir.Constant(_FLOAT, 1.0)), values[0], flags=FAST)
+            return _estimate_14(builder, "rcp14", values[0])
+        if AVX:
+            return _call(builder, "llvm.x86.avx.rcp.ps.256", _VECTOR, values)
+        return _reciprocal(builder, values[0])
+
+    return vector(vector), emit
+
+
+@instruction
+def reciprocal_root_estimate(_typing: Any, value: Any) -> Any:
+    """1 / √value, to 1.5 · 2⁻¹² or better (Intel's manual: RSQRTPS), for values that are above zero."""
+
+    def emit(_context: Any, builder: Any, _sig: Any, values: Any) -> Any:
+        if AVX512:
+            return _estimate_14(builder, "rsqrt14", values[0])
+        if AVX:
+            return _call(builder, "llvm.x86.avx.rsqrt.ps.256", _VECTOR, values)
+        return _reciprocal_root(builder, values[0])
 
     return vector(vector), emit
 
@@ -206,9 +231,8 @@ def reciprocal_root(_typing: Any, value: Any) -> Any:
 
     def emit(_context: Any, builder: Any, _sig: Any, values: Any) -> Any:
         if AVX512:
-            return _estimate(builder, "rsqrt14", values[0])
-        root = _call(builder, f"llvm.sqrt.v{LANES}f32", _VECTOR, values)
-        return builder.fdiv(_broadcast(builder, ir.Constant(_FLOAT, 1.0)), root, flags=FAST)
+            return _estimate_14(builder, "rsqrt14", values[0])
+        return _reciprocal_root(builder, values[0])
 
     return vector(vector), emit
 

@@ -40,8 +40,8 @@ from .simd import (
     minimum,
     one_after,
     one_before,
-    reciprocal,
-    reciprocal_root,
+    reciprocal_estimate,
+    reciprocal_root_estimate,
     splat,
     store,
     total,
@@ -49,10 +49,14 @@ from .simd import (
 
 BLOCK = 15
 """Iterations in a wave, at most. A row of 340 pixels takes 14 kB, and 17 of them are at work: they fit the
-second-level cache of any current processor; 10 measure 3 % slower, one at a time twice as slow."""
+second-level cache of any current processor. On a Xeon with AVX-512, 10 measure 3 % slower and one at a time
+twice as slow; on an EPYC with AVX2 and 32 MB of third-level cache anything from 10 to 30 is the same to
+3 %, since arithmetic is what an iteration waits for."""
 
 ABOVE_ZERO = np.float32(1e-20)
-"""Added to squares before their root, which is estimated by way of its reciprocal."""
+"""Added to squares before their root, which is estimated by way of its reciprocal. Where the processor's
+estimates have 12 bits, two Newton steps more would cost a sixth of an iteration, and move the mean error to
+OpenCV's flow by 0.001 px, to the true flow by less than 0.2 %."""
 
 
 @inlined
@@ -68,7 +72,7 @@ def threshold_step(fields: FloatArray, chunk: int, u1: Vector, u2: Vector) -> tu
 def ascent_factor(gx: Vector, gy: Vector, ratio: np.float32) -> Vector:
     """1 / (1 + (τ/θ)·|g|), by which Chambolle's projection shrinks the dual variable."""
     squared = gx * gx + gy * gy + ABOVE_ZERO
-    return reciprocal(squared * reciprocal_root(squared) * ratio + np.float32(1))
+    return reciprocal_estimate(squared * reciprocal_root_estimate(squared) * ratio + np.float32(1))
 
 
 @inlined
@@ -203,8 +207,8 @@ def primal_dual_row(
         p11, p21 = load(fields, above + P11), load(fields, above + P21)
         q11, q12 = p11 + g11 * sigma, p12 + g12 * sigma
         q21, q22 = p21 + g21 * sigma, p22 + g22 * sigma
-        f1 = reciprocal_root(maximum(q11 * q11 + q12 * q12, splat(one))) * relaxation
-        f2 = reciprocal_root(maximum(q21 * q21 + q22 * q22, splat(one))) * relaxation
+        f1 = reciprocal_root_estimate(maximum(q11 * q11 + q12 * q12, splat(one))) * relaxation
+        f2 = reciprocal_root_estimate(maximum(q21 * q21 + q22 * q22, splat(one))) * relaxation
         kept = one - relaxation
         store(fields, above + P11, p11 * kept + q11 * f1)
         store(fields, above + P12, p12 * kept + q12 * f1)

@@ -11,10 +11,11 @@ import torch
 
 from ...errors import ClipError
 from ..method import MIN_SIDE
+from ..resampling import bilinear
 from ..schedule import PrimalDual, Schedule
 from . import steps
 from .median import median_filter
-from .resampling import bilinear, pyramid, resample
+from .resampling import pyramid, resample
 
 
 def is_fused(device: torch.device) -> bool:
@@ -23,31 +24,44 @@ def is_fused(device: torch.device) -> bool:
 
 
 @torch.no_grad()
-def flow_batch(previous: torch.Tensor, following: torch.Tensor, schedule: Schedule) -> torch.Tensor:
-    """Flow from each frame of `previous` (N, H, W) uint8 to that of `following`: (N, H, W, 2) float32.
+def flow_batch(
+    previous: torch.Tensor,
+    following: torch.Tensor,
+    schedule: Schedule,
+    storage: torch.dtype = torch.float32,
+) -> torch.Tensor:
+    """Flow from each frame of `previous` (N, H, W) to that of `following`: (N, H, W, 2) float32.
 
-    On the device of both. A pair's flow is the same bit for bit in every batch; that of two equal frames is
-    zero. Raises ClipError for anything but frames of one size, at least 16×16.
+    On the device of both; frames are uint8, or float32 in 0…1. A pair's flow is the same bit for bit in every
+    batch; that of two equal frames is zero. `storage`, float32 or float16, is what the dual variable and the
+    data term are kept in between iterations. Raises ClipError for anything but frames of one size, at least
+    16×16.
     """
     check_frames(previous)
     check_frames(following)
-    if previous.shape != following.shape or previous.device != following.device:
+    if (previous.shape, previous.dtype, previous.device) != (
+        following.shape,
+        following.dtype,
+        following.device,
+    ):
         raise ClipError(
             "the frames of two sequences do not form pairs",
-            expected=f"{tuple(previous.shape)} on {previous.device}",
-            found=f"{tuple(following.shape)} on {following.device}",
+            expected=f"{tuple(previous.shape)} {previous.dtype} on {previous.device}",
+            found=f"{tuple(following.shape)} {following.dtype} on {following.device}",
         )
     moving = moved(previous, following)
     flow = torch.zeros(*previous.shape, 2, dtype=torch.float32, device=previous.device)
     if len(moving):
         first, second = (pyramid(frames[moving], schedule) for frames in (previous, following))
-        flow[moving] = solve(first, second, schedule)
+        flow[moving] = solve(first, second, schedule, storage)
     return flow
 
 
 @torch.no_grad()
-def flow_between(frames: torch.Tensor, schedule: Schedule) -> torch.Tensor:
-    """Flow from each of `frames` (T, H, W) uint8 to the next: (T − 1, H, W, 2) float32.
+def flow_between(
+    frames: torch.Tensor, schedule: Schedule, storage: torch.dtype = torch.float32
+) -> torch.Tensor:
+    """Flow from each of `frames` (T, H, W) to the next: (T − 1, H, W, 2) float32.
 
     As `flow_batch` of all pairs; each frame's pyramid is made once.
     """
@@ -56,17 +70,25 @@ def flow_between(frames: torch.Tensor, schedule: Schedule) -> torch.Tensor:
     moving = moved(frames[:-1], frames[1:])
     flow = torch.zeros(len(frames) - 1, *frames.shape[1:], 2, dtype=torch.float32, device=frames.device)
     if len(moving):
-        flow[moving] = solve([p[moving] for p in planes], [p[moving + 1] for p in planes], schedule)
+        flow[moving] = solve([p[moving] for p in planes], [p[moving + 1] for p in planes], schedule, storage)
     return flow
 
 
 def check_frames(frames: torch.Tensor) -> None:
-    """Raise ClipError unless `frames` are (N, H, W) uint8, at least 16×16."""
-    if frames.ndim != 3 or frames.dtype != torch.uint8 or min(frames.shape[1:]) < MIN_SIDE:
+    """Raise ClipError unless `frames` are (N, H, W) uint8 or float32 in 0…1, at least 16×16."""
+    known = frames.dtype in (torch.uint8, torch.float32)
+    if frames.ndim != 3 or not known or min(frames.shape[1:]) < MIN_SIDE:
         raise ClipError(
             "frames do not fit optical flow",
-            expected=f"grey, (N, H, W) uint8, at least {MIN_SIDE}×{MIN_SIDE} pixels",
+            expected=f"grey, (N, H, W) uint8 or float32 in 0…1, at least {MIN_SIDE}×{MIN_SIDE} pixels",
             found=f"{tuple(frames.shape)} {frames.dtype}",
+        )
+    # Not a number compares false.
+    if frames.dtype == torch.float32 and not bool(((frames >= 0) & (frames <= 1)).all()):
+        raise ClipError(
+            "grey frames of float32 must lie in 0…1",
+            found=f"{frames.min():g} to {frames.max():g}",
+            remedy="Divide by 255, and look for NaN and infinite values",
         )
 
 
@@ -75,7 +97,9 @@ def moved(previous: torch.Tensor, following: torch.Tensor) -> torch.Tensor:
     return (previous != following).flatten(1).any(1).nonzero()[:, 0]
 
 
-def solve(first: Sequence[torch.Tensor], second: Sequence[torch.Tensor], schedule: Schedule) -> torch.Tensor:
+def solve(
+    first: Sequence[torch.Tensor], second: Sequence[torch.Tensor], schedule: Schedule, storage: torch.dtype
+) -> torch.Tensor:
     """Flow (N, H, W, 2) between two frames, given by their pyramids, for N pairs."""
     solver, reach, shorten = schedule.solver, schedule.coupling, 1.0
     if isinstance(solver, PrimalDual):
@@ -85,7 +109,7 @@ def solve(first: Sequence[torch.Tensor], second: Sequence[torch.Tensor], schedul
         shorten = math.sqrt(solver.tau / reach)
     pairs, _, height, width = first[-1].shape
     flow = first[-1].new_zeros(pairs, 2, height, width)
-    dual = first[-1].new_zeros(pairs, 2, 2, height, width)
+    dual = first[-1].new_zeros(pairs, 2, 2, height, width, dtype=storage)
     for level in reversed(range(len(first))):
         start, end = first[level], second[level]
         if start is not first[-1]:
@@ -93,7 +117,7 @@ def solve(first: Sequence[torch.Tensor], second: Sequence[torch.Tensor], schedul
         texture = steps.texture(end)
         for _ in range(schedule.warps_on(level)):
             term = steps.data_term(start, texture, flow, schedule.data_weight * reach, shorten)
-            flow, dual = relax(flow, dual, term, schedule)
+            flow, dual = relax(flow, dual, steps.kept(term, storage), schedule)
     return flow.permute(0, 2, 3, 1).contiguous()
 
 
@@ -104,7 +128,7 @@ def magnify(
     flow = resample(flow, height, width, bilinear) * (1 / schedule.step)
     if not schedule.carry_dual:
         return flow, dual.new_zeros(*dual.shape[:3], height, width)
-    dual = resample(dual, height, width, bilinear)
+    dual = resample(dual, height, width, bilinear).to(dual.dtype)
     # Forward differences end at the edge, and the dual variable with them.
     dual[:, :, 0, :, -1] = 0
     dual[:, :, 1, -1, :] = 0

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actionbench.flow.fields import GREY
 from actionbench.models.labels import labels
 
 TINY = Path(__file__).parent / "networks" / "tiny.py"
@@ -157,9 +158,12 @@ def test_weights_are_listed_and_verified(bench: Bench) -> None:
 
 
 def test_parity_of_two_backends_on_this_machine(bench: Bench) -> None:
-    answer = bench("parity", "i3d-rgb", "--shapes", "10x199x210", "--threads", 1)
+    backends = "tensorflow:fp32:plain,tensorflow,torch,torch:fp32:plain,onnx,openvino"
+    options = ("--backends", backends, "--shapes", "10x199x210", "--threads", 1)
+    answer = bench("parity", "i3d-rgb", *options)
     assert answer.returncode == 0, answer.stderr
-    for other in ("i3d-rgb@torch", "i3d-rgb@tensorflow", "i3d-rgb@torch:fp32:plain"):
+    for other in ("torch", "tensorflow", "torch:fp32:plain", "onnx", "openvino"):
+        other = f"i3d-rgb@{other}"
         assert f"{other} – i3d-rgb@tensorflow:fp32:plain" in answer.stdout
     assert "the backends agree" in answer.stdout
 
@@ -299,7 +303,10 @@ def test_flow_methods_are_listed_compared_and_rendered(
         *("--json", numbers),
     )
     assert answer.returncode == 0, answer.stderr
-    assert {row["method"] for row in json.loads(numbers.read_text())} == {"opencv", "dis"}
+    written = json.loads(numbers.read_text())
+    assert {row["method"] for row in written["methods"]} == {"opencv", "dis"}
+    assert written["grey"] == GREY
+    assert GREY.split(",")[0] in answer.stdout
     (video,) = videos.rglob("*.mp4")
     for out in (tmp_path / "flow.mp4", tmp_path / "pictures"):
         answer = bench("flow", "render", video, out, "--method", "dis")

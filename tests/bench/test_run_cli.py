@@ -448,7 +448,9 @@ def test_backends_are_compared_before_they_are_timed(
         *(
             "run",
             "--models",
-            f"{TINY}:two,{TINY}:two@wrong",
+            f"{TINY}:two",
+            "--backends",
+            "all",
             "--data",
             coloured_videos([19], 1),
             "--out",
@@ -460,7 +462,14 @@ def test_backends_are_compared_before_they_are_timed(
     first, second = RunDirectory(out).run.models
     assert first.agreement is None
     assert second.agreement is not None
-    assert "DISAGREES with two" in second.agreement
+    assert "DISAGREES with two@right" in second.agreement
+    assert (first.key, second.key) == ("two@right", "two@wrong")
+    assert (second.precision, second.form) == ("fp32", "tuned")
+    assert second.drift is not None
+    assert second.drift["reference"] == "two@right"
+    assert second.drift["max_abs"] > 0.009
+    assert second.drift["target_score"] is not None
+    assert "Drift of" in (out / "report.md").read_text()
     assert "DISAGREES" in (out / "report.md").read_text()
 
 

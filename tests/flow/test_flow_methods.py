@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from importlib.metadata import EntryPoint
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -11,8 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from actionbench.datasets.sources import load_clips
+from actionbench.datasets.transform import resize
+from actionbench.datasets.video import read_frames
 from actionbench.errors import BackendUnavailable, ClipError, UsageError
 from actionbench.flow import registry
+from actionbench.flow.comparison import endpoint_errors
+from actionbench.flow.fields import grey
 from actionbench.flow.registry import METHODS, get_method
 
 H, W = 72, 96
@@ -76,6 +83,26 @@ def test_frames_that_are_no_pair_are_refused(name: str) -> None:
         with pytest.raises(ClipError):
             method(previous, following)
     assert method(np.zeros((16, 16), np.uint8), np.zeros((16, 16), np.uint8)).shape == (16, 16, 2)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 31)])
+def test_scene_cuts_of_any_size_give_finite_flow(name: str, height: int, width: int) -> None:
+    scenes = np.random.default_rng(0).integers(0, 256, (2, height, width), dtype=np.uint8)
+    flow = get_method(name)(*scenes)
+    assert flow.shape == (height, width, 2)
+    assert np.isfinite(flow).all()
+    assert np.abs(flow).max() < 10 * max(height, width)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1, 2])
+def test_values_that_are_no_brightness_are_refused(name: str, value: float) -> None:
+    good = np.full((20, 24), 0.5, np.float32)
+    bad = good.copy()
+    bad[3, 4] = value
+    with pytest.raises(ClipError):
+        get_method(name)(good, bad)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -177,3 +204,23 @@ def test_a_package_may_not_take_a_name_in_use(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
     with pytest.raises(UsageError, match="provided twice"):
         get_method("opencv")
+
+
+DEMO_BOUNDS = {"tvl1": 0.065, "tvl1-balanced": 0.14, "tvl1-fast": 0.22}
+"""Mean endpoint error to OpenCV's flow on the drawn clips, pixels: twice what was measured."""
+
+
+def test_the_drawn_clips_have_opencvs_flow() -> None:
+    pairs = []
+    for clip in load_clips("demo", vocabulary=()).clips[:3]:
+        with read_frames(clip, Fraction(25)) as reader:
+            frames = np.stack([resize(frame, 96, "opencv-bilinear") for frame in islice(reader, 6)])
+        pairs.append(grey(frames)[-2:])
+    reference = [get_method("opencv")(*pair) for pair in pairs]
+    assert np.mean([np.abs(flow).mean() for flow in reference]) > 0.02
+    for name, bound in DEMO_BOUNDS.items():
+        method = get_method(name)
+        errors = [
+            endpoint_errors(method(*pair), flow).mean() for pair, flow in zip(pairs, reference, strict=True)
+        ]
+        assert np.mean(errors) < bound, name

@@ -400,3 +400,23 @@ def test_engines_are_kept_for_the_next_clip() -> None:
     for _ in range(3):
         flow_fields(clip(20), method)
     assert len(method._idle) <= 2
+
+
+PEAK = """
+import resource, sys
+import numpy as np
+from actionbench.flow.registry import get_method
+frames = np.random.default_rng(0).integers(0, 256, (250, 256, 340), dtype=np.uint8)
+get_method(sys.argv[1], 2).fields(frames)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory in kilobytes is Linux's")
+def test_a_ten_second_video_takes_less_than_half_a_gigabyte() -> None:
+    """All of the process: Python, NumPy, numba, the frames (22 MB) and their flow (173 MB)."""
+    answer = subprocess.run(
+        [sys.executable, "-c", PEAK, "tvl1-fast"], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert int(answer.stdout) < 500e6

@@ -43,10 +43,13 @@ def test_agreement() -> None:
 
 def test_half_precisions_are_judged_by_what_rounding_the_input_does() -> None:
     a = np.array([[3.0, 4.0]], np.float32)
-    agreement = parity.compare_logits(a, a + np.float32(0.05))
+    agreement = parity.compare_logits(a, a + np.float32(0.2))
     assert agreement.agrees("bf16", rounding=agreement.relative_l2 / 2.9) is True
     assert agreement.agrees("fp16", rounding=agreement.relative_l2 / 3.1) is False
     assert agreement.agrees("int8") is None
+    # A hundred independent roundings, where the weights amplify none.
+    assert parity.half_bound("bf16", 0.0) == pytest.approx(0.0156, rel=0.01)
+    assert parity.half_bound("fp16", 0.0) == pytest.approx(0.00195, rel=0.01)
 
 
 def test_rounding_is_that_of_the_formats() -> None:

@@ -1,0 +1,42 @@
+"""Which flow methods go with which networks: refused before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from actionbench.bench.plan import _flow
+from actionbench.errors import UsageError
+from actionbench.models.registry import ModelRequest, find_model
+from actionbench.models.spec import Weights
+
+
+def weights(request: ModelRequest, **preprocessing: int) -> Mapping[str, Weights]:
+    descriptions = {
+        stream: replace(description, preprocessing=replace(description.preprocessing, **preprocessing))
+        for stream, description in request.model.streams.items()
+    }
+    return {stream: Weights("random", description) for stream, description in descriptions.items()}
+
+
+def test_the_centre_is_enough_for_i3d_and_not_for_a_network_that_looks_at_more() -> None:
+    request = find_model("i3d@torch")
+    assert _flow("i3d", request, weights(request), "tvl1-fast-crop") == "tvl1-fast-crop"
+    with pytest.raises(UsageError, match=r"centre 224×224.*found 240×240"):
+        _flow("i3d", request, weights(request, crop=240), "tvl1-fast-crop")
+    assert _flow("i3d", request, weights(request, crop=240), "tvl1-fast") == "tvl1-fast"
+
+
+def test_torch_does_not_meet_tensorflow() -> None:
+    request = find_model("i3d@tensorflow")
+    with pytest.raises(UsageError, match=r"must not meet TensorFlow.*`--flow tvl1-balanced`"):
+        _flow("i3d", request, weights(request), "tvl1-balanced-torch")
+    request = find_model("i3d@torch")
+    assert _flow("i3d", request, weights(request), "tvl1-balanced-torch") == "tvl1-balanced-torch"
+
+
+def test_a_network_without_flow_has_no_method() -> None:
+    request = find_model("resnext")
+    assert _flow("resnext", request, weights(request), "tvl1-torch") is None
