@@ -55,7 +55,8 @@ class Comparison:
     - `queries`, `samples`: asked and answered; a query is 1 video, in MultiStream 8, in Offline all of them.
     - `qps`: videos a second that were asked for (Server) or expected (Offline), else None.
     - `percentiles`: of the latency of queries; in Offline of samples, from the beginning of the one query.
-    - `results`: LoadGen's other figures, as it names them.
+    - `notes`: what was odd about the samples, a fallback for one. `results`: LoadGen's figures, as it names
+      them.
     """
 
     model: str
@@ -68,6 +69,7 @@ class Comparison:
     queries: int
     samples: int
     percentiles: tuple[Percentile, ...]
+    notes: tuple[str, ...]
     results: Mapping[str, Any]
 
 
@@ -197,6 +199,7 @@ def compare(model: str, settings: LoadGenSettings, answered: Sequence[Mapping[st
             queries=found["result_query_count"],
             samples=len(answered),
             percentiles=percentiles,
+            notes=tuple(sorted({note for sample in answered for note in sample["notes"]})),
             results={key: value for key, value in found.items() if key.startswith("result_")},
         )
     except (KeyError, TypeError) as error:
@@ -256,4 +259,5 @@ def in_words(comparison: Comparison) -> str:
         + tabulate(rows, headers=["latency", "LoadGen, ms", "ours, ms", "difference, ms"], floatfmt=".3f")
         + f"\nBy MLPerf's rules LoadGen {comparison.version.split()[0]} calls this {comparison.validity}."
         + (f" {comparison.rules}" if comparison.rules else "")
+        + "".join(f"\nNote: {note}" for note in comparison.notes)
     )

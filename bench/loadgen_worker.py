@@ -58,7 +58,7 @@ def measure_loadgen(job: Job, model: Model, network: Network, preparer: Preparer
     try:
         for asked in _asked(settings, clips, seconds):
             begun_s = time.perf_counter()
-            stages_s = answer(asked.clip)
+            facts = answer(asked.clip)
             done_s = time.perf_counter()
             answered.append(
                 {
@@ -67,7 +67,7 @@ def measure_loadgen(job: Job, model: Model, network: Network, preparer: Preparer
                     "issued_s": asked.issued_s - begin,
                     "begun_s": begun_s - begin,
                     "done_s": done_s - begin,
-                    "stages_s": stages_s,
+                    **facts,
                 }
             )
     except ClipError as error:
@@ -85,8 +85,8 @@ class _Answer:
         self._preparer, self._progress = preparer, signs_of_life(events)
         self._answers = 0
 
-    def __call__(self, clip: Clip) -> dict[str, float]:
-        """Stage → seconds. Raises ClipError if the clip cannot be used."""
+    def __call__(self, clip: Clip) -> dict[str, Any]:
+        """`stages_s`, stage → seconds, and `notes`, what was odd. Raises ClipError for an unusable clip."""
         watch = Stopwatch()
         prepared = self._preparer(clip, self._progress)
         logits, _ = forward(self._network, prepared, self._job.batch, self._job.classes, watch)
@@ -94,7 +94,7 @@ class _Answer:
             average_views(logits, self._average)
         self._answers += 1
         self._progress("answer", self._answers, 0)
-        return prepared.stages_s | dict(watch.seconds)
+        return {"stages_s": prepared.stages_s | dict(watch.seconds), "notes": list(prepared.notes)}
 
 
 def _warmed(job: Job, answer: _Answer, events: Events) -> tuple[list[Clip], list[float]]:

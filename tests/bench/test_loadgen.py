@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 
 from actionbench.bench.cli import run_app
 from actionbench.bench.job import LoadGenSettings
-from actionbench.bench.loadgen import PERCENTILES, SCENARIOS, compare, our_latencies, percentile, read_log
+from actionbench.bench.loadgen import (
+    PERCENTILES,
+    SCENARIOS,
+    compare,
+    in_words,
+    our_latencies,
+    percentile,
+    read_log,
+)
 from actionbench.errors import MeasurementError
 from actionbench.reports.data import load, merge
 from actionbench.reports.run_directory import RunDirectory
@@ -189,7 +197,7 @@ def log_of(folder: Path, **entries: object) -> LoadGenSettings:
 
 
 def test_logs_that_do_not_hold_together_are_no_measurement(tmp_path: Path) -> None:
-    answered = [{"query": 0, "issued_s": 0.0, "done_s": 0.5}]
+    answered = [{"query": 0, "issued_s": 0.0, "done_s": 0.5, "notes": ["flow by another method"]}]
     settings = LoadGenSettings("SingleStream", 1.0, None, tmp_path)
     with pytest.raises(MeasurementError, match="cannot be read"):
         compare("tiny", settings, answered)
@@ -205,3 +213,4 @@ def test_logs_that_do_not_hold_together_are_no_measurement(tmp_path: Path) -> No
     assert {p.loadgen_s for p in found.percentiles} == {0.50004}
     assert {p.ours_s for p in found.percentiles} == {0.5}
     assert found.rules == "Not met: min duration."
+    assert "Note: flow by another method" in in_words(found)
