@@ -29,8 +29,9 @@ class Frames:
     - `processes`: one row a process of the latency pass: "model", "run", "process", "order", "load_s",
       "first_s", "peak_rss_bytes", "peak_device_bytes", "error".
     - `samples`: one row a timed video: "model", "run", "process", "repetition", "clip", "total_s", "cpu_s",
-      "waited_s", "device_forward_s", "views", "frames", "video_s". `stages`: long form, a row a sample and
-      stage: "model", "process", "repetition", "clip", "stage", "seconds".
+      "waited_s", "device_forward_s", "views", "frames", "video_s", "attempt", "disturbed" (the report leaves
+      out a disturbed one that was taken again). `stages`: long form, a row a sample and stage: "model",
+      "process", "repetition", "attempt", "clip", "stage", "seconds".
     - `tables`: every table of the report by name, raw values.
     """
 
@@ -102,11 +103,14 @@ _SAMPLES = {
     "views": "int64",
     "frames": "int64",
     "video_s": "float64",
+    "attempt": "int64",
+    "disturbed": "bool",
 }
 _STAGES = {
     "model": "string",
     "process": "int64",
     "repetition": "int64",
+    "attempt": "int64",
     "clip": "string",
     "stage": pd.CategoricalDtype(list(STAGES), ordered=True),
     "seconds": "float64",
@@ -170,6 +174,7 @@ def _stages(summary: Summary) -> Iterable[dict[str, Any]]:
                     "model": m.name,
                     "process": s.process,
                     "repetition": s.repetition,
+                    "attempt": s.attempt,
                     "clip": s.clip,
                     "stage": stage,
                     "seconds": seconds,

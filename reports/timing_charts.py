@@ -24,6 +24,7 @@ from .chart import (
 from .formats import number, percent, spread
 from .records import STAGES, LatencyRecord
 from .summary import Summary
+from .timing import undisturbed
 
 MOST_MARKS = 60
 """Marks for one process: beyond it, evenly spaced quantiles of its samples stand for them."""
@@ -88,7 +89,7 @@ def stage_bars(summary: Summary) -> Chart | None:
 
 
 def repetitions(summary: Summary) -> Chart | None:
-    """Every timed video of every process, relative to the median of the same video and model."""
+    """Every sample that the figures are made of, relative to the median of the same video and model."""
     timed = [(i, m) for i, m in enumerate(summary.models) if m.measured.latencies]
     if not timed:
         return None
@@ -98,7 +99,7 @@ def repetitions(summary: Summary) -> Chart | None:
     texts: list[str] = []
     thinned = False
     for column, (i, m) in enumerate(timed):
-        processes = _relative_times(m.measured.latencies)
+        processes = _relative_times(undisturbed(m.measured.latencies))
         color, symbol = style(i)
         x: list[float] = []
         y: list[float] = []

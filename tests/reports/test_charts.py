@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from types import SimpleNamespace
 
 import plotly.graph_objects as go
@@ -79,6 +80,12 @@ def test_stages_are_stacked_without_gaps(two_models: RunData) -> None:
             assert stage.starts[at] == pytest.approx(end)
             end += stage.lengths[at]
     assert end == pytest.approx(9610)
+
+
+def test_disturbed_samples_are_not_drawn(two_models: RunData) -> None:
+    slow = tuple(replace(s, total_s=9 * s.total_s, disturbed=True) for s in two_models.latencies)
+    disturbed = replace(two_models, latencies=slow + two_models.latencies)
+    assert charts(disturbed)["repetitions"].series == charts(two_models)["repetitions"].series
 
 
 def test_repetitions_are_relative_to_the_same_video_and_thinned(fake: SimpleNamespace) -> None:
