@@ -48,3 +48,11 @@ def test_each_combination_is_measured_once_in_its_interpreter(monkeypatch: pytes
         (1, "float32", 5.0),
         (2, "bfloat16", 5.0),
     ]
+
+
+def test_a_product_that_does_not_end_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command, **options):
+        raise peak.subprocess.TimeoutExpired(command, options["timeout"])
+
+    monkeypatch.setattr(peak.subprocess, "run", run)
+    assert peak.gemm_peaks([(sys.executable, LoadOptions(threads=1))]) == []
