@@ -38,13 +38,16 @@ def gemm_peaks(wanted: Sequence[tuple[str, LoadOptions]]) -> list[dict[str, Any]
     """
     peaks = []
     for python, device, threads, precision in dict.fromkeys((p, *_combination(o)) for p, o in wanted):
-        answer = subprocess.run(
-            [python, "-m", "actionbench.bench.peak", device, str(threads), precision],
-            capture_output=True,
-            text=True,
-            env=worker_environment(threads),
-            timeout=120,
-        )
+        try:
+            answer = subprocess.run(
+                [python, "-m", "actionbench.bench.peak", device, str(threads), precision],
+                capture_output=True,
+                text=True,
+                env=worker_environment(threads),
+                timeout=120,
+            )
+        except subprocess.TimeoutExpired:
+            continue
         if answer.returncode == 0 and (found := json.loads(answer.stdout.splitlines()[-1])) is not None:
             peaks.append({"device": device, "threads": threads, "precision": precision} | found)
     return peaks
