@@ -13,7 +13,7 @@ import typer
 
 from .. import __version__
 from ..errors import ActionBenchError, UsageError
-from . import cli_compare, cli_data, cli_flow, cli_gate, cli_history, cli_predict, cli_weights
+from . import cli_compare, cli_data, cli_flow, cli_gate, cli_history, cli_loadgen, cli_predict, cli_weights
 
 app = typer.Typer(
     help="Which human-action-recognition network can you deploy, preprocessing counted?",
@@ -141,6 +141,9 @@ def run(
     ] = None,
     python: Annotated[list[str] | None, typer.Option(help="BACKEND=INTERPRETER; repeatable.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; runs/TIME-MODELS by default.")] = None,
+    report: Annotated[
+        bool | None, typer.Option(help="Write report, tables and plots at the end; `bench report` can later.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = None,
     clip_timeout: Annotated[
         float | None, typer.Option(help="Seconds without a sign of life until a clip is given up.")
@@ -257,6 +260,7 @@ def doctor() -> None:
 
 app.command()(cli_compare.compare)
 app.command()(cli_gate.gate)
+app.command()(cli_loadgen.loadgen)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.parity)
 app.add_typer(cli_data.app, name="data")

@@ -69,7 +69,7 @@ class PlannedModel:
         versions: Mapping[str, str | None] = probe(self.python)["packages"]
         return versions
 
-    def job(self, mode: Literal["accuracy"] | Scenario, clips: Iterable[Clip], **more: Any) -> Job:
+    def job(self, mode: Literal["accuracy", "loadgen"] | Scenario, clips: Iterable[Clip], **more: Any) -> Job:
         """The job of predicting or timing `clips`; `more`: other fields of `Job`."""
         return Job(
             mode,

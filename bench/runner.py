@@ -12,7 +12,6 @@ from pathlib import Path
 from ..datasets.check import Checker
 from ..datasets.clip import Clip
 from ..errors import MeasurementError, UsageError
-from ..reports.export import write_report
 from ..reports.records import ModelRecord, Run
 from ..reports.run_directory import RunDirectory, RunWriter
 from .accuracy import accuracy_pass
@@ -32,8 +31,8 @@ def start_run(config: RunConfig, console: Console) -> Path:
     """Plan and carry out a new run; its directory. Raises MeasurementError if a model has no result."""
     config = expanded(config.resolved(), console.say)
     plan = planned(config, console)
-    path = _new_directory(config)
-    run = _planned_run(plan)
+    path = new_directory(config)
+    run = planned_run(plan)
     peaks = gemm_peaks([(model.python, model.options) for model in counted_models(plan)])
     run = replace(run, environment=run.environment | {"gemm_peaks": peaks})
     with RunWriter(path, run) as writer:
@@ -48,7 +47,7 @@ def resume_run(path: Path, console: Console) -> Path:
     """
     before = RunDirectory(path).run
     plan = planned(from_mapping(before.config, str(path)), console)
-    now = _planned_run(plan)
+    now = planned_run(plan)
     for what in ("actionbench", "cpu", "cores", "packages"):
         if now.environment.get(what) != before.environment.get(what):
             raise UsageError(
@@ -80,14 +79,16 @@ def planned(config: RunConfig, console: Console) -> Plan:
     return replace(plan, models=swept(models, parse_sweep(config.sweep), several_videos))
 
 
-def _new_directory(config: RunConfig) -> Path:
+def new_directory(config: RunConfig) -> Path:
+    """The run directory that is asked for, or a new name for one."""
     if config.out is not None:
         return Path(config.out)
     names = "+".join("".join(c if c.isalnum() else "-" for c in Path(name).name) for name in config.models)
     return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{names[:60]}"
 
 
-def _planned_run(plan: Plan) -> Run:
+def planned_run(plan: Plan) -> Run:
+    """The record of a run that begins."""
     config = plan.config
     return Run(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -118,14 +119,23 @@ def _carry_out(plan: Plan, writer: RunWriter, console: Console) -> Path:
     try:
         failures = _measure(plan, writer, console)
     except KeyboardInterrupt:
-        _finish(writer, "interrupted", {})
+        finish(writer, "interrupted", {})
         console.say(f"interrupted; go on with: bench run --resume {writer.path}")
         raise
-    _finish(writer, "incomplete" if failures else "done", failures)
+    finish(writer, "incomplete" if failures else "done", failures)
     measured_s = time.monotonic() - begin
-    path = write_report([writer.path], writer.path)
-    console.say(f"measured in {measured_s:.0f} s; report: {path}, {path.with_suffix('.md')}")
+    console.say(f"measured in {measured_s:.0f} s; {_reported(plan.config, writer.path)}")
     return writer.path
+
+
+def _reported(config: RunConfig, run: Path) -> str:
+    """Write the report of a finished run if it is wanted; where it is, in words."""
+    if not config.report:
+        return f"no report, as asked; it is written by: bench report {run}"
+    from ..reports.export import write_report  # with matplotlib and plotly
+
+    path = write_report([run], run)
+    return f"report: {path}, {path.with_suffix('.md')}"
 
 
 def _measure(plan: Plan, writer: RunWriter, console: Console) -> dict[str, str]:
@@ -178,7 +188,8 @@ def latency_sample(plan: Plan, writer: RunWriter) -> Sequence[Clip]:
     return chosen or clips[:wanted]
 
 
-def _finish(writer: RunWriter, state: str, failures: dict[str, str]) -> None:
+def finish(writer: RunWriter, state: str, failures: dict[str, str]) -> None:
+    """Record how the run ended. `failures`: model → why it has no result."""
     run = writer.run
     parameters = {p.model: p.details.get("parameters") for p in writer.processes() if p.error is None}
     models: list[ModelRecord] = []

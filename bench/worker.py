@@ -29,6 +29,7 @@ from .events import Events, signs_of_life
 from .inference import average_views, forward
 from .job import Job
 from .latency_worker import measure_latency
+from .loadgen_worker import measure_loadgen
 from .parts import Part, load_parts
 from .prepare import Prepared, Preparer
 from .stopwatch import Stopwatch
@@ -112,6 +113,8 @@ def _run(job: Job, events: Events) -> None:
             _accuracy(job, request.model, network, preparer, events)
         elif job.mode == "latency":
             measure_latency(job, request.model, network, preparer, events)
+        elif job.mode == "loadgen":
+            measure_loadgen(job, request.model, network, preparer, events)
         else:
             measure_stream(job, request.model, network, preparer, events)
         events("end", peak_rss_bytes=_peak_rss(), details=_details(parts))

@@ -65,6 +65,25 @@ def bench_run(place: Place, settings: Mapping[str, Any], folder: Path) -> list[s
     return [*command, "--out", str((folder / "run").absolute())]
 
 
+def without_report(place: Place, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a run that writes no report: drawing one takes seconds, and nobody reads a slot's.
+
+    As they are where the arm's ActionBench is older than the setting.
+    """
+    code = (
+        "import dataclasses as d, sys; from actionbench.bench.config import RunConfig; "
+        "sys.exit('report' not in {field.name for field in d.fields(RunConfig)})"
+    )
+    answer = subprocess.run(
+        [place.python, "-P", "-c", code],
+        cwd=place.root,
+        env=place.environment(),
+        capture_output=True,
+        check=False,
+    )
+    return {**settings, "report": False} if answer.returncode == 0 else dict(settings)
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """Any command: its wall time, or what it says of itself.

@@ -41,6 +41,7 @@ def test_yaml_may_be_written_the_easy_way() -> None:
         ({"threads": "two"}, r"`threads` has the wrong type; expected int \| None; found 'two'"),
         ({"seed": 1.5}, "`seed` has the wrong type"),
         ({"tf32": 1}, "`tf32` has the wrong type"),
+        ({"report": "no"}, "`report` has the wrong type"),
         ({"models": []}, "no model is named"),
         ({"models": ["i3d", "i3d"]}, "named twice: i3d"),
         ({"threads": 0}, "--threads: is too small"),

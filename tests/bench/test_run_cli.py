@@ -313,6 +313,29 @@ def test_stages_add_up_to_the_total(
         assert sample.video_s == pytest.approx(0.2)
 
 
+def test_a_run_without_a_report_draws_nothing_and_its_report_can_follow(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    words = [*arguments("tiny", coloured_videos([JOGGING], 1), out, weights_file), "--no-report"]
+    code = (
+        "import sys; from actionbench.bench.cli import run_app; code = run_app(sys.argv[1:]); "
+        "print(sorted({'matplotlib', 'plotly'} & set(sys.modules))); sys.exit(code)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-P", "-c", code, *map(str, words)], capture_output=True, text=True, timeout=120
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1] == "[]"
+    assert "Top-1 accuracy" in answer.stdout
+    assert f"bench report {out}" in answer.stderr
+    measured = {"run.json", "clips.jsonl", "scores.bin", "latency.jsonl", "lock", "logs", "thumbnails"}
+    assert {path.name for path in out.iterdir()} <= measured
+    assert RunDirectory(out).run.config["report"] is False
+    assert bench("report", out).returncode == 0
+    assert (out / "report.html").is_file()
+
+
 def test_the_report_is_rebuilt_and_runs_are_joined(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,46 @@
+"""What a slot runs when it runs `bench run`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from actionbench.bench.gate.places import Place
+from actionbench.bench.gate.work import BenchRun, without_report
+from actionbench.reports.gate_records import TOTAL, Arm
+
+from ..conftest import NETWORKS, write_video
+
+SETTINGS = {"models": [f"{NETWORKS}:tiny"], "weights": {"*": "random"}, "processes": 1, "threads": 1}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(Arm("tree", "here", {}), tmp_path, sys.executable)
+
+
+def test_a_slot_writes_no_report(place: Place, tmp_path: Path, tiny_module: object) -> None:
+    write_video(tmp_path / "data" / "abseiling" / "one.mp4", tiny_module.colour_of(0))  # type: ignore[attr-defined]
+    folder = tmp_path / "slot"
+    folder.mkdir()
+    sample = {"data": str(tmp_path / "data"), "latency_clips": 1, "latency_seconds": 0}
+    values = BenchRun(without_report(place, SETTINGS | sample), timeout_s=120)(place, folder)
+    assert values["tiny"][TOTAL] > 0
+    assert json.loads((folder / "config.json").read_text())["report"] is False
+    assert "no report, as asked" in (folder / "stderr.txt").read_text()
+
+
+def test_an_arm_that_is_older_than_the_setting_is_not_given_it(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "old" / "actionbench" / "bench" / "config.py"
+    config.parent.mkdir(parents=True)
+    text = "import dataclasses\n@dataclasses.dataclass\nclass RunConfig:\n    models: str = ''\n"
+    config.write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "old"))
+    assert without_report(place, SETTINGS) == SETTINGS
+    config.write_text(text + "    report: bool = True\n")
+    assert without_report(place, SETTINGS) == {**SETTINGS, "report": False}
