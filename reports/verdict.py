@@ -57,6 +57,11 @@ def _speed(models: Sequence[ModelSummary]) -> list[str]:
     (fastest, best), *others = timed
     if not others:
         return [f"{one_line(fastest.name)} takes {number(best.value)} s to predict a video."]
+    if any(m.measured.model.sweep for m, _ in timed):  # a pair a sentence would be a table
+        return [
+            f"Of the points of the sweep {one_line(fastest.name)} predicts a video in the least time, "
+            f"{number(best.value)} s."
+        ]
     sentences = []
     for other, time in others:
         faster = f"{one_line(fastest.name)} predicts a video {_times(best, time)}{one_line(other.name)}"
