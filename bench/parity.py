@@ -153,10 +153,12 @@ def compare(
     folder: Path,
     config: RunConfig,
     console: Console,
+    failures: dict[str, str] | None = None,
 ) -> dict[str, list[Compared]]:
     """Key of each of `others` → how it differs from `reference` on each of `inputs`.
 
-    `folder`: for the arrays that go to the processes and come back.
+    `folder`: for the arrays that go to the processes and come back. `failures`: is told why one of `others`
+    could not be compared, which then is not in the answer. Raises MeasurementError where there are none.
     """
     files = _saved(folder, "input", inputs)
     rounded_files = {
@@ -164,10 +166,22 @@ def compare(
         for precision in sorted({model.request.precision for model in others})
     }
     every = [*files, *chain.from_iterable(rounded_files.values())]
-    logits = dict(zip(every, compute_logits(reference, every, config, console), strict=True))
+    try:
+        logits = dict(zip(every, compute_logits(reference, every, config, console), strict=True))
+    except MeasurementError as error:
+        if failures is None:
+            raise
+        failures.update((model.key, str(error)) for model in others)
+        return {}
     compared = {}
     for model in others:
-        found = compute_logits(model, files, config, console)
+        try:
+            found = compute_logits(model, files, config, console)
+        except MeasurementError as error:
+            if failures is None:
+                raise
+            failures[model.key] = str(error)
+            continue
         of_rounded: list[FloatArray | None] = [
             logits[file] for file in rounded_files[model.request.precision]
         ]
@@ -241,7 +255,7 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
     """Compare the backends of one network that a run is about to time, and record how far they are apart.
 
     On seeded input, 16 frames; for the same network with the same weights. The first one in float32 is the
-    reference.
+    reference. One that fails at it is recorded as not compared: the others are measured all the same.
     """
     agreed: dict[str, dict[str, Any]] = {}
     for group in same_networks(plan.models):
@@ -251,15 +265,20 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
         inputs = parity_inputs(
             reference.request.model, AGREEMENT_FRAMES, side, side, 1, seed=plan.config.seed
         )
+        failures: dict[str, str] = {}
         with tempfile.TemporaryDirectory() as folder:
-            compared = compare(reference, others, [inputs], Path(folder), plan.config, console)
-        for other in others:
+            compared = compare(reference, others, [inputs], Path(folder), plan.config, console, failures)
+        for key, failure in failures.items():
+            agreed[key] = {"agreement": f"was not compared with {reference.key}: {failure}"}
+            console.say(f"{key} {agreed[key]['agreement']}")
+        for other in (other for other in others if other.key in compared):
             (found,) = compared[other.key]
             words = _in_words(found, other.request.precision, reference.key)
             numbers = asdict(found.agreement) | {
                 "reference": reference.key,
                 "rounding": found.rounding,
                 "target_score": found.target_score,
+                "agrees": found.agrees,
             }
             agreed[other.key] = {"agreement": words, "drift": numbers}
             console.say(f"{other.key} {words}")

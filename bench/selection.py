@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 
-from ..errors import UsageError
+from ..errors import UsageError, unknown_name
 from ..models.capabilities import INT8_REMEDY, Backend, caution, missing_packages, offer, why_not
 from ..models.registry import ModelRequest, find_model
 from .config import RunConfig
@@ -20,22 +20,31 @@ def expanded(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
     """The configuration with each named model in the backends and precisions that are asked for.
 
     `--backends` speaks for models named without one ("all": those that this machine can run), `--precisions`
-    for those named without one. What a model has not, or this machine cannot run, is left out and said.
-    Raises UsageError if nothing of a model is left, or for a name that no model knows.
+    for those named without one. What a model has not is left out and said; with "all" also what this machine
+    cannot run, which otherwise is an error of the plan. Raises UsageError if nothing of a model is left, or
+    for a name that no model knows.
     """
     if not config.backends and not config.precisions:
         return config
     names: list[str] = []
-    known = {ALL}
-    for name in config.models:
-        request = find_model(name)
-        for backend in request.model.backends:
-            known |= {backend, *offer(request.model, backend).precisions}
-        names += [found.key for found in _expanded(request, config, say)]
-    for option, given in (("--backends", config.backends), ("--precisions", config.precisions)):
+    requests = [find_model(name) for name in config.models]
+    backends, precisions = {ALL}, set[str]()
+    for model in (request.model for request in requests):
+        backends |= model.backends.keys()
+        precisions |= {p for backend in model.backends for p in offer(model, backend).precisions}
+    for option, given, known in (
+        ("--backends", config.backends, backends),
+        ("--precisions", config.precisions, precisions),
+    ):
         for word in given:
             if word not in known:
-                raise UsageError(f"'{word}' is of no model that is named", where=option)
+                raise UsageError(
+                    f"'{word}' is of no model that is named",
+                    where=option,
+                    remedy=unknown_name("name", word, known).remedy,
+                )
+    for request in requests:
+        names += [found.key for found in _expanded(request, config, say)]
     return replace(config, models=tuple(dict.fromkeys(names)), backends=(), precisions=())
 
 
@@ -54,7 +63,7 @@ def _expanded(request: ModelRequest, config: RunConfig, say: Callable[[str], Non
         except UsageError as error:
             say(f"left out: {error.what}")
             continue
-        reason = unable(asked, config)
+        reason = unable(asked, config) or _without_weights(asked, config)
         if reason is not None and ALL in config.backends:
             say(f"left out: {key}: {reason}")
             continue
@@ -66,6 +75,14 @@ def _expanded(request: ModelRequest, config: RunConfig, say: Callable[[str], Non
             remedy="`bench models` lists what this machine can run.",
         )
     return found
+
+
+def _without_weights(request: ModelRequest, config: RunConfig) -> str | None:
+    """Why there are no weights such as the user wants for it, as a clause; None if nothing speaks against."""
+    wanted = {config.weights.get(name) for name in (request.model.name, request.key, "*")}
+    if request.backend == "tfhub" and "random" in wanted:
+        return "a hub module is its own network: there are no random weights for it"
+    return None
 
 
 def unable(request: ModelRequest, config: RunConfig) -> str | None:
@@ -85,11 +102,11 @@ def capabilities_rows(backends: dict[str, Backend]) -> list[list[str]]:
     """For people: backend, precision, forms, and whether this machine can, on the CPU and on CUDA."""
     rows = []
     for name, backend in backends.items():
-        lacking = missing_packages(name)
         for precision in backend.precisions:
             states = [_state(backend, precision, device) for device in ("cpu", "cuda:0")]
-            if lacking:
-                states = [f"no: {sys.executable} lacks {', '.join(lacking)} ({backend.remedy})", ""]
+            if lacking := missing_packages(name, precision):
+                remedy = INT8_REMEDY if precision == "int8" else backend.remedy
+                states = [f"no: {sys.executable} lacks {', '.join(lacking)} ({remedy})", ""]
             rows.append([name, precision, ", ".join(backend.forms(precision)), *states])
     return rows
 

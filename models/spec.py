@@ -117,14 +117,12 @@ class Weights:
 
 class Network(Protocol):
     """A network with its weights on a device, ready to compute. What every backend must provide.
+
     It may have attributes:
 
     - `uint8_streams`, a frozenset of names: RGB streams that it takes as pixels 0–255 too, uint8 and cropped,
       and normalises itself as the `Preprocessing` of their weights says.
     - `concurrent`: True if several threads may be in its methods at the same time.
-
-    It may have an attribute `uint8_streams`, a frozenset of names: RGB streams that it takes as pixels 0–255
-    too, uint8 and cropped, and normalises itself as the `Preprocessing` of their weights says.
     """
 
     def upload(self, inputs: Mapping[str, InputArray]) -> Any:

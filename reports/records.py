@@ -52,7 +52,7 @@ class ModelRecord:
     - `drift`: the same in numbers; None where there is no such backend. "reference" (its key), "max_abs" of a
       logit, "relative_l2", "top1" (share of inputs with the same first class), "target_score" (of the target
       class's probability; None without a target), and "rounding": the relative_l2 that rounding the input
-      alone to this precision gives, None in float32.
+      alone to this precision gives, None in float32; "agrees": within the bound, None where there is none.
     - `packages`: versions in its interpreter, where that is not the one of `Run.environment`.
     - `certificate`: how this backend with these weights reproduced the authors' published example, in
       words; None if that was not tried.

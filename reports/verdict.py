@@ -18,6 +18,7 @@ def verdict(summary: Summary) -> list[str]:
     """Which is faster and by how much, at which accuracy, and whether anything keeps up with the video."""
     return [
         *_failures(summary),
+        *_disagreements(summary.models),
         *_speed(summary.models),
         *_disturbed(summary.models),
         *_real_time(summary.models),
@@ -38,6 +39,15 @@ def _failures(summary: Summary) -> list[str]:
     return sentences
 
 
+def _disagreements(models: Sequence[ModelSummary]) -> list[str]:
+    return [
+        f"{one_line(m.name)} DISAGREES with {one_line(str(drift['reference']))}: it computes something else, "
+        "and its times do not count."
+        for m in models
+        if (drift := m.measured.model.drift) is not None and drift.get("agrees") is False
+    ]
+
+
 def _speed(models: Sequence[ModelSummary]) -> list[str]:
     timed = [(m, t) for m in models if (t := m.timing.prediction_per_video) is not None]
     if not timed:
@@ -47,12 +57,17 @@ def _speed(models: Sequence[ModelSummary]) -> list[str]:
     (fastest, best), *others = timed
     if not others:
         return [f"{one_line(fastest.name)} takes {number(best.value)} s to predict a video."]
+    if any(m.measured.model.sweep for m, _ in timed):  # a pair a sentence would be a table
+        return [
+            f"Of the points of the sweep {one_line(fastest.name)} predicts a video in the least time, "
+            f"{number(best.value)} s."
+        ]
     sentences = []
     for other, time in others:
         faster = f"{one_line(fastest.name)} predicts a video {_times(best, time)}{one_line(other.name)}"
-        sentences.append(
-            f"{faster} ({number(best.value)} against {number(time.value)} s{_whole(fastest, other)})."
-        )
+        single = "; one process each, so without a range" if None in (best.interval, time.interval) else ""
+        times = f"{number(best.value)} against {number(time.value)} s{_whole(fastest, other)}{single}"
+        sentences.append(f"{faster} ({times}).")
     if len({frozenset(r.clip for r in m.measured.latencies) for m, _ in timed}) > 1:
         sentences.append("They were not all timed on the same videos.")
     return sentences
@@ -71,9 +86,7 @@ def _disturbed(models: Sequence[ModelSummary]) -> list[str]:
 
 def _times(best: Estimate, other: Estimate) -> str:
     ratio = number(other.value / best.value)
-    if best.interval is None or other.interval is None:
-        return f"{ratio} times as fast as (one process each, so without a range) "
-    if best.interval.high < other.interval.low:
+    if best.interval is None or other.interval is None or best.interval.high < other.interval.low:
         return f"{ratio} times as fast as "
     return "no clearly faster than "
 
@@ -123,7 +136,8 @@ def _scenarios(models: Sequence[ModelSummary]) -> Iterable[str]:
         if (t := m.throughput) is not None and t.videos_per_s is not None:
             busy = "" if t.busy is None else f" ({percent(t.busy.value)} of the cores busy)"
             yield (
-                f"With {t.in_flight} videos at once on {t.lanes} threads, {one_line(m.name)} does "
+                f"With {t.in_flight} videos at once on {t.lanes} thread{'' if t.lanes == 1 else 's'}, "
+                f"{one_line(m.name)} does "
                 f"{number(t.videos_per_s.value)} videos a second{busy}."
             )
     for m in models:

@@ -470,7 +470,35 @@ def test_backends_are_compared_before_they_are_timed(
     assert second.drift["max_abs"] > 0.009
     assert second.drift["target_score"] is not None
     assert "Drift of" in (out / "report.md").read_text()
-    assert "DISAGREES" in (out / "report.md").read_text()
+    assert second.drift["agrees"] is False
+    assert "two@wrong DISAGREES with two@right: it computes something else" in (out / "report.md").read_text()
+
+
+def test_a_backend_that_cannot_be_compared_does_not_end_the_run(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    answer = bench(
+        *("run", "--models", f"{TINY}:half", "--backends", "all", "--data", coloured_videos([19], 1)),
+        *(
+            "--weights",
+            "random",
+            "--latency-clips",
+            1,
+            "--latency-seconds",
+            0,
+            "--processes",
+            1,
+            "--out",
+            out,
+        ),
+    )
+    assert answer.returncode != 0
+    good, bad = RunDirectory(out).run.models
+    assert (good.state, bad.state) == ("done", "failed")
+    assert bad.agreement is not None
+    assert bad.agreement.startswith("was not compared with half@right")
+    assert "this network does not load" in bad.agreement
 
 
 def test_output_into_a_closed_pipe_is_no_bug() -> None:

@@ -48,12 +48,26 @@ def test_all_leaves_out_what_this_machine_cannot_run_and_says_why(monkeypatch: p
     assert any("i3d-rgb@tfhub:fp32: lacks no_such_package: pip install" in line for line in said)
 
 
+def test_all_leaves_out_what_has_no_random_weights() -> None:
+    raw = {"models": ["i3d-rgb"], "backends": "all", "device": "cpu", "weights": "random"}
+    said: list[str] = []
+    assert "i3d-rgb@tfhub" not in expanded(from_mapping(raw, "test"), said.append).models
+    assert any("i3d-rgb@tfhub" in line and "no random weights" in line for line in said)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"backends": "tensorflow"}, "resnext: nothing of it is left"),
-        ({"precisions": "fp8"}, "resnext: nothing of it is left"),
-        ({"backends": "torch,tochr"}, "--backends: 'tochr' is of no model that is named"),
+        (
+            {"backends": "tensorflow"},
+            "--backends: 'tensorflow' is of no model that is named. Known: all, onnx",
+        ),
+        ({"precisions": "fp8"}, "--precisions: 'fp8' is of no model that is named"),
+        (
+            {"backends": "torch,tochr"},
+            "--backends: 'tochr' is of no model that is named. Did you mean: torch?",
+        ),
+        ({"backends": "onnx", "precisions": "bf16"}, "resnext: nothing of it is left"),
         ({"precisions": "fp32,fp8"}, "--precisions: 'fp8' is of no model that is named"),
     ],
 )

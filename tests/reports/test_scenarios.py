@@ -179,6 +179,9 @@ def test_a_sweep_is_a_table_of_its_points(fake: SimpleNamespace) -> None:
     assert [record["batch"] for record in sweep(summary).records] == [1, 4]
     assert summary.models[0].accuracy.top1 is None
     assert "a sweep is about time" in summary.models[0].accuracy.reason
+    sentences = " ".join(verdict(summary))
+    assert "Of the points of the sweep net batch=" in sentences
+    assert "times as fast as" not in sentences
 
 
 def test_records_come_back_as_they_were_written(fake: SimpleNamespace, tmp_path: Path) -> None:

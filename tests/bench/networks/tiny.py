@@ -130,3 +130,7 @@ def leaves_a_child():
 def two():
     wrong = odd("two", lambda logits: logits + 0.01).backends["numpy"]
     return replace(tiny(), name="two", backends={"right": load, "wrong": wrong})
+
+
+def half():
+    return replace(two(), name="half", backends={"right": load, "bad": broken().backends["numpy"]})
