@@ -15,7 +15,7 @@ from .scenario_tables import pipelined, stream, sweep, throughput
 from .statistics import LEVEL
 from .summary import ModelSummary, Summary
 from .table import Column, Line, Record, Table, table, values
-from .timing_tables import latency, spread_notes, stages
+from .timing_tables import DRIFT_NOTE, drift_text, latency, spread_notes, stages
 
 
 def all_tables(summary: Summary) -> tuple[Table, ...]:
@@ -44,7 +44,8 @@ def all_tables(summary: Summary) -> tuple[Table, ...]:
 
 
 def comparison(summary: Summary) -> Table:
-    """One row a model: accuracy beside what it costs."""
+    """One row a model: accuracy beside what it costs; with backends of one network, what each changes."""
+    drifts = any(m.measured.model.drift for m in summary.models)
     columns = (
         Column("Model", "left"),
         Column("Top-1\nall videos"),
@@ -54,6 +55,7 @@ def comparison(summary: Summary) -> Table:
         Column("Real-time factor\nall work,\nprediction only"),
         Column("Parameters\nmillions"),
         Column("GFLOPs\n/ view,\n/ video"),
+        *([Column("Drift of\nlogits")] if drifts else []),
     )
     notes = [
         *(
@@ -67,16 +69,18 @@ def comparison(summary: Summary) -> Table:
     ]
     if any(m.accuracy.top1 for m in summary.models):
         notes.append(f"Accuracy: share of videos [{percent(LEVEL)} interval, Wilson].")
+    if drifts:
+        notes.append(DRIFT_NOTE)
     return table(
         "comparison",
         "Comparison",
         columns,
-        map(_comparison_line, summary.models),
+        (_comparison_line(m, drifts) for m in summary.models),
         [*notes, *spread_notes(summary)],
     )
 
 
-def _comparison_line(m: ModelSummary) -> Line:
+def _comparison_line(m: ModelSummary, drifts: bool) -> Line:
     model, t, a = m.measured.model, m.timing, m.accuracy
     failed = "failed; " if model.state == "failed" else ""
     texts = (
@@ -88,6 +92,7 @@ def _comparison_line(m: ModelSummary) -> Line:
         f"{number(scaled(t.factor))}\n{number(scaled(t.factor_prediction))}",
         number(None if m.parameters is None else m.parameters / 1e6),
         f"{number(giga(t.flops_per_view))}\n{number(giga(t.flops_per_video))}",
+        *([drift_text(m)] if drifts else []),
     )
     record: Record = {
         "model": m.name,
@@ -111,6 +116,7 @@ def _comparison_line(m: ModelSummary) -> Line:
         "parameters": m.parameters,
         "gflops_per_view": giga(t.flops_per_view),
         "gflops_per_video": giga(t.flops_per_video),
+        "drift_relative_l2": model.drift["relative_l2"] if model.drift else None,
     }
     return texts, record
 

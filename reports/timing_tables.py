@@ -6,6 +6,17 @@ from .formats import UNKNOWN, count, mebi, number, one_line, percent, scaled, sp
 from .summary import ModelSummary, Summary
 from .table import Column, Line, Record, Table, table, values
 
+DRIFT_NOTE = (
+    "Drift: relative L2 distance of the logits from those of the first float32 form of the same network and "
+    "weights, on drawn input."
+)
+
+
+def drift_text(m: ModelSummary) -> str:
+    """How far the logits are from those of the reference; unknown where there is none."""
+    drift = m.measured.model.drift
+    return f"{drift['relative_l2']:.1e}" if drift else UNKNOWN
+
 
 def spread_notes(summary: Summary) -> list[str]:
     """What the brackets behind a time mean, or why there are none."""
@@ -73,10 +84,7 @@ def latency(summary: Summary) -> Table:
     ]
     timed = [m for m in summary.models if m.measured.processes]
     if any(m.measured.model.drift for m in timed):
-        notes.append(
-            "Drift: relative L2 distance of the logits from those of the first float32 form of the same "
-            "network and weights, on drawn input."
-        )
+        notes.append(DRIFT_NOTE)
     if not timed:
         return table("latency", "Latency", columns, [])
     for m in timed:
@@ -99,7 +107,7 @@ def _latency_line(m: ModelSummary) -> Line:
         f"{number(scaled(t.load))}\n{number(scaled(t.first))}",
         f"{number(mebi(t.peak_rss_bytes))}\n{number(mebi(t.peak_device_bytes))}",
         f"{number(scaled(t.flops_per_s, 1e-9))}\n{percent(_of_peak(m))}",
-        f"{drift['relative_l2']:.1e}" if drift else UNKNOWN,
+        drift_text(m),
     )
     record: Record = {
         "model": m.name,

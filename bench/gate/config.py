@@ -61,6 +61,12 @@ class GateConfig:
             raise UsageError("must be above 0", where="--timeout", found=self.timeout_s)
         if from_mapping(self.slot_run(), "bench gate").latency_clips < 1:
             raise UsageError("a slot would measure nothing", where="--latency-clips", expected="at least 1")
+        if beside := sorted({"scenarios", "sweep"} & self.run.keys()):
+            raise UsageError(
+                "is not what a slot measures: one clip at a time, in one way",
+                where=", ".join(f"`{name}` of --config" for name in beside),
+                remedy="Leave it out of the settings that the gate is given.",
+            )
         if self.accuracy and self.command is not None:
             raise UsageError("is measured by `bench run`, not by a command", where="--accuracy")
         if self.accuracy and "random" in self.run.get("weights", {}).values():
