@@ -242,7 +242,8 @@ def test_the_reference_is_opencvs_flow() -> None:
     ("schedule", "bound"), [(FAITHFUL, 0.04), (BALANCED, 0.005), (FAST, 0.005)], ids=lambda x: str(x)[:20]
 )
 def test_the_cpu_engine_agrees(schedule: Schedule, bound: float) -> None:
-    """The fixed schedules' steps are the same but for rounding, which is felt where motion leaves the frame.
+    """The fixed schedules' steps are the same but for rounding, which is felt where motion leaves the frame:
+    the CPU engine's estimates of roots have 12 to 14 bits, and nothing there holds the flow in its place.
 
     The faithful one's stopping rule is asked less often by the CPU engine: its flow may converge further.
     """
@@ -252,7 +253,7 @@ def test_the_cpu_engine_agrees(schedule: Schedule, bound: float) -> None:
     pairs = [drawn_pair(), np.stack([drawn(0, 0, 3, 45, 61), drawn(-1.2, 2.3, 3, 45, 61)])]
     for pair in pairs:
         error = endpoint_error(one(*pair, schedule), TVL1Flow(schedule)(*pair))
-        assert error.mean() < 2 * bound
+        assert error.mean() < 3 * bound
         assert error[INSIDE].mean() < bound
 
 

@@ -204,7 +204,7 @@ def test_compiled_networks_are_kept_and_not_all_of_them(monkeypatch: pytest.Monk
     for side in (32, 33, 32, 34, 32):  # 33 makes room for 34
         logits(network, np.zeros((1, 2, side, 32, 3), np.float32))
     assert [shape[2] for shape in compiled] == [32, 33, 34]
-    assert len(stream._requests) == 2
+    assert len(stream._compiled) == 2
     assert network.describe()["compile_s"] > 0
 
 
