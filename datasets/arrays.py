@@ -69,6 +69,21 @@ def open_array(path: Path) -> ArraySource:
     return ArraySource(frames, rate, notes)
 
 
+def write_frames(path: Path, frames: Pixels, rate: Fraction) -> None:
+    """Write a clip's frames, (T, H, W, 3) uint8, as `open_array` reads them; whole or not at all.
+
+    Raises ClipError if the file cannot be written.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            np.savez_compressed(file, frames=frames, rate=np.array(str(rate)))
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ClipError("the array file cannot be written", where=path, found=error) from error
+
+
 def _rate(path: Path, stored: npt.NDArray[Any]) -> Fraction:
     try:
         rate = Fraction(str(stored.item()))

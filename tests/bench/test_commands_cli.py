@@ -13,6 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actionbench.datasets.clip import Clip
+from actionbench.datasets.manifest import read_manifest
+from actionbench.datasets.video import read_frames
 from actionbench.flow.fields import GREY
 from actionbench.models.labels import labels
 
@@ -93,6 +96,26 @@ def test_a_subset_is_the_same_everywhere(bench: Bench, coloured_videos: Videos, 
     assert len(chosen[0]) == 4
     answer = bench("data", "subset", folder, tmp_path / "more.csv", "--per-class", 9, "--min-frames", 1)
     assert f"{NAMES[3]}: 4 of 9" in answer.stdout
+
+
+def test_clips_decoded_ahead_are_the_same_clips(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    folder = coloured_videos([3, 4], 2)
+    broken, *whole = sorted(folder.rglob("*.mp4"))
+    broken.write_bytes(broken.read_bytes()[:200])
+    out = tmp_path / "arrays"
+    answer = bench("data", "decode", folder, out)
+    assert answer.returncode == 0, answer.stderr
+    assert f"left out: {broken}" in answer.stdout
+    clips = read_manifest(out / "clips.csv", NAMES).clips
+    assert [clip.id for clip in clips] == [file.relative_to(folder).as_posix() for file in whole]
+    assert {clip.label for clip in clips} == {NAMES[3], NAMES[4]}
+    for clip, file in zip(clips, whole, strict=True):
+        with read_frames(clip) as ours, read_frames(Clip("", file)) as theirs:
+            assert ours.rate == theirs.rate
+            np.testing.assert_array_equal(np.stack(list(ours)), np.stack(list(theirs)))
+    assert bench("data", "decode", broken, tmp_path / "none").returncode == 2
 
 
 def test_predict_names_the_class_and_writes_the_logits(
