@@ -13,7 +13,9 @@ from ..datasets.check import ClipStatus
 from ..datasets.clip import Clip
 from ..errors import ClipError, UsageError, unknown_name
 
-app = typer.Typer(help="Videos: check that they decode, draw a subset, decode them ahead.", no_args_is_help=True)
+app = typer.Typer(
+    help="Videos: check that they decode, draw a subset, decode them ahead.", no_args_is_help=True
+)
 
 DataArgument = Annotated[str, typer.Argument(help="`demo`, a folder, a manifest, a Kinetics CSV.")]
 VideosOption = Annotated[Path | None, typer.Option(help="Folder of the videos of a Kinetics CSV.")]

@@ -2,7 +2,7 @@
 
 For torch alone: a method of `flow/tvl1_torch` and a network of `models/torch_network` in one process. The
 frames go to the device as 8-bit grey, and the network's input never comes back from it. Tensors stand where
-arrays stand otherwise; nothing but this file, `Preparer` and `TorchNetwork.upload` knows.
+arrays stand otherwise; nothing but this file, `Preparer`, `Pipeline` and `TorchNetwork.upload` knows.
 """
 
 from __future__ import annotations
@@ -28,6 +28,11 @@ def shares_device(method: object, network: object) -> bool:
         and getattr(network, "device", None) is not None
         and network.device == method.device  # type: ignore[attr-defined]
     )
+
+
+def has_device_to_itself(method: object) -> bool:
+    """Whether `method` computes on a GPU: all pairs of a clip at once, and one clip at a time."""
+    return isinstance(method, DeviceFlowMethod) and method.device.type != "cpu"
 
 
 def network_flow(

@@ -22,6 +22,7 @@ from ..datasets.arrays import read_inputs
 from ..datasets.clip import Clip
 from ..errors import ClipError
 from ..models.spec import FloatArray, InputArray, Preprocessing
+from .device_flow import has_device_to_itself
 from .inference import average_views, forward_views
 from .lanes import Lanes
 from .parts import Part
@@ -30,6 +31,9 @@ from .stopwatch import Stopwatch
 
 PAIRS = 8
 """Pairs of frames in one task of flow: few, so that lanes are idle for a short time only at a clip's end."""
+
+_DEVICE = "device"
+"""What does one thing at a time: a GPU, or a backend that cannot compute several forward calls at once."""
 
 Frames = list[npt.NDArray[np.uint8]]
 """(H, W, 3) uint8 each."""
@@ -96,7 +100,7 @@ class Pipeline:
         self._begun += 1
         self._submit(flight, _DECODE, partial(self._decode, flight))
 
-    def _submit(self, flight: _Flight, rank: int, step: Callable[[], None]) -> None:
+    def _submit(self, flight: _Flight, rank: int, step: Callable[[], None], alone: str | None = None) -> None:
         def task() -> None:
             if flight.over:
                 return
@@ -105,7 +109,11 @@ class Pipeline:
             except ClipError as error:
                 self._end(flight, Answer(flight.clip, 0.0, error=error))
 
-        self._lanes.submit((flight.number, rank), task)
+        urgency = (flight.number, rank)
+        if alone is None:
+            self._lanes.submit(urgency, task)
+        else:
+            self._lanes.gather((alone, rank), urgency, task, lambda tasks: tasks[0](), alone=alone)
 
     def _decode(self, flight: _Flight) -> None:
         preparer, clip, watch = self._preparer, flight.clip, Stopwatch()
@@ -178,7 +186,7 @@ class Pipeline:
             (flight, view, inputs),
             partial(self._forward, part),
             self._batch,
-            None if part.at_once else "network",
+            None if part.at_once else _DEVICE,
         )
 
     def _forward(self, part: Part, items: list[tuple[_Flight, int, View]]) -> None:
@@ -237,15 +245,14 @@ class Pipeline:
         """Have a lane compute the flow between consecutive `frames`; `then` takes it as network input."""
 
         def step() -> None:
-            from ..flow.fields import flow_fields, grey  # only here: other input needs no OpenCV
+            then(self._preparer.flow_input(np.stack(frames), spec, Stopwatch(), self._progress))
 
-            method = self._preparer.flow
-            assert method is not None, "a plan with a flow stream names a method"
-            fields = flow_fields(grey(np.stack(frames)), method)
-            self._progress("flow", 0, 0)
-            then(self._preparer.flow_input(fields, spec, Stopwatch()))
+        self._submit(flight, _FLOW, step, _DEVICE if self.whole_flow else None)
 
-        self._submit(flight, _FLOW, step)
+    @property
+    def whole_flow(self) -> bool:
+        """The flow of a view is computed in one go."""
+        return has_device_to_itself(self._preparer.flow)
 
 
 class _FlowRuns:
@@ -264,6 +271,8 @@ class _FlowRuns:
 
     def feed(self, frames: Frames) -> None:
         """Begin the flow of whole runs of `frames`, the view's first ones, so far as it has not begun."""
+        if self._pipeline.whole_flow:
+            return
         while self._begun + PAIRS < len(frames):
             self._begin(frames[self._begun : self._begun + PAIRS + 1])
 
@@ -297,5 +306,7 @@ class _FlowRuns:
                 return
             pieces, self._pieces = self._pieces, {}
             self._pairs = None  # once only
-        fields = np.concatenate([pieces[first] for first in sorted(pieces)])
+        ordered = [pieces[first] for first in sorted(pieces)]
+        # A single one may be a tensor.
+        fields = ordered[0] if len(ordered) == 1 else np.concatenate(ordered)
         self._pipeline.arrived(self._flight, self._view, self._stream, fields)

@@ -198,30 +198,48 @@ class Preparer:
         self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
     ) -> tuple[FloatArray, bool]:
         # Only here: input that is preprocessed needs no OpenCV.
-        from ..flow.fields import flow_fields, grey
+        from ..flow.fields import grey
 
         assert self.flow is not None, "a plan with a flow stream names a method"
+        if self.cache is None:
+            return self.flow_input(frames, spec, watch, progress), False
+        with watch.stage("flow"):
+            grey_frames = grey(frames)
+        key = cache_key(grey_frames, self.flow)
+        fields = self.cache.get(key)
+        hit = fields is not None
+        if fields is None:
+            fields = self._fields(grey_frames, watch, progress)
+            self.cache.put(key, fields)
+        return self.fields_input(fields, spec, watch), hit
+
+    def flow_input(
+        self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
+    ) -> FloatArray:
+        """Flow of resized frames (T, H, W, 3) as the stream takes it: a tensor if it stays on the GPU."""
+        from ..flow.fields import grey
+
         with watch.stage("flow"):
             grey_frames = grey(frames)
         if self.on_device:
             assert isinstance(self.flow, DeviceFlowMethod)
-            return network_flow(grey_frames, self.flow, spec, watch, progress), False
-        key = None
-        if self.cache is not None:
-            key = cache_key(grey_frames, self.flow)
-            found = self.cache.get(key)
-            if found is not None:
-                return self.flow_input(found, spec, watch), True
+            on_device: FloatArray = network_flow(grey_frames, self.flow, spec, watch, progress)
+            return on_device
+        return self.fields_input(self._fields(grey_frames, watch, progress), spec, watch)
+
+    def _fields(
+        self, grey_frames: npt.NDArray[np.uint8], watch: Stopwatch, progress: Progress
+    ) -> npt.NDArray[np.float32]:
+        from ..flow.fields import flow_fields
+
+        assert self.flow is not None
         with watch.stage("flow"):
-            fields = flow_fields(
+            return flow_fields(
                 grey_frames, self.flow, progress=lambda done, total: progress("flow", done, total)
             )
-        if self.cache is not None and key is not None:
-            self.cache.put(key, fields)
-        return self.flow_input(fields, spec, watch), False
 
     @staticmethod
-    def flow_input(fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+    def fields_input(fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
         """Flow fields (T, H, W, 2) of resized frames as the stream takes them."""
         from ..flow.fields import FLOW_BOUND, to_network
 

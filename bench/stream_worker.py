@@ -72,7 +72,7 @@ class RollingWindow:
         if before is not None:
             field = method(before, current)[None]
             spec = self._preparer.streams[stream]
-            self._kept[stream].append(self._preparer.flow_input(field, spec, Stopwatch())[0])
+            self._kept[stream].append(self._preparer.fields_input(field, spec, Stopwatch())[0])
 
     def whole(self) -> bool:
         """So many frames have been taken that a window is full."""

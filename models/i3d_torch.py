@@ -16,12 +16,15 @@ from .spec import LoadOptions, Model, Network, Weights
 from .state import State
 from .torch_layers import (
     MaxPool,
+    Tuning,
     convolution,
+    convolved,
     in_arithmetic,
     pad,
     parameter,
     separable_max_pool,
     torch_max_pool,
+    tuned_for,
 )
 from .torch_network import TorchNetwork
 
@@ -33,15 +36,19 @@ class I3D(nn.Module):
     over time. The convolution is linear, so here the windows are averaged first. Frames larger than 224
     give several windows in space too, which the authors' code does not take: they are averaged likewise.
 
-    `max_pool`: how its max pools are computed.
+    `max_pool`: how its max pools are computed. `fused_relu`: see `torch_layers.convolved`, for folded
+    batch norms.
     """
 
-    def __init__(self, channels: int, classes: int, max_pool: MaxPool = separable_max_pool) -> None:
+    def __init__(
+        self, channels: int, classes: int, max_pool: MaxPool = separable_max_pool, fused_relu: bool = False
+    ) -> None:
         super().__init__()
         self.channels = channels
         self._max_pool = max_pool
         self._layers = i3d.layers(channels)
-        self.units = nn.ModuleDict({unit.scope: _Unit(unit) for unit in i3d.units(channels)})
+        unit = _FusedUnit if fused_relu else _Unit
+        self.units = nn.ModuleDict({each.scope: unit(each) for each in i3d.units(channels)})
         self.head = nn.Linear(i3d.FEATURES, classes)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
@@ -80,9 +87,18 @@ class _Unit(nn.Module):
         self.norm.weight.requires_grad_(False)  # stays one: the authors' batch norm has no scale
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self._pads:
-            x = pad(x, _sides(x, self.unit), channels=self.conv.in_channels - x.shape[1])
-        return functional.relu(self.norm(self.conv(x)), inplace=True)
+        return functional.relu(self.norm(self.conv(self.padded(x))), inplace=True)
+
+    def padded(self, x: torch.Tensor) -> torch.Tensor:
+        """What the convolution takes, which pads the rest itself."""
+        if not self._pads:
+            return x
+        return pad(x, _sides(x, self.unit), channels=self.conv.in_channels - x.shape[1])
+
+
+class _FusedUnit(_Unit):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return convolved(self.conv, self.padded(x))
 
 
 def _sides(x: torch.Tensor, step: i3d.Unit | i3d.MaxPool) -> list[tuple[int, int]]:
@@ -99,41 +115,25 @@ def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> 
 
 
 def _net(state: State, options: LoadOptions) -> I3D:
-    on_cpu = options.device == "cpu"
     if options.form == "plain":
         return from_state(state, torch_max_pool)
-    net = folded(
-        state,
-        four_channels=on_cpu and options.precision == "bf16",
-        one_dnn=on_cpu and (options.precision, options.form) == ("fp32", "tuned"),
-        max_pool=separable_max_pool if on_cpu else torch_max_pool,
-    )
-    return in_arithmetic(net, options.precision, options.device)
+    return in_arithmetic(folded(state, tuned_for(options)), options.precision, options.device)
 
 
-def folded(
-    state: State,
-    four_channels: bool = False,
-    one_dnn: bool = False,
-    max_pool: MaxPool = separable_max_pool,
-) -> I3D:
-    """One stream with the tensors of `state`, batch norms folded into the convolutions: for inference only.
-
-    - `four_channels`: the first convolution has four input channels, which bfloat16 on the CPU is fast with.
-    - `one_dnn`: see `torch_layers.OneDnnConv3d`.
-    """
+def folded(state: State, tuning: Tuning) -> I3D:
+    """One stream with the tensors of `state`, batch norms folded into convolutions: for inference only."""
     convolutions = i3d.folded(state)
     stem = "Conv3d_1a_7x7"
     channels = convolutions[stem].weight.shape[1]
-    if four_channels:
+    if tuning.wide:
         convolutions[stem] = transforms.with_input_channels(convolutions[stem])
     head = convolutions[i3d.HEAD]
     with torch.device("meta"):  # every tensor is put in its place below
-        net = I3D(channels, len(head.bias), max_pool)
+        net = I3D(channels, len(head.bias), tuning.max_pool, tuning.fused_relu)
     for unit in i3d.units(channels):
         module = net.units[unit.scope]
         conv = module.get_submodule("conv")
-        module.conv = convolution(convolutions[unit.scope], conv, one_dnn)
+        module.conv = convolution(convolutions[unit.scope], conv, tuning.one_dnn)
         module.norm = nn.Identity()
     net.head.weight = parameter(head.weight.reshape(len(head.bias), -1))
     net.head.bias = parameter(head.bias)

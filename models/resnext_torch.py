@@ -15,12 +15,15 @@ from .spec import LoadOptions, Model, Network, Weights
 from .state import State
 from .torch_layers import (
     MaxPool,
+    Tuning,
     convolution,
+    convolved,
     in_arithmetic,
     pad,
     parameter,
     separable_max_pool,
     torch_max_pool,
+    tuned_for,
 )
 from .torch_network import TorchNetwork
 
@@ -30,17 +33,21 @@ class ResNeXt(nn.Module):
 
     The authors' average pool has the size of the last feature map (⌈T/16⌉×⌈S/32⌉×⌈S/32⌉): the mean over it.
 
-    `max_pool`: how its max pool is computed.
+    `max_pool`: how its max pool is computed. `fused_relu`: see `torch_layers.convolved`, for folded batch
+    norms.
     """
 
-    def __init__(self, classes: int, max_pool: MaxPool = separable_max_pool) -> None:
+    def __init__(
+        self, classes: int, max_pool: MaxPool = separable_max_pool, fused_relu: bool = False
+    ) -> None:
         super().__init__()
+        bottleneck = FusedBottleneck if fused_relu else Bottleneck
         self._max_pool = max_pool
         self.conv1 = nn.Conv3d(3, resnext.STEM, 7, (1, 2, 2), 3, bias=False)
         self.bn1 = nn.BatchNorm3d(resnext.STEM)
         layers: dict[str, list[Bottleneck]] = {}
         for block in resnext.bottlenecks():
-            layers.setdefault(block.scope.split(".")[0], []).append(Bottleneck(block))
+            layers.setdefault(block.scope.split(".")[0], []).append(bottleneck(block))
         self.layer1, self.layer2, self.layer3, self.layer4 = (
             nn.Sequential(*blocks) for blocks in layers.values()
         )
@@ -86,6 +93,14 @@ class Bottleneck(nn.Module):
         return functional.relu(y + self.downsample(x), inplace=True)
 
 
+class FusedBottleneck(Bottleneck):
+    """The same with folded batch norms, its sum and ReLUs computed with the convolutions."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """See `Bottleneck.forward`."""
+        return convolved(self.conv3, convolved(self.conv2, convolved(self.conv1, x)), self.downsample(x))
+
+
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The network with `weights["rgb"]`, ready to compute. Raises WeightsError, BackendUnavailable."""
     state = resnext_state(weights["rgb"])
@@ -94,34 +109,21 @@ def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> 
 
 
 def _net(state: State, options: LoadOptions) -> ResNeXt:
-    on_cpu = options.device == "cpu"
     if options.form == "plain":
         return from_state(state, torch_max_pool)
-    net = folded(
-        state,
-        wide=on_cpu and options.precision == "bf16",
-        one_dnn=on_cpu and (options.precision, options.form) == ("fp32", "tuned"),
-        max_pool=separable_max_pool if on_cpu else torch_max_pool,
-    )
-    return in_arithmetic(net, options.precision, options.device)
+    return in_arithmetic(folded(state, tuned_for(options)), options.precision, options.device)
 
 
-def folded(
-    state: State, wide: bool = False, one_dnn: bool = False, max_pool: MaxPool = separable_max_pool
-) -> ResNeXt:
-    """The network with the tensors of `state`, batch norms folded into the convolutions: for inference only.
-
-    - `wide`: four input channels, and groups of 16 channels at least, which bfloat16 on the CPU is fast with.
-    - `one_dnn`: see `torch_layers.OneDnnConv3d`.
-    """
+def folded(state: State, tuning: Tuning) -> ResNeXt:
+    """The network with the tensors of `state`, batch norms folded into convolutions: for inference only."""
     convolutions = resnext.folded(state)
-    if wide:
+    if tuning.wide:
         convolutions = {name: transforms.with_wider_groups(each) for name, each in convolutions.items()}
         convolutions["conv1"] = transforms.with_input_channels(convolutions["conv1"])
     with torch.device("meta"):  # every tensor is put in its place below
-        net = ResNeXt(len(state["fc.bias"]), max_pool)
+        net = ResNeXt(len(state["fc.bias"]), tuning.max_pool, tuning.fused_relu)
     for name, each in convolutions.items():
-        net.set_submodule(name, convolution(each, net.get_submodule(name), one_dnn))
+        net.set_submodule(name, convolution(each, net.get_submodule(name), tuning.one_dnn))
     for name, module in list(net.named_modules()):
         if isinstance(module, nn.BatchNorm3d):
             net.set_submodule(name, nn.Identity())

@@ -63,7 +63,7 @@ class Compiled:
         ):
             logits = self._forward(inputs)
         if logits.is_cuda:
-            torch.cuda.synchronize(logits.device)
+            torch.cuda.current_stream(logits.device).synchronize()
         self.seconds += time.perf_counter() - begin
         self._known.add(shapes)
         return logits
@@ -108,7 +108,8 @@ class Graphed:
                 self._forward(fixed)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        # Another thread may use the device meanwhile, for flow: what it does is not to end this recording.
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             logits = self._forward(fixed)
-        torch.cuda.synchronize()
+        torch.cuda.current_stream().synchronize()
         return graph, fixed, logits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
 from typing import TypeVar, cast
@@ -12,10 +13,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .spec import FloatArray
+from .spec import FloatArray, LoadOptions
 from .transforms import Convolution, Triple
 
 Net = TypeVar("Net", bound=nn.Module)
+
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""Precision → the type that weights and activations are kept in."""
 
 MaxPool = Callable[[torch.Tensor, Triple, Triple, Sequence[tuple[int, int]]], torch.Tensor]
 """(x, kernel, stride, sides): max pool of (N, C, T, H, W) with `sides` cells before and behind each axis."""
@@ -24,10 +28,11 @@ MaxPool = Callable[[torch.Tensor, Triple, Triple, Sequence[tuple[int, int]]], to
 def separable_max_pool(
     x: torch.Tensor, kernel: Triple, stride: Triple, sides: Sequence[tuple[int, int]]
 ) -> torch.Tensor:
-    """The max pool one axis after the other: for the CPU, where torch's own is scalar code.
+    """The max pool one axis after the other.
 
     Exact, since a maximum of maxima is the maximum. torch's `max_pool3d` takes as long on the CPU as all
-    convolutions of I3D together.
+    convolutions of I3D together, because it is scalar code there; on CUDA this saves a tenth of I3D's time in
+    half precisions.
     """
     x = pad(x, sides, value=-torch.inf)
     for axis, (taps, step) in enumerate(zip(kernel, stride, strict=True), start=2):
@@ -42,6 +47,39 @@ def torch_max_pool(
 ) -> torch.Tensor:
     """The max pool by torch's `max_pool3d`, as usual ports have it."""
     return functional.max_pool3d(pad(x, sides, value=-torch.inf), kernel, stride)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The exact transformations, beside folded batch norms, that a network in torch is built with.
+
+    - `wide`: four input channels, and groups of 16 channels at least, which half precisions are fast with.
+    - `one_dnn`: see `OneDnnConv3d`. `fused_relu`: see `convolved`; on CUDA only.
+    - `max_pool`: how max pools are computed.
+    """
+
+    wide: bool = False
+    one_dnn: bool = False
+    fused_relu: bool = False
+    max_pool: MaxPool = separable_max_pool
+
+
+def tuned_for(options: LoadOptions) -> Tuning:
+    """What was measured to help with these options (docs/backends.md)."""
+    on_cpu = options.device == "cpu"
+    return Tuning(
+        wide=options.precision in HALF,
+        one_dnn=on_cpu and (options.precision, options.form) == ("fp32", "tuned"),
+        fused_relu=not on_cpu and options.precision in HALF and options.form != "compiled",
+    )
+
+
+def convolved(conv: nn.Conv3d, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+    """relu(conv(x) + plus), all of it by one call of cuDNN: saves a pass over memory for each."""
+    how = conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups
+    if plus is None:
+        return torch.cudnn_convolution_relu(x, conv.weight, *how)  # type: ignore[arg-type]
+    return torch.cudnn_convolution_add_relu(x, conv.weight, plus, 1.0, *how)  # type: ignore[arg-type]
 
 
 def pad(
@@ -94,7 +132,7 @@ def in_arithmetic(net: Net, precision: str, device: str) -> Net:
     Its last layer, a matrix times a vector, stays in float32: the module `head` or `fc`. The channels are
     innermost on the CPU, and on CUDA but for exact float32.
     """
-    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+    dtype = HALF.get(precision)
     net = net.eval().requires_grad_(False)
     if dtype is not None:
         for name, child in net.named_children():

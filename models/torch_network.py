@@ -49,6 +49,7 @@ class TorchNetwork:
         if self._device.type == "cuda":
             torch.cuda.set_device(self._device)
             self._clock = (torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True))  # type: ignore[no-untyped-call]
+        self._clocked = False
         self._parameters = parameters
         if parameters is None:
             self._parameters = sum(trainable_parameters(module) for module in modules.values())
@@ -111,6 +112,7 @@ class TorchNetwork:
         logits = self._logits(inputs)
         if self._clock is not None:
             self._clock[1].record()
+            self._clocked = True
         return logits
 
     def _sum(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -130,7 +132,8 @@ class TorchNetwork:
     def synchronize(self) -> None:
         """See `Network.synchronize`."""
         if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
+            # All is on this stream. The whole device must not be waited for while another thread records.
+            torch.cuda.current_stream(self._device).synchronize()
 
     def describe(self) -> dict[str, Any]:
         """See `Network.describe`; `parameters` are the trainable ones."""
@@ -148,14 +151,16 @@ class TorchNetwork:
             facts["compile_s"] = self._logits.seconds
         if self._clock is None:
             return facts
-        start, end = self._clock
-        end.synchronize()
-        return facts | {
+        facts |= {
             "device": torch.cuda.get_device_name(self._device),
             "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
-            "device_forward_s": start.elapsed_time(end) / 1000,
             "peak_device_bytes": torch.cuda.max_memory_allocated(self._device),
         }
+        if self._clocked:
+            start, end = self._clock
+            end.synchronize()
+            facts["device_forward_s"] = start.elapsed_time(end) / 1000
+        return facts
 
 
 def _dtype(module: torch.nn.Module) -> torch.dtype:

@@ -107,7 +107,8 @@ class TorchFlow:
             end = min(begin + batch, pairs)
             fields[begin:end] = flow_between(frames[begin : end + 1].to(self.device), self.schedule, storage)
             if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)
+                # Not the whole device, of which another thread may be recording a graph.
+                torch.cuda.current_stream(self.device).synchronize()
             if progress is not None:
                 progress(end, pairs)
         return fields

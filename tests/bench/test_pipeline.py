@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from actionbench.bench.stopwatch import Stopwatch
 from actionbench.bench.throughput_worker import Stretch
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.sources import load_clips
+from actionbench.flow.fields import flow_fields
 from actionbench.flow.registry import get_method
 from actionbench.models.spec import Preprocessing, Views
 
@@ -108,6 +110,53 @@ def test_it_gives_the_probabilities_of_one_stage_after_the_other(
         np.testing.assert_allclose(
             answer.probabilities, average_views(logits, views.average), rtol=1e-6, atol=1e-7
         )
+
+
+class FlowOnGpu:
+    """A method that says that it computes on a GPU, and fails where two clips meet there."""
+
+    name = "on a GPU"
+    device = SimpleNamespace(type="cuda")
+
+    def __init__(self) -> None:
+        self.pairs: list[int] = []
+        self._flow = get_method("farneback")
+        self._busy = threading.Lock()
+
+    def __call__(self, previous: np.ndarray, following: np.ndarray) -> np.ndarray:
+        return self._flow(previous, following)
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+    def fields(self, grey: np.ndarray, *_: object, **__: object) -> np.ndarray:
+        assert self._busy.acquire(blocking=False), "two clips at once"
+        self.pairs.append(len(grey) - 1)
+        fields = flow_fields(grey, self._flow)
+        self._busy.release()
+        return fields
+
+    fields_on_device = fields
+
+
+@pytest.mark.parametrize("views", [WHOLE, WINDOWS])
+def test_a_gpu_has_the_flow_of_one_whole_view_at_a_time(clips: list[Clip], views: Views) -> None:
+    method = FlowOnGpu()
+    streams = {"rgb": RGB, "flow": FLOW}
+    found = answers(
+        clips[1:], Preparer(streams, views, flow=method), [Part(tuple(streams), Sums())], lanes_=6
+    )
+    pairs = method.pairs.copy()
+    plain = Preparer(streams, views, flow=get_method("farneback"))
+    expected = []
+    for clip in clips[1:]:
+        prepared = plain(clip)
+        logits, _ = forward(Sums(), prepared, 1, 3, Stopwatch())
+        np.testing.assert_allclose(
+            found[clip.id].probabilities, average_views(logits, views.average), rtol=1e-6, atol=1e-7
+        )
+        expected += [len(view["flow"]) for view in prepared.views]
+    assert sorted(pairs) == sorted(expected)
 
 
 def test_a_bad_clip_costs_that_clip(clips: list[Clip], tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,14 @@ import pytest
 import torch
 
 from actionbench.datasets.transform import normalise
+from actionbench.flow.fields import flow_fields
+from actionbench.flow.registry import get_method
 from actionbench.models import parity, resnext, resnext_torch
 from actionbench.models.capabilities import missing_packages, offer, why_not
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions, Network, Weights
+from actionbench.models.torch_layers import Tuning
 
 # Even sizes hide mistakes in padding; batches those in layout.
 CASES = {
@@ -149,7 +154,8 @@ def test_pixels_that_the_network_normalises_give_the_same_logits() -> None:
 
 
 def test_folded_networks_do_not_train() -> None:
-    net = resnext_torch.folded(random_state(resnext.tensor_shapes(3), 0, resnext.random_gains()))
+    state = random_state(resnext.tensor_shapes(3), 0, resnext.random_gains())
+    net = resnext_torch.folded(state, Tuning())
     assert not any(p.requires_grad for p in net.parameters())
     assert not any(isinstance(m, torch.nn.BatchNorm3d) for m in net.modules())
     assert not any(p.is_meta for p in net.parameters())
@@ -168,22 +174,64 @@ def test_compiled_form_computes_the_same_and_tells_what_compiling_took() -> None
     assert parity.compare_logits(expected, found).relative_l2 <= RELATIVE["resnext"]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+def network_on(device: str, selection: str) -> Network:
+    request = find_model(selection)
+    weights = {stream: Weights("random", each, seed=2) for stream, each in request.model.streams.items()}
+    return load_network(request, weights, LoadOptions(device=device))
+
+
+@needs_cuda
 @pytest.mark.parametrize(
-    "selection", ["fp32:tuned", "fp32:graphs", "tf32:tuned", "bf16:graphs", "fp16:tuned"]
+    "selection",
+    [
+        *("resnext@torch:fp32:tuned", "resnext@torch:fp32:graphs", "resnext@torch:tf32:tuned"),
+        *("resnext@torch:bf16:graphs", "resnext@torch:fp16:tuned"),
+        *("i3d-rgb@torch:fp32:tuned", "i3d-rgb@torch:bf16:tuned", "i3d-rgb@torch:fp16:graphs"),
+    ],
 )
 def test_cuda_computes_what_the_cpu_does(selection: str) -> None:
-    request = find_model(f"resnext@torch:{selection}")
-    weights = {"rgb": Weights("random", request.model.streams["rgb"], seed=2)}
-    network = load_network(request, weights, LoadOptions(device="cuda:0"))
-    plain = resnext_network(form="plain")
-    for shape in ((16, 64, 64, 1), (5, 45, 40, 2), (16, 64, 64, 1)):
-        inputs = parity.parity_inputs(request.model, *shape)
+    request = find_model(selection)
+    network = network_on("cuda:0", selection)
+    assert "device_forward_s" not in network.describe(), "nothing was computed yet"
+    plain = network_on("cpu", f"{request.name}@{REFERENCE}")
+    for case in (*CASES[request.name], CASES[request.name][0]):
+        inputs = parity.parity_inputs(request.model, *map(int, case.split("x")))
         expected = logits(plain, inputs["rgb"])
         rounded = parity.rounded(inputs, request.precision)
         rounding = None
         if rounded is not None:
             rounding = parity.compare_logits(expected, logits(plain, rounded["rgb"])).relative_l2
         found = parity.compare_logits(expected, logits(network, inputs["rgb"]))
-        assert found.agrees(request.precision, rounding) is True, (shape, found)
+        assert found.agrees(request.precision, rounding) is True, (case, found)
     assert network.describe()["device_forward_s"] > 0
+
+
+@needs_cuda
+def test_a_graph_is_recorded_while_another_thread_uses_the_device() -> None:
+    """As in the accuracy pass: the flow of the next clip, while a clip of a new shape is in the network."""
+    network = network_on("cuda:0", "resnext@torch:bf16:graphs")
+    plain = network_on("cuda:0", "resnext@torch:fp32:plain")
+    flow = get_method("tvl1-fast-torch", 1, "cuda:0")
+    frames = np.random.default_rng(0).integers(0, 256, (9, 120, 160), np.uint8)
+    over = threading.Event()
+
+    def others() -> int:
+        times = 0
+        while not over.is_set():
+            flow_fields(frames, flow)
+            times += 1
+        return times
+
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(others)
+        try:
+            for length in range(4, 16):
+                inputs = parity.parity_inputs(resnext.resnext(), length, 64, 64, 1)["rgb"]
+                found = parity.compare_logits(logits(plain, inputs), logits(network, inputs))
+                assert found.relative_l2 < parity.half_bound("bf16", 0.0), length
+        finally:
+            over.set()
+        assert busy.result() > 0
