@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -45,6 +46,9 @@ FALLBACK_RATE = Fraction(25)
 SQUARE_TOLERANCE = 0.01
 MAX_ASPECT = 10
 
+_LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+"""Titles and the like need not be UTF-8: PyAV 19 takes them as they are, earlier ones have to be told."""
+
 
 class VideoSource:
     """An open video file, as a `FrameSource`."""
@@ -61,7 +65,7 @@ class VideoSource:
     def _open(self) -> None:
         options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
         try:
-            self._container = av.open(f"file:{self._path}", options=options, metadata_errors="replace")
+            self._container = av.open(f"file:{self._path}", options=options, **_LENIENT)
         except av.FFmpegError as error:
             raise ClipError(
                 "not a video that can be opened",
@@ -245,10 +249,10 @@ class VideoSource:
                 _check_pixels(self._path, width, frame.height)
             else:
                 self.notes.append(f"impossible pixel aspect {aspect} ignored")
-        matrix = next((bytes(d) for d in frame.side_data if d.type == SideData.DISPLAYMATRIX), None)
+        matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
         orientation = (False, False, False)
         if matrix is not None:
-            a, b, _, c, d = struct.unpack("5i", matrix[:20])
+            a, b, _, c, d = struct.unpack("5i", bytes(matrix)[:20])
             if (a and d and not b and not c) or (b and c and not a and not d):
                 orientation = (bool(b), a < 0 or c < 0, d < 0 or b < 0)
             else:
