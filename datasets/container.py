@@ -231,7 +231,13 @@ class VideoSource:
                 self.notes.append(note)
         try:
             rgb = self._reformatter.reformat(
-                frame, width=shape.width, height=shape.height, format="rgb24", interpolation="BICUBIC"
+                frame,
+                width=shape.width,
+                height=shape.height,
+                format="rgb24",
+                interpolation="BICUBIC",
+                # Left to itself it takes all cores, and three times the CPU time for frames of this size.
+                threads=self._threads,
             )
         except (av.FFmpegError, ValueError):
             raise ClipError(

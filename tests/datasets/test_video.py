@@ -275,6 +275,20 @@ def test_more_threads_same_frames(shared_data):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the system does not list a process's threads")
+def test_decoding_takes_one_thread(make_video, tmp_path):
+    path = make_video(tmp_path / "a.mp4", 10)
+    code = (
+        "import sys; from pathlib import Path; from actionbench.datasets.clip import Clip\n"
+        "from actionbench.datasets.video import read_frames\n"
+        "before = len(list(Path('/proc/self/task').iterdir()))\n"
+        "reader = read_frames(Clip('x', Path(sys.argv[1])))\n"
+        "next(reader)\n"
+        "assert len(list(Path('/proc/self/task').iterdir())) == before\n"
+    )
+    subprocess.run([sys.executable, "-c", code, path], check=True)
+
+
 def test_closing_early_frees_the_file(make_video, tmp_path):
     reader = read_frames(Clip("x", make_video(tmp_path / "a.mov", 10)))
     next(reader)
