@@ -6,13 +6,13 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import MeasurementError
 from ..reports.records import Scenario
 from .config import RunConfig
-from .parity import AGREEMENT_FRAMES, same_networks
+from .parity import AGREEMENT_FRAMES, compared_groups
 from .peak import gemm_peaks
 from .plan import Plan, PlannedModel, sample
 from .progress import Console
@@ -55,19 +55,27 @@ class Part:
 def print_estimate(config: RunConfig, console: Console) -> None:
     """Print how long `bench run` will take with this configuration; nothing is kept of it.
 
-    What is made once and kept (demo weights, drawn clips, compiled flow) is made now and not counted. Raises
-    MeasurementError if a model cannot be measured.
+    What is made once and kept (demo weights, drawn clips, compiled flow) is made now and not counted. A model
+    that cannot be measured is named and left out. Raises MeasurementError if none can.
     """
     plan = planned(expanded(config.resolved(), console.say), console)
     begin = time.perf_counter()
     gemm_peaks([(model.python, model.options) for model in counted_models(plan)])
     peaks_s = time.perf_counter() - begin
     with console.task("estimate", len(plan.models)) as progress:
-        costs = {}
+        costs: dict[str, Cost] = {}
         for model in plan.models:
-            costs[model.key] = measure_cost(model, plan, console)
+            try:
+                costs[model.key] = measure_cost(model, plan, console)
+            except MeasurementError as error:
+                if len(plan.models) == 1:
+                    raise
+                console.say(f"left out of the estimate: {error}")
             progress.advance(model.key)
-    parts = estimate(plan, costs, peaks_s)
+    if not costs:
+        raise MeasurementError("none of the models can be measured")
+    alive = tuple(model for model in plan.models if model.key in costs)
+    parts = estimate(replace(plan, models=alive), costs, peaks_s)
     width = max(len(f"{part.what} {part.model}") for part in parts)
     for part in parts:
         print(f"{f'{part.what} {part.model}':{width}}  {_duration(part.seconds):>9}")
@@ -118,10 +126,12 @@ def estimate(plan: Plan, costs: Mapping[str, Cost], peaks_s: float = 0.0) -> lis
         if not model.timed_only:
             cost = costs[model.key]
             parts.append(Part("accuracy", model.key, cost.start + len(plan.clips) * _beside(model, cost)))
-    for model in (model for group in same_networks(plan.models) for model in group):
-        cost = costs[model.key]
-        seconds = cost.start + cost.prediction * AGREEMENT_FRAMES / cost.frames
-        parts.append(Part("agreement", model.key, seconds))
+    for reference, group in compared_groups(plan.models):
+        for model in group if reference in group else [reference, *group]:
+            # A reference that is not timed itself is taken to be as slow as what is compared with it.
+            cost = costs.get(model.key) or costs[group[0].key]
+            seconds = cost.start + cost.prediction * AGREEMENT_FRAMES / cost.frames
+            parts.append(Part("agreement", model.key, seconds))
     clips = min(config.latency_clips, len(plan.clips))
     for scenario in config.scenarios if clips else ():
         for model in plan.models:

@@ -254,12 +254,11 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
 def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
     """Compare the backends of one network that a run is about to time, and record how far they are apart.
 
-    On seeded input, 16 frames; for the same network with the same weights. The first one in float32 is the
-    reference. One that fails at it is recorded as not compared: the others are measured all the same.
+    On seeded input, 16 frames; for the same network with the same weights. One that fails at it is recorded
+    as not compared: the others are measured all the same.
     """
     agreed: dict[str, dict[str, Any]] = {}
-    for group in same_networks(plan.models):
-        reference = next((m for m in group if m.request.precision == "fp32"), group[0])
+    for reference, group in compared_groups(plan.models):
         others = [model for model in group if model is not reference]
         side = max(w.description.preprocessing.crop for w in reference.weights.values())
         inputs = parity_inputs(
@@ -303,16 +302,38 @@ def _in_words(found: Compared, precision: str, reference: str) -> str:
     return f"{verdict} {reference}: {apart} ({bound})"
 
 
-def same_networks(models: Sequence[PlannedModel]) -> list[list[PlannedModel]]:
-    """Models that differ in their backend alone, where there are several; of a sweep's points the first."""
+def compared_groups(models: Sequence[PlannedModel]) -> list[tuple[PlannedModel, list[PlannedModel]]]:
+    """What is compared before it is timed: (reference, models that differ from it in their backend alone).
+
+    The reference is the first of them in float32, or else one that is not timed: float32 in the first one's
+    backend. A network that is there once, in float32, is compared with nothing. Of a sweep's points the
+    first counts.
+    """
     first: dict[str, PlannedModel] = {}
     for model in models:
         first.setdefault(model.request.key, model)
-    groups: dict[tuple[object, ...], list[PlannedModel]] = {}
+    networks: dict[tuple[object, ...], list[PlannedModel]] = {}
     for model in first.values():
         weights = ((s, w.kind, w.sha256, w.seed) for s, w in sorted(model.weights.items()))
-        groups.setdefault((model.request.model.name, *weights), []).append(model)
-    return [group for group in groups.values() if len(group) > 1]
+        networks.setdefault((model.request.model.name, *weights), []).append(model)
+    found = []
+    for group in networks.values():
+        reference = next((m for m in group if m.request.precision == "fp32"), None)
+        reference = reference or _in_float32(group[0]) or group[0]
+        if group != [reference]:
+            found.append((reference, group))
+    return found
+
+
+def _in_float32(model: PlannedModel) -> PlannedModel | None:
+    """The same model in float32; None if its backend has no such thing here."""
+    name = f"{model.request.name}@{model.request.backend}:fp32"
+    if "fp32" not in model.request.offered.precisions:
+        return None
+    request = find_model(name)
+    options = replace(request.apply(model.options), quantised={})
+    other = replace(model, key=name, request=request, options=options)
+    return None if other.refusal is not None else other
 
 
 def with_backends(

@@ -15,7 +15,7 @@ from ..datasets.labels import LabelMatcher
 from ..datasets.sources import load_clips
 from ..errors import BackendUnavailable, UsageError, WeightsError, unknown_name
 from ..flow.registry import HOLDS_IN, NEEDS_TORCH, method_names
-from ..models.capabilities import BACKENDS
+from ..models.capabilities import BACKENDS, why_not
 from ..models.labels import labels as label_list
 from ..models.registry import ModelRequest, find_model, model_names, require
 from ..models.spec import LoadOptions, Weights, WeightsDescription
@@ -57,6 +57,12 @@ class PlannedModel:
     def timed_only(self) -> bool:
         """It is not asked for predictions: random weights have none, and a sweep is about time."""
         return bool(self.point) or any(weights.kind == "random" for weights in self.weights.values())
+
+    @property
+    def refusal(self) -> str | None:
+        """Why this machine's device does not compute so, as a clause; None if it does."""
+        request = self.request
+        return why_not(request.offered, request.precision, request.form, self.options.device)
 
     @property
     def whole(self) -> bool:
@@ -124,25 +130,50 @@ class PlannedModel:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`clips`: those of the run, after sampling. `latency_clips` are chosen when accuracy is known."""
+    """What a run does.
+
+    - `clips`: those of the run, after sampling. Those that are timed are chosen when accuracy is known.
+    - `models`: what is measured. `refused`: what was asked for and this machine does not compute.
+    """
 
     config: RunConfig
     clips: ClipSet
     models: tuple[PlannedModel, ...]
+    refused: tuple[PlannedModel, ...] = ()
+
+    @property
+    def refusals(self) -> dict[str, str]:
+        """Model → why it cannot be measured."""
+        return {model.key: f"not run: {model.refusal}" for model in self.refused}
 
 
 def make_plan(config: RunConfig) -> Plan:
     """Resolve and check everything in `config`.
 
-    Raises UsageError, WeightsError, BackendUnavailable or ClipError for the first thing that is wrong. Demo
-    weights are not made here: see `demo.demo_weights`.
+    Raises UsageError, WeightsError, BackendUnavailable or ClipError for the first thing that is wrong; what
+    this machine does not compute is left out as long as something is left. Demo weights are not made here:
+    see `demo.demo_weights`.
     """
-    models = plan_models(config, config.target)
-    return Plan(config, _clips(config, models), models)
+    models = _models(config, config.target)
+    able = tuple(model for model in models if model.refusal is None)
+    if not able:
+        require(models[0].request, models[0].options.device)
+    refused = tuple(model for model in models if model.refusal is not None)
+    return Plan(config, _clips(config, able), able, refused)
 
 
 def plan_models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
-    """The configured models with their weights, devices and interpreters; the clips are not looked at."""
+    """The configured models with their weights, devices and interpreters; the clips are not looked at.
+
+    Raises BackendUnavailable for one that this machine does not compute, and as `make_plan` does.
+    """
+    models = _models(config, target)
+    for model in models:
+        require(model.request, model.options.device)
+    return models
+
+
+def _models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
     requests = _keyed([find_model(name) for name in config.models])
     methods = method_names()
     if config.flow not in methods:
@@ -220,7 +251,6 @@ def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | N
     if target is not None and target_label is None:
         raise UsageError(str(unknown_name("class", target, labels)), where=f"--target (of {key})")
     device = _device(config.device, request, python)
-    require(request, device)
     options = request.apply(LoadOptions(device, config.threads or cores(), config.tf32))
     return PlannedModel(
         key=key,

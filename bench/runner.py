@@ -74,6 +74,8 @@ def resume_run(path: Path, console: Console) -> Path:
 def planned(config: RunConfig, console: Console) -> Plan:
     """The plan, its demo weights made and its sweep laid out."""
     plan = make_plan(config)
+    for key, refusal in plan.refusals.items():
+        console.say(f"{key}: {refusal}")
     models = tuple(with_files(model, config, console.say) for model in plan.models)
     several_videos = "throughput" in config.scenarios
     return replace(plan, models=swept(models, parse_sweep(config.sweep), several_videos))
@@ -103,7 +105,13 @@ def planned_run(plan: Plan) -> Run:
             "demo": is_demo(config.data),
         },
         target=config.target,
-        models=tuple(model.record() for model in plan.models),
+        models=(
+            *(model.record() for model in plan.models),
+            *(
+                replace(model.record(), state="failed", error=plan.refusals[model.key])
+                for model in plan.refused
+            ),
+        ),
     )
 
 
@@ -119,7 +127,7 @@ def _carry_out(plan: Plan, writer: RunWriter, console: Console) -> Path:
     try:
         failures = _measure(plan, writer, console)
     except KeyboardInterrupt:
-        finish(writer, "interrupted", {})
+        finish(writer, "interrupted", plan.refusals)
         console.say(f"interrupted; go on with: bench run --resume {writer.path}")
         raise
     finish(writer, "incomplete" if failures else "done", failures)
@@ -141,7 +149,7 @@ def _reported(config: RunConfig, run: Path) -> str:
 def _measure(plan: Plan, writer: RunWriter, console: Console) -> dict[str, str]:
     """The accuracy pass and the scenarios; model → why it has no result."""
     config = plan.config
-    failures: dict[str, str] = {}
+    failures = plan.refusals
     for model in plan.models:
         if model.timed_only:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -9,6 +10,7 @@ import pytest
 
 from actionbench.bench.config import RunConfig
 from actionbench.bench.estimate import Cost, Part, estimate
+from actionbench.bench.parity import compared_groups
 from actionbench.bench.plan import Plan, make_plan
 from actionbench.bench.sweep import swept
 
@@ -57,3 +59,18 @@ def test_a_sweep_and_random_weights_have_no_accuracy_pass(plan: Plan, tiny_modul
     models = swept(plan.models[:1], {"batch": (1, 2)}, several_videos=True)
     parts = estimate(Plan(plan.config, plan.clips, models), {model.key: COST for model in models})
     assert {part.what for part in parts} == {"latency", "pipelined", "throughput", "stream"}
+
+
+def test_what_is_compared_with_float32_that_is_not_timed_is_counted_twice(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actionbench.models.capabilities.cpu_flags", lambda: frozenset({"avx512bw"}))
+    config = replace(plan.config, models=("resnext@torch:bf16",), weights={"*": "random"})
+    lone = make_plan(config)
+    ((reference, group),) = compared_groups(lone.models)
+    assert reference.key == "resnext@torch:fp32"
+    assert (reference.request.precision, reference.options.precision) == ("fp32", "fp32")
+    assert group == list(lone.models)
+    parts = estimate(lone, {"resnext@torch:bf16": COST})
+    assert sum(part.what == "agreement" for part in parts) == 2
+    assert compared_groups(make_plan(replace(config, models=("resnext",))).models) == []

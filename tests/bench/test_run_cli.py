@@ -474,6 +474,31 @@ def test_backends_are_compared_before_they_are_timed(
     assert "two@wrong DISAGREES with two@right: it computes something else" in (out / "report.md").read_text()
 
 
+def test_what_the_machine_does_not_compute_is_a_row_and_ends_no_run(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    """TF32 and float16 are arithmetics of CUDA devices."""
+    out = tmp_path / "run"
+    common = ("--data", coloured_videos([19], 1), "--weights", "random", "--device", "cpu", "--processes", 1)
+    common = (*common, "--latency-clips", 1, "--latency-seconds", 0)
+    answer = bench("run", "--models", f"resnext@torch:fp16,{TINY}:tiny", *common, "--out", out)
+    assert answer.returncode == 2
+    reason = "resnext@torch:fp16: not run: float16 gains nothing on a CPU"
+    assert reason in answer.stderr
+    assert f"bench: error: no result for {reason}" in answer.stderr
+    good, bad = RunDirectory(out).run.models
+    assert (good.key, good.state) == ("tiny", "done")
+    assert bad.state == "failed"
+    assert bad.error is not None
+    assert bad.error.startswith("not run: float16")
+    assert "resnext@torch:fp16" in (out / "report.md").read_text()
+    assert bench("run", "--resume", out).returncode == 2
+    alone = bench("run", "--models", "resnext@torch:fp16", *common, "--out", tmp_path / "none")
+    assert alone.returncode == 2
+    assert "bench models" in alone.stderr
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_backend_that_cannot_be_compared_does_not_end_the_run(
     bench: Bench, coloured_videos: Videos, tmp_path: Path
 ) -> None:
