@@ -93,6 +93,13 @@ class Pipeline:
         self._classes, self._batch = classes, batch
         self._answered, self._progress = answered, progress
         self._begun = 0
+        self._lock = threading.Lock()
+        self._calls = self._views = 0
+
+    @property
+    def mean_batch(self) -> float | None:
+        """Views in a forward call, on the mean so far: a call takes what is there when a lane is free."""
+        return self._views / self._calls if self._calls else None
 
     def start(self, clip: Clip) -> None:
         """Send a clip on its way."""
@@ -202,6 +209,9 @@ class Pipeline:
                 self._end(flight, Answer(flight.clip, 0.0, error=error))
             return
         self._progress("forward", 0, 0)
+        with self._lock:
+            self._calls += 1
+            self._views += len(items)
         for (flight, view, _), row in zip(items, logits, strict=True):
             with flight.lock:
                 flight.logits[view] = flight.logits[view] + row if view in flight.logits else row

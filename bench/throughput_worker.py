@@ -123,6 +123,7 @@ def measure_throughput(job: Job, parts: Sequence[Part], preparer: Preparer, even
         lanes=job.lanes,
         network_threads=job.options.threads,
         batch=job.batch,
+        mean_batch=pipeline.mean_batch,
         streams_apart=len(parts) > 1,
         forwards_at_once=all(part.at_once for part in parts),
         warm_up=warm_up,

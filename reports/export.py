@@ -260,6 +260,7 @@ def _throughput(t: Throughput | None) -> dict[str, Any] | None:
         "threads": t.lanes,
         "network_threads": t.network_threads,
         "batch": t.batch,
+        "mean_batch": _estimate(t.mean_batch),
         "streams_apart": t.streams_apart,
         "forwards_at_once": t.forwards_at_once,
         "videos_per_s": _estimate(t.videos_per_s),

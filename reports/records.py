@@ -194,8 +194,8 @@ class ThroughputRecord:
 
     - `in_flight`: clips on their way at the same time; 1 in the scenario "pipelined".
     - `lanes`: threads that the work was shared out over; `network_threads`: of one forward call; `batch`:
-      most views in it. `streams_apart`: each stream of the network computes by itself; `forwards_at_once`:
-      forward calls may overlap.
+      most views in it, `mean_batch` their mean, warm-up included. `streams_apart`: each stream of the
+      network computes by itself; `forwards_at_once`: forward calls may overlap.
     - `warm_up`: answers before the stretch, which are not counted.
     - `wall_s`, `cpu_s`, `waited_s`: of the stretch; see `LatencyRecord`.
     - `videos`, `views`, `frames`, `video_s`: answered in it. `answer_s`: of each of these videos, from its
@@ -224,6 +224,7 @@ class ThroughputRecord:
     rss_bytes: tuple[int, ...]
     waited_s: float | None = None
     gpu_busy: float | None = None
+    mean_batch: float | None = None
     skipped: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     kind: Literal["stretch"] = "stretch"

@@ -54,7 +54,7 @@ def throughput(summary: Summary) -> Table:
         Column("Seconds of video\n/ s"),
         Column("Answer\ns / video"),
         Column("Busy:\ncores,\nGPU"),
-        Column("Videos at once,\nthreads,\nviews / batch"),
+        Column("Videos at once,\nthreads,\nviews / call"),
         Column("Peak MiB,\ngrowth"),
     )
     measured = [(m, m.throughput) for m in summary.models if m.throughput is not None]
@@ -75,12 +75,19 @@ def throughput(summary: Summary) -> Table:
             spread(t.factor),
             spread(t.answer),
             f"{percent(scaled(t.busy))}\n{percent(scaled(t.gpu_busy))}",
-            f"{t.in_flight}\n{t.lanes}\n{t.batch}",
+            f"{t.in_flight}\n{t.lanes}\n{_views_a_call(t)}",
             f"{number(mebi(t.peak_rss_bytes))}{growth}",
         )
         lines.append((texts, _record(m, t)))
         notes += _throughput_notes(m, t)
     return table("throughput", "Throughput", columns, lines, notes if lines else [])
+
+
+def _views_a_call(t: Throughput) -> str:
+    """A call takes what is there when a thread is free, up to the batch that was asked for."""
+    if t.batch == 1 or t.mean_batch is None:
+        return str(t.batch)
+    return f"{number(t.mean_batch.value, 2)} of {t.batch}"
 
 
 def _record(m: ModelSummary, t: Throughput) -> Record:
@@ -98,6 +105,7 @@ def _record(m: ModelSummary, t: Throughput) -> Record:
         "threads": t.lanes,
         "network_threads": t.network_threads,
         "batch": t.batch,
+        **values("mean_batch", t.mean_batch),
         "peak_host_bytes": t.peak_rss_bytes,
         "memory_growth": t.growth,
         "waiting_ratio": t.waiting,

@@ -23,7 +23,7 @@ class Throughput:
     """One model's stretches in "throughput" or "pipelined". Estimates: median over processes.
 
     - `in_flight`, `lanes`, `network_threads`, `batch`, `streams_apart`, `forwards_at_once`: see
-      `ThroughputRecord`. `videos`: answered in all processes.
+      `ThroughputRecord`. `videos`: answered in all processes. `mean_batch`: views in a forward call.
     - `videos_per_s`, `frames_per_s`; `factor`: seconds of video per second; None where its length is unknown.
     - `answer`: seconds from taking up a video to its answer.
     - `busy`: CPU time by wall time and lanes (0–1); `gpu_busy` likewise, as nvidia-smi tells.
@@ -48,6 +48,7 @@ class Throughput:
     growth: float | None
     peak_rss_bytes: int | None
     waiting: float | None
+    mean_batch: Estimate | None
     skipped: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     errors: tuple[tuple[int, str], ...]
@@ -87,6 +88,7 @@ def throughput(timings: Timings | None) -> Throughput | None:
         growth=max(growths, default=None),
         peak_rss_bytes=_peak(timings.processes),
         waiting=float(np.median(waits)) if waits else None,
+        mean_batch=process_median([[r.mean_batch] for r in records if r.mean_batch is not None]),
         skipped=tuple(sorted({item for r in records for item in r.skipped.items()})),
         notes=tuple(sorted({note for r in records for note in r.notes})),
         errors=_errors(timings.processes),

@@ -60,6 +60,12 @@ class Sums:
 def answers(
     clips: list[Clip], preparer: Preparer, parts: list[Part], lanes_: int = 3, batch: int = 1
 ) -> dict[str, Answer]:
+    return answers_and_batch(clips, preparer, parts, lanes_, batch)[0]
+
+
+def answers_and_batch(
+    clips: list[Clip], preparer: Preparer, parts: list[Part], lanes_: int, batch: int
+) -> tuple[dict[str, Answer], float | None]:
     found: dict[str, Answer] = {}
     lock = threading.Lock()
     with Lanes(lanes_) as lanes:
@@ -75,7 +81,7 @@ def answers(
         for clip in clips:
             pipeline.start(clip)
         lanes.wait()
-    return found
+    return found, pipeline.mean_batch
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +163,16 @@ def test_a_gpu_has_the_flow_of_one_whole_view_at_a_time(clips: list[Clip], views
         )
         expected += [len(view["flow"]) for view in prepared.views]
     assert sorted(pairs) == sorted(expected)
+
+
+def test_the_mean_batch_is_what_was_computed(clips: list[Clip]) -> None:
+    """One lane decodes 41 frames, whose ten windows of 4 are then computed 3, 3, 3 and 1 at a time."""
+    preparer = Preparer({"rgb": RGB}, replace(WINDOWS, tail="drop"))
+    long = [clip for clip in clips if clip.path.stem == "41"]
+    _, mean = answers_and_batch(long, preparer, [Part(("rgb",), Sums())], lanes_=1, batch=3)
+    assert mean == 2.5
+    _, mean = answers_and_batch(long, preparer, [Part(("rgb",), Sums())], lanes_=1, batch=1)
+    assert mean == 1
 
 
 def test_a_bad_clip_costs_that_clip(clips: list[Clip], tmp_path: Path) -> None:

@@ -93,6 +93,13 @@ def test_throughput_is_a_rate_over_the_stretch(fake: SimpleNamespace) -> None:
     assert any("left out bad.mp4" in note for note in table.notes)
 
 
+def test_a_batch_is_told_with_what_was_computed_of_it(fake: SimpleNamespace) -> None:
+    run = with_scenarios(fake, throughput=(replace(STRETCH, batch=4, mean_batch=2.51),))
+    table = throughput(summary_of(run))
+    assert any("2.5 of 4" in cell for cell in table.rows[0])
+    assert table.records[0]["mean_batch"] == 2.51
+
+
 def test_a_throughput_beside_other_work_is_called_disturbed(fake: SimpleNamespace) -> None:
     run = with_scenarios(fake, throughput=(replace(STRETCH, waited_s=6.0),))
     summary = summary_of(run)
