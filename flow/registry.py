@@ -18,7 +18,6 @@ METHODS: dict[str, str] = {
     "tvl1-torch": "actionbench.flow.tvl1_torch.method:faithful",
     "tvl1-balanced-torch": "actionbench.flow.tvl1_torch.method:balanced",
     "tvl1-fast-torch": "actionbench.flow.tvl1_torch.method:fast",
-    "tvl1-fast-torch-float16": "actionbench.flow.tvl1_torch.method:fast_float16",
     "opencv": "actionbench.flow.opencv:dual_tvl1",
     "dis": "actionbench.flow.opencv:dis",
     "farneback": "actionbench.flow.opencv:farneback",

@@ -24,17 +24,11 @@ def is_fused(device: torch.device) -> bool:
 
 
 @torch.no_grad()
-def flow_batch(
-    previous: torch.Tensor,
-    following: torch.Tensor,
-    schedule: Schedule,
-    storage: torch.dtype = torch.float32,
-) -> torch.Tensor:
+def flow_batch(previous: torch.Tensor, following: torch.Tensor, schedule: Schedule) -> torch.Tensor:
     """Flow from each frame of `previous` (N, H, W) to that of `following`: (N, H, W, 2) float32.
 
     On the device of both; frames are uint8, or float32 in 0…1. A pair's flow is the same bit for bit in every
-    batch; that of two equal frames is zero. `storage`, float32 or float16, is what the dual variable and the
-    data term are kept in between iterations. Raises ClipError for anything but frames of one size, at least
+    batch; that of two equal frames is zero. Raises ClipError for anything but frames of one size, at least
     16×16.
     """
     check_frames(previous)
@@ -53,14 +47,12 @@ def flow_batch(
     flow = torch.zeros(*previous.shape, 2, dtype=torch.float32, device=previous.device)
     if len(moving):
         first, second = (pyramid(frames[moving], schedule) for frames in (previous, following))
-        flow[moving] = solve(first, second, schedule, storage)
+        flow[moving] = solve(first, second, schedule)
     return flow
 
 
 @torch.no_grad()
-def flow_between(
-    frames: torch.Tensor, schedule: Schedule, storage: torch.dtype = torch.float32
-) -> torch.Tensor:
+def flow_between(frames: torch.Tensor, schedule: Schedule) -> torch.Tensor:
     """Flow from each of `frames` (T, H, W) to the next: (T − 1, H, W, 2) float32.
 
     As `flow_batch` of all pairs; each frame's pyramid is made once.
@@ -70,7 +62,7 @@ def flow_between(
     moving = moved(frames[:-1], frames[1:])
     flow = torch.zeros(len(frames) - 1, *frames.shape[1:], 2, dtype=torch.float32, device=frames.device)
     if len(moving):
-        flow[moving] = solve([p[moving] for p in planes], [p[moving + 1] for p in planes], schedule, storage)
+        flow[moving] = solve([p[moving] for p in planes], [p[moving + 1] for p in planes], schedule)
     return flow
 
 
@@ -97,9 +89,7 @@ def moved(previous: torch.Tensor, following: torch.Tensor) -> torch.Tensor:
     return (previous != following).flatten(1).any(1).nonzero()[:, 0]
 
 
-def solve(
-    first: Sequence[torch.Tensor], second: Sequence[torch.Tensor], schedule: Schedule, storage: torch.dtype
-) -> torch.Tensor:
+def solve(first: Sequence[torch.Tensor], second: Sequence[torch.Tensor], schedule: Schedule) -> torch.Tensor:
     """Flow (N, H, W, 2) between two frames, given by their pyramids, for N pairs."""
     solver, reach, shorten = schedule.solver, schedule.coupling, 1.0
     if isinstance(solver, PrimalDual):
@@ -109,7 +99,7 @@ def solve(
         shorten = math.sqrt(solver.tau / reach)
     pairs, _, height, width = first[-1].shape
     flow = first[-1].new_zeros(pairs, 2, height, width)
-    dual = first[-1].new_zeros(pairs, 2, 2, height, width, dtype=storage)
+    dual = first[-1].new_zeros(pairs, 2, 2, height, width)
     for level in reversed(range(len(first))):
         start, end = first[level], second[level]
         if start is not first[-1]:
@@ -117,7 +107,7 @@ def solve(
         texture = steps.texture(end)
         for _ in range(schedule.warps_on(level)):
             term = steps.data_term(start, texture, flow, schedule.data_weight * reach, shorten)
-            flow, dual = relax(flow, dual, steps.kept(term, storage), schedule)
+            flow, dual = relax(flow, dual, term, schedule)
     return flow.permute(0, 2, 3, 1).contiguous()
 
 
@@ -128,7 +118,7 @@ def magnify(
     flow = resample(flow, height, width, bilinear) * (1 / schedule.step)
     if not schedule.carry_dual:
         return flow, dual.new_zeros(*dual.shape[:3], height, width)
-    dual = resample(dual, height, width, bilinear).to(dual.dtype)
+    dual = resample(dual, height, width, bilinear)
     # Forward differences end at the edge, and the dual variable with them.
     dual[:, :, 0, :, -1] = 0
     dual[:, :, 1, -1, :] = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 BYTES_PER_PIXEL = 320
 """Of a pair, at the peak of the computation: 290 with a 5×5 median, 190 with 3×3, and room to spare."""
 
-Storage = Literal["float32", "float16"]
-
 
 class TorchFlow:
     """A `FlowMethod` that computes on a device of PyTorch, many pairs at a time where it can.
@@ -30,7 +28,6 @@ class TorchFlow:
     - `device`: "cpu" or "cuda:N"; None takes CUDA's current device where there is one, else the CPU.
     - `threads`: on the CPU, PyTorch's threads. The number belongs to the whole process
       (`torch.set_num_threads`): making a method sets it, for networks too, and nothing sets it back.
-    - `storage`: what the dual variable and the data term are kept in between iterations.
     - `memory`: bytes that a batch may take on the device, beside the result; one pair is always taken.
 
     Beyond what the protocol asks for it takes float32 frames in 0…1. Raises BackendUnavailable where PyTorch
@@ -42,14 +39,12 @@ class TorchFlow:
         schedule: Schedule,
         device: str | None = None,
         threads: int = 1,
-        storage: Storage = "float32",
         memory: int = 4 * 10**9,
     ) -> None:
         if threads < 1:
             raise UsageError("a flow method needs at least one thread", found=threads)
-        self.name = f"{schedule.name}-torch" + ("" if storage == "float32" else f"-{storage}")
+        self.name = f"{schedule.name}-torch"
         self.schedule = schedule
-        self.storage = storage
         self.memory = memory
         self.device = _device(self.name, schedule, device)
         if self.device.type == "cpu":
@@ -99,13 +94,12 @@ class TorchFlow:
         frames = torch.from_numpy(np.ascontiguousarray(grey))
         pairs, (height, width) = len(frames) - 1, frames.shape[1:]
         batch = max(1, self.memory // (BYTES_PER_PIXEL * max(1, height * width)))
-        storage = getattr(torch, self.storage)
         fields = torch.empty(pairs, height, width, 2, dtype=torch.float32, device=self.device)
         for begin in range(0, pairs, batch):
             if cancelled is not None and cancelled():
                 raise MeasurementError(f"optical flow was cancelled after {begin} of {pairs} pairs of frames")
             end = min(begin + batch, pairs)
-            fields[begin:end] = flow_between(frames[begin : end + 1].to(self.device), self.schedule, storage)
+            fields[begin:end] = flow_between(frames[begin : end + 1].to(self.device), self.schedule)
             if self.device.type == "cuda":
                 # Not the whole device, of which another thread may be recording a graph.
                 torch.cuda.current_stream(self.device).synchronize()
@@ -120,7 +114,7 @@ class TorchFlow:
             self(still, still + np.uint8(1))
 
     def describe(self) -> dict[str, Any]:
-        """Name, device, versions, what the iterations are kept in, and the schedule's parameters."""
+        """Name, device, versions and the schedule's parameters."""
         cuda = self.device.type == "cuda"
         return {
             "name": self.name,
@@ -128,7 +122,6 @@ class TorchFlow:
             "device": torch.cuda.get_device_name(self.device) if cuda else "CPU, slowly: made for CUDA",
             "torch": torch.__version__,
             "triton": _triton_version() if is_fused(self.device) else None,
-            "storage": self.storage,
             "parameters": self.schedule.describe(),
         }
 
@@ -192,8 +185,3 @@ def balanced(threads: int = 1, device: str | None = None) -> TorchFlow:
 def fast(threads: int = 1, device: str | None = None) -> TorchFlow:
     """`tvl1-fast` in PyTorch, for GPUs: the same flow, many pairs at a time."""
     return TorchFlow(FAST, device, threads)
-
-
-def fast_float16(threads: int = 1, device: str | None = None) -> TorchFlow:
-    """`tvl1-fast-torch` with most of what it iterates on kept in 16 bits: less traffic on a GPU."""
-    return TorchFlow(FAST, device, threads, storage="float16")

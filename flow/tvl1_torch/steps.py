@@ -1,10 +1,9 @@
 """The steps of TV-L1 in PyTorch's own operations, for N pairs of frames at once.
 
-Everything is on one device: flow (N, 2, H, W) float32, x before y; its dual variable (N, 2, 2, H, W), of
+Everything is float32, on one device: flow (N, 2, H, W), x before y; its dual variable (N, 2, 2, H, W), of
 each component of the flow the part in x, then in y; the data term (N, 4, H, W): residual, direction (x, y)
-and limit. These two are float32 or float16; steps compute in float32 and round what they keep. No step
-mixes pairs, or adds up in an order that depends on their number: a pair's flow is the same in every batch,
-bit for bit.
+and limit. No step mixes pairs, or adds up in an order that depends on their number: a pair's flow is the
+same in every batch, bit for bit.
 """
 
 from __future__ import annotations
@@ -78,14 +77,6 @@ def data_term(
     return torch.cat([residual, nx, ny, length * (threshold * shorten)], 1)
 
 
-def kept(numbers: torch.Tensor, storage: torch.dtype) -> torch.Tensor:
-    """Float32 `numbers` as `storage` keeps them; what is beyond its range becomes its largest number."""
-    if storage == torch.float32:
-        return numbers
-    largest = torch.finfo(storage).max
-    return numbers.clamp(-largest, largest).to(storage)
-
-
 def iterate(
     flow: torch.Tensor,
     dual: torch.Tensor,
@@ -95,13 +86,11 @@ def iterate(
     iterations: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Flow and dual variable after some steps of `solver`; `coupling` is θ. The arguments stay unchanged."""
-    storage, term = dual.dtype, term.float()
     for _ in range(iterations):
         if isinstance(solver, PrimalDual):
-            flow, raised = _primal_dual(flow, dual.float(), term, solver)
+            flow, dual = _primal_dual(flow, dual, term, solver)
         else:
-            flow, raised = _ascend(flow, dual.float(), term, solver.tau, solver.tau / coupling)
-        dual = kept(raised, storage)
+            flow, dual = _ascend(flow, dual, term, solver.tau, solver.tau / coupling)
     return flow, dual
 
 

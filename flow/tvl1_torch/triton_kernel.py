@@ -1,13 +1,9 @@
 """An iteration in one kernel, in Triton: each number is read once from memory and written once.
 
-It has run in Triton's interpreter and been compiled for NVIDIA's GPUs (by Triton 3.2 and 3.9), but it has
-not run on one yet.
-
 The new dual variable of a pixel needs the new flow there, to the right and below. Each program computes the
 flow at all three, for every pixel of its tile: its neighbours' numbers are in the cache, and the arithmetic
 costs less than the memory traffic of a second kernel. What is read is not overwritten by an iteration, so
-two sets of fields take turns. The dual variable and the data term may be kept as float16: what is loaded
-becomes float32, what is stored is rounded. That halves most of the traffic, which is what an iteration costs.
+two sets of fields take turns.
 """
 
 # mypy: disable-error-code="no-untyped-def, untyped-decorator, no-untyped-call"
@@ -110,7 +106,7 @@ def _difference(field, at, back, has_before, inside):
     """A dual field's difference to the pixel `back` numbers before; before the edge there is zero."""
     here = tl.load(field + at, mask=inside, other=0.0)
     before = tl.load(field + at - back, mask=inside & has_before, other=0.0)
-    return here.to(tl.float32) - before.to(tl.float32)
+    return here - before
 
 
 @triton.jit
@@ -125,10 +121,10 @@ def _step(flow, dual, term, y, x, height, width, tau, is_primal_dual: tl.constex
     s1 = _difference(dual, at, 1, left, inside) + _difference(dual + plane, at, width, above, inside)
     s2 = _difference(dual + 2 * plane, at, 1, left, inside)
     s2 += _difference(dual + 3 * plane, at, width, above, inside)
-    residual = tl.load(term + at, mask=inside, other=0.0).to(tl.float32)
-    nx = tl.load(term + plane + at, mask=inside, other=0.0).to(tl.float32)
-    ny = tl.load(term + 2 * plane + at, mask=inside, other=0.0).to(tl.float32)
-    limit = tl.load(term + 3 * plane + at, mask=inside, other=0.0).to(tl.float32)
+    residual = tl.load(term + at, mask=inside, other=0.0)
+    nx = tl.load(term + plane + at, mask=inside, other=0.0)
+    ny = tl.load(term + 2 * plane + at, mask=inside, other=0.0)
+    limit = tl.load(term + 3 * plane + at, mask=inside, other=0.0)
     if is_primal_dual:
         s1 *= tau
         s2 *= tau
@@ -142,8 +138,8 @@ def _step(flow, dual, term, y, x, height, width, tau, is_primal_dual: tl.constex
 @triton.jit
 def _raise(old, new, at, inside, g1, g2, tau, second, relaxation, is_primal_dual: tl.constexpr, plane):
     """Write the dual variable of one component of the flow, whose forward differences are (g1, g2)."""
-    p1 = tl.load(old + at, mask=inside, other=0.0).to(tl.float32)
-    p2 = tl.load(old + plane + at, mask=inside, other=0.0).to(tl.float32)
+    p1 = tl.load(old + at, mask=inside, other=0.0)
+    p2 = tl.load(old + plane + at, mask=inside, other=0.0)
     if is_primal_dual:
         q1 = p1 + second * g1
         q2 = p2 + second * g2
@@ -154,9 +150,8 @@ def _raise(old, new, at, inside, g1, g2, tau, second, relaxation, is_primal_dual
         factor = 1.0 / (1.0 + second * tl.sqrt(g1 * g1 + g2 * g2))
         q1 = (p1 + tau * g1) * factor
         q2 = (p2 + tau * g2) * factor
-    kind = new.dtype.element_ty
-    tl.store(new + at, q1.to(kind), mask=inside)
-    tl.store(new + plane + at, q2.to(kind), mask=inside)
+    tl.store(new + at, q1, mask=inside)
+    tl.store(new + plane + at, q2, mask=inside)
 
 
 @triton.jit(do_not_specialize=["number", "pairs", "height", "tiles_across", "tiles_down"])
