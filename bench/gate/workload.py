@@ -1,7 +1,7 @@
 """A light workload for the gate's self-test: `python -m actionbench.bench.gate.workload VIDEO`.
 
-It decodes a small video, computes optical flow and does arithmetic, for two seconds in all, imports and all,
-and prints its times as a gate reads them. `--slow 0.2` makes it do a fifth more work, nothing else.
+It decodes a small video, computes optical flow and does arithmetic, for a second and a half in all, imports
+and all, and prints its times as a gate reads them. `--slow 0.2` makes it do a fifth more work, nothing else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...datasets.video import read_frames
 from ...flow.known_motion import known_pair
 from ...flow.registry import get_method
 
-SAMPLES = 24
+SAMPLES = 12
 """The median over them is what a process says, as in the latency pass of a run."""
 
 UNITS = 10
