@@ -147,8 +147,6 @@ def decode(
     """
     from dataclasses import replace
 
-    import numpy as np
-
     from ..datasets.arrays import write_frames
     from ..datasets.manifest import write_manifest
     from ..datasets.sources import load_clips
@@ -164,15 +162,13 @@ def decode(
     with Console().task("decoding", len(chosen)) as progress:
         for number, clip in enumerate(chosen):
             try:
-                with read_frames(clip) as reader:
-                    frames = np.stack(list(reader))
-            except ClipError as error:
-                failed.append(f"  left out: {error}")
-            else:
                 # Numbered, because ids and labels come from data and may be no names of files.
                 path = out / f"{number:05}.npz"
-                write_frames(path, frames, reader.rate)
+                with read_frames(clip) as reader:
+                    write_frames(path, reader, reader.rate)
                 decoded.append(replace(clip, path=path, start_s=None, end_s=None, sha256=None))
+            except ClipError as error:
+                failed.append(f"  left out: {error}")
             progress.advance(clip.id)
     print("\n".join(failed), end="\n" if failed else "")
     if not decoded:

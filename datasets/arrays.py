@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ClipError
+from ..errors import ClipError, UsageError
 from .clip import Clip
 from .sampling import Pixels, TimedFrame
 
@@ -69,19 +71,35 @@ def open_array(path: Path) -> ArraySource:
     return ArraySource(frames, rate, notes)
 
 
-def write_frames(path: Path, frames: Pixels, rate: Fraction) -> None:
-    """Write a clip's frames, (T, H, W, 3) uint8, as `open_array` reads them; whole or not at all.
+def write_frames(path: Path, frames: Iterable[Pixels], rate: Fraction) -> None:
+    """Write a clip's frames, (H, W, 3) uint8 each, as `open_array` reads them; whole or not at all.
 
-    Raises ClipError if the file cannot be written.
+    One frame is held in memory at a time. Raises UsageError if the file cannot be written, and what `frames`
+    raises.
     """
     part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("wb") as file:
-            np.savez_compressed(file, frames=frames, rate=np.array(str(rate)))
+        # The number of frames comes first in the file, and is known last.
+        with tempfile.TemporaryFile(dir=path.parent) as spool:
+            shape: tuple[int, ...] = ()
+            count = 0
+            for frame in frames:
+                spool.write(np.ascontiguousarray(frame).data)
+                shape = frame.shape
+                count += 1
+            spool.seek(0)
+            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+                with archive.open("frames.npy", "w", force_zip64=True) as file:
+                    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+                    np.lib.format.write_array_header_1_0(file, header)
+                    shutil.copyfileobj(spool, file, 1 << 20)
+                with archive.open("rate.npy", "w") as file:
+                    np.lib.format.write_array(file, np.array(str(rate)), allow_pickle=False)
         part.replace(path)
     except OSError as error:
+        raise UsageError("the array file cannot be written", where=path, found=error) from error
+    finally:
         part.unlink(missing_ok=True)
-        raise ClipError("the array file cannot be written", where=path, found=error) from error
 
 
 def _rate(path: Path, stored: npt.NDArray[Any]) -> Fraction:

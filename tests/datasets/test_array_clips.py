@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actionbench.datasets.arrays import read_inputs
+from actionbench.datasets.arrays import read_inputs, write_frames
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.video import read_frames
-from actionbench.errors import ClipError
+from actionbench.errors import ClipError, UsageError
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (50, 6, 8, 3), np.uint8)
 RGB = np.random.default_rng(1).uniform(-1, 1, (9, 6, 8, 3)).astype(np.float32)
@@ -45,6 +45,28 @@ def test_frames_go_the_way_of_video(tmp_path, rate, stated):
     with read_frames(clip(path), stated / 2) as reader:
         np.testing.assert_array_equal(np.stack(list(reader)), FRAMES[::2])
     assert read_inputs(clip(path)) is None
+
+
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(25)])
+def test_frames_that_were_written_are_read_again(tmp_path, rate):
+    path = tmp_path / "a.npz"
+    write_frames(path, (frame[:, ::-1] for frame in FRAMES), rate)
+    with read_frames(clip(path)) as reader:
+        np.testing.assert_array_equal(np.stack(list(reader)), FRAMES[:, :, ::-1])
+        assert reader.native_rate == rate
+    assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_frames_that_end_in_an_error_leave_no_file(tmp_path):
+    def broken():
+        yield FRAMES[0]
+        raise ClipError("is broken")
+
+    with pytest.raises(ClipError, match="is broken"):
+        write_frames(tmp_path / "a.npz", broken(), Fraction(25))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_frames(tmp_path / "nowhere" / "a.npz", FRAMES, Fraction(25))
 
 
 def test_a_stretch_of_an_array(tmp_path):
