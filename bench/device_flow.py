@@ -30,8 +30,8 @@ def shares_device(method: object, network: object) -> bool:
     )
 
 
-def has_device_to_itself(method: object) -> bool:
-    """Whether `method` computes on a GPU: all pairs of a clip at once, and one clip at a time."""
+def computes_on_gpu(method: object) -> bool:
+    """Whether `method` computes on a GPU: all pairs of a view at once, and one view at a time."""
     return isinstance(method, DeviceFlowMethod) and method.device.type != "cpu"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -19,12 +18,12 @@ Task = Callable[[], None]
 
 @dataclass(slots=True)
 class _Gathering:
-    """Items that wait to be computed together."""
+    """Items that wait to be computed together: a heap, the most urgent first."""
 
     compute: Callable[[list[Any]], None]
     size: int
     alone: Hashable | None
-    items: deque[tuple[Urgency, Any]] = field(default_factory=deque)
+    items: list[tuple[Urgency, int, Any]] = field(default_factory=list)
 
 
 class Lanes:
@@ -62,6 +61,8 @@ class Lanes:
     def submit(self, urgency: Urgency, task: Task) -> None:
         """Have a lane do `task`; nothing happens once the lanes have ended."""
         with self._condition:
+            if self._closed:
+                return
             heapq.heappush(self._tasks, (urgency, next(self._order), task))
             self._condition.notify()
 
@@ -76,11 +77,14 @@ class Lanes:
     ) -> None:
         """Have a lane call `compute` with `size` items of the same `key`; with fewer when all else is done.
 
-        `alone`: of the gatherings that name the same thing here, one is computed at a time.
+        `alone`: of the gatherings that name the same thing here, one is computed at a time. Nothing happens
+        once the lanes have ended.
         """
         with self._condition:
+            if self._closed:
+                return
             gathering = self._gatherings.setdefault(key, _Gathering(compute, size, alone))
-            gathering.items.append((urgency, item))
+            heapq.heappush(gathering.items, (urgency, next(self._order), item))
             self._condition.notify()
 
     def end(self) -> None:
@@ -136,7 +140,8 @@ class Lanes:
 
     def _taken(self, key: Hashable) -> tuple[Task, Hashable | None]:
         gathering = self._gatherings[key]
-        items = [gathering.items.popleft()[1] for _ in range(min(gathering.size, len(gathering.items)))]
+        count = min(gathering.size, len(gathering.items))
+        items = [heapq.heappop(gathering.items)[2] for _ in range(count)]
         if not gathering.items:
             del self._gatherings[key]
         if gathering.alone is not None:

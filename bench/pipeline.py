@@ -22,7 +22,7 @@ from ..datasets.arrays import read_inputs
 from ..datasets.clip import Clip
 from ..errors import ClipError
 from ..models.spec import FloatArray, InputArray, Preprocessing
-from .device_flow import has_device_to_itself
+from .device_flow import computes_on_gpu
 from .inference import average_views, forward_views
 from .lanes import Lanes
 from .parts import Part
@@ -32,8 +32,8 @@ from .stopwatch import Stopwatch
 PAIRS = 8
 """Pairs of frames in one task of flow: few, so that lanes are idle for a short time only at a clip's end."""
 
-_DEVICE = "device"
-"""What does one thing at a time: a GPU, or a backend that cannot compute several forward calls at once."""
+_GPU, _NETWORK = "gpu", "network"
+"""What does one thing at a time: a GPU, and a backend that cannot compute several forward calls at once."""
 
 Frames = list[npt.NDArray[np.uint8]]
 """(H, W, 3) uint8 each."""
@@ -95,11 +95,13 @@ class Pipeline:
         self._begun = 0
         self._lock = threading.Lock()
         self._calls = self._views = 0
+        self._flow_on_gpu = computes_on_gpu(preparer.flow)
+        self._network_alone = _GPU if preparer.on_device and self._flow_on_gpu else _NETWORK
 
-    @property
-    def mean_batch(self) -> float | None:
-        """Views in a forward call, on the mean so far: a call takes what is there when a lane is free."""
-        return self._views / self._calls if self._calls else None
+    def counted(self) -> tuple[int, int]:
+        """Forward calls so far, and the views in them: a call takes what is there when a lane is free."""
+        with self._lock:
+            return self._calls, self._views
 
     def start(self, clip: Clip) -> None:
         """Send a clip on its way."""
@@ -107,7 +109,7 @@ class Pipeline:
         self._begun += 1
         self._submit(flight, _DECODE, partial(self._decode, flight))
 
-    def _submit(self, flight: _Flight, rank: int, step: Callable[[], None], alone: str | None = None) -> None:
+    def _submit(self, flight: _Flight, rank: int, step: Callable[[], None], on_gpu: bool = False) -> None:
         def task() -> None:
             if flight.over:
                 return
@@ -117,10 +119,10 @@ class Pipeline:
                 self._end(flight, Answer(flight.clip, 0.0, error=error))
 
         urgency = (flight.number, rank)
-        if alone is None:
-            self._lanes.submit(urgency, task)
+        if on_gpu:
+            self._lanes.gather((_GPU, rank), urgency, task, lambda tasks: tasks[0](), alone=_GPU)
         else:
-            self._lanes.gather((alone, rank), urgency, task, lambda tasks: tasks[0](), alone=alone)
+            self._lanes.submit(urgency, task)
 
     def _decode(self, flight: _Flight) -> None:
         preparer, clip, watch = self._preparer, flight.clip, Stopwatch()
@@ -154,7 +156,7 @@ class Pipeline:
 
         def resized_so_far(frames: list[npt.NDArray[np.uint8]]) -> None:
             # Which frames a view has is known at the end, unless it has all of them.
-            if preparer.whole:
+            if preparer.whole and not self._flow_on_gpu:
                 for stream in of_flow:
                     flow_runs(0, stream).feed(frames)
 
@@ -170,7 +172,9 @@ class Pipeline:
         for number, selection in enumerate(selections):
             chosen = frames if len(selection) == len(frames) else frames[selection]
             for stream, spec in specs.items():
-                if spec.modality == "flow":
+                if spec.modality == "flow" and self._flow_on_gpu:
+                    self._flow_in_one(flight, number, stream, spec, chosen)
+                elif spec.modality == "flow":
                     flow_runs(number, stream).finish(list(chosen))
                 else:
                     self._submit(flight, _PIXELS, partial(self._pixels, flight, number, stream, chosen))
@@ -188,12 +192,12 @@ class Pipeline:
                 return
             inputs = {name: flight.views[view].pop(name) for name in part.streams}
         self._lanes.gather(
-            (number, *(inputs[name].shape for name in part.streams)),
+            (number, *((type(inputs[name]), inputs[name].shape) for name in part.streams)),
             (flight.number, _FORWARD),
             (flight, view, inputs),
             partial(self._forward, part),
             self._batch,
-            None if part.at_once else _DEVICE,
+            None if part.at_once else self._network_alone,
         )
 
     def _forward(self, part: Part, items: list[tuple[_Flight, int, View]]) -> None:
@@ -255,14 +259,22 @@ class Pipeline:
         """Have a lane compute the flow between consecutive `frames`; `then` takes it as network input."""
 
         def step() -> None:
-            then(self._preparer.flow_input(np.stack(frames), spec, Stopwatch(), self._progress))
+            grey_frames = self._preparer.grey(np.stack(frames), Stopwatch())
+            then(self._preparer.flow_input(grey_frames, spec, Stopwatch(), self._progress))
 
-        self._submit(flight, _FLOW, step, _DEVICE if self.whole_flow else None)
+        self._submit(flight, _FLOW, step)
 
-    @property
-    def whole_flow(self) -> bool:
-        """The flow of a view is computed in one go."""
-        return has_device_to_itself(self._preparer.flow)
+    def _flow_in_one(
+        self, flight: _Flight, view: int, stream: str, spec: Preprocessing, frames: npt.NDArray[np.uint8]
+    ) -> None:
+        """Have the GPU compute the flow of a view; the grey frames are made by the lane that decoded it."""
+        grey_frames = self._preparer.grey(frames, Stopwatch())
+
+        def step() -> None:
+            inputs = self._preparer.flow_input(grey_frames, spec, Stopwatch(), self._progress)
+            self.arrived(flight, view, stream, inputs)
+
+        self._submit(flight, _FLOW, step, on_gpu=True)
 
 
 class _FlowRuns:
@@ -281,8 +293,6 @@ class _FlowRuns:
 
     def feed(self, frames: Frames) -> None:
         """Begin the flow of whole runs of `frames`, the view's first ones, so far as it has not begun."""
-        if self._pipeline.whole_flow:
-            return
         while self._begun + PAIRS < len(frames):
             self._begin(frames[self._begun : self._begun + PAIRS + 1])
 
@@ -316,7 +326,5 @@ class _FlowRuns:
                 return
             pieces, self._pieces = self._pieces, {}
             self._pairs = None  # once only
-        ordered = [pieces[first] for first in sorted(pieces)]
-        # A single one may be a tensor.
-        fields = ordered[0] if len(ordered) == 1 else np.concatenate(ordered)
+        fields = np.concatenate([pieces[first] for first in sorted(pieces)])
         self._pipeline.arrived(self._flight, self._view, self._stream, fields)

@@ -197,14 +197,10 @@ class Preparer:
     def _flow(
         self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
     ) -> tuple[FloatArray, bool]:
-        # Only here: input that is preprocessed needs no OpenCV.
-        from ..flow.fields import grey
-
-        assert self.flow is not None, "a plan with a flow stream names a method"
+        grey_frames = self.grey(frames, watch)
         if self.cache is None:
-            return self.flow_input(frames, spec, watch, progress), False
-        with watch.stage("flow"):
-            grey_frames = grey(frames)
+            return self.flow_input(grey_frames, spec, watch, progress), False
+        assert self.flow is not None, "a plan with a flow stream names a method"
         key = cache_key(grey_frames, self.flow)
         fields = self.cache.get(key)
         hit = fields is not None
@@ -213,14 +209,18 @@ class Preparer:
             self.cache.put(key, fields)
         return self.fields_input(fields, spec, watch), hit
 
-    def flow_input(
-        self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
-    ) -> FloatArray:
-        """Flow of resized frames (T, H, W, 3) as the stream takes it: a tensor if it stays on the GPU."""
-        from ..flow.fields import grey
+    @staticmethod
+    def grey(frames: npt.NDArray[np.uint8], watch: Stopwatch) -> npt.NDArray[np.uint8]:
+        """Grey frames (T, H, W) of resized ones (T, H, W, 3): what flow is computed of."""
+        from ..flow.fields import grey  # only here: input that is preprocessed needs no OpenCV
 
         with watch.stage("flow"):
-            grey_frames = grey(frames)
+            return grey(frames)
+
+    def flow_input(
+        self, grey_frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
+    ) -> FloatArray:
+        """Flow of grey frames (T, H, W) as the stream takes it: a tensor where it stays on its device."""
         if self.on_device:
             assert isinstance(self.flow, DeviceFlowMethod)
             on_device: FloatArray = network_flow(grey_frames, self.flow, spec, watch, progress)
@@ -232,7 +232,7 @@ class Preparer:
     ) -> npt.NDArray[np.float32]:
         from ..flow.fields import flow_fields
 
-        assert self.flow is not None
+        assert self.flow is not None, "a plan with a flow stream names a method"
         with watch.stage("flow"):
             return flow_fields(
                 grey_frames, self.flow, progress=lambda done, total: progress("flow", done, total)

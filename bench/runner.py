@@ -59,6 +59,14 @@ def resume_run(path: Path, console: Console) -> Path:
             )
     if now.data["digest"] != before.data["digest"]:
         raise UsageError("the clips have changed since the run began", where=path, remedy="Start a new run.")
+    if (devices := _devices(now)) != (devices_before := _devices(before)):
+        raise UsageError(
+            "was made with other models or devices: one run, one machine",
+            where=path,
+            expected=", ".join(devices_before),
+            found=", ".join(devices),
+            remedy="Start a new run; `bench report` can join runs.",
+        )
     for model, model_before in zip(now.models, before.models, strict=True):
         if model.weights != model_before.weights:
             raise UsageError(
@@ -69,6 +77,11 @@ def resume_run(path: Path, console: Console) -> Path:
     with RunWriter(path) as writer:
         writer.write_run(replace(before, state="running"))
         return _carry_out(plan, writer, console)
+
+
+def _devices(run: Run) -> list[str]:
+    """What each model computes on; those that the machine does not compute come last."""
+    return [f"{model.key} on {model.device}" for model in run.models]
 
 
 def planned(config: RunConfig, console: Console) -> Plan:

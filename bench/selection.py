@@ -21,7 +21,7 @@ def expanded(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
 
     `--backends` speaks for models named without one ("all": those that this machine can run), `--precisions`
     for those named without one. What a model has not is left out and said; with "all" also what this machine
-    cannot run, which otherwise is an error of the plan. Raises UsageError if nothing of a model is left, or
+    cannot run, which otherwise is a row without figures. Raises UsageError if nothing of a model is left, or
     for a name that no model knows.
     """
     if not config.backends and not config.precisions:

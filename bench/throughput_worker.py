@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psutil
 
@@ -29,22 +29,33 @@ class Stretch:
 
     It begins after `warm_up` answers, and is over as soon as `seconds` have passed and the number of answers
     in it is a multiple of `multiple`: with one clip a lane, answers come in groups of that size, and part of
-    a group would be a rate of its own.
+    a group would be a rate of its own. What is answered after that does not count.
+
+    - `counted`: tells the forward calls so far and the views in them.
     """
 
-    def __init__(self, warm_up: int, seconds: float, multiple: int) -> None:
+    def __init__(
+        self, warm_up: int, seconds: float, multiple: int, counted: Callable[[], tuple[int, int]]
+    ) -> None:
         self.meter = Meter()
         self.answers: list[Answer] = []
         self.rss_bytes: list[int] = []
+        self.over = False
+        self.mean_batch: float | None = None
         self._warm_up, self._seconds, self._multiple = warm_up, seconds, multiple
         self._before = 0
+        self._counted = counted
+        self._counts = (0, 0)
         self._process = psutil.Process()
 
     def add(self, answer: Answer) -> bool:
-        """Count an answer; True if the stretch is over."""
+        """Count an answer, if it is one that counts; True if the stretch is over."""
+        if self.over:
+            return True
         if self._before < self._warm_up:
             self._before += 1
             if self._before == self._warm_up:
+                self._counts = self._counted()
                 self.meter.__enter__()
             return False
         self.answers.append(answer)
@@ -52,6 +63,9 @@ class Stretch:
         if len(self.answers) % self._multiple or self.meter.elapsed_s < self._seconds:
             return False
         self.meter.__exit__()
+        self.over = True
+        calls, views = (now - then for now, then in zip(self._counted(), self._counts, strict=True))
+        self.mean_batch = views / calls if calls else None
         return True
 
 
@@ -92,12 +106,13 @@ def measure_throughput(job: Job, parts: Sequence[Part], preparer: Preparer, even
     # Each lane has computed, and each clip's shape has been met.
     warm_up = max(min(job.lanes, job.in_flight), len(job.clips))
     multiple = len(job.clips) if job.in_flight == 1 else job.lanes
-    stretch = Stretch(warm_up, job.min_seconds, multiple)
     lock = threading.Lock()
     with Lanes(job.lanes) as lanes, GpuWatch(job.options.device) as gpu:
 
         def answered(answer: Answer) -> None:
             with lock:
+                if stretch.over:
+                    return
                 events("progress", stage="video", done=len(stretch.answers), total=0)
                 if answer.error is not None:
                     source.leave_out(answer.clip, answer.error)
@@ -109,6 +124,7 @@ def measure_throughput(job: Job, parts: Sequence[Part], preparer: Preparer, even
                 pipeline.start(source.take())
 
         pipeline = Pipeline(lanes, preparer, parts, job.classes, job.batch, answered, signs_of_life(events))
+        stretch = Stretch(warm_up, job.min_seconds, multiple, pipeline.counted)
         if not source:
             raise MeasurementError(f"no clip could be timed: {next(iter(source.skipped.values()))}")
         with lock:
@@ -123,7 +139,7 @@ def measure_throughput(job: Job, parts: Sequence[Part], preparer: Preparer, even
         lanes=job.lanes,
         network_threads=job.options.threads,
         batch=job.batch,
-        mean_batch=pipeline.mean_batch,
+        mean_batch=stretch.mean_batch,
         streams_apart=len(parts) > 1,
         forwards_at_once=all(part.at_once for part in parts),
         warm_up=warm_up,

@@ -11,7 +11,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -49,13 +50,13 @@ class ArraySource:
 
 def open_array(path: Path) -> ArraySource:
     """The frames in a `.npy` or `.npz` file. Raises ClipError for what is not (T, H, W, 3) uint8."""
-    content = _load(path)
+    content = _load(path, ("frames", "rate"))
     if "frames" not in content:
         raise ClipError(
             "the array file holds no frames",
             where=path,
             expected="(T, H, W, 3) uint8, in .npz under the name 'frames'",
-            found=", ".join(sorted(content)) or "nothing",
+            found=", ".join(sorted(_load(path))) or "nothing",
         )
     frames = content["frames"]
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or 0 in frames.shape:
@@ -127,9 +128,10 @@ def read_inputs(clip: Clip) -> dict[str, npt.NDArray[np.float32]] | None:
         stored = {stream: _load(file)["frames"] for stream, file in pair.items()}
         if all(array.dtype == np.uint8 for array in stored.values()):
             return None
+    elif path.suffix.lower() == ".npy":
+        return None
     else:
-        content = _load(path)
-        stored = {stream: content[stream] for stream in CHANNELS if stream in content}
+        stored = dict(_load(path, CHANNELS))
     if not stored:
         return None
     return {stream: _network_input(path, stream, array) for stream, array in stored.items()}
@@ -159,15 +161,18 @@ def _network_input(path: Path, stream: str, array: npt.NDArray[Any]) -> npt.NDAr
     return batchless
 
 
-def _load(path: Path) -> Mapping[str, npt.NDArray[Any]]:
-    """Arrays of the file by name (a `.npy` is called "frames"), without running anything in it."""
+def _load(path: Path, wanted: Collection[str] | None = None) -> Mapping[str, npt.NDArray[Any]]:
+    """Arrays of the file by name (a `.npy` is called "frames"), without running anything in it.
+
+    `wanted`: the only ones that are read of an `.npz`; None for all.
+    """
     try:
         with path.open("rb") as file:
             content = np.load(file, allow_pickle=False)
             if isinstance(content, np.ndarray):
                 return {"frames": content}
-            return {name: content[name] for name in content.files}
+            return {name: content[name] for name in content.files if wanted is None or name in wanted}
     except FileNotFoundError:
         raise ClipError("file does not exist", where=path) from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ClipError("not a readable array file", where=path, found=error) from None

@@ -105,7 +105,8 @@ class FrameReader:
 def read_frames(clip: Clip, rate: Fraction | None = None, *, threads: int = 1) -> FrameReader:
     """A reader of the clip's frames: each once (`rate` None), or resampled to exactly `rate` a second.
 
-    `threads`: of the decoder. Raises ClipError, with file and reason, for what is not a readable video.
+    `threads`: of the decoder and of the conversion to RGB. Raises ClipError, with file and reason, for what
+    is not a readable video.
     """
     if not clip.path.exists():
         raise ClipError("file does not exist", where=clip.path)

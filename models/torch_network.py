@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,6 @@ class TorchNetwork:
         self.concurrent = self._device.type == "cpu"
         self._clock: tuple[torch.cuda.Event, torch.cuda.Event] | None = None
         if self._device.type == "cuda":
-            torch.cuda.set_device(self._device)
             self._clock = (torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True))  # type: ignore[no-untyped-call]
         self._clocked = False
         self._parameters = parameters
@@ -79,11 +79,16 @@ class TorchNetwork:
         """Where the network is; `upload` takes float32 tensors that lie there as they are."""
         return self._device
 
+    def _on_device(self) -> AbstractContextManager[object]:
+        """What makes the device the current one, which is so for each thread by itself."""
+        return nullcontext() if self._clock is None else torch.cuda.device(self._device)
+
     @torch.inference_mode()
     def upload(self, inputs: Mapping[str, InputArray]) -> dict[str, torch.Tensor]:
         """See `Network.upload`; the tensors are (N, C, T, H, W)."""
         check_inputs(self._model, inputs, self.uint8_streams)
-        return {stream: self._upload(array) for stream, array in inputs.items()}
+        with self._on_device():
+            return {stream: self._upload(array) for stream, array in inputs.items()}
 
     def _upload(self, array: InputArray | torch.Tensor) -> torch.Tensor:
         tensor = array if isinstance(array, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(array))
@@ -107,12 +112,13 @@ class TorchNetwork:
     @torch.inference_mode()
     def forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """See `Network.forward`."""
-        if self._clock is not None:
+        if self._clock is None:
+            return self._logits(inputs)
+        with self._on_device():
             self._clock[0].record()
-        logits = self._logits(inputs)
-        if self._clock is not None:
+            logits = self._logits(inputs)
             self._clock[1].record()
-            self._clocked = True
+        self._clocked = True
         return logits
 
     def _sum(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -46,10 +46,10 @@ class ModelRecord:
     - `flow`: name of the flow method, None for RGB only.
     - `state`: "planned", "done" or "failed"; `error` says why it failed.
     - `parameters`: trainable parameters, None until a process has reported.
-    - `agreement`: how far its logits are from those of the first backend of the same network and weights
-      in this run, in words; None where there is no such backend.
+    - `agreement`: how far its logits are from those of the same network and weights in float32, in words:
+      of the first such model of the run, or of one that computed for this alone. None for that first model.
     - `sweep`: the point of a sweep that it stands for, axis ("batch", "threads", "window") → value.
-    - `drift`: the same in numbers; None where there is no such backend. "reference" (its key), "max_abs" of a
+    - `drift`: the same in numbers. "reference" (its key), "max_abs" of a
       logit, "relative_l2", "top1" (share of inputs with the same first class), "target_score" (of the target
       class's probability; None without a target), and "rounding": the relative_l2 that rounding the input
       alone to this precision gives, None in float32; "agrees": within the bound, None where there is none.

@@ -100,6 +100,35 @@ def test_what_must_be_alone_never_overlaps_and_the_other_lanes_go_on() -> None:
     assert sorted(done) == list(range(20))
 
 
+def test_of_one_key_the_most_urgent_are_computed_together() -> None:
+    batches: list[list[int]] = []
+    with Lanes(1) as lanes:
+        held = threading.Event()
+        lanes.submit((0, 0), held.wait)
+        time.sleep(0.05)
+        for number in (5, 2, 4, 1):
+            lanes.gather("key", (number, 0), number, batches.append, 2)
+        lanes.submit((9, 0), lanes.end)
+        held.set()
+        lanes.wait()
+    assert batches == [[1, 2], [4, 5]]
+
+
+def test_nothing_begins_after_the_end() -> None:
+    begun: list[str] = []
+
+    def more() -> None:
+        lanes.end()
+        lanes.submit((0, 0), lambda: begun.append("task"))
+        lanes.gather("key", (0, 0), "item", lambda _: begun.append("gathering"))
+
+    with Lanes(3) as lanes:
+        lanes.submit((0, 0), more)
+        lanes.wait()
+        time.sleep(0.05)
+    assert begun == []
+
+
 @pytest.mark.parametrize("error", [ValueError("broken"), MemoryError(), KeyboardInterrupt()])
 def test_a_failure_ends_the_lanes_and_is_raised(error: BaseException) -> None:
     def fail() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,19 +11,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from actionbench.bench.inference import average_views, forward
+from actionbench.bench.job import Job
 from actionbench.bench.lanes import Lanes
 from actionbench.bench.parts import Part
 from actionbench.bench.pipeline import Answer, Pipeline
 from actionbench.bench.prepare import Preparer
 from actionbench.bench.stopwatch import Stopwatch
-from actionbench.bench.throughput_worker import Stretch
+from actionbench.bench.throughput_worker import Stretch, measure_throughput
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.sources import load_clips
 from actionbench.flow.fields import flow_fields
 from actionbench.flow.registry import get_method
-from actionbench.models.spec import Preprocessing, Views
+from actionbench.models.spec import LoadOptions, Preprocessing, Views
 
 RGB = Preprocessing("rgb", None, 16, "opencv-bilinear", "round", 16, "floor", scale=1 / 255)
 FLOW = replace(RGB, modality="flow", flow_bound=20.0)
@@ -35,8 +38,8 @@ class Sums:
 
     concurrent = True
 
-    def upload(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return inputs
+    def upload(self, inputs: dict[str, Any]) -> dict[str, np.ndarray]:
+        return {stream: np.asarray(array) for stream, array in inputs.items()}
 
     def forward(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         return sum(self.logits(array) for array in inputs.values())
@@ -60,12 +63,12 @@ class Sums:
 def answers(
     clips: list[Clip], preparer: Preparer, parts: list[Part], lanes_: int = 3, batch: int = 1
 ) -> dict[str, Answer]:
-    return answers_and_batch(clips, preparer, parts, lanes_, batch)[0]
+    return answers_and_counts(clips, preparer, parts, lanes_, batch)[0]
 
 
-def answers_and_batch(
+def answers_and_counts(
     clips: list[Clip], preparer: Preparer, parts: list[Part], lanes_: int, batch: int
-) -> tuple[dict[str, Answer], float | None]:
+) -> tuple[dict[str, Answer], tuple[int, int]]:
     found: dict[str, Answer] = {}
     lock = threading.Lock()
     with Lanes(lanes_) as lanes:
@@ -81,7 +84,7 @@ def answers_and_batch(
         for clip in clips:
             pipeline.start(clip)
         lanes.wait()
-    return found, pipeline.mean_batch
+    return found, pipeline.counted()
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +145,8 @@ class FlowOnGpu:
         self._busy.release()
         return fields
 
-    fields_on_device = fields
+    def fields_on_device(self, grey: np.ndarray, *_: object, **__: object) -> torch.Tensor:
+        return torch.from_numpy(self.fields(grey))
 
 
 @pytest.mark.parametrize("views", [WHOLE, WINDOWS])
@@ -165,14 +169,30 @@ def test_a_gpu_has_the_flow_of_one_whole_view_at_a_time(clips: list[Clip], views
     assert sorted(pairs) == sorted(expected)
 
 
-def test_the_mean_batch_is_what_was_computed(clips: list[Clip]) -> None:
+def test_what_was_computed_is_counted(clips: list[Clip]) -> None:
     """One lane decodes 41 frames, whose ten windows of 4 are then computed 3, 3, 3 and 1 at a time."""
     preparer = Preparer({"rgb": RGB}, replace(WINDOWS, tail="drop"))
     long = [clip for clip in clips if clip.path.stem == "41"]
-    _, mean = answers_and_batch(long, preparer, [Part(("rgb",), Sums())], lanes_=1, batch=3)
-    assert mean == 2.5
-    _, mean = answers_and_batch(long, preparer, [Part(("rgb",), Sums())], lanes_=1, batch=1)
-    assert mean == 1
+    assert answers_and_counts(long, preparer, [Part(("rgb",), Sums())], 1, batch=3)[1] == (4, 10)
+    assert answers_and_counts(long, preparer, [Part(("rgb",), Sums())], 1, batch=1)[1] == (10, 10)
+
+
+def test_flow_that_stays_on_the_gpu_meets_flow_that_comes_from_a_file(
+    clips: list[Clip], tmp_path: Path
+) -> None:
+    """A tensor and an array of one shape are no batch."""
+    noise = np.random.default_rng(1).uniform(-1, 1, (16, 16, 16, 2)).astype(np.float32)
+    np.savez(tmp_path / "ready.npz", flow=noise)
+    ready = Clip("ready", tmp_path / "ready.npz")
+    seventeen = [clip for clip in clips if clip.path.stem == "17"]
+    preparer = Preparer({"flow": FLOW}, WHOLE, flow=FlowOnGpu(), on_device=True)
+    found = answers([*seventeen, ready], preparer, [Part(("flow",), Sums())], lanes_=2, batch=2)
+    assert all(answer.error is None for answer in found.values())
+    through_host = replace(preparer, flow=get_method("farneback"), on_device=False)
+    logits, _ = forward(Sums(), through_host(seventeen[0]), 1, 3, Stopwatch())
+    np.testing.assert_allclose(
+        found[seventeen[0].id].probabilities, average_views(logits, "logits"), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_a_bad_clip_costs_that_clip(clips: list[Clip], tmp_path: Path) -> None:
@@ -198,9 +218,40 @@ def test_a_network_that_fails_ends_it(clips: list[Clip]) -> None:
 
 
 def test_a_stretch_counts_after_the_warm_up_and_in_whole_groups(clips: list[Clip]) -> None:
-    stretch = Stretch(warm_up=3, seconds=0, multiple=2)
+    counts = iter([(10, 20), (14, 30)])
+    stretch = Stretch(warm_up=3, seconds=0, multiple=2, counted=lambda: next(counts))
     answer = Answer(clips[0], 1.0)
     over = [stretch.add(answer) for _ in range(5)]
     assert over == [False, False, False, False, True]
     assert len(stretch.answers) == len(stretch.rss_bytes) == 2
-    assert stretch.meter.wall_s > 0
+    assert stretch.mean_batch == 2.5
+    took = stretch.meter.wall_s
+    assert took > 0
+    assert stretch.add(answer), "an answer that comes too late"
+    assert len(stretch.answers) == 2
+    assert stretch.meter.wall_s == took
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_a_throughput_is_no_more_than_its_time(clips: list[Clip], lanes: int) -> None:
+    """A network that sleeps for 20 ms answers 50 times a second on each lane, and no more."""
+
+    class Sleeps(Sums):
+        def forward(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+            time.sleep(0.02)
+            return super().forward(inputs)
+
+    measured: list[dict[str, Any]] = []
+
+    def events(event: str, **values: Any) -> None:
+        if event == "measured":
+            measured.append(values)
+
+    job = Job("throughput", "sleeps", {}, LoadOptions(threads=1), 3, tuple(clips[:2]))
+    job = replace(job, lanes=lanes, in_flight=lanes + 1, min_seconds=0.5)
+    begin = time.perf_counter()
+    measure_throughput(job, [Part(("rgb",), Sleeps())], Preparer({"rgb": RGB}, WHOLE), events)  # type: ignore[arg-type]
+    took = time.perf_counter() - begin
+    (stretch,) = measured
+    assert 0.5 <= stretch["wall_s"] <= took
+    assert stretch["videos"] / stretch["wall_s"] <= 50 * lanes

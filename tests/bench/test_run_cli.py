@@ -493,6 +493,13 @@ def test_what_the_machine_does_not_compute_is_a_row_and_ends_no_run(
     assert bad.error.startswith("not run: float16")
     assert "resnext@torch:fp16" in (out / "report.md").read_text()
     assert bench("run", "--resume", out).returncode == 2
+    record = out / "run.json"
+    run = json.loads(record.read_text(encoding="utf-8"))
+    run["models"][0]["device"] = "cuda:0"
+    record.write_text(json.dumps(run), encoding="utf-8")
+    elsewhere = bench("run", "--resume", out)
+    assert elsewhere.returncode == 2
+    assert "other models or devices" in elsewhere.stderr
     alone = bench("run", "--models", "resnext@torch:fp16", *common, "--out", tmp_path / "none")
     assert alone.returncode == 2
     assert "bench models" in alone.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -276,6 +277,7 @@ def test_more_threads_same_frames(shared_data):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no list of threads")
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core: nothing takes a second thread")
 def test_decoding_takes_one_thread(make_video, tmp_path):
     path = make_video(tmp_path / "a.mp4", 10)
     code = (
