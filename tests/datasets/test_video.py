@@ -275,7 +275,9 @@ def test_more_threads_same_frames(shared_data):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the system does not list a process's threads")
+@pytest.mark.skipif(
+    not Path("/proc/self/task").is_dir(), reason="the system does not list a process's threads"
+)
 def test_decoding_takes_one_thread(make_video, tmp_path):
     path = make_video(tmp_path / "a.mp4", 10)
     code = (
