@@ -90,6 +90,7 @@ def gate(
     Exit codes: 0 not slower, 3 slower, 4 inconclusive, 2 an error (also: nothing was measured), 1 a bug, 130
     interrupted.
     """
+    from ..reports.metrics import TOTAL
     from ..reports.sequential import Rule
     from .gate.config import GateConfig
     from .gate.runner import resume_gate, start_gate
@@ -141,7 +142,7 @@ def gate(
             command=command,
             packages=packages,  # type: ignore[arg-type]  # checked by the record
             run=_run_settings(run, weights, config),
-            primary=tuple(primary or ("total",)),
+            primary=tuple(primary or (TOTAL,)),
             threshold=share("--threshold", threshold),
             pairs=pairs,
             max_pairs=max_pairs,

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import MeasurementError
-from ...reports.gate_records import PEAK_MEMORY, TOTAL, Values
+from ...reports.gate_records import Values
 from ...reports.json_lines import lines
+from ...reports.metrics import FIRST, LOAD, PEAK_MEMORY, TOTAL
 from .places import Place
 
 COMMAND = "command"
@@ -189,7 +190,7 @@ def read_latency(run: Path) -> Values:
         elif raw["kind"] == "process":
             if raw.get("error") is not None:
                 raise MeasurementError(f"a process gave no measurement: {raw['error']}", where=raw["model"])
-            for metric, field in (("load", "load_s"), ("first", "first_s"), (PEAK_MEMORY, "peak_rss_bytes")):
+            for metric, field in ((LOAD, "load_s"), (FIRST, "first_s"), (PEAK_MEMORY, "peak_rss_bytes")):
                 if raw.get(field) is not None:
                     once[raw["model"]][metric] = float(raw[field])
     if not samples:

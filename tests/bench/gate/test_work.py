@@ -10,7 +10,8 @@ import pytest
 
 from actionbench.bench.gate.places import Place
 from actionbench.bench.gate.work import BenchRun, without_report
-from actionbench.reports.gate_records import TOTAL, Arm
+from actionbench.reports.gate_records import Arm
+from actionbench.reports.metrics import TOTAL
 
 from ..conftest import NETWORKS, write_video
 
