@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from ..errors import EXIT_CODES, UsageError, unknown_name
+from ..errors import EXIT_CODES, MeasurementError, UsageError, unknown_name
 from .cli_options import share
 
 if TYPE_CHECKING:
@@ -76,10 +76,18 @@ def gate(
         Path | None, typer.Option(help="Write github-action-benchmark's customSmallerIsBetter to this file.")
     ] = None,
     self_test: Annotated[
-        bool, typer.Option("--self-test", help="Measure the gate itself: false alarms and power, here.")
+        bool,
+        typer.Option(
+            "--self-test",
+            help="Measure the gate itself: false alarms and power, here. Exit code 0 whatever is found.",
+        ),
     ] = False,
     simulate: Annotated[
-        bool, typer.Option("--simulate", help="Of --self-test: on synthetic times instead, in two minutes.")
+        bool,
+        typer.Option(
+            "--simulate",
+            help="Of --self-test: on synthetic times, in two minutes. Exit code 2 if a promise is not kept.",
+        ),
     ] = False,
     minutes: Annotated[float, typer.Option(help="Of --self-test: begin no new gate after so long.")] = 60.0,
     gates: Annotated[int | None, typer.Option(help="Of --self-test: at most so many of each kind.")] = None,
@@ -260,6 +268,7 @@ def _write(
 def _simulate(rule: Rule) -> None:
     from tabulate import tabulate
 
+    from ..reports.formats import percent
     from ..reports.gate_simulation import bars, simulate, simulation_table
 
     cells = simulate(rule)
@@ -269,5 +278,8 @@ def _simulate(rule: Rule) -> None:
     print(tabulate(table.rows, headers=titles, colalign=alignment, disable_numparse=True))
     for note in table.notes:
         print(note)
-    for bar in bars(cells):
-        print(f"{'kept' if bar.kept else 'NOT kept'}: {bar.promise}")
+    found = bars(cells)
+    for bar in found:
+        print(f"{'kept' if bar.kept else 'NOT kept'}: {bar.promise}; found {percent(bar.cell.called, 2)}")
+    if broken := [bar.promise for bar in found if not bar.kept]:
+        raise MeasurementError(f"a promise is not kept: {'; '.join(broken)}", where="--simulate")

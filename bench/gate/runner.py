@@ -22,7 +22,7 @@ from ..progress import Console, Progress
 from .config import GateConfig, words
 from .control import Control
 from .places import Place, find_place, tree_identity
-from .work import BenchRun, Command, Work, bench_run, read_right, run_process, without_report
+from .work import BenchRun, Command, Work, bench_run, read_right, run_process, without_unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _work(config: GateConfig, place: Place) -> Work:
         return Command(place.command, config.timeout_s)
     if config.command is not None:
         return Command(words(config.command, "--command"), config.timeout_s)
-    return BenchRun(without_report(place, config.slot_run()), config.timeout_s)
+    return BenchRun(without_unread(place, config.slot_run()), config.timeout_s)
 
 
 def _work_in_words(config: GateConfig, arms: Arms) -> str:
@@ -230,6 +230,6 @@ def _predict(config: GateConfig, place: Place, folder: Path) -> dict[str, dict[s
     """Predict all labelled clips in one arm's place; what was right."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    command = bench_run(place, without_report(place, config.accuracy_run()), folder)
+    command = bench_run(place, without_unread(place, config.accuracy_run()), folder)
     run_process(command, place, folder, timeout_s=None)
     return read_right(folder / "run")

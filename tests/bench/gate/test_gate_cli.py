@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shlex
+import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actionbench.bench.cli import run_app
+from actionbench.reports import gate_simulation
+from actionbench.reports.gate_simulation import Cell
+from actionbench.reports.sequential import Rule
 
 from .conftest import Command, FixedControl
 
@@ -125,6 +132,52 @@ def test_an_arm_that_hangs_is_given_up(
     hang = python("import time; time.sleep(60)")
     assert run_gate(tmp_path, *arms(arm(), hang), "--timeout", "0.3") == (2, {})
     assert "longer than 0.3 s" in capsys.readouterr().err
+
+
+DRIVER = """
+from actionbench.bench import cli
+from actionbench.bench.gate import runner
+
+class Control:
+    describe = lambda self: "made up"
+    __call__ = lambda self: 1.0
+
+runner.Control = Control
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_gate_that_is_killed_leaves_no_slot_running(tmp_path: Path, how: int) -> None:
+    running = tmp_path / "running"
+    # The slot's process and one that it has started hold this lock as long as they live.
+    code = "import fcntl, subprocess, sys; file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX); "
+    code += "subprocess.run(['sleep', '300'], pass_fds=[file.fileno()], stdout=file)"
+    words = shlex.join([sys.executable, "-S", "-c", code, str(running)])
+    options = ["gate", *arms(f"command:{words}", f"command:{words}"), "--out", str(tmp_path / "gate")]
+    with subprocess.Popen([sys.executable, "-c", DRIVER, *options], stderr=subprocess.PIPE) as driver:
+        assert holds(lambda: not is_free(running), 60)
+        driver.send_signal(how)
+        assert driver.wait(20) == (130 if how == signal.SIGTERM else -how)
+    assert holds(lambda: is_free(running), 20)
+
+
+def is_free(lock: Path) -> bool:
+    """Whether no process holds the lock."""
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def holds(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it holds before so many seconds have passed."""
+    end = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
 
 
 def test_a_command_that_says_nothing_is_timed_as_a_whole(tmp_path: Path) -> None:
@@ -312,6 +365,20 @@ def test_self_test_keeps_each_gate_and_counts(
     assert "0 of 2" in out
     assert "2 of 2" in out
     assert "34.2 % – 100.0 %" in out  # Wilson, 2 of 2
+
+
+@pytest.mark.parametrize(("alarms", "code", "said"), [(9, 0, "kept: "), (11, 2, "NOT kept: ")])
+def test_the_simulation_fails_if_a_promise_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], alarms: int, code: int, said: str
+) -> None:
+    ends = {"regression": alarms, "fine": 1000 - alarms}
+    cell = Cell("plain", "alternating", Rule(pairs=10, max_pairs=10), 0.0, ends, 10)
+    monkeypatch.setattr(gate_simulation, "simulate", lambda _: [cell])
+    assert run_app(["gate", "--self-test", "--simulate"]) == code
+    answer = capsys.readouterr()
+    promise = "unchanged code: at most 1 % false alarms, always"
+    assert f"\n{said}{promise}; found {alarms / 10:.2f} %\n" in answer.out
+    assert (promise in answer.err) == (code == 2)
 
 
 def test_self_test_refuses_what_it_cannot_inject(capsys: pytest.CaptureFixture[str]) -> None:
