@@ -130,7 +130,7 @@ def gate(
         result = resume_gate(resume, Console())
     else:
         if base is None:
-            raise UsageError("names what to compare with", where="--base", remedy="E.g. --base git:main.")
+            raise UsageError("must name what to compare with", where="--base", remedy="E.g. git:main.")
         run = {
             "models": models,
             "data": data,

@@ -96,11 +96,13 @@ def estimate(config: GateConfig, console: Console) -> Estimate:
     with _arms(config, console) as arms, tempfile.TemporaryDirectory() as folder:
         control = Control()
         took = {}
-        for arm in ARMS:
-            for name in ("warm", "timed"):
-                begin = time.monotonic()
-                _slot(arms, arm, Path(folder) / name / arm, control)
-                took[arm] = time.monotonic() - begin
+        with console.task("estimate", 2 * len(ARMS)) as progress:
+            for arm in ARMS:
+                for name in ("warm", "timed"):
+                    begin = time.monotonic()
+                    _slot(arms, arm, Path(folder) / name / arm, control)
+                    took[arm] = time.monotonic() - begin
+                    progress.advance(arm)
     pair = sum(took.values())
     # One slot of each arm is thrown away at the beginning.
     return Estimate(took["base"], took["candidate"], pair * (config.pairs + 1), pair * (config.max_pairs + 1))
@@ -148,11 +150,12 @@ def _work_in_words(config: GateConfig, arms: Arms) -> str:
 def _kept(
     config: GateConfig, arms: Arms, control: Control, writer: GateWriter, console: Console
 ) -> GateResult:
-    """Carry the gate out; where it does not get to its end, say how to go on."""
+    """Carry the gate out; where it does not get to its end and has measured something, say how to go on."""
     try:
         return _carry_out(config, arms, control, writer, console)
     except (KeyboardInterrupt, ActionBenchError):
-        console.say(f"what was measured is kept; go on with: bench gate --resume {writer.path}")
+        if writer.slots():
+            console.say(f"what was measured is kept; go on with: bench gate --resume {writer.path}")
         raise
 
 

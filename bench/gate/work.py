@@ -174,9 +174,8 @@ def run_process(command: list[str], place: Place, folder: Path, timeout_s: float
         how = f"exit status {status}" if status > 0 else f"signal {-status}"
         tail = "\n".join(errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-15:])
         raise MeasurementError(
-            f"a slot failed ({how}); its last words:\n{tail or '(none)'}\n",
+            f"a slot failed ({how}); all it said is in {folder}; its last words:\n{tail or '(none)'}",
             where=place.record.spec,
-            remedy=f"All it said is in {folder}.",
         )
     return wall_s, output.read_text(encoding="utf-8", errors="replace")
 

@@ -65,11 +65,12 @@ def test_faster_is_an_improvement_and_no_failure(tmp_path: Path, arm: Command) -
 
 
 def test_what_lies_on_the_threshold_stays_inconclusive_after_the_most_pairs(
-    tmp_path: Path, arm: Command
+    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
     slower = arms(arm(noise=0.03), arm(1.05, 1.05, noise=0.03))
     code, result = run_gate(tmp_path, *slower, "--max-pairs", "14")
     assert (code, result["verdict"], result["pairs"]) == (4, "inconclusive", 14)
+    assert "More pairs (--max-pairs)" in capsys.readouterr().out
     again = ["gate", "--resume", str(tmp_path / "gate")]
     assert run_app([*again, "--on-inconclusive", "ok"]) == 0
     assert run_app(again) == 4
@@ -104,8 +105,18 @@ def test_an_arm_that_fails_is_an_error_with_its_last_words(
     code, result = run_gate(tmp_path, *arms(arm(), crash))
     assert (code, result) == (2, {})
     assert f"exit status {status}" in (message := capsys.readouterr().err)
-    assert "--resume" in message
     assert "no weights here" in message
+    assert "--resume" not in message, "nothing was measured"
+
+
+def test_an_arm_that_fails_later_keeps_what_was_measured(
+    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = tmp_path / "calls"
+    code = f"file = open({str(calls)!r}, 'a+'); file.write('x'); file.seek(0); assert len(file.read()) < 4; "
+    failing = python(code + "print('{\"total_s\": 2}')")
+    assert run_gate(tmp_path, *arms(arm(), failing)) == (2, {})
+    assert f"go on with: bench gate --resume {tmp_path / 'gate'}\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
