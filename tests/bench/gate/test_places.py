@@ -140,7 +140,9 @@ def test_an_environment_that_cannot_be_made_is_an_error_with_pips_words(
     git(repository, "commit", "--quiet", "--all", "--message", "broken")
     arms = ["--base", "git:main", "--candidate", "git:main^", "--command", "true"]
     assert run_app(["gate", "--repository", str(repository), *arms]) == 2
-    assert "this does not install" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "this does not install" in message
+    assert "name its interpreter, python:PATH" in message
 
 
 def test_references_that_are_none(repository: Path, tmp_path: Path) -> None:
