@@ -268,7 +268,6 @@ def _write(
 def _simulate(rule: Rule) -> None:
     from tabulate import tabulate
 
-    from ..reports.formats import percent
     from ..reports.gate_simulation import bars, simulate, simulation_table
 
     cells = simulate(rule)
@@ -280,6 +279,6 @@ def _simulate(rule: Rule) -> None:
         print(note)
     found = bars(cells)
     for bar in found:
-        print(f"{'kept' if bar.kept else 'NOT kept'}: {bar.promise}; found {percent(bar.cell.called, 2)}")
+        print(f"{'kept' if bar.kept else 'NOT kept'}: {bar.promise}; found {100 * bar.cell.called:.3g} %")
     if broken := [bar.promise for bar in found if not bar.kept]:
         raise MeasurementError(f"a promise is not kept: {'; '.join(broken)}", where="--simulate")
