@@ -144,6 +144,9 @@ def run(
     report: Annotated[
         bool | None, typer.Option(help="Write report, tables and plots at the end; `bench report` can later.")
     ] = None,
+    peak: Annotated[
+        bool | None, typer.Option(help="Measure the machine's matrix product, to set GFLOP/s beside.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = None,
     clip_timeout: Annotated[
         float | None, typer.Option(help="Seconds without a sign of life until a clip is given up.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from ..errors import EXIT_CODES, UsageError, unknown_name
+from ..errors import EXIT_CODES, MeasurementError, UsageError, unknown_name
 from .cli_options import share
 
 if TYPE_CHECKING:
@@ -76,10 +76,18 @@ def gate(
         Path | None, typer.Option(help="Write github-action-benchmark's customSmallerIsBetter to this file.")
     ] = None,
     self_test: Annotated[
-        bool, typer.Option("--self-test", help="Measure the gate itself: false alarms and power, here.")
+        bool,
+        typer.Option(
+            "--self-test",
+            help="Measure the gate itself: false alarms and power, here. Exit code 0 whatever is found.",
+        ),
     ] = False,
     simulate: Annotated[
-        bool, typer.Option("--simulate", help="Of --self-test: on synthetic times instead, in two minutes.")
+        bool,
+        typer.Option(
+            "--simulate",
+            help="Of --self-test: on synthetic times, in two minutes. Exit code 2 if a promise is not kept.",
+        ),
     ] = False,
     minutes: Annotated[float, typer.Option(help="Of --self-test: begin no new gate after so long.")] = 60.0,
     gates: Annotated[int | None, typer.Option(help="Of --self-test: at most so many of each kind.")] = None,
@@ -90,6 +98,7 @@ def gate(
     Exit codes: 0 not slower, 3 slower, 4 inconclusive, 2 an error (also: nothing was measured), 1 a bug, 130
     interrupted.
     """
+    from ..reports.metrics import TOTAL
     from ..reports.sequential import Rule
     from .gate.config import GateConfig
     from .gate.runner import resume_gate, start_gate
@@ -121,7 +130,7 @@ def gate(
         result = resume_gate(resume, Console())
     else:
         if base is None:
-            raise UsageError("names what to compare with", where="--base", remedy="E.g. --base git:main.")
+            raise UsageError("must name what to compare with", where="--base", remedy="E.g. git:main.")
         run = {
             "models": models,
             "data": data,
@@ -141,7 +150,7 @@ def gate(
             command=command,
             packages=packages,  # type: ignore[arg-type]  # checked by the record
             run=_run_settings(run, weights, config),
-            primary=tuple(primary or ("total",)),
+            primary=tuple(primary or (TOTAL,)),
             threshold=share("--threshold", threshold),
             pairs=pairs,
             max_pairs=max_pairs,
@@ -268,5 +277,8 @@ def _simulate(rule: Rule) -> None:
     print(tabulate(table.rows, headers=titles, colalign=alignment, disable_numparse=True))
     for note in table.notes:
         print(note)
-    for bar in bars(cells):
-        print(f"{'kept' if bar.kept else 'NOT kept'}: {bar.promise}")
+    found = bars(cells)
+    for bar in found:
+        print(f"{'kept' if bar.kept else 'NOT kept'}: {bar.promise}; found {100 * bar.cell.called:.3g} %")
+    if broken := [bar.promise for bar in found if not bar.kept]:
+        raise MeasurementError(f"a promise is not kept: {'; '.join(broken)}", where="--simulate")

@@ -52,7 +52,8 @@ class RunConfig:
     - `calibration`: clips, named as `data` is, that ranges of activations are taken from where a model is
       quantised to int8.
     - `python`: backend → interpreter that has it. `out`: the run directory, None for runs/<time>-<models>.
-    - `report`: write the derived files at the end; `bench report` writes them later.
+    - `report`: write the derived files at the end; `bench report` writes them later. `peak`: measure the
+      machine's matrix product, which the report sets beside the networks' GFLOP/s.
     - `seed`: of every random choice. `clip_timeout`: seconds without a sign of life until a clip is given
       up.
     """
@@ -84,6 +85,7 @@ class RunConfig:
     python: Mapping[str, str] = field(default_factory=dict)
     out: str | None = None
     report: bool = True
+    peak: bool = True
     seed: int = 0
     clip_timeout: float = 300.0
 

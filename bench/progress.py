@@ -73,7 +73,7 @@ def _bar(stream: TextIO, title: str, total: int) -> Iterator[Progress]:
 
 
 class _Log:
-    """A line at the start, every half minute, and at the end."""
+    """A line every half minute at most, and at the end."""
 
     def __init__(self, stream: TextIO, title: str, total: int) -> None:
         self._stream, self._title, self._total = stream, title, total

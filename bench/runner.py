@@ -130,7 +130,8 @@ def planned_run(plan: Plan) -> Run:
 
 def counted_models(plan: Plan) -> list[PlannedModel]:
     """Those whose operations a second are measured: a matrix product of the machine stands beside them."""
-    if "latency" not in plan.config.scenarios or plan.config.latency_clips == 0:
+    config = plan.config
+    if not config.peak or "latency" not in config.scenarios or config.latency_clips == 0:
         return []
     return [model for model in plan.models if model.request.model.macs is not None]
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
 
-from filelock import FileLock, Timeout
-
 from ..errors import UsageError
-from .gate_records import SCHEMA, Accuracy, Arm, Gate, Slot
-from .json_lines import append, lines, mend, record, to_json, write_atomically
+from .gate_records import ARMS, SCHEMA, Accuracy, Arm, Gate, Slot
+from .json_lines import append, lines, mend, read_whole, record, to_json, write_atomically
+from .lock import FolderLock
 
-GATE, SLOTS, LOCK = "gate.json", "slots.jsonl", "lock"
+GATE, SLOTS = "gate.json", "slots.jsonl"
 
 
 class GateDirectory:
@@ -31,20 +29,8 @@ class GateDirectory:
 
     @property
     def gate(self) -> Gate:
-        try:
-            raw = json.loads((self.path / GATE).read_text(encoding="utf-8"))
-            schema, base, candidate = raw["schema"], raw["base"], raw["candidate"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"damaged: {error}", where=self.path / GATE) from error
-        if schema != SCHEMA:
-            raise UsageError(
-                "written in another version of the format",
-                where=self.path / GATE,
-                expected=f"schema {SCHEMA}",
-                found=f"schema {schema}",
-                remedy="Read it with the version of ActionBench that wrote it.",
-            )
-        return record(Gate, {**raw, "base": record(Arm, base), "candidate": record(Arm, candidate)})
+        raw = read_whole(self.path / GATE, SCHEMA)
+        return record(Gate, raw | {arm: record(Arm, raw[arm]) for arm in ARMS})
 
     def slots(self) -> list[Slot]:
         """By pair, base first; of two for one arm of a pair the later one counts."""
@@ -75,14 +61,7 @@ class GateWriter(GateDirectory):
                 where=path,
                 remedy=f"Go on with it by --resume {path}, or choose another --out.",
             )
-        path.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(path / LOCK)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise UsageError(
-                "another gate is writing this directory", where=path, remedy="Wait for it."
-            ) from None
+        self._lock = FolderLock(path, "another gate is writing this directory", remedy="Wait for its end.")
         try:
             if gate is not None:
                 self._write(path, gate)

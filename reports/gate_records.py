@@ -15,18 +15,9 @@ SCHEMA = 1
 ArmName = Literal["base", "candidate"]
 ARMS: tuple[ArmName, ArmName] = ("base", "candidate")
 
-TOTAL = "total"
-"""The metric that decides unless others are declared: seconds a video, everything in."""
-
-PEAK_MEMORY = "peak_memory"
-"""The one metric in bytes; all others are seconds."""
-
-NO_STAGES = ("total", "load", "first", PEAK_MEMORY)
-"""Metrics that are not a part of the total."""
-
 Values = dict[str, dict[str, float]]
-"""Model → metric → median of one process: seconds, but bytes for the peak memory. What a command times is a
-model called "command"."""
+"""Model → metric → median of one process, in the metric's unit. What a command times is a model called
+"command"."""
 
 
 @dataclass(frozen=True, slots=True)

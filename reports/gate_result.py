@@ -10,7 +10,8 @@ import numpy as np
 
 from ..errors import MeasurementError, UsageError
 from .gate_directory import GateDirectory
-from .gate_records import NO_STAGES, PEAK_MEMORY, TOTAL, Accuracy, Gate, Slot
+from .gate_records import Accuracy, Gate, Slot
+from .metrics import NO_STAGES, TOTAL, unit
 from .sequential import Decision, Look, Rule, Verdict, decide, log_ratios
 from .statistics import Estimate, Interval, mcnemar_exact, median_interval
 
@@ -205,7 +206,7 @@ def _change(key: Key, series: Series, ratio: Estimate, verdict: Verdict | None) 
     return Change(
         model,
         metric,
-        "bytes" if metric == PEAK_MEMORY else "s",
+        unit(metric),
         float(np.median(base)),
         float(np.median(candidate)),
         float(np.median(candidate - base)),

@@ -66,6 +66,8 @@ def _sentences(result: GateResult) -> Iterator[str]:
     """The verdict first, then what explains it and what must be known to read the table."""
     gate = result.gate
     yield f"{result.verdict}: {result.reason}."
+    if result.verdict == "inconclusive":
+        yield "More pairs (--max-pairs), or a machine that does nothing else meanwhile, may decide it."
     for model in dict.fromkeys(change.model for change in result.primaries):
         if (explanation := result.explanation(model)) is not None:
             yield f"{explanation}."

@@ -21,7 +21,8 @@ from ..errors import UsageError
 from .data import Measured, RunData, merge
 from .fingerprint import machine_id
 from .gate_records import Gate, Slot
-from .process_medians import process_medians, unit
+from .metrics import unit
+from .process_medians import process_medians
 from .statistics import Estimate, process_median
 
 SCHEMA = 1

@@ -36,6 +36,24 @@ def record(cls: type[T], raw: dict[str, Any]) -> T:
     return cls(**raw)
 
 
+def read_whole(path: Path, schema: int) -> dict[str, Any]:
+    """The object in a JSON file. Raises UsageError if it is damaged, or of another version than `schema`."""
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found = raw["schema"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"damaged: {error}", where=path) from error
+    if found != schema:
+        raise UsageError(
+            "written in another version of the format",
+            where=path,
+            expected=f"schema {schema}",
+            found=f"schema {found}",
+            remedy="Read it with the version of ActionBench that wrote it.",
+        )
+    return raw
+
+
 def to_json(raw: dict[str, Any], indent: int | None = None) -> bytes:
     """One record, with a line feed at its end."""
     return json.dumps(raw, ensure_ascii=False, allow_nan=False, indent=indent).encode() + b"\n"

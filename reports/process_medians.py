@@ -7,23 +7,9 @@ from collections.abc import Collection
 import numpy as np
 
 from .data import Measured
+from .metrics import FIRST, LOAD, PEAK_DEVICE_MEMORY, PEAK_MEMORY, TOTAL
 from .records import STAGES, LatencyRecord
 from .timing import undisturbed
-
-TOTAL, LOAD, FIRST, PEAK_MEMORY, PEAK_DEVICE_MEMORY = (
-    "total",
-    "load",
-    "first",
-    "peak_memory",
-    "peak_device_memory",
-)
-
-BYTES = (PEAK_MEMORY, PEAK_DEVICE_MEMORY)
-"""Metrics in bytes; all others are seconds."""
-
-
-def unit(metric: str) -> str:
-    return "bytes" if metric in BYTES else "s"
 
 
 def process_medians(measured: Measured, clips: Collection[str] | None = None) -> dict[str, dict[int, float]]:

@@ -18,7 +18,8 @@ import numpy as np
 from ..errors import MeasurementError, UsageError
 from .data import Comparison, Measured, RunData, merge
 from .fingerprint import differences
-from .process_medians import TOTAL, process_medians, unit
+from .metrics import TOTAL, unit
+from .process_medians import process_medians
 from .records import ModelRecord, Run
 from .scores import Paired, pairs
 from .sequential import FEWEST_PAIRS, Look, Rule, Verdict, decide_by, verdict_of

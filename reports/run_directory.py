@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 from dataclasses import asdict
 from functools import cached_property
@@ -18,10 +17,10 @@ from typing import IO, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 
 from ..errors import UsageError
-from .json_lines import append, lines, mend, record, to_json, write_atomically
+from .json_lines import append, lines, mend, read_whole, record, to_json, write_atomically
+from .lock import FolderLock
 from .records import (
     SCHEMA,
     ClipRecord,
@@ -34,7 +33,7 @@ from .records import (
     ThroughputRecord,
 )
 
-RUN, CLIPS, SCORES, LOCK = "run.json", "clips.jsonl", "scores.bin", "lock"
+RUN, CLIPS, SCORES = "run.json", "clips.jsonl", "scores.bin"
 THUMBNAILS = "thumbnails"
 
 Timed = LatencyRecord | ThroughputRecord | StreamRecord
@@ -65,19 +64,7 @@ class RunDirectory:
 
     @property
     def run(self) -> Run:
-        try:
-            raw = json.loads((self.path / RUN).read_text(encoding="utf-8"))
-            schema = raw["schema"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"damaged: {error}", where=self.path / RUN) from error
-        if schema != SCHEMA:
-            raise UsageError(
-                "written in another version of the format",
-                where=self.path / RUN,
-                expected=f"schema {SCHEMA}",
-                found=f"schema {schema}",
-                remedy="Read it with the version of ActionBench that wrote it.",
-            )
+        raw = read_whole(self.path / RUN, SCHEMA)
         models = tuple(
             record(ModelRecord, {**model, "labels": tuple(model["labels"])}) for model in raw["models"]
         )
@@ -133,14 +120,9 @@ class RunWriter(RunDirectory):
         Raises UsageError if another process is writing it, if it cannot be made, or if there is nothing to
         go on with.
         """
-        self._lock = FileLock(path / LOCK)
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise UsageError(
-                "another run is writing this directory", where=path, remedy="Wait for it, or choose --out."
-            ) from None
+            remedy = "Wait for its end, or choose --out."
+            self._lock = FolderLock(path, "another run is writing this directory", remedy=remedy)
         except OSError as error:
             raise UsageError(
                 f"cannot be written: {error.strerror}",

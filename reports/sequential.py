@@ -51,14 +51,20 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < math.inf:
-            raise UsageError("the threshold must be a share above 0", found=self.threshold)
+            raise UsageError("must be a share above 0", where="--threshold", found=self.threshold)
         if self.pairs < FEWEST_PAIRS:
             raise UsageError(
-                "too few pairs for any verdict", expected=f"{FEWEST_PAIRS} at least", found=self.pairs
+                "too few pairs for any verdict",
+                where="--pairs",
+                expected=f"{FEWEST_PAIRS} at least",
+                found=self.pairs,
             )
         if self.max_pairs < self.pairs:
             raise UsageError(
-                "the most pairs are fewer than the first", expected=f"≥ {self.pairs}", found=self.max_pairs
+                "is fewer than the pairs before the first verdict",
+                where="--max-pairs",
+                expected=f"{self.pairs} at least, as --pairs says",
+                found=self.max_pairs,
             )
         if not 0 < self.level < 1:
             raise UsageError("the level must lie between 0 and 1", found=self.level)

@@ -11,6 +11,7 @@ from pathlib import Path
 from ...errors import UsageError
 from ...home import home
 from ...reports.gate_records import ArmName
+from ...reports.lock import FolderLock
 
 _OF_ANOTHER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
 """Variables that a git hook sets; with them git would look at the hook's repository from every folder."""
@@ -76,10 +77,24 @@ def workshop(root: Path, arm: ArmName) -> Path:
     return home() / "gate" / name / arm
 
 
+def lock_workshop(root: Path, arm: ArmName) -> FolderLock:
+    """Keep other gates of the repository from checking out an arm where this one does.
+
+    Raises UsageError if another one is at it: waiting would hide that two gates were to share the machine.
+    """
+    return FolderLock(
+        workshop(root, arm),
+        f"another gate of this repository has checked out its {arm}",
+        where=root,
+        remedy="Two at once would spoil each other's times: start this one when that one has ended.",
+    )
+
+
 def check_out(root: Path, commit: str, arm: ArmName) -> Path:
     """The files of `commit` in a worktree of their own, the same one for every gate of this arm.
 
-    What git does not know (compiled code beside its sources) stays there from commit to commit.
+    The caller has the workshop's lock. What git does not know (compiled code beside its sources) stays there
+    from commit to commit.
     """
     tree = workshop(root, arm) / "tree"
     if not _is_worktree(tree, root):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from ...errors import UsageError, unknown_name
-from ...reports.gate_records import TOTAL
+from ...reports.metrics import TOTAL
 from ...reports.sequential import Rule
 from ..config import from_mapping
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from ...errors import BackendUnavailable, UsageError
 from ...reports.gate_records import Arm, ArmName
 from ..environment import probe
-from .checkout import check_out, commit_of, git, top_level
+from .checkout import check_out, commit_of, git, lock_workshop, top_level
 from .config import words
 from .surroundings import surroundings
 
@@ -47,10 +48,13 @@ class Place:
         return environment
 
 
-def find_place(arm: ArmName, spec: str, repository: Path, shared: bool, say: Callable[[str], None]) -> Place:
+def find_place(
+    arm: ArmName, spec: str, repository: Path, shared: bool, say: Callable[[str], None], held: ExitStack
+) -> Place:
     """The place that `spec` names, ready to run in; environments and checkouts are made here.
 
-    `shared`: a commit's environment borrows the packages of this one whatever the commit pins.
+    `shared`: a commit's environment borrows the packages of this one whatever the commit pins. `held`: gets
+    the lock of a commit's checkout, which is the gate's until it is closed.
 
     - "tree": the repository as it lies there, run by this interpreter.
     - "git:REF": a commit of it, checked out and installed on its own. "python:PATH": another interpreter.
@@ -70,10 +74,10 @@ def find_place(arm: ArmName, spec: str, repository: Path, shared: bool, say: Cal
     if colon and kind == "python":
         return _interpreter(spec, rest)
     if colon and kind == "git":
-        return _git(arm, spec, rest, repository, shared, say)
+        return _git(arm, spec, rest, repository, shared, say, held)
     if os.access(spec, os.X_OK) and Path(spec).is_file():
         return _interpreter(spec, spec)
-    return _git(arm, spec, spec, repository, shared, say)
+    return _git(arm, spec, spec, repository, shared, say, held)
 
 
 def _tree(spec: str, repository: Path) -> Place:
@@ -126,7 +130,13 @@ def _interpreter(spec: str, path: str) -> Place:
 
 
 def _git(
-    arm: ArmName, spec: str, reference: str, repository: Path, shared: bool, say: Callable[[str], None]
+    arm: ArmName,
+    spec: str,
+    reference: str,
+    repository: Path,
+    shared: bool,
+    say: Callable[[str], None],
+    held: ExitStack,
 ) -> Place:
     root = top_level(repository)
     if root is None:
@@ -136,6 +146,7 @@ def _git(
             remedy="--repository names the one under test.",
         )
     commit = commit_of(root, reference)
+    held.enter_context(lock_workshop(root, arm))
     tree = check_out(root, commit, arm)
     around = surroundings(tree, root, shared=shared, own=OWN_ROOT, under_test=_is_actionbench(tree), say=say)
     subject = git(tree, "show", "--no-patch", "--format=%s", "HEAD").strip()

@@ -6,7 +6,8 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +22,7 @@ from ..progress import Console, Progress
 from .config import GateConfig, words
 from .control import Control
 from .places import Place, find_place, tree_identity
-from .work import BenchRun, Command, Work, bench_run, read_right, run_process, without_report
+from .work import BenchRun, Command, Work, bench_run, read_right, run_process, without_unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +49,21 @@ class Estimate:
 
 def start_gate(config: GateConfig, out: Path | None, console: Console) -> GateResult:
     """Carry out a new gate in the directory `out` (None: runs/<time>-gate)."""
-    arms = _arms(config, console)
-    control = Control()
-    gate = Gate(
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        config=config.to_dict(),
-        environment=environment(),
-        work=_work_in_words(config, arms),
-        control=control.describe(),
-        base=arms.places["base"].record,
-        candidate=arms.places["candidate"].record,
-    )
-    path = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-gate"
-    with GateWriter(path, gate) as writer:
-        console.say(f"gate's directory: {path}")
-        return _kept(config, arms, control, writer, console)
+    with _arms(config, console) as arms:
+        control = Control()
+        gate = Gate(
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            config=config.to_dict(),
+            environment=environment(),
+            work=_work_in_words(config, arms),
+            control=control.describe(),
+            base=arms.places["base"].record,
+            candidate=arms.places["candidate"].record,
+        )
+        path = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-gate"
+        with GateWriter(path, gate) as writer:
+            console.say(f"gate's directory: {path}")
+            return _kept(config, arms, control, writer, console)
 
 
 def resume_gate(path: Path, console: Console) -> GateResult:
@@ -75,56 +76,61 @@ def resume_gate(path: Path, console: Console) -> GateResult:
     if before.state == "done":
         return load_gate(GateDirectory(path))
     config = GateConfig.from_dict(before.config)
-    arms = _arms(config, console)
-    for arm, was in zip(ARMS, (before.base, before.candidate), strict=True):
-        now = arms.places[arm].record
-        if now.identity != was.identity:
-            raise UsageError(
-                f"the {arm} has changed since the gate began",
-                where=path,
-                expected=f"{was.title} {was.identity}",
-                found=f"{now.title} {now.identity}",
-                remedy="Start a new gate.",
-            )
-    with GateWriter(path) as writer:
-        return _kept(config, arms, Control(), writer, console)
+    with _arms(config, console) as arms:
+        for arm, was in zip(ARMS, (before.base, before.candidate), strict=True):
+            now = arms.places[arm].record
+            if now.identity != was.identity:
+                raise UsageError(
+                    f"the {arm} has changed since the gate began",
+                    where=path,
+                    expected=f"{was.title} {was.identity}",
+                    found=f"{now.title} {now.identity}",
+                    remedy="Start a new gate.",
+                )
+        with GateWriter(path) as writer:
+            return _kept(config, arms, Control(), writer, console)
 
 
 def estimate(config: GateConfig, console: Console) -> Estimate:
     """Measure one slot of each arm, after one that is not counted, and what the gate would take of it."""
-    arms = _arms(config, console)
-    control = Control()
-    with tempfile.TemporaryDirectory() as folder:
+    with _arms(config, console) as arms, tempfile.TemporaryDirectory() as folder:
+        control = Control()
         took = {}
-        for arm in ARMS:
-            for name in ("warm", "timed"):
-                begin = time.monotonic()
-                _slot(arms, arm, Path(folder) / name / arm, control)
-                took[arm] = time.monotonic() - begin
+        with console.task("estimate", 2 * len(ARMS)) as progress:
+            for arm in ARMS:
+                for name in ("warm", "timed"):
+                    begin = time.monotonic()
+                    _slot(arms, arm, Path(folder) / name / arm, control)
+                    took[arm] = time.monotonic() - begin
+                    progress.advance(arm)
     pair = sum(took.values())
     # One slot of each arm is thrown away at the beginning.
     return Estimate(took["base"], took["candidate"], pair * (config.pairs + 1), pair * (config.max_pairs + 1))
 
 
-def _arms(config: GateConfig, console: Console) -> Arms:
-    find = partial(
-        find_place,
-        repository=Path(config.repository),
-        shared=config.packages == "shared",
-        say=console.say,
-    )
-    places: dict[ArmName, Place] = {
-        "base": find("base", config.base),
-        "candidate": find("candidate", config.candidate),
-    }
-    works: dict[ArmName, Work] = {arm: _work(config, place) for arm, place in places.items()}
-    if len({type(work) for work in works.values()}) > 1:
-        raise UsageError(
-            "one arm is a command and the other is not",
-            where="--base/--candidate",
-            remedy="Give both as command:…, or --command for what both run.",
+@contextmanager
+def _arms(config: GateConfig, console: Console) -> Iterator[Arms]:
+    """Both arms, ready to run; commits that were checked out for them are no other gate's meanwhile."""
+    with ExitStack() as held:
+        find = partial(
+            find_place,
+            repository=Path(config.repository),
+            shared=config.packages == "shared",
+            say=console.say,
+            held=held,
         )
-    return Arms(places, works)
+        places: dict[ArmName, Place] = {
+            "base": find("base", config.base),
+            "candidate": find("candidate", config.candidate),
+        }
+        works: dict[ArmName, Work] = {arm: _work(config, place) for arm, place in places.items()}
+        if len({type(work) for work in works.values()}) > 1:
+            raise UsageError(
+                "one arm is a command and the other is not",
+                where="--base/--candidate",
+                remedy="Give both as command:…, or --command for what both run.",
+            )
+        yield Arms(places, works)
 
 
 def _work(config: GateConfig, place: Place) -> Work:
@@ -132,7 +138,7 @@ def _work(config: GateConfig, place: Place) -> Work:
         return Command(place.command, config.timeout_s)
     if config.command is not None:
         return Command(words(config.command, "--command"), config.timeout_s)
-    return BenchRun(without_report(place, config.slot_run()), config.timeout_s)
+    return BenchRun(without_unread(place, config.slot_run()), config.timeout_s)
 
 
 def _work_in_words(config: GateConfig, arms: Arms) -> str:
@@ -144,11 +150,12 @@ def _work_in_words(config: GateConfig, arms: Arms) -> str:
 def _kept(
     config: GateConfig, arms: Arms, control: Control, writer: GateWriter, console: Console
 ) -> GateResult:
-    """Carry the gate out; where it does not get to its end, say how to go on."""
+    """Carry the gate out; where it does not get to its end and has measured something, say how to go on."""
     try:
         return _carry_out(config, arms, control, writer, console)
     except (KeyboardInterrupt, ActionBenchError):
-        console.say(f"what was measured is kept; go on with: bench gate --resume {writer.path}")
+        if writer.slots():
+            console.say(f"what was measured is kept; go on with: bench gate --resume {writer.path}")
         raise
 
 
@@ -212,13 +219,13 @@ def _slot(arms: Arms, arm: ArmName, folder: Path, control: Control) -> tuple[Val
 def _require_unchanged(arms: Arms) -> None:
     for arm, place in arms.places.items():
         was = place.record.identity
-        # A commit's checkout is shared by all gates of the repository: another one may have begun meanwhile.
+        # What a slot runs may check out another commit, or write into the tree.
         now = tree_identity(place.root) if "commit" in was else {}
         if any(was[key] != now[key] for key in was.keys() & now.keys()):
             raise MeasurementError(
                 f"the {arm} was changed while it was being measured",
                 where=place.root,
-                remedy="Start a new gate, only one at a time; leave the working tree alone, or gate git:REF.",
+                remedy="Start a new gate; leave the working tree alone, or gate git:REF.",
             )
 
 
@@ -226,6 +233,6 @@ def _predict(config: GateConfig, place: Place, folder: Path) -> dict[str, dict[s
     """Predict all labelled clips in one arm's place; what was right."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    command = bench_run(place, without_report(place, config.accuracy_run()), folder)
+    command = bench_run(place, without_unread(place, config.accuracy_run()), folder)
     run_process(command, place, folder, timeout_s=None)
     return read_right(folder / "run")

@@ -150,9 +150,10 @@ def _run(command: list[str], folder: Path) -> str:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
     answer = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
+        tail = "\n".join(answer.stderr.strip().splitlines()[-15:])
         raise MeasurementError(
-            f"the environment could not be made: {answer.stderr.strip()[-1500:]}",
-            where=" ".join(command[1:4]),
-            remedy="Make one yourself and name its interpreter: --base python:PATH.",
+            "its environment could not be made. Make one yourself and name its interpreter, python:PATH. "
+            f"Last words of `python {' '.join(command[1:4])}`:\n{tail or '(none)'}",
+            where=folder,
         )
     return answer.stdout

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
 import shutil
-import signal
 import statistics
 import subprocess
 import time
@@ -15,15 +12,19 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol, Self
 
 from ...errors import MeasurementError
-from ...reports.gate_records import PEAK_MEMORY, TOTAL, Values
+from ...reports.gate_records import Values
 from ...reports.json_lines import lines
+from ...reports.metrics import FIRST, LOAD, PEAK_MEMORY, TOTAL
 from .places import Place
 
 COMMAND = "command"
 """Name of the model that stands for a command."""
+
+UNREAD = ("report", "peak")
+"""Settings of `bench run` that are for readers of a report: each takes seconds, and nobody reads a slot's."""
 
 KEPT = ("run.json", "latency.jsonl", "clips.jsonl", "logs")
 """Of a slot's run directory; what is derived from these is removed."""
@@ -65,23 +66,23 @@ def bench_run(place: Place, settings: Mapping[str, Any], folder: Path) -> list[s
     return [*command, "--out", str((folder / "run").absolute())]
 
 
-def without_report(place: Place, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a run that writes no report: drawing one takes seconds, and nobody reads a slot's.
-
-    As they are where the arm's ActionBench is older than the setting.
-    """
+def without_unread(place: Place, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a run that leaves out what nobody reads, as far as the arm's ActionBench, which may be
+    an older one, knows how to."""
     code = (
-        "import dataclasses as d, sys; from actionbench.bench.config import RunConfig; "
-        "sys.exit('report' not in {field.name for field in d.fields(RunConfig)})"
+        "import dataclasses as d; from actionbench.bench.config import RunConfig; "
+        "print(*(field.name for field in d.fields(RunConfig)))"
     )
     answer = subprocess.run(
         [place.python, "-P", "-c", code],
         cwd=place.root,
         env=place.environment(),
         capture_output=True,
+        text=True,
         check=False,
     )
-    return {**settings, "report": False} if answer.returncode == 0 else dict(settings)
+    known = answer.stdout.split()
+    return {**settings, **{name: False for name in UNREAD if name in known}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +101,53 @@ class Command:
         return {COMMAND: _told(output) or {TOTAL: wall_s}}
 
 
+class _Minder:
+    """A shell that kills a process and what it started when the block ends, or this process does, even by
+    kill -9: its standard input closes then.
+
+    It sleeps while it waits, so it takes no time from what is measured.
+    """
+
+    def __init__(self) -> None:
+        script = 'read group; read end; kill -s KILL -- "-$group"'
+        self._minded: subprocess.Popen[bytes] | None = None
+        self._shell = subprocess.Popen(
+            ["/bin/sh", "-c", script],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # Out of reach of a signal that is for our whole process group.
+            start_new_session=True,
+        )
+
+    def mind(self, leader: subprocess.Popen[bytes]) -> None:
+        """`leader`: of a process group."""
+        self._minded = leader
+        self._input.write(f"{leader.pid}\n".encode())
+
+    @property
+    def _input(self) -> IO[bytes]:
+        assert self._shell.stdin is not None
+        return self._shell.stdin
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._input.close()
+        self._shell.wait()
+        if self._minded is not None:
+            self._minded.wait()
+
+
 def run_process(command: list[str], place: Place, folder: Path, timeout_s: float | None) -> tuple[float, str]:
     """Run `command` to its end: (seconds, its standard output). Its output is kept in `folder`.
 
     Raises MeasurementError if it does not start, fails or takes too long; what it started is ended too.
     """
     output, errors = folder / "stdout.txt", folder / "stderr.txt"
-    begin = time.perf_counter()
-    with output.open("wb") as out, errors.open("wb") as err:
+    with output.open("wb") as out, errors.open("wb") as err, _Minder() as minder:
+        begin = time.perf_counter()
         try:
             process = subprocess.Popen(
                 command,
@@ -122,6 +162,7 @@ def run_process(command: list[str], place: Place, folder: Path, timeout_s: float
             raise MeasurementError(
                 f"cannot be run: {error.strerror}", where=f"{place.record.spec}: {command[0]}"
             ) from error
+        minder.mind(process)
         try:
             status = process.wait(timeout_s)
             wall_s = time.perf_counter() - begin
@@ -129,17 +170,12 @@ def run_process(command: list[str], place: Place, folder: Path, timeout_s: float
             raise MeasurementError(
                 f"a slot took longer than {timeout_s:g} s", where=place.record.spec, remedy="See --timeout."
             ) from None
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
     if status != 0:
         how = f"exit status {status}" if status > 0 else f"signal {-status}"
         tail = "\n".join(errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-15:])
         raise MeasurementError(
-            f"a slot failed ({how}); its last words:\n{tail or '(none)'}\n",
+            f"a slot failed ({how}); all it said is in {folder}; its last words:\n{tail or '(none)'}",
             where=place.record.spec,
-            remedy=f"All it said is in {folder}.",
         )
     return wall_s, output.read_text(encoding="utf-8", errors="replace")
 
@@ -189,7 +225,7 @@ def read_latency(run: Path) -> Values:
         elif raw["kind"] == "process":
             if raw.get("error") is not None:
                 raise MeasurementError(f"a process gave no measurement: {raw['error']}", where=raw["model"])
-            for metric, field in (("load", "load_s"), ("first", "first_s"), (PEAK_MEMORY, "peak_rss_bytes")):
+            for metric, field in ((LOAD, "load_s"), (FIRST, "first_s"), (PEAK_MEMORY, "peak_rss_bytes")):
                 if raw.get(field) is not None:
                     once[raw["model"]][metric] = float(raw[field])
     if not samples:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 
 from actionbench.bench import peak
+from actionbench.bench.config import RunConfig
+from actionbench.bench.plan import make_plan
+from actionbench.bench.runner import counted_models
 from actionbench.models.spec import LoadOptions
 
 
@@ -48,6 +52,14 @@ def test_each_combination_is_measured_once_in_its_interpreter(monkeypatch: pytes
         (1, "float32", 5.0),
         (2, "bfloat16", 5.0),
     ]
+
+
+def test_the_product_is_measured_where_a_network_stands_beside_it(coloured_videos) -> None:
+    random = {"weights": {"*": "random"}, "data": str(coloured_videos([36], 1)), "device": "cpu"}
+    plan = make_plan(RunConfig(models=("resnext@torch",), **random))
+    assert counted_models(plan) == list(plan.models)
+    for unasked in ({"peak": False}, {"latency_clips": 0}, {"scenarios": ("throughput",)}):
+        assert counted_models(replace(plan, config=replace(plan.config, **unasked))) == []
 
 
 def test_a_product_that_does_not_end_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_a_second_writer_is_refused_and_a_reader_is_not(tmp_path: Path) -> None:
     process.start()
     try:
         assert ready.wait(20)
-        with pytest.raises(UsageError, match="another run is writing"):
+        with pytest.raises(UsageError, match=f"another run is writing.*process {process.pid} on"):
             RunWriter(tmp_path)
         assert RunDirectory(tmp_path).clips() == []
     finally:

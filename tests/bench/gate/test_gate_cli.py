@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shlex
+import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actionbench.bench.cli import run_app
+from actionbench.reports import gate_simulation
+from actionbench.reports.gate_simulation import Cell
+from actionbench.reports.sequential import Rule
 
 from .conftest import Command, FixedControl
 
@@ -58,11 +65,12 @@ def test_faster_is_an_improvement_and_no_failure(tmp_path: Path, arm: Command) -
 
 
 def test_what_lies_on_the_threshold_stays_inconclusive_after_the_most_pairs(
-    tmp_path: Path, arm: Command
+    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
     slower = arms(arm(noise=0.03), arm(1.05, 1.05, noise=0.03))
     code, result = run_gate(tmp_path, *slower, "--max-pairs", "14")
     assert (code, result["verdict"], result["pairs"]) == (4, "inconclusive", 14)
+    assert "More pairs (--max-pairs)" in capsys.readouterr().out
     again = ["gate", "--resume", str(tmp_path / "gate")]
     assert run_app([*again, "--on-inconclusive", "ok"]) == 0
     assert run_app(again) == 4
@@ -97,8 +105,18 @@ def test_an_arm_that_fails_is_an_error_with_its_last_words(
     code, result = run_gate(tmp_path, *arms(arm(), crash))
     assert (code, result) == (2, {})
     assert f"exit status {status}" in (message := capsys.readouterr().err)
-    assert "--resume" in message
     assert "no weights here" in message
+    assert "--resume" not in message, "nothing was measured"
+
+
+def test_an_arm_that_fails_later_keeps_what_was_measured(
+    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = tmp_path / "calls"
+    code = f"file = open({str(calls)!r}, 'a+'); file.write('x'); file.seek(0); assert len(file.read()) < 4; "
+    failing = python(code + "print('{\"total_s\": 2}')")
+    assert run_gate(tmp_path, *arms(arm(), failing)) == (2, {})
+    assert f"go on with: bench gate --resume {tmp_path / 'gate'}\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -125,6 +143,52 @@ def test_an_arm_that_hangs_is_given_up(
     hang = python("import time; time.sleep(60)")
     assert run_gate(tmp_path, *arms(arm(), hang), "--timeout", "0.3") == (2, {})
     assert "longer than 0.3 s" in capsys.readouterr().err
+
+
+DRIVER = """
+from actionbench.bench import cli
+from actionbench.bench.gate import runner
+
+class Control:
+    describe = lambda self: "made up"
+    __call__ = lambda self: 1.0
+
+runner.Control = Control
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_gate_that_is_killed_leaves_no_slot_running(tmp_path: Path, how: int) -> None:
+    running = tmp_path / "running"
+    # The slot's process and one that it has started hold this lock as long as they live.
+    code = "import fcntl, subprocess, sys; file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX); "
+    code += "subprocess.run(['sleep', '300'], pass_fds=[file.fileno()], stdout=file)"
+    words = shlex.join([sys.executable, "-S", "-c", code, str(running)])
+    options = ["gate", *arms(f"command:{words}", f"command:{words}"), "--out", str(tmp_path / "gate")]
+    with subprocess.Popen([sys.executable, "-c", DRIVER, *options], stderr=subprocess.PIPE) as driver:
+        assert holds(lambda: not is_free(running), 60)
+        driver.send_signal(how)
+        assert driver.wait(20) == (130 if how == signal.SIGTERM else -how)
+    assert holds(lambda: is_free(running), 20)
+
+
+def is_free(lock: Path) -> bool:
+    """Whether no process holds the lock."""
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def holds(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it holds before so many seconds have passed."""
+    end = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
 
 
 def test_a_command_that_says_nothing_is_timed_as_a_whole(tmp_path: Path) -> None:
@@ -312,6 +376,20 @@ def test_self_test_keeps_each_gate_and_counts(
     assert "0 of 2" in out
     assert "2 of 2" in out
     assert "34.2 % – 100.0 %" in out  # Wilson, 2 of 2
+
+
+@pytest.mark.parametrize(("alarms", "code", "said"), [(9, 0, "kept: "), (11, 2, "NOT kept: ")])
+def test_the_simulation_fails_if_a_promise_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], alarms: int, code: int, said: str
+) -> None:
+    ends = {"regression": alarms, "fine": 1000 - alarms}
+    cell = Cell("plain", "alternating", Rule(pairs=10, max_pairs=10), 0.0, ends, 10)
+    monkeypatch.setattr(gate_simulation, "simulate", lambda _: [cell])
+    assert run_app(["gate", "--self-test", "--simulate"]) == code
+    answer = capsys.readouterr()
+    promise = "unchanged code: at most 1 % false alarms, always"
+    assert f"\n{said}{promise}; found {alarms / 10} %\n" in answer.out
+    assert (promise in answer.err) == (code == 2)
 
 
 def test_self_test_refuses_what_it_cannot_inject(capsys: pytest.CaptureFixture[str]) -> None:

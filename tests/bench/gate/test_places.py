@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,11 @@ import pytest
 from actionbench.bench.cli import run_app
 from actionbench.bench.gate import surroundings
 from actionbench.bench.gate.checkout import check_out, commit_of
-from actionbench.bench.gate.places import find_place
+from actionbench.bench.gate.places import Place, find_place
 from actionbench.bench.gate.surroundings import pins
 from actionbench.errors import BackendUnavailable, UsageError
 from actionbench.home import home
+from actionbench.reports.gate_records import ArmName
 
 from .test_gate_cli import run_gate
 
@@ -60,8 +63,10 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def say_nothing(_: str) -> None:
-    """Nobody listens."""
+def place(arm: ArmName, spec: str, repository: Path, *, shared: bool = False) -> Place:
+    """The place of an arm, its checkout given back at once."""
+    with ExitStack() as held:
+        return find_place(arm, spec, repository, shared, lambda _: None, held)
 
 
 @pytest.mark.usefixtures("control")
@@ -75,16 +80,16 @@ def test_two_commits_are_gated_and_the_environment_is_used_again(
     assert "takes 1.0 s" in result["base"]["title"]
     # The pins have not changed: pip is not asked again, for another commit neither.
     monkeypatch.setattr(surroundings, "_pip", lambda *_: pytest.fail("installed again"))
-    place = find_place("base", "git:main", repository, False, say_nothing)
-    asked = [place.python, "-P", "-c", "import mine, numpy, actionbench; print(mine.SECONDS)"]
-    answer = subprocess.run(asked, env=place.environment(), capture_output=True, text=True, check=True)
+    base = place("base", "git:main", repository)
+    asked = [base.python, "-P", "-c", "import mine, numpy, actionbench; print(mine.SECONDS)"]
+    answer = subprocess.run(asked, env=base.environment(), capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "1.5"
     # Nothing was left in the repository but git's own note of the worktrees, which lie in our home.
     status = subprocess.run(
         ["git", "-C", str(repository), "status", "--porcelain"], capture_output=True, text=True, check=True
     )
     assert status.stdout == ""
-    assert home() in place.root.parents
+    assert home() in base.root.parents
 
 
 def test_pins_are_what_is_required_not_how_the_files_look(repository: Path) -> None:
@@ -119,11 +124,11 @@ def test_other_pins_get_packages_of_their_own_unless_they_are_shared(
         return ran(command, folder)
 
     monkeypatch.setattr(surroundings, "_run", note)
-    own = find_place("base", "git:main", repository, False, say_nothing)
+    own = place("base", "git:main", repository)
     assert "packages: its own pins" in own.record.title
     # Beside them what the driver's ActionBench needs, which is no package of an extra.
     assert run[0][-1] == "numpy"
-    shared = find_place("base", "git:main", repository, True, say_nothing)
+    shared = place("base", "git:main", repository, shared=True)
     assert "shared, though pins differ" in shared.record.title
     assert installs == [False, True]
 
@@ -135,31 +140,33 @@ def test_an_environment_that_cannot_be_made_is_an_error_with_pips_words(
     git(repository, "commit", "--quiet", "--all", "--message", "broken")
     arms = ["--base", "git:main", "--candidate", "git:main^", "--command", "true"]
     assert run_app(["gate", "--repository", str(repository), *arms]) == 2
-    assert "this does not install" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "this does not install" in message
+    assert "name its interpreter, python:PATH" in message
 
 
 def test_references_that_are_none(repository: Path, tmp_path: Path) -> None:
     for reference in ("git:no-such-branch", "no-such-branch", "git:--all", "git:"):
         with pytest.raises(UsageError, match="there is no commit"):
-            find_place("base", reference, repository, False, say_nothing)
+            place("base", reference, repository)
     outside = tmp_path / "outside"
     outside.mkdir()
     with pytest.raises(UsageError, match="in no git repository"):
-        find_place("base", "git:main", outside, False, say_nothing)
+        place("base", "git:main", outside)
 
 
 def test_a_shallow_clone_is_told_to_fetch(repository: Path, tmp_path: Path) -> None:
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", str(shallow))
     with pytest.raises(UsageError, match="fetch-depth"):
-        find_place("base", "git:HEAD^", shallow, False, say_nothing)
+        place("base", "git:HEAD^", shallow)
 
 
 def test_the_working_tree_is_known_again_by_what_was_changed(repository: Path) -> None:
-    clean = find_place("candidate", "tree", repository, False, say_nothing)
+    clean = place("candidate", "tree", repository)
     assert "with changes" not in clean.record.title
     (repository / "benchmark.py").write_text("print(1)\n")
-    changed = find_place("candidate", "tree", repository, False, say_nothing)
+    changed = place("candidate", "tree", repository)
     assert "with changes" in changed.record.title
     assert clean.record.identity != changed.record.identity
 
@@ -184,11 +191,28 @@ def test_a_git_hook_does_not_mislead(
 
 def test_changes_in_any_encoding_are_known(repository: Path) -> None:
     (repository / "benchmark.py").write_bytes("# Größe\n".encode("latin-1"))
-    assert "with changes" in find_place("candidate", "tree", repository, False, say_nothing).record.title
+    assert "with changes" in place("candidate", "tree", repository).record.title
 
 
 @pytest.mark.usefixtures("control")
-def test_a_commit_that_another_gate_checks_out_meanwhile_gets_no_verdict(
+def test_a_second_gate_of_the_repository_is_refused(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(surroundings, "_pip", lambda *_: None)
+    arms = ["--base", "git:main", "--repository", str(repository), "--pairs", "6", "--max-pairs", "6"]
+    command = ["--command", shlex.join(["python", "-c", "print('{\"total_s\": 1}')"])]
+    with ExitStack() as held:
+        find_place("base", "git:main^", repository, False, lambda _: None, held)
+        assert run_gate(tmp_path, *arms, *command) == (2, {})
+        message = capsys.readouterr().err
+        assert f"{repository}: another gate of this repository" in message
+        assert f"process {os.getpid()} on" in message
+        assert "when that one has ended" in message
+    assert run_gate(tmp_path, *arms, *command)[0] == 0
+
+
+@pytest.mark.usefixtures("control")
+def test_an_arm_that_checks_out_another_commit_gets_no_verdict(
     tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(surroundings, "_pip", lambda *_: None)
@@ -221,7 +245,7 @@ def test_an_interpreter_must_have_actionbench(tmp_path: Path) -> None:
     bare.write_text(f'#!/bin/sh\nexec {sys._base_executable} -I "$@"\n')  # type: ignore[attr-defined]
     bare.chmod(0o755)
     with pytest.raises(BackendUnavailable, match="cannot run ActionBench"):
-        find_place("base", str(bare), tmp_path, False, say_nothing)
+        place("base", str(bare), tmp_path)
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from actionbench.bench.gate.places import Place
-from actionbench.bench.gate.work import BenchRun, without_report
-from actionbench.reports.gate_records import TOTAL, Arm
+from actionbench.bench.gate.work import UNREAD, BenchRun, without_unread
+from actionbench.reports.gate_records import Arm
+from actionbench.reports.metrics import TOTAL
 
 from ..conftest import NETWORKS, write_video
 
@@ -22,18 +23,18 @@ def place(tmp_path: Path) -> Place:
     return Place(Arm("tree", "here", {}), tmp_path, sys.executable)
 
 
-def test_a_slot_writes_no_report(place: Place, tmp_path: Path, tiny_module: object) -> None:
+def test_a_slot_leaves_out_what_nobody_reads(place: Place, tmp_path: Path, tiny_module: object) -> None:
     write_video(tmp_path / "data" / "abseiling" / "one.mp4", tiny_module.colour_of(0))  # type: ignore[attr-defined]
     folder = tmp_path / "slot"
     folder.mkdir()
     sample = {"data": str(tmp_path / "data"), "latency_clips": 1, "latency_seconds": 0}
-    values = BenchRun(without_report(place, SETTINGS | sample), timeout_s=120)(place, folder)
+    values = BenchRun(without_unread(place, SETTINGS | sample), timeout_s=120)(place, folder)
     assert values["tiny"][TOTAL] > 0
-    assert json.loads((folder / "config.json").read_text())["report"] is False
+    assert not any(json.loads((folder / "config.json").read_text())[name] for name in UNREAD)
     assert "no report, as asked" in (folder / "stderr.txt").read_text()
 
 
-def test_an_arm_that_is_older_than_the_setting_is_not_given_it(
+def test_an_arm_that_is_older_than_a_setting_is_not_given_it(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "old" / "actionbench" / "bench" / "config.py"
@@ -41,6 +42,6 @@ def test_an_arm_that_is_older_than_the_setting_is_not_given_it(
     text = "import dataclasses\n@dataclasses.dataclass\nclass RunConfig:\n    models: str = ''\n"
     config.write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "old"))
-    assert without_report(place, SETTINGS) == SETTINGS
+    assert without_unread(place, SETTINGS) == SETTINGS
     config.write_text(text + "    report: bool = True\n")
-    assert without_report(place, SETTINGS) == {**SETTINGS, "report": False}
+    assert without_unread(place, SETTINGS) == {**SETTINGS, "report": False}

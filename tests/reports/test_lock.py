@@ -1,0 +1,52 @@
+"""A folder's lock: who has it is told, and whoever is killed has it no more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from actionbench.errors import UsageError
+from actionbench.reports.lock import FolderLock
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from actionbench.reports.lock import FolderLock
+lock = FolderLock(Path(sys.argv[1]), "in use", remedy="Wait.")
+print("taken", flush=True)
+time.sleep(60)
+"""
+
+
+def take(folder: Path) -> FolderLock:
+    return FolderLock(folder, "in use", remedy="Wait.", where=Path("the/folder"))
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "now"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(
+            UsageError, match=rf"^the/folder: in use; found process {holder.pid} on .+\. Wait"
+        ):
+            take(folder)
+        holder.kill()
+    with take(folder):
+        pass
+
+
+def test_a_lock_that_is_given_back_can_be_taken_again(tmp_path: Path) -> None:
+    with take(tmp_path):
+        with pytest.raises(UsageError, match="in use"):
+            take(tmp_path)
+        # Between taking and telling: the refusal does without the name.
+        (tmp_path / "lock-holder").unlink()
+        with pytest.raises(UsageError, match=r"in use\. Wait"):
+            take(tmp_path)
+    with take(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] in ([], ["lock"])
