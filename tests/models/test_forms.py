@@ -57,6 +57,12 @@ give(**answers)
 PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
 
 
+def cases() -> list[Any]:
+    """`runnable`; TensorFlow's are slow, and compared with torch elsewhere too."""
+    slow = {True: pytest.mark.slow, False: ()}
+    return [pytest.param(name, each, marks=slow["tensorflow" in each]) for name, each in runnable()]
+
+
 def runnable() -> list[tuple[str, str]]:
     """(model, selections of one backend): what this machine can run without compiling it first."""
     found = []
@@ -92,7 +98,7 @@ def answers(run_script: Callable[..., dict[str, Any]]) -> Callable[[str, str], d
     return run
 
 
-@pytest.mark.parametrize(("name", "selections"), runnable())
+@pytest.mark.parametrize(("name", "selections"), cases())
 def test_every_form_computes_what_the_plain_one_does(
     answers: Callable[[str, str], dict[str, Any]], name: str, selections: str
 ) -> None:
