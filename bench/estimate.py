@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..datasets.clip import Clip
 from ..errors import MeasurementError
 from ..reports.records import Scenario
 from .config import RunConfig
@@ -16,13 +17,13 @@ from .parity import AGREEMENT_FRAMES, compared_groups
 from .peak import gemm_peaks
 from .plan import Plan, PlannedModel, sample
 from .progress import Console
-from .runner import counted_models, planned
+from .runner import counted_models, planned, timed_clips
 from .scenarios import camera_settings
 from .selection import expanded
 from .supervisor import Outcome, Worker
 
 CLIPS = 3
-"""Clips that each model is measured on."""
+"""Clips that a model's accuracy pass is reckoned from, and most of those that will be timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,11 @@ def print_estimate(config: RunConfig, console: Console) -> None:
     peaks_s = time.perf_counter() - begin
     with console.task("estimate", len(plan.models)) as progress:
         costs: dict[str, Cost] = {}
+        typical: dict[str, Cost] = {}
+        timed = timed_clips(plan)
         for model in plan.models:
             try:
-                costs[model.key] = measure_cost(model, plan, console)
+                costs[model.key], typical[model.key] = measure_costs(model, plan, timed, console)
             except MeasurementError as error:
                 if len(plan.models) == 1:
                     raise
@@ -75,7 +78,7 @@ def print_estimate(config: RunConfig, console: Console) -> None:
     if not costs:
         raise MeasurementError("none of the models can be measured")
     alive = tuple(model for model in plan.models if model.key in costs)
-    parts = estimate(replace(plan, models=alive), costs, peaks_s)
+    parts = estimate(replace(plan, models=alive), costs, typical, peaks_s)
     width = max(len(f"{part.what} {part.model}") for part in parts)
     for part in parts:
         print(f"{f'{part.what} {part.model}':{width}}  {_duration(part.seconds):>9}")
@@ -84,14 +87,21 @@ def print_estimate(config: RunConfig, console: Console) -> None:
         print("Optical flow of the accuracy pass is counted as computed anew; what the cache has is quicker.")
 
 
-def measure_cost(model: PlannedModel, plan: Plan, console: Console) -> Cost:
-    """Time a few clips in one process. Raises MeasurementError if none can be timed."""
-    clips = sample(plan.clips.clips, CLIPS, plan.config.seed)
+def measure_costs(
+    model: PlannedModel, plan: Plan, timed: Sequence[Clip], console: Console
+) -> tuple[Cost, Cost]:
+    """Costs of the clips that will be timed, and of clips as the accuracy pass has them, from one process.
+
+    Raises MeasurementError if none can be timed.
+    """
+    beside = timed and model.timed_only
+    any_clips = () if beside else sample(plan.clips.clips, CLIPS, plan.config.seed)
+    clips = tuple(dict.fromkeys((*timed[:CLIPS], *any_clips)))
     outcome = Outcome()
     begin = time.perf_counter()
     start = first = 0.0
     refused = ""
-    samples: list[dict[str, float]] = []
+    samples: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         worker = Worker(model.job("latency", clips), model.python, log, plan.config.clip_timeout, console.say)
@@ -104,38 +114,46 @@ def measure_cost(model: PlannedModel, plan: Plan, console: Console) -> Cost:
                 refused = event["error"]
             elif event["event"] == "sample":
                 stages = event["stages_s"]
-                samples.append(
-                    {
-                        "clip": event["total_s"],
-                        "prediction": sum(stages[name] for name in ("upload", "forward", "download")),
-                        "cpu": event["cpu_s"],
-                        "frames": event["frames"],
-                    }
-                )
+                samples[event["clip"]] = {
+                    "clip": event["total_s"],
+                    "prediction": sum(stages[name] for name in ("upload", "forward", "download")),
+                    "cpu": event["cpu_s"],
+                    "frames": event["frames"],
+                }
     if outcome.failed is not None or not samples:
         raise MeasurementError(outcome.failed or f"no clip could be timed: {refused}", where=model.key)
-    means = {name: sum(s[name] for s in samples) / len(samples) for name in samples[0]}
-    return Cost(start=start, first=first, **means)
+
+    def cost(of: Sequence[Clip]) -> Cost:
+        found = [samples[clip.id] for clip in of if clip.id in samples] or list(samples.values())
+        means = {name: sum(each[name] for each in found) / len(found) for name in found[0]}
+        return Cost(start=start, first=first, **means)
+
+    return cost(timed), cost(any_clips)
 
 
-def estimate(plan: Plan, costs: Mapping[str, Cost], peaks_s: float = 0.0) -> list[Part]:
-    """The parts of a plan in their order. `costs`: of each model; `peaks_s`: of measuring matrix products."""
+def estimate(
+    plan: Plan, timed: Mapping[str, Cost], typical: Mapping[str, Cost], peaks_s: float = 0.0
+) -> list[Part]:
+    """The parts of a plan in their order.
+
+    `timed`, `typical`: of each model, see `measure_costs`. `peaks_s`: of measuring matrix products.
+    """
     config = plan.config
     parts = [Part("matrix product", "", peaks_s)] if peaks_s else []
     for model in plan.models:
         if not model.timed_only:
-            cost = costs[model.key]
+            cost = typical[model.key]
             parts.append(Part("accuracy", model.key, cost.start + len(plan.clips) * _beside(model, cost)))
     for reference, group in compared_groups(plan.models):
         for model in group if reference in group else [reference, *group]:
             # A reference that is not timed itself is taken to be as slow as what is compared with it.
-            cost = costs.get(model.key) or costs[group[0].key]
+            cost = timed.get(model.key) or timed[group[0].key]
             seconds = cost.start + cost.prediction * AGREEMENT_FRAMES / cost.frames
             parts.append(Part("agreement", model.key, seconds))
     clips = min(config.latency_clips, len(plan.clips))
     for scenario in config.scenarios if clips else ():
         for model in plan.models:
-            cost = costs[model.key]
+            cost = timed[model.key]
             process = cost.start + _SCENARIOS[scenario](model, cost, clips, config)
             parts.append(Part(scenario, model.key, config.processes * process))
     return parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -191,11 +191,16 @@ def latency_sample(plan: Plan, writer: RunWriter) -> Sequence[Clip]:
     Those are the clips that no model failed on; without an accuracy pass, those that decode and are long
     enough.
     """
+    tried = {record.clip for record in writer.clips()}
+    failed = {record.clip for record in writer.clips() if record.error is not None}
+    return timed_clips(plan, tried, failed)
+
+
+def timed_clips(plan: Plan, tried: Collection[str] = (), failed: Collection[str] = ()) -> Sequence[Clip]:
+    """See `latency_sample`. `tried`: ids of clips that were predicted; `failed`: of those that were not."""
     wanted = plan.config.latency_clips
     if wanted == 0:
         return ()
-    tried = {record.clip for record in writer.clips()}
-    failed = {record.clip for record in writer.clips() if record.error is not None}
     clips = tuple(clip for clip in plan.clips if clip.id not in failed)
     order = random.Random(plan.config.seed).sample(sorted(clip.id for clip in clips), len(clips))
     by_id = {clip.id: clip for clip in clips}

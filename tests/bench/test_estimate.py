@@ -40,10 +40,11 @@ COST = Cost(start=3.0, first=2.0, clip=4.0, prediction=1.5, cpu=6.0, frames=32)
 
 def test_parts_of_a_plan(plan: Plan) -> None:
     keys = [model.key for model in plan.models]
-    parts = estimate(plan, dict.fromkeys(keys, COST), peaks_s=2.0)
+    costs = dict.fromkeys(keys, COST)
+    parts = estimate(plan, costs, dict.fromkeys(keys, replace(COST, clip=5.0)), peaks_s=2.0)
     of_first = {part.what: part.seconds for part in parts if part.model == keys[0]}
     assert parts[0] == Part("matrix product", "", 2.0)
-    assert of_first["accuracy"] == 3 + 6 * 4
+    assert of_first["accuracy"] == 3 + 6 * 5, "of clips as they come, not of those that are timed"
     assert of_first["agreement"] == 3 + 1.5 * 16 / 32
     # two clips of 4 s are more than the 5 s asked for
     assert of_first["latency"] == 2 * (3 + 2 + 8)
@@ -57,7 +58,8 @@ def test_parts_of_a_plan(plan: Plan) -> None:
 def test_a_sweep_and_random_weights_have_no_accuracy_pass(plan: Plan, tiny_module: ModuleType) -> None:
     assert tiny_module.tiny().name == "tiny"
     models = swept(plan.models[:1], {"batch": (1, 2)}, several_videos=True)
-    parts = estimate(Plan(plan.config, plan.clips, models), {model.key: COST for model in models})
+    costs = {model.key: COST for model in models}
+    parts = estimate(Plan(plan.config, plan.clips, models), costs, costs)
     assert {part.what for part in parts} == {"latency", "pipelined", "throughput", "stream"}
 
 
@@ -71,6 +73,6 @@ def test_what_is_compared_with_float32_that_is_not_timed_is_counted_twice(
     assert reference.key == "resnext@torch:fp32"
     assert (reference.request.precision, reference.options.precision) == ("fp32", "fp32")
     assert group == list(lone.models)
-    parts = estimate(lone, {"resnext@torch:bf16": COST})
+    parts = estimate(lone, {"resnext@torch:bf16": COST}, {})
     assert sum(part.what == "agreement" for part in parts) == 2
     assert compared_groups(make_plan(replace(config, models=("resnext",))).models) == []
