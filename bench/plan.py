@@ -144,7 +144,7 @@ class Plan:
     @property
     def refusals(self) -> dict[str, str]:
         """Model → why it cannot be measured."""
-        return {model.key: f"not run: {model.refusal}" for model in self.refused}
+        return {model.key: f"this machine does not compute it: {model.refusal}" for model in self.refused}
 
 
 def make_plan(config: RunConfig) -> Plan:

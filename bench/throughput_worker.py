@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import psutil
 
@@ -58,7 +59,7 @@ class Stretch:
                 self._counts = self._counted()
                 self.meter.__enter__()
             return False
-        self.answers.append(answer)
+        self.answers.append(replace(answer, probabilities=None))  # which would be what the memory grows by
         self.rss_bytes.append(self._process.memory_info().rss)
         if len(self.answers) % self._multiple or self.meter.elapsed_s < self._seconds:
             return False
