@@ -160,20 +160,23 @@ def decode(
     chosen = sample(clips, max_clips, seed)
     out.mkdir(parents=True, exist_ok=True)
     decoded, failed = [], []
-    with Console().task("decoding", len(chosen)) as progress:
-        for number, clip in enumerate(chosen):
-            try:
-                # Numbered, because ids and labels come from data and may be no names of files.
-                path = out / f"{number:05}.npz"
-                with read_frames(clip) as reader:
-                    write_frames(path, reader, reader.rate)
-                decoded.append(replace(clip, path=path, start_s=None, end_s=None, sha256=None))
-            except ClipError as error:
-                failed.append(f"  left out: {error}")
-            progress.advance(clip.id)
+    manifest = out / "clips.csv"
+    try:
+        with Console().task("decoding", len(chosen)) as progress:
+            for number, clip in enumerate(chosen):
+                try:
+                    # Numbered, because ids and labels come from data and may be no names of files.
+                    path = out / f"{number:05}.npz"
+                    with read_frames(clip) as reader:
+                        write_frames(path, reader, reader.rate)
+                    decoded.append(replace(clip, path=path, start_s=None, end_s=None, sha256=None))
+                except ClipError as error:
+                    failed.append(f"  left out: {error}")
+                progress.advance(clip.id)
+    finally:
+        if decoded:  # also what an interrupt leaves can be read
+            write_manifest(manifest, decoded)
     print("\n".join(failed), end="\n" if failed else "")
     if not decoded:
         raise ClipError("none of the clips decodes", where=data)
-    manifest = out / "clips.csv"
-    write_manifest(manifest, decoded)
     print(f"{manifest}: {len(decoded)} clips; `bench run --data {manifest}` reads them")
