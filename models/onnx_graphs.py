@@ -132,7 +132,7 @@ def i3d_graph(state: State, wide: bool = False) -> bytes:
     if wide and channels > i3d.CHANNELS["flow"]:
         x = graph.add("Relu", graph.over_blocks(convolutions.pop(stem.scope), stem.stride, padding))
     else:
-        x = step(graph.channels_first(), stem)
+        x = step(graph.channels_first(INPUT), stem)
     for layer in layers:
         if isinstance(layer, i3d.Mixed):
             x = graph.add("Concat", *(reduce(step, branch, x) for branch in layer.branches), axis=1)
@@ -164,7 +164,7 @@ def resnext_graph(state: State, wide: bool = False) -> bytes:
     if wide:
         x = graph.over_blocks(convolutions.pop("conv1"), stride, padding)
     else:
-        x = convolution(graph.channels_first(), "conv1", stride)
+        x = convolution(graph.channels_first(INPUT), "conv1", stride)
     x = graph.add("Relu", x)
     x = graph.add("MaxPool", x, kernel_shape=(3, 3, 3), strides=(2, 2, 2), pads=(1,) * 6)
     for block in resnext.bottlenecks():
@@ -214,9 +214,9 @@ class _Graph:
         held.raw_data = array.astype("<i8" if whole else "<f4", copy=False).tobytes()
         return name
 
-    def channels_first(self) -> str:
-        """The input as (N, C, T, H, W)."""
-        return self.add("Transpose", INPUT, perm=(0, 4, 1, 2, 3))
+    def channels_first(self, x: str) -> str:
+        """(N, T, H, W, C) as (N, C, T, H, W): of no cost where kernels want channels last in memory."""
+        return self.add("Transpose", x, perm=(0, 4, 1, 2, 3))
 
     def convolution(self, x: str, convolution: Convolution, **window: Any) -> str:
         """The output of `convolution` for (N, C, T, H, W)."""
@@ -249,14 +249,15 @@ class _Graph:
         pads = self.add("Concat", zero, before, zero, zero, behind, zero, axis=0)
         x = self.add("Pad", INPUT, pads)
         blocks = self.add("Div", self._sizes(x), self.tensor(stride))
-        # (T/t, t, H/h, h, W/w, w): the rows of a table with blocks in one column and cells in the other.
-        columns = [self.add("Unsqueeze", each, self.tensor([1])) for each in (blocks, self.tensor(stride))]
+        # (T/t, t, H/h, h, W/w, w·C): the rows of a table with blocks in one column and cells in the other.
+        cells = self.tensor(np.multiply(stride, (1, 1, channels)))
+        columns = [self.add("Unsqueeze", each, self.tensor([1])) for each in (blocks, cells)]
         split = self.add("Reshape", self.add("Concat", *columns, axis=1), self.tensor([6]))
         # Zero in a shape is "as it was".
-        x = self.add("Reshape", x, self.add("Concat", zero, split, self.tensor([channels]), axis=0))
-        x = self.add("Transpose", x, perm=(0, 2, 4, 6, 7, 1, 3, 5))
+        x = self.add("Reshape", x, self.add("Concat", zero, split, axis=0))
+        x = self.add("Transpose", x, perm=(0, 1, 3, 5, 2, 4, 6))
         depth = self.tensor([int(np.prod(stride)) * channels])
-        x = self.add("Reshape", x, self.add("Concat", zero, depth, blocks, axis=0))
+        x = self.channels_first(self.add("Reshape", x, self.add("Concat", zero, blocks, depth, axis=0)))
         return self.convolution(x, space_to_depth(convolution, stride))
 
     def _sizes(self, x: str) -> str:

@@ -99,11 +99,12 @@ def depth_padding(size: int, kernel: int, stride: int, before: int, outputs: int
 def to_depth(array: npt.NDArray[np.generic], stride: Triple) -> npt.NDArray[np.generic]:
     """(N, T, H, W, C) of whole blocks to (N, T/t, H/h, W/w, t·h·w·C), as `space_to_depth` wants it.
 
-    What a backend does in its graph, in NumPy: a reshape, one transposition and a reshape.
+    What a backend does in its graph, in NumPy: a reshape, one transposition and a reshape. Cells that are
+    neighbours in a row stay together, so that runs of w·C numbers are moved and not single ones.
     """
     n, *size, channels = array.shape
     (t, h, w), (st, sh, sw) = (cells // by for cells, by in zip(size, stride, strict=True)), stride
-    blocks = array.reshape(n, t, st, h, sh, w, sw, channels).transpose(0, 1, 3, 5, 2, 4, 6, 7)
+    blocks = array.reshape(n, t, st, h, sh, w, sw * channels).transpose(0, 1, 3, 5, 2, 4, 6)
     return blocks.reshape(n, t, h, w, st * sh * sw * channels)
 
 
