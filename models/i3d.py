@@ -232,7 +232,7 @@ def _model(name: str, title: str, *streams: str, backends: Mapping[str, str]) ->
 
 
 _BACKENDS = {
-    "tensorflow": "actionbench.models.i3d_tensorflow:load",
+    "tensorflow": "actionbench.models.tensorflow_loading:load_i3d",
     "torch": "actionbench.models.i3d_torch:load",
     "onnx": "actionbench.models.onnx_network:load_i3d",
     "openvino": "actionbench.models.openvino_network:load_i3d",

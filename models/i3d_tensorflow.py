@@ -1,7 +1,7 @@
 """I3D as TensorFlow functions over constants, its batch norms folded: what a frozen graph amounts to.
 
-The plain form is the authors' network in Sonnet (`i3d_sonnet.py`). There is no XLA: on the CPU it takes
-convolutions away from oneDNN, and was measured 4.5 times slower.
+The plain form is the authors' network in Sonnet (`i3d_sonnet.py`); `tensorflow_loading.py` loads either.
+There is no XLA: on the CPU it takes convolutions away from oneDNN, and was measured 4.5 times slower.
 """
 
 from __future__ import annotations
@@ -26,10 +26,6 @@ _TYPES = {"fp32": tf.float32, "tf32": tf.float32, "bf16": tf.bfloat16}
 
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The networks of the streams in `weights`, ready to compute. Raises WeightsError, BackendUnavailable."""
-    if options.form == "plain":
-        from . import i3d_sonnet
-
-        return i3d_sonnet.load(model, weights, options)
     configure(options)
     functions = {}
     parameters = 0

@@ -11,6 +11,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
+# Nothing public tells whether TensorFlow computes with oneDNN ("MKL" of old).
+from tensorflow.python.util._pywrap_util_port import IsMklEnabled
+
 from ..errors import BackendUnavailable, UsageError
 from .inputs import check_inputs, gpu_index
 from .spec import FloatArray, InputArray, LoadOptions, Model
@@ -60,7 +63,7 @@ class TensorFlowNetwork:
     def describe(self) -> dict[str, Any]:
         """See `Network.describe`; `parameters` are the trainable ones, None if the file does not tell."""
         facts = {
-            "backend": f"tensorflow {tf.__version__}",
+            "backend": f"tensorflow {tf.__version__}{' with oneDNN' if IsMklEnabled() else ''}",
             "device": "CPU",
             "precision": {"bf16": "bfloat16"}.get(self._options.precision, "float32"),
             "threads": tf.config.threading.get_intra_op_parallelism_threads(),
@@ -69,6 +72,7 @@ class TensorFlowNetwork:
         if self._options.device == "cpu":
             return facts
         return facts | {
+            "backend": f"tensorflow {tf.__version__}",
             "device": _gpu_name(),
             "precision": "TF32" if _tf32(self._options) else "float32",
             "cudnn": tf.sysconfig.get_build_info().get("cudnn_version"),

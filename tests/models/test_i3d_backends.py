@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from actionbench.models import i3d, i3d_torch, parity, torch_layers
+from actionbench.models.capabilities import cpu_flags
 from actionbench.models.random_state import random_state
 
 SEED = 5
@@ -28,11 +30,11 @@ for case in sys.argv[3:]:
     logits[case] = network.download(network.forward(network.upload(inputs)))
 network.synchronize()
 facts = network.describe()
-assert facts["backend"].startswith(sys.argv[2]), facts
+assert facts["backend"].startswith(request.backend), facts
 assert (facts["device"], facts["precision"], facts["threads"]) == ("CPU", "float32", 1), facts
 frameworks = {"tensorflow", "torch"} & set(sys.modules)
-assert frameworks == {sys.argv[2]}, frameworks
-give(parameters=facts["parameters"], **logits)
+assert frameworks == {request.backend}, frameworks
+give(parameters=facts["parameters"], backend=np.array(facts["backend"]), **logits)
 """
 
 
@@ -61,6 +63,28 @@ def test_tensorflow_and_torch_agree(tensorflow: Any, in_torch: Any, case: tuple[
 def test_tensorflow_and_torch_agree_on_64_frames(run_script: Callable[..., dict[str, Any]]) -> None:
     a, b = (run_script(BOTH_STREAMS, backend, "64x224x224x1") for backend in ("tensorflow", "torch"))
     assert parity.compare_logits(a["64x224x224x1"], b["64x224x224x1"]).max_abs < 1e-4
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN in TensorFlow is x86's")
+def test_tensorflow_computes_with_onednn_whatever_the_processor(tensorflow: Any) -> None:
+    """It would not by itself where there is no AVX-512 VNNI, and take 2.5 times as long."""
+    assert str(tensorflow["backend"]).endswith(" with oneDNN")
+
+
+@pytest.mark.slow
+def test_the_plain_form_computes_as_tensorflow_chooses(
+    run_script: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {}
+    for choice in ("0", "1"):
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", choice)
+        told[choice] = str(run_script(BOTH_STREAMS, "tensorflow:fp32:plain", name(CASES[0]))["backend"])
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    by_itself = str(run_script(BOTH_STREAMS, "tensorflow:fp32:plain", name(CASES[0]))["backend"])
+    assert told["1"] == f"{told['0']} with oneDNN"
+    assert by_itself in told.values()
+    if not {"avx512_vnni", "avx512_bf16", "amx_int8"} & cpu_flags():
+        assert by_itself == told["0"]
 
 
 def test_parameters_of_both_backends_are_the_published_number(tensorflow: Any, in_torch: Any) -> None:

@@ -1,0 +1,25 @@
+"""Loads I3D in TensorFlow: what TensorFlow reads from the environment is there before it is imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from .spec import LoadOptions, Model, Network, Weights
+
+
+def load_i3d(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
+    """I3D with the streams in `weights`. Raises WeightsError, BackendUnavailable.
+
+    The tuned form computes with oneDNN. TensorFlow by itself does so only on processors with AVX-512 VNNI or
+    newer; the plain form leaves that to it. In a process that has TensorFlow already, nothing changes:
+    `describe()` tells what is computed with.
+    """
+    if options.form == "plain":
+        from . import i3d_sonnet
+
+        return i3d_sonnet.load(model, weights, options)
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    from . import i3d_tensorflow
+
+    return i3d_tensorflow.load(model, weights, options)
