@@ -150,10 +150,12 @@ def _event(line: bytes) -> dict[str, Any] | None:
 
 
 def worker_environment(threads: int) -> dict[str, str]:
-    """The environment of a worker: thread counts, quiet logs, and no module of the current folder's."""
+    """The environment of a worker: threads, quiet logs, one heap, and no module of the current folder's."""
     environment = dict(os.environ)
     environment |= {name: str(threads) for name in _THREAD_VARIABLES}
     environment |= {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+    # So that lanes too may keep what they free: `models/host_memory.py`.
+    environment |= {"MALLOC_ARENA_MAX": "1"}
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     return environment
 
