@@ -133,7 +133,7 @@ def folded(state: State, tuning: Tuning) -> I3D:
     for unit in i3d.units(channels):
         module = net.units[unit.scope]
         conv = module.get_submodule("conv")
-        module.conv = convolution(convolutions[unit.scope], conv, tuning.one_dnn)
+        module.conv = convolution(convolutions[unit.scope], conv, tuning.conv)
         module.norm = nn.Identity()
     net.head.weight = parameter(head.weight.reshape(len(head.bias), -1))
     net.head.bias = parameter(head.bias)

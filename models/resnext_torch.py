@@ -123,7 +123,7 @@ def folded(state: State, tuning: Tuning) -> ResNeXt:
     with torch.device("meta"):  # every tensor is put in its place below
         net = ResNeXt(len(state["fc.bias"]), tuning.max_pool, tuning.fused_relu)
     for name, each in convolutions.items():
-        net.set_submodule(name, convolution(each, net.get_submodule(name), tuning.one_dnn))
+        net.set_submodule(name, convolution(each, net.get_submodule(name), tuning.conv))
     for name, module in list(net.named_modules()):
         if isinstance(module, nn.BatchNorm3d):
             net.set_submodule(name, nn.Identity())

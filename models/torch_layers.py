@@ -54,32 +54,31 @@ class Tuning:
     """The exact transformations, beside folded batch norms, that a network in torch is built with.
 
     - `wide`: four input channels, and groups of 16 channels at least, which half precisions are fast with.
-    - `one_dnn`: see `OneDnnConv3d`. `fused_relu`: see `convolved`; on CUDA only.
+    - `conv`: by what convolutions are computed.
     - `max_pool`: how max pools are computed.
     """
 
     wide: bool = False
-    one_dnn: bool = False
-    fused_relu: bool = False
+    conv: type[nn.Conv3d] = nn.Conv3d
     max_pool: MaxPool = separable_max_pool
+
+    @property
+    def fused_relu(self) -> bool:
+        return issubclass(self.conv, FusedConv3d)
 
 
 def tuned_for(options: LoadOptions) -> Tuning:
     """What was measured to help with these options (docs/backends.md)."""
-    on_cpu = options.device == "cpu"
-    return Tuning(
-        wide=options.precision in HALF,
-        one_dnn=on_cpu and (options.precision, options.form) == ("fp32", "tuned"),
-        fused_relu=not on_cpu and options.precision in HALF and options.form != "compiled",
-    )
-
-
-def convolved(conv: nn.Conv3d, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
-    """relu(conv(x) + plus), all of it by one call of cuDNN: saves a pass over memory for each."""
-    how = conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups
-    if plus is None:
-        return torch.cudnn_convolution_relu(x, conv.weight, *how)  # type: ignore[arg-type]
-    return torch.cudnn_convolution_add_relu(x, conv.weight, plus, 1.0, *how)  # type: ignore[arg-type]
+    half = options.precision in HALF
+    conv: type[nn.Conv3d] = nn.Conv3d
+    # The compiler fuses by itself.
+    if options.form != "compiled":
+        has_one_dnn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        if options.device == "cpu":
+            conv = OneDnnConv3d if has_one_dnn and not half else nn.Conv3d
+        elif half:
+            conv = CudnnConv3d
+    return Tuning(wide=half, conv=conv)
 
 
 def pad(
@@ -90,30 +89,74 @@ def pad(
     return functional.pad(x, amounts, value=value) if any(amounts) else x
 
 
-class OneDnnConv3d(nn.Conv3d):
-    """A float32 convolution by oneDNN, whatever torch would choose: for the CPU.
+class FusedConv3d(nn.Conv3d):
+    """A convolution that computes the sum and the ReLU behind it in one call: saves passes over memory."""
+
+    def relu(self, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+        """relu(self(x) + plus)."""
+        raise NotImplementedError
+
+
+def convolved(conv: nn.Module, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+    """relu(conv(x) + plus), `conv` being a `FusedConv3d`."""
+    assert isinstance(conv, FusedConv3d)
+    return conv.relu(x, plus)
+
+
+class CudnnConv3d(FusedConv3d):
+    """By cuDNN."""
+
+    def relu(self, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+        """See `FusedConv3d.relu`."""
+        how = self.bias, self.stride, self.padding, self.dilation, self.groups
+        if plus is None:
+            return torch.cudnn_convolution_relu(x, self.weight, *how)  # type: ignore[arg-type]
+        return torch.cudnn_convolution_add_relu(x, self.weight, plus, 1.0, *how)  # type: ignore[arg-type]
+
+
+class OneDnnConv3d(FusedConv3d):
+    """In float32 by oneDNN, whatever torch would choose: for the CPU.
 
     At one thread torch has most float32 convolutions computed by its own loop over a matrix product, which
-    is up to 2.5 times slower with the channels innermost; from two threads on it asks oneDNN itself.
+    is up to 2.5 times slower with the channels innermost. And it orders the weights as oneDNN wants them at
+    every call: here they stay in the order for the last shape of input that came. Called as torch.compile
+    calls oneDNN; `torch.mkldnn_convolution` takes no ordered weights.
     """
+
+    _ordered: tuple[torch.Size, torch.Tensor] | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, inputs, T, H, W) to (N, outputs, …), as `torch.nn.Conv3d`."""
-        assert not isinstance(self.padding, str)
-        return torch.mkldnn_convolution(
-            x, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
-        )
+        y: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(x, *self._how(x), "none", [], "")
+        return y
+
+    def relu(self, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+        """See `FusedConv3d.relu`."""
+        y: torch.Tensor
+        if plus is None:
+            y = torch.ops.mkldnn._convolution_pointwise(x, *self._how(x), "relu", [], "")
+        else:
+            both = torch.ops.mkldnn._convolution_pointwise.binary
+            y = both(x, plus, *self._how(x), "add", None, "relu", [], "")
+        return y
+
+    def _how(self, x: torch.Tensor) -> tuple[object, ...]:
+        where = self.padding, self.stride, self.dilation, self.groups
+        # Of several threads each works with what it has in hand.
+        ordered = self._ordered
+        if ordered is None or ordered[0] != x.shape:
+            weight = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *where, x.shape)
+            self._ordered = ordered = (x.shape, weight)
+        return ordered[1], self.bias, *where
 
 
-def convolution(of: Convolution, like: nn.Module, one_dnn: bool) -> nn.Conv3d:
-    """A module with the tensors of a folded convolution, and the stride and padding of `like`.
+def convolution(of: Convolution, like: nn.Module, kind: type[nn.Conv3d]) -> nn.Conv3d:
+    """A module of `kind` with the tensors of a folded convolution, and the stride and padding of `like`.
 
-    Training does not change it. `one_dnn`: see `OneDnnConv3d`.
+    Training does not change it.
     """
     assert isinstance(like, nn.Conv3d)
     outputs, inputs = of.weight.shape[:2]
-    has_one_dnn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    kind = OneDnnConv3d if one_dnn and has_one_dnn else nn.Conv3d
     stride, padding = cast(Triple, like.stride), cast(Triple, like.padding)
     with torch.device("meta"):  # its own random values would be made in vain
         conv = kind(inputs * of.groups, outputs, of.kernel, stride, padding, groups=of.groups)

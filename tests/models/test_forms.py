@@ -19,7 +19,7 @@ from actionbench.models.capabilities import missing_packages, offer, why_not
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions, Network, Weights
-from actionbench.models.torch_layers import Tuning
+from actionbench.models.torch_layers import OneDnnConv3d, Tuning, convolved
 
 # Even sizes hide mistakes in padding; batches those in layout.
 CASES = {
@@ -125,6 +125,31 @@ def test_torch_is_runnable_in_two_forms_at_least() -> None:
         assert any(name == n and {"torch:fp32:tuned", REFERENCE} <= selections for n, selections in chosen)
 
 
+@torch.inference_mode()
+def test_weights_in_onednns_order_are_those_of_each_shape_that_comes() -> None:
+    """From several threads at once, with and without the sum and the ReLU behind; grouped and strided."""
+    conv = torch.nn.Conv3d(8, 12, 3, (1, 2, 2), 1, groups=2)
+    ordered = OneDnnConv3d(8, 12, 3, (1, 2, 2), 1, groups=2)
+    ordered.load_state_dict(conv.state_dict())
+    generator = torch.Generator().manual_seed(0)
+    inputs = [torch.randn(n, 8, t, 6, 5, generator=generator) for n, t in ((1, 3), (2, 3), (1, 4))] * 8
+    inputs = [x.to(memory_format=torch.channels_last_3d) for x in inputs]
+
+    @torch.inference_mode()
+    def both(x: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        y = conv(x)
+        return [
+            (ordered(x), y),
+            (convolved(ordered, x), y.relu()),
+            (convolved(ordered, x, y + 1), (2 * y + 1).relu()),
+        ]
+
+    with ThreadPoolExecutor(4) as threads:
+        for pairs in threads.map(both, inputs):
+            for found, expected in pairs:
+                torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
 def resnext_network(**options: Any) -> Network:
     model = find_model("resnext").model
     weights = {"rgb": Weights("random", model.streams["rgb"], seed=2)}
@@ -168,6 +193,8 @@ def test_folded_networks_do_not_train() -> None:
 
 
 @pytest.mark.slow
+# torch's compiler imports what torch deprecates.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")
 def test_compiled_form_computes_the_same_and_tells_what_compiling_took() -> None:
     inputs = parity.parity_inputs(resnext.resnext(), 5, 33, 32, 1)["rgb"]
     compiled = resnext_network(form="compiled")
