@@ -11,9 +11,9 @@ from .spec import LoadOptions, Model, Network, Weights
 def load_i3d(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """I3D with the streams in `weights`. Raises WeightsError, BackendUnavailable.
 
-    The tuned form computes with oneDNN. TensorFlow by itself does so only on processors with AVX-512 VNNI or
-    newer; the plain form leaves that to it. In a process that has TensorFlow already, nothing changes:
-    `describe()` tells what is computed with.
+    The tuned form computes with oneDNN, unless the environment has it otherwise. TensorFlow by itself does so
+    on processors with AVX-512 VNNI or newer only, and the plain form leaves that to it. In a process that has
+    TensorFlow already nothing changes: `describe()` tells what is computed with.
     """
     if options.form == "plain":
         from . import i3d_sonnet
