@@ -12,8 +12,8 @@ from pathlib import Path
 from ..datasets.clip import Clip
 from ..errors import MeasurementError
 from ..reports.records import Scenario
+from .agreement import AGREEMENT_FRAMES, compared_groups
 from .config import RunConfig
-from .parity import AGREEMENT_FRAMES, compared_groups
 from .peak import gemm_peaks
 from .plan import Plan, PlannedModel, sample
 from .progress import Console

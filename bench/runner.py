@@ -15,9 +15,9 @@ from ..errors import MeasurementError, UsageError
 from ..reports.records import ModelRecord, Run
 from ..reports.run_directory import RunDirectory, RunWriter
 from .accuracy import accuracy_pass
+from .agreement import check_agreement
 from .config import RunConfig, from_mapping, parse_sweep
 from .environment import environment
-from .parity import check_agreement
 from .peak import gemm_peaks
 from .plan import Plan, PlannedModel, is_demo, make_plan
 from .progress import Console

@@ -232,6 +232,7 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     from actionbench.bench import parity
     from actionbench.bench.certificate import certificate
     from actionbench.bench.config import RunConfig
+    from actionbench.bench.logits import compute_logits
     from actionbench.bench.progress import Console
     from actionbench.errors import MeasurementError
     from actionbench.models import i3d
@@ -274,7 +275,7 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     arrays = {stream: np.load(samples / file) for stream, file in parity.PUBLISHED.files.items()}
     np.savez(inputs, **arrays)  # type: ignore[arg-type]
     # What the network gives is taken for what was published: the way to the certificate is the test.
-    (logits,) = parity.compute_logits(replace(model, weights=weights), [inputs], config, Console())
+    (logits,) = compute_logits(replace(model, weights=weights), [inputs], config, Console())
     flat = logits.ravel().astype(np.float64)
     top = tuple((NAMES[i], float(flat[i])) for i in np.argsort(-flat)[:3])
     expected = replace(parity.PUBLISHED, norm=float(np.linalg.norm(flat)), top=top)

@@ -8,9 +8,9 @@ from types import ModuleType
 
 import pytest
 
+from actionbench.bench.agreement import compared_groups
 from actionbench.bench.config import RunConfig
 from actionbench.bench.estimate import Cost, Part, estimate
-from actionbench.bench.parity import compared_groups
 from actionbench.bench.plan import Plan, make_plan
 from actionbench.bench.sweep import swept
 
