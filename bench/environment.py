@@ -59,6 +59,7 @@ def environment() -> dict[str, Any]:
         "cores": cores(),
         "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"),
         "memory_bytes": psutil.virtual_memory().total,
+        "huge_pages": _read("/sys/kernel/mm/transparent_hugepage/enabled"),
         "load_average": [round(load, 2) for load in psutil.getloadavg()],
         "gpus": gpus(),
         "packages": package_versions(),

@@ -32,6 +32,13 @@ _THREAD_VARIABLES = (
 )
 """Read by the libraries when they are imported, so they must be set before the worker starts."""
 
+_KEEP_MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "-1"}
+"""For glibc's malloc (mallopt(3)): one heap, in which all blocks lie, and which never shrinks.
+
+By default large blocks go back to the kernel as soon as they are freed, and each page of the next one is a
+page fault: a fifth of what I3D takes in torch (docs/backends.md). Heaps but for the first cannot keep them.
+"""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -72,7 +79,9 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=worker_environment(self.job.options.threads),
+                env=worker_environment(
+                    self.job.options.threads, keep_memory=self.job.options.form != "plain"
+                ),
                 # Ctrl-C is the parent's to handle: it ends its workers by closing their input.
                 start_new_session=True,
             )
@@ -149,13 +158,14 @@ def _event(line: bytes) -> dict[str, Any] | None:
     return event if isinstance(event, dict) and "event" in event else None
 
 
-def worker_environment(threads: int) -> dict[str, str]:
-    """The environment of a worker: threads, quiet logs, one heap, and no module of the current folder's."""
-    environment = dict(os.environ)
+def worker_environment(threads: int, keep_memory: bool = False) -> dict[str, str]:
+    """The environment of a worker: thread counts, quiet logs, and no module of the current folder's.
+
+    - `keep_memory`: malloc is to keep what is freed, unless its variables are set already.
+    """
+    environment = _KEEP_MEMORY | os.environ if keep_memory else dict(os.environ)
     environment |= {name: str(threads) for name in _THREAD_VARIABLES}
     environment |= {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
-    # So that lanes too may keep what they free: `models/host_memory.py`.
-    environment |= {"MALLOC_ARENA_MAX": "1"}
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     return environment
 

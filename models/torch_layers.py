@@ -119,8 +119,11 @@ class OneDnnConv3d(FusedConv3d):
 
     At one thread torch has most float32 convolutions computed by its own loop over a matrix product, which
     is up to 2.5 times slower with the channels innermost. And it orders the weights as oneDNN wants them at
-    every call: here they stay in the order for the last shape of input that came. Called as torch.compile
-    calls oneDNN; `torch.mkldnn_convolution` takes no ordered weights.
+    every call: here they stay in the order for the last shape of input that came, beside the weights as they
+    are. Called as torch.compile calls oneDNN; `torch.mkldnn_convolution` takes no ordered weights.
+
+    For inference: there are no gradients, of the input neither, and the weights stay as they are at the first
+    call.
     """
 
     _ordered: tuple[torch.Size, torch.Tensor] | None = None
@@ -139,6 +142,9 @@ class OneDnnConv3d(FusedConv3d):
             both = torch.ops.mkldnn._convolution_pointwise.binary
             y = both(x, plus, *self._how(x), "add", None, "relu", [], "")
         return y
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_ordered": None}  # cannot be copied
 
     def _how(self, x: torch.Tensor) -> tuple[object, ...]:
         where = self.padding, self.stride, self.dilation, self.groups

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from ..errors import BackendUnavailable
-from .host_memory import keep_freed_memory
 from .inputs import check_inputs, gpu_index
 from .spec import FloatArray, InputArray, LoadOptions, Model, Weights
 from .torch_forms import Compiled, Graphed
@@ -26,8 +25,8 @@ class TorchNetwork:
     - `parameters`: trainable ones, where the modules do not tell (their batch norms are folded).
     - `weights`: given, RGB streams may be pixels, which are normalised here as their weights want it.
 
-    Sets torch's number of threads, its use of TF32 and, but for the plain form, what malloc does on the CPU,
-    which hold for the whole process. Raises BackendUnavailable if the device is not there.
+    Sets torch's number of threads and its use of TF32, which hold for the whole process. Raises
+    BackendUnavailable if the device is not there.
     """
 
     def __init__(
@@ -45,8 +44,6 @@ class TorchNetwork:
         self._model = model
         self._options = options
         self._device = _device(options.device)
-        if self._device.type == "cpu" and options.form != "plain":
-            keep_freed_memory()
         # On a GPU the clock is one for all, and threads would wait for each other all the same.
         self.concurrent = self._device.type == "cpu"
         self._clock: tuple[torch.cuda.Event, torch.cuda.Event] | None = None
@@ -106,7 +103,7 @@ class TorchNetwork:
         """Whether the input stays in memory as it comes.
 
         On the CPU that takes no copy, and float32 is 5 to 10 % faster with it in both networks (torch 2.13,
-        one thread with AVX-512), though its weights are not laid out so. On CUDA the tensor cores want it.
+        one thread with AVX-512, convolutions as torch chose them). On CUDA the tensor cores want it.
         """
         if self._options.form == "plain":
             return False

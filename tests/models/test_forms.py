@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -126,7 +128,19 @@ def test_torch_is_runnable_in_two_forms_at_least() -> None:
 
 
 @torch.inference_mode()
-def test_weights_in_onednns_order_are_those_of_each_shape_that_comes() -> None:
+def test_weights_are_put_in_onednns_order_once_for_a_shape() -> None:
+    conv = OneDnnConv3d(8, 12, 3, padding=1)
+    orders = []
+    for frames in (3, 3, 4, 4, 3):
+        conv(torch.zeros(1, 8, frames, 6, 5))
+        assert conv._ordered is not None
+        orders.append(conv._ordered[1])
+    assert [a is b for a, b in pairwise(orders)] == [True, False, True, False]
+    assert copy.deepcopy(conv)._ordered is None
+
+
+@torch.inference_mode()
+def test_onednns_convolution_is_torchs_for_each_shape_that_comes() -> None:
     """From several threads at once, with and without the sum and the ReLU behind; grouped and strided."""
     conv = torch.nn.Conv3d(8, 12, 3, (1, 2, 2), 1, groups=2)
     ordered = OneDnnConv3d(8, 12, 3, (1, 2, 2), 1, groups=2)

@@ -15,6 +15,9 @@ from actionbench.models.capabilities import cpu_flags
 from actionbench.models.random_state import random_state
 
 SEED = 5
+on_x86 = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="TensorFlow's oneDNN is x86's"
+)
 CASES = ((9, 224, 224, 1), (16, 224, 224, 1), (17, 199, 210, 2))
 
 BOTH_STREAMS = """
@@ -65,12 +68,13 @@ def test_tensorflow_and_torch_agree_on_64_frames(run_script: Callable[..., dict[
     assert parity.compare_logits(a["64x224x224x1"], b["64x224x224x1"]).max_abs < 1e-4
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN in TensorFlow is x86's")
+@on_x86
 def test_tensorflow_computes_with_onednn_whatever_the_processor(tensorflow: Any) -> None:
     """It would not by itself where there is no AVX-512 VNNI, and take 2.5 times as long."""
     assert str(tensorflow["backend"]).endswith(" with oneDNN")
 
 
+@on_x86
 @pytest.mark.slow
 def test_the_plain_form_computes_as_tensorflow_chooses(
     run_script: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
