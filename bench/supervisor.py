@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MeasurementError
+from ..models.registry import find_model
 from .job import Job
 
 _THREAD_VARIABLES = (
@@ -79,9 +80,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=worker_environment(
-                    self.job.options.threads, keep_memory=self.job.options.form != "plain"
-                ),
+                env=worker_environment(self.job.options.threads, keep_memory=_wants_memory_kept(self.job)),
                 # Ctrl-C is the parent's to handle: it ends its workers by closing their input.
                 start_new_session=True,
             )
@@ -156,6 +155,11 @@ def _event(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return event if isinstance(event, dict) and "event" in event else None
+
+
+def _wants_memory_kept(job: Job) -> bool:
+    """torch's tuned and compiled forms do; others keep memory themselves, and are slowed by one heap."""
+    return find_model(job.request).backend == "torch" and job.options.form != "plain"
 
 
 def worker_environment(threads: int, keep_memory: bool = False) -> dict[str, str]:

@@ -57,9 +57,17 @@ def test_what_is_set_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker_environment(1)["MALLOC_ARENA_MAX"] == "3"
 
 
-@pytest.mark.parametrize(("form", "kept"), [("tuned", True), ("compiled", True), ("plain", False)])
-def test_plain_forms_run_in_the_environment_as_it_is(
-    form: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("backend", "form", "kept"),
+    [
+        ("torch", "tuned", True),
+        ("torch", "compiled", True),
+        ("torch", "plain", False),
+        ("openvino", "tuned", False),
+    ],
+)
+def test_only_torchs_tuned_forms_keep_memory(
+    backend: str, form: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Started(Exception):
         pass
@@ -69,6 +77,6 @@ def test_plain_forms_run_in_the_environment_as_it_is(
         raise Started
 
     monkeypatch.setattr(supervisor, "worker_environment", environment)
-    job = Job("arrays", f"resnext@torch:fp32:{form}", {}, LoadOptions(threads=2, form=form), 400)
+    job = Job("arrays", f"resnext@{backend}:fp32:{form}", {}, LoadOptions(threads=2, form=form), 400)
     with pytest.raises(Started):
         next(Worker(job, sys.executable, tmp_path / "log", 1, print).events(Outcome()))
