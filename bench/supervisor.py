@@ -158,7 +158,7 @@ def _event(line: bytes) -> dict[str, Any] | None:
 
 
 def _wants_memory_kept(job: Job) -> bool:
-    """torch's tuned and compiled forms do; others keep memory themselves, and are slowed by one heap."""
+    """torch's tuned and compiled forms do; others keep it themselves, and one heap slows OpenVINO."""
     return find_model(job.request).backend == "torch" and job.options.form != "plain"
 
 

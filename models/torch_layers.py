@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -89,12 +90,12 @@ def pad(
     return functional.pad(x, amounts, value=value) if any(amounts) else x
 
 
-class FusedConv3d(nn.Conv3d):
+class FusedConv3d(nn.Conv3d, ABC):
     """A convolution that computes the sum and the ReLU behind it in one call: saves passes over memory."""
 
+    @abstractmethod
     def relu(self, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
         """relu(self(x) + plus)."""
-        raise NotImplementedError
 
 
 def convolved(conv: nn.Module, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
