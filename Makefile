@@ -1,17 +1,25 @@
 # `make run` and `make test` do all the set-up themselves; repeated, they are ready in a second.
 #
 #   PYTHON=python3.12      the interpreter to build .venv from (3.11 to 3.13)
+#   VIDEO=path             of `make predict`: the video that trained weights are asked about
 #   PIP_ARGS="..."         e.g. --extra-index-url https://download.pytorch.org/whl/cpu for torch without CUDA
 
 PYTHON ?= python3
 VENV ?= .venv
 PIP_ARGS ?=
+VIDEO ?=
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all benchmarks lint types gate clean
+.PHONY: run predict test test-all benchmarks lint types gate clean
 
 run: $(VENV)/ready
 	$(BIN)/bench run --models i3d,resnext
+
+# The classes of VIDEO by I3D's RGB stream with trained Kinetics-400 weights (47 MB, fetched once).
+predict: $(VENV)/ready
+	@test -n "$(VIDEO)" || { echo "make predict: name a video: make predict VIDEO=path/to/video.mp4" >&2; exit 2; }
+	$(BIN)/bench weights fetch tfhub-i3d-kinetics-400
+	$(BIN)/bench predict i3d-rgb "$(VIDEO)"
 
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not benchmark" $(PYTEST_ARGS)

@@ -352,14 +352,20 @@ def _weights(
             if value == "demo":
                 return Weights("demo", description, seed=config.seed)
             return _readable(resolve_weights(stream, description, Path(value)), request)
-    stored = stored_weights(description)
-    if stored is not None:
-        return _readable(resolve_weights(stream, description, stored), request)
+    published = [
+        each
+        for each in (description, *request.model.alternatives.get(stream, ()))
+        if _reads(request.backend, each.format)
+    ]
+    for each in published:
+        if (stored := stored_weights(each)) is not None:
+            return resolve_weights(stream, each, stored)
     if is_demo(config.data):
         return Weights("demo", description, seed=config.seed)
+    fetch = " or ".join(f"`bench weights fetch {each.name}`" for each in published)
     raise WeightsError(
         f"no weights for the {stream} stream of {key}",
-        remedy=f"`bench weights fetch {description.name}` stores the authors'; "
+        remedy=f"{fetch or '`bench weights list`'} stores published ones; "
         f"--weights {request.model.name}=PATH names a file; --weights random measures time only.",
     )
 
@@ -371,6 +377,13 @@ def torch_python(config: RunConfig) -> str:
 
 def is_demo(data: str) -> bool:
     return data.partition(":")[0] == "demo"
+
+
+def _reads(backend: str, format: str) -> bool:
+    """Whether a backend of ours loads weights of this format; any other is trusted to."""
+    return not (backend == "tensorflow" and format in _TORCH_FORMATS) and (
+        backend != "tfhub" or format == "tfhub"
+    )
 
 
 def _readable(weights: Weights, request: ModelRequest) -> Weights:

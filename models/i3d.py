@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from . import transforms
-from .spec import FloatArray, Model, Views
+from .spec import FloatArray, Model, Views, WeightsDescription
 from .state import Shapes, State
 from .transforms import Convolution
 from .weights.descriptions import description
@@ -215,7 +216,13 @@ def _stream_macs(channels: int, shape: Triple, classes: int) -> int:
     return total + math.prod(windows) * FEATURES * classes
 
 
-def _model(name: str, title: str, *streams: str, backends: Mapping[str, str]) -> Model:
+def _model(
+    name: str,
+    title: str,
+    *streams: str,
+    backends: Mapping[str, str],
+    alternatives: Mapping[str, tuple[WeightsDescription, ...]] = MappingProxyType({}),
+) -> Model:
     return Model(
         name=name,
         title=title,
@@ -228,6 +235,7 @@ def _model(name: str, title: str, *streams: str, backends: Mapping[str, str]) ->
         paper="Carreira and Zisserman, CVPR 2017, arXiv:1705.07750",
         macs=macs,
         details={"min_side": MIN_SIDE},
+        alternatives=alternatives,
     )
 
 
@@ -245,9 +253,19 @@ def two_stream() -> Model:
 
 
 def rgb() -> Model:
-    """The RGB stream alone."""
-    backends = {**_BACKENDS, "tfhub": "actionbench.models.tfhub:load"}
-    return _model("i3d-rgb", "I3D, RGB stream", "rgb", backends=backends)
+    """The RGB stream alone.
+
+    It may have TF-Hub's weights, of which there is no flow stream: two streams are of one publisher or none.
+    """
+    return _model(
+        "i3d-rgb",
+        "I3D, RGB stream",
+        "rgb",
+        backends={**_BACKENDS, "tfhub": "actionbench.models.tfhub:load"},
+        alternatives={
+            "rgb": (description("tfhub-i3d-kinetics-400"), description("tfhub-module-i3d-kinetics-400"))
+        },
+    )
 
 
 def flow() -> Model:

@@ -177,6 +177,8 @@ class Model:
     - `name`, `title`: e.g. "i3d" and "two-stream I3D".
     - `streams`: stream name → the weights description that is assumed where the user's file says nothing
       else. Logits of the streams are added.
+    - `alternatives`: stream name → other published weights, which are used where those of `streams` are not
+      stored, the first one first.
     - `views`: the authors' protocol for a whole video. `window_frames`: frames of a single view
       (`--views single`), the centre of the video.
     - `backends`: backend name → "module:attribute" of a `Loader`, or the loader itself. The first is the
@@ -196,4 +198,5 @@ class Model:
     paper: str = ""
     macs: Callable[[Mapping[str, tuple[int, int, int]], int], int] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    alternatives: Mapping[str, tuple[WeightsDescription, ...]] = field(default_factory=dict)
     precisions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

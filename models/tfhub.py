@@ -59,7 +59,7 @@ def _folder(weights: Weights) -> Path:
     if weights.path is None:
         raise WeightsError(
             "a hub module is its own network: there are no random weights for it",
-            remedy="`bench weights fetch tfhub-i3d-kinetics-400` gets the published one.",
+            remedy="`bench weights fetch tfhub-module-i3d-kinetics-400` gets the published one.",
         )
     # `Path` has made one slash of a URL's two; one letter before the colon is a drive.
     if re.match(r"\w{2,}:/", str(weights.path)):
@@ -67,7 +67,7 @@ def _folder(weights: Weights) -> Path:
             "a run downloads nothing",
             where=weights.path,
             expected="the folder of a hub module",
-            remedy="`bench weights fetch tfhub-i3d-kinetics-400` gets it.",
+            remedy="`bench weights fetch tfhub-module-i3d-kinetics-400` gets it.",
         )
     if not (weights.path / "saved_model.pb").is_file():
         raise WeightsError(

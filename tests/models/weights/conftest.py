@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from actionbench.models.i3d import tensor_shapes as i3d_shapes
 from actionbench.models.resnext import tensor_shapes as resnext_shapes
 from actionbench.models.state import State
+
+from .loopback import Server, serving
 
 
 def _filled(shapes: dict[str, tuple[int, ...]]) -> State:
@@ -30,3 +34,9 @@ def resnext_state() -> State:
     """Every tensor of 3D-ResNeXt-101 with 4 classes; convolutions (3, 2, 1, 1, 1), batch norm (3,)."""
     small = {5: (3, 2, 1, 1, 1), 2: (4, 3), 1: (3,)}
     return _filled({name: small[len(shape)] for name, shape in resnext_shapes(4).items()} | {"fc.bias": (4,)})
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as server:
+        yield server

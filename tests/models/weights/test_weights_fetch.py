@@ -12,10 +12,8 @@ import tarfile
 import threading
 import time
 from collections import namedtuple
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,86 +25,16 @@ from actionbench.models.weights import catalogue, fetch, list_weights, stored_we
 from actionbench.models.weights.archive import unpack
 from actionbench.models.weights.catalogue import CATALOGUE, RemoteFile, Source
 from actionbench.models.weights.descriptions import description
-from actionbench.models.weights.download import Patience
 from actionbench.models.weights.store import weights_folder
 
-HASTE = Patience(timeout_s=0.4, attempts=3, pause_s=0.01)
+from .loopback import HASTE, Server
+
 NAME = "piergiaj-rgb-imagenet"
 PATH = "models/rgb_imagenet.pt"
 
 
 def blob(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-
-
-@dataclass
-class Server:
-    """`files`: path → bytes. `cut`: bytes after which the next answers end. `status`: of the next answers."""
-
-    address: str
-    files: dict[str, bytes] = field(default_factory=dict)
-    cut: list[int] = field(default_factory=list)
-    status: list[int] = field(default_factory=list)
-    ranges: bool = True
-    etag: str = '"1"'
-    delay_s: float = 0.0
-    requests: list[tuple[str, str]] = field(default_factory=list)
-
-
-def handler(server: Server) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0].lstrip("/")
-            wanted = self.headers.get("Range", "")
-            server.requests.append((path, wanted))
-            time.sleep(server.delay_s)
-            data = server.files.get(path)
-            status = server.status.pop(0) if server.status else 200 if data is not None else 404
-            if status != 200 or data is None:
-                self.answer(status, b"")
-                return
-            begin = 0
-            if server.ranges and wanted and self.headers.get("If-Range", server.etag) == server.etag:
-                begin = int(wanted.removeprefix("bytes=").removesuffix("-"))
-            if begin >= len(data) > 0 and wanted:
-                self.answer(416, b"", {"Content-Range": f"bytes */{len(data)}"})
-            elif begin:
-                extent = {"Content-Range": f"bytes {begin}-{len(data) - 1}/{len(data)}"}
-                self.answer(206, data[begin:], extent)
-            else:
-                self.answer(200, data)
-
-        def answer(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:
-            self.send_response(status)
-            for key, value in {
-                "Content-Length": str(len(data)),
-                "ETag": server.etag,
-                **(headers or {}),
-            }.items():
-                if value:
-                    self.send_header(key, value)
-            self.end_headers()
-            sent = data[: server.cut.pop(0)] if server.cut and status in (200, 206) else data
-            with suppress(ConnectionError):  # a client that did not wait
-                self.wfile.write(sent)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    return Handler
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    state = Server("")
-    http = ThreadingHTTPServer(("127.0.0.1", 0), handler(state))
-    state.address = f"http://127.0.0.1:{http.server_address[1]}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield state
-    http.shutdown()
-    thread.join()
-    http.server_close()
 
 
 @pytest.fixture(autouse=True)
@@ -523,7 +451,7 @@ def test_a_hub_module_is_unpacked(i3d_state: State, tmp_path: Path) -> None:
     files = sorted((tmp_path / "variables").iterdir())
     members += [(tarfile.TarInfo(f"./variables/{file.name}"), file.read_bytes()) for file in files]
     tar(tmp_path / "1.tar.gz", *members)
-    name = "tfhub-i3d-kinetics-600"
+    name = "tfhub-module-i3d-kinetics-600"
     path = get(name, mirror=str(tmp_path))
     assert path == weights_folder() / name / "module"
     assert (path / "saved_model.pb").read_bytes() == b"graph"
@@ -533,7 +461,7 @@ def test_a_hub_module_is_unpacked(i3d_state: State, tmp_path: Path) -> None:
     get(name, mirror=str(tmp_path))
     assert (path / "saved_model.pb").read_bytes() == b"graph"
     with pytest.raises(WeightsError, match="SHA-256 differs"):
-        get("tfhub-i3d-kinetics-400", mirror=str(tmp_path))
+        get("tfhub-module-i3d-kinetics-400", mirror=str(tmp_path))
 
 
 def link(kind: bytes, target: str) -> tarfile.TarInfo:

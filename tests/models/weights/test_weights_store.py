@@ -39,7 +39,7 @@ def say(file: Path, text: str) -> Weights:
 
 
 def test_authors_values() -> None:
-    assert len(DESCRIPTIONS) == 15
+    assert len(DESCRIPTIONS) == 16
     for name, each in DESCRIPTIONS.items():
         assert (each.name, each.preprocessing.modality) == (name, each.stream)
         prepared = each.preprocessing
@@ -58,7 +58,7 @@ def test_authors_values() -> None:
 def test_every_description_can_be_had() -> None:
     assert set(CATALOGUE) == {*DESCRIPTIONS, "deepmind-samples"}
     for source in CATALOGUE.values():
-        assert bool(source.base) != bool(source.manual)
+        assert [bool(source.base), bool(source.project), bool(source.manual)].count(True) == 1
         assert source.licence
         assert source.origin.startswith("https://")
         assert all(url.startswith("https://") for url in (source.base, source.tree) if url)
