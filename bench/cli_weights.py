@@ -41,7 +41,8 @@ def fetch(
     source: Annotated[
         str | None,
         typer.Option(
-            "--from", help="Mirror: a folder or URL laid out like the store or the authors' repository."
+            "--from",
+            help="The file, or a mirror: a folder or URL laid out like the store or the authors' repository.",
         ),
     ] = None,
 ) -> None:
@@ -85,7 +86,7 @@ def verify(
 def convert(
     source: Annotated[Path, typer.Argument(help="Weights file, or prefix of a TensorFlow checkpoint.")],
     destination: Annotated[Path, typer.Argument(help="File or prefix to write.")],
-    to: Annotated[str, typer.Option(help="tf1-checkpoint, piergiaj, hassony2 or hara.")],
+    to: Annotated[str, typer.Option(help="tf1-checkpoint, safetensors, piergiaj, hassony2 or hara.")],
     stream: Annotated[str, typer.Option(help="rgb or flow.")] = "rgb",
 ) -> None:
     """Write weights in another author's format."""

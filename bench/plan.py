@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from .. import __version__
 from ..datasets.clip import Clip, ClipSet
@@ -239,10 +239,7 @@ def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | N
     model = request.model
     python = config.python.get(request.backend, sys.executable)
     _check_packages(request, python)
-    weights = {
-        stream: _weights(key, request, stream, description, config)
-        for stream, description in model.streams.items()
-    }
+    weights = _weights(key, request, config)
     names = {label_list(w.description.labels) for w in weights.values()}
     if len(names) > 1:
         raise WeightsError("the streams' weights have different class lists", where=f"--weights {key}")
@@ -340,33 +337,65 @@ def _weights_names(key: str, request: ModelRequest) -> list[str]:
     return [*(f"{name}-{stream}" for stream in request.model.streams), key, name]
 
 
-def _weights(
-    key: str, request: ModelRequest, stream: str, description: WeightsDescription, config: RunConfig
-) -> Weights:
-    """Weights of a stream: what the user names, else what `fetch` stored, else (drawn data) demo weights."""
-    for name in (f"{request.model.name}-{stream}", key, request.model.name, "*"):
-        if name in config.weights:
-            value = config.weights[name]
-            if value == "random":
-                return Weights("random", description, seed=config.seed)
-            if value == "demo":
-                return Weights("demo", description, seed=config.seed)
-            return _readable(resolve_weights(stream, description, Path(value)), request)
-    published = [
-        each
-        for each in (description, *request.model.alternatives.get(stream, ()))
-        if _reads(request.backend, each.format)
-    ]
-    for each in published:
-        if (stored := stored_weights(each)) is not None:
-            return resolve_weights(stream, each, stored)
-    if is_demo(config.data):
-        return Weights("demo", description, seed=config.seed)
-    fetch = " or ".join(f"`bench weights fetch {each.name}`" for each in published)
+def _weights(key: str, request: ModelRequest, config: RunConfig) -> dict[str, Weights]:
+    """Weights of each stream: what the user names, else what `fetch` stored, else (drawn data) demo weights.
+
+    Streams of one network are all trained or all made up: where one has nothing stored, with drawn data, all
+    that the user does not name have demo weights. Raises WeightsError where that is not possible.
+    """
+    streams = request.model.streams
+    named = {stream: _named(key, request, stream, config) for stream in streams}
+    stored = {stream: _stored(request, stream) for stream in streams if named[stream] is None}
+    use_demo = is_demo(config.data) and None in stored.values()
+    weights = {}
+    for stream, description in streams.items():
+        value = named[stream]
+        if value == "random":
+            weights[stream] = Weights("random", description, seed=config.seed)
+        elif value == "demo" or (value is None and use_demo):
+            weights[stream] = Weights("demo", description, seed=config.seed)
+        elif value is not None:
+            weights[stream] = _readable(resolve_weights(stream, description, Path(value)), request)
+        else:
+            weights[stream] = stored[stream] or _absent(key, request, stream)
+    kinds = {stream: each.kind for stream, each in weights.items()}
+    if "demo" in kinds.values() and set(kinds.values()) & {"published", "user"}:
+        raise WeightsError(
+            "some streams have trained weights and some have demo weights",
+            where=f"--weights {key}",
+            found=", ".join(f"{stream}: {kind}" for stream, kind in kinds.items()),
+            remedy="Name trained weights for each stream, or none",
+        )
+    return weights
+
+
+def _named(key: str, request: ModelRequest, stream: str, config: RunConfig) -> str | None:
+    """What the user names as the weights of a stream; None if nothing."""
+    model = request.model.name
+    names = (f"{model}-{stream}", key, model, "*")
+    return next((config.weights[name] for name in names if name in config.weights), None)
+
+
+def _published(request: ModelRequest, stream: str) -> list[WeightsDescription]:
+    """The published weights that a stream may have, and its backend reads; the first are preferred."""
+    every = (request.model.streams[stream], *request.model.alternatives.get(stream, ()))
+    return [each for each in every if _reads(request.backend, each.format)]
+
+
+def _stored(request: ModelRequest, stream: str) -> Weights | None:
+    for each in _published(request, stream):
+        if (path := stored_weights(each)) is not None:
+            return resolve_weights(stream, each, path)
+    return None
+
+
+def _absent(key: str, request: ModelRequest, stream: str) -> NoReturn:
+    names = [f"`bench weights fetch {each.name}`" for each in _published(request, stream)]
+    published = f"{' or '.join(names)} stores published ones; " if names else ""
     raise WeightsError(
         f"no weights for the {stream} stream of {key}",
-        remedy=f"{fetch or '`bench weights list`'} stores published ones; "
-        f"--weights {request.model.name}=PATH names a file; --weights random measures time only.",
+        remedy=f"{published}--weights {request.model.name}=PATH names a file; "
+        "--weights random measures time only.",
     )
 
 
@@ -387,7 +416,7 @@ def _reads(backend: str, format: str) -> bool:
 
 
 def _readable(weights: Weights, request: ModelRequest) -> Weights:
-    if request.backend == "tensorflow" and weights.description.format in _TORCH_FORMATS:
+    if request.backend == "tensorflow" and not _reads(request.backend, weights.description.format):
         raise WeightsError(
             "is a torch file, which the TensorFlow backend does not read",
             where=weights.path,
