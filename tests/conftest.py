@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from actionbench.home import home
+
+# As the user has it; the tests have a home of their own.
+USERS_HOME = home()
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -26,3 +31,12 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACTIONBENCH_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(scope="session")
+def trained_weights() -> Path:
+    """Trained weights of I3D's RGB stream, where the user has fetched them."""
+    path = USERS_HOME / "weights" / "tfhub-i3d-kinetics-400" / "i3d-rgb.safetensors"
+    if not path.is_file():
+        pytest.skip(f"no trained weights at {path} (`bench weights fetch tfhub-i3d-kinetics-400`)")
+    return path
