@@ -304,12 +304,11 @@ def test_input_that_is_preprocessed_needs_no_video_library(weights_file: Path, t
     hidden.mkdir()
     for name in ("av", "cv2", "PIL"):
         (hidden / f"{name}.py").write_text(f"raise ImportError('no {name} here')\n")
-    code = "from actionbench.bench.cli import main; main()"
     answer = subprocess.run(
         [
             sys.executable,
-            "-c",
-            code,
+            "-m",
+            "actionbench",
             "predict",
             f"{TINY}:tiny",
             prepared,

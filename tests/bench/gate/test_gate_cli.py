@@ -146,7 +146,7 @@ def test_an_arm_that_hangs_is_given_up(
 
 
 DRIVER = """
-from actionbench.bench import cli
+from actionbench.__main__ import main
 from actionbench.bench.gate import runner
 
 class Control:
@@ -154,7 +154,7 @@ class Control:
     __call__ = lambda self: 1.0
 
 runner.Control = Control
-cli.main()
+main()
 """
 
 
