@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
 from ..errors import UsageError, unknown_name
+from ..parsing import parse_yaml
 from ..reports.records import Scenario
 
 ViewsOption = Literal["video", "single"]
@@ -254,11 +253,11 @@ def key_values(option: str, items: Sequence[str]) -> dict[str, str]:
 def read_config(path: Path) -> dict[str, Any]:
     """The plain values of a YAML file; checked when they become a RunConfig."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", where=f"--config {path}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"is not YAML: {error}", where=f"--config {path}") from error
+    except ValueError as error:
+        raise UsageError(f"is not YAML that can be read: {error}", where=f"--config {path}") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
@@ -18,6 +17,7 @@ import psutil
 
 from .. import __version__
 from ..models.capabilities import BACKENDS, cpu_flags, missing_packages
+from ..parsing import parse_json
 
 DISTRIBUTIONS = (
     "numpy",
@@ -162,7 +162,7 @@ def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
     if answer.returncode != 0:
         return {"error": answer.stderr.strip().rpartition("\n")[2]}
     try:
-        found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+        found: dict[str, Any] = parse_json(answer.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         return {"error": f"it answers {answer.stdout[-80:]!r}"}
     return found

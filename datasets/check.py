@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, TextIO
 
 from ..errors import ClipError
+from ..parsing import parse_json
 from .arrays import read_inputs
 from .clip import Clip, ClipSet
 from .manifest import file_digest, verify
@@ -158,7 +159,7 @@ class _Child:
         finally:
             watchdog.cancel()
         if reply.endswith("\n"):
-            answer: dict[str, Any] = json.loads(reply)
+            answer: dict[str, Any] = parse_json(reply)
             return answer
         self.end()
         if expired.is_set():
@@ -200,7 +201,7 @@ def serve(requests: TextIO, replies: TextIO) -> None:
 
     threading.Thread(target=receive, daemon=True).start()
     while True:
-        fields = json.loads(waiting.get())
+        fields = parse_json(waiting.get())
         findings = examine(Clip(**fields | {"path": Path(fields["path"])}))
         replies.write(json.dumps(findings) + "\n")
         replies.flush()

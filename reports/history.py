@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..parsing import parse_json
 from .data import Measured, RunData, merge
 from .fingerprint import machine_id
 from .gate_records import Gate, Slot
@@ -188,7 +189,7 @@ def _entry(line: str, path: Path, number: int) -> Entry:
         remedy = "Keep both sides; `merge=union` in .gitattributes does it by itself."
         raise UsageError("an unresolved merge", where=where, remedy=remedy)
     try:
-        raw: dict[str, Any] = json.loads(line)
+        raw: dict[str, Any] = parse_json(line)
         found = raw["schema"]
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError("is no entry of a history", where=where, found=line[:60]) from error

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from ...errors import WeightsError
+from ...parsing import parse_json
 from .impostors import impostor
 
 Progress = Callable[[int, "int | None"], None]
@@ -216,7 +217,7 @@ def _remember(part: Path, headers: Message) -> None:
 
 def _validator(part: Path) -> str:
     try:
-        return str(json.loads(_notes(part).read_text(encoding="utf-8"))["validator"])
+        return str(parse_json(_notes(part).read_text(encoding="utf-8"))["validator"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return ""
 

@@ -15,6 +15,7 @@ import filelock
 import numpy as np
 
 from ...errors import WeightsError
+from ...parsing import parse_json
 from .archive import unpack
 from .atomic import replacing
 from .catalogue import RemoteFile, Source, find_source, total_size
@@ -132,7 +133,7 @@ def _with_blobs(source: Source, partial: Path, patience: Patience) -> tuple[Remo
     listing.unlink(missing_ok=True)
     download(source.tree, listing, progress=_quiet, patience=replace(patience, max_bytes=16 << 20))
     try:
-        tree = json.loads(listing.read_text(encoding="utf-8"))["tree"]
+        tree = parse_json(listing.read_text(encoding="utf-8"))["tree"]
         entries = {entry["path"]: entry for entry in tree if entry["type"] == "blob"}
         files = tuple(
             replace(file, size=int(entries[file.path]["size"]), git_blob=str(entries[file.path]["sha"]))

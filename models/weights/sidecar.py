@@ -10,9 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from ...errors import UsageError, WeightsError
+from ...parsing import parse_yaml
 from ..labels import label_lists
 from ..spec import Preprocessing, WeightsDescription
 from .descriptions import description as published
@@ -33,11 +32,11 @@ def described(assumed: WeightsDescription, weights: Path) -> WeightsDescription:
     """
     path = sidecar_path(weights)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return assumed
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise WeightsError("is not YAML", where=path, found=str(error).replace("\n", " ")) from error
+    except ValueError as error:
+        raise WeightsError(f"is not YAML that can be read: {error}", where=path) from error
     if not isinstance(raw, dict):
         raise WeightsError("is not a mapping of fields", where=path, found=type(raw).__name__)
     for key in raw:

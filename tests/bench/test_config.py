@@ -66,6 +66,15 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
     path.write_text("a: [")
     with pytest.raises(UsageError, match="is not YAML"):
         read_config(path)
+    path.write_text("models: i3d\nseed: 1\nseed: 2\n")
+    with pytest.raises(UsageError, match=r"c.yaml: .*line 3, column 1: the key 'seed' stands twice"):
+        read_config(path)
+    path.write_text("weights: &a {i3d: random}\npython: *a\n")
+    with pytest.raises(UsageError, match=r"c.yaml: .*line 2, column 9: aliases \(\*name\) are not read"):
+        read_config(path)
+    path.write_text("[" * 3000)
+    with pytest.raises(UsageError, match=r"c.yaml: .*nested too deeply"):
+        read_config(path)
     path.write_text("# nothing\n")
     assert read_config(path) == {}
 

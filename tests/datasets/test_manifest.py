@@ -126,6 +126,8 @@ def test_hand_written_files(tmp_path, clips):
         ("a.csv", 'path\n"a\n', r"a.csv:\d: not CSV"),
         ("a.csv", "path\n", "lists no clips"),
         ("a.jsonl", '{"path": "a"}\nnonsense\n', r"a.jsonl:2: not JSON"),
+        ("a.csv", "path,label,label\na,x,y\n", r"a.csv:1: column 'label' stands twice"),
+        ("a.jsonl", "[" * 100_000 + "\n", r"a.jsonl:1: not JSON; found nested too deeply"),
         ("a.jsonl", "[1]\n", r"a.jsonl:1: not a JSON object"),
         ("a.jsonl", '{"path": 3}\n', r"a.jsonl:1: path is not text"),
         ("a.jsonl", '\n{"path": "a", "start_s": true}\n', r"a.jsonl:2: start_s is not a time"),

@@ -204,6 +204,7 @@ def test_branches_that_add_commits_merge_in_git_without_a_conflict(tmp_path: Pat
     [
         ("not json\n", "line 1"),
         ("[]\n", "no entry"),
+        ("[" * 100_000 + "\n", "line 1: is no entry"),
         ("{}\n", "no entry"),
         ("<<<<<<< HEAD\n", "unresolved merge"),
         (json.dumps({"schema": 99}) + "\n", "another version"),
