@@ -23,7 +23,7 @@ from typing import Any, Literal, Self, TextIO
 from ..errors import ClipError
 from ..parsing import parse_json
 from .arrays import read_inputs
-from .clip import Clip, ClipSet
+from .clip import Clip, ClipSet, require_file
 from .manifest import file_digest, verify
 from .video import read_frames
 
@@ -84,8 +84,10 @@ class Checker:
 
     def check(self, clip: Clip) -> ClipStatus:
         """Decode one clip. Duplicates are not looked for."""
-        if not clip.path.is_file():
-            return ClipStatus(clip, "missing", reason="file does not exist")
+        try:
+            require_file(clip.path)
+        except ClipError as error:
+            return ClipStatus(clip, "broken" if clip.path.exists() else "missing", reason=str(error))
         child = self._idle.get()
         try:
             answer = child.ask(clip, self._timeout_s)

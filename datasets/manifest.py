@@ -13,7 +13,7 @@ import json
 import math
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -99,16 +99,16 @@ def _replace(path: Path, text: str) -> None:
     """Put `text` in the place of the file, whole or not at all."""
     folder = path.resolve().parent
     folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
+    # Not a file of `tempfile`, which its owner alone may read.
+    temporary = folder / f".{path.name}.{secrets.token_hex(4)}.new"
     try:
-        with open(handle, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - an open handle
+        with temporary.open("x", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def file_digest(path: Path) -> str:
