@@ -145,10 +145,14 @@ def _carry_out(plan: Plan, writer: RunWriter, console: Console) -> Path:
         console.say(f"interrupted; go on with: bench run --resume {writer.path}")
         raise
     finish(writer, "incomplete" if failures else "done", failures)
-    seconds = time.monotonic() - begin
-    duration = "less than a second" if seconds < 1 else f"{seconds:.0f} s"
+    duration = in_words(time.monotonic() - begin)
     console.say(f"measured in {duration}; {_reported(plan.config, writer.path)}")
     return writer.path
+
+
+def in_words(seconds: float) -> str:
+    """A duration in whole seconds."""
+    return "less than a second" if seconds < 0.5 else f"{seconds:.0f} s"
 
 
 def _reported(config: RunConfig, run: Path) -> str:

@@ -359,7 +359,13 @@ def test_the_report_is_rebuilt_and_runs_are_joined(
 
 
 @pytest.mark.parametrize(
-    ("network", "reason"), [("nan", "not all finite"), ("few", "wrong shape"), ("leaves_a_child", None)]
+    ("network", "reason"),
+    [
+        ("nan", "not all finite"),
+        ("few", "wrong shape"),
+        ("raises", "ZeroDivisionError: division by zero"),
+        ("leaves_a_child", None),
+    ],
 )
 def test_networks_that_misbehave_do_not_end_the_run(
     bench: Bench,

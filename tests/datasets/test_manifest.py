@@ -163,6 +163,18 @@ def test_any_text_is_read_or_refused(tmp_path_factory, content, suffix):
         assert found.clips or found.missing
 
 
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_a_manifest_can_be_read_by_whom_the_umask_lets(tmp_path, mask):
+    (tmp_path / "a.npy").write_bytes(b"a")
+    before = os.umask(mask)
+    try:
+        write_manifest(tmp_path / "list.csv", [Clip("a", tmp_path / "a.npy")])
+    finally:
+        os.umask(before)
+    assert (tmp_path / "list.csv").stat().st_mode & 0o777 == 0o666 & ~mask
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy", "list.csv"]
+
+
 def test_digest_of_a_file_and_of_a_pair(tmp_path):
     (tmp_path / "v_rgb.npy").write_bytes(b"abc")
     assert file_digest(tmp_path / "v_rgb.npy") == hashlib.sha256(b"abc").hexdigest()

@@ -293,7 +293,7 @@ def test_estimate_tells_the_duration_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--base", "command:true", "--threshold", "much"], "is no share"),
+        (["--base", "command:true", "--threshold", "much"], "is not a share"),
         (["--base", "command:true", "--pairs", "5"], "too few pairs"),
         (["--base", "command:true", "--on-inconclusive", "maybe"], "--on-inconclusive"),
         (["--base", "command:true", "--packages", "mine"], "--packages"),
