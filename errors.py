@@ -72,10 +72,18 @@ class MeasurementError(ActionBenchError):
     """A run ended without the measurements that were planned."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for `name`, which is none of the `known` names, with the nearest ones suggested."""
+def unknown_name(kind: str, name: str, known: Iterable[str], most: int = 12) -> UsageError:
+    """The error for `name`, which is none of the `known` names, with the nearest ones suggested.
+
+    - `kind`: what it is the name of. `most`: known names that are listed at most.
+    """
     known = sorted(known)
+    listed = ", ".join(known[:most]) + (f", … ({len(known)} in all)" if len(known) > most else "")
+    remedy = f"{did_you_mean(name, known)}Known: {listed or 'none'}"
+    return UsageError(f"unknown {kind} '{name}'", remedy=remedy)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The nearest of the `known` names as a question, with a space at its end; empty if none is near."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    listed = ", ".join(known[:12]) + (f", … ({len(known)} in all)" if len(known) > 12 else "")
-    hint = f"Did you mean: {', '.join(near)}? " if near else ""
-    return UsageError(f"unknown {kind} '{name}'", remedy=f"{hint}Known: {listed}")
+    return f"Did you mean: {', '.join(near)}? " if near else ""

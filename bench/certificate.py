@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..home import home
 from ..models.registry import ModelRequest
 from ..models.spec import LoadOptions, Weights
+from ..parsing import parse_json
 
 _DECISIVE = ("torch", "tensorflow", "dm-sonnet", "onnxruntime", "onnxruntime-gpu", "openvino")
 """Distributions with whose versions a certificate ends."""
@@ -49,7 +50,7 @@ def certificate(
     if not path.is_file():
         return None
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = parse_json(path.read_text(encoding="utf-8"))
         worst = f"{facts['largest_difference']:.1e}"
         return f"reproduced the authors' published example on {facts['date']}, largest difference {worst}"
     except (ValueError, LookupError, TypeError) as error:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from .. import __version__
 from ..errors import ActionBenchError, UsageError
+from ..models.registry import MODELS
+from ..reports.records import Scenario
 from . import cli_compare, cli_data, cli_flow, cli_gate, cli_history, cli_loadgen, cli_predict, cli_weights
+from .cli_options import FlowOption
+from .config import DEFAULTS, SWEEP_AXES, WEIGHTS_WORDS, from_mapping, key_values, read_config
 
 app = typer.Typer(
     help="Which human-action-recognition network can you deploy, preprocessing counted?",
@@ -22,16 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-def main() -> None:
-    """Run the command line and exit: 0 done, 2 a user's error, 3 and 4 verdicts, 130 interrupted, 1 a bug."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(run_app(sys.argv[1:]))
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def run_app(arguments: list[str]) -> int:
@@ -80,15 +74,20 @@ def _common(
     pass
 
 
+def _joined(names: Sequence[str]) -> str:
+    return ",".join(names)
+
+
 @app.command()
 def run(
     context: typer.Context,
     models: Annotated[
         str | None,
         typer.Option(
-            help="Comma-separated: NAME or FILE.py:FACTORY, each with @BACKEND:PRECISION:FORM or not."
+            help=f"Comma-separated: {', '.join(MODELS)}, another that `bench models` lists, or "
+            "FILE.py:FACTORY; each with @BACKEND:PRECISION:FORM or not."
         ),
-    ] = None,
+    ] = _joined(DEFAULTS.models),
     backends: Annotated[
         str | None, typer.Option(help="Comma-separated, or all: of the models named without one.")
     ] = None,
@@ -97,62 +96,80 @@ def run(
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="`demo`, a folder of class/video, a manifest, a Kinetics CSV.")
-    ] = None,
+    ] = DEFAULTS.data,
     videos: Annotated[str | None, typer.Option(help="Folder of the videos of a Kinetics CSV.")] = None,
-    target: Annotated[str | None, typer.Option(help="Class that precision and recall are about.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Class that precision and recall are about.")
+    ] = DEFAULTS.target,
     weights: Annotated[
-        list[str] | None, typer.Option(help="MODEL=PATH, MODEL=random or random; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help=f"MODEL=PATH, MODEL=WORD or WORD, one of {', '.join(WEIGHTS_WORDS)}; repeatable. By default "
+            "what `bench weights fetch` stored; for drawn clips, demo."
+        ),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.")] = DEFAULTS.device,
     threads: Annotated[
         int | None, typer.Option(help="CPU threads of a process; all cores by default.")
-    ] = None,
-    tf32: Annotated[bool | None, typer.Option(help="On CUDA, allow TF32 in float32 products.")] = None,
+    ] = DEFAULTS.threads,
+    tf32: Annotated[
+        bool | None, typer.Option(help="On CUDA, allow TF32 in float32 products.")
+    ] = DEFAULTS.tf32,
     scenarios: Annotated[
-        str | None, typer.Option(help="Comma-separated: latency (default), pipelined, throughput, stream.")
-    ] = None,
-    processes: Annotated[int | None, typer.Option(help="Fresh processes per model and scenario.")] = None,
+        str | None, typer.Option(help=f"Comma-separated: {', '.join(get_args(Scenario))}.")
+    ] = _joined(DEFAULTS.scenarios),
+    processes: Annotated[
+        int | None, typer.Option(help="Fresh processes per model and scenario.")
+    ] = DEFAULTS.processes,
     latency_clips: Annotated[
         int | None, typer.Option(help="Clips that are timed; 0: no timing at all.")
-    ] = None,
+    ] = DEFAULTS.latency_clips,
     latency_seconds: Annotated[
         float | None, typer.Option(help="Least time a latency process measures.")
-    ] = None,
+    ] = DEFAULTS.latency_seconds,
     throughput_seconds: Annotated[
         float | None, typer.Option(help="Least time a throughput process measures.")
-    ] = None,
-    stream_seconds: Annotated[float | None, typer.Option(help="Time that a stream's camera runs.")] = None,
+    ] = DEFAULTS.throughput_seconds,
+    stream_seconds: Annotated[
+        float | None, typer.Option(help="Time that a stream's camera runs.")
+    ] = DEFAULTS.stream_seconds,
     stream_fps: Annotated[
         float | None, typer.Option(help="The camera's frames per second; the weights' own by default.")
-    ] = None,
-    stride: Annotated[int | None, typer.Option(help="Frames from one label of a stream to the next.")] = None,
+    ] = DEFAULTS.stream_fps,
+    stride: Annotated[
+        int | None, typer.Option(help="Frames from one label of a stream to the next.")
+    ] = DEFAULTS.stride,
     sweep: Annotated[
         list[str] | None,
-        typer.Option(help="AXIS=1,4,8: time at each; batch, threads or window; repeatable."),
+        typer.Option(
+            help=f"AXIS=1,4,8: time at each; repeatable. {'; '.join(map(': '.join, SWEEP_AXES.items()))}."
+        ),
     ] = None,
-    max_clips: Annotated[int | None, typer.Option(help="A seeded sample of so many clips.")] = None,
+    max_clips: Annotated[
+        int | None, typer.Option(help="A seeded sample of so many clips; all by default.")
+    ] = DEFAULTS.max_clips,
     views: Annotated[
         str | None, typer.Option(help="video: the authors' protocol; single: one window.")
-    ] = None,
-    batch: Annotated[int | None, typer.Option(help="Views in one forward call.")] = None,
-    flow: Annotated[str | None, typer.Option(help="Optical-flow method.")] = None,
+    ] = DEFAULTS.views,
+    batch: Annotated[int | None, typer.Option(help="Views in one forward call.")] = DEFAULTS.batch,
+    flow: FlowOption = DEFAULTS.flow,
     calibration: Annotated[
         str | None, typer.Option(help="Clips that int8 takes its ranges from, named as --data is.")
-    ] = None,
+    ] = DEFAULTS.calibration,
     python: Annotated[list[str] | None, typer.Option(help="BACKEND=INTERPRETER; repeatable.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; runs/TIME-MODELS by default.")] = None,
     report: Annotated[
         bool | None, typer.Option(help="Write report, tables and plots at the end; `bench report` can later.")
-    ] = None,
+    ] = DEFAULTS.report,
     peak: Annotated[
         bool | None, typer.Option(help="Measure the machine's matrix product, to set GFLOP/s beside.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = None,
+    ] = DEFAULTS.peak,
+    seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = DEFAULTS.seed,
     clip_timeout: Annotated[
         float | None, typer.Option(help="Seconds without a sign of life until a clip is given up.")
-    ] = None,
+    ] = DEFAULTS.clip_timeout,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file with any of these; options override it.")
+        Path | None, typer.Option(help="YAML file with any of these as `name: value`; options override it.")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
     estimate: Annotated[
@@ -161,7 +178,6 @@ def run(
 ) -> None:
     """Compare networks on videos: accuracy, latency and preprocessing, in one report."""
     from ..reports.run_directory import RunDirectory
-    from .config import from_mapping, key_values, read_config
     from .progress import Console
     from .runner import require_results, resume_run, start_run
 

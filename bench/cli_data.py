@@ -12,6 +12,7 @@ import typer
 from ..datasets.check import ClipStatus
 from ..datasets.clip import Clip
 from ..errors import ClipError, UsageError, unknown_name
+from .cli_options import check_writable, counted
 
 app = typer.Typer(
     help="Videos: check that they decode, draw a subset, decode them ahead.", no_args_is_help=True
@@ -19,6 +20,9 @@ app = typer.Typer(
 
 DataArgument = Annotated[str, typer.Argument(help="`demo`, a folder, a manifest, a Kinetics CSV.")]
 VideosOption = Annotated[Path | None, typer.Option(help="Folder of the videos of a Kinetics CSV.")]
+MOST_ROWS = 50
+"""Clips that the terminal is shown; a Kinetics list lacks thousands of videos."""
+
 LabelsOption = Annotated[str, typer.Option(help="Class list that labels are matched to.")]
 
 
@@ -38,9 +42,12 @@ def check(
     from ..datasets.check import check_clips
     from ..datasets.sources import load_clips
     from ..models.labels import labels as label_list
-    from .environment import cores
+    from .environment import check_threads, cores
     from .progress import Console
 
+    check_writable("--out", out)
+    if workers is not None:
+        check_threads("--workers", workers)
     clips = load_clips(data, vocabulary=label_list(labels), videos=videos)
     statuses = []
     with Console().task("checking", len(clips) + len(clips.missing)) as progress:
@@ -68,11 +75,16 @@ def check(
             writer.writerows(rows)
     odd = [row for row in rows if row["state"] != "ok" or row["remark"]]
     if odd:
-        print(tabulate(odd, headers="keys", maxcolwidths=[40, None, None, None, None, None, 70]))
+        print(tabulate(odd[:MOST_ROWS], headers="keys", maxcolwidths=[40, None, None, None, None, None, 70]))
+    if len(odd) > MOST_ROWS:
+        where = "with --out FILE" if out is None else f"in {out}"
+        print(f"… and {len(odd) - MOST_ROWS} more (all of them {where})")
     counts = Counter(s.state for s in statuses)
-    print(f"{len(statuses)} clips: " + ", ".join(f"{n} {state}" for state, n in counts.most_common()))
+    print(
+        f"{counted(len(statuses), 'clip')}: " + ", ".join(f"{n} {state}" for state, n in counts.most_common())
+    )
     if clips.ignored:
-        print(f"{clips.ignored} other files, no video or array by their names, ignored")
+        print(f"{counted(clips.ignored, 'other file')}, no video or array by the name, ignored")
     if clips.unknown_labels:
         print(f"labels outside {labels}, left out of accuracy: {', '.join(clips.unknown_labels)}")
     if statuses and not counts["ok"]:
@@ -125,7 +137,10 @@ def subset_(
     if not subset.clips.clips:
         raise UsageError("no class has a video that decodes", where=data)
     write_manifest(out, subset.clips)
-    print(f"{out}: {len(subset.clips)} videos of {len({clip.label for clip in subset.clips})} classes")
+    found = len({clip.label for clip in subset.clips})
+    print(f"{out}: {counted(len(subset.clips), 'video')} of {counted(found, 'class', 'classes')}")
+    if unknown := subset.clips.unknown_labels:
+        print(f"  not in {labels}, so left out of accuracy with such networks: {', '.join(unknown)}")
     for clip in subset.rejected:
         print(f"  left out, does not decode or is too short: {clip.id}")
     for label, found in subset.shortfalls.items():
@@ -179,4 +194,4 @@ def decode(
     print("\n".join(failed), end="\n" if failed else "")
     if not decoded:
         raise ClipError("none of the clips decodes", where=data)
-    print(f"{manifest}: {len(decoded)} clips; `bench run --data {manifest}` reads them")
+    print(f"{manifest}: {counted(len(decoded), 'clip')}; `bench run --data {manifest}` reads them")

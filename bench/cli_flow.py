@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
+from ..errors import ClipError, UsageError
+from .cli_options import FlowOption, check_writable, counted
+from .config import DEFAULTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..datasets.clip import Clip
     from ..flow.comparison import Measured
+    from .progress import Console
 
 app = typer.Typer(
     help="Optical flow: list the methods, compare them, look at their flow.", no_args_is_help=True
@@ -76,15 +79,18 @@ def compare(
     from ..flow.comparison import compare as compare_methods
     from ..flow.fields import GREY
     from ..flow.ground_truth import load_ground_truth, shrunk
-    from .environment import cores
+    from ..flow.registry import get_method
     from .progress import Console
 
     if pairs < 1 or repetitions < 1:
         raise UsageError("must be at least 1", where="--pairs/--repetitions")
     names, left_out = _default_methods() if methods is None else (methods.replace(" ", "").split(","), "")
-    counts = sorted({1, threads or cores()})
+    for name in names:
+        get_method(name)  # one that is not there ends the command before videos are read
+    check_writable("--json", output)
+    counts = sorted({1, _threads(threads)})
     truths = [] if ground_truth is None else [shrunk(t, SHORT_SIDE) for t in load_ground_truth(ground_truth)]
-    sequences = _sequences(videos, pairs)
+    sequences = _sequences(videos, pairs, Console())
     total = len(names) * (1 + len(sequences) * repetitions) * len(counts) + len(names) * len(truths)
     with Console().task("flow", total) as progress:
         measured = compare_methods(names, sequences, truths, counts, repetitions, progress.advance)
@@ -101,6 +107,16 @@ def compare(
             "methods": [_plain(m) for m in measured],
         }
         output.write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+
+
+def _threads(wanted: int | None) -> int:
+    """The number of threads that is asked for, None for all cores. Raises UsageError for far too many."""
+    from .environment import check_threads, cores
+
+    if wanted is None:
+        return cores()
+    check_threads("--threads", wanted)
+    return wanted
 
 
 def _default_methods() -> tuple[list[str], str]:
@@ -125,29 +141,43 @@ def _default_methods() -> tuple[list[str], str]:
     )
 
 
-def _sequences(videos: list[Path] | None, pairs: int) -> dict[str, npt.NDArray[np.uint8]]:
-    """Grey frames from the middle of each video: its id → (pairs + 1, H, W) uint8, or fewer."""
+def _sequences(videos: list[Path] | None, pairs: int, console: Console) -> dict[str, npt.NDArray[np.uint8]]:
+    """Grey frames from the middle of each video: where it comes from → (pairs + 1, H, W) uint8, or fewer.
+
+    What cannot be read is left out, and `console` says so. Raises ClipError if nothing is left.
+    """
     from ..datasets.sources import load_clips
     from ..flow.fields import grey
 
     sources = ["demo"] if not videos else [str(path) for path in videos]
     found = {}
     for source in sources:
-        for clip in load_clips(source, vocabulary=()):
-            frames = _frames(clip)
+        clips = load_clips(source, vocabulary=())
+        for clip in (*clips.clips, *clips.missing):
+            try:
+                frames = _frames(clip)
+            except ClipError as error:
+                console.say(f"left out: {error}")
+                continue
             begin = max(0, (len(frames) - pairs - 1) // 2)
-            found[clip.id] = grey(frames[begin : begin + pairs + 1])
+            found[f"{source}: {clip.id}"] = grey(frames[begin : begin + pairs + 1])
+    if not found:
+        raise ClipError("none of the videos can be compared on", where=", ".join(sources))
     return found
 
 
 def _frames(clip: Clip) -> npt.NDArray[np.uint8]:
+    """(T, H, W, 3) uint8 RGB, T at least 2. Raises ClipError for what cannot be read or has one frame."""
     import numpy as np
 
     from ..datasets.transform import resize
     from ..datasets.video import read_frames
 
     with read_frames(clip, RATE) as reader:
-        return np.stack([resize(frame, SHORT_SIDE, "opencv-bilinear") for frame in reader])
+        frames = [resize(frame, SHORT_SIDE, "opencv-bilinear") for frame in reader]
+    if len(frames) < 2:
+        raise ClipError("has a single frame, and flow is between two", where=clip.path)
+    return np.stack(frames)
 
 
 def _print(measured: list[Measured], counts: list[int], videos: int, pairs: int) -> None:
@@ -157,7 +187,12 @@ def _print(measured: list[Measured], counts: list[int], videos: int, pairs: int)
     from ..flow.fields import GREY
 
     reference = next((m for m in measured if m.name == REFERENCE), None)
-    headers = ["method", *(f"ms / pair\n{n} threads" for n in counts), "pairs / s", "real-time\nfactor"]
+    headers = [
+        "method",
+        *(f"ms / pair\n{counted(n, 'thread')}" for n in counts),
+        "pairs / s",
+        "real-time\nfactor",
+    ]
     headers += [
         f"times as fast\nas {REFERENCE}",
         f"px off\n{REFERENCE}",
@@ -184,7 +219,8 @@ def _print(measured: list[Measured], counts: list[int], videos: int, pairs: int)
         )
     print(tabulate(rows, headers=headers, floatfmt=".3g", missingval="–"))
     print(
-        f"{videos} videos, {pairs} pairs of each, shorter side {SHORT_SIDE}, {RATE} frames a second. "
+        f"{counted(videos, 'video')}, {counted(pairs, 'pair')} of each, shorter side {SHORT_SIDE}, "
+        f"{RATE} frames a second. "
         "Medians of wall time; how many times as fast: by CPU time on one thread. "
         "Errors to OpenCV in the centre 224×224, after clipping to ±20 px; to the truth wherever it is "
         f"known. Grey: {GREY}."
@@ -206,7 +242,7 @@ def _plain(m: Measured) -> dict[str, object]:
 def render(
     video: Annotated[Path, typer.Argument(help="Video to compute the flow of.")],
     out: Annotated[Path, typer.Argument(help="Video to write (.mp4), or a folder for images.")],
-    method: Annotated[str, typer.Option(help="Optical-flow method.")] = "tvl1",
+    method: FlowOption = DEFAULTS.flow,
     fastest: Annotated[float, typer.Option(help="Pixels a frame that get full colour.")] = 10.0,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")] = None,
 ) -> None:
@@ -215,16 +251,16 @@ def render(
     from ..flow.fields import flow_fields, grey
     from ..flow.registry import get_method
     from ..flow.render import colours
-    from .environment import cores
-    from .pictures import write_pictures
+    from .pictures import check_output, write_pictures
     from .progress import Console
 
+    check_output(out)
     clips = load_clips(str(video), vocabulary=())
     if len(clips) != 1:
-        raise UsageError("is not one video", where=video, found=f"{len(clips)} clips")
+        raise UsageError("is not one video", where=video, found=counted(len(clips), "clip"))
     frames = _frames(clips.clips[0])
-    flow_method = get_method(method, threads or cores())
+    flow_method = get_method(method, _threads(threads))
     with Console().task(f"flow · {method}", len(frames) - 1) as progress:
         fields = flow_fields(grey(frames), flow_method, progress=lambda *_: progress.advance())
     write_pictures(out, colours(fields, fastest), RATE)
-    print(f"{out}: {len(fields)} pictures, full colour at {fastest:g} px a frame")
+    print(f"{out}: {counted(len(fields), 'picture')}, full colour at {fastest:g} px a frame")

@@ -208,8 +208,7 @@ def _run_settings(options: dict[str, Any], weights: list[str] | None, config: Pa
     because each arm has its own."""
     from .config import from_mapping, key_values, read_config
 
-    raw = {} if config is None else read_config(config)
-    values = {str(name).replace("-", "_"): value for name, value in raw.items()}
+    values = {} if config is None else read_config(config)
     values |= {name: value for name, value in options.items() if value is not None}
     values.pop("out", None)
     if weights:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError, unknown_name
+from .cli_options import counted
 
 if TYPE_CHECKING:
     from ..reports.history import Entry
@@ -40,7 +41,7 @@ def add(
     else:
         entries = entries_of_run(load(measured), commit, date)
     changed = add_to_history(file, entries)
-    print(f"{file}: {changed} lines new or changed, {len(entries) - changed} were there already")
+    print(f"{file}: {counted(changed, 'line')} new or changed, {len(entries) - changed} there already")
 
 
 @app.command()
@@ -79,7 +80,7 @@ def _told(series: list[Entry]) -> list[str]:
     scale, unit = (2**-20, "MiB") if last.unit == "bytes" else (1.0, last.unit)
     lines = [
         f"{last.model}: {last.metric} ({last.setting}) on {last.cpu}, machine {last.machine}",
-        f"  {len(series)} commits; {last.commit[:9]}: {spread(last.median, scale)} {unit}",
+        f"  {counted(len(series), 'commit')}; {last.commit[:9]}: {spread(last.median, scale)} {unit}",
     ]
     if len(series) < FEWEST:
         return [*lines, f"  no changes are looked for in fewer than {FEWEST} commits"]

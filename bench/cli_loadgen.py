@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from .cli_predict import DeviceOption, ModelArgument, ThreadsOption, WeightsOption
+from .cli_options import FlowOption
+from .cli_predict import DeviceOption, ModelArgument, ThreadsOption, ViewsOption, WeightsOption
+from .config import DEFAULTS, RunConfig, key_values
 
 
 def loadgen(
@@ -16,7 +18,7 @@ def loadgen(
     ] = "SingleStream",
     data: Annotated[
         str, typer.Option(help="`demo`, a folder of class/video, a manifest, a Kinetics CSV.")
-    ] = "demo",
+    ] = DEFAULTS.data,
     weights: WeightsOption = None,
     seconds: Annotated[float, typer.Option(help="Least time of a scenario.")] = 10.0,
     qps: Annotated[
@@ -27,14 +29,13 @@ def loadgen(
         ),
     ] = None,
     clips: Annotated[int, typer.Option(help="Videos to ask for: a seeded sample of the data.")] = 2,
-    device: DeviceOption = "auto",
+    device: DeviceOption = DEFAULTS.device,
     threads: ThreadsOption = None,
-    views: Annotated[str, typer.Option(help="video: the authors' protocol; single: one window.")] = "video",
-    flow: Annotated[str, typer.Option(help="Optical-flow method.")] = "tvl1",
+    views: ViewsOption = DEFAULTS.views,
+    flow: FlowOption = DEFAULTS.flow,
     out: Annotated[str | None, typer.Option(help="Run directory; runs/TIME-MODELS by default.")] = None,
 ) -> None:
     """Have MLPerf's LoadGen time a network, videos in and predictions out, beside our own clock."""
-    from .config import RunConfig, key_values
     from .loadgen import run_loadgen
     from .progress import Console
 

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from .cli_options import FlowOption
+from .config import DEFAULTS, RunConfig, key_values
+
 ModelArgument = Annotated[
     str, typer.Argument(help="NAME or FILE.py:FACTORY, each with @BACKEND:PRECISION:FORM or not.")
 ]
@@ -15,6 +18,7 @@ WeightsOption = Annotated[
     typer.Option(help="MODEL=PATH, random or demo; what `bench weights fetch` stored by default."),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda:N.")]
+ViewsOption = Annotated[str, typer.Option(help="video: the authors' protocol; single: one window.")]
 ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")]
 
 
@@ -22,16 +26,15 @@ def predict(
     model: ModelArgument,
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Videos, or .npy/.npz arrays.")],
     weights: WeightsOption = None,
-    device: DeviceOption = "auto",
+    device: DeviceOption = DEFAULTS.device,
     threads: ThreadsOption = None,
-    views: Annotated[str, typer.Option(help="video: the authors' protocol; single: one window.")] = "video",
-    flow: Annotated[str, typer.Option(help="Optical-flow method.")] = "tvl1",
+    views: ViewsOption = DEFAULTS.views,
+    flow: FlowOption = DEFAULTS.flow,
     logits: Annotated[
         Path | None, typer.Option(help="Write the logits (views, classes) to this .npy.")
     ] = None,
 ) -> None:
     """Top-5 classes of videos, or their logits."""
-    from .config import RunConfig, key_values
     from .predict import print_predictions
     from .progress import Console
 
@@ -60,15 +63,14 @@ def parity(
     ] = None,
     clips: Annotated[int, typer.Option(help="With --data: a seeded sample of so many clips.")] = 4,
     target: Annotated[str | None, typer.Option(help="Tell the drift of this class's probability.")] = None,
-    flow: Annotated[str, typer.Option(help="With --data: optical-flow method.")] = "tvl1",
-    device: DeviceOption = "auto",
+    flow: FlowOption = DEFAULTS.flow,
+    device: DeviceOption = DEFAULTS.device,
     threads: ThreadsOption = None,
     published: Annotated[
         bool, typer.Option("--published", help="Reproduce the authors' published example with their weights.")
     ] = False,
 ) -> None:
     """Whether the backends of a network agree on the same weights, on this machine."""
-    from .config import RunConfig, key_values
     from .parity import check_parity, check_published, parse_shapes
     from .progress import Console
 

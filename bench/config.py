@@ -9,18 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
-from ..errors import UsageError, unknown_name
+from ..errors import UsageError, did_you_mean, unknown_name
+from ..parsing import parse_yaml
 from ..reports.records import Scenario
+from .environment import check_threads
 
 ViewsOption = Literal["video", "single"]
 
 WEIGHTS_WORDS = ("random", "demo")
 """Weights that are no files: seeded random ones (timing only), and those made from the drawn clips."""
 
-SWEEP_AXES = ("batch", "threads", "window")
-"""What can be swept: views in a forward call, CPU threads of a process, frames of the one window."""
+SWEEP_AXES = {
+    "batch": "views in one forward call",
+    "threads": "CPU threads of a process",
+    "window": "frames of the one window",
+}
+"""What can be swept, and what its values are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +110,13 @@ class RunConfig:
             ("seed", 0),
         ):
             _at_least(name, getattr(self, name), least)
-        for name in ("threads", "max_clips"):
-            if getattr(self, name) is not None:
-                _at_least(name, getattr(self, name), 1)
+        for name in _TEXTS:
+            if getattr(self, name) == "":
+                raise UsageError("is empty", where=_option(name), remedy="Name something, or leave it out.")
+        if self.threads is not None:
+            check_threads("--threads", self.threads)
+        if self.max_clips is not None:
+            _at_least("max_clips", self.max_clips, 1)
         for name in ("latency_seconds", "throughput_seconds", "stream_seconds"):
             _at_least(name, getattr(self, name), 0)
         if self.stream_fps is not None:
@@ -156,8 +164,18 @@ class RunConfig:
         )
 
 
+_TEXTS = tuple(f.name for f in dataclasses.fields(RunConfig) if f.type in ("str", "str | None"))
+
+
+def is_demo(data: str) -> bool:
+    """Whether `data` names the drawn set, whatever files of that name there are."""
+    return data.partition(":")[0] == "demo"
+
+
 def _absolute(value: str) -> str:
     """A path, or what has one beside its colon, made absolute if it exists; other words as they are."""
+    if is_demo(value):
+        return value
     if Path(value).exists():
         return str(Path(value).absolute())
     head, colon, tail = value.partition(":")
@@ -184,12 +202,27 @@ def from_mapping(raw: Mapping[str, Any], where: str) -> RunConfig:
     """The configuration that plain values (YAML, run.json) describe; `where` is named in errors."""
     fields = {f.name: f for f in dataclasses.fields(RunConfig)}
     values: dict[str, Any] = {}
-    for key, value in raw.items():
-        name = str(key).replace("-", "_")
+    for name, value in raw.items():
         if name not in fields:
-            raise UsageError(str(unknown_name("key", str(key), fields)), where=where)
+            raise UsageError(str(unknown_name("key", name, fields, most=len(fields))), where=where)
         values[name] = _coerce(name, value, str(fields[name].type), where)
     return RunConfig(**values)
+
+
+_KINDS = {
+    "tuple": "a list of names, or names with commas between them",
+    "Mapping": "`name: value` pairs",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+}
+"""Beginning of a field's type → in words; all others are text."""
+
+
+def in_words(kind: str) -> str:
+    """What a key of the type `kind`, as RunConfig's annotations write it, is given as."""
+    words = next((text for start, text in _KINDS.items() if kind.startswith(start)), "text")
+    return f"{words}, or null" if "None" in kind else words
 
 
 def _coerce(name: str, value: Any, kind: str, where: str) -> Any:
@@ -218,7 +251,7 @@ def _coerce(name: str, value: Any, kind: str, where: str) -> Any:
             return float(value)
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
-    raise UsageError(f"`{name}` has the wrong type", where=where, expected=kind, found=repr(value))
+    raise UsageError(f"`{name}` has the wrong type", where=where, expected=in_words(kind), found=repr(value))
 
 
 def parse_sweep(given: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
@@ -232,6 +265,8 @@ def parse_sweep(given: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
         if not all(item.isascii() and item.isdigit() and int(item) > 0 for item in items):
             raise UsageError("is not a list of whole numbers from 1 on", where=where, expected="e.g. 1,4,8")
         values = tuple(map(int, items))
+        if axis == "threads":
+            check_threads(where, max(values))
         if len(set(values)) < len(values):
             raise UsageError("names a value twice", where=where)
         sweep[axis] = values
@@ -246,21 +281,32 @@ def key_values(option: str, items: Sequence[str]) -> dict[str, str]:
         if option == "weights" and item in WEIGHTS_WORDS:
             name, value = "*", item
         elif not name or not value:
-            raise UsageError("is not NAME=VALUE", where=f"--{option}", found=item)
+            hint = did_you_mean(item, WEIGHTS_WORDS).strip() if option == "weights" else ""
+            raise UsageError("is not NAME=VALUE", where=f"--{option}", found=item, remedy=hint or None)
         pairs[name] = value
     return pairs
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The plain values of a YAML file; checked when they become a RunConfig."""
+    """The plain values of a YAML file, named as RunConfig's fields; checked when they become one."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", where=f"--config {path}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"is not YAML: {error}", where=f"--config {path}") from error
+    except ValueError as error:
+        raise UsageError(f"is not YAML that can be read: {error}", where=f"--config {path}") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):
         raise UsageError("must hold `key: value` lines", where=f"--config {path}", found=type(raw).__name__)
-    return raw
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        name = str(key).replace("-", "_")
+        if name in values:
+            raise UsageError(f"the key '{name}' stands twice", where=f"--config {path}")
+        values[name] = value
+    return values
+
+
+DEFAULTS = RunConfig()
+"""What a run does where nothing else is asked for."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
@@ -17,7 +16,9 @@ from typing import Any, Self
 import psutil
 
 from .. import __version__
+from ..errors import UsageError
 from ..models.capabilities import BACKENDS, cpu_flags, missing_packages
+from ..parsing import parse_json
 
 DISTRIBUTIONS = (
     "numpy",
@@ -43,6 +44,26 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+MOST_PER_CORE = 4
+"""Threads or processes for each core that may be asked for: a few show what too many cost, and thousands make
+the machine unusable."""
+
+
+def check_threads(option: str, number: int) -> None:
+    """Raise UsageError for a number of threads or processes that is below 1 or far above the cores."""
+    most = MOST_PER_CORE * cores()
+    if number < 1:
+        raise UsageError("is too small", where=option, expected="at least 1", found=number)
+    if number > most:
+        raise UsageError(
+            "is far more than this machine has cores",
+            where=option,
+            expected=f"at most {most}, {MOST_PER_CORE} for each of {cores()} cores",
+            found=number,
+            remedy="Leave the option out to use each core once.",
+        )
 
 
 def environment() -> dict[str, Any]:
@@ -162,7 +183,7 @@ def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
     if answer.returncode != 0:
         return {"error": answer.stderr.strip().rpartition("\n")[2]}
     try:
-        found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+        found: dict[str, Any] = parse_json(answer.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         return {"error": f"it answers {answer.stdout[-80:]!r}"}
     return found

@@ -7,7 +7,6 @@ measures how long the answer takes; its logs are kept as they are. We time the s
 from __future__ import annotations
 
 import importlib.util
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from tabulate import tabulate
 
 from ..datasets.clip import Clip
 from ..errors import BackendUnavailable, MeasurementError, UsageError, unknown_name
+from ..parsing import parse_json
 from ..reports.json_lines import to_json, write_atomically
 from ..reports.run_directory import RunWriter
 from .accuracy import doing, log_path
@@ -227,7 +227,7 @@ def read_log(path: Path) -> dict[str, Any]:
     """Key → value of a detailed log of LoadGen's; the last one where a key comes twice."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        entries = [json.loads(line.removeprefix(_MARK)) for line in lines if line.startswith(_MARK)]
+        entries = [parse_json(line.removeprefix(_MARK)) for line in lines if line.startswith(_MARK)]
         return {entry["key"]: entry["value"] for entry in entries}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MeasurementError(f"LoadGen's log cannot be read: {error}", where=path) from error

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..models.spec import LoadOptions
+from ..parsing import parse_json
 from .supervisor import worker_environment
 
 SIZES = (256, 1024, 2048)
@@ -48,7 +49,7 @@ def gemm_peaks(wanted: Sequence[tuple[str, LoadOptions]]) -> list[dict[str, Any]
             )
         except subprocess.TimeoutExpired:
             continue
-        if answer.returncode == 0 and (found := json.loads(answer.stdout.splitlines()[-1])) is not None:
+        if answer.returncode == 0 and (found := parse_json(answer.stdout.splitlines()[-1])) is not None:
             peaks.append({"device": device, "threads": threads, "precision": precision} | found)
     return peaks
 

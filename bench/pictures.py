@@ -9,21 +9,31 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
+from .cli_options import check_writable
 
 
 def write_pictures(out: Path, pictures: npt.NDArray[np.uint8], rate: Fraction) -> None:
     """Write (T, H, W, 3) uint8 RGB as a video `out` (.mp4, `rate` frames a second), or as PNG files in it.
 
-    Raises UsageError if `out` is there already, or has another ending.
+    `out`: as `check_output` asks for. Raises UsageError if it cannot be written.
     """
+    try:
+        if out.suffix:
+            _write_video(out, pictures, rate)
+        else:
+            _write_images(out, pictures)
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", where=out) from error
+
+
+def check_output(out: Path) -> None:
+    """Raise UsageError if `out` is there already, has another ending, or lies in no folder."""
     if out.exists():
         raise UsageError("exists already", where=out, remedy="Name a new file or folder.")
-    if out.suffix.lower() == ".mp4":
-        _write_video(out, pictures, rate)
-    elif not out.suffix:
-        _write_images(out, pictures)
-    else:
+    if out.suffix.lower() not in (".mp4", ""):
         raise UsageError("has an ending that is not known", where=out, expected=".mp4, or none for a folder")
+    if out.suffix:
+        check_writable("OUT", out)
 
 
 def _write_video(path: Path, pictures: npt.NDArray[np.uint8], rate: Fraction) -> None:

@@ -22,7 +22,7 @@ from ..models.spec import LoadOptions, Weights, WeightsDescription
 from ..models.weights import resolve_weights, stored_weights
 from ..reports.records import ModelRecord, Scenario
 from .certificate import certificate
-from .config import RunConfig
+from .config import DEFAULTS, RunConfig, is_demo
 from .environment import cores, has_gpu, probe
 from .job import Job
 
@@ -188,6 +188,12 @@ def _models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
         config.python,
         {backend for _, request in known + requests for backend in request.model.backends},
     )
+    if config.calibration != DEFAULTS.calibration and not any(r.precision == "int8" for _, r in requests):
+        raise UsageError(
+            "would do nothing: no model is quantised to int8",
+            where=f"--calibration {config.calibration}",
+            remedy="Name one, such as i3d@openvino:int8, or leave the option out.",
+        )
     return tuple(_planned(key, request, config, target) for key, request in requests)
 
 
@@ -402,10 +408,6 @@ def _absent(key: str, request: ModelRequest, stream: str) -> NoReturn:
 def torch_python(config: RunConfig) -> str:
     """The interpreter that torch is run by, also where no planned model does."""
     return config.python.get("torch", sys.executable)
-
-
-def is_demo(data: str) -> bool:
-    return data.partition(":")[0] == "demo"
 
 
 def _reads(backend: str, format: str) -> bool:

@@ -15,6 +15,7 @@ from ..datasets.clip import Clip
 from ..datasets.sources import load_clips
 from ..errors import MeasurementError, UsageError
 from .accuracy import doing
+from .cli_options import check_writable, counted
 from .config import RunConfig
 from .plan import plan_models
 from .progress import Console
@@ -31,8 +32,9 @@ def print_predictions(
     """
     if logits is not None and len(inputs) != 1:
         raise UsageError("takes the logits of one input", where="--logits", found=f"{len(inputs)} inputs")
-    if logits is not None and (logits.suffix != ".npy" or not logits.parent.is_dir()):
-        raise UsageError("is no .npy file in a folder that exists", where="--logits", found=logits)
+    if logits is not None and logits.suffix != ".npy":
+        raise UsageError("is not the name of an .npy file", where="--logits", found=logits)
+    check_writable("--logits", logits)
     (model,) = plan_models(replace(config, data=str(inputs[0])).resolved(), target=None)
     sets = [load_clips(str(path), vocabulary=model.labels) for path in inputs]
     clips = [clip for found in sets for clip in found]
@@ -45,13 +47,15 @@ def print_predictions(
     for missing in (clip for found in sets for clip in found.missing):
         console.say(f"{missing.path}: file does not exist")
     failed = sum(len(found.missing) for found in sets)
+    total = len(clips) + failed
     with tempfile.TemporaryDirectory() as folder, console.task(model.key, len(clips)) as progress:
         # One process an input: what kills it keeps no other input from its prediction.
+        log = Path(folder) / "log"
         for clip in clips:
             outcome = Outcome()
             logits_file = None if logits is None else logits.resolve()
             job = model.job("accuracy", [clip], ahead=0, logits=logits_file)
-            worker = Worker(job, model.python, Path(folder) / "log", config.clip_timeout, console.say)
+            worker = Worker(job, model.python, log, config.clip_timeout, console.say)
             for event in worker.events(outcome):
                 if event["event"] == "progress":
                     progress.note(doing(event))
@@ -61,15 +65,17 @@ def print_predictions(
                     _print(clip, event, model.labels)
             if outcome.failed is not None:
                 failed += 1
-                console.say(f"{clip.path}: {outcome.failed.removeprefix(f'{clip.path}: ')}")
+                reason = outcome.failed.removeprefix(f"{clip.path}: ")
+                # The log is gone when this command has ended.
+                console.say(f"{clip.path}: {reason.removesuffix(f' (see {log})')}")
             progress.advance()
     if failed:
-        raise MeasurementError(f"{failed} of {len(clips)} inputs could not be predicted")
+        raise MeasurementError(f"{failed} of {counted(total, 'input')} could not be predicted")
 
 
 def _print(clip: Clip, event: dict[str, Any], labels: Sequence[str]) -> None:
     scores = np.frombuffer(base64.b64decode(event["scores"]), dtype="<f4")
     stages = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in event["stages_s"].items())
-    print(f"{clip.path}: {event['frames']} frames, {event['views']} views ({stages})")
+    print(f"{clip.path}: {counted(event['frames'], 'frame')}, {counted(event['views'], 'view')} ({stages})")
     for index in np.argsort(-scores, kind="stable")[:5]:
         print(f"  {scores[index]:8.4%}  {labels[index]}")

@@ -16,10 +16,10 @@ from ..reports.records import ModelRecord, Run
 from ..reports.run_directory import RunDirectory, RunWriter
 from .accuracy import accuracy_pass
 from .agreement import check_agreement
-from .config import RunConfig, from_mapping, parse_sweep
+from .config import RunConfig, from_mapping, is_demo, parse_sweep
 from .environment import environment
 from .peak import gemm_peaks
-from .plan import Plan, PlannedModel, is_demo, make_plan
+from .plan import Plan, PlannedModel, make_plan
 from .progress import Console
 from .quantise import with_files
 from .scenarios import scenario_pass
@@ -145,9 +145,14 @@ def _carry_out(plan: Plan, writer: RunWriter, console: Console) -> Path:
         console.say(f"interrupted; go on with: bench run --resume {writer.path}")
         raise
     finish(writer, "incomplete" if failures else "done", failures)
-    measured_s = time.monotonic() - begin
-    console.say(f"measured in {measured_s:.0f} s; {_reported(plan.config, writer.path)}")
+    duration = in_words(time.monotonic() - begin)
+    console.say(f"measured in {duration}; {_reported(plan.config, writer.path)}")
     return writer.path
+
+
+def in_words(seconds: float) -> str:
+    """A duration in whole seconds."""
+    return "less than a second" if seconds < 0.5 else f"{seconds:.0f} s"
 
 
 def _reported(config: RunConfig, run: Path) -> str:
@@ -174,7 +179,8 @@ def _measure(plan: Plan, writer: RunWriter, console: Console) -> dict[str, str]:
     check_agreement(plan, writer, console)
     for model in plan.models:
         if model.key not in failures and not model.timed_only and not _predicted(writer, model.key):
-            failures[model.key] = "no clip could be predicted: see the skipped videos"
+            first = next(record for record in writer.clips() if record.model == model.key)
+            failures[model.key] = f"no clip could be predicted; the first, {first.clip}: {first.error}"
     for scenario in config.scenarios if clips else ():
         alive = [model for model in plan.models if model.key not in failures]
         failures |= scenario_pass(scenario, alive, clips, config, writer, console)

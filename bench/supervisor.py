@@ -7,7 +7,6 @@ it is an outcome like any other.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pickle
 import queue
@@ -21,6 +20,7 @@ from typing import Any
 
 from ..errors import MeasurementError
 from ..models.registry import find_model
+from ..parsing import parse_json
 from .job import Job
 
 _THREAD_VARIABLES = (
@@ -151,7 +151,7 @@ class Worker:
 
 def _event(line: bytes) -> dict[str, Any] | None:
     try:
-        event = json.loads(line)
+        event = parse_json(line)
     except ValueError:
         return None
     return event if isinstance(event, dict) and "event" in event else None

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ClipError, UsageError
-from .clip import Clip
+from .clip import Clip, require_file
 from .sampling import Pixels, TimedFrame
 
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -166,13 +166,12 @@ def _load(path: Path, wanted: Collection[str] | None = None) -> Mapping[str, npt
 
     `wanted`: the only ones that are read of an `.npz`; None for all.
     """
+    require_file(path)
     try:
         with path.open("rb") as file:
             content = np.load(file, allow_pickle=False)
             if isinstance(content, np.ndarray):
                 return {"frames": content}
             return {name: content[name] for name in content.files if wanted is None or name in wanted}
-    except FileNotFoundError:
-        raise ClipError("file does not exist", where=path) from None
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ClipError("not a readable array file", where=path, found=error) from None

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any, Literal, Self, TextIO
 
 from ..errors import ClipError
+from ..parsing import parse_json
 from .arrays import read_inputs
-from .clip import Clip, ClipSet
+from .clip import Clip, ClipSet, require_file
 from .manifest import file_digest, verify
 from .video import read_frames
 
@@ -83,8 +84,10 @@ class Checker:
 
     def check(self, clip: Clip) -> ClipStatus:
         """Decode one clip. Duplicates are not looked for."""
-        if not clip.path.is_file():
-            return ClipStatus(clip, "missing", reason="file does not exist")
+        try:
+            require_file(clip.path)
+        except ClipError as error:
+            return ClipStatus(clip, "broken" if clip.path.exists() else "missing", reason=str(error))
         child = self._idle.get()
         try:
             answer = child.ask(clip, self._timeout_s)
@@ -158,7 +161,7 @@ class _Child:
         finally:
             watchdog.cancel()
         if reply.endswith("\n"):
-            answer: dict[str, Any] = json.loads(reply)
+            answer: dict[str, Any] = parse_json(reply)
             return answer
         self.end()
         if expired.is_set():
@@ -200,7 +203,7 @@ def serve(requests: TextIO, replies: TextIO) -> None:
 
     threading.Thread(target=receive, daemon=True).start()
     while True:
-        fields = json.loads(waiting.get())
+        fields = parse_json(waiting.get())
         findings = examine(Clip(**fields | {"path": Path(fields["path"])}))
         replies.write(json.dumps(findings) + "\n")
         replies.flush()

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import ClipError
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
@@ -28,6 +30,26 @@ class Clip:
     end_s: float | None = None
     source: str = "folder"
     sha256: str | None = None
+
+
+def require_file(path: Path) -> None:
+    """Raise ClipError, in words that fit, for what is not a file with an end: a pipe or a device has none."""
+    if path.is_file():
+        return
+    if not path.exists():
+        raise ClipError(
+            "is a link to nothing" if path.is_symlink() else "file does not exist",
+            where=path,
+            found=path.readlink() if path.is_symlink() else None,
+        )
+    kinds = {
+        "a folder": path.is_dir,
+        "a named pipe": path.is_fifo,
+        "a device": lambda: path.is_char_device() or path.is_block_device(),
+        "a socket": path.is_socket,
+    }
+    kind = next((kind for kind, test in kinds.items() if test()), "something else")
+    raise ClipError("is not a file", where=path, expected="a video or an array file", found=kind)
 
 
 @dataclass(frozen=True, slots=True)

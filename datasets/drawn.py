@@ -24,6 +24,7 @@ from filelock import FileLock
 
 from ..errors import BackendUnavailable, UsageError, unknown_name
 from ..home import home
+from ..parsing import parse_json
 from .clip import Clip, ClipSet
 from .figures import MOTIONS, Motion
 from .painting import Clothes, paint_capsule, paint_figure, texture
@@ -188,7 +189,7 @@ def _identity() -> str:
 def _files(folder: Path) -> list[dict[str, Any]] | None:
     """The manifest's entries if the set in `folder` is complete and of this version, else None."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = parse_json((folder / MANIFEST).read_text(encoding="utf-8"))
         files: list[dict[str, Any]] = manifest["files"]
         if manifest["identity"] != _identity():
             return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import ClipError
 from .arrays import ARRAY_SUFFIXES, input_pair
-from .clip import Clip, ClipSet
+from .clip import Clip, ClipSet, require_file
 from .labels import LabelMatcher
 from .walk import MEDIA_SUFFIXES, media_files
 
@@ -34,8 +34,10 @@ def _load(argument: str, vocabulary: Sequence[str], source: str, suffixes: Itera
     root = Path(argument)
     if root.is_file():
         return ClipSet(root.name, (Clip(root.name, root, source=source),))
-    if not root.is_dir():
+    if not root.exists():
         raise ClipError("no such folder or file", where=root)
+    if not root.is_dir():
+        require_file(root)
     paths, ignored = media_files(root, suffixes)
     matcher = LabelMatcher(vocabulary)
     clips = []

@@ -21,6 +21,7 @@ from pathlib import Path
 from ..errors import ClipError
 from .clip import Clip, ClipSet
 from .labels import LabelMatcher
+from .manifest import refuse_repeated_columns
 from .walk import VIDEO_SUFFIXES, media_files
 
 COLUMNS = ("youtube_id", "time_start", "time_end", "split")
@@ -104,7 +105,9 @@ def read_annotations(path: Path) -> list[Annotation]:
     except UnicodeDecodeError:
         raise ClipError("not a text file", where=path, expected="CSV in UTF-8") from None
     reader = csv.DictReader(text.splitlines())
-    absent = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+    header = reader.fieldnames or ()
+    refuse_repeated_columns(header, f"{path}:1")
+    absent = [column for column in COLUMNS if column not in header]
     if absent:
         raise ClipError(
             "not a Kinetics annotation file",

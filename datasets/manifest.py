@@ -13,13 +13,14 @@ import json
 import math
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import ClipError
+from ..parsing import parse_json
 from .arrays import input_pair
 from .clip import Clip, ClipSet
 from .labels import LabelMatcher
@@ -98,16 +99,16 @@ def _replace(path: Path, text: str) -> None:
     """Put `text` in the place of the file, whole or not at all."""
     folder = path.resolve().parent
     folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
+    # Not a file of `tempfile`, which its owner alone may read.
+    temporary = folder / f".{path.name}.{secrets.token_hex(4)}.new"
     try:
-        with open(handle, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - an open handle
+        with temporary.open("x", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def file_digest(path: Path) -> str:
@@ -161,6 +162,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         return
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="more", strict=True)
     try:
+        refuse_repeated_columns(reader.fieldnames or (), f"{path}:1")
         if "path" not in (reader.fieldnames or ()):
             raise ClipError(
                 "column 'path' is missing",
@@ -176,11 +178,17 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         raise ClipError("not CSV", where=f"{path}:{reader.line_num}", found=error) from None
 
 
+def refuse_repeated_columns(header: Sequence[str], where: str) -> None:
+    """Raise ClipError if a CSV file's header names a column twice, of which only the last would be read."""
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise ClipError(f"column '{twice[0]}' stands twice", where=where, found=",".join(header))
+
+
 def _json_object(text: str, where: str) -> dict[str, Any]:
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ClipError("not JSON", where=where, found=error.msg) from None
+        content = parse_json(text)
+    except ValueError as error:
+        raise ClipError("not JSON", where=where, found=error) from None
     if not isinstance(content, dict):
         raise ClipError("not a JSON object", where=where, found=type(content).__name__)
     return content

@@ -6,14 +6,13 @@ entry point in the group `actionbench.sources`.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, cast
 
-from ..errors import ClipError, UsageError, unknown_name
+from ..errors import ClipError, UsageError, did_you_mean, unknown_name
 from .arrays import ARRAY_SUFFIXES
 from .clip import ClipSet
 from .kinetics import is_kinetics
@@ -42,16 +41,25 @@ def load_clips(data: str, *, vocabulary: Sequence[str], videos: Path | None = No
 
     A path to a folder is read as `folder`, a CSV file with Kinetics' columns as `kinetics` (with `videos`),
     another CSV or JSON Lines file as `manifest`, any other file as one clip without a label.
-    Raises UsageError or ClipError, with near names, for what does not exist.
+    Raises UsageError or ClipError, with near names, for what does not exist, and UsageError for `videos` with
+    one of our sources that has no use for it.
     """
     found = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
     known = found | SOURCES
+    if not data:
+        raise UsageError("no clips are named: the text is empty", remedy="'.' is the current folder.")
     name, colon, argument = data.partition(":")
     path = Path(data)
     if name not in known or (not colon and name != "demo"):
         if not path.exists():
             raise _not_there(data, known)
         name, argument = _detect(path), data
+    elif not argument and name != "demo":
+        raise UsageError(f"does not say which {name}", where=f"'{data}'", expected=f"{name}:ARGUMENT")
+    if videos is not None and name in SOURCES and name != "kinetics":
+        raise UsageError(
+            "is for a Kinetics CSV only", where=f"--videos {videos}", found=f"clips of the source '{name}'"
+        )
     module, _, attribute = known[name].partition(":")
     load = cast(Source, getattr(import_module(module), attribute))
     return load(argument, vocabulary=vocabulary, videos=videos)
@@ -80,7 +88,6 @@ def _not_there(data: str, known: dict[str, str]) -> UsageError | ClipError:
     path = Path(data)
     folder = path.parent
     beside = [other.name for other in folder.iterdir()] if folder.is_dir() else []
-    near = difflib.get_close_matches(path.name, [*beside, *known], n=3)
-    hint = f"Did you mean: {', '.join(near)}? " if near else ""
+    hint = did_you_mean(path.name, [*beside, *known])
     sources = ", ".join(f"{source}:…" for source in sorted(known))
     return ClipError("no such folder or file", where=data, remedy=f"{hint}Or name a source: {sources}")

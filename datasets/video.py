@@ -9,7 +9,7 @@ from typing import Self
 
 from ..errors import ClipError
 from .arrays import ARRAY_SUFFIXES, open_array
-from .clip import Clip
+from .clip import Clip, require_file
 from .sampling import FrameSource, Pixels, TimedFrame, each, resample
 
 
@@ -108,10 +108,7 @@ def read_frames(clip: Clip, rate: Fraction | None = None, *, threads: int = 1) -
     `threads`: of the decoder and of the conversion to RGB. Raises ClipError, with file and reason, for what
     is not a readable video.
     """
-    if not clip.path.exists():
-        raise ClipError("file does not exist", where=clip.path)
-    if not clip.path.is_file():
-        raise ClipError("not a file", where=clip.path)
+    require_file(clip.path)
     if clip.path.stat().st_size == 0:
         raise ClipError("file is empty", where=clip.path)
     if clip.path.suffix.lower() in ARRAY_SUFFIXES:

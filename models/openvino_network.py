@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BackendUnavailable, WeightsError
+from ..parsing import parse_json
 from .inputs import check_inputs, gpu_index
 from .onnx_graphs import StreamGraph, i3d_files, i3d_graphs, resnext_graphs
 from .spec import FloatArray, InputArray, LoadOptions, Model, Network, Weights
@@ -196,7 +196,7 @@ def _core(options: LoadOptions) -> openvino.Core:
 
 def _how_quantised(network: Path) -> str:
     """What `quantisation.quantise` noted, in words."""
-    how: str = json.loads(network.with_suffix(".json").read_text(encoding="utf-8"))["quantised"]
+    how: str = parse_json(network.with_suffix(".json").read_text(encoding="utf-8"))["quantised"]
     return how
 
 

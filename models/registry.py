@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_name
@@ -199,9 +201,25 @@ def _model_in_file(path: Path, factory: str | None) -> Model:
     sys.modules[name] = module
     _call(partial(spec.loader.exec_module, module), path)
     if not callable(getattr(module, factory, None)):
-        functions = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        raise unknown_name(f"factory in {path}", factory, functions)
+        raise unknown_name(f"factory in {path}", factory, _factories(module))
     return _checked(_call(getattr(module, factory), path), f"{path}:{factory}")
+
+
+def _factories(module: ModuleType) -> list[str]:
+    """Names of a module's own functions that can be called without an argument, as a factory is."""
+    own = [
+        (name, value)
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
+    ]
+    return [
+        name
+        for name, value in own
+        if all(
+            p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+            for p in inspect.signature(value).parameters.values()
+        )
+    ]
 
 
 def _call(function: Callable[[], Any], where: object) -> Any:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..parsing import parse_json
 from .data import Measured, RunData, merge
 from .fingerprint import machine_id
 from .gate_records import Gate, Slot
@@ -114,7 +115,7 @@ def _commit(named: str | None, recorded: str | None, changed: bool, where: str) 
         )
     commit = str(recorded if named is None else named)
     if len(commit.split()) != 1:
-        raise UsageError("is no commit", where="--commit", found=repr(commit))
+        raise UsageError("is not a single word, as a commit is", where="--commit", found=repr(commit))
     return commit
 
 
@@ -135,7 +136,7 @@ def _entries(
             machine=machine_id(environment),
             cpu=str(environment.get("cpu")),
             commit=commit,
-            date=_utc(date),
+            date=_utc(date, "--date"),
             unit=unit(metric),
             values=tuple(float(f"{value:.{DIGITS}g}") for value in values),
         )
@@ -160,13 +161,18 @@ def _setting(measured: Measured, data: RunData) -> str:
     return ", ".join(words)
 
 
-def _utc(date: str) -> str:
+def _utc(date: str, where: str) -> str:
+    """The date in UTC; `where` it stands is named in errors."""
     try:
         read = datetime.fromisoformat(date)
     except ValueError:
-        raise UsageError("is no date", expected="ISO 8601, e.g. 2026-01-31T12:00:00Z", found=date) from None
+        raise UsageError(
+            "is not a date", where=where, expected="ISO 8601, e.g. 2026-01-31T12:00:00Z", found=date
+        ) from None
     if read.tzinfo is None:
-        raise UsageError("a date without its offset from UTC", expected="e.g. a Z at its end", found=date)
+        raise UsageError(
+            "lacks its offset from UTC", where=where, expected="a date with, e.g., a Z at its end", found=date
+        )
     return read.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -188,7 +194,7 @@ def _entry(line: str, path: Path, number: int) -> Entry:
         remedy = "Keep both sides; `merge=union` in .gitattributes does it by itself."
         raise UsageError("an unresolved merge", where=where, remedy=remedy)
     try:
-        raw: dict[str, Any] = json.loads(line)
+        raw: dict[str, Any] = parse_json(line)
         found = raw["schema"]
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError("is no entry of a history", where=where, found=line[:60]) from error
@@ -206,7 +212,9 @@ def _entry(line: str, path: Path, number: int) -> Entry:
         or not all(isinstance(v, int | float) and 0 <= v < math.inf for v in values)
     ):
         raise UsageError("is no entry of a history", where=where, found=line[:60])
-    return Entry(**{**raw, "values": tuple(map(float, values)), "date": _utc(raw["date"])})
+    return Entry(
+        **{**raw, "values": tuple(map(float, values)), "date": _utc(raw["date"], f"{where}, `date`")}
+    )
 
 
 def _without_duplicates(entries: Iterable[Entry]) -> list[Entry]:

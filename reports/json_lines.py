@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from ..errors import MeasurementError, UsageError
+from ..parsing import parse_json
 
 T = TypeVar("T")
 
@@ -23,9 +24,12 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
             if not line.endswith(b"\n"):
                 return
             try:
-                yield json.loads(line)
+                raw = parse_json(line)
             except ValueError as error:
                 raise UsageError(f"line {number} is damaged: {error}", where=path) from error
+            if not isinstance(raw, dict):
+                raise UsageError(f"line {number} is damaged: it holds no record", where=path)
+            yield raw
 
 
 def record(cls: type[T], raw: dict[str, Any]) -> T:
@@ -39,7 +43,7 @@ def record(cls: type[T], raw: dict[str, Any]) -> T:
 def read_whole(path: Path, schema: int) -> dict[str, Any]:
     """The object in a JSON file. Raises UsageError if it is damaged, or of another version than `schema`."""
     try:
-        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        raw: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
         found = raw["schema"]
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"damaged: {error}", where=path) from error

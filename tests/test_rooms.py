@@ -46,6 +46,14 @@ def test_rooms_import_only_what_they_may(room: str) -> None:
         assert others <= ALLOWED[room], f"{file.relative_to(ROOT)} imports {others - ALLOWED[room]}"
 
 
+def test_json_and_yaml_are_read_in_one_file() -> None:
+    """What json.loads and yaml raise of a text from outside is not all ValueError."""
+    for file in [*ROOT.glob("*.py"), *(file for room in ROOMS for file in room_files(room))]:
+        text = file.read_text(encoding="utf-8")
+        reads = [word for word in ("json.load", "yaml.load", "yaml.safe_load") if word in text]
+        assert bool(reads) == (file.name == "parsing.py"), f"{file.relative_to(ROOT)} has {reads}"
+
+
 def test_no_framework_is_imported_by_the_command_line_or_by_listing_models() -> None:
     code = (
         "import sys; from actionbench.bench.cli import run_app;"

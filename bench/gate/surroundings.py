@@ -23,6 +23,7 @@ from importlib.metadata import requires
 from pathlib import Path
 
 from ...errors import MeasurementError
+from ...parsing import parse_json
 
 PIN_FILES = ("setup.py", "constraints*.txt", "requirements*.txt", "*.lock")
 """Files at a repository's root that say what is installed with it, beside what setup.cfg and pyproject.toml
@@ -109,7 +110,7 @@ def surroundings(
 
 def _stamped(folder: Path) -> object:
     try:
-        return json.loads((folder / _STAMP).read_text(encoding="utf-8"))
+        return parse_json((folder / _STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 

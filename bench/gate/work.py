@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol, Self
 
 from ...errors import MeasurementError
+from ...parsing import parse_json
 from ...reports.gate_records import Values
 from ...reports.json_lines import lines
 from ...reports.metrics import FIRST, LOAD, PEAK_MEMORY, TOTAL
@@ -187,7 +188,7 @@ def _told(output: str) -> dict[str, float] | None:
     """
     last = output.strip().rpartition("\n")[2]
     try:
-        facts = json.loads(last)
+        facts = parse_json(last)
     except ValueError:
         return None
     if not isinstance(facts, dict) or not facts.keys() & {"total_s", "stages_s"}:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx2
 
 from ...errors import WeightsError
+from ...parsing import parse_json
 from .impostors import impostor
 
 Progress = Callable[[int, "int | None"], None]
@@ -244,7 +245,7 @@ def _remember(part: Path, headers: Mapping[str, str]) -> None:
 
 def _validator(part: Path) -> str:
     try:
-        return str(json.loads(_notes(part).read_text(encoding="utf-8"))["validator"])
+        return str(parse_json(_notes(part).read_text(encoding="utf-8"))["validator"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return ""
 

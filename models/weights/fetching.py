@@ -17,6 +17,7 @@ import httpx2
 import numpy as np
 
 from ...errors import WeightsError
+from ...parsing import parse_json
 from .archive import opened_member, unpack
 from .atomic import replacing
 from .catalogue import RemoteFile, Source, find_source, total_size
@@ -179,7 +180,7 @@ def _with_blobs(source: Source, partial: Path, patience: Patience) -> tuple[Remo
     with web_client(patience) as client:
         download(source.tree, listing, client=client, progress=_quiet, patience=bounded)
     try:
-        tree = json.loads(listing.read_text(encoding="utf-8"))["tree"]
+        tree = parse_json(listing.read_text(encoding="utf-8"))["tree"]
         entries = {entry["path"]: entry for entry in tree if entry["type"] == "blob"}
         files = tuple(
             replace(file, size=int(entries[file.path]["size"]), git_blob=str(entries[file.path]["sha"]))

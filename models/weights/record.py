@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ...errors import WeightsError
+from ...parsing import parse_json
 
 RECORD: Final = "fetched.json"
 """Name of the file in a folder of the store that says what was fetched; written last."""
@@ -32,7 +32,7 @@ class FileRecord:
 def recorded(folder: Path) -> dict[str, FileRecord]:
     """What was fetched into a folder of the store, by path inside it. Raises WeightsError if unreadable."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record = parse_json((folder / RECORD).read_text(encoding="utf-8"))
         return {
             str(name): FileRecord(int(file["size"]), str(file["sha256"]), str(file["checked"]))
             for name, file in record["files"].items()

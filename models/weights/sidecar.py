@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -10,9 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from ...errors import UsageError, WeightsError
+from ...errors import UsageError, WeightsError, did_you_mean
+from ...parsing import parse_yaml
 from ..labels import label_lists
 from ..spec import Preprocessing, WeightsDescription
 from .descriptions import description as published
@@ -33,19 +31,19 @@ def described(assumed: WeightsDescription, weights: Path) -> WeightsDescription:
     """
     path = sidecar_path(weights)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return assumed
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise WeightsError("is not YAML", where=path, found=str(error).replace("\n", " ")) from error
+    except ValueError as error:
+        raise WeightsError(f"is not YAML that can be read: {error}", where=path) from error
     if not isinstance(raw, dict):
         raise WeightsError("is not a mapping of fields", where=path, found=type(raw).__name__)
     for key in raw:
         if key not in _CHECKS:
-            near = difflib.get_close_matches(str(key), _CHECKS, n=3)
-            hint = f"Did you mean: {', '.join(near)}? " if near else ""
             raise WeightsError(
-                f"unknown field '{key}'", where=path, remedy=f"{hint}Known: {', '.join(_CHECKS)}"
+                f"unknown field '{key}'",
+                where=path,
+                remedy=f"{did_you_mean(str(key), _CHECKS)}Known: {', '.join(_CHECKS)}",
             )
     values = {key: _checked(key, value, path) for key, value in raw.items()}
     base = _base(values.pop("like", None), assumed, path)

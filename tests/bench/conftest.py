@@ -16,7 +16,7 @@ import pytest
 
 from actionbench.models.labels import labels
 
-COMMAND = [sys.executable, "-c", "from actionbench.bench.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "actionbench"]
 NETWORKS = Path(__file__).parent / "networks" / "tiny.py"
 
 

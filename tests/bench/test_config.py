@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actionbench.bench.config import RunConfig, from_mapping, key_values, read_config
+from actionbench.bench.environment import MOST_PER_CORE, cores
 from actionbench.errors import UsageError
 
 
 @given(
     models=st.lists(st.sampled_from(["i3d", "i3d@torch", "resnext", "x.py:net"]), min_size=1, unique=True),
     seed=st.integers(0, 9),
-    threads=st.none() | st.integers(1, 64),
+    threads=st.none() | st.integers(1, MOST_PER_CORE * cores()),
     weights=st.dictionaries(st.sampled_from(["i3d", "*"]), st.sampled_from(["random", "a/b.pt"])),
 )
 def test_a_configuration_survives_yaml(
@@ -27,8 +29,10 @@ def test_a_configuration_survives_yaml(
     assert from_mapping(yaml.safe_load(yaml.safe_dump(config.to_dict())), "x") == config
 
 
-def test_yaml_may_be_written_the_easy_way() -> None:
-    config = from_mapping({"models": "i3d, resnext", "weights": "random", "max-clips": 4}, "x")
+def test_yaml_may_be_written_the_easy_way(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("models: i3d, resnext\nweights: random\nmax-clips: 4\n")
+    config = from_mapping(read_config(path), "x")
     assert config.models == ("i3d", "resnext")
     assert config.weights == {"*": "random"}
     assert config.max_clips == 4
@@ -38,7 +42,20 @@ def test_yaml_may_be_written_the_easy_way() -> None:
     ("raw", "message"),
     [
         ({"model": "i3d"}, r"unknown key 'model'.*Did you mean: models"),
-        ({"threads": "two"}, r"`threads` has the wrong type; expected int \| None; found 'two'"),
+        ({"threads": "two"}, "`threads` has the wrong type; expected a whole number, or null; found 'two'"),
+        ({"models": [1]}, "`models` has the wrong type; expected a list of names, or names with commas"),
+        ({"weights": [1]}, "`weights` has the wrong type; expected `name: value` pairs; found"),
+        ({"report": "yes"}, "`report` has the wrong type; expected true or false; found 'yes'"),
+        (
+            {"threads": 10_000},
+            r"--threads: is far more than this machine has cores; expected at most",
+        ),
+        (
+            {"sweep": {"threads": "1,10000"}},
+            "--sweep threads=1,10000: is far more than this machine has cores",
+        ),
+        ({"data": ""}, "--data: is empty"),
+        ({"out": ""}, "--out: is empty"),
         ({"seed": 1.5}, "`seed` has the wrong type"),
         ({"tf32": 1}, "`tf32` has the wrong type"),
         ({"report": "no"}, "`report` has the wrong type"),
@@ -56,6 +73,39 @@ def test_what_is_wrong_is_named(raw: dict[str, Any], message: str) -> None:
         from_mapping(raw, "x.yaml")
 
 
+def test_an_unknown_key_is_answered_with_all_that_are_known() -> None:
+    with pytest.raises(UsageError) as caught:
+        from_mapping({"treads": 2}, "x.yaml")
+    assert "Did you mean: threads" in str(caught.value)
+    assert all(field.name in str(caught.value) for field in dataclasses.fields(RunConfig))
+
+
+def test_the_document_has_every_key_and_its_default() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    documented = {row[0].strip("`"): row[2].strip("`") for row in rows if row and row[0].startswith("`")}
+    assert documented == {name: written(value) for name, value in RunConfig().to_dict().items()}
+
+
+def written(value: object) -> str:
+    """A default as the document has it: nothing for none."""
+    if isinstance(value, list):
+        return ",".join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None or value == {} else str(value)
+
+
+def test_demo_is_the_drawn_set_whatever_files_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("demo", "train"):
+        (tmp_path / name).mkdir()
+    config = RunConfig(data="demo", calibration="demo:train").resolved()
+    assert (config.data, config.calibration) == ("demo", "demo:train")
+
+
 def test_files_that_are_no_configuration(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     with pytest.raises(UsageError, match="cannot be read"):
@@ -65,6 +115,18 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
         read_config(path)
     path.write_text("a: [")
     with pytest.raises(UsageError, match="is not YAML"):
+        read_config(path)
+    path.write_text("max-clips: 1\nmax_clips: 2\n")
+    with pytest.raises(UsageError, match=r"c.yaml: the key 'max_clips' stands twice"):
+        read_config(path)
+    path.write_text("models: i3d\nseed: 1\nseed: 2\n")
+    with pytest.raises(UsageError, match=r"c.yaml: .*line 3, column 1: the key 'seed' stands twice"):
+        read_config(path)
+    path.write_text("weights: &a {i3d: random}\npython: *a\n")
+    with pytest.raises(UsageError, match=r"c.yaml: .*line 2, column 9: aliases \(\*name\) are not read"):
+        read_config(path)
+    path.write_text("[" * 3000)
+    with pytest.raises(UsageError, match=r"c.yaml: .*nested too deeply"):
         read_config(path)
     path.write_text("# nothing\n")
     assert read_config(path) == {}
@@ -76,3 +138,5 @@ def test_pairs() -> None:
     for wrong in ("i3d", "=x", "i3d="):
         with pytest.raises(UsageError, match="is not NAME=VALUE"):
             key_values("weights", [wrong])
+    with pytest.raises(UsageError, match=r"is not NAME=VALUE; found dem\. Did you mean: demo\?"):
+        key_values("weights", ["dem"])

@@ -17,7 +17,7 @@ import pytest
 from actionbench.models.labels import labels
 from actionbench.reports.run_directory import RunDirectory
 
-COMMAND = [sys.executable, "-c", "from actionbench.bench.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "actionbench"]
 TINY = Path(__file__).parent / "networks" / "tiny.py"
 NAMES = labels("kinetics-400")
 JOGGING = NAMES.index("jogging")
@@ -176,7 +176,7 @@ def test_kill_9_in_the_middle_then_resume_gives_the_same_predictions(
     assert len(RunDirectory(out).processes()) == 1, "a finished run measures nothing again"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -359,7 +359,13 @@ def test_the_report_is_rebuilt_and_runs_are_joined(
 
 
 @pytest.mark.parametrize(
-    ("network", "reason"), [("nan", "not all finite"), ("few", "wrong shape"), ("leaves_a_child", None)]
+    ("network", "reason"),
+    [
+        ("nan", "not all finite"),
+        ("few", "wrong shape"),
+        ("raises", "ZeroDivisionError: division by zero"),
+        ("leaves_a_child", None),
+    ],
 )
 def test_networks_that_misbehave_do_not_end_the_run(
     bench: Bench,

@@ -147,6 +147,10 @@ def test_the_estimate_is_near_and_leaves_nothing_behind(
         (["--models", "resnext", "--sweep", "window=16,32"], ["windows of 16 frames", "--sweep window"]),
         (["--models", "i3d-rgb", "--sweep", "window=1"], ["no window as short", "--sweep window"]),
         (["--models", "i3d-rgb", "--sweep", "batch=1,2"], ["one view", "--scenarios throughput"]),
+        (["--sweep", "threads=1,10000"], ["--sweep threads=1,10000", "far more than this machine has cores"]),
+        (["--data", ""], ["--data: is empty"]),
+        (["--videos", "v"], ["--videos", "is for a Kinetics CSV only", "source 'folder'"]),
+        (["--calibration", "nope"], ["--calibration nope", "no model is quantised to int8"]),
         (["--resume", "no/run", "--estimate"], ["takes no other option", "--estimate"]),
     ],
 )

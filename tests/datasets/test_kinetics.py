@@ -138,6 +138,10 @@ def test_other_files_and_empty_folders_are_refused(annotations, tmp_path):
     assert not is_kinetics(other)
     with pytest.raises(ClipError, match="no youtube_id"):
         read_annotations(other)
+    twice = tmp_path / "twice.csv"
+    twice.write_text("label,youtube_id,time_start,time_end,split,label\na,b,0,10,val,c\n")
+    with pytest.raises(ClipError, match=r"twice.csv:1: column 'label' stands twice"):
+        read_annotations(twice)
     with pytest.raises(ClipError, match=r"none of the 4 annotated videos.*0wR5jVB-WPk_000417_000427"):
         load_kinetics(str(annotations), vocabulary=VOCABULARY)
     with pytest.raises(ClipError, match="no such folder"):

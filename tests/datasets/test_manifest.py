@@ -126,6 +126,8 @@ def test_hand_written_files(tmp_path, clips):
         ("a.csv", 'path\n"a\n', r"a.csv:\d: not CSV"),
         ("a.csv", "path\n", "lists no clips"),
         ("a.jsonl", '{"path": "a"}\nnonsense\n', r"a.jsonl:2: not JSON"),
+        ("a.csv", "path,label,label\na,x,y\n", r"a.csv:1: column 'label' stands twice"),
+        ("a.jsonl", "[" * 100_000 + "\n", r"a.jsonl:1: not JSON; found nested too deeply"),
         ("a.jsonl", "[1]\n", r"a.jsonl:1: not a JSON object"),
         ("a.jsonl", '{"path": 3}\n', r"a.jsonl:1: path is not text"),
         ("a.jsonl", '\n{"path": "a", "start_s": true}\n', r"a.jsonl:2: start_s is not a time"),
@@ -159,6 +161,18 @@ def test_any_text_is_read_or_refused(tmp_path_factory, content, suffix):
         assert str(path) in str(error)  # noqa: PT017 - both endings are right
     else:
         assert found.clips or found.missing
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_a_manifest_can_be_read_by_whom_the_umask_lets(tmp_path, mask):
+    (tmp_path / "a.npy").write_bytes(b"a")
+    before = os.umask(mask)
+    try:
+        write_manifest(tmp_path / "list.csv", [Clip("a", tmp_path / "a.npy")])
+    finally:
+        os.umask(before)
+    assert (tmp_path / "list.csv").stat().st_mode & 0o777 == 0o666 & ~mask
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy", "list.csv"]
 
 
 def test_digest_of_a_file_and_of_a_pair(tmp_path):

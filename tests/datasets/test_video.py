@@ -320,8 +320,18 @@ def test_what_is_no_video_is_refused(tmp_path, content, message):
 def test_missing_files_folders_and_odd_names(tmp_path, make_video):
     with pytest.raises(ClipError, match="does not exist"):
         numbers(tmp_path / "no.mp4")
-    with pytest.raises(ClipError, match="not a file"):
+    with pytest.raises(ClipError, match=r"not a file; .* found a folder"):
         numbers(tmp_path)
+    (tmp_path / "endless.mp4").symlink_to("/dev/zero")
+    with pytest.raises(ClipError, match=r"not a file; .* found a device"):
+        numbers(tmp_path / "endless.mp4")
+    for name in ("pipe.mp4", "pipe.npy"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(ClipError, match=r"not a file; .* found a named pipe"):
+            numbers(tmp_path / name)
+    (tmp_path / "nothing.mp4").symlink_to("gone.mp4")
+    with pytest.raises(ClipError, match=r"nothing.mp4: is a link to nothing; found gone.mp4"):
+        numbers(tmp_path / "nothing.mp4")
     with pytest.raises(ClipError, match="not positive"):
         numbers(make_video(tmp_path / "a.mov", 2), Fraction(0))
     assert numbers(make_video(tmp_path / "-i 100% a:b#ü.mov", 2)) == [0, 1]

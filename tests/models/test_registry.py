@@ -191,6 +191,15 @@ def test_mistakes_in_a_file_are_errors_that_name_it(text_file: Write, ending: st
     assert str(path) in str(error.value) or "mine" in str(error.value)
 
 
+def test_only_what_could_be_a_factory_is_suggested(text_file: Write) -> None:
+    text = "from fractions import Fraction\nfrom pathlib import PurePath\nclass Net: pass\n" + FACTORY
+    with pytest.raises(UsageError) as error:
+        find_model(f"{text_file('net.py', text)}:Fractoin")
+    assert error.value.remedy == "Known: broken, net, number"
+    with pytest.raises(UsageError, match="Known: none"):
+        find_model(f"{text_file('empty.py', 'value = 3')}:net")
+
+
 @pytest.mark.parametrize("text", ["def net(:", "import no_such_module", "1 / 0"])
 def test_file_that_does_not_run(text_file: Write, text: str) -> None:
     path = text_file("net.py", text)

@@ -7,7 +7,7 @@ import math
 import random
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -95,9 +95,10 @@ def test_what_is_no_commit_no_date_or_not_timed_is_refused(run: Callable[..., Ru
     for commit in ("", "two words"):
         with pytest.raises(UsageError, match="--commit"):
             entries_of_run(run(), commit)
-    for date in ("yesterday", "2026-01-02T03:04:05"):
-        with pytest.raises(UsageError, match="date"):
-            entries_of_run(run(), date=date)
+    with pytest.raises(UsageError, match=r"--date: is not a date; expected ISO 8601.*; found yesterday"):
+        entries_of_run(run(), date="yesterday")
+    with pytest.raises(UsageError, match="--date: lacks its offset from UTC"):
+        entries_of_run(run(), date="2026-01-02T03:04:05")
     with pytest.raises(UsageError, match="nothing was timed"):
         entries_of_run(replace(run(), latencies=()))
 
@@ -204,8 +205,10 @@ def test_branches_that_add_commits_merge_in_git_without_a_conflict(tmp_path: Pat
     [
         ("not json\n", "line 1"),
         ("[]\n", "no entry"),
+        ("[" * 100_000 + "\n", "line 1: is no entry"),
         ("{}\n", "no entry"),
         ("<<<<<<< HEAD\n", "unresolved merge"),
+        (json.dumps(asdict(ENTRY) | {"date": "soon"}) + "\n", "line 1, `date`: is not a date"),
         (json.dumps({"schema": 99}) + "\n", "another version"),
         (json.dumps({"schema": 1, "model": "i3d"}) + "\n", "no entry"),
     ],

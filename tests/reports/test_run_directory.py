@@ -74,10 +74,11 @@ def test_a_torn_end_costs_one_clip(
     assert [directory.scores(r)[0] for r in records] == [*range(kept), 9]
 
 
-def test_a_damaged_line_in_the_middle_is_an_error_that_names_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ['{"model": ', "[" * 100_000, "[1]"])
+def test_a_damaged_line_in_the_middle_is_an_error_that_names_it(tmp_path: Path, line: str) -> None:
     with RunWriter(tmp_path, a_run("a")):
         pass
-    (tmp_path / "clips.jsonl").write_text('{"model": \n{}\n')
+    (tmp_path / "clips.jsonl").write_text(f"{line}\n{{}}\n")
     with pytest.raises(UsageError, match="line 1 is damaged"):
         RunDirectory(tmp_path).clips()
 

@@ -146,7 +146,7 @@ def test_an_arm_that_hangs_is_given_up(
 
 
 DRIVER = """
-from actionbench.bench import cli
+from actionbench.__main__ import main
 from actionbench.bench.gate import runner
 
 class Control:
@@ -154,7 +154,7 @@ class Control:
     __call__ = lambda self: 1.0
 
 runner.Control = Control
-cli.main()
+main()
 """
 
 
@@ -293,7 +293,7 @@ def test_estimate_tells_the_duration_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--base", "command:true", "--threshold", "much"], "is no share"),
+        (["--base", "command:true", "--threshold", "much"], "is not a share"),
         (["--base", "command:true", "--pairs", "5"], "too few pairs"),
         (["--base", "command:true", "--on-inconclusive", "maybe"], "--on-inconclusive"),
         (["--base", "command:true", "--packages", "mine"], "--packages"),

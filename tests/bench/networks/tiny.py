@@ -119,6 +119,10 @@ def few():
     return odd("few", lambda logits: logits[:, :7])
 
 
+def raises():
+    return odd("raises", lambda logits: 1 / 0)
+
+
 def leaves_a_child():
     def load_and_fork(model, weights, options):
         subprocess.Popen(["sleep", "60"])

@@ -197,6 +197,8 @@ def test_labels_beside_the_weights(file: Path) -> None:
         ("flow_bound: 20", "'flow_bound' says nothing about rgb"),
         ("- a list", "not a mapping"),
         ("a: [", "not YAML"),
+        ("[" * 3000, "nested too deeply"),
+        ("crop: 224\ncrop: 112", "line 2, column 1: the key 'crop' stands twice"),
         ("!!python/object/apply:os.mkdir [/tmp/never]", "not YAML"),
     ],
 )

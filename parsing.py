@@ -1,0 +1,65 @@
+"""Reading JSON and YAML, here and nowhere else: a text from outside gives a value or one clear error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value that a JSON text describes.
+
+    Raises ValueError, with a message for people on one line, for what is not JSON or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg}, at character {error.pos + 1}") from error
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def parse_yaml(text: str) -> Any:
+    """The plain value that a YAML text describes, None for an empty one.
+
+    Raises ValueError, with a message for people on one line, for what is not YAML and for:
+
+    - nesting deeper than Python's stack;
+    - an alias (`*name`): a short text of aliases of aliases stands for more than fits into any memory;
+    - a key that stands twice in a mapping, of which YAML itself would keep the last.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        problem = " ".join((error.problem or "cannot be read").split())
+        mark = error.problem_mark
+        where = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
+        raise ValueError(where + problem) from error
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        # What PyYAML's constructors raise for a value that its tag does not fit, such as 2026-99-99.
+        raise ValueError(f"holds a value that cannot be read: {error}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are not read", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key '{key.value}' stands twice", problem_mark=key.start_mark
+                    )
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)

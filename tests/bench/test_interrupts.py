@@ -1,0 +1,56 @@
+"""An interrupt while the command is still being imported."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def importing(folder: Path, treatment: signal.Handlers) -> Iterator[subprocess.Popen[str]]:
+    """The command, held in the middle of its imports; its signals are treated so from the beginning."""
+    (folder / "typer.py").write_text("import time; print('importing', flush=True); time.sleep(60)\n")
+
+    def treat() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, treatment)
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "actionbench", "models"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=treat,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "importing\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_ends_at_once_and_without_a_traceback(tmp_path: Path, number: signal.Signals) -> None:
+    with importing(tmp_path, signal.SIG_DFL) as process:
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert stderr == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_what_nohup_or_a_shell_ignores_stays_ignored(tmp_path: Path, number: signal.Signals) -> None:
+    with importing(tmp_path, signal.SIG_IGN) as process:
+        process.send_signal(number)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.3)
