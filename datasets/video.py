@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from types import TracebackType
@@ -108,11 +109,15 @@ def read_frames(clip: Clip, rate: Fraction | None = None, *, threads: int = 1) -
     `threads`: of the decoder and of the conversion to RGB. Raises ClipError, with file and reason, for what
     is not a readable video.
     """
-    if not clip.path.exists():
-        raise ClipError("file does not exist", where=clip.path)
-    if not clip.path.is_file():
+    try:
+        status = clip.path.stat()
+    except (FileNotFoundError, ValueError):  # ValueError: a null character in the name
+        raise ClipError("file does not exist", where=clip.path) from None
+    except OSError as error:
+        raise ClipError("file cannot be read", where=clip.path, found=error.strerror) from None
+    if not stat.S_ISREG(status.st_mode):
         raise ClipError("not a file", where=clip.path)
-    if clip.path.stat().st_size == 0:
+    if status.st_size == 0:
         raise ClipError("file is empty", where=clip.path)
     if clip.path.suffix.lower() in ARRAY_SUFFIXES:
         return FrameReader(clip, open_array(clip.path), rate)
