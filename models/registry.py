@@ -6,18 +6,18 @@ Nothing here imports a framework before `load_network` does.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import importlib.util
 import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_name
+from ..registry import Registry
+from ..registry import load as load_function
 from .capabilities import Backend, missing_packages, offer, why_not
 from .spec import Loader, LoadOptions, Model, Network, Weights
 
@@ -30,8 +30,7 @@ MODELS = {
 }
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
 
-ENTRY_POINTS = "actionbench.models"
-"""Group in which other packages register their models, in the same form."""
+_REGISTRY = Registry("model", "actionbench.models", MODELS)
 
 _FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<factory>[^@]*))?(?:@(?P<selection>[^@/]*))?")
 _NAME = re.compile(r"(?P<name>[^@]*)(?:@(?P<selection>.*))?", re.DOTALL)
@@ -71,20 +70,14 @@ class ModelRequest:
 
 def model_names() -> dict[str, str]:
     """Name → "module:attribute" of all models: ours and those of installed packages."""
-    names = dict(MODELS)
-    for entry in entry_points(group=ENTRY_POINTS):
-        if names.setdefault(entry.name, entry.value) != entry.value:
-            raise UsageError(
-                f"two models are called '{entry.name}'", found=f"{names[entry.name]} and {entry.value}"
-            )
-    return names
+    return _REGISTRY.references()
 
 
 def find_model(request: str) -> ModelRequest:
     """The model behind `name` or `path/to/file.py:factory`, each with or without `@backend:precision:form`.
 
     Raises UsageError for unknown names, for a precision or form that the backend has on no device, and for
-    what is wrong with the user's file.
+    what is wrong with the user's file; BackendUnavailable for the model of a package that cannot be imported.
     """
     in_file = _FILE.fullmatch(request)
     if in_file is not None:
@@ -93,10 +86,8 @@ def find_model(request: str) -> ModelRequest:
     else:
         named = _NAME.fullmatch(request)
         assert named is not None, "the expression matches every string"
-        known = model_names()
-        if named["name"] not in known:
-            raise unknown_name("model", named["name"], known)
-        model = _checked(_call(_attribute(known[named["name"]]), known[named["name"]]), named["name"])
+        name = named["name"]
+        model = _checked(_call(_REGISTRY.load(name), f"model '{name}'"), name)
         selection = named["selection"]
     return _selected(request, model, selection)
 
@@ -145,7 +136,7 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
     require(request, options.device)
     options = request.apply(options)
     loader = request.model.backends[request.backend]
-    load = _loader(loader) if isinstance(loader, str) else loader
+    load = _loader(loader, request) if isinstance(loader, str) else loader
     if load.__module__.startswith(f"{__package__}."):
         return load(request.model, weights, options)
     network: Network = _call(partial(load, request.model, weights, options), request.key)
@@ -169,20 +160,14 @@ def require(request: ModelRequest, device: str) -> None:
         )
 
 
-def _loader(reference: str) -> Loader:
-    load: Loader = _attribute(reference)
+def _loader(reference: str, request: ModelRequest) -> Loader:
+    load: Loader = load_function(
+        reference, f"the backend '{request.backend}'", "Install what it needs, or repair it"
+    )
     return load
 
 
 _METHODS = ("upload", "forward", "download", "synchronize", "describe")
-
-
-def _attribute(reference: str) -> Any:
-    module, _, name = reference.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise UsageError(f"cannot import {reference}: {error}") from error
 
 
 def _model_in_file(path: Path, factory: str | None) -> Model:
