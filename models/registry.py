@@ -5,8 +5,6 @@ Nothing here imports a framework before `load_network` does.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -19,6 +17,7 @@ from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_n
 from ..registry import Registry
 from ..registry import load as load_function
 from .capabilities import Backend, missing_packages, offer, why_not
+from .network_files import execute, keep_neighbours_importable, neighbours_importable
 from .spec import Loader, LoadOptions, Model, Network, Weights
 
 MODELS = {
@@ -113,6 +112,8 @@ def _selected(request: str, model: Model, selection: str | None) -> ModelRequest
 def load_network(request: ModelRequest, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The network with its weights on its device: this imports the backend's framework.
 
+    A network of a user's file can import what lies beside the file from then on.
+
     - `weights`: one for each of the model's streams.
     - `options`: its precision and form are those of the request.
 
@@ -136,6 +137,8 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
     require(request, options.device)
     options = request.apply(options)
     loader = request.model.backends[request.backend]
+    if (in_file := _FILE.fullmatch(request.key)) is not None:
+        keep_neighbours_importable(Path(in_file["path"]))
     load = _loader(loader, request) if isinstance(loader, str) else loader
     if load.__module__.startswith(f"{__package__}."):
         return load(request.model, weights, options)
@@ -175,18 +178,12 @@ def _model_in_file(path: Path, factory: str | None) -> Model:
         raise UsageError("there is no such file", where=path)
     if not factory:
         raise UsageError("names no factory", where=path, remedy=f"Write {path}:FUNCTION.")
-    # A name of its own for each file: two users' `net.py` are two modules.
-    name = f"actionbench_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None, "a .py file has a loader"
-    assert spec.loader is not None, "a .py file has a loader"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    _call(partial(spec.loader.exec_module, module), path)
-    if not callable(getattr(module, factory, None)):
-        functions = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        raise unknown_name(f"factory in {path}", factory, functions)
-    return _checked(_call(getattr(module, factory), path), f"{path}:{factory}")
+    with neighbours_importable(path):
+        module = _call(partial(execute, path), path)
+        if not callable(getattr(module, factory, None)):
+            functions = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+            raise unknown_name(f"factory in {path}", factory, functions)
+        return _checked(_call(getattr(module, factory), path), f"{path}:{factory}")
 
 
 def _call(function: Callable[[], Any], where: object) -> Any:
