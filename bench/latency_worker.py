@@ -9,7 +9,7 @@ from itertools import count
 
 from ..datasets.clip import Clip
 from ..datasets.manifest import verify
-from ..errors import ClipError
+from ..errors import ClipError, MeasurementError
 from ..models.spec import Model, Network
 from ..reports.records import UNDISTURBED
 from .events import Events, signs_of_life
@@ -25,26 +25,43 @@ MOST_REPEATS = 3
 def measure_latency(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
     """Go through the sample until `min_seconds` are measured, at least once.
 
-    A disturbed sample is told of as such and taken again, `MOST_REPEATS` times a clip at most.
+    A disturbed sample is told of as such and taken again, `MOST_REPEATS` times a clip at most. Raises
+    MeasurementError if no clip can be used, or none can be any more: `min_seconds` would never be measured.
     """
     timed = _Timed(job, model, network, preparer, events)
     repeats = dict.fromkeys((clip.id for clip in job.clips), 0)
     measured = 0.0
     warm_preparation(preparer, job.clips[0], events)
+    samples = 0
     for repetition in count():
+        before = samples
         for clip in job.clips:
             attempt = 0
             while True:
                 sample = timed(clip, repetition, attempt)
                 if sample is None:
                     break
+                samples += 1
                 measured += sample.wall_s
                 if not disturbed(sample) or repeats[clip.id] == MOST_REPEATS:
                     break
                 repeats[clip.id] += 1
                 attempt += 1
-        if measured >= job.min_seconds or not timed.shapes:
+        if samples == before:
+            raise none_left(samples, timed.refused)
+        if measured >= job.min_seconds:
             return
+
+
+def none_left(timed: int, refused: ClipError | None) -> MeasurementError:
+    """The error of a process that cannot use any of its clips, or not any more.
+
+    - `timed`: videos that it has timed before.
+    - `refused`: why the last clip could not be used.
+    """
+    if timed == 0:
+        return MeasurementError(f"no clip could be timed: {refused}")
+    return MeasurementError(f"no clip can be read any more, after {timed} timed videos: {refused}")
 
 
 def disturbed(sample: Meter) -> bool:
@@ -53,12 +70,13 @@ def disturbed(sample: Meter) -> bool:
 
 
 class _Timed:
-    """Times a clip and tells the parent. `shapes`: those that the network has been run with."""
+    """Times a clip and tells the parent. `refused`: why the last clip that failed could not be used."""
 
     def __init__(self, job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
         self._job, self._model, self._network = job, model, network
         self._preparer, self._events = preparer, events
-        self.shapes: set[tuple[object, ...]] = set()
+        self.refused: ClipError | None = None
+        self._shapes: set[tuple[object, ...]] = set()
 
     def __call__(self, clip: Clip, repetition: int, attempt: int) -> Meter | None:
         """What the sample took; None if the clip cannot be used."""
@@ -70,6 +88,7 @@ class _Timed:
             with meter:
                 prepared = self._preparer(clip, signs_of_life(events))
         except ClipError as error:
+            self.refused = error
             events("clip_error", clip=clip.id, error=str(error))
             return None
         self._warm(prepared)
@@ -100,13 +119,13 @@ class _Timed:
     def _warm(self, prepared: Prepared) -> None:
         """Run the network once with an input of a new shape."""
         shape = input_shape(prepared, self._job.batch)
-        if shape in self.shapes:
+        if shape in self._shapes:
             return
         begin = time.perf_counter()
         forward(self._network, prepared, self._job.batch, self._job.classes, Stopwatch())
-        if not self.shapes:
+        if not self._shapes:
             self._events("first", first_s=time.perf_counter() - begin)
-        self.shapes.add(shape)
+        self._shapes.add(shape)
 
 
 def warm_preparation(preparer: Preparer, clip: Clip, events: Events) -> None:

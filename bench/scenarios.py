@@ -117,23 +117,15 @@ def measure(
     """Run one fresh process: `keep` is told what it measures as it comes, its own record is returned."""
     outcome = Outcome()
     facts: dict[str, object] = {}
-    samples = 0
-    refused = ""
     for event in worker.events(outcome):
         kind = event.pop("event")
         if kind in ("sample", "measured"):
-            samples += 1
             fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in event.items()}
             keep(TIMED[scenario](model=model, process=process, **fields))
         elif kind == "progress":
             progress.note(f"{model}: {doing(event)}")
-        elif kind == "clip_error":
-            refused = event["error"]
         elif kind in ("ready", "first", "end"):
             facts |= event
-    error = outcome.failed
-    if error is None and samples == 0:
-        error = f"no clip could be timed: {refused}"
     details = facts.get("details")
     return ProcessRecord(
         model=model,
@@ -144,7 +136,7 @@ def measure(
         peak_rss_bytes=_integer(facts.get("peak_rss_bytes")),
         peak_device_bytes=_integer(details.get("peak_device_bytes")) if isinstance(details, dict) else None,
         details=details if isinstance(details, dict) else {},
-        error=error,
+        error=outcome.failed,
     )
 
 

@@ -10,12 +10,12 @@ import psutil
 
 from ..datasets.clip import Clip
 from ..datasets.manifest import verify
-from ..errors import ClipError, MeasurementError
+from ..errors import ClipError
 from .environment import GpuWatch
 from .events import Events, signs_of_life
 from .job import Job
 from .lanes import Lanes
-from .latency_worker import warm_preparation
+from .latency_worker import none_left, warm_preparation
 from .parts import Part
 from .pipeline import Answer, Pipeline
 from .prepare import Preparer
@@ -71,11 +71,15 @@ class Stretch:
 
 
 class _Source:
-    """Clips one after the other, over and over; those that fail are left out from then on."""
+    """Clips one after the other, over and over; those that fail are left out from then on.
+
+    - `skipped`: id → why, of those that were left out; `refused`: the last of these errors.
+    """
 
     def __init__(self, clips: Sequence[Clip]) -> None:
         self._clips = list(clips)
         self.skipped: dict[str, str] = {}
+        self.refused: ClipError | None = None
         self._next = 0
 
     def __bool__(self) -> bool:
@@ -90,12 +94,13 @@ class _Source:
         if clip in self._clips:
             self._clips.remove(clip)
         self.skipped[clip.id] = str(error)
+        self.refused = error
 
 
 def measure_throughput(job: Job, parts: Sequence[Part], preparer: Preparer, events: Events) -> None:
     """Keep `job.in_flight` clips on their way until `job.min_seconds` have been measured.
 
-    Raises MeasurementError if no clip can be used.
+    Raises MeasurementError if no clip can be used, or none can be any more.
     """
     source = _Source(job.clips)
     for clip in job.clips:
@@ -121,13 +126,13 @@ def measure_throughput(job: Job, parts: Sequence[Part], preparer: Preparer, even
                     lanes.end()
                     return
                 if not source:
-                    raise MeasurementError(f"no clip could be timed: {answer.error}")
+                    raise none_left(len(stretch.answers), source.refused)
                 pipeline.start(source.take())
 
         pipeline = Pipeline(lanes, preparer, parts, job.classes, job.batch, answered, signs_of_life(events))
         stretch = Stretch(warm_up, job.min_seconds, multiple, pipeline.counted)
         if not source:
-            raise MeasurementError(f"no clip could be timed: {next(iter(source.skipped.values()))}")
+            raise none_left(0, source.refused)
         with lock:
             first = [source.take() for _ in range(job.in_flight)]
         for clip in first:

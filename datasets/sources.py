@@ -7,12 +7,11 @@ entry point in the group `actionbench.sources`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 from ..errors import ClipError, UsageError, did_you_mean, unknown_name
+from ..registry import Registry
 from .arrays import ARRAY_SUFFIXES
 from .clip import ClipSet
 from .kinetics import is_kinetics
@@ -24,7 +23,8 @@ SOURCES = {
     "kinetics": "actionbench.datasets.kinetics:load_kinetics",
     "manifest": "actionbench.datasets.manifest:load_manifest",
 }
-ENTRY_POINTS = "actionbench.sources"
+
+_REGISTRY = Registry("source of clips", "actionbench.sources", SOURCES)
 
 
 class Source(Protocol):
@@ -41,13 +41,12 @@ def load_clips(data: str, *, vocabulary: Sequence[str], videos: Path | None = No
 
     A path to a folder is read as `folder`, a CSV file with Kinetics' columns as `kinetics` (with `videos`),
     another CSV or JSON Lines file as `manifest`, any other file as one clip without a label.
-    Raises UsageError or ClipError, with near names, for what does not exist, and UsageError for `videos` with
-    one of our sources that has no use for it.
+    Raises UsageError or ClipError, with near names, for what does not exist, UsageError for `videos` with
+    one of our sources that has no use for it, and BackendUnavailable for a source that cannot be imported.
     """
-    found = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
-    known = found | SOURCES
     if not data:
         raise UsageError("no clips are named: the text is empty", remedy="'.' is the current folder.")
+    known = _REGISTRY.references()
     name, colon, argument = data.partition(":")
     path = Path(data)
     if name not in known or (not colon and name != "demo"):
@@ -60,8 +59,7 @@ def load_clips(data: str, *, vocabulary: Sequence[str], videos: Path | None = No
         raise UsageError(
             "is for a Kinetics CSV only", where=f"--videos {videos}", found=f"clips of the source '{name}'"
         )
-    module, _, attribute = known[name].partition(":")
-    load = cast(Source, getattr(import_module(module), attribute))
+    load: Source = _REGISTRY.load(name)
     return load(argument, vocabulary=vocabulary, videos=videos)
 
 

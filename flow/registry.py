@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
-from ..errors import BackendUnavailable, UsageError, unknown_name
+from ..registry import Registry
 from .method import FlowMethod
 
 METHODS: dict[str, str] = {
@@ -32,25 +30,21 @@ HOLDS_IN = {"tvl1-fast-crop": 224}
 """Methods whose flow is not that of the whole frame: name → side of the square in its centre, pixels, that
 the flow is to be used in."""
 
-ENTRY_POINTS = "actionbench.flow"
-"""Group of the entry points by which other packages add methods."""
+_REGISTRY = Registry(
+    "flow method",
+    "actionbench.flow",
+    METHODS,
+    remedy="Install what it needs (for cv2: opencv-contrib-python, and no other cv2 package; for torch: "
+    "torch)",
+)
 
 
 def method_names() -> dict[str, str]:
     """All methods, name → "module:attribute": our own, and those that installed packages add.
 
-    Raises UsageError if a package takes a name that is in use: a name must mean one method.
+    Raises UsageError if a package takes a name that is in use.
     """
-    methods = dict(METHODS)
-    for point in entry_points(group=ENTRY_POINTS):
-        if methods.setdefault(point.name, point.value) != point.value:
-            raise UsageError(
-                f"the flow method '{point.name}' is provided twice",
-                where=f"entry points '{ENTRY_POINTS}'",
-                found=f"{methods[point.name]} and {point.value}",
-                remedy="Rename one of them, or uninstall its package",
-            )
-    return methods
+    return _REGISTRY.references()
 
 
 def summary(name: str) -> str:
@@ -58,7 +52,7 @@ def summary(name: str) -> str:
 
     Raises UsageError or BackendUnavailable as `get_method` does.
     """
-    return (inspect.getdoc(_factory(name)) or "").partition("\n")[0]
+    return (inspect.getdoc(_REGISTRY.load(name)) or "").partition("\n")[0]
 
 
 def get_method(name: str, threads: int = 1, device: str | None = None) -> FlowMethod:
@@ -69,26 +63,9 @@ def get_method(name: str, threads: int = 1, device: str | None = None) -> FlowMe
     Raises UsageError if there is none of that name, BackendUnavailable if it cannot be loaded,
     because a package that it needs is missing or broken.
     """
-    factory = _factory(name)
+    factory = _REGISTRY.load(name)
     options: dict[str, Any] = {"threads": threads}
     if "device" in inspect.signature(factory).parameters:
         options["device"] = device
     method: FlowMethod = factory(**options)
     return method
-
-
-def _factory(name: str) -> Any:
-    methods = method_names()
-    if name not in methods:
-        raise unknown_name("flow method", name, methods)
-    module, _, attribute = methods[name].partition(":")
-    try:
-        return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise BackendUnavailable(
-            f"the flow method '{name}' cannot be loaded",
-            where=methods[name],
-            found=error,
-            remedy="Install what it needs (for cv2: opencv-contrib-python, and no other cv2 package; for "
-            "torch: torch)",
-        ) from error

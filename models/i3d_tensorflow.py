@@ -69,7 +69,9 @@ def from_state(state: State, dtype: tf.DType) -> Callable[[tf.Tensor], tf.Tensor
     def logits(x: tf.Tensor) -> tf.Tensor:
         x = tf.cast(x, dtype)
         if missing:
-            x = tf.pad(x, [[0, 0]] * 4 + [[0, missing]])
+            # Not tf.pad: where the processor has AMX, TensorFlow's optimiser takes it for padding of the
+            # video and folds it into the convolution, whose channels are then too few.
+            x = tf.concat([x, tf.zeros_like(x[..., :missing])], axis=4)
         for layer in i3d.layers(channels):
             if isinstance(layer, i3d.Mixed):
                 x = tf.concat([reduce(step, branch, x) for branch in layer.branches], axis=4)

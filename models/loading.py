@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from ..errors import WeightsError
 from . import i3d, resnext
-from .labels import labels
+from .labels import label_lists, labels
 from .random_state import random_state
 from .spec import Weights
 from .state import Shapes, State, check_state, classes_of
 from .weights.readers import read_state
+from .weights.sidecar import sidecar_path
 
 
 def i3d_states(weights: Mapping[str, Weights]) -> dict[str, State]:
@@ -66,9 +68,16 @@ def _load(
             where=weights.path,
             expected=f"{len(names)} classes ({_labels_in_words(weights.description.labels)})",
             found=f"{classes} classes in {head}",
-            remedy="Name the list of labels that these weights were trained with.",
+            remedy=_labels_remedy(classes, weights.path),
         )
     return state
+
+
+def _labels_remedy(classes: int, path: Path) -> str:
+    """What to write, and where, so that weights with this number of classes get the names of theirs."""
+    fitting = [f"`labels: {name}`" for name in label_lists() if len(labels(name)) == classes]
+    what = " or ".join([*fitting, f"`labels: FILE.txt`, a text file with {classes} names, one a line"])
+    return f"Write the classes that these weights were trained on into {sidecar_path(path)}: {what}"
 
 
 def _labels_in_words(source: str | tuple[str, ...]) -> str:

@@ -5,22 +5,21 @@ Nothing here imports a framework before `load_network` does.
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
 import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_name
+from ..registry import Registry
+from ..registry import load as load_function
 from .capabilities import Backend, missing_packages, offer, why_not
+from .network_files import execute, keep_neighbours_importable, neighbours_importable
 from .spec import Loader, LoadOptions, Model, Network, Weights
 
 MODELS = {
@@ -32,8 +31,7 @@ MODELS = {
 }
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
 
-ENTRY_POINTS = "actionbench.models"
-"""Group in which other packages register their models, in the same form."""
+_REGISTRY = Registry("model", "actionbench.models", MODELS)
 
 _FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<factory>[^@]*))?(?:@(?P<selection>[^@/]*))?")
 _NAME = re.compile(r"(?P<name>[^@]*)(?:@(?P<selection>.*))?", re.DOTALL)
@@ -73,20 +71,14 @@ class ModelRequest:
 
 def model_names() -> dict[str, str]:
     """Name → "module:attribute" of all models: ours and those of installed packages."""
-    names = dict(MODELS)
-    for entry in entry_points(group=ENTRY_POINTS):
-        if names.setdefault(entry.name, entry.value) != entry.value:
-            raise UsageError(
-                f"two models are called '{entry.name}'", found=f"{names[entry.name]} and {entry.value}"
-            )
-    return names
+    return _REGISTRY.references()
 
 
 def find_model(request: str) -> ModelRequest:
     """The model behind `name` or `path/to/file.py:factory`, each with or without `@backend:precision:form`.
 
     Raises UsageError for unknown names, for a precision or form that the backend has on no device, and for
-    what is wrong with the user's file.
+    what is wrong with the user's file; BackendUnavailable for the model of a package that cannot be imported.
     """
     in_file = _FILE.fullmatch(request)
     if in_file is not None:
@@ -95,10 +87,8 @@ def find_model(request: str) -> ModelRequest:
     else:
         named = _NAME.fullmatch(request)
         assert named is not None, "the expression matches every string"
-        known = model_names()
-        if named["name"] not in known:
-            raise unknown_name("model", named["name"], known)
-        model = _checked(_call(_attribute(known[named["name"]]), known[named["name"]]), named["name"])
+        name = named["name"]
+        model = _checked(_call(_REGISTRY.load(name), f"model '{name}'"), name)
         selection = named["selection"]
     return _selected(request, model, selection)
 
@@ -124,6 +114,8 @@ def _selected(request: str, model: Model, selection: str | None) -> ModelRequest
 def load_network(request: ModelRequest, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The network with its weights on its device: this imports the backend's framework.
 
+    A network of a user's file can import what lies beside the file from then on.
+
     - `weights`: one for each of the model's streams.
     - `options`: its precision and form are those of the request.
 
@@ -147,7 +139,9 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
     require(request, options.device)
     options = request.apply(options)
     loader = request.model.backends[request.backend]
-    load = _loader(loader) if isinstance(loader, str) else loader
+    if (in_file := _FILE.fullmatch(request.key)) is not None:
+        keep_neighbours_importable(Path(in_file["path"]))
+    load = _loader(loader, request) if isinstance(loader, str) else loader
     if load.__module__.startswith(f"{__package__}."):
         return load(request.model, weights, options)
     network: Network = _call(partial(load, request.model, weights, options), request.key)
@@ -171,20 +165,14 @@ def require(request: ModelRequest, device: str) -> None:
         )
 
 
-def _loader(reference: str) -> Loader:
-    load: Loader = _attribute(reference)
+def _loader(reference: str, request: ModelRequest) -> Loader:
+    load: Loader = load_function(
+        reference, f"the backend '{request.backend}'", "Install what it needs, or repair it"
+    )
     return load
 
 
 _METHODS = ("upload", "forward", "download", "synchronize", "describe")
-
-
-def _attribute(reference: str) -> Any:
-    module, _, name = reference.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise UsageError(f"cannot import {reference}: {error}") from error
 
 
 def _model_in_file(path: Path, factory: str | None) -> Model:
@@ -192,17 +180,11 @@ def _model_in_file(path: Path, factory: str | None) -> Model:
         raise UsageError("there is no such file", where=path)
     if not factory:
         raise UsageError("names no factory", where=path, remedy=f"Write {path}:FUNCTION.")
-    # A name of its own for each file: two users' `net.py` are two modules.
-    name = f"actionbench_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None, "a .py file has a loader"
-    assert spec.loader is not None, "a .py file has a loader"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    _call(partial(spec.loader.exec_module, module), path)
-    if not callable(getattr(module, factory, None)):
-        raise unknown_name(f"factory in {path}", factory, _factories(module))
-    return _checked(_call(getattr(module, factory), path), f"{path}:{factory}")
+    with neighbours_importable(path):
+        module = _call(partial(execute, path), path)
+        if not callable(getattr(module, factory, None)):
+            raise unknown_name(f"factory in {path}", factory, _factories(module))
+        return _checked(_call(getattr(module, factory), path), f"{path}:{factory}")
 
 
 def _factories(module: ModuleType) -> list[str]:

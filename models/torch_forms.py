@@ -6,9 +6,13 @@ Neither falls back: what cannot be compiled or captured is an error.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import sysconfig
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -28,7 +32,7 @@ class Compiled:
     """`forward` by torch.compile, with the weights frozen into what is compiled.
 
     `seconds`: of the first calls with each shape, in which it compiles. Raises BackendUnavailable if there is
-    no C++ compiler, which torch needs on the CPU.
+    no C++ compiler, which torch needs on the CPU, or if a path that torch compiles with has a space.
     """
 
     _SHAPES = 32
@@ -41,6 +45,7 @@ class Compiled:
                 expected="g++ or clang++, or one named by the environment variable CXX",
                 remedy="Debian: apt-get install g++. Or leave `:compiled` away.",
             )
+        _require_paths_without_spaces()
         self._forward = torch.compile(forward, fullgraph=True, dynamic=False)
         self._known: set[_Shapes] = set()
         self.seconds = 0.0
@@ -67,6 +72,27 @@ class Compiled:
         self.seconds += time.perf_counter() - begin
         self._known.add(shapes)
         return logits
+
+
+def _require_paths_without_spaces() -> None:
+    """Raise BackendUnavailable if the path of a folder that torch compiles with has a space.
+
+    torch writes paths into the compiler's command line without quotes, which is then split as a shell would
+    (torch/_inductor/cpp_builder.py in torch 2.13): the compiler gets half of the path.
+    """
+    environment = "Make the environment anew in a folder without one"
+    for folder, remedy in (
+        (Path(torch.__file__).parent, environment),
+        (sysconfig.get_config_var("LIBDIR"), environment),
+        (tempfile.gettempdir(), "Set the environment variable TMPDIR to another folder"),
+        (os.environ.get("TORCHINDUCTOR_CACHE_DIR"), "Set TORCHINDUCTOR_CACHE_DIR to another folder"),
+    ):
+        if len(shlex.split(f"-L{folder}")) > 1:
+            raise BackendUnavailable(
+                "torch.compile cannot work with a folder whose path has a space",
+                where=folder,
+                remedy=f"{remedy}, or leave `:compiled` away.",
+            )
 
 
 class Graphed:

@@ -218,7 +218,7 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     videos that one got right and the other wrong, each is either's with probability ½.
     """
     n = only_first + only_second
-    return min(1.0, 2 * float(stats.binom.cdf(min(only_first, only_second), n, 0.5)))
+    return float(stats.binomtest(only_first, n, 0.5).pvalue) if n else 1.0
 
 
 def fewest_discordant(alpha: float = ALPHA) -> int:

@@ -30,11 +30,26 @@ def imported_rooms(file: Path) -> set[str]:
             names = (node.module or "").split(".")
             if node.level == depth + 1:
                 found |= {names[0]} if names[0] else {alias.name for alias in node.names}
-            elif node.level == 0 and names[0] == "actionbench" and len(names) > 1:
-                found.add(names[1])
+            elif node.level == 0 and names[0] == "actionbench":
+                found |= {names[1]} if len(names) > 1 else {alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
             found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("actionbench.")}
     return found & set(ROOMS)
+
+
+def imported_frameworks(file: Path) -> set[str]:
+    """Frameworks that importing the file imports: not what a function imports when it is called."""
+    found: set[str] = set()
+    nodes: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").partition(".")[0])
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            nodes += ast.iter_child_nodes(node)
+    return found & FRAMEWORKS
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -66,12 +81,53 @@ def test_no_framework_is_imported_by_the_command_line_or_by_listing_models() -> 
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_no_package_imports_anything_by_itself(room: str) -> None:
+def test_no_package_imports_a_framework_by_itself(room: str) -> None:
     for file in (ROOT / room).rglob("__init__.py"):
-        body = ast.parse(file.read_text(encoding="utf-8")).body
-        imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
-        modules = {getattr(node, "module", None) for node in imports}
-        assert not modules & FRAMEWORKS, file
+        assert not imported_frameworks(file), file
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import torch", {"torch"}),
+        ("import os, torch.nn as nn", {"torch"}),
+        ("from tensorflow import keras", {"tensorflow"}),
+        ("from torch.nn import functional", {"torch"}),
+        ("if True:\n    import sonnet", {"sonnet"}),
+        ("def load():\n    import torch", set()),
+        ("class Net:\n    import torch", {"torch"}),
+        ("try:\n    import torch\nexcept ImportError:\n    import tensorflow", {"torch", "tensorflow"}),
+        ("import torchvision", set()),
+        ("from . import torch", set()),
+    ],
+)
+def test_an_import_of_a_framework_is_found(text: str, found: set[str], tmp_path: Path) -> None:
+    file = tmp_path / "__init__.py"
+    file.write_text(text)
+    assert imported_frameworks(file) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import actionbench.flow.registry", {"flow"}),
+        ("import os, actionbench.bench as b", {"bench"}),
+        ("from actionbench.reports import load", {"reports"}),
+        ("from actionbench import models", {"models"}),
+        ("from ..flow.method import FlowMethod", {"flow"}),
+        ("from .. import bench", {"bench"}),
+        ("def late():\n    from ..bench import cli", {"bench"}),
+        ("from .spec import Model\nfrom ..errors import UsageError\nimport flow", set()),
+    ],
+)
+def test_an_import_of_another_room_is_found(
+    text: str, found: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    file = tmp_path / "models" / "net.py"
+    file.parent.mkdir()
+    file.write_text(text)
+    assert imported_rooms(file) == found
 
 
 def test_every_package_is_installed_under_actionbench() -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import pickle
 import re
-import struct
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -24,21 +24,6 @@ from .impostors import refuse_impostor
 
 FloatArray = npt.NDArray[np.float32]
 
-# What torch and the pickle machine raise on bytes that are no torch file, found by damaging files.
-_DAMAGE: Final = (
-    RuntimeError,
-    EOFError,
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    OverflowError,
-    MemoryError,
-    struct.error,
-)
-
 
 def read_torch(path: Path) -> dict[str, FloatArray]:
     """Name → float32 tensor of the state dict in `path`.
@@ -48,6 +33,7 @@ def read_torch(path: Path) -> dict[str, FloatArray]:
     WeightsError if the file is none of this, is damaged, or holds anything but data.
     """
     refuse_impostor(path)
+    _refuse_bomb(path)
     state = _state_dict(_load(path), path)
     names = [_text(name) for name in state]
     prefix = "module." if names and all(name.startswith("module.") for name in names) else ""
@@ -85,6 +71,27 @@ def _with_tensors(contents: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def _refuse_bomb(path: Path) -> None:
+    """Raise WeightsError if a zip archive says that it unpacks to more than it is long.
+
+    torch.save stores and never compresses, so this is not its file; torch would take the memory all the same.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except Exception:  # no zip archive, or a damaged one: torch says so
+        return
+    size = path.stat().st_size
+    if unpacked > size:
+        raise WeightsError(
+            "is not as torch writes files: it is compressed, or its directory of entries is false",
+            where=path,
+            expected=f"entries of {size} bytes at most, which the file has",
+            found=f"{unpacked} bytes",
+            remedy="If you trust where it comes from, load it and save its state dict with torch.save",
+        )
+
+
 def _load(path: Path) -> Any:
     import torch
 
@@ -95,7 +102,7 @@ def _load(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(_unpickling(error), where=path, remedy=_REMEDY) from error
-    except _DAMAGE as error:
+    except Exception as error:  # of torch, of the pickle machine, and of a library that torch leaves it to
         raise WeightsError(
             "is not a file of torch, or a damaged one",
             where=path,
@@ -153,6 +160,17 @@ def _array(value: Any, name: str, path: Path) -> FloatArray:
             where=path,
             found=found,
             remedy="A file of weights is a state dict, or has one under 'state_dict'",
+        )
+    if value.layout != torch.strided or value.is_meta or value.is_quantized:
+        raise WeightsError(
+            f"{name} is not a plain tensor", where=path, found=f"{value.layout}, {value.dtype}"
+        )
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        raise WeightsError(
+            f"{name} is larger than the numbers that are stored of it",
+            where=path,
+            expected=f"at most {value.untyped_storage().nbytes()} bytes",
+            found=f"shape {tuple(value.shape)}, {value.dtype}",
         )
     array: FloatArray = value.detach().to(torch.float32).contiguous().numpy()
     return array

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from actionbench.datasets import sources
+from actionbench import registry
 from actionbench.datasets.clip import Clip, ClipSet
 from actionbench.datasets.sources import load_clips
 from actionbench.errors import ClipError, UsageError
@@ -156,13 +158,9 @@ def one_clip(argument, *, vocabulary, videos):
 
 
 def test_other_packages_add_sources(monkeypatch):
-    point = EntryPoint("mine", f"{__name__}:one_clip", sources.ENTRY_POINTS)
-    monkeypatch.setattr(
-        sources, "entry_points", lambda group: [point] if group == sources.ENTRY_POINTS else []
-    )
-    monkeypatch.setattr(
-        sources, "import_module", lambda _: __import__("types").SimpleNamespace(one_clip=one_clip)
-    )
+    monkeypatch.setitem(sys.modules, "my_videos", SimpleNamespace(one_clip=one_clip))
+    point = EntryPoint("mine", "my_videos:one_clip", "actionbench.sources")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
     clips = load_clips("mine:here", vocabulary=VOCABULARY, videos=Path("v"))
     assert clips.name == "here 4 v"
 

@@ -142,11 +142,13 @@ def _correlate(x: Array, w: Array, stride: tuple[int, int, int]) -> Array:
 
 
 @pytest.fixture
-def text_file(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Write a text file of the given name."""
+def text_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+    """Write a text file of the given name; the path for imports is afterwards what it was before."""
+    monkeypatch.setattr(sys, "path", sys.path.copy())
 
     def write(name: str, text: str) -> Path:
         path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         return path
 

@@ -189,3 +189,31 @@ def test_max_pool_is_the_maximum_of_each_window(pool: Any, size: int, kernel: An
             for i, s, b, k in zip((t, h, w), stride, before, kernel, strict=True)
         ]
         torch.testing.assert_close(y[0, :, t, h, w], x[0][(slice(None), *cells)].amax((1, 2, 3)))
+
+
+BFLOAT16_GRAPH = """
+from actionbench.models import i3d, i3d_tensorflow
+from actionbench.models.random_state import random_state
+import tensorflow as tf
+for stream, channels in i3d.CHANNELS.items():
+    state = random_state(i3d.tensor_shapes(channels, 3), 0, {})
+    shape = tf.TensorSpec((None, None, None, None, channels))
+    network = tf.function(i3d_tensorflow.from_state(state, tf.bfloat16), input_signature=[shape])
+    traced = network.get_concrete_function()
+    operations = traced.graph.get_operations()
+    assert not [each.name for each in operations if "Pad" in each.type], "padded"
+    first = next(each for each in operations if each.type == "Conv3D")
+    pixels = np.random.default_rng(0).normal(size=(2, 3, 5, 4, channels)).astype(np.float32)
+    feed = {traced.inputs[0].name: pixels}
+    taken = tf.compat.v1.Session(graph=traced.graph).run(first.inputs[0].name, feed)
+    expected = np.pad(pixels.astype(taken.dtype), [(0, 0)] * 4 + [(0, 4 - channels)])
+    np.testing.assert_array_equal(taken.astype(np.float32), expected.astype(np.float32))
+give()
+"""
+
+
+def test_tensorflows_bfloat16_adds_channels_without_a_pad_operation(
+    run_script: Callable[..., dict[str, Any]],
+) -> None:
+    """With AMX, TensorFlow's optimiser folds a Pad into the convolution as if it padded the video."""
+    run_script(BFLOAT16_GRAPH)

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from actionbench import registry
 from actionbench.errors import BackendUnavailable, UsageError
-from actionbench.models import capabilities, registry
+from actionbench.models import capabilities
 from actionbench.models.capabilities import missing_packages
 from actionbench.models.registry import find_model, load_network, model_names
 from actionbench.models.spec import LoadOptions, Weights
@@ -245,23 +246,7 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         load_network(request, random_weights(request.model), LoadOptions())
 
 
-def entry(name: str, value: str) -> EntryPoint:
-    return EntryPoint(name, value, registry.ENTRY_POINTS)
-
-
 def test_models_of_installed_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = entry("mine", "actionbench.models.resnext:resnext")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [mine] if "models" in group else [])
+    mine = EntryPoint("mine", "actionbench.models.resnext:resnext", "actionbench.models")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [mine] if group == mine.group else [])
     assert find_model("mine").model.name == "resnext"
-
-
-def test_two_models_of_one_name_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "entry_points", lambda group: [entry("i3d", "elsewhere:net")])  # noqa: ARG005
-    with pytest.raises(UsageError, match="two models are called 'i3d'"):
-        find_model("i3d")
-
-
-def test_entry_point_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "entry_points", lambda group: [entry("mine", "no_such:net")])  # noqa: ARG005
-    with pytest.raises(UsageError, match="cannot import no_such:net"):
-        find_model("mine")

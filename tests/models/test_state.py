@@ -16,7 +16,7 @@ from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model
 from actionbench.models.spec import Weights
 from actionbench.models.state import check_state, classes_of
-from actionbench.models.weights import write_state
+from actionbench.models.weights import resolve_weights, write_state
 
 SHAPES = {f"a{n}": (2, n) for n in range(8)}
 
@@ -61,9 +61,25 @@ def test_classes_of_the_file_are_those_of_the_labels(tmp_path: Path) -> None:
     assert read.keys() == written.keys()
     np.testing.assert_array_equal(read["fc.weight"], written["fc.weight"])
     with pytest.raises(
-        WeightsError, match=r"expected 400 classes \(kinetics-400\); found 3 classes in fc\.bias"
+        WeightsError,
+        match=r"expected 400 classes \(kinetics-400\); found 3 classes in fc\.bias.*three\.pth\.yaml: "
+        r"`labels: FILE\.txt`, a text file with 3 names",
     ):
         loading.resnext_state(resnext_weights(path))
+
+
+def test_a_file_with_other_classes_names_the_labels_to_write_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "kinetics600.pth"
+    write_state(random_state(resnext.tensor_shapes(600), 0, resnext.random_gains()), path, "hara", "rgb")
+
+    def read() -> Any:
+        description = resnext.resnext().streams["rgb"]
+        return loading.resnext_state(resolve_weights("rgb", description, path))
+
+    with pytest.raises(WeightsError, match=r"into \S*kinetics600\.pth\.yaml: `labels: kinetics-600` or"):
+        read()
+    (tmp_path / "kinetics600.pth.yaml").write_text("labels: kinetics-600")
+    assert read()["fc.bias"].shape == (600,)
 
 
 def test_file_of_another_shape_is_an_error_that_lists_it(tmp_path: Path) -> None:

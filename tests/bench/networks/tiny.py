@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 import subprocess
 import time
 from dataclasses import replace
@@ -138,3 +139,22 @@ def two():
 
 def half():
     return replace(two(), name="half", backends={"right": load, "bad": broken().backends["numpy"]})
+
+
+class Vanishing(Tiny):
+    """Removes the folder that the environment variable TINY_VANISHES names, in its 20th forward pass."""
+
+    def __init__(self):
+        super().__init__(fragile=False)
+        self.left = 20
+
+    def forward(self, inputs):
+        self.left -= 1
+        if self.left == 0 and "TINY_VANISHES" in os.environ:
+            shutil.rmtree(os.environ["TINY_VANISHES"])
+        return super().forward(inputs)
+
+
+def vanishing():
+    backends = {"numpy": lambda model, weights, options: Vanishing()}
+    return replace(tiny(), name="vanishing", backends=backends)

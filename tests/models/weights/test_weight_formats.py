@@ -294,6 +294,79 @@ def test_a_truncated_file(i3d_state: State, tmp_path: Path) -> None:
         read_state(tmp_path / "weights", "piergiaj", "rgb")
 
 
+@pytest.mark.parametrize("kind", ["compressed", "overlapping"])
+def test_an_archive_that_unpacks_to_more_than_its_size_is_not_loaded(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save({"conv1.weight": torch.zeros(1 << 20)}, path)
+    with zipfile.ZipFile(path) as archive:
+        entries = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+    with zipfile.ZipFile(
+        path, "w", zipfile.ZIP_DEFLATED if kind == "compressed" else zipfile.ZIP_STORED
+    ) as bomb:
+        for name, contents in entries.items():
+            bomb.writestr(name, contents)
+        if kind == "overlapping":
+            bomb.filelist += bomb.filelist
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was loaded"))
+    for use in (lambda: read_state(path, "hara", "rgb"), lambda: detect_format(path)):
+        with pytest.raises(
+            WeightsError, match=r"weights\.pth: is not as torch .* found \d{7,} bytes.*torch.save"
+        ):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("tensor", "complaint"),
+    [
+        (torch.ones(1).expand(1 << 20, 1 << 20), "conv1.weight is larger than .* at most 4 bytes"),
+        (torch.ones(3).to_sparse(), "conv1.weight is not a plain tensor"),
+        (torch.ones(3, device="meta"), "conv1.weight is not a plain tensor"),
+    ],
+)
+def test_tensors_that_hold_less_than_they_say(tensor: torch.Tensor, complaint: str, tmp_path: Path) -> None:
+    torch.save({"conv1.weight": tensor}, tmp_path / "weights.pt")
+    with pytest.raises(WeightsError, match=complaint):
+        read_torch(tmp_path / "weights.pt")
+
+
+HEADER = b'{"conv1.weight":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}'
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        (1 << 62).to_bytes(8, "little") + HEADER + bytes(12),
+        len(HEADER).to_bytes(8, "little") + HEADER + bytes(7),
+        len(HEADER).to_bytes(8, "little") + HEADER[:-9],
+        b"PK\x03\x04" + bytes(20),
+    ],
+    ids=["length", "data", "header", "no safetensors"],
+)
+def test_damaged_safetensors_end_in_an_error(contents: bytes, tmp_path: Path) -> None:
+    """torch reads them by their name's ending, and lets the other library's errors through."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(contents)
+    with pytest.raises(WeightsError, match=r"model\.safetensors: .*damaged"):
+        read_torch(path)
+
+
+def test_whatever_a_library_raises_is_the_files_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Foreign(Exception):
+        pass
+
+    def load(*_: object, **__: object) -> None:
+        raise Foreign("of a library that torch calls")
+
+    torch.save({"conv1.weight": torch.ones(1)}, tmp_path / "weights.pt")
+    monkeypatch.setattr(torch, "load", load)
+    with pytest.raises(WeightsError, match="found Foreign: of a library that torch calls"):
+        read_torch(tmp_path / "weights.pt")
+
+
 def test_an_archive_that_is_not_of_torch(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "weights.pt", "w") as archive:
         archive.writestr("readme.txt", "hello")

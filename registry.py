@@ -1,0 +1,74 @@
+"""Names that stand for functions: ours, and those that installed packages add by entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from .errors import BackendUnavailable, UsageError, unknown_name
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Functions by the names that a user writes; a module is imported when its function is asked for.
+
+    - `kind`: what is named, as messages call it: "flow method".
+    - `group`: of the entry points by which other packages add names.
+    - `ours`: name → "module:attribute".
+    - `remedy`: what to do if one of them cannot be loaded.
+    """
+
+    kind: str
+    group: str
+    ours: Mapping[str, str]
+    remedy: str = "Repair the package that provides it, or uninstall it"
+
+    def references(self) -> dict[str, str]:
+        """Name → "module:attribute" of all of them.
+
+        Raises UsageError if a package takes a name that is in use: a name must mean one function.
+        """
+        references = dict(self.ours)
+        for point in entry_points(group=self.group):
+            if references.setdefault(point.name, point.value) != point.value:
+                raise UsageError(
+                    f"the {self.kind} '{point.name}' is provided twice",
+                    where=f"entry points '{self.group}'",
+                    found=f"{references[point.name]} and {point.value}",
+                    remedy="Rename one of them, or uninstall its package",
+                )
+        return references
+
+    def load(self, name: str) -> Callable[..., Any]:
+        """The function called `name`.
+
+        Raises UsageError if there is none or more than one, BackendUnavailable if it cannot be imported.
+        """
+        references = self.references()
+        if name not in references:
+            raise unknown_name(self.kind, name, references)
+        return load(references[name], f"the {self.kind} '{name}'", self.remedy)
+
+
+def load(reference: str, what: str, remedy: str) -> Callable[..., Any]:
+    """The function that `reference`, "module:attribute", names.
+
+    - `what`: what it is, for the message. `remedy`: what to do if it cannot be loaded.
+
+    Raises BackendUnavailable, whatever its import raises: it may be another package's.
+    """
+    try:
+        function = EntryPoint(name="", value=reference, group="").load()
+        if not callable(function):
+            raise TypeError(f"{function!r} is not a function")
+    except Exception as error:
+        raise BackendUnavailable(
+            f"{what} cannot be loaded",
+            where=reference,
+            found=f"{type(error).__name__}: {error}",
+            remedy=remedy,
+        ) from error
+    named: Callable[..., Any] = function
+    return named

@@ -1,0 +1,136 @@
+"""Videos that become unreadable while they are timed, as on a network share that is lost: the run ends."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from actionbench.bench.cli import run_app
+from actionbench.bench.job import Job
+from actionbench.bench.latency_worker import measure_latency
+from actionbench.bench.parts import Part
+from actionbench.bench.prepare import Preparer
+from actionbench.bench.throughput_worker import measure_throughput
+from actionbench.datasets.sources import load_clips
+from actionbench.datasets.video import read_frames
+from actionbench.errors import ClipError, MeasurementError
+from actionbench.models.spec import LoadOptions
+from actionbench.reports.run_directory import RunDirectory
+
+from .conftest import NETWORKS
+
+Videos = Callable[[list[int], int], Path]
+
+FORWARDS = 9
+"""Forward passes after which the videos are gone."""
+
+
+class Recorder:
+    """Events of a worker. Fails where far more clips are tried in vain than a round has."""
+
+    def __init__(self) -> None:
+        self.kinds: Counter[str] = Counter()
+
+    def __call__(self, event: str, **_: Any) -> None:
+        self.kinds[event] += 1
+        assert self.kinds["clip_error"] < 20, "the worker tries unreadable clips again and again"
+
+
+@pytest.fixture
+def measure(coloured_videos: Videos, tiny_module: ModuleType) -> Callable[..., Recorder]:
+    """Function that measures two videos with a network during whose `forwards`-th pass they vanish."""
+    folder = coloured_videos([40, 41], 1)
+
+    def run(work: Callable[..., None], events: Recorder, forwards: int = FORWARDS, **settings: Any) -> None:
+        class Vanishing(tiny_module.Tiny):  # type: ignore[name-defined,misc]
+            left = forwards
+
+            def forward(self, inputs: Any) -> Any:
+                self.left -= 1
+                if self.left == 0:
+                    shutil.rmtree(folder)
+                return super().forward(inputs)
+
+        model = tiny_module.tiny()
+        clips = tuple(load_clips(str(folder), vocabulary=()).clips)
+        if forwards == 0:
+            shutil.rmtree(folder)
+        preparer = Preparer({"rgb": tiny_module.PIXELS}, model.views)
+        job = Job("latency", "vanishing", {}, LoadOptions(threads=1), 400, clips, min_seconds=1e9)
+        work(replace(job, **settings), model, Vanishing(fragile=False), preparer, events)
+
+    return run
+
+
+def in_parts(job: Job, _: object, network: Any, preparer: Preparer, events: Any) -> None:
+    measure_throughput(job, [Part(("rgb",), network)], preparer, events)
+
+
+def test_latency_ends_after_a_round_without_a_sample(measure: Callable[..., None]) -> None:
+    events = Recorder()
+    with pytest.raises(MeasurementError, match=r"any more, after \d+ timed videos: .*file does not exist"):
+        measure(measure_latency, events)
+    assert events.kinds["sample"] >= FORWARDS // 3
+    assert events.kinds["clip_error"] <= 3, "the rest of a round, and one round"
+
+
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_throughput_and_pipelined_end(measure: Callable[..., None], in_flight: int) -> None:
+    events = Recorder()
+    with pytest.raises(MeasurementError, match=r"any more, after \d+ timed videos: .*file does not exist"):
+        measure(in_parts, events, forwards=30, lanes=2, in_flight=in_flight)
+    assert events.kinds["measured"] == 0
+
+
+@pytest.mark.parametrize("work", [measure_latency, in_parts])
+def test_clips_that_never_could_be_used_end_it_with_their_reason(
+    measure: Callable[..., None], work: Callable[..., None]
+) -> None:
+    with pytest.raises(MeasurementError, match=r"no clip could be timed: .*file does not exist"):
+        measure(work, Recorder(), forwards=0)
+
+
+def test_a_share_that_answers_with_an_error_is_the_clips_error(
+    coloured_videos: Videos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (clip,) = load_clips(str(coloured_videos([42], 1)), vocabulary=()).clips
+
+    def stale(*_: object, **__: object) -> None:
+        raise OSError(116, "Stale file handle")
+
+    monkeypatch.setattr(type(clip.path), "stat", stale)
+    with pytest.raises(ClipError, match="file cannot be read; found Stale file handle"):
+        read_frames(clip)
+
+
+def test_a_run_keeps_what_it_measured_says_why_it_ended_and_can_be_resumed(
+    bench: Callable[..., subprocess.CompletedProcess[str]], coloured_videos: Videos, tmp_path: Path
+) -> None:
+    data, out = coloured_videos([43, 44], 1), tmp_path / "run"
+    kept = shutil.copytree(data, tmp_path / "kept")
+    options = ("--weights", "random", "--threads", 1, "--processes", 1, "--latency-seconds", 1)
+    answer = bench(
+        *("run", "--models", f"{NETWORKS}:vanishing", "--data", data, "--out", out, "--no-report", *options),
+        timeout=60,
+        TINY_VANISHES=str(data),
+    )
+    assert answer.returncode == 2, answer.stderr
+    assert "no clip can be read any more" in answer.stderr
+    (process,) = RunDirectory(out).processes("latency")
+    assert process.error is not None
+    samples = RunDirectory(out).samples("latency")
+    assert samples
+    assert RunDirectory(out).run.state == "incomplete"
+
+    shutil.copytree(kept, data, dirs_exist_ok=True)
+    assert run_app(["run", "--resume", str(out)]) == 0
+    assert RunDirectory(out).samples("latency")[: len(samples)] == samples
+    assert [p.error is None for p in RunDirectory(out).processes("latency")] == [False, True]
