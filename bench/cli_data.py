@@ -12,6 +12,7 @@ import typer
 from ..datasets.check import ClipStatus
 from ..datasets.clip import Clip
 from ..errors import ClipError, UsageError, unknown_name
+from ..plain_text import plain_line, spreadsheet_cell
 
 app = typer.Typer(
     help="Videos: check that they decode, draw a subset, decode them ahead.", no_args_is_help=True
@@ -65,16 +66,17 @@ def check(
         with out.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["clip"])
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({key: spreadsheet_cell(value) for key, value in row.items()} for row in rows)
     odd = [row for row in rows if row["state"] != "ok" or row["remark"]]
     if odd:
-        print(tabulate(odd, headers="keys", maxcolwidths=[40, None, None, None, None, None, 70]))
+        shown = [row | {key: plain_line(str(row[key])) for key in ("clip", "remark")} for row in odd]
+        print(tabulate(shown, headers="keys", maxcolwidths=[40, None, None, None, None, None, 70]))
     counts = Counter(s.state for s in statuses)
     print(f"{len(statuses)} clips: " + ", ".join(f"{n} {state}" for state, n in counts.most_common()))
     if clips.ignored:
         print(f"{clips.ignored} other files, no video or array by their names, ignored")
     if clips.unknown_labels:
-        print(f"labels outside {labels}, left out of accuracy: {', '.join(clips.unknown_labels)}")
+        print(plain_line(f"labels outside {labels}, left out of accuracy: {', '.join(clips.unknown_labels)}"))
     if statuses and not counts["ok"]:
         raise ClipError("none of the clips can be used", where=data)
 
@@ -127,9 +129,9 @@ def subset_(
     write_manifest(out, subset.clips)
     print(f"{out}: {len(subset.clips)} videos of {len({clip.label for clip in subset.clips})} classes")
     for clip in subset.rejected:
-        print(f"  left out, does not decode or is too short: {clip.id}")
+        print(f"  left out, does not decode or is too short: {plain_line(clip.id)}")
     for label, found in subset.shortfalls.items():
-        print(f"  {label}: {found} of {per_class}")
+        print(f"  {plain_line(label)}: {found} of {per_class}")
 
 
 @app.command()
@@ -171,7 +173,7 @@ def decode(
                         write_frames(path, reader, reader.rate)
                     decoded.append(replace(clip, path=path, start_s=None, end_s=None, sha256=None))
                 except ClipError as error:
-                    failed.append(f"  left out: {error}")
+                    failed.append(f"  left out: {plain_line(str(error))}")
                 progress.advance(clip.id)
     finally:
         if decoded:  # also what an interrupt leaves can be read

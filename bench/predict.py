@@ -14,6 +14,7 @@ import numpy as np
 from ..datasets.clip import Clip
 from ..datasets.sources import load_clips
 from ..errors import MeasurementError, UsageError
+from ..plain_text import plain_line
 from .accuracy import doing
 from .config import RunConfig
 from .plan import plan_models
@@ -70,6 +71,7 @@ def print_predictions(
 def _print(clip: Clip, event: dict[str, Any], labels: Sequence[str]) -> None:
     scores = np.frombuffer(base64.b64decode(event["scores"]), dtype="<f4")
     stages = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in event["stages_s"].items())
-    print(f"{clip.path}: {event['frames']} frames, {event['views']} views ({stages})")
+    path = plain_line(str(clip.path))
+    print(f"{path}: {event['frames']} frames, {event['views']} views ({stages})")
     for index in np.argsort(-scores, kind="stable")[:5]:
-        print(f"  {scores[index]:8.4%}  {labels[index]}")
+        print(f"  {scores[index]:8.4%}  {plain_line(labels[index])}")

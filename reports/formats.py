@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 
 from .statistics import Estimate
 
 UNKNOWN = "–"
-
-# Control, format (also: writing direction) and surrogate characters, line and paragraph separators.
-_ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def plain(text: str) -> str:
-    """`text` without characters that act on a terminal or turn its direction; line feeds are kept."""
-    return "".join(c if c == "\n" or unicodedata.category(c) not in _ACTING else "\ufffd" for c in text)
 
 
 def one_line(text: str) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from tabulate import tabulate
 
+from ..plain_text import plain, plain_line
 from .chart import Chart
-from .formats import one_line, plain
 from .summary import Summary
 from .table import Table
 from .tables import all_tables
@@ -30,7 +30,7 @@ def escape(text: str) -> str:
 
     Also no link, which GitHub makes of bare addresses, and no formula, which it makes between dollar signs.
     """
-    text = _SPECIAL.sub(lambda m: _ENTITIES.get(m[0], f"\\{m[0]}"), plain(one_line(text)))
+    text = _SPECIAL.sub(lambda m: _ENTITIES.get(m[0], f"\\{m[0]}"), plain_line(text))
     return _BLOCK_START.sub(r"\1\\\2", text)
 
 

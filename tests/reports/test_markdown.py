@@ -12,9 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from actionbench.plain_text import plain_line
 from actionbench.reports.charts import CHARTS, all_charts
 from actionbench.reports.data import RunData, merge
-from actionbench.reports.formats import number, one_line, plain
+from actionbench.reports.formats import number
 from actionbench.reports.markdown import escape, report
 from actionbench.reports.summary import summarise
 
@@ -48,7 +49,7 @@ def render(run: RunData) -> str:
 
 
 def shown(text: str) -> str:
-    return plain(one_line(text))
+    return plain_line(text)
 
 
 @given(st.text(max_size=40) | st.sampled_from(HOSTILE) | st.text("[]()<>|`*_\\~#!:&$-+=.1 \n", max_size=20))
