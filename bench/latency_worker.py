@@ -11,7 +11,7 @@ from ..datasets.clip import Clip
 from ..datasets.manifest import verify
 from ..errors import ClipError
 from ..models.spec import Model, Network
-from ..reports.records import UNDISTURBED
+from ..reports.disturbance import is_disturbed, waiting_ratio
 from .events import Events, signs_of_life
 from .inference import average_views, forward, input_shape, multiply_accumulates
 from .job import Job
@@ -49,7 +49,7 @@ def measure_latency(job: Job, model: Model, network: Network, preparer: Preparer
 
 def disturbed(sample: Meter) -> bool:
     """Whether something else had the cores; False where the system does not tell."""
-    return sample.waited_s is not None and sample.waited_s > UNDISTURBED * sample.wall_s
+    return is_disturbed(waiting_ratio(sample.waited_s, sample.wall_s))
 
 
 class _Timed:
