@@ -42,7 +42,7 @@ class Timing:
     - `percentiles`: of the total per video, pooled; share → seconds, None where the sample is too small.
     - `flops_per_view`, `flops_per_video`: 2 × multiply–accumulates of the networks alone; the video's is the
       median. `flops_per_s`: reached in the forward stage.
-    - `cpu_ratio`: CPU time by wall time; `waiting`: `waiting_ratio`, None where unknown; medians over samples.
+    - `cpu_ratio`: CPU time by wall time; `waiting`: `waiting_ratio`, None if unknown; medians over samples.
     - `repeated`: disturbed samples that were taken again and are left out of all figures.
     - `preprocessed`: the input was ready for the network, so no preprocessing was measured.
     """
