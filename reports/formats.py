@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 
 from .statistics import Estimate
 
@@ -12,6 +13,21 @@ UNKNOWN = "–"
 def one_line(text: str) -> str:
     """`text` on one line, its white space collapsed."""
     return " ".join(text.split())
+
+
+def listed(texts: Iterable[str]) -> str:
+    """ "a", "a and b", "a, b and c"; at least one."""
+    *most, last = texts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first `most` names, each on one line, and how many more there are: "a, b, c and 7 more".
+
+    One more is named too.
+    """
+    lines = list(map(one_line, names))
+    return listed(lines if len(lines) <= most + 1 else [*lines[:most], f"{len(lines) - most} more"])
 
 
 def number(value: float | None, digits: int = 3) -> str:

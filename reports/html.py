@@ -19,6 +19,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ..plain_text import plain, plain_line
+from .caveats import caveats, weights_notes
 from .chart import Chart
 from .deployment import Deployment, deployments
 from .deployment import notes as deployment_notes
@@ -29,7 +30,7 @@ from .plots import Drawing, inline
 from .run_directory import thumbnail_path
 from .summary import Summary
 from .table import Table
-from .verdict import caveats, verdict, weights_notes
+from .verdict import verdict
 
 MOST_ROWS = 300
 """Rows of a table shown in the page; the CSV file has all."""

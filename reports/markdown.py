@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from tabulate import tabulate
 
 from ..plain_text import plain, plain_line
+from .caveats import caveats, weights_notes
 from .chart import Chart
 from .summary import Summary
 from .table import Table
 from .tables import all_tables
-from .verdict import caveats, verdict, weights_notes
+from .verdict import verdict
 
 MOST_ROWS = 50
 """Rows of a table shown in the report; the CSV file has all."""

@@ -11,10 +11,11 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from .caveats import weights_notes
 from .summary import Summary
 from .table import Table
 from .tables import comparison
-from .verdict import verdict, weights_notes
+from .verdict import verdict
 
 _UNBOUNDED = 10_000
 """Columns of a terminal that anything fits into."""
