@@ -46,7 +46,7 @@ def report(summary: Summary, charts: Iterable[Chart] = ()) -> str:
     on = ", ".join(dict.fromkeys(escape(str(d.run.data.get("name", ""))) for d in summary.comparison.runs))
     parts = [
         f"# ActionBench: {names} on {on}",
-        " ".join(map(escape, verdict(summary))),
+        _list(verdict(summary)),
         *(f"> **{escape(note)}**" for note in weights_notes(summary)),
         _grid(tables["comparison"]),
         _list(tables["comparison"].notes),

@@ -33,7 +33,7 @@ def overview(summary: Summary) -> RenderableType:
     """Table, verdict and what must be said about the weights."""
     return Group(
         comparison_table(summary),
-        Text(" ".join(verdict(summary))),
+        *map(Text, verdict(summary)),
         *(Text(note, style="bold") for note in weights_notes(summary)),
     )
 
