@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,10 +13,12 @@ import typer
 from .. import __version__
 from ..errors import ActionBenchError, UsageError
 from ..models.registry import MODELS
+from ..plain_text import indented
 from ..reports.records import Scenario
 from . import cli_compare, cli_data, cli_flow, cli_gate, cli_history, cli_loadgen, cli_predict, cli_weights
 from .cli_options import FlowOption
 from .config import DEFAULTS, SWEEP_AXES, WEIGHTS_WORDS, from_mapping, key_values, read_config
+from .output import standard_streams
 
 app = typer.Typer(
     help="Which human-action-recognition network can you deploy, preprocessing counted?",
@@ -30,23 +31,30 @@ app = typer.Typer(
 
 def run_app(arguments: list[str]) -> int:
     """Run one command; its exit code. The only place where exceptions become messages."""
+    with standard_streams():
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     try:
+        if sys.stdout is None:
+            remedy = "Send it to /dev/null if it is not wanted."
+            raise UsageError("is closed", where="standard output", remedy=remedy)
         # typer turns an interrupt and an early exit into the value that it returns.
         code = app(arguments, standalone_mode=False)
         sys.stdout.flush()
     except ActionBenchError as error:
-        print(f"bench: error: {error}", file=sys.stderr)
+        _complain(f"error: {error}")
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except (BrokenPipeError, SystemExit):
         # Whoever read the output has seen enough (where typer notices, it exits); nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 2
     except OSError as error:
         if error.filename is None:
             raise
-        print(f"bench: error: {error.filename}: {error.strerror}", file=sys.stderr)
+        _complain(f"error: {error.filename}: {error.strerror}")
         return 2
     except Exception as error:
         # Errors of usage: typer keeps click, whose they are, under a private name.
@@ -54,9 +62,13 @@ def run_app(arguments: list[str]) -> int:
             show()
             return 2
         traceback.print_exc()
-        print(f"bench: this is a bug in ActionBench {__version__}; please report it.", file=sys.stderr)
+        _complain(f"this is a bug in ActionBench {__version__}; please report it.")
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _complain(message: str) -> None:
+    print(f"bench: {indented(message)}", file=sys.stderr)
 
 
 def _version(value: bool) -> None:
@@ -237,15 +249,12 @@ def report(
 
 def _show(runs: list[Path]) -> None:
     """Print the comparison of finished runs."""
-    from rich.console import Console as RichConsole
-
     from ..reports.data import load, merge
     from ..reports.summary import summarise
     from ..reports.terminal import overview
+    from .rich_console import PlainConsole
 
-    # A log has no width of its own: rich would assume 80 columns and break every cell.
-    console = RichConsole(width=None if sys.stdout.isatty() else 150)
-    console.print(overview(summarise(merge([load(path) for path in runs]))))
+    PlainConsole(sys.stdout).print(overview(summarise(merge([load(path) for path in runs]))))
 
 
 @app.command("models")

@@ -28,7 +28,6 @@ def compare(
     from tabulate import tabulate
 
     from ..reports.data import load
-    from ..reports.formats import plain
     from ..reports.run_comparison import compare_runs
     from ..reports.run_comparison_tables import changes_table, document
 
@@ -39,7 +38,7 @@ def compare(
     print(tabulate(table.rows, headers=titles, colalign=alignment, disable_numparse=True))
     for note in table.notes:
         print(note)
-    print(plain(f"{comparison.verdict or 'no verdict'}: {comparison.reason}"))
+    print(f"{comparison.verdict or 'no verdict'}: {comparison.reason}")
     if output is not None:
         text = json.dumps(document(comparison), ensure_ascii=False, allow_nan=False, indent=1)
         output.write_text(text + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ import typer
 from ..datasets.check import ClipStatus
 from ..datasets.clip import Clip
 from ..errors import ClipError, UsageError, unknown_name
+from ..plain_text import plain_line, spreadsheet_cell
 from .cli_options import check_writable, counted
 
 app = typer.Typer(
@@ -72,10 +73,13 @@ def check(
         with out.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["clip"])
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({key: spreadsheet_cell(value) for key, value in row.items()} for row in rows)
     odd = [row for row in rows if row["state"] != "ok" or row["remark"]]
     if odd:
-        print(tabulate(odd[:MOST_ROWS], headers="keys", maxcolwidths=[40, None, None, None, None, None, 70]))
+        shown = [
+            row | {key: plain_line(str(row[key])) for key in ("clip", "remark")} for row in odd[:MOST_ROWS]
+        ]
+        print(tabulate(shown, headers="keys", maxcolwidths=[40, None, None, None, None, None, 70]))
     if len(odd) > MOST_ROWS:
         where = "with --out FILE" if out is None else f"in {out}"
         print(f"… and {len(odd) - MOST_ROWS} more (all of them {where})")
@@ -86,7 +90,7 @@ def check(
     if clips.ignored:
         print(f"{counted(clips.ignored, 'other file')}, no video or array by the name, ignored")
     if clips.unknown_labels:
-        print(f"labels outside {labels}, left out of accuracy: {', '.join(clips.unknown_labels)}")
+        print(plain_line(f"labels outside {labels}, left out of accuracy: {', '.join(clips.unknown_labels)}"))
     if statuses and not counts["ok"]:
         raise ClipError("none of the clips can be used", where=data)
 
@@ -142,9 +146,9 @@ def subset_(
     if unknown := subset.clips.unknown_labels:
         print(f"  not in {labels}, so left out of accuracy with such networks: {', '.join(unknown)}")
     for clip in subset.rejected:
-        print(f"  left out, does not decode or is too short: {clip.id}")
+        print(f"  left out, does not decode or is too short: {plain_line(clip.id)}")
     for label, found in subset.shortfalls.items():
-        print(f"  {label}: {found} of {per_class}")
+        print(f"  {plain_line(label)}: {found} of {per_class}")
 
 
 @app.command()
@@ -186,7 +190,7 @@ def decode(
                         write_frames(path, reader, reader.rate)
                     decoded.append(replace(clip, path=path, start_s=None, end_s=None, sha256=None))
                 except ClipError as error:
-                    failed.append(f"  left out: {error}")
+                    failed.append(f"  left out: {plain_line(str(error))}")
                 progress.advance(clip.id)
     finally:
         if decoded:  # also what an interrupt leaves can be read

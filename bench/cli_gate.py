@@ -235,11 +235,10 @@ def _duration(seconds: float) -> str:
 
 
 def _show(result: GateResult) -> None:
-    from rich.console import Console as RichConsole
-
     from ..reports.gate_text import terminal
+    from .rich_console import PlainConsole
 
-    RichConsole(width=None if sys.stdout.isatty() else 150).print(terminal(result))
+    PlainConsole(sys.stdout).print(terminal(result))
 
 
 def _write(

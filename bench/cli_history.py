@@ -51,7 +51,7 @@ def show(
     plot: Annotated[Path | None, typer.Option(help="Draw the trends into this .svg, .png or .pdf.")] = None,
 ) -> None:
     """Show each series: its last value, and the commits at which its level changed."""
-    from ..reports.formats import one_line, plain
+    from ..plain_text import plain_line
     from ..reports.history import read_history, series_of
 
     entries = read_history(file)
@@ -63,7 +63,7 @@ def show(
     series = series_of(entries, None if metric == "all" else metric)
     for one in series:
         for line in _told(one):
-            print(one_line(plain(line)) if line[0] != " " else "  " + one_line(plain(line)))
+            print(plain_line(line) if line[0] != " " else f"  {plain_line(line)}")
     if plot is not None:
         from ..reports.history_plot import plot_history
 

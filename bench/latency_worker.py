@@ -11,7 +11,7 @@ from ..datasets.clip import Clip
 from ..datasets.manifest import verify
 from ..errors import ClipError, MeasurementError
 from ..models.spec import Model, Network
-from ..reports.records import UNDISTURBED
+from ..reports.disturbance import is_disturbed, waiting_ratio
 from .events import Events, signs_of_life
 from .inference import average_views, forward, input_shape, multiply_accumulates
 from .job import Job
@@ -66,7 +66,7 @@ def none_left(timed: int, refused: ClipError | None) -> MeasurementError:
 
 def disturbed(sample: Meter) -> bool:
     """Whether something else had the cores; False where the system does not tell."""
-    return sample.waited_s is not None and sample.waited_s > UNDISTURBED * sample.wall_s
+    return is_disturbed(waiting_ratio(sample.waited_s, sample.wall_s))
 
 
 class _Timed:

@@ -14,6 +14,7 @@ import numpy as np
 from ..datasets.clip import Clip
 from ..datasets.sources import load_clips
 from ..errors import MeasurementError, UsageError
+from ..plain_text import plain_line
 from .accuracy import doing
 from .cli_options import check_writable, counted
 from .config import RunConfig
@@ -76,6 +77,7 @@ def print_predictions(
 def _print(clip: Clip, event: dict[str, Any], labels: Sequence[str]) -> None:
     scores = np.frombuffer(base64.b64decode(event["scores"]), dtype="<f4")
     stages = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in event["stages_s"].items())
-    print(f"{clip.path}: {counted(event['frames'], 'frame')}, {counted(event['views'], 'view')} ({stages})")
+    path = plain_line(str(clip.path))
+    print(f"{path}: {counted(event['frames'], 'frame')}, {counted(event['views'], 'view')} ({stages})")
     for index in np.argsort(-scores, kind="stable")[:5]:
-        print(f"  {scores[index]:8.4%}  {labels[index]}")
+        print(f"  {scores[index]:8.4%}  {plain_line(labels[index])}")

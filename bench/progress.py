@@ -6,7 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from typing import Protocol
+
+from ..plain_text import indented, plain_line
+from .output import Output, unfiltered
 
 
 class Progress(Protocol):
@@ -22,25 +25,21 @@ class Progress(Protocol):
 class Console:
     """Standard error, as a terminal or as a log. Results go to standard output, not here."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = sys.stderr if stream is None else stream
-
     def say(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        print(indented(text), file=sys.stderr, flush=True)
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Progress]:
-        if self.stream.isatty():
-            with _bar(self.stream, title, total) as progress:
+        if sys.stderr.isatty():
+            with _bar(title, total) as progress:
                 yield progress
         else:
-            yield _Log(self.stream, title, total)
+            yield _Log(title, total)
 
 
 @contextmanager
-def _bar(stream: TextIO, title: str, total: int) -> Iterator[Progress]:
+def _bar(title: str, total: int) -> Iterator[Progress]:
     # Imported here: it costs a tenth of a second, which `bench --help` need not wait for.
-    from rich.console import Console as RichConsole
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -49,6 +48,8 @@ def _bar(stream: TextIO, title: str, total: int) -> Iterator[Progress]:
         TimeRemainingColumn,
     )
     from rich.progress import Progress as RichProgress
+
+    from .rich_console import PlainConsole
 
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -59,7 +60,15 @@ def _bar(stream: TextIO, title: str, total: int) -> Iterator[Progress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[doing]}", markup=False),
     )
-    with RichProgress(*columns, console=RichConsole(file=stream), transient=True) as bars:
+    # Of what is printed meanwhile, rich shows above the bar what goes to a terminal; a file gets its own.
+    to_terminal = sys.stdout.isatty()
+    with RichProgress(
+        *columns, console=PlainConsole(sys.stderr), transient=True, redirect_stdout=to_terminal
+    ) as bars:
+        # rich stands in place of these streams now, and would read colours in texts.
+        if to_terminal:
+            sys.stdout = Output(sys.stdout, "standard output")
+        sys.stderr = Output(sys.stderr, None)
         task = bars.add_task(title, total=total, doing="")
 
         class Bar:
@@ -75,8 +84,8 @@ def _bar(stream: TextIO, title: str, total: int) -> Iterator[Progress]:
 class _Log:
     """A line every half minute at most, and at the end."""
 
-    def __init__(self, stream: TextIO, title: str, total: int) -> None:
-        self._stream, self._title, self._total = stream, title, total
+    def __init__(self, title: str, total: int) -> None:
+        self._title, self._total = title, total
         self._done = 0
         self._begin = self._last = time.monotonic()
 
@@ -89,7 +98,7 @@ class _Log:
             left = elapsed / self._done * (self._total - self._done)
             print(
                 f"{self._title}: {self._done}/{self._total}, {elapsed:.0f} s, about {left:.0f} s left",
-                file=self._stream,
+                file=sys.stderr,
                 flush=True,
             )
 
@@ -101,21 +110,19 @@ class _Log:
 def transfer(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """A progress function of a download: called with (bytes so far, bytes in all or None)."""
     last = 0.0
+    terminal = sys.stderr.isatty()
+    stream = unfiltered(sys.stderr)
 
     def progress(done: int, total: int | None) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last < (0.2 if sys.stderr.isatty() else 30):
+        if now - last < (0.2 if terminal else 30):
             return
         last = now
         of = "" if total is None else f" of {total / 1e6:.1f}"
-        line = f"{name}: {done / 1e6:.1f}{of} MB"
-        print(
-            f"\r{line}" if sys.stderr.isatty() else line,
-            end="" if sys.stderr.isatty() else "\n",
-            file=sys.stderr,
-        )
+        line = plain_line(f"{name}: {done / 1e6:.1f}{of} MB")
+        print(f"\r{line}" if terminal else line, end="" if terminal else "\n", file=stream)
 
     yield progress
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
+    if terminal:
+        print(file=stream)

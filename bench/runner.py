@@ -13,7 +13,7 @@ from ..datasets.check import Checker
 from ..datasets.clip import Clip
 from ..errors import MeasurementError, UsageError
 from ..reports.records import ModelRecord, Run
-from ..reports.run_directory import RunDirectory, RunWriter
+from ..reports.run_directory import SCORES, RunDirectory, RunWriter
 from .accuracy import accuracy_pass
 from .agreement import check_agreement
 from .config import RunConfig, from_mapping, is_demo, parse_sweep
@@ -75,6 +75,8 @@ def resume_run(path: Path, console: Console) -> Path:
                 remedy="Start a new run.",
             )
     with RunWriter(path) as writer:
+        if writer.lost:
+            console.say(f"{path / SCORES} was cut off: answers that are predicted again: {len(writer.lost)}")
         writer.write_run(replace(before, state="running"))
         return _carry_out(plan, writer, console)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .formats import one_line, p_value, percent, probability, share
-from .scores import Paired
+from .formats import few, one_line, p_value, percent, probability, share
+from .scores import Paired, same_answers
 from .statistics import ALPHA, LEVEL, Estimate, fewest_discordant, mcnemar_exact
 from .summary import ModelSummary, Summary
 from .table import Column, Line, Record, Table, table, values
@@ -120,7 +120,10 @@ def confusions(summary: Summary) -> Table:
 
 
 def paired(summary: Summary) -> Table:
-    """Every two models on the videos both answered, with the exact McNemar test."""
+    """Every two models on the videos both answered, with the exact McNemar test.
+
+    Backends of one network that answered alike stand in one line.
+    """
     columns = (
         Column("Models", "left"),
         Column("Videos", "left"),
@@ -131,12 +134,23 @@ def paired(summary: Summary) -> Table:
         Column("None\nright"),
         Column("p"),
     )
+    groups = same_answers([m.measured for m in summary.models if m.accuracy.top1 is not None])
+    repeated = {m.name: group[0].name for group in groups for m in group[1:]}
     notes = []
     if summary.pairs:
         notes.append("p: exact McNemar test, two-sided, on the videos that only one of the two got right.")
-    if len({(p.first, p.second) for p in summary.pairs}) > 1:
+    several = len({(p.first, p.second) for p in summary.pairs}) > 1
+    if several:
         notes.append("p is adjusted for the number of pairs (Holm).")
-    notes += [f"{one_line(p.first)} and {one_line(p.second)}: {paired_sentence(p)}" for p in summary.pairs]
+    notes += [
+        f"{one_line(name)} gave the same answers as {one_line(first)}, which stands for both."
+        for name, first in repeated.items()
+    ]
+    said: dict[str, list[str]] = {}
+    for p in summary.pairs:
+        if p.adjusted_p > ALPHA or not several:  # the line of a difference says it by itself
+            said.setdefault(paired_sentence(p), []).append(f"{p.first} and {p.second}")
+    notes += [f"{few(names)}: {sentence}" for sentence, names in said.items()]
     return table("paired", "Two models on the same videos", columns, map(_paired_line, summary.pairs), notes)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .formats import one_line, plain
+from ..plain_text import plain_line
 from .statistics import Estimate
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -101,7 +101,7 @@ class Chart:
 
 def label(text: str, most: int = 34) -> str:
     """A name as a chart shows it: harmless, on one line, cut in the middle if it is long."""
-    text = plain(one_line(text))
+    text = plain_line(text)
     if len(text) <= most:
         return text
     head = (most - 1) // 2

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from .records import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run, Scenario
-from .run_directory import SCORES, TIMED, RunDirectory, Timed
+from .run_directory import TIMED, RunDirectory, Timed
 
 WeightsKind = Literal["random", "demo", "user", "published"]
 ScoreVector = npt.NDArray[np.float32]
@@ -89,16 +89,6 @@ def load(path: Path) -> RunData:
     run = directory.run
     clips = directory.clips()
     scores = {(r.model, r.clip): directory.scores(r) for r in clips if r.offset is not None}
-    classes = {model.key: len(model.labels) for model in run.models}
-    for (model, clip), vector in scores.items():
-        if len(vector) != classes[model]:
-            raise UsageError(
-                f"the scores of {clip} are cut off",
-                where=path / SCORES,
-                expected=f"{classes[model]} values",
-                found=len(vector),
-                remedy="Copy the whole run directory, or run again",
-            )
     return RunData(
         path.resolve().name,
         run,
@@ -118,10 +108,14 @@ def load(path: Path) -> RunData:
 def merge(runs: Sequence[RunData], target: str | None = None) -> Comparison:
     """The models of one or several runs, in order, as the rows of one report.
 
-    `target` overrides the runs' target class. Raises UsageError if there is no run.
+    `target` overrides the runs' target class. Raises UsageError if there is no run, or one twice.
     """
     if not runs:
         raise UsageError("no run to report on", remedy="Name at least one run directory")
+    folders = Counter(data.folder.resolve() for data in runs if data.folder is not None)
+    for folder, times in folders.items():
+        if times > 1:
+            raise UsageError("is named more than once", where=folder, remedy="Name each run once")
     runs = _named_apart(runs)
     keys = Counter(model.key for data in runs for model in data.run.models)
     models = tuple(

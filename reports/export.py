@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..plain_text import spreadsheet_cell
 from .charts import CHARTS, all_charts
 from .classes import ClassAccuracy, class_accuracies
 from .data import load, merge
 from .deployment import RATES, keeps_up
-from .formats import plain
 from .html import page
 from .latex import tabular
 from .markdown import report
@@ -29,8 +29,6 @@ from .timing import Timing
 
 SCHEMA = 1
 """Version of results.json; raised when a key changes its name or its meaning. New keys do not raise it."""
-
-_FORMULA = tuple("=+-@＝＋－＠")
 
 
 def write_report(runs: Path | Sequence[Path], out: Path | None = None, target: str | None = None) -> Path:
@@ -90,20 +88,9 @@ def _write(path: Path, content: str | bytes) -> Path:
 
 
 def csv(table: Table) -> str:
-    """The raw values as CSV, unknown ones empty; no cell or line of it begins like a spreadsheet's formula.
-
-    https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    frame = table.frame().rename(columns=_harmless).map(_harmless)
+    """The raw values as CSV, unknown ones empty; no text in it is a formula to a spreadsheet."""
+    frame = table.frame().rename(columns=spreadsheet_cell).map(spreadsheet_cell)
     return frame.to_csv(index=False, lineterminator="\n")
-
-
-def _harmless(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    # Some readers take an unquoted carriage return for the end of a line.
-    text = plain(value)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 def json_text(summary: Summary) -> str:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import math
-import unicodedata
+from collections.abc import Iterable, Sequence
 
 from .statistics import Estimate
 
 UNKNOWN = "–"
 
-# Control, format (also: writing direction) and surrogate characters, line and paragraph separators.
-_ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def plain(text: str) -> str:
-    """`text` without characters that act on a terminal or turn its direction; line feeds are kept."""
-    return "".join(c if c == "\n" or unicodedata.category(c) not in _ACTING else "\ufffd" for c in text)
-
 
 def one_line(text: str) -> str:
     """`text` on one line, its white space collapsed."""
     return " ".join(text.split())
+
+
+def listed(texts: Iterable[str]) -> str:
+    """ "a", "a and b", "a, b and c"; at least one."""
+    *most, last = texts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first `most` names, each on one line, and how many more there are: "a, b, c and 7 more".
+
+    One more is named too.
+    """
+    lines = list(map(one_line, names))
+    return listed(lines if len(lines) <= most + 1 else [*lines[:most], f"{len(lines) - most} more"])
 
 
 def number(value: float | None, digits: int = 3) -> str:

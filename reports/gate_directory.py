@@ -80,9 +80,11 @@ class GateWriter(GateDirectory):
         self._lock.release()
 
     def finish(self) -> None:
+        self._lock.require_in_place(_resume(self.path))
         self._write(self.path, replace(self.gate, state="done"))
 
     def append(self, entry: Slot | Accuracy) -> None:
+        self._lock.require_in_place(_resume(self.path))
         append(self._file, to_json(asdict(entry)), _resume(self.path))
 
     @staticmethod

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import asdict
 from typing import Any
 
-from .formats import plain
+from ..plain_text import plain
 from .gate_records import SCHEMA
 from .gate_result import Change, GateResult
 

@@ -9,7 +9,8 @@ from rich.table import Table as RichTable
 from rich.text import Text
 from tabulate import tabulate
 
-from .formats import number, percent, plain, probability
+from ..plain_text import plain
+from .formats import number, percent, probability
 from .gate_result import AccuracyChange, Change, GateResult
 from .markdown import escape
 from .statistics import Estimate

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
+from ..plain_text import plain, plain_line
 from .change_points import FEWEST, change_points
-from .formats import one_line, plain
 from .history import Entry
 
 if TYPE_CHECKING:
@@ -114,4 +114,4 @@ def _caption(entries: Sequence[Entry]) -> str:
 
 
 def _wrapped(text: str) -> str:
-    return textwrap.fill(plain(one_line(text)), 130)
+    return textwrap.fill(plain_line(text), 130)

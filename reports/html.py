@@ -18,17 +18,19 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from ..plain_text import plain, plain_line
+from .caveats import caveats, weights_notes
 from .chart import Chart
 from .deployment import Deployment, deployments
 from .deployment import notes as deployment_notes
-from .formats import count, number, one_line, percent, plain, probability, scaled, share, spread
+from .formats import count, number, percent, probability, scaled, share, spread
 from .interactive import csp_digest, figure, library
 from .mistakes import Mistake, worst_mistakes
 from .plots import Drawing, inline
 from .run_directory import thumbnail_path
 from .summary import Summary
 from .table import Table
-from .verdict import caveats, verdict, weights_notes
+from .verdict import verdict
 
 MOST_ROWS = 300
 """Rows of a table shown in the page; the CSV file has all."""
@@ -99,8 +101,8 @@ def page(summary: Summary, tables: Iterable[Table], drawings: Iterable[Drawing])
 
 
 def _title(summary: Summary) -> str:
-    names = ", ".join(one_line(m.name) for m in summary.models)
-    return plain(f"ActionBench: {names}")
+    names = ", ".join(m.name for m in summary.models)
+    return plain_line(f"ActionBench: {names}")
 
 
 def _file(name: str) -> str:
@@ -119,7 +121,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "text": _text,
+        "text": lambda text: plain_line(str(text)),
         "lines": lambda text: plain(text).split("\n"),
         "spread": spread,
         "share": share,
@@ -131,11 +133,6 @@ def _environment() -> Environment:
     }
     environment.globals |= {"most_rows": MOST_ROWS, "state": _state}
     return environment
-
-
-def _text(text: object) -> str:
-    """What data say, on one line and without characters that act."""
-    return plain(one_line(str(text)))
 
 
 def _state(d: Deployment, answer: str) -> str:

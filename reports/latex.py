@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .formats import one_line, plain
+from ..plain_text import plain_line
 from .table import Column, Table
 
 _ESCAPES = {
@@ -38,14 +38,14 @@ _ESCAPES = {
 
 def escape(text: str) -> str:
     """`text` as one line that LaTeX sets as it is; letters beyond ASCII need a font that has them."""
-    return "".join(_ESCAPES.get(c, c) for c in plain(one_line(text)))
+    return "".join(_ESCAPES.get(c, c) for c in plain_line(text))
 
 
 def tabular(table: Table) -> str:
     r"""The table as a `tabular`, for `\input` within a `table`; its notes stand before it as comments."""
     lines = [
         r"% \usepackage{booktabs} \usepackage[T1]{fontenc} \usepackage{textcomp}",
-        *(f"% {plain(one_line(note))}" for note in table.notes),
+        *(f"% {plain_line(note)}" for note in table.notes),
         rf"\begin{{tabular}}{{{''.join(column.align[0] for column in table.columns)}}}",
         r"\toprule",
         _row([column.title for column in table.columns], table.columns, "b"),

@@ -9,7 +9,7 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from ..errors import UsageError
+from ..errors import MeasurementError, UsageError
 
 
 class FolderLock:
@@ -32,7 +32,13 @@ class FolderLock:
                 refusal, where=where or folder, found=self._read_holder(), remedy=remedy
             ) from None
         try:
-            self._holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+            self._open_holder = self._holder.open("w", encoding="utf-8")
+        except BaseException:
+            self._lock.release()
+            raise
+        try:
+            self._open_holder.write(f"process {os.getpid()} on {platform.node()}")
+            self._open_holder.flush()
         except BaseException:
             self.release()
             raise
@@ -43,7 +49,25 @@ class FolderLock:
         except OSError:  # it has just begun, or just ended
             return None
 
+    def require_in_place(self, resume: str) -> None:
+        """Raise MeasurementError if the folder has been moved or removed since the lock was taken.
+
+        `resume`: the command that goes on with what is in the folder.
+        """
+        try:
+            in_place = os.path.samestat(os.fstat(self._open_holder.fileno()), self._holder.stat())
+        except OSError:
+            in_place = False
+        if not in_place:
+            raise MeasurementError(
+                "was moved or removed while it was written",
+                where=self._holder.parent,
+                remedy="The record that was to be added is lost; all before it are in the folder, wherever "
+                f"it is now. Move it back, then `{resume}`, or name its new place there.",
+            )
+
     def release(self) -> None:
+        self._open_holder.close()
         self._holder.unlink(missing_ok=True)
         self._lock.release()
 

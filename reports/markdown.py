@@ -8,12 +8,13 @@ from collections.abc import Iterable
 
 from tabulate import tabulate
 
+from ..plain_text import plain, plain_line
+from .caveats import caveats, weights_notes
 from .chart import Chart
-from .formats import one_line, plain
 from .summary import Summary
 from .table import Table
 from .tables import all_tables
-from .verdict import caveats, verdict, weights_notes
+from .verdict import verdict
 
 MOST_ROWS = 50
 """Rows of a table shown in the report; the CSV file has all."""
@@ -30,7 +31,7 @@ def escape(text: str) -> str:
 
     Also no link, which GitHub makes of bare addresses, and no formula, which it makes between dollar signs.
     """
-    text = _SPECIAL.sub(lambda m: _ENTITIES.get(m[0], f"\\{m[0]}"), plain(one_line(text)))
+    text = _SPECIAL.sub(lambda m: _ENTITIES.get(m[0], f"\\{m[0]}"), plain_line(text))
     return _BLOCK_START.sub(r"\1\\\2", text)
 
 
@@ -45,7 +46,7 @@ def report(summary: Summary, charts: Iterable[Chart] = ()) -> str:
     on = ", ".join(dict.fromkeys(escape(str(d.run.data.get("name", ""))) for d in summary.comparison.runs))
     parts = [
         f"# ActionBench: {names} on {on}",
-        " ".join(map(escape, verdict(summary))),
+        _list(verdict(summary)),
         *(f"> **{escape(note)}**" for note in weights_notes(summary)),
         _grid(tables["comparison"]),
         _list(tables["comparison"].notes),

@@ -26,11 +26,6 @@ camera at its rate."""
 PREPROCESSED_INPUT = "preprocessed input: decoding, resizing and flow not measured"
 """Note of a clip that was read as network input."""
 
-UNDISTURBED = 0.2
-"""Most seconds that threads may wait for a core, per second of a clip's time: beyond it something else was
-computing. A process alone on two cores was seen to wait 0.00 to 0.12 (its threads for each other), one that
-shared them 0.5 to 1.0."""
-
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
@@ -163,8 +158,8 @@ class LatencyRecord:
     - `waited_s`: seconds that its threads were ready and not running, because something else had the
       cores; the sum over threads. None where the system does not tell.
     - `device_forward_s`: of all forwards, by device events; None on CPU.
-    - `disturbed`: it waited longer than `UNDISTURBED` allows, and was timed again: `attempt` 1, 2, … of the
-      same clip and repetition.
+    - `disturbed`: something else had the cores (see `reports/disturbance.py`), and the clip was timed again:
+      `attempt` 1, 2, … of the same clip and repetition.
     - `notes`: remarks that belong beside the figure.
     - `views`, `frames`, `video_s`, `macs`: of this clip (`macs` over all views; None if unknown).
     """

@@ -62,9 +62,12 @@ class RunDirectory:
             )
         self.path = path
 
+    def file(self, name: str) -> Path:
+        return self.path / name
+
     @property
     def run(self) -> Run:
-        raw = read_whole(self.path / RUN, SCHEMA)
+        raw = read_whole(self.file(RUN), SCHEMA)
         models = tuple(
             record(ModelRecord, {**model, "labels": tuple(model["labels"])}) for model in raw["models"]
         )
@@ -73,7 +76,7 @@ class RunDirectory:
     def clips(self) -> list[ClipRecord]:
         """Accuracy records in the order of writing; of two for one (model, clip) the later one counts."""
         latest: dict[tuple[str, str], ClipRecord] = {}
-        for raw in lines(self.path / CLIPS):
+        for raw in lines(self.file(CLIPS)):
             raw["top5"] = tuple((label, score) for label, score in raw["top5"])
             raw["notes"] = tuple(raw["notes"])
             latest[raw["model"], raw["clip"]] = record(ClipRecord, raw)
@@ -95,15 +98,29 @@ class RunDirectory:
         return [sample for sample in self.samples("latency") if isinstance(sample, LatencyRecord)]
 
     def timing_file(self, scenario: Scenario) -> Path:
-        return self.path / f"{scenario}.jsonl"
+        return self.file(f"{scenario}.jsonl")
 
     def scores(self, record: ClipRecord) -> npt.NDArray[np.float32]:
-        """Probabilities (classes,) float32 of a record that has a row."""
+        """Probabilities (classes,) float32 of a record that has a row. Raises UsageError if it is cut off."""
         if record.offset is None:
             raise ValueError(f"{record.clip} has no scores: {record.error}")
-        with (self.path / SCORES).open("rb") as file:
-            file.seek(record.offset)
-            return np.frombuffer(file.read(4 * self._classes[record.model]), dtype="<f4")
+        path, classes = self.file(SCORES), self._classes[record.model]
+        try:
+            with path.open("rb") as file:
+                file.seek(record.offset)
+                row = file.read(4 * classes)
+        except FileNotFoundError:
+            row = b""
+        if len(row) < 4 * classes:
+            raise UsageError(
+                f"is damaged: the scores of {record.clip} are cut off",
+                where=path,
+                expected=f"{classes} values",
+                found=len(row) // 4,
+                remedy=f"Copy the whole run directory again, or measure what is missing: bench run --resume "
+                f"{self.path}",
+            )
+        return np.frombuffer(row, dtype="<f4")
 
     @cached_property
     def _classes(self) -> dict[str, int]:
@@ -112,7 +129,15 @@ class RunDirectory:
 
 
 class RunWriter(RunDirectory):
-    """The one writer of a run directory; a context manager that holds its lock."""
+    """The one writer of a run directory; a context manager that holds its lock.
+
+    Reading and writing raise MeasurementError if the directory has been moved or removed meanwhile.
+
+    - `lost`: (model, clip) of the answers whose scores were cut off when the directory was opened; their
+      records have been dropped, so that they are measured again.
+    """
+
+    lost: frozenset[tuple[str, str]] = frozenset()
 
     def __init__(self, path: Path, run: Run | None = None) -> None:
         """Take the directory's lock; begin it with `run`, or go on with what is there (None).
@@ -157,8 +182,12 @@ class RunWriter(RunDirectory):
                 file.close()
         self._lock.release()
 
+    def file(self, name: str) -> Path:
+        self._lock.require_in_place(self._resume)
+        return super().file(name)
+
     def write_run(self, run: Run) -> None:
-        write_atomically(self.path / RUN, to_json(asdict(run), indent=1), self._resume)
+        write_atomically(self.file(RUN), to_json(asdict(run), indent=1), self._resume)
 
     def append_clip(self, record: ClipRecord, scores: npt.NDArray[np.float32] | None) -> None:
         """Add an accuracy record; `scores` (classes,) probabilities, None for a record with an error."""
@@ -175,6 +204,7 @@ class RunWriter(RunDirectory):
         self._append(self._timing[scenario], to_json(asdict(entry)))
 
     def _append(self, file: IO[bytes], data: bytes) -> None:
+        self._lock.require_in_place(self._resume)
         append(file, data, self._resume)
 
     @property
@@ -182,14 +212,20 @@ class RunWriter(RunDirectory):
         return f"bench run --resume {self.path}"
 
     def _mend(self) -> None:
-        """Drop the torn end that a crash may have left in any of the files."""
+        """Drop the torn end that a crash may have left in a file, and answers whose scores are not there."""
         for path in (self.path / CLIPS, *map(self.timing_file, TIMED)):
             mend(path)
         scores = self.path / SCORES
-        if scores.exists():
-            end = 0
-            for record in self.clips():
-                if record.offset is not None:
-                    end = max(end, record.offset + 4 * self._classes[record.model])
-            if scores.stat().st_size > end:
-                os.truncate(scores, end)
+        size = scores.stat().st_size if scores.exists() else 0
+        ends = {
+            (r.model, r.clip): r.offset + 4 * self._classes[r.model]
+            for r in self.clips()
+            if r.offset is not None
+        }
+        self.lost = frozenset(key for key, end in ends.items() if end > size)
+        if self.lost:
+            kept = [raw for raw in lines(self.path / CLIPS) if (raw["model"], raw["clip"]) not in self.lost]
+            write_atomically(self.path / CLIPS, b"".join(map(to_json, kept)), self._resume)
+        whole = max((end for key, end in ends.items() if key not in self.lost), default=0)
+        if size > whole:
+            os.truncate(scores, whole)

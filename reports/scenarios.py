@@ -9,7 +9,8 @@ from typing import TypeVar
 import numpy as np
 
 from .data import Timings
-from .records import UNDISTURBED, ProcessRecord, StreamRecord, ThroughputRecord
+from .disturbance import is_disturbed, waiting_ratio
+from .records import ProcessRecord, StreamRecord, ThroughputRecord
 from .statistics import Estimate, percentile, process_median
 
 R = TypeVar("R", ThroughputRecord, StreamRecord)
@@ -29,7 +30,7 @@ class Throughput:
     - `busy`: CPU time by wall time and lanes (0–1); `gpu_busy` likewise, as nvidia-smi tells.
     - `growth`: of the process's memory, last third of the stretch against the first, the largest of all
       processes; None with fewer than `FEWEST_READINGS`.
-    - `waiting`: seconds that threads waited for a core, by wall time and lanes.
+    - `waiting`: `waiting_ratio` of the lanes; median over processes.
     """
 
     in_flight: int
@@ -56,7 +57,7 @@ class Throughput:
     @property
     def disturbed(self) -> bool:
         """Whether something else had the cores."""
-        return self.waiting is not None and self.waiting > UNDISTURBED
+        return is_disturbed(self.waiting)
 
 
 FEWEST_READINGS = 9
@@ -69,7 +70,7 @@ def throughput(timings: Timings | None) -> Throughput | None:
     if not records or timings is None:
         return None
     first = records[0]
-    waits = [r.waited_s / r.wall_s / r.lanes for r in records if r.waited_s is not None]
+    waits = [w for r in records if (w := waiting_ratio(r.waited_s, r.wall_s, r.lanes)) is not None]
     growths = [g for r in records if (g := _growth(r.rss_bytes)) is not None]
     return Throughput(
         first.in_flight,
@@ -113,7 +114,8 @@ class Stream:
       small; `oldest` the worst.
     - `answered`: share of the labels due; `taken`: share of the frames that were not lost. The worst process.
     - `frame`, `forward`: seconds of work on a frame and on a window.
-    - `waiting`: seconds that threads waited for a core, by wall time and threads.
+    - `waiting`: `waiting_ratio` of the threads that prepare frames and of the one with the network; median
+      over processes.
     """
 
     fps: float
@@ -144,7 +146,7 @@ class Stream:
     @property
     def disturbed(self) -> bool:
         """Whether something else had the cores."""
-        return self.waiting is not None and self.waiting > UNDISTURBED
+        return is_disturbed(self.waiting)
 
 
 def stream(timings: Timings | None) -> Stream | None:
@@ -155,7 +157,8 @@ def stream(timings: Timings | None) -> Stream | None:
     first = records[0]
     ages = [age for r in records for age in r.age_s]
     threads = first.preparing_threads + first.network_threads
-    waits = [r.waited_s / r.wall_s / threads for r in records if r.waited_s is not None]
+    workers = first.preparing_threads + 1  # and the one that has the network
+    waits = [w for r in records if (w := waiting_ratio(r.waited_s, r.wall_s, workers)) is not None]
     return Stream(
         first.fps,
         first.window,

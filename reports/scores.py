@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -148,8 +149,13 @@ def _ranked(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
 
 
 def pairs(comparison: Comparison) -> tuple[Paired, ...]:
-    """Every two models whose accuracy was measured, on all their videos and on those of the target."""
-    models = [m for m in comparison.models if m.weights_kind != "random"]
+    """Every two models whose accuracy was measured, on all their videos and on those of the target.
+
+    Backends of one network that answered alike are one hypothesis: the first of them counts.
+    """
+    models = [
+        group[0] for group in same_answers([m for m in comparison.models if m.weights_kind != "random"])
+    ]
 
     def of_target(record: ClipRecord) -> bool:
         return record.label == comparison.target
@@ -174,6 +180,21 @@ def _pairs(
         Paired(a, b, label, c[True, True], c[True, False], c[False, True], c[False, False], p, adjusted)
         for (a, b, c), p, adjusted in zip(counted, p_values, holm(p_values), strict=True)
     ]
+
+
+def same_answers(models: Sequence[Measured]) -> list[list[Measured]]:
+    """The models in groups, in their order: backends of one network that answered alike are in one.
+
+    That is: of the same run, with the same weights, views and flow, and the same first label for every video.
+    """
+    groups: dict[object, list[Measured]] = {}
+    for m in models:
+        network, _, _ = m.model.key.partition("@")
+        weights = json.dumps(m.model.weights, sort_keys=True)
+        answers = frozenset((r.clip, r.top5[0][0] if r.top5 else None) for r in m.clips)
+        key = (m.run, network, m.model.title, weights, m.model.views, m.model.flow, answers)
+        groups.setdefault(key, []).append(m)
+    return list(groups.values())
 
 
 def _counts(record: ClipRecord) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pandas as pd
 
-from .formats import plain
+from ..plain_text import plain
 from .statistics import Estimate
 
 Value = str | float | int | None

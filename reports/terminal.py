@@ -11,10 +11,11 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from .caveats import weights_notes
 from .summary import Summary
 from .table import Table
 from .tables import comparison
-from .verdict import verdict, weights_notes
+from .verdict import verdict
 
 _UNBOUNDED = 10_000
 """Columns of a terminal that anything fits into."""
@@ -32,7 +33,7 @@ def overview(summary: Summary) -> RenderableType:
     """Table, verdict and what must be said about the weights."""
     return Group(
         comparison_table(summary),
-        Text(" ".join(verdict(summary))),
+        *map(Text, verdict(summary)),
         *(Text(note, style="bold") for note in weights_notes(summary)),
     )
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .data import Measured
-from .records import PREPROCESSED_INPUT, STAGES, UNDISTURBED, LatencyRecord
+from .disturbance import drop_disturbed, is_disturbed, waiting_ratio
+from .records import PREPROCESSED_INPUT, STAGES, LatencyRecord
 from .statistics import Estimate, percentile, process_median
 
 PREPROCESSING = ("decode", "resize", "flow")
@@ -41,8 +42,7 @@ class Timing:
     - `percentiles`: of the total per video, pooled; share → seconds, None where the sample is too small.
     - `flops_per_view`, `flops_per_video`: 2 × multiply–accumulates of the networks alone; the video's is the
       median. `flops_per_s`: reached in the forward stage.
-    - `cpu_ratio`: CPU time by wall time; `waiting`: seconds that threads waited for a core, by wall time,
-      None where unknown. Medians over samples.
+    - `cpu_ratio`: CPU time by wall time; `waiting`: `waiting_ratio`, None if unknown; medians over samples.
     - `repeated`: disturbed samples that were taken again and are left out of all figures.
     - `preprocessed`: the input was ready for the network, so no preprocessing was measured.
     """
@@ -80,7 +80,7 @@ class Timing:
     @property
     def disturbed(self) -> bool:
         """Whether something else had the cores while clips were timed."""
-        return self.waiting is not None and self.waiting > UNDISTURBED
+        return is_disturbed(self.waiting)
 
 
 def timing(measured: Measured) -> Timing:
@@ -136,9 +136,7 @@ def timing(measured: Measured) -> Timing:
         if macs and len(macs) == len(samples)
         else None,
         cpu_ratio=_median([s.cpu_s / s.total_s for s in samples if s.total_s > 0]),
-        waiting=_median(
-            [s.waited_s / s.total_s for s in samples if s.waited_s is not None and s.total_s > 0]
-        ),
+        waiting=_median([w for s in samples if (w := waiting_ratio(s.waited_s, s.total_s)) is not None]),
         repeated=len(measured.latencies) - len(samples),
         preprocessed=preprocessed,
         errors=tuple((p.process, p.error) for p in processes if p.error is not None),
@@ -147,8 +145,7 @@ def timing(measured: Measured) -> Timing:
 
 def undisturbed(samples: Sequence[LatencyRecord]) -> list[LatencyRecord]:
     """The samples without the disturbed ones, where a clip has others in the same process."""
-    calm = {(s.process, s.clip) for s in samples if not s.disturbed}
-    return [s for s in samples if not s.disturbed or (s.process, s.clip) not in calm]
+    return drop_disturbed(samples, clip=lambda s: (s.process, s.clip), disturbed=lambda s: s.disturbed)
 
 
 def _prediction(sample: LatencyRecord) -> float:

@@ -1,232 +1,275 @@
-"""What the figures say, in sentences: plain text, for the report and the terminal alike."""
+"""What the figures say, in at most four sentences: plain text, for the report and the terminal alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from .formats import number, one_line, p_value, percent, share
-from .scores import DEMO_WEIGHTS, RANDOM_WEIGHTS
-from .statistics import ALPHA, LEVEL, Estimate
+from .deployment import RATES, Answer, keeps_up
+from .formats import few, number, one_line, p_value, percent, share
+from .scores import Paired, same_answers
+from .statistics import ALPHA, Estimate
 from .summary import ModelSummary, Summary
 from .timing import PREPROCESSING
 
-FEW_VIDEOS = 30
-"""Below this many videos of the target a 95 % interval of 70 % is wider than 30 points."""
+MOST_RESERVATIONS = 3
+"""Reservations that the verdict names, the gravest first; the others are among the caveats."""
+
+_STAGES = {"decode": "decoding", "resize": "resizing", "flow": "optical flow"}
+
+_UNTRAINED = {"demo", "random"}
 
 
 def verdict(summary: Summary) -> list[str]:
-    """Which is faster and by how much, at which accuracy, and whether anything keeps up with the video."""
-    return [
-        *_failures(summary),
-        *_disagreements(summary.models),
-        *_speed(summary.models),
-        *_disturbed(summary.models),
-        *_real_time(summary.models),
-        *_scenarios(summary.models),
-        *_accuracy(summary),
-    ]
+    """What can be deployed, what is fastest, whether accuracy differs, and what speaks against all that.
+
+    At most one sentence each, whatever the number of models: every model, pair and point of a sweep is in the
+    tables. A model that disagrees with its reference computes something else: its times are left out.
+    """
+    disagreeing = _disagreements(summary.models)
+    counted = [m for m in summary.models if m.name not in disagreeing]
+    found = [_deployable(counted), _fastest(counted), _accuracy(summary)]
+    if gravest := reservations(summary)[:MOST_RESERVATIONS]:
+        found.append(f"But {'; '.join(gravest)}.")
+    return [sentence for sentence in found if sentence is not None]
 
 
-def _failures(summary: Summary) -> list[str]:
-    sentences = [
-        f"{one_line(m.name)} failed and has no complete result."
-        for m in summary.models
-        if m.measured.model.state == "failed"
-    ]
-    unfinished = [d.name for d in summary.comparison.runs if d.run.state != "done"]
-    if unfinished:
-        sentences.append(f"Not all that was planned has been measured ({_listed(unfinished)}).")
-    return sentences
-
-
-def _disagreements(models: Sequence[ModelSummary]) -> list[str]:
-    return [
-        f"{one_line(m.name)} DISAGREES with {one_line(str(drift['reference']))}: it computes something else, "
-        "and its times do not count."
+def _disagreements(models: Sequence[ModelSummary]) -> dict[str, str]:
+    """The models that do not compute what they should: name → the reference that they disagree with."""
+    return {
+        m.name: str(drift["reference"])
         for m in models
         if (drift := m.measured.model.drift) is not None and drift.get("agrees") is False
-    ]
+    }
 
 
-def _speed(models: Sequence[ModelSummary]) -> list[str]:
-    timed = [(m, t) for m in models if (t := m.timing.prediction_per_video) is not None]
-    if not timed:
-        scenarios = any(m.pipelined or m.throughput or m.stream for m in models)
-        return [] if scenarios else ["No time was measured."]
-    timed.sort(key=lambda item: item[1].value)
-    (fastest, best), *others = timed
-    if not others:
-        return [f"{one_line(fastest.name)} takes {number(best.value)} s to predict a video."]
-    if any(m.measured.model.sweep for m, _ in timed):  # a pair a sentence would be a table
-        return [
-            f"Of the points of the sweep {one_line(fastest.name)} predicts a video in the least time, "
-            f"{number(best.value)} s."
-        ]
-    sentences = []
-    for other, time in others:
-        faster = f"{one_line(fastest.name)} predicts a video {_times(best, time)}{one_line(other.name)}"
-        single = "; one process each, so without a range" if None in (best.interval, time.interval) else ""
-        times = f"{number(best.value)} against {number(time.value)} s{_whole(fastest, other)}{single}"
-        sentences.append(f"{faster} ({times}).")
-    if len({frozenset(r.clip for r in m.measured.latencies) for m, _ in timed}) > 1:
-        sentences.append("They were not all timed on the same videos.")
-    return sentences
-
-
-def _disturbed(models: Sequence[ModelSummary]) -> list[str]:
-    named = [
-        one_line(m.name)
-        for m in models
-        if any(t is not None and t.disturbed for t in (m.timing, m.pipelined, m.throughput, m.stream))
-    ]
-    if not named:
-        return []
-    return [f"Something else was computing while {_listed(named)} ran: these times are too long to compare."]
-
-
-def _times(best: Estimate, other: Estimate) -> str:
-    ratio = number(other.value / best.value)
-    if best.interval is None or other.interval is None or best.interval.high < other.interval.low:
-        return f"{ratio} times as fast as "
-    return "no clearly faster than "
-
-
-def _whole(fastest: ModelSummary, other: ModelSummary) -> str:
-    mine, theirs = fastest.timing.total_per_video, other.timing.total_per_video
-    if mine is None or theirs is None:
-        return ""
-    return f"; with preprocessing {number(mine.value)} against {number(theirs.value)} s"
-
-
-def _real_time(models: Sequence[ModelSummary]) -> list[str]:
-    """A model keeps up if its slowest process (or the lower end of the interval) does."""
-    known = [(m, f) for m in models if (f := m.timing.factor) is not None]
+def _deployable(models: Sequence[ModelSummary]) -> str | None:
+    """Which models keep up with a camera at which rate; None if nothing was timed."""
+    answers = {m.name: _camera(m) for m in models}
+    known = [m for m in models if answers[m.name]]
     if not known:
-        return []
-    able = [(m, f) for m, f in known if (f.interval.low if f.interval else f.value) >= 1]
-    if able:
-        named = _listed(f"{one_line(m.name)} ({number(f.value)} s of video per second)" for m, f in able)
-        keep = "keep" if len(able) > 1 else "keeps"
-        unable = [one_line(m.name) for m, f in known if (m, f) not in able]
-        others = f"; {_listed(unable)} {'do' if len(unable) > 1 else 'does'} not" if unable else ""
-        return [f"With preprocessing counted, {named} {keep} up with the video{others}."]
-    nearest, factor = max(known, key=lambda item: item[1].value)
-    if factor.value >= 1:
-        return [
-            f"With preprocessing counted, {one_line(nearest.name)} keeps up with the video in the median "
-            f"({number(factor.value)} s of video per second), but not in all of its processes."
-        ]
-    subject = "No model keeps" if len(known) > 1 else f"{one_line(nearest.name)} does not keep"
-    sentence = f"{subject} up with the video once preprocessing is counted"
-    sentence += f": {one_line(nearest.name)} works through {number(factor.value)} s of video per second"
-    shares = dict(nearest.timing.stages)
-    slowest = max((s for s in PREPROCESSING if s in shares), key=lambda s: shares[s].share, default=None)
-    if slowest is not None and shares[slowest].share >= 0.5:
-        sentence += f", {percent(shares[slowest].share)} of the time going into {_work(slowest)}"
-    return [sentence + "."]
+        timed = any(m.timing.samples or m.throughput for m in models)
+        return "Whether a camera is kept up with was not measured." if timed else None
+    kept: dict[float, list[str]] = {}
+    in_median, unable = [], []
+    for m in known:
+        rates = {answer: rate for rate, answer in answers[m.name]}  # the highest rate of each answer
+        if "yes" in rates:
+            kept.setdefault(rates["yes"], []).append(m.name)
+        elif "not always" in rates:
+            in_median.append(m.name)
+        else:
+            unable.append(m.name)
+    if not kept and not in_median:
+        return _none_keeps_up(known, {answers[m.name][0][0] for m in known})
+    groups = [(names, rate, "") for rate, names in sorted(kept.items(), reverse=True)]
+    if in_median:
+        groups.append((in_median, RATES[0], " in the median, though not in all processes"))
+    (names, rate, how), *others = groups
+    verb = "keeps" if len(names) == 1 else "keep"
+    clauses = [f"{few(names)} {verb} up with a camera at {rate:g} frames per second{how}"]
+    clauses += [f"{few(names)} at {rate:g}{how}" for names, rate, how in others]
+    if unable:
+        clauses.append(f"{few(unable)} {'does' if len(unable) == 1 else 'do'} not")
+    if unknown := [m.name for m in models if not answers[m.name] and m.measured.model.state != "failed"]:
+        clauses.append(f"nothing is known of {few(unknown)}")
+    return f"With preprocessing counted, {'; '.join(clauses)}."
 
 
-def _scenarios(models: Sequence[ModelSummary]) -> Iterable[str]:
-    models = [m for m in models if not m.measured.model.sweep]  # a point a sentence would be a table
-    for m in models:
-        if (t := m.pipelined) is not None and t.answer is not None:
-            seconds = number(t.answer.value)
-            yield f"With its stages overlapping, {one_line(m.name)} answers one video in {seconds} s."
-    for m in models:
-        if (t := m.throughput) is not None and t.videos_per_s is not None:
-            busy = "" if t.busy is None else f" ({percent(t.busy.value)} of the cores busy)"
-            yield (
-                f"With {t.in_flight} videos at once on {t.lanes} thread{'' if t.lanes == 1 else 's'}, "
-                f"{one_line(m.name)} does "
-                f"{number(t.videos_per_s.value)} videos a second{busy}."
-            )
-    for m in models:
-        if (s := m.stream) is not None:
-            camera = f"a camera at {number(s.fps)} frames a second, with a label every {s.stride} frames"
-            if s.keeps_up:
-                age = "" if s.age is None else f"; a label is {number(s.age.value)} s old when it comes"
-                yield f"{one_line(m.name)} keeps up with {camera}{age}."
-            else:
-                answered = f"{percent(s.answered)} of the labels due"
-                yield f"{one_line(m.name)} does not keep up with {camera}: it answers {answered}."
+def _camera(m: ModelSummary) -> list[tuple[float, Answer]]:
+    """(Frames a second, whether they are kept up with), lowest rate first; empty where nothing is known.
+
+    Of all work done one stage after the other; where that was not measured, of a simulated camera; else of
+    one video at a time with its stages overlapping.
+    """
+    if m.timing.frames_per_s is None and m.stream is not None:
+        return [(m.stream.fps, "yes" if m.stream.keeps_up else "no")]
+    rate = _sustained(m)
+    return [] if rate is None else [(asked, keeps_up(rate, asked)) for asked in RATES]
 
 
-def _work(stage: str) -> str:
-    return {"decode": "decoding", "resize": "resizing", "flow": "optical flow"}[stage]
+def _sustained(m: ModelSummary) -> Estimate | None:
+    """Frames a second through all of the work, one video at a time."""
+    return m.timing.frames_per_s or (m.pipelined.frames_per_s if m.pipelined else None)
 
 
-def _accuracy(summary: Summary) -> list[str]:
-    measured = [(m, top1) for m in summary.models if (top1 := m.accuracy.top1) is not None]
-    if not measured:
-        random = all(m.measured.weights_kind == "random" for m in summary.models)
-        return ["Accuracy was not measured" + (": the weights are random." if random else ".")]
-    figures = _listed(f"{one_line(m.name)} {share(top1)}" for m, top1 in measured)
-    n = _listed(str(n) for n in sorted({top1.n for _, top1 in measured}))
-    sentences = [f"Top-1 accuracy with its {percent(LEVEL)} interval: {figures}, of {n} videos."]
-    if any(m.measured.weights_kind == "demo" for m, _ in measured):
-        return [*sentences, "Demo weights were in use, so that accuracy means nothing beyond this test."]
-    for pair in summary.pairs:
-        if pair.label is None:
-            names = f"{one_line(pair.first)} and {one_line(pair.second)}"
-            test = f"({p_value(pair.adjusted_p)} on {pair.n} videos)"
-            if pair.adjusted_p > ALPHA:
-                sentences.append(f"A difference in accuracy between {names} is not shown {test}.")
-            else:
-                sentences.append(f"{names} differ in accuracy {test}.")
-    return sentences
+def _none_keeps_up(models: Sequence[ModelSummary], rates: set[float]) -> str:
+    """`rates`: the lowest that each model was asked about."""
+    subject = "no model keeps" if len(models) > 1 else f"{one_line(models[0].name)} does not keep"
+    at = f"{min(rates):g} frames per second" if len(rates) == 1 else "any rate that was tried"
+    sentence = f"With preprocessing counted, {subject} up with a camera at {at}"
+    sustained = [(m, rate) for m in models if (rate := _sustained(m)) is not None]
+    if not sustained:
+        return sentence + "."
+    nearest, rate = max(sustained, key=lambda item: item[1].value)
+    sentence += f": {one_line(nearest.name) if len(models) > 1 else 'it'} sustains {number(rate.value)}"
+    shares = {name: stage.share for name, stage in nearest.timing.stages if name in PREPROCESSING}
+    slowest = max(shares, key=shares.__getitem__, default=None)
+    if slowest is not None and shares[slowest] >= 0.5:
+        sentence += f", {percent(shares[slowest])} of the time going into {_STAGES[slowest]}"
+    return sentence + "."
 
 
-def caveats(summary: Summary) -> list[str]:
-    """What the figures do not say."""
+_SPEEDS: tuple[tuple[Callable[[ModelSummary], Estimate | None], str, bool], ...] = (
+    (lambda m: m.timing.prediction_per_video, "predicts a video in {} s", False),
+    (
+        lambda m: m.pipelined.answer if m.pipelined else None,
+        "answers one video in {} s, its stages overlapping",
+        False,
+    ),
+    (
+        lambda m: m.throughput.videos_per_s if m.throughput else None,
+        "does {} videos a second, several at once",
+        True,
+    ),
+    (lambda m: m.stream.age if m.stream else None, "labels a camera's frames {} s after they came", False),
+)
+"""What models are ranked by, the first that was measured: its estimate, in words, whether more is better."""
+
+
+def _fastest(models: Sequence[ModelSummary]) -> str:
+    for speed, words, more in _SPEEDS:
+        known = [(m, estimate) for m in models if (estimate := speed(m)) is not None]
+        if known:
+            known.sort(key=lambda item: item[1].value, reverse=more)
+            return _ranking(known, words) + _with_preprocessing([m for m, _ in known]) + "."
+    return "No time was measured."
+
+
+def _ranking(ranked: Sequence[tuple[ModelSummary, Estimate]], words: str) -> str:
+    """The first of them against the others."""
+    (best, value), *others = ranked
+    sentence = f"{one_line(best.name)} {words.format(number(value.value))}"
+    if not others:
+        return sentence
+    if tied := [m.name for m, other in others if not _apart(value, other)]:
+        return f"{sentence}, no clearly faster than {few(tied)}"
+    second, other = others[0]
+    ratio = number(max(value.value, other.value) / min(value.value, other.value))
+    next_best = "" if len(others) == 1 else "the next, "
+    alone = " (one process each, so without a range)" if None in (value.interval, other.interval) else ""
+    return f"{sentence}, {ratio} times as fast as {next_best}{one_line(second.name)}{alone}"
+
+
+def _apart(a: Estimate, b: Estimate) -> bool:
+    """Whether the two intervals do not overlap; true where one has none."""
+    if a.interval is None or b.interval is None:
+        return True
+    return a.interval.high < b.interval.low or b.interval.high < a.interval.low
+
+
+def _with_preprocessing(ranked: Sequence[ModelSummary]) -> str:
+    """Which of them takes the least time with preprocessing."""
+    totals = {
+        m.name: total.value
+        for m in ranked
+        if (total := m.timing.total_per_video) is not None and not m.timing.preprocessed
+    }
+    if not totals:
+        return ""
+    first = min(totals, key=totals.__getitem__)
+    seconds = f"{number(totals[first])} s"
+    if len(ranked) == 1:
+        return f", and in {seconds} with preprocessing"
+    if first == ranked[0].name:
+        return f"; with preprocessing it takes the least time too, {seconds}"
+    return f"; with preprocessing {one_line(first)} takes the least time, {seconds}"
+
+
+def _accuracy(summary: Summary) -> str:
+    """Whether a difference is shown between models whose weights were trained on real video."""
     kinds = {m.measured.weights_kind for m in summary.models}
-    notes = weights_notes(summary)
-    target = one_line(summary.target)
-    videos = [m.accuracy.target.videos for m in summary.models if m.accuracy.target.recall is not None]
-    if videos and min(videos) < FEW_VIDEOS:
-        n = min(videos)
-        notes.append(
-            f"{n} video{'' if n == 1 else 's'} of {target} say little: the intervals are wide. Read them "
-            "beside the accuracy over all videos, and compare models by the paired test."
-        )
-    elif not videos and kinds != {"random"}:
-        notes.append(f"No video of {target} was answered: nothing is known about that class.")
-    counts = {m.accuracy.top1.n for m in summary.models if m.accuracy.top1 is not None}
-    if len(counts) > 1:
-        notes.append(
-            "The models answered different numbers of videos; only the paired test compares them on the "
-            "same ones."
-        )
-    if any(m.on_cpu and m.timing.samples for m in summary.models):
-        notes.append(
-            "Timed on a CPU. The thesis that this comparison repeats used a GPU, where the ratios between "
-            "networks and the weight of the preprocessing differ."
-        )
-    if preprocessed := [one_line(m.name) for m in summary.models if m.timing.preprocessed]:
-        notes.append(
-            f"The videos came as network input ({_listed(preprocessed)}): no preprocessing was measured, so "
-            "nothing is known about real time."
-        )
-    notes += summary.comparison.notes
-    unmeasured = ["energy", "other programs running", "the delay of a camera's own electronics"]
-    if not any(m.throughput for m in summary.models):
-        unmeasured.append("several videos at a time (--scenarios throughput)")
-    if not any(m.stream for m in summary.models):
-        unmeasured.append("whether a camera is kept up with (--scenarios stream)")
-    notes.append(f"Not measured: {_listed(unmeasured)}.")
-    return notes
+    scored = [m for m in summary.models if m.accuracy.top1 and m.measured.weights_kind not in _UNTRAINED]
+    if not scored:
+        if "demo" in kinds:
+            return "Accuracy means nothing beyond this test: demo weights were in use."
+        return "Accuracy was not measured" + (": the weights are random." if kinds == {"random"} else ".")
+    top1 = {m.name: m.accuracy.top1 for m in scored if m.accuracy.top1}
+    # Backends of one network that answered alike count once.
+    groups = same_answers([m.measured for m in scored])
+    names = {group[0].name: _alike([m.name for m in group]) for group in groups}
+    if len(names) == 1:
+        ((first, name),) = names.items()
+        return f"Top-1 accuracy of {name}: {share(top1[first])} of {top1[first].n} videos."
+    tests = [p for p in summary.pairs if p.label is None and p.first in names and p.second in names]
+    best = max(names, key=lambda name: top1[name].value)
+    if not tests:
+        figure = f"{share(top1[best])}, of {names[best]}"
+        return f"The highest top-1 accuracy is {figure}; no two models answered the same videos."
+    return _tested(tests, names, best, {name: share(top1[name]) for name in names})
 
 
-def weights_notes(summary: Summary) -> list[str]:
-    """What must stand beside every accuracy of weights that were not trained on real video."""
-    notes = []
-    for kind, sentence in (("demo", DEMO_WEIGHTS), ("random", RANDOM_WEIGHTS)):
-        named = [m.name for m in summary.models if m.measured.weights_kind == kind]
-        if named:
-            notes.append(f"{sentence[0].upper()}{sentence[1:]} ({_listed(map(one_line, named))}).")
-    return notes
+def _alike(names: Sequence[str]) -> str:
+    """Backends of one network that answered alike, as one mention."""
+    first, *others = map(one_line, names)
+    if not others:
+        return first
+    return f"{first} (and {len(others)} more backend{'' if len(others) == 1 else 's'} with the same answers)"
 
 
-def _listed(names: Iterable[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
+def _tested(tests: Sequence[Paired], names: Mapping[str, str], best: str, top1: Mapping[str, str]) -> str:
+    """What the paired tests show. `best`: the model with the highest accuracy; `top1`: in words."""
+    fewest, most = min(p.n for p in tests), max(p.n for p in tests)
+    on = f"on {fewest} videos" if fewest == most else f"on {fewest} to {most} videos"
+    shown = [p for p in tests if p.adjusted_p <= ALPHA]
+    if not shown:
+        least = p_value(min(p.adjusted_p for p in tests))
+        if len(names) == 2:
+            both = " and ".join(f"{name}, {top1[key]}," for key, name in names.items())
+            return f"A difference in top-1 accuracy between {both} is not shown ({least} {on})."
+        return (
+            f"No difference in top-1 accuracy is shown between any two of {len(names)} networks (smallest "
+            f"{least} {on}); the highest is {top1[best]}, of {names[best]}."
+        )
+    beaten = {p.second if p.first == best else p.first: p for p in shown if best in (p.first, p.second)}
+    if not beaten:
+        pair = min(shown, key=lambda p: p.adjusted_p)
+        more = "" if len(shown) == 1 else f" and {len(shown) - 1} more pairs"
+        return (
+            f"The highest top-1 accuracy is {top1[best]}, of {names[best]}, with no difference shown to any "
+            f"other; one is shown between {names[pair.first]} and {names[pair.second]} "
+            f"({p_value(pair.adjusted_p)} {on}){more}."
+        )
+    least_sure = p_value(max(p.adjusted_p for p in beaten.values()))
+    against = f" against {top1[next(iter(beaten))]}" if len(beaten) == 1 else ""
+    sentence = f"{names[best]} is more accurate than {few([names[name] for name in beaten])}"
+    sentence += f" (top-1 {top1[best]}{against}; {'' if len(beaten) == 1 else 'largest '}{least_sure} {on})"
+    if rest := [names[name] for name in names if name != best and name not in beaten]:
+        sentence += f"; no difference is shown to {few(rest)}"
+    return sentence + "."
+
+
+def reservations(summary: Summary) -> list[str]:
+    """What speaks against believing the figures, the gravest first: each a part of a sentence."""
+    found = []
+    if failed := [m.name for m in summary.models if m.measured.model.state == "failed"]:
+        found.append(f"{few(failed)} failed and {_has(failed)} no complete result")
+    for_disagreement = _disagreements(summary.models)
+    if names := list(for_disagreement):
+        verb, whose = ("DISAGREES", "its") if len(names) == 1 else ("DISAGREE", "their")
+        references = few(list(dict.fromkeys(for_disagreement.values())))
+        found.append(f"{few(names)} {verb} with {references}, so {whose} times do not count")
+    states = {d.name: d.run.state for d in summary.comparison.runs}
+    # A run is incomplete if a model failed, which is said already.
+    if unfinished := [
+        n for n, state in states.items() if state not in ("done", "incomplete" if failed else "")
+    ]:
+        found.append(f"not all that was planned has been measured ({few(unfinished)})")
+    if disturbed := [m.name for m in summary.models if _disturbed(m)]:
+        found.append(
+            f"something else was computing while {few(disturbed)} ran: these times are too long to compare"
+        )
+    untrained = [m.name for m in summary.models if m.measured.weights_kind in _UNTRAINED]
+    if untrained and len(untrained) < len(summary.models):
+        found.append(f"{few(untrained)} {_has(untrained)} demo or random weights, so no known accuracy")
+    timed = [m.measured.latencies for m in summary.models if m.measured.latencies]
+    if len({frozenset(sample.clip for sample in samples) for samples in timed}) > 1:
+        found.append("not all models were timed on the same videos")
+    return found
+
+
+def _has(names: Sequence[str]) -> str:
+    return "has" if len(names) == 1 else "have"
+
+
+def _disturbed(m: ModelSummary) -> bool:
+    return any(t is not None and t.disturbed for t in (m.timing, m.pipelined, m.throughput, m.stream))

@@ -16,6 +16,7 @@ from typing import IO, Any, Protocol, Self
 
 from ...errors import MeasurementError
 from ...parsing import parse_json
+from ...reports.disturbance import drop_disturbed
 from ...reports.gate_records import Values
 from ...reports.json_lines import lines
 from ...reports.metrics import FIRST, LOAD, PEAK_MEMORY, TOTAL
@@ -235,10 +236,14 @@ def read_latency(run: Path) -> Values:
 
 
 def _medians(samples: list[dict[str, Any]]) -> dict[str, float]:
-    """Metric → median; of samples that were not disturbed, where there are any."""
-    calm = [sample for sample in samples if not sample.get("disturbed", False)] or samples
+    """Metric → median over one process's samples, as the reports choose them."""
+    counted = drop_disturbed(
+        samples,
+        clip=lambda sample: (sample.get("process"), sample.get("clip")),
+        disturbed=lambda sample: bool(sample.get("disturbed", False)),
+    )
     series: dict[str, list[float]] = defaultdict(list)
-    for sample in calm:
+    for sample in counted:
         for name, seconds in {**sample["stages_s"], TOTAL: sample["total_s"]}.items():
             series[name].append(float(seconds))
     return {name: statistics.median(values) for name, values in series.items()}

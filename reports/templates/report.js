@@ -36,6 +36,7 @@
     const narrow = box.clientWidth < 520;
     return {
       ...layout,
+      width: box.clientWidth,
       xaxis: axis(layout.xaxis),
       yaxis: axis(layout.yaxis),
       shapes: layout.shapes.map((s) => ({ ...s, line: { ...s.line, color: ink } })),
@@ -47,11 +48,21 @@
     };
   }
 
+  // A plot follows its box: a phone is turned, a window dragged, a scroll bar appears. Redrawn once it rests.
+  const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+    const plot = plots.find((p) => p.box === target);
+    clearTimeout(plot.timer);
+    plot.timer = setTimeout(() => {
+      const width = target.clientWidth; // 0: not shown, as on paper
+      if (width && width !== target.layout.width) restyle(plot);
+    }, 100);
+  }));
+
   function restyle({ box, figure }) {
     // A bar's interval lies on the bar and on the page alike.
     const data = figure.data.map((t) => t.type === "bar" && t.error_x
       ? { ...t, error_x: { ...t.error_x, color: colours(box).ink } } : t);
-    Plotly.react(box, data, themed(figure.layout, box), { displayModeBar: false, responsive: true });
+    Plotly.react(box, data, themed(figure.layout, box), { displayModeBar: false });
   }
 
   async function enliven() {
@@ -69,6 +80,7 @@
       element.querySelector(".static").style.display = "none";
       plots.push({ box, figure });
       restyle(plots.at(-1));
+      resized.observe(box);
     }
     root.dataset.plots = "live";
   }

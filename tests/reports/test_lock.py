@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.errors import UsageError
+from actionbench.errors import MeasurementError, UsageError
 from actionbench.reports.lock import FolderLock
 
 HOLDER = """
@@ -50,3 +50,15 @@ def test_a_lock_that_is_given_back_can_be_taken_again(tmp_path: Path) -> None:
     with take(tmp_path):
         pass
     assert [path.name for path in tmp_path.iterdir()] in ([], ["lock"])
+
+
+def test_a_folder_that_was_moved_away_is_noticed_and_its_lock_can_be_released(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    with FolderLock(folder, "is used", remedy="Wait.") as lock:
+        lock.require_in_place("go on")
+        folder.rename(tmp_path / "elsewhere")
+        with pytest.raises(MeasurementError, match=r"folder: was moved or removed.*`go on`"):
+            lock.require_in_place("go on")
+        (tmp_path / "elsewhere").rename(folder)
+        lock.require_in_place("go on")
+    assert not (folder / "lock-holder").exists()

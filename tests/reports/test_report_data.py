@@ -51,6 +51,14 @@ def test_runs_of_one_name_are_told_apart(two_models: RunData) -> None:
     assert len(set(names)) == 4
 
 
+def test_one_run_named_twice_is_refused(two_models_dir: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(two_models_dir)
+    for other in (two_models_dir, link):
+        with pytest.raises(UsageError, match=f"{two_models_dir}: is named more than once"):
+            merge([load(two_models_dir), load(other)])
+
+
 def test_other_videos_machines_and_targets_are_said(fake: SimpleNamespace, two_models: RunData) -> None:
     other = fake.run(
         [fake.model("net", fake.answers(1, 2))],

@@ -126,17 +126,21 @@ class Browser:
         """Show a file in a window of `width` pixels, a phone's below 600, and wait for its plots."""
         self.problems.clear()
         self.loaded.clear()
+        self.resize(width, height)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
+        self.call("Page.navigate", url=page.resolve().as_uri())
+        self.wait("document.readyState === 'complete'")
+
+    def resize(self, width: int, height: int = 900, mobile: bool | None = None) -> None:
+        """The window's size in pixels; a phone's (`mobile`) by default if it is narrower than 600."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
             height=height,
             deviceScaleFactor=1,
-            mobile=width < 600,
+            mobile=width < 600 if mobile is None else mobile,
         )
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
-        self.call("Page.navigate", url=page.resolve().as_uri())
-        self.wait("document.readyState === 'complete'")
 
     def evaluate(self, expression: str) -> Any:
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
@@ -181,6 +185,39 @@ def test_the_page_fits_and_nothing_is_wrong_or_asked_for(
     assert browser.evaluate("document.querySelectorAll('.live:not([hidden])').length") == len(CHARTS)
     assert browser.problems == []
     assert not [url for url in browser.loaded if not url.startswith(("data:", report.resolve().as_uri()))]
+
+
+BOXES = (
+    "[...document.querySelectorAll('.live')]"
+    ".map(box => [box, box.querySelector('svg.main-svg')].map(e => e.getBoundingClientRect()))"
+)
+FILLED = f"{BOXES}.every(([box, plot]) => Math.abs(box.width - plot.width) < 1)"
+HEIGHTS = f"{BOXES}.map(([_, plot]) => plot.height)"
+
+
+@pytest.mark.parametrize("mobile", [True, False])
+def test_plots_follow_a_window_that_gets_narrower_and_wider_again(
+    browser: Browser, report: Path, mobile: bool
+) -> None:
+    """A phone that is turned, a window that is dragged."""
+    browser.open(report, 844)
+    browser.wait(LIVE)
+    heights = browser.evaluate(HEIGHTS)
+    for width in (390, 320, 844):
+        browser.resize(width, mobile=mobile)
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width, "not yet drawn again"
+        browser.wait(FILLED, timeout_s=15)
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+        assert browser.evaluate(HEIGHTS) == heights
+    assert browser.problems == []
+
+
+def test_plots_follow_their_box_if_the_window_stays_as_it_is(browser: Browser, report: Path) -> None:
+    browser.open(report, 1280)
+    browser.wait(LIVE)
+    for width in ("20rem", "60rem"):
+        browser.evaluate(f"document.querySelector('main').style.maxWidth = '{width}'")
+        browser.wait(FILLED, timeout_s=15)
 
 
 def test_the_theme_button_turns_the_page_dark(browser: Browser, report: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import multiprocessing
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -169,3 +170,68 @@ def test_a_full_disk_keeps_the_last_state_of_the_run(tmp_path: Path, monkeypatch
             writer.write_run(a_run("b"))
         monkeypatch.undo()
     assert RunDirectory(tmp_path).run == a_run("a")
+
+
+@pytest.mark.parametrize("move", ["rename", "remove", "replace"])
+def test_a_directory_that_is_moved_away_is_noticed_at_the_next_record(tmp_path: Path, move: str) -> None:
+    path, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    with RunWriter(path, a_run("a")) as writer:
+        writer.append_clip(a_clip("a", "0"), np.zeros(3, np.float32))
+        writer.append_timing("latency", ProcessRecord("a", 0, 0, load_s=1.0))
+        if move == "remove":
+            shutil.rmtree(path)
+        else:
+            path.rename(elsewhere)
+        if move == "replace":  # as a worker does that makes the folder of its log
+            path.mkdir()
+        message = rf"{path}: was moved or removed.*lost.*`bench run --resume {path}`"
+        for attempt in (
+            lambda: writer.append_clip(a_clip("a", "1"), np.zeros(3, np.float32)),
+            lambda: writer.append_timing("latency", ProcessRecord("a", 1, 1, load_s=1.0)),
+            lambda: writer.write_run(a_run("a")),
+            lambda: writer.run,
+            writer.clips,
+        ):
+            with pytest.raises(MeasurementError, match=message):
+                attempt()
+    if move != "remove":
+        with RunWriter(elsewhere) as writer:
+            assert [r.clip for r in writer.clips()] == ["0"]
+            assert len(writer.processes()) == 1
+
+
+@given(cut=st.integers(1, 60), answers=st.integers(1, 5))
+def test_answers_whose_scores_are_cut_off_are_missing_again(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, answers: int
+) -> None:
+    path = tmp_path_factory.mktemp("run")
+    with RunWriter(path, a_run("a")) as writer:
+        writer.append_clip(ClipRecord("a", "bad", None, False, error="broken"), None)
+        for n in range(answers):
+            writer.append_clip(a_clip("a", str(n)), np.full(3, n, np.float32))
+    file = path / "scores.bin"
+    file.write_bytes(file.read_bytes()[:-cut])
+    whole = max(0, (12 * answers - cut) // 12)
+    directory = RunDirectory(path)
+    last = directory.clips()[-1]
+    with pytest.raises(UsageError, match=rf"scores\.bin: is damaged.*--resume {path}"):
+        directory.scores(last)
+    with RunWriter(path) as writer:
+        assert {clip for _, clip in writer.lost} == {str(n) for n in range(whole, answers)}
+        assert [r.clip for r in writer.clips()] == ["bad", *(str(n) for n in range(whole))]
+        for n in range(whole, answers):
+            writer.append_clip(a_clip("a", str(n)), np.full(3, 10 + n, np.float32))
+    records = directory.clips()[1:]
+    found = [directory.scores(record)[0] for record in records]
+    assert found == [*range(whole), *range(10 + whole, 10 + answers)]
+    with RunWriter(path) as writer:
+        assert writer.lost == frozenset()
+
+
+def test_no_scores_at_all_are_damage_too(tmp_path: Path) -> None:
+    with RunWriter(tmp_path, a_run("a")) as writer:
+        writer.append_clip(a_clip("a", "0"), np.zeros(3, np.float32))
+    (tmp_path / "scores.bin").unlink()
+    directory = RunDirectory(tmp_path)
+    with pytest.raises(UsageError, match=r"scores\.bin: is damaged"):
+        directory.scores(directory.clips()[0])

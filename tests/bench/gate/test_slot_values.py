@@ -25,12 +25,25 @@ def test_medians_of_a_process_and_nothing_of_fields_that_are_not_known(tmp_path:
     assert read_latency(tmp_path) == {"m": {"flow": 2.0, "total": 4.0, "load": 3.0, "peak_memory": 7.0}}
 
 
-def test_disturbed_samples_count_only_where_there_are_no_others(tmp_path: Path) -> None:
-    def sample(model: str, total_s: float, disturbed: bool) -> dict[str, object]:
-        return {"kind": "sample", "model": model, "stages_s": {}, "total_s": total_s, "disturbed": disturbed}
+def test_disturbed_samples_count_only_where_their_clip_has_no_others(tmp_path: Path) -> None:
+    def sample(model: str, clip: str, total_s: float, disturbed: bool) -> dict[str, object]:
+        return {
+            "kind": "sample",
+            "model": model,
+            "clip": clip,
+            "stages_s": {},
+            "total_s": total_s,
+            "disturbed": disturbed,
+        }
 
-    write(tmp_path / "latency.jsonl", sample("a", 9, True), sample("a", 1, False), sample("b", 5, True))
-    assert read_latency(tmp_path) == {"a": {"total": 1.0}, "b": {"total": 5.0}}
+    samples = [
+        sample("a", "short", 9, True),
+        sample("a", "short", 1, False),
+        sample("a", "long", 5, True),
+        sample("b", "short", 5, True),
+    ]
+    write(tmp_path / "latency.jsonl", *samples)
+    assert read_latency(tmp_path) == {"a": {"total": 3.0}, "b": {"total": 5.0}}, "1 and 5 s, not 1 s alone"
 
 
 @pytest.mark.parametrize(

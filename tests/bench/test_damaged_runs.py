@@ -1,0 +1,67 @@
+"""Run directories that are damaged or moved away: a clear error, and `--resume` measures what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from actionbench.bench.cli import run_app
+from actionbench.reports.data import ScoreVector, load
+from actionbench.reports.records import ClipRecord
+from actionbench.reports.run_directory import RunDirectory, RunWriter
+
+TINY = Path(__file__).parent / "networks" / "tiny.py"
+Videos = Callable[[list[int], int], Path]
+
+
+@pytest.fixture(scope="module")
+def words(coloured_videos: Videos, weights_file: Path) -> list[str]:
+    """A run of three clips that times nothing."""
+    data = coloured_videos([1, 2, 3], 1)
+    return [
+        *("run", "--models", f"{TINY}:tiny", "--weights", f"tiny={weights_file}", "--data", str(data)),
+        *("--latency-clips", "0", "--no-report"),
+    ]
+
+
+def test_scores_that_are_cut_off_are_named_and_measured_again(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert run_app([*words, "--out", str(run)]) == 0
+    before = load(run).scores
+    file = run / "scores.bin"
+    file.write_bytes(file.read_bytes()[:-1605])
+    capsys.readouterr()
+    assert run_app(["report", str(run)]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"bench: error: {file}: is damaged: the scores of ")
+    assert f"bench run --resume {run}" in message
+    assert run_app(["run", "--resume", str(run)]) == 0
+    assert "answers that are predicted again: 2" in capsys.readouterr().err
+    after = load(run).scores
+    assert after.keys() == before.keys()
+    assert all((after[key] == before[key]).all() for key in before)
+
+
+def test_a_run_that_is_moved_away_ends_at_once_and_goes_on_elsewhere(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    append = RunWriter.append_clip
+
+    def append_and_move(writer: RunWriter, record: ClipRecord, scores: ScoreVector | None) -> None:
+        append(writer, record, scores)
+        run.rename(elsewhere)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunWriter, "append_clip", append_and_move)
+        assert run_app([*words, "--out", str(run)]) == 2
+    message = capsys.readouterr().err
+    assert f"bench: error: {run}: was moved or removed while it was written" in message
+    assert "is lost" in message
+    assert len(RunDirectory(elsewhere).clips()) == 1
+    assert run_app(["run", "--resume", str(elsewhere)]) == 0
+    assert len(load(elsewhere).scores) == 3
