@@ -52,13 +52,11 @@ def _load(
     """
     state = _read(weights, shapes, head, gains)
     if (bits := weights.mantissa) is not None:
-        state = {name: with_mantissa(t, bits) if t.ndim > 1 else t for name, t in state.items()}
+        state = {name: with_mantissa(tensor, bits) for name, tensor in state.items()}
     return state
 
 
-def _read(
-    weights: Weights, shapes: Callable[[int], Shapes], head: str, gains: Mapping[str, float]
-) -> State:
+def _read(weights: Weights, shapes: Callable[[int], Shapes], head: str, gains: Mapping[str, float]) -> State:
     names = labels(weights.description.labels)
     if weights.kind == "random":
         return random_state(shapes(len(names)), weights.seed, gains)

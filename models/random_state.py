@@ -9,7 +9,6 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-
 _VARIANCE = 0.02
 """Mean variance that batch norms divide out: so small that an epsilon of 1e-3 in place of 1e-5, or the other
 way round, changes every layer by 2.5 %, which no rounding hides."""

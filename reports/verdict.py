@@ -41,10 +41,10 @@ def _failures(summary: Summary) -> list[str]:
 
 def _disagreements(models: Sequence[ModelSummary]) -> list[str]:
     return [
-        f"{one_line(m.name)} DISAGREES with {one_line(str(drift['reference']))}: it computes something else, "
-        "and its times do not count."
+        f"{one_line(m.name)} IS ANOTHER NETWORK than {one_line(found.reference)}: it differs by more than "
+        "rounding explains, and its times do not count."
         for m in models
-        if (drift := m.measured.model.drift) is not None and drift.get("agrees") is False
+        if (found := m.agreement) is not None and found.verdict == "other"
     ]
 
 
