@@ -57,8 +57,8 @@ class Agreement:
     - `reference`: its key. `in_run`: whether it is a model of the run, or computed for this alone.
     - `drawn`: `ModelRecord.drift`. `on_drawn`: what drawn input says. `on_clips`: None where no clip was
       answered by both.
-    - `verdict`: what both say together. In float32, where there is little to explain, the worse of them. In
-      another precision the clips, unless the weights are random and their answers mean nothing.
+    - `verdict`: what both say together. In float32, where there is little to explain, the worse of them; in
+      another precision what the clips say, which are what the weights were made for.
     """
 
     reference: str
@@ -81,7 +81,7 @@ def agreement(model: Measured, models: Iterable[Measured], target: str) -> Agree
     if model.model.precision == "fp32":
         verdict: Verdict = "other" if "other" in told else drawn
     else:
-        verdict = drawn if model.weights_kind == "random" else told[-1]
+        verdict = told[-1]
     return Agreement(str(drift["reference"]), reference is not None, drift, drawn, clips, verdict)
 
 
@@ -153,22 +153,19 @@ def in_words(found: Agreement, target: str) -> str:
 
 def _drawn_in_words(found: Agreement) -> str:
     drawn, limit = found.drawn, found.drawn.get("limit")
-    text = (
-        f"on drawn input relative L2 of the logits {drawn['relative_l2']:.1e}, {drawn['max_abs']:.1e} at most"
-    )
+    relative, largest = f"{drawn['relative_l2']:.1e}", f"{drawn['max_abs']:.1e}"
+    text = f"on drawn input the logits are {relative} off (relative L2; {largest} at most)"
     if limit is not None:
-        return f"{text} (rounding weights and input gives {drawn['rounding']:.1e}, limit {limit:.1e})"
+        return f"{text}, limit {limit:.1e}, rounding weights and input alone gives {drawn['rounding']:.1e}"
     if found.on_drawn == "drifts" or "tolerance" not in drawn:
-        return f"{text} (no limit known)"
-    return f"{text} (tolerance {drawn['tolerance']:g})"
+        return f"{text}, no limit known"
+    return f"{text}, tolerance {drawn['tolerance']:g}"
 
 
 def _clips_in_words(found: Agreement, target: str) -> str:
     clips = found.on_clips
     if clips is None:
-        return (
-            "no clip was answered by both" if found.in_run else "its reference is not timed and saw no clip"
-        )
+        return "no clip was answered by both" if found.in_run else "no clips: the reference is not in the run"
     of_target = (
         "" if clips.p_target is None else f", of {one_line(target)} at most {probability(clips.p_target)}"
     )
@@ -176,7 +173,7 @@ def _clips_in_words(found: Agreement, target: str) -> str:
     return (
         f"on {clips.clips} clip{'' if clips.clips == 1 else 's'} the same top-1 in {clips.same_top1}, "
         f"|Δp| {probability(clips.p_median)} in the median, {probability(clips.p_largest)} at most"
-        f"{of_target}; logits {clips.relative_l2:.1e}{limit}"
+        f"{of_target}, logits {clips.relative_l2:.1e}{limit}"
     )
 
 

@@ -68,7 +68,7 @@ def limit(expected: FloatArray, of_rounded: FloatArray) -> float | None:
 
 
 def judged(state: State, model: Model, shape: tuple[int, int, int, int]) -> dict[str, str]:
-    """Network → verdict, in float32 and with bfloat16's rounding: "", "epsilon", …, "half", "half epsilon"."""
+    """Network → verdict, in float32 and with bfloat16's rounding: "epsilon", …, "half", "half epsilon", …"""
     rgb = parity.parity_inputs(model, *shape)["rgb"]
     coarse = {name: parity.with_mantissa(tensor, 7) for name, tensor in state.items()}
     expected = network(state)(rgb)
