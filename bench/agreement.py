@@ -46,7 +46,7 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
             drift = asdict(found.agreement) | {
                 "reference": reference.key,
                 "tolerance": TOLERANCE,
-                "rounding": found.rounding,
+                "yardstick": found.rounding,
                 "limit": found.limit,
                 "target_score": found.target_score,
                 "verdict": found.verdict,

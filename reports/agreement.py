@@ -156,7 +156,7 @@ def _drawn_in_words(found: Agreement) -> str:
     relative, largest = f"{drawn['relative_l2']:.1e}", f"{drawn['max_abs']:.1e}"
     text = f"on drawn input the logits are {relative} off (relative L2; {largest} at most)"
     if limit is not None:
-        return f"{text}, limit {limit:.1e}, rounding weights and input alone gives {drawn['rounding']:.1e}"
+        return f"{text}, limit {limit:.1e}, rounding weights and input alone gives {drawn['yardstick']:.1e}"
     if found.on_drawn == "drifts" or "tolerance" not in drawn:
         return f"{text}, no limit known"
     return f"{text}, tolerance {drawn['tolerance']:g}"

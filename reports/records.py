@@ -53,10 +53,10 @@ class ModelRecord:
       of the first such model of the run, or of one that computed for this alone. None for that first model.
       "reference" (its key), "max_abs" of a logit, "relative_l2", "top1" (share of inputs with the same first
       class), "target_score" (of the target class's probability; None without a target); "tolerance":
-      largest difference of a logit that is float32's rounding; "rounding": the relative_l2 that rounding
+      largest difference of a logit that is float32's rounding; "yardstick": the relative_l2 that rounding
       weights and input to this precision gives, "limit": the largest that the precision explains, both None
       in float32 and where there is no such yardstick; "verdict": "same", "drifts" or "other"
-      (`models.parity`). Older runs: "rounding" of the input alone, and "agrees" in place of the last ones.
+      (`models.parity`). Older runs: "rounding", of the input alone, and "agrees" in their place.
     - `packages`: versions in its interpreter, where that is not the one of `Run.environment`.
     - `certificate`: how this backend with these weights reproduced the authors' published example, in
       words; None if that was not tried.

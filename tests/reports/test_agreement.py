@@ -28,7 +28,7 @@ DRIFT = {
     "top1": 1.0,
     "target_score": 0.002,
     "tolerance": 1e-3,
-    "rounding": 0.016,
+    "yardstick": 0.016,
     "limit": 0.048,
     "verdict": "drifts",
 }
