@@ -30,7 +30,7 @@ SHAPES = (
 
 LIMIT = 3.0
 """Most that a half precision may be off (relative L2), as a multiple of its yardstick: what rounding weights
-and input to the same mantissa does to the float32 network. Right networks were seen 0.7 to 1.8 times it off,
+and input to the same mantissa does to the float32 network. Right networks were seen 0.7 to 1.6 times it off,
 mistakes from 4 times on (docs/backends.md)."""
 
 _MANTISSA = {"bf16": 7, "fp16": 10, "tf32": 10}

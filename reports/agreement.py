@@ -2,7 +2,7 @@
 
 The run has both models' probabilities of each clip (`scores.bin`), so nothing is computed again. A logarithm
 of the probabilities gives back the logits but for a constant a clip, which taking the mean of all classes
-away makes the same for both. docs/backends.md derives the limits.
+away makes the same for both. docs/backends.md derives the limit.
 """
 
 from __future__ import annotations
@@ -20,10 +20,6 @@ from .formats import number, one_line
 Verdict = Literal["same", "drifts", "other"]
 """The same to float32's rounding; off by no more than the precision explains; another network."""
 
-CLIPS = 2.0
-"""Most that a half precision may be off on clips, as a multiple of its limit on drawn input: the yardstick
-was taken there, and rounding was seen to weigh up to twice as much on clips."""
-
 SMALLEST = 1e-30
 """Probabilities below are taken for this: float32 has fewer digits there."""
 
@@ -35,9 +31,8 @@ class OnClips:
     - `clips`: how many. `same_top1`: of them, those with the same first class.
     - `p_median`, `p_largest`: over the clips, of the largest difference of any class's probability.
     - `p_target`: largest difference of the target class's probability; None if it is no class of theirs.
-    - `relative_l2`: distance of the logits, each clip's mean taken away. `limit`: largest that the precision
-      explains; None where none is known.
-    - `verdict`: None for a run from before these limits were recorded.
+    - `relative_l2`: distance of the logits, each clip's mean taken away.
+    - `verdict`: by the limits of drawn input; None for a run from before they were recorded.
     """
 
     clips: int
@@ -46,7 +41,6 @@ class OnClips:
     p_largest: float
     p_target: float | None
     relative_l2: float
-    limit: float | None
     verdict: Verdict | None
 
 
@@ -106,7 +100,7 @@ def _on_clips(model: Measured, reference: Measured, target: str) -> OnClips | No
     labels = model.model.labels
     relative = float(np.linalg.norm(found - expected) / (np.linalg.norm(expected) or 1.0))
     drift = model.model.drift or {}
-    limit = None if drift.get("limit") is None else CLIPS * drift["limit"]
+    limit = drift.get("limit")
     verdict: Verdict | None = None
     if (tolerance := drift.get("tolerance")) is not None:
         # Two logits that are each off by the tolerance change their difference by twice as much.
@@ -123,7 +117,6 @@ def _on_clips(model: Measured, reference: Measured, target: str) -> OnClips | No
         p_largest=float(largest.max()),
         p_target=float(differences[:, labels.index(target)].max()) if target in labels else None,
         relative_l2=relative,
-        limit=limit,
         verdict=verdict,
     )
 
@@ -169,11 +162,10 @@ def _clips_in_words(found: Agreement, target: str) -> str:
     of_target = (
         "" if clips.p_target is None else f", of {one_line(target)} at most {probability(clips.p_target)}"
     )
-    limit = "" if clips.limit is None else f" (limit {clips.limit:.1e})"
     return (
         f"on {clips.clips} clip{'' if clips.clips == 1 else 's'} the same top-1 in {clips.same_top1}, "
         f"|Δp| {probability(clips.p_median)} in the median, {probability(clips.p_largest)} at most"
-        f"{of_target}, logits {clips.relative_l2:.1e}{limit}"
+        f"{of_target}, logits {clips.relative_l2:.1e} off"
     )
 
 

@@ -46,7 +46,6 @@ def drift_values(m: ModelSummary) -> Record:
         "drift_videos_p_largest": None if clips is None else clips.p_largest,
         "drift_videos_p_target": None if clips is None else clips.p_target,
         "drift_videos_relative_l2": None if clips is None else clips.relative_l2,
-        "drift_videos_limit": None if clips is None else clips.limit,
     }
 
 

@@ -275,7 +275,7 @@ def test_a_graph_is_recorded_while_another_thread_uses_the_device() -> None:
             for length in range(4, 16):
                 inputs = parity.parity_inputs(resnext.resnext(), length, 64, 64, 1)["rgb"]
                 found = parity.compare_logits(logits(plain, inputs), logits(network, inputs))
-                assert found.relative_l2 < 0.0156, length
+                assert found.relative_l2 < 0.0156, length  # twice what bfloat16 gives with these weights
         finally:
             over.set()
         assert busy.result() > 0
