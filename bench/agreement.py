@@ -8,10 +8,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ..models.parity import TOLERANCE, half_bound, parity_inputs
+from ..models.parity import TOLERANCE, parity_inputs
 from ..models.registry import find_model
+from ..reports.agreement import agreement, in_words
+from ..reports.data import load, merge
 from ..reports.run_directory import RunWriter
-from .logits import Compared, compare
+from .logits import compare
 from .plan import Plan, PlannedModel
 from .progress import Console
 
@@ -22,8 +24,9 @@ AGREEMENT_FRAMES = 16
 def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
     """Compare the backends of one network that a run is about to time, and record how far they are apart.
 
-    On seeded input, 16 frames; for the same network with the same weights. One that fails at it is recorded
-    as not compared: the others are measured all the same.
+    On seeded input, 16 frames; for the same network with the same weights. What the clips say that the run
+    has predicted is derived from its records (`reports.agreement`). One that fails at it is recorded as not
+    compared: the others are measured all the same.
     """
     agreed: dict[str, dict[str, Any]] = {}
     for reference, group in compared_groups(plan.models):
@@ -40,34 +43,24 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
             console.say(f"{key} {agreed[key]['agreement']}")
         for other in (other for other in others if other.key in compared):
             (found,) = compared[other.key]
-            words = _in_words(found, other.request.precision, reference.key)
-            numbers = asdict(found.agreement) | {
+            drift = asdict(found.agreement) | {
                 "reference": reference.key,
-                "rounding": found.rounding,
+                "tolerance": TOLERANCE,
+                "yardstick": found.rounding,
+                "limit": found.limit,
                 "target_score": found.target_score,
-                "agrees": found.agrees,
+                "verdict": found.verdict,
             }
-            agreed[other.key] = {"agreement": words, "drift": numbers}
-            console.say(f"{other.key} {words}")
-    if agreed:
-        run = writer.run
-        models = tuple(replace(m, **agreed.get(m.key, {})) for m in run.models)
-        writer.write_run(replace(run, models=models))
-
-
-def _in_words(found: Compared, precision: str, reference: str) -> str:
-    apart = f"logits at most {found.agreement.max_abs:.1e} apart"
-    if found.agrees is None:
-        return f"drifts from {reference}: {apart}, relative {found.agreement.relative_l2:.1e} (no bound)"
-    verdict = "agrees with" if found.agrees else "DISAGREES with"
-    bound = f"tolerance {TOLERANCE:g}"
-    if found.rounding is not None:
-        bound = (
-            f"relative {found.agreement.relative_l2:.1e}; "
-            f"rounding the input alone gives {found.rounding:.1e}, "
-            f"tolerance {half_bound(precision, found.rounding):.1e}"
-        )
-    return f"{verdict} {reference}: {apart} ({bound})"
+            agreed[other.key] = {"agreement": None, "drift": drift}
+    if not agreed:
+        return
+    run = writer.run
+    writer.write_run(replace(run, models=tuple(replace(m, **agreed.get(m.key, {})) for m in run.models)))
+    comparison = merge([load(writer.path)])
+    for model in comparison.models:
+        found_of = agreement(model, comparison.models, comparison.target)
+        if found_of is not None:
+            console.say(f"{model.name} {in_words(found_of, comparison.target)}")
 
 
 def compared_groups(models: Sequence[PlannedModel]) -> list[tuple[PlannedModel, list[PlannedModel]]]:

@@ -23,7 +23,7 @@ from .environment import cores
 from .plan import PlannedModel
 from .supervisor import worker_environment
 
-VERSION = 2
+VERSION = 3
 """Raised when the same seed gives other weights."""
 
 _FLOW = "dis"

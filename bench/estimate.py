@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..datasets.clip import Clip
 from ..errors import MeasurementError
+from ..models.parity import mantissa
 from ..reports.records import Scenario
 from .agreement import AGREEMENT_FRAMES, compared_groups
 from .config import RunConfig
@@ -142,7 +143,10 @@ def estimate(
             cost = typical[model.key]
             parts.append(Part("accuracy", model.key, cost.start + len(plan.clips) * _beside(model, cost)))
     for reference, group in compared_groups(plan.models):
-        for model in group if reference in group else [reference, *group]:
+        # Once more for each half precision, with rounded weights.
+        halves = {m.request.precision for m in group if mantissa(m.request.precision) is not None}
+        references = [reference] * (len(halves) + (reference not in group))
+        for model in [*references, *group]:
             # A reference that is not timed itself is taken to be as slow as what is compared with it.
             cost = timed.get(model.key) or timed[group[0].key]
             seconds = cost.start + cost.prediction * AGREEMENT_FRAMES / cost.frames

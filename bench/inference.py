@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import softmax
 
 from ..errors import MeasurementError
+from ..models.probabilities import softmax
 from ..models.spec import FloatArray, InputArray, Model, Network
 from .device_flow import stack_on_device
 from .prepare import Prepared, View
@@ -66,7 +66,7 @@ def average_views(logits: FloatArray, average: str) -> FloatArray:
     """Probabilities (classes,) of a video from the logits (views, classes) of its views."""
     if average == "logits":
         logits = logits.mean(axis=0, keepdims=True)
-    mean: FloatArray = softmax(logits.astype(np.float64), axis=1).mean(axis=0).astype(np.float32)
+    mean: FloatArray = softmax(logits).mean(axis=0).astype(np.float32)
     return mean
 
 

@@ -13,14 +13,14 @@ from tabulate import tabulate
 from ..datasets.sources import load_clips
 from ..errors import MeasurementError, UsageError, WeightsError
 from ..models.capabilities import offer
-from ..models.parity import PUBLISHED, SHAPES, TOLERANCE, parity_inputs
+from ..models.parity import LIMIT, PUBLISHED, SHAPES, TOLERANCE, parity_inputs
 from ..models.registry import ModelRequest, find_model
 from ..models.spec import FloatArray
 from ..models.weights.catalogue import find_source
 from ..models.weights.store import stored, stored_weights
 from .certificate import write_certificate
 from .config import RunConfig
-from .logits import compare, compute_logits, save_arrays
+from .logits import Compared, compare, compute_logits, save_arrays
 from .plan import PlannedModel, plan_models, sample
 from .prepare import Preparer
 from .progress import Console
@@ -66,8 +66,8 @@ def check_parity(
     for model in others:
         for name, found in zip(inputs, compared[model.key], strict=True):
             agreement = found.agreement
-            if found.agrees is False:
-                failed.append(f"{model.key}: {agreement.max_abs:.2g}")
+            if found.verdict == "other":
+                failed.append(f"{model.key} on {name}: {agreement.relative_l2:.1e}")
             rows.append(
                 [
                     f"{model.key} – {reference.key}",
@@ -75,17 +75,21 @@ def check_parity(
                     f"{agreement.max_abs:.1e}",
                     f"{agreement.relative_l2:.1e}",
                     "–" if found.rounding is None else f"{agreement.relative_l2 / found.rounding:.1f}",
+                    _limit(model.request.precision, found),
                     f"{agreement.top1:.0%}",
                     "–" if found.target_score is None else f"{found.target_score:.1e}",
-                    {True: "agrees", False: "DISAGREES", None: "no bound"}[found.agrees],
+                    {"same": "same to rounding", "drifts": "drifts", "other": "ANOTHER NETWORK"}[
+                        found.verdict
+                    ],
                 ]
             )
     kinds = ", ".join(sorted({w.kind for w in reference.weights.values()}))
     print(f"{reference.request.model.title}, {kinds} weights, {reference.options.device}")
     headers = ["backends", "clip" if on_clips else "T×H×W×batch", "largest |Δ logit|", "relative L2"]
-    headers += ["× rounding of input", "same top-1", f"Δ P({target or 'target'})", ""]
+    headers += ["× rounding", "limit", "same top-1", f"Δ P({target or 'target'})", ""]
     print(tabulate(rows, headers=headers, disable_numparse=True))
-    bounds = f"float32: logits within {TOLERANCE:g}; half precisions: what rounding explains"
+    print("× rounding: by what rounding weights and input to that precision gives in the reference.")
+    bounds = f"float32: logits within {TOLERANCE:g}; half precisions: relative L2 within {LIMIT:g} × rounding"
     if failed:
         raise MeasurementError(
             "the backends disagree",
@@ -94,6 +98,16 @@ def check_parity(
             found="; ".join(failed),
         )
     print(f"the backends agree ({bounds})")
+
+
+_IN_WORDS = {"same": "same to rounding", "drifts": "drifts", "other": "ANOTHER NETWORK"}
+
+
+def _limit(precision: str, found: Compared) -> str:
+    """What a row is judged by."""
+    if precision == "fp32":
+        return f"|Δ logit| {TOLERANCE:g}"
+    return "none known" if found.limit is None else f"relative L2 {found.limit:.1e}"
 
 
 def _clip_inputs(model: PlannedModel, config: RunConfig) -> Iterator[tuple[str, dict[str, FloatArray]]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import WeightsError
 from . import i3d, resnext
 from .labels import label_lists, labels
+from .parity import with_mantissa
 from .random_state import random_state
 from .spec import Weights
 from .state import Shapes, State, check_state, classes_of
@@ -45,12 +46,19 @@ def _load(
     head: str,
     gains: Mapping[str, float],
 ) -> State:
-    """One stream's tensors.
+    """One stream's tensors, rounded if the weights ask for it.
 
     - `shapes`: number of classes → what the architecture needs.
     - `head`: name of the bias whose length is the number of classes.
     - `gains`: see `random_state`.
     """
+    state = _read(weights, shapes, head, gains)
+    if (bits := weights.mantissa) is not None:
+        state = {name: with_mantissa(tensor, bits) for name, tensor in state.items()}
+    return state
+
+
+def _read(weights: Weights, shapes: Callable[[int], Shapes], head: str, gains: Mapping[str, float]) -> State:
     names = labels(weights.description.labels)
     if weights.kind == "random":
         return random_state(shapes(len(names)), weights.seed, gains)

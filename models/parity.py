@@ -5,9 +5,9 @@ TensorFlow and torch never share a process; each writes its logits, and the arra
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,20 +28,16 @@ SHAPES = (
 """(frames, height, width, batch) on which I3D is compared: even sizes hide mistakes in padding."""
 
 
-ROUNDINGS = 3.0
-"""Most that a half precision may be off, as a multiple of what rounding the input alone does to the same
-network: where weights amplify a rounding, doing it in every layer was seen to give 1.5 to 3 times that, in
-every backend alike."""
-
-_DEPTH = 100
-"""Roundings one behind the other in the deepest network. Where its weights amplify none (ResNeXt with damped
-residual branches takes a rounding of its input down to a third), they add up as independent errors do."""
-
-_ROUNDING = 0.4
-"""Root mean square of one rounding, by the largest that is possible."""
+LIMIT = 3.0
+"""Most that a half precision may be off (relative L2), as a multiple of its yardstick: what rounding weights
+and input to the same mantissa does to the float32 network. Right networks were seen 0.7 to 1.6 times it off,
+mistakes from 4 times on (docs/backends.md)."""
 
 _MANTISSA = {"bf16": 7, "fp16": 10, "tf32": 10}
 """Bits behind the point that a precision keeps of a float32's 23."""
+
+Verdict = Literal["same", "drifts", "other"]
+"""The same to float32's rounding; off by no more than the precision explains; another network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,48 +48,47 @@ class Agreement:
     relative_l2: float
     top1: float
 
-    def agrees(self, precision: str = "fp32", rounding: float | None = None) -> bool | None:
-        """Whether the difference is rounding; None where no bound is known ("int8").
+    def verdict(self, precision: str = "fp32", limit: float | None = None) -> Verdict:
+        """What the difference is.
 
-        In float32, if no logit differs by more than `TOLERANCE`. In a half precision, if the relative
-        distance is within `half_bound` of `rounding`, the one that `rounded` input alone gives.
+        "same" if no logit differs by more than `TOLERANCE`. Beyond that float32 is "other", and another
+        precision if the relative distance is above `limit` (`drift_limit`; None where none is known).
         """
-        if precision == "fp32":
-            return self.max_abs <= TOLERANCE
-        return None if rounding is None else self.relative_l2 <= half_bound(precision, rounding)
+        if self.max_abs <= TOLERANCE:
+            return "same"
+        if precision == "fp32" or (limit is not None and self.relative_l2 > limit):
+            return "other"
+        return "drifts"
 
 
-def half_bound(precision: str, rounding: float) -> float:
-    """Largest relative L2 distance that "bf16", "fp16" or "tf32" explains.
+def drift_limit(rounding: float | None) -> float | None:
+    """Largest relative L2 distance that a half precision explains; None without a yardstick.
 
-    `rounding`: the distance that rounding the input alone gives.
+    `rounding`: the yardstick, the distance that rounding weights and input gives.
     """
-    largest = 2.0 ** -(_MANTISSA[precision] + 1)
-    return max(ROUNDINGS * rounding, math.sqrt(_DEPTH) * _ROUNDING * largest)
+    return None if rounding is None else LIMIT * rounding
+
+
+def mantissa(precision: str) -> int | None:
+    """Bits behind the point that `precision` keeps; None where it is float32 or not a float at all."""
+    return _MANTISSA.get(precision)
 
 
 def rounded(inputs: Mapping[str, FloatArray], precision: str) -> dict[str, FloatArray] | None:
     """`inputs` rounded to the mantissa of `precision`, still float32; None if it has none."""
-    if precision not in _MANTISSA:
+    bits = mantissa(precision)
+    if bits is None:
         return None
-    return {stream: _with_mantissa(array, _MANTISSA[precision]) for stream, array in inputs.items()}
+    return {stream: with_mantissa(array, bits) for stream, array in inputs.items()}
 
 
-def _with_mantissa(array: FloatArray, bits: int) -> FloatArray:
+def with_mantissa(array: FloatArray, bits: int) -> FloatArray:
     """To the nearest value with so many bits, ties to even."""
     drop = np.uint32(23 - bits)
     raw = np.ascontiguousarray(array).view(np.uint32)
     below_half = (np.uint32(1) << (drop - np.uint32(1))) - np.uint32(1)
     kept = (raw + below_half + ((raw >> drop) & np.uint32(1))) >> drop << drop
     return kept.view(np.float32)
-
-
-def softmax(logits: FloatArray) -> npt.NDArray[np.float64]:
-    """Probabilities (N, classes) of logits (N, classes)."""
-    wide = logits.astype(np.float64)
-    exponentials = np.exp(wide - wide.max(axis=1, keepdims=True))
-    probabilities: npt.NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 def compare_logits(reference: FloatArray, other: FloatArray) -> Agreement:

@@ -105,6 +105,9 @@ class Weights:
     - `sha256`: digest of the file's bytes (of all files in name order where there are several).
     - `checked`: whether they agree with a checksum of their publisher; False for files that were taken on
       trust, and for those that nobody published.
+    - `mantissa`: round all tensors to so many bits behind the point when they are read, None for as they
+      are: for the float32 network that a half precision is judged by (`parity`). A loader of a user's own may
+      leave them as they are.
     """
 
     kind: Literal["published", "user", "demo", "random"]
@@ -113,6 +116,7 @@ class Weights:
     sha256: str | None = None
     seed: int = 0
     checked: bool = False
+    mantissa: int | None = None
 
 
 class Network(Protocol):

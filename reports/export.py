@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from .scores import Accuracy, Paired
 from .statistics import Estimate
 from .summary import ModelSummary, Summary, summarise
 from .table import Table
-from .tables import all_tables, comparison
+from .tables import agreement_text, all_tables, comparison
 from .timing import Timing
 
 SCHEMA = 1
@@ -116,12 +117,12 @@ def results(summary: Summary) -> dict[str, Any]:
             }
             for data in summary.comparison.runs
         ],
-        "models": [_model(m) for m in summary.models],
+        "models": [_model(m, summary.target) for m in summary.models],
         "paired": [_paired(p) for p in summary.pairs],
     }
 
 
-def _model(m: ModelSummary) -> dict[str, Any]:
+def _model(m: ModelSummary, target: str) -> dict[str, Any]:
     model = m.measured.model
     return {
         "model": m.name,
@@ -141,8 +142,10 @@ def _model(m: ModelSummary) -> dict[str, Any]:
         "classes": len(model.labels),
         "parameters": m.parameters,
         "certificate": model.certificate,
-        "agreement": model.agreement,
+        "agreement": agreement_text(m, target),
         "drift": model.drift,
+        "drift_on_videos": m.agreement and m.agreement.on_clips and asdict(m.agreement.on_clips),
+        "drift_verdict": m.agreement and m.agreement.verdict,
         "precision": model.precision,
         "form": model.form,
         "packages": model.packages,

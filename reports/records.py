@@ -41,13 +41,17 @@ class ModelRecord:
     - `flow`: name of the flow method, None for RGB only.
     - `state`: "planned", "done" or "failed"; `error` says why it failed.
     - `parameters`: trainable parameters, None until a process has reported.
-    - `agreement`: how far its logits are from those of the same network and weights in float32, in words:
-      of the first such model of the run, or of one that computed for this alone. None for that first model.
+    - `agreement`: why it was not compared with its reference, in words; None where it was (`drift`) or had
+      nothing to be compared with. Older runs have here what `drift` says.
     - `sweep`: the point of a sweep that it stands for, axis ("batch", "threads", "window") → value.
-    - `drift`: the same in numbers. "reference" (its key), "max_abs" of a
-      logit, "relative_l2", "top1" (share of inputs with the same first class), "target_score" (of the target
-      class's probability; None without a target), and "rounding": the relative_l2 that rounding the input
-      alone to this precision gives, None in float32; "agrees": within the bound, None where there is none.
+    - `drift`: how far its logits are, on drawn input, from those of the same network and weights in float32:
+      of the first such model of the run, or of one that computed for this alone. None for that first model.
+      "reference" (its key), "max_abs" of a logit, "relative_l2", "top1" (share of inputs with the same first
+      class), "target_score" (of the target class's probability; None without a target); "tolerance":
+      largest difference of a logit that is float32's rounding; "yardstick": the relative_l2 that rounding
+      weights and input to this precision gives, "limit": the largest that the precision explains, both None
+      in float32 and where there is no such yardstick; "verdict": "same", "drifts" or "other"
+      (`models.parity`). Older runs: "rounding", of the input alone, and "agrees" in their place.
     - `packages`: versions in its interpreter, where that is not the one of `Run.environment`.
     - `certificate`: how this backend with these weights reproduced the authors' published example, in
       words; None if that was not tried.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .agreement import Agreement, agreement
 from .data import Comparison, Measured
 from .scenarios import Stream, Throughput, stream, throughput
 from .scores import Accuracy, Paired, accuracy, pairs
@@ -23,7 +24,8 @@ class GemmPeak:
 class ModelSummary:
     """One row of the report: a model of a run, its accuracy and its times.
 
-    `pipelined`, `throughput`, `stream`: of these scenarios, None where they were not measured.
+    `pipelined`, `throughput`, `stream`: of these scenarios, None where they were not measured. `agreement`:
+    with its float32 reference, None where there was none.
     """
 
     measured: Measured
@@ -32,6 +34,7 @@ class ModelSummary:
     pipelined: Throughput | None = None
     throughput: Throughput | None = None
     stream: Stream | None = None
+    agreement: Agreement | None = None
 
     @property
     def name(self) -> str:
@@ -105,6 +108,7 @@ def summarise(comparison: Comparison) -> Summary:
             throughput(m.scenarios.get("pipelined")),
             throughput(m.scenarios.get("throughput")),
             stream(m.scenarios.get("stream")),
+            agreement(m, comparison.models, target),
         )
         for m in comparison.models
     )

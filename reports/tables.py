@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .accuracy_tables import confusions, paired, precision_text, share_text, target_class
+from .agreement import in_words
 from .classes import classes
 from .deployment import deployment
 from .formats import UNKNOWN, giga, number, one_line, percent, scaled, spread
@@ -15,7 +16,7 @@ from .scenario_tables import pipelined, stream, sweep, throughput
 from .statistics import LEVEL
 from .summary import ModelSummary, Summary
 from .table import Column, Line, Record, Table, table, values
-from .timing_tables import DRIFT_NOTE, drift_text, latency, spread_notes, stages
+from .timing_tables import DRIFT_NOTE, DRIFT_TITLE, drift_text, drift_values, latency, spread_notes, stages
 
 
 def all_tables(summary: Summary) -> tuple[Table, ...]:
@@ -45,7 +46,7 @@ def all_tables(summary: Summary) -> tuple[Table, ...]:
 
 def comparison(summary: Summary) -> Table:
     """One row a model: accuracy beside what it costs; with backends of one network, what each changes."""
-    drifts = any(m.measured.model.drift for m in summary.models)
+    drifts = any(m.agreement for m in summary.models)
     columns = (
         Column("Model", "left"),
         Column("Top-1\nall videos"),
@@ -55,7 +56,7 @@ def comparison(summary: Summary) -> Table:
         Column("Real-time factor\nall work,\nprediction only"),
         Column("Parameters\nmillions"),
         Column("GFLOPs\n/ view,\n/ video"),
-        *([Column("Drift of\nlogits")] if drifts else []),
+        *([Column(DRIFT_TITLE)] if drifts else []),
     )
     notes = [
         *(
@@ -116,7 +117,7 @@ def _comparison_line(m: ModelSummary, drifts: bool) -> Line:
         "parameters": m.parameters,
         "gflops_per_view": giga(t.flops_per_view),
         "gflops_per_video": giga(t.flops_per_video),
-        "drift_relative_l2": model.drift["relative_l2"] if model.drift else None,
+        **drift_values(m),
     }
     return texts, record
 
@@ -125,13 +126,20 @@ def models(summary: Summary) -> Table:
     """What was compared: network, backend, device, weights, views, flow."""
     titles = ("Model", "Network", "Backend", "Device", "Weights", "Views", "Flow")
     columns = tuple(Column(title, "left") for title in titles)
+    target = summary.target
     notes = [
         f"{one_line(m.name)}: {one_line(remark)}."
         for m in summary.models
-        for remark in (m.measured.model.certificate, m.measured.model.agreement)
+        for remark in (m.measured.model.certificate, agreement_text(m, target))
         if remark
     ]
-    return table("models", "What was compared", columns, map(_model_line, summary.models), notes)
+    lines = (_model_line(m, target) for m in summary.models)
+    return table("models", "What was compared", columns, lines, notes)
+
+
+def agreement_text(m: ModelSummary, target: str) -> str | None:
+    """Whether the model gives what its reference does, with figures; None if it was compared with none."""
+    return m.measured.model.agreement if m.agreement is None else in_words(m.agreement, target)
 
 
 def _published(weights: Mapping[str, Any]) -> str:
@@ -140,7 +148,7 @@ def _published(weights: Mapping[str, Any]) -> str:
     return "by its name, unchecked, published" if unchecked else str(weights["kind"])
 
 
-def _model_line(m: ModelSummary) -> Line:
+def _model_line(m: ModelSummary, target: str) -> Line:
     model, details = m.measured.model, m.details
     weights = (f"{stream}: {_published(w)} {w.get('name') or ''}" for stream, w in model.weights.items())
     precision, threads = details.get("precision"), details.get("threads")
@@ -172,7 +180,7 @@ def _model_line(m: ModelSummary) -> Line:
         "state": model.state,
         "error": model.error,
         "certificate": model.certificate,
-        "agreement": model.agreement,
+        "agreement": agreement_text(m, target),
         "classes": len(model.labels),
     }
     return texts, record

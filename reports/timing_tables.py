@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+from .agreement import probability
 from .formats import UNKNOWN, count, mebi, number, one_line, percent, scaled, spread
 from .summary import ModelSummary, Summary
 from .table import Column, Line, Record, Table, table, values
 
+DRIFT_TITLE = "Drift of\nlogits,\nΔp (videos)"
+
 DRIFT_NOTE = (
     "Drift: relative L2 distance of the logits from those of the first float32 form of the same network and "
-    "weights, on drawn input."
+    "weights, on drawn input; then, over the videos that both answered, the largest difference of a "
+    "probability and the number of videos."
 )
 
 
 def drift_text(m: ModelSummary) -> str:
-    """How far the logits are from those of the reference; unknown where there is none."""
-    drift = m.measured.model.drift
-    return f"{drift['relative_l2']:.1e}" if drift else UNKNOWN
+    """How far the model is from its reference; unknown where there is none."""
+    if (found := m.agreement) is None:
+        return UNKNOWN
+    clips = found.on_clips
+    return "\n".join(
+        [
+            *(["another network"] if found.verdict == "other" else []),
+            f"{found.drawn['relative_l2']:.1e}",
+            "no videos" if clips is None else f"{probability(clips.p_largest)} ({clips.clips})",
+        ]
+    )
+
+
+def drift_values(m: ModelSummary) -> Record:
+    """The same as values."""
+    found = m.agreement
+    drawn = {} if found is None else found.drawn
+    clips = None if found is None else found.on_clips
+    return {
+        "drift_verdict": None if found is None else found.verdict,
+        "drift_relative_l2": drawn.get("relative_l2"),
+        "drift_limit": drawn.get("limit"),
+        "drift_target_score": drawn.get("target_score"),
+        "drift_videos": None if clips is None else clips.clips,
+        "drift_videos_same_top1": None if clips is None else clips.same_top1,
+        "drift_videos_p_median": None if clips is None else clips.p_median,
+        "drift_videos_p_largest": None if clips is None else clips.p_largest,
+        "drift_videos_p_target": None if clips is None else clips.p_target,
+        "drift_videos_relative_l2": None if clips is None else clips.relative_l2,
+    }
 
 
 def spread_notes(summary: Summary) -> list[str]:
@@ -76,14 +107,14 @@ def latency(summary: Summary) -> Table:
         Column("Load,\nfirst inference\ns"),
         Column("Peak MiB\nhost,\ndevice"),
         Column("Network\nGFLOP / s,\nof GEMM"),
-        Column("Drift of\nlogits"),
+        Column(DRIFT_TITLE),
     )
     notes = [
         "Load: import, reading of weights, building. First inference: with the measured shape. Neither is in "
         "the other times.",
     ]
     timed = [m for m in summary.models if m.measured.processes]
-    if any(m.measured.model.drift for m in timed):
+    if any(m.agreement for m in timed):
         notes.append(DRIFT_NOTE)
     if not timed:
         return table("latency", "Latency", columns, [])
@@ -96,7 +127,6 @@ def latency(summary: Summary) -> Table:
 
 def _latency_line(m: ModelSummary) -> Line:
     t = m.timing
-    drift = m.measured.model.drift
     texts = (
         one_line(m.name),
         f"{t.videos} × {t.processes}",
@@ -131,8 +161,7 @@ def _latency_line(m: ModelSummary) -> Line:
         "samples_repeated": t.repeated,
         "cpu_ratio": t.cpu_ratio,
         "waiting_ratio": t.waiting,
-        "drift_relative_l2": drift["relative_l2"] if drift else None,
-        "drift_target_score": drift["target_score"] if drift else None,
+        **drift_values(m),
     }
     return texts, record
 

@@ -34,11 +34,11 @@ def verdict(summary: Summary) -> list[str]:
 
 
 def _disagreements(models: Sequence[ModelSummary]) -> dict[str, str]:
-    """The models that do not compute what they should: name → the reference that they disagree with."""
+    """The models that compute another network than they should: name → the reference that tells."""
     return {
-        m.name: str(drift["reference"])
+        m.name: found.reference
         for m in models
-        if (drift := m.measured.model.drift) is not None and drift.get("agrees") is False
+        if (found := m.agreement) is not None and found.verdict == "other"
     }
 
 
@@ -245,9 +245,9 @@ def reservations(summary: Summary) -> list[str]:
         found.append(f"{few(failed)} failed and {_has(failed)} no complete result")
     for_disagreement = _disagreements(summary.models)
     if names := list(for_disagreement):
-        verb, whose = ("DISAGREES", "its") if len(names) == 1 else ("DISAGREE", "their")
+        verb, whose = ("IS ANOTHER NETWORK", "its") if len(names) == 1 else ("ARE OTHER NETWORKS", "their")
         references = few(list(dict.fromkeys(for_disagreement.values())))
-        found.append(f"{few(names)} {verb} with {references}, so {whose} times do not count")
+        found.append(f"{few(names)} {verb} than {references}, so {whose} times do not count")
     states = {d.name: d.run.state for d in summary.comparison.runs}
     # A run is incomplete if a model failed, which is said already.
     if unfinished := [

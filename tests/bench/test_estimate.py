@@ -63,7 +63,7 @@ def test_a_sweep_and_random_weights_have_no_accuracy_pass(plan: Plan, tiny_modul
     assert {part.what for part in parts} == {"latency", "pipelined", "throughput", "stream"}
 
 
-def test_what_is_compared_with_float32_that_is_not_timed_is_counted_twice(
+def test_float32_that_is_not_timed_is_counted_as_it_is_and_with_rounded_weights(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("actionbench.models.capabilities.cpu_flags", lambda: frozenset({"avx512bw"}))
@@ -74,5 +74,5 @@ def test_what_is_compared_with_float32_that_is_not_timed_is_counted_twice(
     assert (reference.request.precision, reference.options.precision) == ("fp32", "fp32")
     assert group == list(lone.models)
     parts = estimate(lone, {"resnext@torch:bf16": COST}, {})
-    assert sum(part.what == "agreement" for part in parts) == 2
+    assert sum(part.what == "agreement" for part in parts) == 3
     assert compared_groups(make_plan(replace(config, models=("resnext",))).models) == []

@@ -65,6 +65,5 @@ def test_every_backend_names_real_clips(
             assert record.top5[0][1] > 0.9
             drift = np.abs(directory.scores(record) - directory.scores(expected)).max()
             assert drift <= LARGEST_DRIFT[model.precision]
-        drift_record = model.drift
-        assert drift_record is None or drift_record["agrees"] is not False, model.agreement
-    assert "another network" not in (out / "report.md").read_text()
+    assert answer.stderr.count("gives the same as") + answer.stderr.count("drifts from") == len(computed) - 1
+    assert "ANOTHER NETWORK" not in (out / "report.md").read_text()

@@ -39,6 +39,7 @@ RELATIVE = {"i3d-rgb": 1e-5, "resnext": 2e-4}
 REFERENCE = "torch:fp32:plain"
 
 SCRIPT = """
+from dataclasses import replace
 from actionbench.models import parity
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions, Weights
@@ -53,7 +54,10 @@ for selection in selections:
         answers[f"{selection} {case}"] = network.download(network.forward(network.upload(inputs)))
         if selection == "torch:fp32:plain" and "half" in sys.argv:
             rounded = parity.rounded(inputs, "bf16")
-            answers[f"rounded {case}"] = network.download(network.forward(network.upload(rounded)))
+            bits = parity.mantissa("bf16")
+            coarse = {stream: replace(each, mantissa=bits) for stream, each in weights.items()}
+            yardstick = load_network(request, coarse, LoadOptions(threads=1))
+            answers[f"rounded {case}"] = yardstick.download(yardstick.forward(yardstick.upload(rounded)))
     network.synchronize()
     facts = network.describe()
     answers[f"{selection} precision"] = np.array(facts["precision"])
@@ -123,7 +127,8 @@ def test_every_form_computes_what_the_plain_one_does(
                 assert agreement.relative_l2 <= RELATIVE[name], (selection, case)
             else:
                 rounding = parity.compare_logits(expected, reference[f"rounded {case}"]).relative_l2
-                assert agreement.agrees(precision, rounding) is not False, (selection, case)
+                limit = parity.drift_limit(rounding)
+                assert agreement.verdict(precision, limit) == "drifts", (selection, case)
 
 
 def test_torch_is_runnable_in_two_forms_at_least() -> None:
@@ -178,20 +183,6 @@ def resnext_network(**options: Any) -> Network:
 
 def logits(network: Network, rgb: Any) -> Any:
     return network.download(network.forward(network.upload({"rgb": rgb})))
-
-
-def test_bfloat16_is_off_by_no_more_than_its_rounding_explains() -> None:
-    """Also where torch computes it in scalar code: on few pixels."""
-    inputs = parity.parity_inputs(resnext.resnext(), 5, 33, 32, 1)
-    plain, half = resnext_network(form="plain"), resnext_network(precision="bf16")
-    assert half.describe()["precision"] == "bfloat16"
-    expected = logits(plain, inputs["rgb"])
-    rounded = parity.rounded(inputs, "bf16")
-    assert rounded is not None
-    rounding = parity.compare_logits(expected, logits(plain, rounded["rgb"])).relative_l2
-    agreement = parity.compare_logits(expected, logits(half, inputs["rgb"]))
-    assert agreement.agrees("bf16", rounding) is True
-    assert agreement.relative_l2 > 1e-3, "this was not float32"
 
 
 def test_pixels_that_the_network_normalises_give_the_same_logits() -> None:
@@ -257,9 +248,12 @@ def test_compiled_form_computes_the_same_and_tells_what_compiling_took() -> None
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
-def network_on(device: str, selection: str) -> Network:
+def network_on(device: str, selection: str, mantissa: int | None = None) -> Network:
     request = find_model(selection)
-    weights = {stream: Weights("random", each, seed=2) for stream, each in request.model.streams.items()}
+    weights = {
+        stream: Weights("random", each, seed=2, mantissa=mantissa)
+        for stream, each in request.model.streams.items()
+    }
     return load_network(request, weights, LoadOptions(device=device))
 
 
@@ -277,15 +271,18 @@ def test_cuda_computes_what_the_cpu_does(selection: str) -> None:
     network = network_on("cuda:0", selection)
     assert "device_forward_s" not in network.describe(), "nothing was computed yet"
     plain = network_on("cpu", f"{request.name}@{REFERENCE}")
+    coarse = network_on("cpu", f"{request.name}@{REFERENCE}", parity.mantissa(request.precision))
     for case in (*CASES[request.name], CASES[request.name][0]):
         inputs = parity.parity_inputs(request.model, *map(int, case.split("x")))
         expected = logits(plain, inputs["rgb"])
         rounded = parity.rounded(inputs, request.precision)
-        rounding = None
+        limit = None
         if rounded is not None:
-            rounding = parity.compare_logits(expected, logits(plain, rounded["rgb"])).relative_l2
+            of_rounded = logits(coarse, rounded["rgb"])
+            limit = parity.drift_limit(parity.compare_logits(expected, of_rounded).relative_l2)
         found = parity.compare_logits(expected, logits(network, inputs["rgb"]))
-        assert found.agrees(request.precision, rounding) is True, (case, found)
+        right = "same" if request.precision == "fp32" else "drifts"
+        assert found.verdict(request.precision, limit) == right, (case, found)
     assert network.describe()["device_forward_s"] > 0
 
 
@@ -311,7 +308,7 @@ def test_a_graph_is_recorded_while_another_thread_uses_the_device() -> None:
             for length in range(4, 16):
                 inputs = parity.parity_inputs(resnext.resnext(), length, 64, 64, 1)["rgb"]
                 found = parity.compare_logits(logits(plain, inputs), logits(network, inputs))
-                assert found.relative_l2 < parity.half_bound("bf16", 0.0), length
+                assert found.relative_l2 < 0.0156, length  # twice what bfloat16 gives with these weights
         finally:
             over.set()
         assert busy.result() > 0

@@ -37,19 +37,19 @@ def test_agreement() -> None:
     assert agreement.max_abs == 1.5
     assert agreement.relative_l2 == pytest.approx(1.5 / np.sqrt(30))
     assert agreement.top1 == 0.5
-    assert agreement.agrees() is False
-    assert parity.compare_logits(a, a + np.float32(9e-4)).agrees() is True
+    assert agreement.verdict() == "other"
+    assert parity.compare_logits(a, a + np.float32(9e-4)).verdict() == "same"
 
 
-def test_half_precisions_are_judged_by_what_rounding_the_input_does() -> None:
+def test_half_precisions_may_be_off_by_three_times_their_yardstick() -> None:
     a = np.array([[3.0, 4.0]], np.float32)
     agreement = parity.compare_logits(a, a + np.float32(0.2))
-    assert agreement.agrees("bf16", rounding=agreement.relative_l2 / 2.9) is True
-    assert agreement.agrees("fp16", rounding=agreement.relative_l2 / 3.1) is False
-    assert agreement.agrees("int8") is None
-    # A hundred independent roundings, where the weights amplify none.
-    assert parity.half_bound("bf16", 0.0) == pytest.approx(0.0156, rel=0.01)
-    assert parity.half_bound("fp16", 0.0) == pytest.approx(0.00195, rel=0.01)
+    within, beyond = (parity.drift_limit(agreement.relative_l2 / times) for times in (2.9, 3.1))
+    assert agreement.verdict("bf16", within) == "drifts"
+    assert agreement.verdict("fp16", beyond) == "other"
+    assert agreement.verdict("int8", parity.drift_limit(None)) == "drifts"
+    assert agreement.verdict("fp32") == "other"
+    assert parity.compare_logits(a, a).verdict("bf16", 0.0) == "same"
 
 
 def test_rounding_is_that_of_the_formats() -> None:

@@ -122,10 +122,11 @@ def test_the_fastest_with_preprocessing_may_be_another(fake: SimpleNamespace) ->
 
 def test_what_computes_something_else_is_neither_fastest_nor_deployable(two_models: RunData) -> None:
     run = with_records(
-        two_models, resnext={"drift": {"reference": "i3d", "agrees": False, "relative_l2": 1.0}}
+        two_models,
+        resnext={"drift": {"reference": "i3d", "verdict": "other", "relative_l2": 1.0, "max_abs": 1.0}},
     )
     text = said(run)
-    assert "resnext DISAGREES with i3d, so its times do not count" in text
+    assert "resnext IS ANOTHER NETWORK than i3d, so its times do not count" in text
     assert "resnext predicts" not in text
     assert "resnext keeps" not in text
 
@@ -229,7 +230,8 @@ def runs(draw: st.DrawFn, fake: SimpleNamespace) -> RunData:
         )
         change: dict[str, object] = {}
         if draw(st.booleans()):
-            change["drift"] = {"reference": keys[0], "agrees": draw(st.booleans()), "relative_l2": 0.1}
+            verdict = draw(st.sampled_from(["same", "drifts", "other"]))
+            change["drift"] = {"reference": keys[0], "verdict": verdict, "relative_l2": 0.1, "max_abs": 0.1}
         if draw(st.booleans()):
             change["sweep"] = {"batch": 2}
         changes[key] = change
@@ -284,7 +286,7 @@ def test_reservations_beyond_the_gravest_are_caveats(fake: SimpleNamespace) -> N
     run = with_records(
         fake.run(models, state="interrupted"),
         dead={"state": "failed"},
-        odd={"drift": {"reference": "late", "agrees": False, "relative_l2": 1.0}},
+        odd={"drift": {"reference": "late", "verdict": "other", "relative_l2": 1.0, "max_abs": 1.0}},
     )
     samples = tuple(replace(s, waited_s=s.total_s) for s in run.latencies)
     summary = summary_of(replace(run, latencies=samples))

@@ -158,3 +158,15 @@ class Vanishing(Tiny):
 def vanishing():
     backends = {"numpy": lambda model, weights, options: Vanishing()}
     return replace(tiny(), name="vanishing", backends=backends)
+
+
+def precise():
+    """Answers in float16 are a little off."""
+
+    def load_in(model, weights, options):
+        if options.precision == "fp32":
+            return Tiny(fragile=False)
+        return Odd(lambda logits: logits * (1 + 0.004 * np.cos(np.arange(logits.shape[1]))))
+
+    backends = {"numpy": load_in}
+    return replace(tiny(), name="precise", backends=backends, precisions={"numpy": ("fp32", "fp16")})
