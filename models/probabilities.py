@@ -1,4 +1,4 @@
-"""Probabilities out of logits: not scipy's, whose import takes 21 MB of the process whose memory is measured."""
+"""Probabilities out of logits. Not by scipy: its import adds 21 MB to the process that is measured."""
 
 from __future__ import annotations
 
