@@ -12,7 +12,7 @@ def main() -> None:
     """Run the command line and exit: 0 done, 2 a user's error, 3 and 4 verdicts, 130 interrupted, 1 a bug."""
     # Nothing has begun that could be lost, and an exception in the middle of an import may be swallowed.
     _on_interrupt(lambda *_: os._exit(130))
-    from .bench.cli import run_app  # takes a third of a second
+    from .bench.cli.app import run_app  # takes a third of a second
 
     _on_interrupt(_interrupt)
     sys.exit(run_app(sys.argv[1:]))

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 from ..datasets.clip import Clip
-from ..datasets.sources import load_clips
+from ..datasets.sources.registry import load_clips
 from ..errors import MeasurementError, UsageError
 from ..plain_text import plain_line
-from .accuracy import doing
-from .cli_options import check_writable, counted
-from .config import RunConfig
-from .plan import plan_models
-from .progress import Console
-from .quantise import with_files
-from .supervisor import Outcome, Worker
+from .cli.options import check_writable, counted
+from .console.progress import Console
+from .plan.config import RunConfig
+from .plan.plan import plan_models
+from .plan.quantise import with_files
+from .scenarios.accuracy import doing
+from .worker.supervisor import Outcome, Worker
 
 
 def print_predictions(

@@ -12,19 +12,19 @@ from pathlib import Path
 from ..datasets.check import Checker
 from ..datasets.clip import Clip
 from ..errors import MeasurementError, UsageError
-from ..reports.records import ModelRecord, Run
-from ..reports.run_directory import SCORES, RunDirectory, RunWriter
-from .accuracy import accuracy_pass
-from .agreement import check_agreement
-from .config import RunConfig, from_mapping, is_demo, parse_sweep
-from .environment import environment
-from .peak import gemm_peaks
-from .plan import Plan, PlannedModel, make_plan
-from .progress import Console
-from .quantise import with_files
-from .scenarios import scenario_pass
-from .selection import expanded
-from .sweep import swept
+from ..records.run import ModelRecord, Run
+from ..records.run_directory import SCORES, RunDirectory, RunWriter
+from .agreement.check import check_agreement
+from .console.progress import Console
+from .plan.config import RunConfig, from_mapping, is_demo, parse_sweep
+from .plan.environment import environment
+from .plan.peak import gemm_peaks
+from .plan.plan import Plan, PlannedModel, make_plan
+from .plan.quantise import with_files
+from .plan.selection import expanded
+from .plan.sweep import swept
+from .scenarios.accuracy import accuracy_pass
+from .scenarios.timed import scenario_pass
 
 
 def start_run(config: RunConfig, console: Console) -> Path:
@@ -161,7 +161,7 @@ def _reported(config: RunConfig, run: Path) -> str:
     """Write the report of a finished run if it is wanted; where it is, in words."""
     if not config.report:
         return f"no report, as asked; it is written by: bench report {run}"
-    from ..reports.export import write_report  # with matplotlib and plotly
+    from ..reports.formats.export import write_report  # with matplotlib and plotly
 
     path = write_report([run], run)
     return f"report: {path}, {path.with_suffix('.md')}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..reports.run_directory import thumbnail_path
+from ..records.run_directory import thumbnail_path
 
 LONG_SIDE = 160
 """Pixels: what fits twice across a phone."""

@@ -22,10 +22,10 @@ from typing import Any, Literal, Self, TextIO
 
 from ..errors import ClipError
 from ..parsing import parse_json
-from .arrays import read_inputs
 from .clip import Clip, ClipSet, require_file
-from .manifest import file_digest, verify
-from .video import read_frames
+from .sources.arrays import read_inputs
+from .sources.manifest import file_digest, verify
+from .video.reader import read_frames
 
 State = Literal["ok", "broken", "missing", "too short", "duplicate"]
 

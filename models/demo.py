@@ -14,8 +14,11 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from . import i3d, i3d_torch, resnext, resnext_torch
+from .i3d import architecture as i3d
+from .i3d import torch_modules as i3d_torch
 from .random_state import random_state
+from .resnext import architecture as resnext
+from .resnext import torch_modules as resnext_torch
 from .spec import FloatArray
 from .state import State
 

@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import WeightsError
-from . import i3d, resnext
+from .i3d import architecture as i3d
 from .labels import label_lists, labels
 from .parity import with_mantissa
 from .random_state import random_state
+from .resnext import architecture as resnext
 from .spec import Weights
 from .state import Shapes, State, check_state, classes_of
-from .weights.readers import read_state
+from .weights.formats.readers import read_state
 from .weights.sidecar import sidecar_path
 
 

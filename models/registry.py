@@ -23,11 +23,11 @@ from .network_files import execute, keep_neighbours_importable, neighbours_impor
 from .spec import Loader, LoadOptions, Model, Network, Weights
 
 MODELS = {
-    "i3d": "actionbench.models.i3d:two_stream",
-    "i3d-rgb": "actionbench.models.i3d:rgb",
-    "i3d-flow": "actionbench.models.i3d:flow",
-    "resnext": "actionbench.models.resnext:resnext",
-    "resnext-64f": "actionbench.models.resnext:resnext_64f",
+    "i3d": "actionbench.models.i3d.architecture:two_stream",
+    "i3d-rgb": "actionbench.models.i3d.architecture:rgb",
+    "i3d-flow": "actionbench.models.i3d.architecture:flow",
+    "resnext": "actionbench.models.resnext.architecture:resnext",
+    "resnext-64f": "actionbench.models.resnext.architecture:resnext_64f",
 }
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .frames import Frames
+    from .formats.dataframes import Frames
 
 
 def load(runs: str | Path | Sequence[str | Path], target: str | None = None) -> Frames:
     """The DataFrames of one or several run directories. Raises UsageError for what is none."""
-    from .frames import frames
+    from .formats.dataframes import frames
 
     return frames(runs, target)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .formats import few, listed, one_line
-from .scores import DEMO_WEIGHTS, RANDOM_WEIGHTS
-from .summary import Summary
-from .verdict import MOST_RESERVATIONS, reservations
+from .analysis.accuracy import DEMO_WEIGHTS, RANDOM_WEIGHTS
+from .analysis.summary import Summary
+from .numbers import few, listed, one_line
+from .sentences import MOST_RESERVATIONS, reservations
 
 FEW_VIDEOS = 30
 """Below this many videos of the target a 95 % interval of 70 % is wider than 30 points."""

@@ -31,7 +31,7 @@ def test_wheel_installs_one_package_and_nothing_beside_it(wheel: Path) -> None:
         names = archive.namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"actionbench"}
     for needed in (
-        "bench/worker.py",
+        "bench/worker/process.py",
         "models/labels/kinetics-400.txt",
         "models/weights/store.py",
         "reports/templates/report.html",
@@ -52,7 +52,8 @@ def test_a_folder_of_the_users_never_shadows_a_module(wheel: Path, tmp_path: Pat
         (here / name).mkdir(parents=True)
         (here / name / "__init__.py").write_text("raise SystemExit('shadowed')\n")
     code = (
-        "import importlib.util; from actionbench.bench.cli import run_app; assert run_app(['models']) == 0;"
+        "import importlib.util; from actionbench.bench.cli.app import run_app;"
+        "assert run_app(['models']) == 0;"
         "assert importlib.util.find_spec('models') is None"
     )
     answer = subprocess.run(

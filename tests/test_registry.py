@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actionbench import registry
-from actionbench.datasets.sources import load_clips
+from actionbench.datasets.sources.registry import load_clips
 from actionbench.errors import BackendUnavailable, UsageError
 from actionbench.flow.registry import get_method
 from actionbench.models.registry import find_model

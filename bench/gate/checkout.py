@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ...home import home
-from ...reports.gate_records import ArmName
-from ...reports.lock import FolderLock
+from ...records.gate import ArmName
+from ...records.lock import FolderLock
 
 _OF_ANOTHER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
 """Variables that a git hook sets; with them git would look at the hook's repository from every folder."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from ...errors import UsageError, unknown_name
-from ...reports.metrics import TOTAL
-from ...reports.sequential import Rule
-from ..config import from_mapping
+from ...records.metrics import TOTAL
+from ...reports.statistics.sequential import Rule
+from ..plan.config import from_mapping
 
 SLOT = {"latency_clips": 1, "latency_seconds": 1.0}
 """What a slot measures unless told otherwise: one clip for a second. It is the process that is repeated."""

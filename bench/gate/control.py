@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from ...flow.known_motion import known_pair
+from ...flow.evaluation.known_motion import known_pair
 from ...flow.registry import get_method
 
 METHOD = "tvl1-fast"

@@ -14,15 +14,15 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import ActionBenchError, MeasurementError, UsageError
-from ...reports.gate_directory import GateDirectory, GateWriter
-from ...reports.gate_records import ARMS, Accuracy, ArmName, Gate, Slot, Values
-from ...reports.gate_result import GateResult, load_gate
-from ..environment import environment
-from ..progress import Console, Progress
+from ...records.gate import ARMS, Accuracy, ArmName, Gate, Slot, Values
+from ...records.gate_directory import GateDirectory, GateWriter
+from ...reports.analysis.gate_result import GateResult, load_gate
+from ..console.progress import Console, Progress
+from ..plan.environment import environment
+from .commands import BenchRun, Command, Work, bench_run, read_right, run_process, without_unread
 from .config import GateConfig, words
 from .control import Control
-from .places import Place, find_place, tree_identity
-from .work import BenchRun, Command, Work, bench_run, read_right, run_process, without_unread
+from .targets import Place, find_place, tree_identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from typing import Literal
 from tabulate import tabulate
 
 from ...errors import UsageError
-from ...reports.formats import percent
-from ...reports.json_lines import append, lines, mend, record, to_json
-from ...reports.sequential import Rule, Verdict
-from ...reports.statistics import wilson
-from ..progress import Console
+from ...records.json_lines import append, lines, mend, record, to_json
+from ...reports.numbers import percent
+from ...reports.statistics.intervals import wilson
+from ...reports.statistics.sequential import Rule, Verdict
+from ..console.progress import Console
 from . import workload
 from .config import GateConfig
 from .runner import start_gate

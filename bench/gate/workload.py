@@ -18,8 +18,8 @@ import av
 import numpy as np
 
 from ...datasets.clip import Clip
-from ...datasets.video import read_frames
-from ...flow.known_motion import known_pair
+from ...datasets.video.reader import read_frames
+from ...flow.evaluation.known_motion import known_pair
 from ...flow.registry import get_method
 
 SAMPLES = 12

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .fetching import fetch
+    from .formats.readers import convert, detect_format, read_state, write_state
     from .inventory import list_weights, verify
-    from .readers import convert, detect_format, read_state, write_state
     from .store import resolve_weights, stored_weights
 
 _HOMES = {
-    "convert": "readers",
-    "detect_format": "readers",
+    "convert": "formats.readers",
+    "detect_format": "formats.readers",
     "fetch": "fetching",
     "list_weights": "inventory",
-    "read_state": "readers",
+    "read_state": "formats.readers",
     "resolve_weights": "store",
     "stored_weights": "store",
     "verify": "inventory",
-    "write_state": "readers",
+    "write_state": "formats.readers",
 }
 
 __all__ = [

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from ...errors import unknown_name
 from ..spec import WeightsDescription
 from .descriptions import DESCRIPTIONS
-from .safetensors_files import SUFFIX
+from .formats.safetensors_files import SUFFIX
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import httpx2
 
 from ...errors import WeightsError
 from ...parsing import parse_json
-from .impostors import impostor
+from .formats.impostors import impostor
 
 Progress = Callable[[int, "int | None"], None]
 """Told the bytes that are here and the bytes that there will be, None if the server does not say."""

@@ -22,11 +22,11 @@ from .archive import opened_member, unpack
 from .atomic import replacing
 from .catalogue import RemoteFile, Source, find_source, total_size
 from .download import NotFound, Patience, Progress, disk_full, download, web_client
-from .impostors import refuse_impostor
+from .formats.impostors import refuse_impostor
+from .formats.pickled_arrays import read_pickled_arrays
+from .formats.readers import detect_format, flax_state, read_state, write_state
 from .inventory import verify
 from .package_index import index_client, local_path, locate, pip_settings
-from .pickled_arrays import read_pickled_arrays
-from .readers import detect_format, flax_state, read_state, write_state
 from .record import FIRST_USE, RECORD, chunks, difference, digest, recorded
 from .store import stored, weights_folder
 

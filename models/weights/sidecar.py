@@ -14,7 +14,7 @@ from ...parsing import parse_yaml
 from ..labels import label_lists
 from ..spec import Preprocessing, WeightsDescription
 from .descriptions import description as published
-from .readers import FORMATS
+from .formats.readers import FORMATS
 
 
 def sidecar_path(weights: Path) -> Path:

@@ -9,10 +9,10 @@ from ...errors import WeightsError
 from ...home import home
 from ..spec import Weights, WeightsDescription
 from .catalogue import CATALOGUE, Source
-from .readers import FORMATS, detect_format
+from .formats.readers import FORMATS, detect_format
+from .formats.tensor_bundle import files_of, index_path, prefix_of
 from .record import FIRST_USE, RECORD, difference, digest, recorded
 from .sidecar import described
-from .tensor_bundle import files_of, index_path, prefix_of
 
 
 def weights_folder() -> Path:

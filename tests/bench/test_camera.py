@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.bench.camera import Camera, Newest, due_windows, is_due
+from actionbench.bench.scenarios.camera import Camera, Newest, due_windows, is_due
 
 
 class Clock:

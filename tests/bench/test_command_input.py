@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actionbench.bench import cli_data
-from actionbench.bench.cli import run_app
-from actionbench.bench.cli_options import counted
-from actionbench.bench.config import RunConfig
+from actionbench.bench.cli import data as cli_data
+from actionbench.bench.cli.app import run_app
+from actionbench.bench.cli.options import counted
+from actionbench.bench.plan.config import RunConfig
 from actionbench.bench.runner import in_words
 from actionbench.flow.registry import METHODS
 from actionbench.models.registry import MODELS

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from actionbench.datasets.clip import Clip
-from actionbench.datasets.manifest import read_manifest
-from actionbench.datasets.video import read_frames
+from actionbench.datasets.sources.manifest import read_manifest
+from actionbench.datasets.video.reader import read_frames
 from actionbench.flow.fields import GREY
 from actionbench.models.labels import labels
 
@@ -230,13 +230,13 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     """With weights and samples of the authors' names and formats; the numbers are computed, not published."""
     from dataclasses import replace
 
-    from actionbench.bench import parity
-    from actionbench.bench.certificate import certificate
-    from actionbench.bench.config import RunConfig
-    from actionbench.bench.logits import compute_logits
-    from actionbench.bench.progress import Console
+    from actionbench.bench.agreement import parity
+    from actionbench.bench.agreement.certificate import certificate
+    from actionbench.bench.agreement.logits import compute_logits
+    from actionbench.bench.console.progress import Console
+    from actionbench.bench.plan.config import RunConfig
     from actionbench.errors import MeasurementError
-    from actionbench.models import i3d
+    from actionbench.models.i3d import architecture as i3d
     from actionbench.models.random_state import random_state
     from actionbench.models.registry import find_model
     from actionbench.models.weights import resolve_weights, stored_weights, write_state

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.bench.config import RunConfig, from_mapping, key_values, read_config
-from actionbench.bench.environment import MOST_PER_CORE, cores
+from actionbench.bench.plan.config import RunConfig, from_mapping, key_values, read_config
+from actionbench.bench.plan.environment import MOST_PER_CORE, cores
 from actionbench.errors import UsageError
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.bench.cli import run_app
-from actionbench.reports.data import ScoreVector, load
-from actionbench.reports.records import ClipRecord
-from actionbench.reports.run_directory import RunDirectory, RunWriter
+from actionbench.bench.cli.app import run_app
+from actionbench.records.run import ClipRecord
+from actionbench.records.run_directory import RunDirectory, RunWriter
+from actionbench.reports.analysis.load_runs import ScoreVector, load
 
 TINY = Path(__file__).parent / "networks" / "tiny.py"
 Videos = Callable[[list[int], int], Path]

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from actionbench.bench.device_flow import shares_device, stack_on_device
-from actionbench.bench.prepare import Preparer
 from actionbench.datasets.clip import Clip
-from actionbench.datasets.sources import load_clips
+from actionbench.datasets.sources.registry import load_clips
 from actionbench.flow.registry import get_method
 from actionbench.flow.tvl1_torch.method import TorchFlow
+from actionbench.models.backends.torch_network import TorchNetwork
 from actionbench.models.spec import LoadOptions, Model, Preprocessing, Views, WeightsDescription
-from actionbench.models.torch_network import TorchNetwork
+from actionbench.preprocessing.device_flow import shares_device, stack_on_device
+from actionbench.preprocessing.preparer import Preparer
 
 FLOW = Preprocessing(
     modality="flow",

@@ -8,11 +8,11 @@ from types import ModuleType
 
 import pytest
 
-from actionbench.bench.agreement import compared_groups
-from actionbench.bench.config import RunConfig
-from actionbench.bench.estimate import Cost, Part, estimate
-from actionbench.bench.plan import Plan, make_plan
-from actionbench.bench.sweep import swept
+from actionbench.bench.agreement.check import compared_groups
+from actionbench.bench.plan.config import RunConfig
+from actionbench.bench.plan.estimate import Cost, Part, estimate
+from actionbench.bench.plan.plan import Plan, make_plan
+from actionbench.bench.plan.sweep import swept
 
 TINY = Path(__file__).parent / "networks" / "tiny.py"
 

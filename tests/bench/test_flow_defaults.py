@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from actionbench.bench.cli_flow import _default_methods
+from actionbench.bench.cli.flow import _default_methods
 from actionbench.flow.registry import NEEDS_TORCH, method_names
 
 

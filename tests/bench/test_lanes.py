@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionbench.bench.lanes import Lanes
+from actionbench.bench.scenarios.thread_pool import Lanes
 
 
 def test_one_lane_takes_the_most_urgent_first() -> None:

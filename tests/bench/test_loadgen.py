@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.bench.cli import run_app
-from actionbench.bench.job import LoadGenSettings
-from actionbench.bench.loadgen import (
+from actionbench.bench.cli.app import run_app
+from actionbench.bench.scenarios.loadgen import (
     PERCENTILES,
     SCENARIOS,
     compare,
@@ -24,10 +23,11 @@ from actionbench.bench.loadgen import (
     percentile,
     read_log,
 )
+from actionbench.bench.worker.job import LoadGenSettings
 from actionbench.errors import MeasurementError
-from actionbench.reports.data import load, merge
-from actionbench.reports.run_directory import RunDirectory
-from actionbench.reports.summary import summarise
+from actionbench.records.run_directory import RunDirectory
+from actionbench.reports.analysis.load_runs import load, merge
+from actionbench.reports.analysis.summary import summarise
 
 from .conftest import NETWORKS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from actionbench.bench.cli import run_app
-from actionbench.reports.run_directory import RunDirectory
+from actionbench.bench.cli.app import run_app
+from actionbench.records.run_directory import RunDirectory
 
 from .conftest import NETWORKS
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.reports.records import STAGES
-from actionbench.reports.run_directory import RunDirectory
+from actionbench.records.run import STAGES
+from actionbench.records.run_directory import RunDirectory
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from actionbench.bench import cli
-from actionbench.bench.cli import run_app
-from actionbench.bench.output import Output
-from actionbench.bench.progress import Console
-from actionbench.bench.rich_console import PlainConsole
+from actionbench.bench.cli import app as cli
+from actionbench.bench.cli.app import run_app
+from actionbench.bench.console.output import Output
+from actionbench.bench.console.progress import Console
+from actionbench.bench.console.rich_console import PlainConsole
 from actionbench.errors import UsageError
 
-COMMAND = [sys.executable, "-c", "from actionbench.bench.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from actionbench.bench.cli.app import main; main()"]
 TINY = Path(__file__).parent / "networks" / "tiny.py"
 Videos = Callable[[list[int], int], Path]
 
@@ -143,7 +143,7 @@ def test_a_bar_moves_the_cursor_and_a_clips_name_does_not(monkeypatch: pytest.Mo
 def test_results_beside_a_bar_go_where_they_should(tmp_path: Path) -> None:
     """A bar on the terminal takes nothing that goes to a file."""
     code = (
-        "from actionbench.bench.progress import Console\n"
+        "from actionbench.bench.console.progress import Console\n"
         "with Console().task('title', 1) as progress:\n"
         "    print('result')\n"
         "    progress.advance()\n"

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from actionbench.bench import peak
-from actionbench.bench.config import RunConfig
-from actionbench.bench.plan import make_plan
+from actionbench.bench.plan import peak
+from actionbench.bench.plan.config import RunConfig
+from actionbench.bench.plan.plan import make_plan
 from actionbench.bench.runner import counted_models
 from actionbench.models.spec import LoadOptions
 

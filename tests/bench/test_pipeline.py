@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 import torch
 
-from actionbench.bench.inference import average_views, forward
-from actionbench.bench.job import Job
-from actionbench.bench.lanes import Lanes
-from actionbench.bench.parts import Part
-from actionbench.bench.pipeline import Answer, Pipeline
-from actionbench.bench.prepare import Preparer
-from actionbench.bench.stopwatch import Stopwatch
-from actionbench.bench.throughput_worker import Stretch, measure_throughput
+from actionbench.bench.scenarios.inference import average_views, forward
+from actionbench.bench.scenarios.pipeline import Answer, Pipeline
+from actionbench.bench.scenarios.stream_networks import Part
+from actionbench.bench.scenarios.thread_pool import Lanes
+from actionbench.bench.scenarios.throughput import Stretch, measure_throughput
+from actionbench.bench.worker.job import Job
 from actionbench.datasets.clip import Clip
-from actionbench.datasets.sources import load_clips
+from actionbench.datasets.sources.registry import load_clips
 from actionbench.flow.fields import flow_fields
 from actionbench.flow.registry import get_method
 from actionbench.models.spec import LoadOptions, Preprocessing, Views
+from actionbench.preprocessing.preparer import Preparer
+from actionbench.preprocessing.stopwatch import Stopwatch
 
 RGB = Preprocessing("rgb", None, 16, "opencv-bilinear", "round", 16, "floor", scale=1 / 255)
 FLOW = replace(RGB, modality="flow", flow_bound=20.0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from actionbench.bench.plan import _flow
+from actionbench.bench.plan.plan import _flow
 from actionbench.errors import UsageError
 from actionbench.models.registry import ModelRequest, find_model
 from actionbench.models.spec import Weights

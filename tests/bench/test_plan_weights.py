@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.bench.config import RunConfig
-from actionbench.bench.plan import plan_models
+from actionbench.bench.plan.config import RunConfig
+from actionbench.bench.plan.plan import plan_models
 from actionbench.errors import WeightsError
-from actionbench.models import i3d
+from actionbench.models.i3d import architecture as i3d
 from actionbench.models.state import State
 from actionbench.models.weights import write_state
 from actionbench.models.weights.catalogue import find_source

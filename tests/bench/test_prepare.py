@@ -8,9 +8,9 @@ from types import ModuleType
 
 import numpy as np
 
-from actionbench.bench.prepare import Preparer
 from actionbench.datasets.clip import Clip
-from actionbench.datasets.transform import normalise
+from actionbench.datasets.video.transform import normalise
+from actionbench.preprocessing.preparer import Preparer
 
 
 def test_pixels_of_a_network_that_normalises_them_itself_are_only_cropped(

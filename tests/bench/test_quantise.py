@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actionbench.bench import plan, quantise
-from actionbench.bench.config import RunConfig
-from actionbench.bench.plan import PlannedModel, plan_models
-from actionbench.bench.prepare import Preparer
-from actionbench.datasets.sources import load_clips
+from actionbench.bench.plan import plan, quantise
+from actionbench.bench.plan.config import RunConfig
+from actionbench.bench.plan.plan import PlannedModel, plan_models
+from actionbench.datasets.sources.registry import load_clips
 from actionbench.errors import BackendUnavailable, ClipError, MeasurementError, UsageError, WeightsError
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions
+from actionbench.preprocessing.preparer import Preparer
 
 CONFIG = RunConfig(models=("i3d@openvino:int8",), weights={"*": "random"}, flow="dis")
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from actionbench.models.labels import labels
-from actionbench.reports.run_directory import RunDirectory
+from actionbench.records.run_directory import RunDirectory
 
 COMMAND = [sys.executable, "-m", "actionbench"]
 TINY = Path(__file__).parent / "networks" / "tiny.py"
@@ -321,7 +321,7 @@ def test_a_run_without_a_report_draws_nothing_and_its_report_can_follow(
     out = tmp_path / "run"
     words = [*arguments("tiny", coloured_videos([JOGGING], 1), out, weights_file), "--no-report"]
     code = (
-        "import sys; from actionbench.bench.cli import run_app; code = run_app(sys.argv[1:]); "
+        "import sys; from actionbench.bench.cli.app import run_app; code = run_app(sys.argv[1:]); "
         "print(sorted({'matplotlib', 'plotly'} & set(sys.modules))); sys.exit(code)"
     )
     answer = subprocess.run(

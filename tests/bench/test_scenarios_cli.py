@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.reports.run_directory import RunDirectory
+from actionbench.records.run_directory import RunDirectory
 
 TINY = Path(__file__).parent / "networks" / "tiny.py"
 
@@ -161,7 +161,7 @@ def test_mistakes_are_told_before_anything_starts(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    from actionbench.bench.cli import run_app
+    from actionbench.bench.cli.app import run_app
 
     if "--resume" not in options:
         data = coloured_videos([35], 1)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from actionbench.bench import selection
-from actionbench.bench.config import RunConfig, from_mapping
-from actionbench.bench.selection import expanded
+from actionbench.bench.plan import selection
+from actionbench.bench.plan.config import RunConfig, from_mapping
+from actionbench.bench.plan.selection import expanded
 from actionbench.errors import UsageError
 from actionbench.models import capabilities
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.bench import supervisor
-from actionbench.bench.job import Job
-from actionbench.bench.supervisor import Outcome, Worker, worker_environment
+from actionbench.bench.worker import supervisor
+from actionbench.bench.worker.job import Job
+from actionbench.bench.worker.supervisor import Outcome, Worker, worker_environment
 from actionbench.models.spec import LoadOptions
 
 PAGE_FAULTS = """

@@ -11,7 +11,7 @@ from PIL import Image
 
 from actionbench.bench.thumbnails import LONG_SIDE, write_thumbnail
 from actionbench.models.labels import labels
-from actionbench.reports.run_directory import RunDirectory, thumbnail_path
+from actionbench.records.run_directory import RunDirectory, thumbnail_path
 
 TINY = Path(__file__).parent / "networks" / "tiny.py"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actionbench.reports.run_directory import RunDirectory
+from actionbench.records.run_directory import RunDirectory
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from actionbench.bench.cli import run_app
-from actionbench.bench.job import Job
-from actionbench.bench.latency_worker import measure_latency
-from actionbench.bench.parts import Part
-from actionbench.bench.prepare import Preparer
-from actionbench.bench.throughput_worker import measure_throughput
-from actionbench.datasets.sources import load_clips
-from actionbench.datasets.video import read_frames
+from actionbench.bench.cli.app import run_app
+from actionbench.bench.scenarios.latency import measure_latency
+from actionbench.bench.scenarios.stream_networks import Part
+from actionbench.bench.scenarios.throughput import measure_throughput
+from actionbench.bench.worker.job import Job
+from actionbench.datasets.sources.registry import load_clips
+from actionbench.datasets.video.reader import read_frames
 from actionbench.errors import ClipError, MeasurementError
 from actionbench.models.spec import LoadOptions
-from actionbench.reports.run_directory import RunDirectory
+from actionbench.preprocessing.preparer import Preparer
+from actionbench.records.run_directory import RunDirectory
 
 from .conftest import NETWORKS
 

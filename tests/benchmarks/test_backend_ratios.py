@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.bench.config import RunConfig
-from actionbench.bench.selection import unable
+from actionbench.bench.plan.config import RunConfig
+from actionbench.bench.plan.selection import unable
 from actionbench.errors import UsageError
 from actionbench.models.capabilities import cpu_flags
 from actionbench.models.registry import find_model

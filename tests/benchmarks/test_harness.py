@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actionbench.bench.job import Job
-from actionbench.bench.latency_worker import measure_latency
-from actionbench.bench.prepare import Preparer
-from actionbench.datasets.sources import load_clips
+from actionbench.bench.scenarios.latency import measure_latency
+from actionbench.bench.worker.job import Job
+from actionbench.datasets.sources.registry import load_clips
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions, Weights
-from actionbench.reports.data import load, merge
-from actionbench.reports.summary import ModelSummary, summarise
+from actionbench.preprocessing.preparer import Preparer
+from actionbench.reports.analysis.load_runs import load, merge
+from actionbench.reports.analysis.summary import ModelSummary, summarise
 
 TINY = Path(__file__).parents[1] / "bench" / "networks" / "tiny.py"
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from actionbench.models.capabilities import cpu_flags
-from actionbench.reports.data import load, merge
-from actionbench.reports.summary import summarise
+from actionbench.reports.analysis.load_runs import load, merge
+from actionbench.reports.analysis.summary import summarise
 
 pytestmark = pytest.mark.benchmark
 

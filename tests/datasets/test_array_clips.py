@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actionbench.datasets.arrays import read_inputs, write_frames
 from actionbench.datasets.clip import Clip
-from actionbench.datasets.video import read_frames
+from actionbench.datasets.sources.arrays import read_inputs, write_frames
+from actionbench.datasets.video.reader import read_frames
 from actionbench.errors import ClipError, UsageError
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (50, 6, 8, 3), np.uint8)
@@ -173,8 +173,8 @@ def test_arrays_need_numpy_only(tmp_path):
         "import sys\n"
         "for name in ('av', 'cv2', 'PIL', 'torch', 'tensorflow'): sys.modules[name] = None\n"
         "from pathlib import Path\n"
-        "from actionbench.datasets.sources import load_clips\n"
-        "from actionbench.datasets.video import read_frames\n"
+        "from actionbench.datasets.sources.registry import load_clips\n"
+        "from actionbench.datasets.video.reader import read_frames\n"
         "(clip,) = load_clips(sys.argv[1], vocabulary=())\n"
         "print(sum(1 for _ in read_frames(clip)))"
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from actionbench.datasets.clip import Clip
-from actionbench.datasets.video import read_frames
+from actionbench.datasets.video.reader import read_frames
 from actionbench.errors import ClipError
 
 # name: frames, (width, height) upright with square pixels, frames at 25 a second, words of the notes

@@ -16,8 +16,8 @@ import pytest
 
 from actionbench.datasets.check import Checker, check_clips
 from actionbench.datasets.clip import Clip, ClipSet
-from actionbench.datasets.manifest import file_digest
-from actionbench.datasets.sources import load_clips
+from actionbench.datasets.sources.manifest import file_digest
+from actionbench.datasets.sources.registry import load_clips
 
 
 @pytest.fixture

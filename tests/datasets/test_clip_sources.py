@@ -13,7 +13,7 @@ import pytest
 
 from actionbench import registry
 from actionbench.datasets.clip import Clip, ClipSet
-from actionbench.datasets.sources import load_clips
+from actionbench.datasets.sources.registry import load_clips
 from actionbench.errors import ClipError, UsageError
 
 VOCABULARY = ("abseiling", "jogging", "playing cricket", "hurling (sport)")
@@ -167,7 +167,7 @@ def test_other_packages_add_sources(monkeypatch):
 
 @pytest.mark.parametrize(("data", "part"), [("demo", "test"), ("demo:", "test"), ("demo:train", "train")])
 def test_parts_of_the_drawn_set(monkeypatch, data, part):
-    monkeypatch.setattr("actionbench.datasets.drawn.load_demo", lambda part: ClipSet(part, ()))
+    monkeypatch.setattr("actionbench.datasets.synthetic.clips.load_demo", lambda part: ClipSet(part, ()))
     assert load_clips(data, vocabulary=VOCABULARY).name == part
 
 

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import pytest
 
-from actionbench.datasets import drawn
-from actionbench.datasets.drawn import FRAMES, HEIGHT, WIDTH, draw_clip, draw_demo, load_demo
-from actionbench.datasets.figures import MOTIONS, SHIN, THIGH
-from actionbench.datasets.video import read_frames
+from actionbench.datasets.synthetic import clips as drawn
+from actionbench.datasets.synthetic.clips import FRAMES, HEIGHT, WIDTH, draw_clip, draw_demo, load_demo
+from actionbench.datasets.synthetic.figures import MOTIONS, SHIN, THIGH
+from actionbench.datasets.video.reader import read_frames
 from actionbench.errors import BackendUnavailable, UsageError
 
 
@@ -89,7 +89,7 @@ def test_drawing_is_the_same_in_another_process() -> None:
     here = draw_clip("jogging", np.random.default_rng(7), Fraction(25))
     program = (
         "import hashlib, numpy as np; from fractions import Fraction\n"
-        "from actionbench.datasets.drawn import draw_clip\n"
+        "from actionbench.datasets.synthetic.clips import draw_clip\n"
         "frames = draw_clip('jogging', np.random.default_rng(7), Fraction(25))\n"
         "print(hashlib.sha256(frames.tobytes()).hexdigest())"
     )

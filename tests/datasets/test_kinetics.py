@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.datasets.kinetics import is_kinetics, load_kinetics, read_annotations
+from actionbench.datasets.sources.kinetics import is_kinetics, load_kinetics, read_annotations
 from actionbench.errors import ClipError
 
 VOCABULARY = ("abseiling", "jogging", "hurling (sport)")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionbench.datasets.clip import Clip
-from actionbench.datasets.manifest import file_digest, read_manifest, verify, write_manifest
+from actionbench.datasets.sources.manifest import file_digest, read_manifest, verify, write_manifest
 from actionbench.errors import ClipError
 
 VOCABULARY = ("jogging", "hurling (sport)")

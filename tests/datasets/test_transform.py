@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from actionbench.datasets.transform import (
+from actionbench.datasets.video.transform import (
     centre_crop,
     centre_window,
     normalise,

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionbench.datasets.clip import Clip
-from actionbench.datasets.sampling import TimedFrame, each, resample
-from actionbench.datasets.video import read_frames
+from actionbench.datasets.video.reader import read_frames
+from actionbench.datasets.video.sampling import TimedFrame, each, resample
 from actionbench.errors import ClipError
 
 NTSC = Fraction(30000, 1001)
@@ -282,7 +282,7 @@ def test_decoding_takes_one_thread(make_video, tmp_path):
     path = make_video(tmp_path / "a.mp4", 10)
     code = (
         "import sys; from pathlib import Path; from actionbench.datasets.clip import Clip\n"
-        "from actionbench.datasets.video import read_frames\n"
+        "from actionbench.datasets.video.reader import read_frames\n"
         "before = len(list(Path('/proc/self/task').iterdir()))\n"
         "reader = read_frames(Clip('x', Path(sys.argv[1])))\n"
         "next(reader)\n"
@@ -350,7 +350,7 @@ def test_still_images_are_no_video(tmp_path):
 
 
 def test_pictures_beyond_the_limit_are_refused(make_video, tmp_path, monkeypatch):
-    monkeypatch.setattr("actionbench.datasets.container.MAX_PIXELS", 32 * 24 - 1)
+    monkeypatch.setattr("actionbench.datasets.video.container.MAX_PIXELS", 32 * 24 - 1)
     with pytest.raises(ClipError, match="too large"):
         numbers(make_video(tmp_path / "a.mov", 2))
 
@@ -395,7 +395,7 @@ def test_damaged_bytes_never_crash(make_video, tmp_path):
 def test_ffmpeg_keeps_quiet(shared_data):
     code = (
         "import sys; from pathlib import Path; from actionbench.datasets.clip import Clip\n"
-        "from actionbench.datasets.video import read_frames\n"
+        "from actionbench.datasets.video.reader import read_frames\n"
         "print(sum(1 for _ in read_frames(Clip('x', Path(sys.argv[1])))))"
     )
     path = shared_data / "broken/mp4parse_no_timescale.mp4"

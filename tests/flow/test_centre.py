@@ -7,9 +7,9 @@ import pytest
 
 from actionbench.errors import ClipError
 from actionbench.flow.centre import LOOKS_AT, CentreFlow
-from actionbench.flow.comparison import compare
+from actionbench.flow.evaluation.comparison import compare
+from actionbench.flow.evaluation.ground_truth import GroundTruth
 from actionbench.flow.fields import flow_fields
-from actionbench.flow.ground_truth import GroundTruth
 from actionbench.flow.opencv import dis
 from actionbench.flow.registry import HOLDS_IN, get_method
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actionbench.errors import ClipError, UsageError
-from actionbench.flow.comparison import compare, endpoint_errors, quantisation_error
-from actionbench.flow.ground_truth import GroundTruth, load_ground_truth, read_flo, shrunk
+from actionbench.flow.evaluation.comparison import compare, endpoint_errors, quantisation_error
+from actionbench.flow.evaluation.ground_truth import GroundTruth, load_ground_truth, read_flo, shrunk
 from actionbench.flow.render import colour_wheel, colours
 
 

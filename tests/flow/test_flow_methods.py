@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pytest
 
 from actionbench import registry
-from actionbench.datasets.sources import load_clips
-from actionbench.datasets.transform import resize
-from actionbench.datasets.video import read_frames
+from actionbench.datasets.sources.registry import load_clips
+from actionbench.datasets.video.reader import read_frames
+from actionbench.datasets.video.transform import resize
 from actionbench.errors import BackendUnavailable, ClipError, UsageError
-from actionbench.flow.comparison import endpoint_errors
+from actionbench.flow.evaluation.comparison import endpoint_errors
 from actionbench.flow.fields import grey
 from actionbench.flow.registry import METHODS, get_method
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actionbench.flow.known_motion import SHIFT, known_motion_error, known_pair
+from actionbench.flow.evaluation.known_motion import SHIFT, known_motion_error, known_pair
 from actionbench.flow.registry import METHODS, get_method, summary
 
 

@@ -10,8 +10,12 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from actionbench.models import demo, i3d, i3d_torch, parity, resnext, resnext_torch
+from actionbench.models import demo, parity
+from actionbench.models.i3d import architecture as i3d
+from actionbench.models.i3d import torch_modules as i3d_torch
 from actionbench.models.random_state import random_state
+from actionbench.models.resnext import architecture as resnext
+from actionbench.models.resnext import torch_modules as resnext_torch
 
 
 @pytest.fixture

@@ -16,14 +16,18 @@ import pytest
 import torch
 from torch.nn import functional
 
-from actionbench.models import i3d, i3d_torch, parity, resnext, resnext_torch
+from actionbench.models import parity
+from actionbench.models.backends.torch_layers import in_arithmetic, tuned_for
+from actionbench.models.i3d import architecture as i3d
+from actionbench.models.i3d import torch_modules as i3d_torch
 from actionbench.models.loading import i3d_states
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model
+from actionbench.models.resnext import architecture as resnext
+from actionbench.models.resnext import torch_modules as resnext_torch
 from actionbench.models.spec import FloatArray, LoadOptions, Model, Weights
 from actionbench.models.state import State
-from actionbench.models.torch_layers import in_arithmetic, tuned_for
-from actionbench.models.weights.readers import read_state
+from actionbench.models.weights.formats.readers import read_state
 
 STEM = "Conv3d_1a_7x7"
 MISTAKES = ("epsilon", "padding", "BGR")

@@ -16,17 +16,19 @@ import numpy as np
 import pytest
 import torch
 
-from actionbench.datasets.transform import normalise
+from actionbench.datasets.video.transform import normalise
 from actionbench.errors import BackendUnavailable
 from actionbench.flow.fields import flow_fields
 from actionbench.flow.registry import get_method
-from actionbench.models import parity, resnext, resnext_torch
+from actionbench.models import parity
+from actionbench.models.backends.torch_forms import Compiled
+from actionbench.models.backends.torch_layers import OneDnnConv3d, Tuning, convolved
 from actionbench.models.capabilities import missing_packages, offer, why_not
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model, load_network
+from actionbench.models.resnext import architecture as resnext
+from actionbench.models.resnext import torch_modules as resnext_torch
 from actionbench.models.spec import LoadOptions, Network, Weights
-from actionbench.models.torch_forms import Compiled
-from actionbench.models.torch_layers import OneDnnConv3d, Tuning, convolved
 
 # Even sizes hide mistakes in padding; batches those in layout.
 CASES = {

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actionbench.datasets.transform import normalise
+from actionbench.datasets.video.transform import normalise
 from actionbench.errors import BackendUnavailable, ClipError, UsageError
-from actionbench.models import capabilities, loading, openvino_network, parity
+from actionbench.models import capabilities, loading, parity
+from actionbench.models.backends import openvino_network
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions, Weights
@@ -231,7 +232,7 @@ def test_nothing_is_told_to_the_makers_of_openvino(
     run_script: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    script = "import actionbench.models.openvino_network, openvino.tools.ovc\ngive()\n"
+    script = "import actionbench.models.backends.openvino_network, openvino.tools.ovc\ngive()\n"
     run_script(script)
     assert list(tmp_path.iterdir()) == []
 

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from actionbench.models import i3d, i3d_torch, parity, torch_layers
+from actionbench.models import parity
+from actionbench.models.backends import torch_layers
 from actionbench.models.capabilities import cpu_flags
+from actionbench.models.i3d import architecture as i3d
+from actionbench.models.i3d import torch_modules as i3d_torch
 from actionbench.models.random_state import random_state
 
 SEED = 5

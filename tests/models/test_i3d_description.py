@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.models import i3d
+from actionbench.models.i3d import architecture as i3d
 
 READ_INDEX = """
 import os

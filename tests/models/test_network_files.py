@@ -18,7 +18,7 @@ Write = Callable[[str, str], Path]
 
 FILE = """
 from dataclasses import replace
-from actionbench.models.resnext import resnext
+from actionbench.models.resnext.architecture import resnext
 from layers import TITLE, Layer
 
 def load(model, weights, options):

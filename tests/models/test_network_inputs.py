@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from actionbench.errors import ActionBenchError, BackendUnavailable, ClipError, UsageError
-from actionbench.models import i3d
+from actionbench.models.backends.torch_network import TorchNetwork
+from actionbench.models.i3d import architecture as i3d
 from actionbench.models.inputs import check_inputs, gpu_index
 from actionbench.models.registry import find_model
 from actionbench.models.spec import LoadOptions
-from actionbench.models.torch_network import TorchNetwork
 
 
 def inputs(**changes: Any) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def test_tensorflow_names_what_it_cannot_do(run_script: Any) -> None:
     run_script(
         "from actionbench.errors import BackendUnavailable, UsageError\n"
         "from actionbench.models.spec import LoadOptions\n"
-        "from actionbench.models.tensorflow_network import configure, tf\n"
+        "from actionbench.models.backends.tensorflow_network import configure, tf\n"
         "def refused(error, options):\n"
         "    try: configure(options)\n"
         "    except error as found: return str(found)\n"

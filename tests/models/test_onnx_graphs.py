@@ -11,9 +11,13 @@ import onnxruntime
 import pytest
 import torch
 
-from actionbench.datasets.transform import normalise
-from actionbench.models import i3d, i3d_torch, onnx_graphs, parity, resnext
+from actionbench.datasets.video.transform import normalise
+from actionbench.models import parity
+from actionbench.models.backends import onnx_graphs
+from actionbench.models.i3d import architecture as i3d
+from actionbench.models.i3d import torch_modules as i3d_torch
 from actionbench.models.random_state import random_state
+from actionbench.models.resnext import architecture as resnext
 from actionbench.models.weights.descriptions import I3D_RGB, RESNEXT_RGB
 
 I3D_STATE = random_state(i3d.tensor_shapes(3, 7), 5, {})

@@ -247,6 +247,6 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_models_of_installed_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = EntryPoint("mine", "actionbench.models.resnext:resnext", "actionbench.models")
+    mine = EntryPoint("mine", "actionbench.models.resnext.architecture:resnext", "actionbench.models")
     monkeypatch.setattr(registry, "entry_points", lambda group: [mine] if group == mine.group else [])
     assert find_model("mine").model.name == "resnext"

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from actionbench.models import parity, resnext, resnext_torch
+from actionbench.models import parity
+from actionbench.models.backends.torch_network import trainable_parameters
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model, load_network
+from actionbench.models.resnext import architecture as resnext
+from actionbench.models.resnext import torch_modules as resnext_torch
 from actionbench.models.spec import LoadOptions, Weights
-from actionbench.models.torch_network import trainable_parameters
 
 
 @pytest.fixture(scope="module")

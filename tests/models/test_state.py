@@ -11,9 +11,13 @@ import pytest
 import torch
 
 from actionbench.errors import WeightsError
-from actionbench.models import i3d, i3d_torch, loading, parity, resnext, resnext_torch
+from actionbench.models import loading, parity
+from actionbench.models.i3d import architecture as i3d
+from actionbench.models.i3d import torch_modules as i3d_torch
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model
+from actionbench.models.resnext import architecture as resnext
+from actionbench.models.resnext import torch_modules as resnext_torch
 from actionbench.models.spec import Weights
 from actionbench.models.state import check_state, classes_of
 from actionbench.models.weights import resolve_weights, write_state

@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from actionbench.datasets.transform import normalise
-from actionbench.models import i3d, resnext, transforms
+from actionbench.datasets.video.transform import normalise
+from actionbench.models import transforms
+from actionbench.models.i3d import architecture as i3d
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model
+from actionbench.models.resnext import architecture as resnext
 from actionbench.models.transforms import Convolution
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actionbench.reports.data import RunData
-from actionbench.reports.records import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
-from actionbench.reports.run_directory import RunWriter
+from actionbench.records.run import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
+from actionbench.records.run_directory import RunWriter
+from actionbench.reports.analysis.load_runs import RunData
 
 LABELS = ("abseiling", "jogging", "running on treadmill", "walking the dog", "zumba", "yoga")
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actionbench.reports.agreement import agreement, in_words
-from actionbench.reports.data import RunData, load, merge
-from actionbench.reports.export import json_text
-from actionbench.reports.markdown import report
-from actionbench.reports.records import ModelRecord
-from actionbench.reports.summary import summarise
-from actionbench.reports.tables import comparison, models
-from actionbench.reports.verdict import verdict
+from actionbench.records.run import ModelRecord
+from actionbench.reports.analysis.agreement import agreement, in_words
+from actionbench.reports.analysis.load_runs import RunData, load, merge
+from actionbench.reports.analysis.summary import summarise
+from actionbench.reports.formats.export import json_text
+from actionbench.reports.formats.markdown import report
+from actionbench.reports.sentences import verdict
+from actionbench.reports.tables.all_tables import comparison, models
 
 from .conftest import FakeModel, answers, make_run, write_run
 

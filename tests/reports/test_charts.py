@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.reports.accuracy_charts import MOST_CLASSES
-from actionbench.reports.chart import Bars, Chart, Points, label
-from actionbench.reports.charts import CHARTS, _front, all_charts
-from actionbench.reports.data import RunData, merge
-from actionbench.reports.interactive import figure
-from actionbench.reports.plots import draw, inline
-from actionbench.reports.summary import summarise
-from actionbench.reports.timing_charts import MOST_MARKS
+from actionbench.reports.analysis.load_runs import RunData, merge
+from actionbench.reports.analysis.summary import summarise
+from actionbench.reports.charts.accuracy import MOST_CLASSES
+from actionbench.reports.charts.all_charts import CHARTS, _front, all_charts
+from actionbench.reports.charts.chart import Bars, Chart, Points, label
+from actionbench.reports.charts.interactive import figure
+from actionbench.reports.charts.plots import draw, inline
+from actionbench.reports.charts.timing import MOST_MARKS
 
 HOSTILE = "<b>$\\frac{1}{0}$</b> & </svg><script>alert(1)</script> %{x} 日本 \x1b\u202e"
 

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from actionbench.reports.classes import class_accuracies, classes, weakest_first
-from actionbench.reports.data import RunData, merge
-from actionbench.reports.mistakes import mistakes, worst_mistakes
-from actionbench.reports.summary import Summary, summarise
+from actionbench.reports.analysis.classes import class_accuracies, classes, weakest_first
+from actionbench.reports.analysis.load_runs import RunData, merge
+from actionbench.reports.analysis.mistakes import mistakes, worst_mistakes
+from actionbench.reports.analysis.summary import Summary, summarise
 
 
 @pytest.fixture

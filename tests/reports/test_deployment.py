@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from actionbench.reports.data import merge
-from actionbench.reports.deployment import deployment, keeps_up, notes
-from actionbench.reports.statistics import Estimate, Interval
-from actionbench.reports.summary import summarise
+from actionbench.reports.analysis.deployment import deployment, keeps_up, notes
+from actionbench.reports.analysis.load_runs import merge
+from actionbench.reports.analysis.summary import summarise
+from actionbench.reports.statistics.intervals import Estimate, Interval
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.bench.gate.work import read_latency
-from actionbench.bench.latency_worker import disturbed
-from actionbench.bench.stopwatch import Meter
-from actionbench.reports.data import RunData, merge
-from actionbench.reports.disturbance import drop_disturbed, is_disturbed, waiting_ratio
-from actionbench.reports.process_medians import process_medians
-from actionbench.reports.timing import timing
+from actionbench.bench.gate.commands import read_latency
+from actionbench.bench.scenarios.latency import disturbed
+from actionbench.preprocessing.stopwatch import Meter
+from actionbench.records.disturbance import drop_disturbed, is_disturbed, waiting_ratio
+from actionbench.reports.analysis.load_runs import RunData, merge
+from actionbench.reports.analysis.process_medians import process_medians
+from actionbench.reports.analysis.timing import timing
 
 SAMPLES = st.lists(st.tuples(st.sampled_from("abc"), st.booleans()))
 

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 from actionbench.errors import UsageError
-from actionbench.reports.charts import CHARTS
-from actionbench.reports.data import RunData, merge
-from actionbench.reports.export import SCHEMA, csv, json_text, write_report
-from actionbench.reports.summary import summarise
-from actionbench.reports.table import Column, table
+from actionbench.reports.analysis.load_runs import RunData, merge
+from actionbench.reports.analysis.summary import summarise
+from actionbench.reports.charts.all_charts import CHARTS
+from actionbench.reports.formats.export import SCHEMA, csv, json_text, write_report
 from actionbench.reports.tables import all_tables
+from actionbench.reports.tables.table import Column, table
 
 TABLES = {
     "deployment",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from actionbench.bench.environment import environment
-from actionbench.reports.fingerprint import differences, fingerprint, machine_id
+from actionbench.bench.plan.environment import environment
+from actionbench.records.fingerprint import differences, fingerprint, machine_id
 
 HERE = {
     "cpu": "Some CPU",

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from actionbench.errors import MeasurementError, UsageError
-from actionbench.reports.gate_formats import to_github_benchmark, to_json, to_junit
-from actionbench.reports.gate_records import Accuracy, Arm, Gate, Slot, Values
-from actionbench.reports.gate_result import GateResult, judge
-from actionbench.reports.gate_text import markdown, terminal
-from actionbench.reports.sequential import Rule
+from actionbench.records.gate import Accuracy, Arm, Gate, Slot, Values
+from actionbench.reports.analysis.gate_result import GateResult, judge
+from actionbench.reports.formats.gate_formats import to_github_benchmark, to_json, to_junit
+from actionbench.reports.formats.gate_text import markdown, terminal
+from actionbench.reports.statistics.sequential import Rule
 
 GATE = Gate("2026-01-01T00:00:00+00:00", {}, {}, "work", "control", Arm("a", "A", {}), Arm("b", "B", {}))
 RULE = Rule(pairs=6, max_pairs=6)

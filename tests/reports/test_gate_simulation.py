@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from actionbench.reports.gate_simulation import (
+from actionbench.reports.statistics.gate_simulation import (
     NOISES,
     Cell,
     bars,
@@ -14,7 +14,7 @@ from actionbench.reports.gate_simulation import (
     simulate,
     simulation_table,
 )
-from actionbench.reports.sequential import Rule, look
+from actionbench.reports.statistics.sequential import Rule, look
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from actionbench.bench.cli import run_app
+from actionbench.bench.cli.app import run_app
 from actionbench.errors import UsageError
-from actionbench.reports.change_points import FEWEST, change_points
-from actionbench.reports.data import RunData
-from actionbench.reports.gate_directory import GateWriter
-from actionbench.reports.gate_records import Arm, Gate, Slot
-from actionbench.reports.history import (
+from actionbench.records.gate import Arm, Gate, Slot
+from actionbench.records.gate_directory import GateWriter
+from actionbench.reports.analysis.history import (
     Entry,
     add_to_history,
     entries_of_gate,
@@ -29,7 +27,9 @@ from actionbench.reports.history import (
     read_history,
     series_of,
 )
-from actionbench.reports.history_plot import plot_history
+from actionbench.reports.analysis.load_runs import RunData
+from actionbench.reports.charts.history import plot_history
+from actionbench.reports.statistics.change_points import FEWEST, change_points
 
 ENTRY = Entry(
     "i3d", "demo weights", "total", "0123456789", "Some CPU", "abc", "2026-01-02T03:04:05Z", "s", (1.0, 2.0)

@@ -14,14 +14,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from actionbench.reports.charts import CHARTS, all_charts
-from actionbench.reports.data import RunData, merge
-from actionbench.reports.html import MOST_MISTAKES, MOST_ROWS, page
-from actionbench.reports.plots import draw
-from actionbench.reports.run_directory import thumbnail_path
-from actionbench.reports.summary import summarise
-from actionbench.reports.table import Column, table
+from actionbench.records.run_directory import thumbnail_path
+from actionbench.reports.analysis.load_runs import RunData, merge
+from actionbench.reports.analysis.summary import summarise
+from actionbench.reports.charts.all_charts import CHARTS, all_charts
+from actionbench.reports.charts.plots import draw
+from actionbench.reports.formats.html import MOST_MISTAKES, MOST_ROWS, page
 from actionbench.reports.tables import all_tables
+from actionbench.reports.tables.table import Column, table
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 HOSTILE = (

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from actionbench.reports.data import RunData, merge
-from actionbench.reports.latex import escape, tabular
-from actionbench.reports.summary import summarise
-from actionbench.reports.table import Column, table
-from actionbench.reports.tables import comparison
+from actionbench.reports.analysis.load_runs import RunData, merge
+from actionbench.reports.analysis.summary import summarise
+from actionbench.reports.formats.latex import escape, tabular
+from actionbench.reports.tables.all_tables import comparison
+from actionbench.reports.tables.table import Column, table
 
 SPECIAL = "\\{}$&%#_~^<>|\"`'[]-?!* \n\ta1é–×"
 # What is left of an escaped text once everything that the escapes are made of is taken away.

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from actionbench.errors import MeasurementError, UsageError
-from actionbench.reports.lock import FolderLock
+from actionbench.records.lock import FolderLock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from actionbench.reports.lock import FolderLock
+from actionbench.records.lock import FolderLock
 lock = FolderLock(Path(sys.argv[1]), "in use", remedy="Wait.")
 print("taken", flush=True)
 time.sleep(60)

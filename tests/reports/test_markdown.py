@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from actionbench.plain_text import plain_line
-from actionbench.reports.charts import CHARTS, all_charts
-from actionbench.reports.data import RunData, merge
-from actionbench.reports.formats import number
-from actionbench.reports.markdown import escape, report
-from actionbench.reports.summary import summarise
+from actionbench.reports.analysis.load_runs import RunData, merge
+from actionbench.reports.analysis.summary import summarise
+from actionbench.reports.charts.all_charts import CHARTS, all_charts
+from actionbench.reports.formats.markdown import escape, report
+from actionbench.reports.numbers import number
 
 HOSTILE = (
     "a|b",

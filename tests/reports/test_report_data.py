@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from actionbench.errors import UsageError
-from actionbench.reports.data import RunData, load, merge
+from actionbench.reports.analysis.load_runs import RunData, load, merge
 
 
 def test_what_was_written_is_read(two_models: RunData, two_models_dir: Path) -> None:

@@ -21,10 +21,10 @@ from typing import Any, Self
 
 import pytest
 
-from actionbench.reports.charts import CHARTS
-from actionbench.reports.data import merge
-from actionbench.reports.export import write_summary
-from actionbench.reports.summary import summarise
+from actionbench.reports.analysis.load_runs import merge
+from actionbench.reports.analysis.summary import summarise
+from actionbench.reports.charts.all_charts import CHARTS
+from actionbench.reports.formats.export import write_summary
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actionbench.bench.cli import run_app
-from actionbench.bench.cli_options import share
+from actionbench.bench.cli.app import run_app
+from actionbench.bench.cli.options import share
 from actionbench.errors import MeasurementError, UsageError
-from actionbench.reports.data import RunData
-from actionbench.reports.run_comparison import DRIFT, compare_runs
-from actionbench.reports.run_comparison_tables import changes_table, document
+from actionbench.reports.analysis.load_runs import RunData
+from actionbench.reports.analysis.run_comparison import DRIFT, compare_runs
+from actionbench.reports.tables.run_comparison import changes_table, document
 
 Maker = Callable[..., RunData]
 

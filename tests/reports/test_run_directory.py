@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actionbench.errors import MeasurementError, UsageError
-from actionbench.reports.records import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
-from actionbench.reports.run_directory import RunDirectory, RunWriter
+from actionbench.records.run import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
+from actionbench.records.run_directory import RunDirectory, RunWriter
 
 LABELS = ("jogging", "marching", "squat")
 

@@ -8,15 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from actionbench.reports.data import RunData, Timings, load, merge
-from actionbench.reports.markdown import report
-from actionbench.reports.records import LatencyRecord, ProcessRecord, StreamRecord, ThroughputRecord
-from actionbench.reports.run_directory import RunWriter
-from actionbench.reports.scenario_tables import pipelined, stream, sweep, throughput
-from actionbench.reports.summary import Summary, summarise
-from actionbench.reports.timing import timing
-from actionbench.reports.timing_tables import latency
-from actionbench.reports.verdict import verdict
+from actionbench.records.run import LatencyRecord, ProcessRecord, StreamRecord, ThroughputRecord
+from actionbench.records.run_directory import RunWriter
+from actionbench.reports.analysis.load_runs import RunData, Timings, load, merge
+from actionbench.reports.analysis.summary import Summary, summarise
+from actionbench.reports.analysis.timing import timing
+from actionbench.reports.formats.markdown import report
+from actionbench.reports.sentences import verdict
+from actionbench.reports.tables.scenarios import pipelined, stream, sweep, throughput
+from actionbench.reports.tables.timing import latency
 
 STRETCH = ThroughputRecord(
     model="net",

@@ -6,10 +6,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from actionbench.reports.accuracy_tables import paired_sentence
-from actionbench.reports.data import RunData, merge
-from actionbench.reports.scores import DEMO_WEIGHTS, RANDOM_WEIGHTS, Accuracy, Paired, accuracy, pairs
-from actionbench.reports.statistics import wilson
+from actionbench.reports.analysis.accuracy import (
+    DEMO_WEIGHTS,
+    RANDOM_WEIGHTS,
+    Accuracy,
+    Paired,
+    accuracy,
+    pairs,
+)
+from actionbench.reports.analysis.load_runs import RunData, merge
+from actionbench.reports.statistics.intervals import wilson
+from actionbench.reports.tables.accuracy import paired_sentence
 
 
 def accuracy_of(fake: SimpleNamespace, answers: dict, target: str = "jogging", **changes: object) -> Accuracy:

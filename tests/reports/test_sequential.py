@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actionbench.errors import MeasurementError, UsageError
-from actionbench.reports.sequential import Rule, decide, log_ratios, look
-from actionbench.reports.statistics import median_interval
+from actionbench.reports.statistics.intervals import median_interval
+from actionbench.reports.statistics.sequential import Rule, decide, log_ratios, look
 
 RULE = Rule()
 SLOW = math.log(1.2)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from actionbench.reports.statistics import (
+from actionbench.reports.statistics.intervals import (
     average_precision,
     f1,
     fewest_discordant,

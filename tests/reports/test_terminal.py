@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from actionbench.reports.data import RunData, merge
-from actionbench.reports.summary import summarise
-from actionbench.reports.tables import comparison
-from actionbench.reports.terminal import comparison_table, overview
+from actionbench.reports.analysis.load_runs import RunData, merge
+from actionbench.reports.analysis.summary import summarise
+from actionbench.reports.formats.terminal import comparison_table, overview
+from actionbench.reports.tables.all_tables import comparison
 
 
 def shown(renderable: object, width: int = 140) -> str:

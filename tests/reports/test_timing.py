@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from actionbench.reports.data import RunData, merge
-from actionbench.reports.records import PREPROCESSED_INPUT
-from actionbench.reports.timing import Timing, timing
+from actionbench.records.run import PREPROCESSED_INPUT
+from actionbench.reports.analysis.load_runs import RunData, merge
+from actionbench.reports.analysis.timing import Timing, timing
 
 
 def timing_of(fake: SimpleNamespace, **changes: object) -> Timing:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actionbench.records.run import ProcessRecord, StreamRecord, ThroughputRecord
+from actionbench.reports.analysis.accuracy import same_answers
+from actionbench.reports.analysis.load_runs import RunData, Timings, merge
+from actionbench.reports.analysis.summary import Summary, summarise
 from actionbench.reports.caveats import caveats
-from actionbench.reports.data import RunData, Timings, merge
-from actionbench.reports.records import ProcessRecord, StreamRecord, ThroughputRecord
-from actionbench.reports.scores import same_answers
-from actionbench.reports.summary import Summary, summarise
+from actionbench.reports.sentences import MOST_RESERVATIONS, reservations, verdict
 from actionbench.reports.tables import all_tables
-from actionbench.reports.verdict import MOST_RESERVATIONS, reservations, verdict
 
 
 def summary_of(run: RunData) -> Summary:

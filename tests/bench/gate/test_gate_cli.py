@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from actionbench.bench.cli import run_app
-from actionbench.reports import gate_simulation
-from actionbench.reports.gate_simulation import Cell
-from actionbench.reports.sequential import Rule
+from actionbench.bench.cli.app import run_app
+from actionbench.reports.statistics import gate_simulation
+from actionbench.reports.statistics.gate_simulation import Cell
+from actionbench.reports.statistics.sequential import Rule
 
 from .conftest import Command, FixedControl
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.bench.cli import run_app
-from actionbench.bench.gate import surroundings
+from actionbench.bench.cli.app import run_app
+from actionbench.bench.gate import venvs as surroundings
 from actionbench.bench.gate.checkout import check_out, commit_of
-from actionbench.bench.gate.places import Place, find_place
-from actionbench.bench.gate.surroundings import pins
+from actionbench.bench.gate.targets import Place, find_place
+from actionbench.bench.gate.venvs import pins
 from actionbench.errors import BackendUnavailable, UsageError
 from actionbench.home import home
-from actionbench.reports.gate_records import ArmName
+from actionbench.records.gate import ArmName
 
 from .test_gate_cli import run_gate
 

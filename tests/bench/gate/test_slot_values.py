@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.bench.gate.work import read_latency, read_right
+from actionbench.bench.gate.commands import read_latency, read_right
 from actionbench.errors import MeasurementError
 
 

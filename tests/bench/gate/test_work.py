@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.bench.gate.places import Place
-from actionbench.bench.gate.work import UNREAD, BenchRun, without_unread
-from actionbench.reports.gate_records import Arm
-from actionbench.reports.metrics import TOTAL
+from actionbench.bench.gate.commands import UNREAD, BenchRun, without_unread
+from actionbench.bench.gate.targets import Place
+from actionbench.records.gate import Arm
+from actionbench.records.metrics import TOTAL
 
 from ..conftest import NETWORKS, write_video
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from actionbench.models.i3d import tensor_shapes as i3d_shapes
-from actionbench.models.resnext import tensor_shapes as resnext_shapes
+from actionbench.models.i3d.architecture import tensor_shapes as i3d_shapes
+from actionbench.models.resnext.architecture import tensor_shapes as resnext_shapes
 from actionbench.models.state import State
 
 from .loopback import Server, serving

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.models.weights.crc32c import crc32c, masked
+from actionbench.models.weights.formats.crc32c import crc32c, masked
 
 
 def bit_by_bit(message: bytes) -> int:

@@ -21,7 +21,7 @@ from actionbench.errors import WeightsError
 from actionbench.models.state import State
 from actionbench.models.weights import catalogue, fetch, fetching, read_state, verify
 from actionbench.models.weights.catalogue import CATALOGUE, RemoteFile, Source
-from actionbench.models.weights.names import flax_names
+from actionbench.models.weights.formats.names import flax_names
 from actionbench.models.weights.package_index import IndexSettings, local_path, pip_settings
 from actionbench.models.weights.store import weights_folder
 

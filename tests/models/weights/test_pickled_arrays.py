@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from actionbench.errors import WeightsError
-from actionbench.models.weights.pickled_arrays import read_pickled_arrays
+from actionbench.models.weights.formats.pickled_arrays import read_pickled_arrays
 
 WHERE = Path("weights.ckpt")
 

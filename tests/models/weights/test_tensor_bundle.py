@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from actionbench.errors import WeightsError
-from actionbench.models.weights.leveldb_table import read_table, write_table
-from actionbench.models.weights.protobuf import Malformed, field, submessage
-from actionbench.models.weights.tensor_bundle import (
+from actionbench.models.weights.formats.leveldb_table import read_table, write_table
+from actionbench.models.weights.formats.protobuf import Malformed, field, submessage
+from actionbench.models.weights.formats.tensor_bundle import (
     files_of,
     index_path,
     list_tensors,

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from actionbench.errors import UsageError, WeightsError
 from actionbench.models.state import State
 from actionbench.models.weights import convert, detect_format, read_state, write_state
-from actionbench.models.weights.tensor_bundle import list_tensors, write_bundle
-from actionbench.models.weights.torch_files import read_torch
+from actionbench.models.weights.formats.tensor_bundle import list_tensors, write_bundle
+from actionbench.models.weights.formats.torch_files import read_torch
 
 I3D_FORMATS = ("tf1-checkpoint", "piergiaj", "hassony2")
 STEM = "Conv3d_1a_7x7"

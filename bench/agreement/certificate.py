@@ -1,0 +1,78 @@
+"""Certificates: that a backend has reproduced its authors' published example with these very weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...errors import UsageError
+from ...home import home
+from ...models.registry import ModelRequest
+from ...models.spec import LoadOptions, Weights
+from ...parsing import parse_json
+
+_DECISIVE = ("torch", "tensorflow", "dm-sonnet", "onnxruntime", "onnxruntime-gpu", "openvino")
+"""Distributions with whose versions a certificate ends."""
+
+
+def write_certificate(
+    request: ModelRequest,
+    weights: Mapping[str, Weights],
+    options: LoadOptions,
+    packages: Mapping[str, str | None],
+    worst: float,
+) -> Path:
+    """Keep that `request` reproduced the example, at most `worst` off; the file."""
+    path = _path(request, weights, options, packages)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "model": request.model.name,
+        "backend": request.backend,
+        "weights": {stream: each.sha256 for stream, each in weights.items()},
+        "largest_difference": worst,
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    path.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    return path
+
+
+def certificate(
+    request: ModelRequest,
+    weights: Mapping[str, Weights],
+    options: LoadOptions,
+    packages: Mapping[str, str | None],
+) -> str | None:
+    """What reports say of the certificate; None if there is none for just this backend and these weights."""
+    path = _path(request, weights, options, packages)
+    if not path.is_file():
+        return None
+    try:
+        facts = parse_json(path.read_text(encoding="utf-8"))
+        worst = f"{facts['largest_difference']:.1e}"
+        return f"reproduced the authors' published example on {facts['date']}, largest difference {worst}"
+    except (ValueError, LookupError, TypeError) as error:
+        raise UsageError(
+            "is damaged", where=path, remedy="Remove it, and run `bench parity --published` again."
+        ) from error
+
+
+def _path(
+    request: ModelRequest,
+    weights: Mapping[str, Weights],
+    options: LoadOptions,
+    packages: Mapping[str, str | None],
+) -> Path:
+    """One file for each set of weights, kind of device, arithmetic, form and versions of the frameworks."""
+    what = {
+        "weights": {stream: each.sha256 for stream, each in weights.items()},
+        "device": options.device.partition(":")[0],
+        "tf32": options.tf32,
+        "precision": options.precision,
+        "form": options.form,
+        "packages": {name: packages.get(name) for name in _DECISIVE},
+    }
+    name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+    return home() / "certificates" / f"{request.model.name}-{request.backend}-{name}.json"

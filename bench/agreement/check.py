@@ -1,0 +1,97 @@
+"""Whether the backends that a run is about to time compute the same: asked before they are timed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ...models.parity import TOLERANCE, parity_inputs
+from ...models.registry import find_model
+from ...records.run_directory import RunWriter
+from ...reports.analysis.agreement import agreement, in_words
+from ...reports.analysis.load_runs import load, merge
+from ..console.progress import Console
+from ..plan.plan import Plan, PlannedModel
+from .logits import compare
+
+AGREEMENT_FRAMES = 16
+"""Length of the input on which the backends are compared."""
+
+
+def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
+    """Compare the backends of one network that a run is about to time, and record how far they are apart.
+
+    On seeded input, 16 frames; for the same network with the same weights. What the clips say that the run
+    has predicted is derived from its records (`reports.agreement`). One that fails at it is recorded as not
+    compared: the others are measured all the same.
+    """
+    agreed: dict[str, dict[str, Any]] = {}
+    for reference, group in compared_groups(plan.models):
+        others = [model for model in group if model is not reference]
+        side = max(w.description.preprocessing.crop for w in reference.weights.values())
+        inputs = parity_inputs(
+            reference.request.model, AGREEMENT_FRAMES, side, side, 1, seed=plan.config.seed
+        )
+        failures: dict[str, str] = {}
+        with tempfile.TemporaryDirectory() as folder:
+            compared = compare(reference, others, [inputs], Path(folder), plan.config, console, failures)
+        for key, failure in failures.items():
+            agreed[key] = {"agreement": f"was not compared with {reference.key}: {failure}"}
+            console.say(f"{key} {agreed[key]['agreement']}")
+        for other in (other for other in others if other.key in compared):
+            (found,) = compared[other.key]
+            drift = asdict(found.agreement) | {
+                "reference": reference.key,
+                "tolerance": TOLERANCE,
+                "yardstick": found.rounding,
+                "limit": found.limit,
+                "target_score": found.target_score,
+                "verdict": found.verdict,
+            }
+            agreed[other.key] = {"agreement": None, "drift": drift}
+    if not agreed:
+        return
+    run = writer.run
+    writer.write_run(replace(run, models=tuple(replace(m, **agreed.get(m.key, {})) for m in run.models)))
+    comparison = merge([load(writer.path)])
+    for model in comparison.models:
+        found_of = agreement(model, comparison.models, comparison.target)
+        if found_of is not None:
+            console.say(f"{model.name} {in_words(found_of, comparison.target)}")
+
+
+def compared_groups(models: Sequence[PlannedModel]) -> list[tuple[PlannedModel, list[PlannedModel]]]:
+    """What is compared before it is timed: (reference, models that differ from it in their backend alone).
+
+    The reference is the first of them in float32, or else one that is not timed: float32 in the first one's
+    backend. A network that is there once, in float32, is compared with nothing. Of a sweep's points the
+    first counts.
+    """
+    first: dict[str, PlannedModel] = {}
+    for model in models:
+        first.setdefault(model.request.key, model)
+    networks: dict[tuple[object, ...], list[PlannedModel]] = {}
+    for model in first.values():
+        weights = ((s, w.kind, w.sha256, w.seed) for s, w in sorted(model.weights.items()))
+        networks.setdefault((model.request.model.name, *weights), []).append(model)
+    found = []
+    for group in networks.values():
+        reference = next((m for m in group if m.request.precision == "fp32"), None)
+        reference = reference or _in_float32(group[0]) or group[0]
+        if group != [reference]:
+            found.append((reference, group))
+    return found
+
+
+def _in_float32(model: PlannedModel) -> PlannedModel | None:
+    """The same model in float32; None if its backend has no such thing here."""
+    name = f"{model.request.name}@{model.request.backend}:fp32"
+    if "fp32" not in model.request.offered.precisions:
+        return None
+    request = find_model(name)
+    options = replace(request.apply(model.options), quantised={})
+    other = replace(model, key=name, request=request, options=options)
+    return None if other.refusal is not None else other

@@ -1,0 +1,234 @@
+"""`bench parity`: how far apart the backends of a network are, and whether they give what was published."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from tabulate import tabulate
+
+from ...datasets.sources.registry import load_clips
+from ...errors import MeasurementError, UsageError, WeightsError
+from ...models.capabilities import offer
+from ...models.parity import LIMIT, PUBLISHED, SHAPES, TOLERANCE, parity_inputs
+from ...models.registry import ModelRequest, find_model
+from ...models.spec import FloatArray
+from ...models.weights.catalogue import find_source
+from ...models.weights.store import stored, stored_weights
+from ...preprocessing.preparer import Preparer
+from ..console.progress import Console
+from ..plan.config import RunConfig
+from ..plan.plan import PlannedModel, plan_models, sample
+from ..plan.quantise import with_files
+from ..plan.selection import unable
+from .certificate import write_certificate
+from .logits import Compared, compare, compute_logits, save_arrays
+
+Shape = tuple[int, int, int, int]
+"""Frames, height, width, batch."""
+
+SAMPLES = "deepmind-samples"
+"""Source of the arrays that the published example is about."""
+
+
+def check_parity(
+    config: RunConfig,
+    backends: Sequence[str] | None,
+    shapes: Sequence[Shape],
+    console: Console,
+    on_clips: bool = False,
+    target: str | None = None,
+) -> None:
+    """Print how far the logits of a network's backends are apart, on seeded input of each of `shapes`.
+
+    - `config`: names one model. `on_clips`: on `config.max_clips` clips of `config.data` instead, a window of
+      each. `target`: a class whose probability's drift is told too.
+    - `backends`: each `backend:precision:form`, the first is the reference; None for float32 in its plain
+      form and all that this machine can run.
+
+    Raises MeasurementError if they disagree, UsageError if there is only one.
+    """
+    reference, *others = with_backends(config, backends, console, target=target)
+    if on_clips:
+        inputs = dict(_clip_inputs(reference, config))
+    else:
+        inputs = {
+            "×".join(map(str, shape)): parity_inputs(reference.request.model, *shape, seed=number)
+            for number, shape in enumerate(shapes)
+        }
+    with tempfile.TemporaryDirectory() as folder:
+        compared = compare(reference, others, list(inputs.values()), Path(folder), config, console)
+    rows = []
+    failed = []
+    for model in others:
+        for name, found in zip(inputs, compared[model.key], strict=True):
+            agreement = found.agreement
+            if found.verdict == "other":
+                failed.append(f"{model.key} on {name}: {agreement.relative_l2:.1e}")
+            rows.append(
+                [
+                    f"{model.key} – {reference.key}",
+                    name,
+                    f"{agreement.max_abs:.1e}",
+                    f"{agreement.relative_l2:.1e}",
+                    "–" if found.rounding is None else f"{agreement.relative_l2 / found.rounding:.1f}",
+                    _limit(model.request.precision, found),
+                    f"{agreement.top1:.0%}",
+                    "–" if found.target_score is None else f"{found.target_score:.1e}",
+                    {"same": "same to rounding", "drifts": "drifts", "other": "ANOTHER NETWORK"}[
+                        found.verdict
+                    ],
+                ]
+            )
+    kinds = ", ".join(sorted({w.kind for w in reference.weights.values()}))
+    print(f"{reference.request.model.title}, {kinds} weights, {reference.options.device}")
+    headers = ["backends", "clip" if on_clips else "T×H×W×batch", "largest |Δ logit|", "relative L2"]
+    headers += ["× rounding", "limit", "same top-1", f"Δ P({target or 'target'})", ""]
+    print(tabulate(rows, headers=headers, disable_numparse=True))
+    print("× rounding: by what rounding weights and input to that precision gives in the reference.")
+    bounds = f"float32: logits within {TOLERANCE:g}; half precisions: relative L2 within {LIMIT:g} × rounding"
+    if failed:
+        raise MeasurementError(
+            "the backends disagree",
+            where=reference.request.model.name,
+            expected=bounds,
+            found="; ".join(failed),
+        )
+    print(f"the backends agree ({bounds})")
+
+
+_IN_WORDS = {"same": "same to rounding", "drifts": "drifts", "other": "ANOTHER NETWORK"}
+
+
+def _limit(precision: str, found: Compared) -> str:
+    """What a row is judged by."""
+    if precision == "fp32":
+        return f"|Δ logit| {TOLERANCE:g}"
+    return "none known" if found.limit is None else f"relative L2 {found.limit:.1e}"
+
+
+def _clip_inputs(model: PlannedModel, config: RunConfig) -> Iterator[tuple[str, dict[str, FloatArray]]]:
+    """Id and network input of clips of `config.data`: of each the window from its middle."""
+    from ...flow.registry import get_method
+
+    clips = load_clips(config.data, vocabulary=model.labels)
+    preparer = Preparer(
+        streams={stream: each.description.preprocessing for stream, each in model.weights.items()},
+        views=model.request.model.views,
+        single=model.request.model.window_frames,
+        flow=None if model.flow is None else get_method(model.flow, model.options.threads),
+    )
+    for clip in sample(clips.clips, config.max_clips, config.seed):
+        (view,) = preparer(clip).views
+        yield clip.id, {stream: array[None].astype(np.float32, copy=False) for stream, array in view.items()}
+
+
+def check_published(config: RunConfig, backends: Sequence[str] | None, console: Console) -> None:
+    """Reproduce the authors' example with their weights and sample arrays, and keep a certificate.
+
+    Raises UsageError for a network without a published example, WeightsError if weights or samples are not
+    stored, MeasurementError if the logits are not the published ones.
+    """
+    (name,) = config.models
+    if find_model(name).model.name != "i3d":
+        raise UsageError(f"no published example is known for {name}", remedy="There is one for i3d.")
+    if not config.weights:
+        config = replace(config, weights={f"{name}-{s}": w for s, w in PUBLISHED.weights.items()})
+    exact = [s for s in runnable(find_model(name), config) if ":" not in s or ":fp32" in s]
+    models = with_backends(config, backends or exact, console, least=1)
+    for model in models:
+        wrong = {w.description.name for w in model.weights.values()} ^ set(PUBLISHED.weights.values())
+        if wrong:
+            raise UsageError(
+                "the example was published for other weights",
+                where="--published",
+                expected=", ".join(PUBLISHED.weights.values()),
+                found=", ".join(w.description.name for w in model.weights.values()),
+            )
+    samples = stored(find_source(SAMPLES))
+    if samples is None:
+        raise WeightsError(f"{SAMPLES} are not stored", remedy=f"`bench weights fetch {SAMPLES}`.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "published.npz"
+        save_arrays(
+            path,
+            {stream: np.load(samples / file, allow_pickle=False) for stream, file in PUBLISHED.files.items()},
+        )
+        for model in models:
+            (logits,) = compute_logits(model, [path], config, console)
+            differences = PUBLISHED.differences(logits, model.labels)
+            for what, difference in differences.items():
+                print(f"{model.key}: {what}: {difference:+.6f} from the published value")
+            worst = max(map(abs, differences.values()))
+            if worst > TOLERANCE:
+                raise MeasurementError(
+                    "the published example is not reproduced",
+                    where=model.key,
+                    expected=f"within {TOLERANCE:g}",
+                    found=f"{worst:.2g}",
+                )
+            kept = write_certificate(model.request, model.weights, model.options, model.packages, worst)
+            print(f"{model.key}: reproduced; certificate: {kept}")
+
+
+def with_backends(
+    config: RunConfig,
+    backends: Sequence[str] | None,
+    console: Console,
+    least: int = 2,
+    target: str | None = None,
+) -> list[PlannedModel]:
+    """The one model of `config` in each backend; in all of its own weights' ones if none are named."""
+    (name,) = config.models
+    request = find_model(name)
+    chosen = list(backends or runnable(request, config))
+    if len(chosen) < least:
+        raise UsageError(
+            f"{name} has one backend, {', '.join(chosen)}: there is nothing to compare",
+            remedy="`bench models` tells which networks have several.",
+        )
+    if len(set(chosen)) < len(chosen):
+        raise UsageError("a backend is named twice", where="--backends", found=", ".join(chosen))
+    if not config.weights and not all(stored_weights(d) for d in request.model.streams.values()):
+        # Random weights make a better test than demo weights, whose last layer is empty for most classes.
+        config = replace(config, weights={"*": "random"})
+    models = []
+    for backend in chosen:
+        (model,) = plan_models(replace(config, models=(f"{request.name}@{backend}",)), target)
+        models.append(with_files(model, config, console.say))
+    return models
+
+
+def runnable(request: ModelRequest, config: RunConfig) -> list[str]:
+    """What this machine can run of a network, but for tfhub, whose weights are its own.
+
+    First float32 in its plain form, where a backend has one.
+    """
+    found = []
+    for backend in request.model.backends:
+        offered = offer(request.model, backend)
+        for precision in offered.precisions if backend != "tfhub" else ():
+            if unable(find_model(f"{request.name}@{backend}:{precision}"), config) is None:
+                found.append(backend if precision == "fp32" else f"{backend}:{precision}")
+                if precision == "fp32" and "plain" in offered.forms(precision)[1:]:
+                    found.append(f"{backend}:fp32:plain")
+    return sorted(found, key=lambda selection: not selection.endswith(":plain"))
+
+
+def parse_shapes(text: str | None) -> tuple[Shape, ...]:
+    """ "17x199x210,9x224x224x2" as (frames, height, width, batch) tuples; the network's own for None."""
+    if text is None:
+        return SHAPES
+    shapes = []
+    for item in text.split(","):
+        numbers = item.strip().split("x")
+        if len(numbers) not in (3, 4) or not all(n.isdigit() and int(n) > 0 for n in numbers):
+            raise UsageError(
+                "cannot be read", where="--shapes", expected="T x H x W [x N], e.g. 17x199x210x2", found=item
+            )
+        frames, height, width, batch = (*map(int, numbers), 1)[:4]
+        shapes.append((frames, height, width, batch))
+    return tuple(shapes)

@@ -1,0 +1,304 @@
+"""The command line: `bench COMMAND`. Importing it imports neither TensorFlow nor torch."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from ... import __version__
+from ...errors import ActionBenchError, UsageError
+from ...models.registry import MODELS
+from ...plain_text import indented
+from ...records.run import Scenario
+from ..console.output import standard_streams
+from ..plan.config import DEFAULTS, SWEEP_AXES, WEIGHTS_WORDS, from_mapping, key_values, read_config
+from . import compare as cli_compare
+from . import data as cli_data
+from . import flow as cli_flow
+from . import gate as cli_gate
+from . import history as cli_history
+from . import loadgen as cli_loadgen
+from . import predict as cli_predict
+from . import weights as cli_weights
+from .options import FlowOption
+
+app = typer.Typer(
+    help="Which human-action-recognition network can you deploy, preprocessing counted?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def run_app(arguments: list[str]) -> int:
+    """Run one command; its exit code. The only place where exceptions become messages."""
+    with standard_streams():
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        if sys.stdout is None:
+            remedy = "Send it to /dev/null if it is not wanted."
+            raise UsageError("is closed", where="standard output", remedy=remedy)
+        # typer turns an interrupt and an early exit into the value that it returns.
+        code = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
+    except ActionBenchError as error:
+        _complain(f"error: {error}")
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except (BrokenPipeError, SystemExit):
+        # Whoever read the output has seen enough (where typer notices, it exits); nothing more can be said.
+        return 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _complain(f"error: {error.filename}: {error.strerror}")
+        return 2
+    except Exception as error:
+        # Errors of usage: typer keeps click, whose they are, under a private name.
+        if callable(show := getattr(error, "show", None)):
+            show()
+            return 2
+        traceback.print_exc()
+        _complain(f"this is a bug in ActionBench {__version__}; please report it.")
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str) -> None:
+    print(f"bench: {indented(message)}", file=sys.stderr)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"actionbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _joined(names: Sequence[str]) -> str:
+    return ",".join(names)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Comma-separated: {', '.join(MODELS)}, another that `bench models` lists, or "
+            "FILE.py:FACTORY; each with @BACKEND:PRECISION:FORM or not."
+        ),
+    ] = _joined(DEFAULTS.models),
+    backends: Annotated[
+        str | None, typer.Option(help="Comma-separated, or all: of the models named without one.")
+    ] = None,
+    precisions: Annotated[
+        str | None, typer.Option(help="Comma-separated, e.g. fp32,bf16: of the models named without one.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="`demo`, a folder of class/video, a manifest, a Kinetics CSV.")
+    ] = DEFAULTS.data,
+    videos: Annotated[str | None, typer.Option(help="Folder of the videos of a Kinetics CSV.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Class that precision and recall are about.")
+    ] = DEFAULTS.target,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"MODEL=PATH, MODEL=WORD or WORD, one of {', '.join(WEIGHTS_WORDS)}; repeatable. By default "
+            "what `bench weights fetch` stored; for drawn clips, demo."
+        ),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.")] = DEFAULTS.device,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads of a process; all cores by default.")
+    ] = DEFAULTS.threads,
+    tf32: Annotated[
+        bool | None, typer.Option(help="On CUDA, allow TF32 in float32 products.")
+    ] = DEFAULTS.tf32,
+    scenarios: Annotated[
+        str | None, typer.Option(help=f"Comma-separated: {', '.join(get_args(Scenario))}.")
+    ] = _joined(DEFAULTS.scenarios),
+    processes: Annotated[
+        int | None, typer.Option(help="Fresh processes per model and scenario.")
+    ] = DEFAULTS.processes,
+    latency_clips: Annotated[
+        int | None, typer.Option(help="Clips that are timed; 0: no timing at all.")
+    ] = DEFAULTS.latency_clips,
+    latency_seconds: Annotated[
+        float | None, typer.Option(help="Least time a latency process measures.")
+    ] = DEFAULTS.latency_seconds,
+    throughput_seconds: Annotated[
+        float | None, typer.Option(help="Least time a throughput process measures.")
+    ] = DEFAULTS.throughput_seconds,
+    stream_seconds: Annotated[
+        float | None, typer.Option(help="Time that a stream's camera runs.")
+    ] = DEFAULTS.stream_seconds,
+    stream_fps: Annotated[
+        float | None, typer.Option(help="The camera's frames per second; the weights' own by default.")
+    ] = DEFAULTS.stream_fps,
+    stride: Annotated[
+        int | None, typer.Option(help="Frames from one label of a stream to the next.")
+    ] = DEFAULTS.stride,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"AXIS=1,4,8: time at each; repeatable. {'; '.join(map(': '.join, SWEEP_AXES.items()))}."
+        ),
+    ] = None,
+    max_clips: Annotated[
+        int | None, typer.Option(help="A seeded sample of so many clips; all by default.")
+    ] = DEFAULTS.max_clips,
+    views: Annotated[
+        str | None, typer.Option(help="video: the authors' protocol; single: one window.")
+    ] = DEFAULTS.views,
+    batch: Annotated[int | None, typer.Option(help="Views in one forward call.")] = DEFAULTS.batch,
+    flow: FlowOption = DEFAULTS.flow,
+    calibration: Annotated[
+        str | None, typer.Option(help="Clips that int8 takes its ranges from, named as --data is.")
+    ] = DEFAULTS.calibration,
+    python: Annotated[list[str] | None, typer.Option(help="BACKEND=INTERPRETER; repeatable.")] = None,
+    out: Annotated[str | None, typer.Option(help="Run directory; runs/TIME-MODELS by default.")] = None,
+    report: Annotated[
+        bool | None, typer.Option(help="Write report, tables and plots at the end; `bench report` can later.")
+    ] = DEFAULTS.report,
+    peak: Annotated[
+        bool | None, typer.Option(help="Measure the machine's matrix product, to set GFLOP/s beside.")
+    ] = DEFAULTS.peak,
+    seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = DEFAULTS.seed,
+    clip_timeout: Annotated[
+        float | None, typer.Option(help="Seconds without a sign of life until a clip is given up.")
+    ] = DEFAULTS.clip_timeout,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with any of these as `name: value`; options override it.")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Tell how long it will take, and measure nothing.")
+    ] = False,
+) -> None:
+    """Compare networks on videos: accuracy, latency and preprocessing, in one report."""
+    from ...records.run_directory import RunDirectory
+    from ..console.progress import Console
+    from ..runner import require_results, resume_run, start_run
+
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if _is_given(context, name) and name not in ("config", "resume", "estimate")
+    }
+    if resume is not None:
+        if given or estimate or config is not None:
+            raise UsageError(
+                "takes no other option: the run goes on as it began",
+                where="--resume",
+                found=", ".join("--" + name.replace("_", "-") for name in given)
+                or ("--estimate" if estimate else "--config"),
+            )
+        path = resume_run(resume, Console())
+    else:
+        values = {} if config is None else read_config(config)
+        for name in ("weights", "python", "sweep"):
+            if name in given:
+                given[name] = key_values(name, given[name])
+        settings = from_mapping(values | given, str(config or "command line"))
+        if estimate:
+            from ..plan.estimate import print_estimate
+
+            print_estimate(settings, Console())
+            return
+        path = start_run(settings, Console())
+    _show([path])
+    require_results(RunDirectory(path).run)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories; several are joined.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to; the run's own directory if there is one run.")
+    ] = None,
+) -> None:
+    """Rebuild the report of a run, or join several runs in one, without measuring again."""
+    from ...reports.formats.export import write_report
+
+    if out is None:
+        if len(runs) > 1:
+            raise UsageError("several runs need --out DIR for their joint report", where="bench report")
+        out = runs[0]
+    path = write_report(runs, out)
+    _show(runs)
+    print(f"report: {path}, {path.with_suffix('.md')}")
+
+
+def _show(runs: list[Path]) -> None:
+    """Print the comparison of finished runs."""
+    from ...reports.analysis.load_runs import load, merge
+    from ...reports.analysis.summary import summarise
+    from ...reports.formats.terminal import overview
+    from ..console.rich_console import PlainConsole
+
+    PlainConsole(sys.stdout).print(overview(summarise(merge([load(path) for path in runs]))))
+
+
+@app.command("models")
+def list_models() -> None:
+    """List the networks, their backends, and what this machine can run."""
+    from tabulate import tabulate
+
+    from ...models.capabilities import BACKENDS, FORMS, PRECISIONS
+    from ...models.registry import find_model, model_names
+    from ..plan.selection import capabilities_rows
+
+    rows = []
+    for name in model_names():
+        model = find_model(name).model
+        rows.append([name, model.title, ", ".join(model.backends), "+".join(model.streams), model.paper])
+    print(tabulate(rows, headers=["name", "network", "backends (first: default)", "streams", "paper"]))
+    headers = ["backend", "precision", "forms (first: default)", "CPU", "CUDA"]
+    print("\nNAME@BACKEND:PRECISION:FORM, on this machine\n")
+    print(tabulate(capabilities_rows(BACKENDS), headers=headers, maxcolwidths=[None, None, None, 60, 40]))
+    print()
+    print(tabulate([*PRECISIONS.items(), *FORMS.items()], tablefmt="plain"))
+
+
+@app.command()
+def doctor() -> None:
+    """Print the environment that a run records, and what is missing for which backend."""
+    from .doctor import print_diagnosis
+
+    print_diagnosis()
+
+
+app.command()(cli_compare.compare)
+app.command()(cli_gate.gate)
+app.command()(cli_loadgen.loadgen)
+app.command()(cli_predict.predict)
+app.command()(cli_predict.parity)
+app.add_typer(cli_data.app, name="data")
+app.add_typer(cli_flow.app, name="flow")
+app.add_typer(cli_history.app, name="history")
+app.add_typer(cli_weights.app, name="weights")

@@ -1,0 +1,45 @@
+"""`bench compare`: the run of a change against an earlier one, with a verdict where there can be one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...errors import EXIT_CODES
+from .options import share
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="Run directory to compare with.")],
+    second: Annotated[Path, typer.Argument(help="Run directory that is judged.")],
+    threshold: Annotated[str, typer.Option(help="Change of the total time that matters.")] = "5%",
+    force: Annotated[
+        bool, typer.Option("--force", help="Show the figures of different machines, without a verdict.")
+    ] = False,
+    output: Annotated[Path | None, typer.Option("--json", help="Write every figure to this file.")] = None,
+) -> int:
+    """Compare two stored runs of the same machine, the second one judged by its total time per video.
+
+    Exit codes: 0 not slower, 3 slower, 4 no verdict, 2 an error (also: different machines), 1 a bug.
+    """
+    from tabulate import tabulate
+
+    from ...reports.analysis.load_runs import load
+    from ...reports.analysis.run_comparison import compare_runs
+    from ...reports.tables.run_comparison import changes_table, document
+
+    comparison = compare_runs(load(first), load(second), share("--threshold", threshold), force)
+    table = changes_table(comparison)
+    titles = [column.title for column in table.columns]
+    alignment = [column.align for column in table.columns]
+    print(tabulate(table.rows, headers=titles, colalign=alignment, disable_numparse=True))
+    for note in table.notes:
+        print(note)
+    print(f"{comparison.verdict or 'no verdict'}: {comparison.reason}")
+    if output is not None:
+        text = json.dumps(document(comparison), ensure_ascii=False, allow_nan=False, indent=1)
+        output.write_text(text + "\n", encoding="utf-8")
+    return EXIT_CODES[comparison.verdict or "inconclusive"]

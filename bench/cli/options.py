@@ -1,0 +1,53 @@
+"""What several commands share: the values of options, checks before work begins, counts in words."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...errors import UsageError
+from ...flow.registry import METHODS
+
+FlowOption = Annotated[
+    str,
+    typer.Option(help=f"Optical-flow method: {', '.join(METHODS)}, or another that `bench flow list` tells."),
+]
+
+
+def share(option: str, text: str) -> float:
+    """ "5%" or "0.05" as 0.05. Raises UsageError for what is neither."""
+    digits, percent, rest = text.strip().partition("%")
+    try:
+        value = math.nan if rest else float(digits)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError("is not a share", where=option, expected="e.g. 5% or 0.05", found=text)
+    return value / 100 if percent else value
+
+
+def check_writable(option: str, path: Path | None) -> None:
+    """Raise UsageError if no file can be written at `path`, before hours of work end there.
+
+    What is there is left as it is. None, and what is neither a file nor a folder, a pipe for one, is not
+    looked at.
+    """
+    if path is None or (path.exists() and not path.is_file() and not path.is_dir()):
+        return
+    new = not path.exists()
+    try:
+        # By trying: permissions alone do not tell whether a file system can be written.
+        with path.open("ab"):
+            pass
+        if new:
+            path.unlink()
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", where=f"{option} {path}") from error
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """ "1 view", "2 views"; `many`: the plural where it is not `one` with an s."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,58 @@
+"""Writing pictures for people to look at: a video, or a folder of images."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import UsageError
+from .options import check_writable
+
+
+def write_pictures(out: Path, pictures: npt.NDArray[np.uint8], rate: Fraction) -> None:
+    """Write (T, H, W, 3) uint8 RGB as a video `out` (.mp4, `rate` frames a second), or as PNG files in it.
+
+    `out`: as `check_output` asks for. Raises UsageError if it cannot be written.
+    """
+    try:
+        if out.suffix:
+            _write_video(out, pictures, rate)
+        else:
+            _write_images(out, pictures)
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", where=out) from error
+
+
+def check_output(out: Path) -> None:
+    """Raise UsageError if `out` is there already, has another ending, or lies in no folder."""
+    if out.exists():
+        raise UsageError("exists already", where=out, remedy="Name a new file or folder.")
+    if out.suffix.lower() not in (".mp4", ""):
+        raise UsageError("has an ending that is not known", where=out, expected=".mp4, or none for a folder")
+    if out.suffix:
+        check_writable("OUT", out)
+
+
+def _write_video(path: Path, pictures: npt.NDArray[np.uint8], rate: Fraction) -> None:
+    import av
+
+    # 4:2:0 needs even sides.
+    height, width = pictures.shape[1] // 2 * 2, pictures.shape[2] // 2 * 2
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for picture in pictures:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), "rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _write_images(folder: Path, pictures: npt.NDArray[np.uint8]) -> None:
+    from PIL import Image
+
+    folder.mkdir(parents=True)
+    for number, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / f"{number:06d}.png")

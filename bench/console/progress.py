@@ -1,0 +1,128 @@
+"""Showing long work: a bar with rate and time left on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from ...plain_text import indented, plain_line
+from .output import Output, unfiltered
+
+
+class Progress(Protocol):
+    """What a long task tells: clips done, and what the one in hand is doing."""
+
+    def advance(self, note: str = "") -> None:
+        """One more unit is done."""
+
+    def note(self, text: str) -> None:
+        """What is being done now."""
+
+
+class Console:
+    """Standard error, as a terminal or as a log. Results go to standard output, not here."""
+
+    def say(self, text: str) -> None:
+        print(indented(text), file=sys.stderr, flush=True)
+
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Progress]:
+        if sys.stderr.isatty():
+            with _bar(title, total) as progress:
+                yield progress
+        else:
+            yield _Log(title, total)
+
+
+@contextmanager
+def _bar(title: str, total: int) -> Iterator[Progress]:
+    # Imported here: it costs a tenth of a second, which `bench --help` need not wait for.
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as RichProgress
+
+    from .rich_console import PlainConsole
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[doing]}", markup=False),
+    )
+    # Of what is printed meanwhile, rich shows above the bar what goes to a terminal; a file gets its own.
+    to_terminal = sys.stdout.isatty()
+    with RichProgress(
+        *columns, console=PlainConsole(sys.stderr), transient=True, redirect_stdout=to_terminal
+    ) as bars:
+        # rich stands in place of these streams now, and would read colours in texts.
+        if to_terminal:
+            sys.stdout = Output(sys.stdout, "standard output")
+        sys.stderr = Output(sys.stderr, None)
+        task = bars.add_task(title, total=total, doing="")
+
+        class Bar:
+            def advance(self, note: str = "") -> None:
+                bars.update(task, advance=1, doing=note)
+
+            def note(self, text: str) -> None:
+                bars.update(task, doing=text)
+
+        yield Bar()
+
+
+class _Log:
+    """A line every half minute at most, and at the end."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self._title, self._total = title, total
+        self._done = 0
+        self._begin = self._last = time.monotonic()
+
+    def advance(self, note: str = "") -> None:  # noqa: ARG002  a line is not worth every clip's name
+        self._done += 1
+        now = time.monotonic()
+        if now - self._last >= 30 or self._done == self._total:
+            self._last = now
+            elapsed = now - self._begin
+            left = elapsed / self._done * (self._total - self._done)
+            print(
+                f"{self._title}: {self._done}/{self._total}, {elapsed:.0f} s, about {left:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def note(self, text: str) -> None:
+        """A log is not told what is being done at every moment."""
+
+
+@contextmanager
+def transfer(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress function of a download: called with (bytes so far, bytes in all or None)."""
+    last = 0.0
+    terminal = sys.stderr.isatty()
+    stream = unfiltered(sys.stderr)
+
+    def progress(done: int, total: int | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < (0.2 if terminal else 30):
+            return
+        last = now
+        of = "" if total is None else f" of {total / 1e6:.1f}"
+        line = plain_line(f"{name}: {done / 1e6:.1f}{of} MB")
+        print(f"\r{line}" if terminal else line, end="" if terminal else "\n", file=stream)
+
+    yield progress
+    if terminal:
+        print(file=stream)

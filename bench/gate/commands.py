@@ -1,0 +1,258 @@
+"""What one slot runs in an arm's place, in a fresh process, and what is read from it."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import statistics
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol, Self
+
+from ...errors import MeasurementError
+from ...parsing import parse_json
+from ...records.disturbance import drop_disturbed
+from ...records.gate import Values
+from ...records.json_lines import lines
+from ...records.metrics import FIRST, LOAD, PEAK_MEMORY, TOTAL
+from .targets import Place
+
+COMMAND = "command"
+"""Name of the model that stands for a command."""
+
+UNREAD = ("report", "peak")
+"""Settings of `bench run` that are for readers of a report: each takes seconds, and nobody reads a slot's."""
+
+KEPT = ("run.json", "latency.jsonl", "clips.jsonl", "logs")
+"""Of a slot's run directory; what is derived from these is removed."""
+
+
+class Work(Protocol):
+    """What a slot runs: the same in both arms."""
+
+    def __call__(self, place: Place, folder: Path) -> Values:
+        """Run it once in `place`; `folder`, which is empty, is for what it leaves.
+
+        Raises MeasurementError if it fails, takes too long, or measures nothing.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class BenchRun:
+    """`bench run` with one latency process for each model. `settings`: as in its YAML file."""
+
+    settings: Mapping[str, Any]
+    timeout_s: float
+
+    def __call__(self, place: Place, folder: Path) -> Values:
+        run_process(bench_run(place, self.settings, folder), place, folder, self.timeout_s)
+        run = folder / "run"
+        values = read_latency(run)
+        for path in run.iterdir():
+            if path.name not in KEPT:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return values
+
+
+def bench_run(place: Place, settings: Mapping[str, Any], folder: Path) -> list[str]:
+    """The command of a run in `folder`/run; its settings are written beside it. JSON is YAML."""
+    config = folder / "config.json"
+    config.write_text(json.dumps(settings, ensure_ascii=False, indent=1), encoding="utf-8")
+    # -P: the working folder may hold a `datasets` or a `models` of its own.
+    command = [place.python, "-P", "-m", "actionbench", "run", "--config", str(config.absolute())]
+    return [*command, "--out", str((folder / "run").absolute())]
+
+
+def without_unread(place: Place, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a run that leaves out what nobody reads, as far as the arm's ActionBench, which may be
+    an older one, knows how to."""
+    code = (
+        "import dataclasses as d; from actionbench.bench.plan.config import RunConfig; "
+        "print(*(field.name for field in d.fields(RunConfig)))"
+    )
+    answer = subprocess.run(
+        [place.python, "-P", "-c", code],
+        cwd=place.root,
+        env=place.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    known = answer.stdout.split()
+    return {**settings, **{name: False for name in UNREAD if name in known}}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Any command: its wall time, or what it says of itself.
+
+    If its last line of output is a JSON object with "total_s" or "stages_s", those are its times: seconds,
+    all of it and by stage; "peak_rss_bytes" is taken too.
+    """
+
+    words: tuple[str, ...]
+    timeout_s: float
+
+    def __call__(self, place: Place, folder: Path) -> Values:
+        wall_s, output = run_process(list(self.words), place, folder, self.timeout_s)
+        return {COMMAND: _told(output) or {TOTAL: wall_s}}
+
+
+class _Minder:
+    """A shell that kills a process and what it started when the block ends, or this process does, even by
+    kill -9: its standard input closes then.
+
+    It sleeps while it waits, so it takes no time from what is measured.
+    """
+
+    def __init__(self) -> None:
+        script = 'read group; read end; kill -s KILL -- "-$group"'
+        self._minded: subprocess.Popen[bytes] | None = None
+        self._shell = subprocess.Popen(
+            ["/bin/sh", "-c", script],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # Out of reach of a signal that is for our whole process group.
+            start_new_session=True,
+        )
+
+    def mind(self, leader: subprocess.Popen[bytes]) -> None:
+        """`leader`: of a process group."""
+        self._minded = leader
+        self._input.write(f"{leader.pid}\n".encode())
+
+    @property
+    def _input(self) -> IO[bytes]:
+        assert self._shell.stdin is not None
+        return self._shell.stdin
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._input.close()
+        self._shell.wait()
+        if self._minded is not None:
+            self._minded.wait()
+
+
+def run_process(command: list[str], place: Place, folder: Path, timeout_s: float | None) -> tuple[float, str]:
+    """Run `command` to its end: (seconds, its standard output). Its output is kept in `folder`.
+
+    Raises MeasurementError if it does not start, fails or takes too long; what it started is ended too.
+    """
+    output, errors = folder / "stdout.txt", folder / "stderr.txt"
+    with output.open("wb") as out, errors.open("wb") as err, _Minder() as minder:
+        begin = time.perf_counter()
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=place.root,
+                env=place.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise MeasurementError(
+                f"cannot be run: {error.strerror}", where=f"{place.record.spec}: {command[0]}"
+            ) from error
+        minder.mind(process)
+        try:
+            status = process.wait(timeout_s)
+            wall_s = time.perf_counter() - begin
+        except subprocess.TimeoutExpired:
+            raise MeasurementError(
+                f"a slot took longer than {timeout_s:g} s", where=place.record.spec, remedy="See --timeout."
+            ) from None
+    if status != 0:
+        how = f"exit status {status}" if status > 0 else f"signal {-status}"
+        tail = "\n".join(errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-15:])
+        raise MeasurementError(
+            f"a slot failed ({how}); all it said is in {folder}; its last words:\n{tail or '(none)'}",
+            where=place.record.spec,
+        )
+    return wall_s, output.read_text(encoding="utf-8", errors="replace")
+
+
+def _told(output: str) -> dict[str, float] | None:
+    """The times that a command's last line tells; None if it tells none.
+
+    Raises MeasurementError if it tells what is no time.
+    """
+    last = output.strip().rpartition("\n")[2]
+    try:
+        facts = parse_json(last)
+    except ValueError:
+        return None
+    if not isinstance(facts, dict) or not facts.keys() & {"total_s", "stages_s"}:
+        return None
+    stages = facts.get("stages_s", {})
+    if not isinstance(stages, dict):
+        raise MeasurementError("`stages_s` is no object of stage and seconds", found=last[:200])
+    told = {str(name): seconds for name, seconds in stages.items()}
+    told[TOTAL] = facts["total_s"] if "total_s" in facts else sum(map(_seconds, stages.values()))
+    if "peak_rss_bytes" in facts:
+        told[PEAK_MEMORY] = facts["peak_rss_bytes"]
+    values = {name: _seconds(value) for name, value in told.items()}
+    if values[TOTAL] == 0:
+        raise MeasurementError("the command measured nothing: its total is 0 s", found=last[:200])
+    return values
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise MeasurementError("a figure of the command is none", expected="a number ≥ 0", found=repr(value))
+    return float(value)
+
+
+def read_latency(run: Path) -> Values:
+    """Medians over the samples of each model's process in a run directory.
+
+    Reads the few fields it needs from `latency.jsonl`, whichever version of ActionBench has written it.
+    Raises MeasurementError if a process failed or nothing was timed.
+    """
+    samples: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    once: dict[str, dict[str, float]] = defaultdict(dict)
+    for raw in lines(run / "latency.jsonl"):
+        if raw["kind"] == "sample":
+            samples[raw["model"]].append(raw)
+        elif raw["kind"] == "process":
+            if raw.get("error") is not None:
+                raise MeasurementError(f"a process gave no measurement: {raw['error']}", where=raw["model"])
+            for metric, field in ((LOAD, "load_s"), (FIRST, "first_s"), (PEAK_MEMORY, "peak_rss_bytes")):
+                if raw.get(field) is not None:
+                    once[raw["model"]][metric] = float(raw[field])
+    if not samples:
+        raise MeasurementError("the slot measured nothing", where=run)
+    return {model: _medians(group) | once[model] for model, group in samples.items()}
+
+
+def _medians(samples: list[dict[str, Any]]) -> dict[str, float]:
+    """Metric → median over one process's samples, as the reports choose them."""
+    counted = drop_disturbed(
+        samples,
+        clip=lambda sample: (sample.get("process"), sample.get("clip")),
+        disturbed=lambda sample: bool(sample.get("disturbed", False)),
+    )
+    series: dict[str, list[float]] = defaultdict(list)
+    for sample in counted:
+        for name, seconds in {**sample["stages_s"], TOTAL: sample["total_s"]}.items():
+            series[name].append(float(seconds))
+    return {name: statistics.median(values) for name, values in series.items()}
+
+
+def read_right(run: Path) -> dict[str, dict[str, bool]]:
+    """Model → clip → whether it was predicted right, of the clips with a label that the model knows."""
+    right: dict[str, dict[str, bool]] = defaultdict(dict)
+    for raw in lines(run / "clips.jsonl"):
+        if raw.get("error") is None and raw["scored"] and raw["top5"]:
+            right[raw["model"]][raw["clip"]] = raw["top5"][0][0] == raw["label"]
+    return dict(right)

@@ -1,0 +1,245 @@
+"""What a measurement depends on besides the code: hardware, system, versions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+from ... import __version__
+from ...errors import UsageError
+from ...models.capabilities import BACKENDS, cpu_flags, missing_packages
+from ...parsing import parse_json
+
+DISTRIBUTIONS = (
+    "numpy",
+    "torch",
+    "tensorflow",
+    "dm-sonnet",
+    "tensorflow-hub",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "openvino",
+    "nncf",
+    "opencv-contrib-python",
+    "av",
+    "pillow",
+    "pandas",
+    "scipy",
+)
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+MOST_PER_CORE = 4
+"""Threads or processes for each core that may be asked for: a few show what too many cost, and thousands make
+the machine unusable."""
+
+
+def check_threads(option: str, number: int) -> None:
+    """Raise UsageError for a number of threads or processes that is below 1 or far above the cores."""
+    most = MOST_PER_CORE * cores()
+    if number < 1:
+        raise UsageError("is too small", where=option, expected="at least 1", found=number)
+    if number > most:
+        raise UsageError(
+            "is far more than this machine has cores",
+            where=option,
+            expected=f"at most {most}, {MOST_PER_CORE} for each of {cores()} cores",
+            found=number,
+            remedy="Leave the option out to use each core once.",
+        )
+
+
+def environment() -> dict[str, Any]:
+    """Hardware and software as plain values; what cannot be read is absent or None."""
+    return {
+        "actionbench": __version__,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "os": platform.platform(),
+        "cpu": cpu_model(),
+        "cpu_flags": [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in cpu_flags()],
+        "cpu_governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "cpu_mhz": _cpu_mhz(),
+        "cores": cores(),
+        "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"),
+        "memory_bytes": psutil.virtual_memory().total,
+        "huge_pages": _read("/sys/kernel/mm/transparent_hugepage/enabled"),
+        "load_average": [round(load, 2) for load in psutil.getloadavg()],
+        "gpus": gpus(),
+        "packages": package_versions(),
+    }
+
+
+def package_versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {}
+    for name in DISTRIBUTIONS:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+def gpus() -> list[dict[str, str]]:
+    """Name, memory, driver and clocks of the NVIDIA devices that nvidia-smi lists; [] without it."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    query = "name,memory.total,driver_version,clocks.sm,clocks.max.sm"
+    answer = _output(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"])
+    rows = [line.split(", ") for line in (answer or "").splitlines()]
+    keys = ("name", "memory", "driver", "sm_clock", "sm_clock_max")
+    return [dict(zip(keys, row, strict=True)) for row in rows if len(row) == len(keys)]
+
+
+class GpuWatch:
+    """Reads every second, while its block runs, how busy a device is; `busy` (0–1) is the mean.
+
+    None for "cpu", and where nvidia-smi tells nothing. Its number N of "cuda:N" is nvidia-smi's unless
+    CUDA_VISIBLE_DEVICES says otherwise, in which case nothing is read.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._index = device.removeprefix("cuda:") if device != "cpu" else None
+        if "CUDA_VISIBLE_DEVICES" in os.environ:
+            self._index = None
+        self._readings: list[float] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._index is not None and shutil.which("nvidia-smi") is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def busy(self) -> float | None:
+        return sum(self._readings) / len(self._readings) if self._readings else None
+
+    def _read(self) -> None:
+        query = ["nvidia-smi", "-i", str(self._index), "--query-gpu=utilization.gpu"]
+        while not self._over.wait(timeout=1):
+            answer = _output([*query, "--format=csv,noheader,nounits"])
+            if answer is not None and answer.isdigit():
+                self._readings.append(int(answer) / 100)
+
+
+def has_gpu() -> bool:
+    """Whether the system shows an NVIDIA device; cheap, no framework is asked."""
+    devices = [*Path("/dev").glob("nvidia[0-9]*"), Path("/dev/dxg")]
+    return any(device.exists() for device in devices) or shutil.which("nvidia-smi") is not None
+
+
+def cpu_model() -> str:
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+@lru_cache
+def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
+    """What an interpreter has: versions, what each backend lacks, and the CUDA devices that one sees.
+
+    `devices_of`: a backend, or None (then no framework is imported). `{"error": …}` if the
+    interpreter does not start or has no ActionBench.
+    """
+    if python == sys.executable and devices_of is None:
+        return own_packages(None)
+    code = (
+        "import json; from actionbench.bench import environment as e; print(json.dumps(e.own_packages(%r)))"
+    )
+    try:
+        answer = subprocess.run(
+            [python, "-c", code % devices_of],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={**os.environ, "PYTHONSAFEPATH": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"error": str(error)}
+    if answer.returncode != 0:
+        return {"error": answer.stderr.strip().rpartition("\n")[2]}
+    try:
+        found: dict[str, Any] = parse_json(answer.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        return {"error": f"it answers {answer.stdout[-80:]!r}"}
+    return found
+
+
+def own_packages(devices_of: str | None) -> dict[str, Any]:
+    """The answer to `probe`, in the interpreter that is asked."""
+    found: dict[str, Any] = {
+        "actionbench": __version__,
+        "packages": package_versions(),
+        "missing": {backend: list(missing_packages(backend)) for backend in BACKENDS},
+        "cuda": [],
+    }
+    if devices_of == "torch":
+        import torch
+
+        found["cuda"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    elif devices_of in ("tensorflow", "tfhub"):
+        import tensorflow as tf
+
+        found["cuda"] = [device.name for device in tf.config.list_physical_devices("GPU")]
+    elif devices_of == "onnx":
+        import onnxruntime
+
+        # It says whether it was built for CUDA, and not which devices there are.
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            found["cuda"] = [gpu["name"] for gpu in gpus()]
+    elif devices_of == "openvino":
+        from ...models.backends import openvino_network  # noqa: F401  # to see whether it can be imported
+    return found
+
+
+def _cpu_mhz() -> float | None:
+    frequency = psutil.cpu_freq()
+    return round(frequency.current) if frequency else None
+
+
+def _git_commit() -> str | None:
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    commit = _output(["git", "-C", str(root), "rev-parse", "HEAD"])
+    changed = _output(["git", "-C", str(root), "status", "--porcelain", "--untracked-files=no"])
+    return None if commit is None else commit + ("+changes" if changed else "")
+
+
+def _output(command: list[str]) -> str | None:
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None

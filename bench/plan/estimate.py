@@ -1,0 +1,206 @@
+"""`bench run --estimate`: how long a plan will take, from one short measurement of each of its models."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...datasets.clip import Clip
+from ...errors import MeasurementError
+from ...models.parity import mantissa
+from ...records.run import Scenario
+from ..agreement.check import AGREEMENT_FRAMES, compared_groups
+from ..console.progress import Console
+from ..runner import counted_models, planned, timed_clips
+from ..scenarios.timed import camera_settings
+from ..worker.supervisor import Outcome, Worker
+from .config import RunConfig
+from .peak import gemm_peaks
+from .plan import Plan, PlannedModel, sample
+from .selection import expanded
+
+CLIPS = 3
+"""Clips that a model's accuracy pass is reckoned from, and most of those that will be timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one model was measured to take, seconds.
+
+    - `start`: from the start of a process until its network is loaded, compiled flow included; `first`: its
+      first forward pass.
+    - `clip`: one clip, stage after stage; `prediction`: of that, upload to read-back; `cpu`: CPU time of a
+      clip. Means over the clips. `frames`: of a clip.
+    """
+
+    start: float
+    first: float
+    clip: float
+    prediction: float
+    cpu: float
+    frames: float
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a plan and its seconds; `model` is empty where it is about all of them."""
+
+    what: str
+    model: str
+    seconds: float
+
+
+def print_estimate(config: RunConfig, console: Console) -> None:
+    """Print how long `bench run` will take with this configuration; nothing is kept of it.
+
+    What is made once and kept (demo weights, drawn clips, compiled flow) is made now and not counted. A model
+    that cannot be measured is named and left out. Raises MeasurementError if none can.
+    """
+    plan = planned(expanded(config.resolved(), console.say), console)
+    begin = time.perf_counter()
+    gemm_peaks([(model.python, model.options) for model in counted_models(plan)])
+    peaks_s = time.perf_counter() - begin
+    with console.task("estimate", len(plan.models)) as progress:
+        costs: dict[str, Cost] = {}
+        typical: dict[str, Cost] = {}
+        timed = timed_clips(plan)
+        for model in plan.models:
+            try:
+                costs[model.key], typical[model.key] = measure_costs(model, plan, timed, console)
+            except MeasurementError as error:
+                if len(plan.models) == 1:
+                    raise
+                console.say(f"left out of the estimate: {error}")
+            progress.advance(model.key)
+    if not costs:
+        raise MeasurementError("none of the models can be measured")
+    alive = tuple(model for model in plan.models if model.key in costs)
+    parts = estimate(replace(plan, models=alive), costs, typical, peaks_s)
+    width = max(len(f"{part.what} {part.model}") for part in parts)
+    for part in parts:
+        print(f"{f'{part.what} {part.model}':{width}}  {_duration(part.seconds):>9}")
+    print(f"{'in all':{width}}  {_duration(sum(part.seconds for part in parts)):>9}")
+    if any(model.flow is not None and not model.timed_only for model in plan.models):
+        print("Optical flow of the accuracy pass is counted as computed anew; what the cache has is quicker.")
+
+
+def measure_costs(
+    model: PlannedModel, plan: Plan, timed: Sequence[Clip], console: Console
+) -> tuple[Cost, Cost]:
+    """Costs of the clips that will be timed, and of clips as the accuracy pass has them, from one process.
+
+    Raises MeasurementError if none can be timed.
+    """
+    beside = timed and model.timed_only
+    any_clips = () if beside else sample(plan.clips.clips, CLIPS, plan.config.seed)
+    clips = tuple(dict.fromkeys((*timed[:CLIPS], *any_clips)))
+    outcome = Outcome()
+    begin = time.perf_counter()
+    start = first = 0.0
+    samples: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        worker = Worker(model.job("latency", clips), model.python, log, plan.config.clip_timeout, console.say)
+        for event in worker.events(outcome):
+            if event["event"] == "ready":
+                start = time.perf_counter() - begin
+            elif event["event"] == "first":
+                first = event["first_s"]
+            elif event["event"] == "sample":
+                stages = event["stages_s"]
+                samples[event["clip"]] = {
+                    "clip": event["total_s"],
+                    "prediction": sum(stages[name] for name in ("upload", "forward", "download")),
+                    "cpu": event["cpu_s"],
+                    "frames": event["frames"],
+                }
+    if outcome.failed is not None:
+        raise MeasurementError(outcome.failed, where=model.key)
+
+    def cost(of: Sequence[Clip]) -> Cost:
+        found = [samples[clip.id] for clip in of if clip.id in samples] or list(samples.values())
+        means = {name: sum(each[name] for each in found) / len(found) for name in found[0]}
+        return Cost(start=start, first=first, **means)
+
+    return cost(timed), cost(any_clips)
+
+
+def estimate(
+    plan: Plan, timed: Mapping[str, Cost], typical: Mapping[str, Cost], peaks_s: float = 0.0
+) -> list[Part]:
+    """The parts of a plan in their order.
+
+    `timed`, `typical`: of each model, see `measure_costs`. `peaks_s`: of measuring matrix products.
+    """
+    config = plan.config
+    parts = [Part("matrix product", "", peaks_s)] if peaks_s else []
+    for model in plan.models:
+        if not model.timed_only:
+            cost = typical[model.key]
+            parts.append(Part("accuracy", model.key, cost.start + len(plan.clips) * _beside(model, cost)))
+    for reference, group in compared_groups(plan.models):
+        # Once more for each half precision, with rounded weights.
+        halves = {m.request.precision for m in group if mantissa(m.request.precision) is not None}
+        references = [reference] * (len(halves) + (reference not in group))
+        for model in [*references, *group]:
+            # A reference that is not timed itself is taken to be as slow as what is compared with it.
+            cost = timed.get(model.key) or timed[group[0].key]
+            seconds = cost.start + cost.prediction * AGREEMENT_FRAMES / cost.frames
+            parts.append(Part("agreement", model.key, seconds))
+    clips = min(config.latency_clips, len(plan.clips))
+    for scenario in config.scenarios if clips else ():
+        for model in plan.models:
+            cost = timed[model.key]
+            process = cost.start + _SCENARIOS[scenario](model, cost, clips, config)
+            parts.append(Part(scenario, model.key, config.processes * process))
+    return parts
+
+
+def _beside(model: PlannedModel, cost: Cost) -> float:
+    """A clip of the accuracy pass, prepared while another is in the network: free beside a GPU alone."""
+    preparation = cost.clip - cost.prediction
+    return cost.clip if model.options.device == "cpu" else max(preparation, cost.prediction)
+
+
+def _latency(_: PlannedModel, cost: Cost, clips: int, config: RunConfig) -> float:
+    return cost.first + _repeated(clips * cost.clip, config.latency_seconds)
+
+
+def _pipelined(_: PlannedModel, cost: Cost, clips: int, config: RunConfig) -> float:
+    return clips * cost.clip + _repeated(clips * cost.clip, config.latency_seconds)
+
+
+def _throughput(model: PlannedModel, cost: Cost, clips: int, config: RunConfig) -> float:
+    """Warm-up, the stretch, and what is on its way when that ends; all lanes busy."""
+    lanes = model.options.threads
+    group = max(cost.cpu, cost.prediction / lanes)
+    warm_up = max(lanes, clips) * group / lanes
+    return warm_up + _repeated(group, config.throughput_seconds) + group / lanes
+
+
+def _stream(model: PlannedModel, cost: Cost, _: int, config: RunConfig) -> float:
+    camera = camera_settings(model, config)
+    return cost.first + camera.seconds + float(camera.window / camera.fps)
+
+
+_SCENARIOS: Mapping[Scenario, Callable[[PlannedModel, Cost, int, RunConfig], float]] = {
+    "latency": _latency,
+    "pipelined": _pipelined,
+    "throughput": _throughput,
+    "stream": _stream,
+}
+
+
+def _repeated(once: float, least: float) -> float:
+    """Seconds of doing something at least once and until `least` seconds have passed."""
+    return once * max(1, math.ceil(least / once))
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02} min"

@@ -1,0 +1,138 @@
+"""The machine's matrix product, measured: what a network's arithmetic could reach at most, in practice.
+
+`PYTHON -m actionbench.bench.plan.peak DEVICE THREADS PRECISION` prints one JSON line; in a process of its
+own, whose thread counts act before anything is imported.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...models.spec import LoadOptions
+from ...parsing import parse_json
+from ..worker.supervisor import worker_environment
+
+SIZES = (256, 1024, 2048)
+"""Sides of the square matrices: large enough to hide what surrounds the arithmetic."""
+
+SECONDS = 0.3
+"""Least time that a size is repeated for. The fastest product counts: others were disturbed."""
+
+LONGEST_S = 1.0
+"""A size that would take longer than that is left out: types that the processor emulates take minutes."""
+
+PRECISIONS = {"fp32": "float32", "tf32": "TF32", "bf16": "bfloat16", "fp16": "float16"}
+"""As models are asked for → as networks describe themselves. No product of int8 is measured."""
+
+
+def gemm_peaks(wanted: Sequence[tuple[str, LoadOptions]]) -> list[dict[str, Any]]:
+    """Measured speeds for (interpreter, options) pairs, each combination once.
+
+    {"device", "threads", "precision", "gflop_per_s", "by", "kernel"} each; those that cannot be measured are
+    left out.
+    """
+    peaks = []
+    for python, device, threads, precision in dict.fromkeys((p, *_combination(o)) for p, o in wanted):
+        try:
+            answer = subprocess.run(
+                [python, "-m", "actionbench.bench.plan.peak", device, str(threads), precision],
+                capture_output=True,
+                text=True,
+                env=worker_environment(threads),
+                timeout=120,
+            )
+        except subprocess.TimeoutExpired:
+            continue
+        if answer.returncode == 0 and (found := parse_json(answer.stdout.splitlines()[-1])) is not None:
+            peaks.append({"device": device, "threads": threads, "precision": precision} | found)
+    return peaks
+
+
+def _combination(options: LoadOptions) -> tuple[str, int, str]:
+    tf32 = options.device != "cpu" and options.precision == "fp32" and options.tf32
+    precision = "tf32" if tf32 else options.precision
+    return options.device, options.threads, PRECISIONS.get(precision, precision)
+
+
+def measure_peak(device: str, threads: int, precision: str) -> dict[str, Any] | None:
+    """The fastest library at hand: {"gflop_per_s", "by", "kernel"}; None if none has the precision."""
+    found = []
+    if device == "cpu" and precision == "float32":
+        found.append(_numpy_peak())
+    if importlib.util.find_spec("torch") is not None and precision in PRECISIONS.values():
+        found.append(_torch_peak(device, threads, precision))
+    return max(found, key=lambda peak: float(peak["gflop_per_s"]), default=None)
+
+
+def _numpy_peak() -> dict[str, Any]:
+    import numpy as np
+
+    def product(n: int) -> Callable[[], None]:
+        a, b = np.random.default_rng(0).random((2, n, n), dtype=np.float32)
+        out = np.empty_like(a)
+
+        def run() -> None:
+            np.matmul(a, b, out=out)
+
+        return run
+
+    return {"gflop_per_s": _fastest(product), "by": f"numpy {np.__version__}", "kernel": _blas_kernel()}
+
+
+def _torch_peak(device: str, threads: int, precision: str) -> dict[str, Any]:
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.backends.cuda.matmul.allow_tf32 = precision == "TF32"
+    dtype = torch.float32 if precision == "TF32" else getattr(torch, precision)
+
+    def product(n: int) -> Callable[[], None]:
+        a, b = torch.rand((2, n, n), device=device, dtype=torch.float32).to(dtype)
+        out = torch.empty_like(a)
+
+        def run() -> None:
+            torch.matmul(a, b, out=out)
+            if device != "cpu":
+                torch.cuda.synchronize(device)
+
+        return run
+
+    return {"gflop_per_s": _fastest(product), "by": f"torch {torch.__version__}", "kernel": None}
+
+
+def _fastest(product: Callable[[int], Callable[[], None]]) -> float:
+    """GFLOP/s of the fastest product of any size; 2 n³ operations each."""
+    best = 0.0
+    for n in SIZES:
+        if best and 2e-9 * n**3 / best > LONGEST_S:
+            break
+        run = product(n)
+        run()
+        end = time.perf_counter() + SECONDS
+        while time.perf_counter() < end:
+            begin = time.perf_counter()
+            run()
+            best = max(best, 2e-9 * n**3 / (time.perf_counter() - begin))
+    return best
+
+
+def _blas_kernel() -> str | None:
+    """The instruction set that numpy's BLAS computes with, where threadpoolctl is installed to tell."""
+    if importlib.util.find_spec("threadpoolctl") is None:
+        return None
+    import threadpoolctl  # type: ignore[import-untyped]
+
+    kernels = [
+        pool.get("architecture") for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"
+    ]
+    return ", ".join(sorted({kernel for kernel in kernels if kernel})) or None
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure_peak(sys.argv[1], int(sys.argv[2]), sys.argv[3])))

@@ -1,0 +1,428 @@
+"""From a configuration to a plan: every name, file and device resolved before anything starts."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from ... import __version__
+from ...datasets.clip import Clip, ClipSet
+from ...datasets.labels import LabelMatcher
+from ...datasets.sources.registry import load_clips
+from ...errors import BackendUnavailable, UsageError, WeightsError, unknown_name
+from ...flow.registry import HOLDS_IN, NEEDS_TORCH, method_names
+from ...models.capabilities import BACKENDS, why_not
+from ...models.labels import labels as label_list
+from ...models.registry import ModelRequest, find_model, model_names, require
+from ...models.spec import LoadOptions, Weights, WeightsDescription
+from ...models.weights import resolve_weights, stored_weights
+from ...records.run import ModelRecord, Scenario
+from ..agreement.certificate import certificate
+from ..worker.job import Job
+from .config import DEFAULTS, RunConfig, is_demo
+from .environment import cores, has_gpu, probe
+
+_TORCH_FORMATS = ("piergiaj", "hassony2", "hara")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedModel:
+    """A model of the plan: what its worker is given, and what its scores mean.
+
+    - `key`: its name in reports, "i3d@torch"; unique in the plan.
+    - `labels`: class names in score order. `target`: index of the target class, None if none is asked for.
+    - `flow`: name of the flow method, None if no stream needs flow.
+    - `window`: one window of so many frames from the middle of a video, None for the authors' protocol.
+      `batch`: views in one forward call.
+    - `point`: where in a sweep it stands, axis → value.
+    """
+
+    key: str
+    request: ModelRequest
+    weights: Mapping[str, Weights]
+    options: LoadOptions
+    python: str
+    labels: tuple[str, ...]
+    target: int | None
+    flow: str | None
+    window: int | None = None
+    batch: int = 1
+    point: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def timed_only(self) -> bool:
+        """It is not asked for predictions: random weights have none, and a sweep is about time."""
+        return bool(self.point) or any(weights.kind == "random" for weights in self.weights.values())
+
+    @property
+    def refusal(self) -> str | None:
+        """Why this machine's device does not compute so, as a clause; None if it does."""
+        request = self.request
+        return why_not(request.offered, request.precision, request.form, self.options.device)
+
+    @property
+    def whole(self) -> bool:
+        """A video is one view."""
+        return self.window is not None or self.request.model.views.window is None
+
+    @property
+    def packages(self) -> Mapping[str, str | None]:
+        """Versions in the interpreter that runs it."""
+        versions: Mapping[str, str | None] = probe(self.python)["packages"]
+        return versions
+
+    def job(self, mode: Literal["accuracy", "loadgen"] | Scenario, clips: Iterable[Clip], **more: Any) -> Job:
+        """The job of predicting or timing `clips`; `more`: other fields of `Job`."""
+        return Job(
+            mode,
+            self.request.key,
+            self.weights,
+            self.options,
+            len(self.labels),
+            clips=tuple(clips),
+            window=self.window,
+            batch=self.batch,
+            flow=self.flow,
+            **more,
+        )
+
+    def views_in_words(self) -> str:
+        views = self.request.model.views
+        if self.window is not None:
+            return f"one window of up to {self.window} frames from the middle"
+        if views.window is None:
+            return "whole video in one pass"
+        step = "without overlap" if views.stride in (None, views.window) else f"every {views.stride} frames"
+        tail = "last one looped" if views.tail == "loop" else "remainder left out"
+        return f"windows of {views.window} frames {step}, {tail}, {views.average} averaged"
+
+    def record(self) -> ModelRecord:
+        model = self.request.model
+        return ModelRecord(
+            key=self.key,
+            title=model.title,
+            backend=self.request.backend,
+            precision=self.request.precision,
+            form=self.request.form,
+            device=self.options.device,
+            weights={
+                stream: {
+                    "kind": w.kind,
+                    "name": w.description.name,
+                    "path": None if w.path is None else str(w.path),
+                    "sha256": w.sha256,
+                    "checked": w.checked,
+                }
+                for stream, w in self.weights.items()
+            },
+            labels=self.labels,
+            views=self.views_in_words(),
+            flow=self.flow,
+            certificate=certificate(self.request, self.weights, self.options, self.packages),
+            packages=None if self.python == sys.executable else dict(self.packages),
+            sweep=dict(self.point),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does.
+
+    - `clips`: those of the run, after sampling. Those that are timed are chosen when accuracy is known.
+    - `models`: what is measured. `refused`: what was asked for and this machine does not compute.
+    """
+
+    config: RunConfig
+    clips: ClipSet
+    models: tuple[PlannedModel, ...]
+    refused: tuple[PlannedModel, ...] = ()
+
+    @property
+    def refusals(self) -> dict[str, str]:
+        """Model → why it cannot be measured."""
+        return {model.key: f"this machine does not compute it: {model.refusal}" for model in self.refused}
+
+
+def make_plan(config: RunConfig) -> Plan:
+    """Resolve and check everything in `config`.
+
+    Raises UsageError, WeightsError, BackendUnavailable or ClipError for the first thing that is wrong; what
+    this machine does not compute is left out as long as something is left. Demo weights are not made here:
+    see `demo.demo_weights`.
+    """
+    models = _models(config, config.target)
+    able = tuple(model for model in models if model.refusal is None)
+    if not able:
+        require(models[0].request, models[0].options.device)
+    refused = tuple(model for model in models if model.refusal is not None)
+    return Plan(config, _clips(config, able), able, refused)
+
+
+def plan_models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
+    """The configured models with their weights, devices and interpreters; the clips are not looked at.
+
+    Raises BackendUnavailable for one that this machine does not compute, and as `make_plan` does.
+    """
+    models = _models(config, target)
+    for model in models:
+        require(model.request, model.options.device)
+    return models
+
+
+def _models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
+    requests = _keyed([find_model(name) for name in config.models])
+    methods = method_names()
+    if config.flow not in methods:
+        raise unknown_name("flow method", config.flow, methods)
+    # Names of models that this run leaves out are no mistake: a file of settings may serve several runs.
+    known = [(name, find_model(name)) for name in model_names()]
+    _check_keys(
+        "--weights", config.weights, {n for k, r in known + requests for n in _weights_names(k, r)} | {"*"}
+    )
+    _check_keys(
+        "--python",
+        config.python,
+        {backend for _, request in known + requests for backend in request.model.backends},
+    )
+    if config.calibration != DEFAULTS.calibration and not any(r.precision == "int8" for _, r in requests):
+        raise UsageError(
+            "would do nothing: no model is quantised to int8",
+            where=f"--calibration {config.calibration}",
+            remedy="Name one, such as i3d@openvino:int8, or leave the option out.",
+        )
+    return tuple(_planned(key, request, config, target) for key, request in requests)
+
+
+def _keyed(requests: list[ModelRequest]) -> list[tuple[str, ModelRequest]]:
+    """Each request with its name in reports: as it was asked for, but for a file the model's own name."""
+    short = [_short_name(request) for request in requests]
+    return [
+        (name if short.count(name) == 1 else request.key, request)
+        for name, request in zip(short, requests, strict=True)
+    ]
+
+
+def _short_name(request: ModelRequest) -> str:
+    if ".py" not in request.key:
+        return request.key
+    name = request.model.name
+    return f"{name}@{request.selection}" if request.selection else name
+
+
+def _check_keys(option: str, given: Mapping[str, str], known: set[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise UsageError(str(unknown_name("name", name, known)), where=option)
+
+
+def _clips(config: RunConfig, models: tuple[PlannedModel, ...]) -> ClipSet:
+    vocabulary = dict.fromkeys(name for model in models for name in model.labels)
+    videos = None if config.videos is None else Path(config.videos)
+    clips = load_clips(config.data, vocabulary=tuple(vocabulary), videos=videos)
+    if not clips.clips:
+        raise UsageError(
+            "holds no videos",
+            where=f"--data {config.data}",
+            found=f"{len(clips.missing)} annotated clips whose files are missing" if clips.missing else None,
+            remedy="Give a folder of `class/video` files, a manifest, or a Kinetics CSV with --videos.",
+        )
+    return replace(clips, clips=sample(clips.clips, config.max_clips, config.seed))
+
+
+def sample(clips: tuple[Clip, ...], n: int | None, seed: int) -> tuple[Clip, ...]:
+    """`n` of the clips, in their order; which ones depends on the seed and on their ids alone."""
+    if n is None or n >= len(clips):
+        return clips
+    chosen = set(random.Random(seed).sample(sorted(clip.id for clip in clips), n))
+    return tuple(clip for clip in clips if clip.id in chosen)
+
+
+def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | None) -> PlannedModel:
+    model = request.model
+    python = config.python.get(request.backend, sys.executable)
+    _check_packages(request, python)
+    weights = _weights(key, request, config)
+    names = {label_list(w.description.labels) for w in weights.values()}
+    if len(names) > 1:
+        raise WeightsError("the streams' weights have different class lists", where=f"--weights {key}")
+    labels = names.pop()
+    target_label = None if target is None else LabelMatcher(labels)(target)
+    if target is not None and target_label is None:
+        raise UsageError(str(unknown_name("class", target, labels)), where=f"--target (of {key})")
+    device = _device(config.device, request, python)
+    options = request.apply(LoadOptions(device, config.threads or cores(), config.tf32))
+    return PlannedModel(
+        key=key,
+        request=request,
+        weights=weights,
+        options=options,
+        python=python,
+        labels=labels,
+        target=None if target_label is None else labels.index(target_label),
+        flow=_flow(key, request, weights, config.flow),
+        window=model.window_frames if config.views == "single" else None,
+        batch=config.batch,
+    )
+
+
+def _flow(key: str, request: ModelRequest, weights: Mapping[str, Weights], method: str) -> str | None:
+    """The flow method where a stream needs one. Raises UsageError if it and the model do not go together."""
+    inputs = [w.description.preprocessing for w in weights.values()]
+    crops = [p.crop for p in inputs if p.modality == "flow"]
+    if not crops:
+        return None
+    side = HOLDS_IN.get(method)
+    if side is not None and max(crops) > side:
+        raise UsageError(
+            f"looks at too little of the frames for {key}",
+            where=f"--flow {method}",
+            expected=f"a network that looks at the centre {side}×{side} at most",
+            found=f"{max(crops)}×{max(crops)}",
+            remedy="Take a method that computes the whole frame, such as `--flow tvl1-fast`.",
+        )
+    if method in NEEDS_TORCH and request.backend in ("tensorflow", "tfhub"):
+        raise UsageError(
+            f"needs torch, which must not meet TensorFlow in the process of {key}",
+            where=f"--flow {method}",
+            remedy="Run the model by a torch backend, or take the same flow by numba: "
+            f"`--flow {method.partition('-torch')[0]}`.",
+        )
+    return method
+
+
+def _check_packages(request: ModelRequest, python: str) -> None:
+    found = probe(python)
+    if "error" in found:
+        raise BackendUnavailable(
+            f"the interpreter for {request.backend} cannot run ActionBench: {found['error']}",
+            where=python,
+            remedy="Install ActionBench there (pip install --no-deps -e .), or correct --python.",
+        )
+    if found["actionbench"] != __version__:
+        raise BackendUnavailable(
+            f"the interpreter for {request.backend} has another version of ActionBench",
+            where=python,
+            expected=__version__,
+            found=found["actionbench"],
+            remedy="Install this version there (pip install --no-deps -e .).",
+        )
+    if missing := found["missing"].get(request.backend):
+        raise BackendUnavailable(
+            f"the {request.backend} backend lacks {', '.join(missing)}",
+            where=python,
+            remedy=f"`{request.offered.remedy}` there, or name another interpreter: "
+            f"--python {request.backend}=PATH.",
+        )
+
+
+def _device(wanted: str, request: ModelRequest, python: str) -> str:
+    if wanted == "cpu" or (wanted == "auto" and not has_gpu()):
+        return "cpu"
+    if wanted != "auto" and not (wanted.startswith("cuda:") and wanted[5:].isdigit()):
+        raise UsageError("unknown device", where="--device", expected="auto, cpu or cuda:N", found=wanted)
+    # A network of a user's own is asked as a torch one: what else could see CUDA is TensorFlow.
+    found = probe(python, request.backend if request.backend in BACKENDS else "torch").get("cuda", [])
+    if wanted == "auto":
+        return "cuda:0" if found else "cpu"
+    if int(wanted[5:]) >= len(found):
+        raise BackendUnavailable(
+            f"{request.backend} sees no such device",
+            where=f"--device {wanted}",
+            found=", ".join(found) or "no CUDA device",
+            remedy="`bench doctor` tells what each backend sees; --device cpu works everywhere.",
+        )
+    return wanted
+
+
+def _weights_names(key: str, request: ModelRequest) -> list[str]:
+    name = request.model.name
+    return [*(f"{name}-{stream}" for stream in request.model.streams), key, name]
+
+
+def _weights(key: str, request: ModelRequest, config: RunConfig) -> dict[str, Weights]:
+    """Weights of each stream: what the user names, else what `fetch` stored, else (drawn data) demo weights.
+
+    Streams of one network are all trained or all made up: where one has nothing stored, with drawn data, all
+    that the user does not name have demo weights. Raises WeightsError where that is not possible.
+    """
+    streams = request.model.streams
+    named = {stream: _named(key, request, stream, config) for stream in streams}
+    stored = {stream: _stored(request, stream) for stream in streams if named[stream] is None}
+    use_demo = is_demo(config.data) and None in stored.values()
+    weights = {}
+    for stream, description in streams.items():
+        value = named[stream]
+        if value == "random":
+            weights[stream] = Weights("random", description, seed=config.seed)
+        elif value == "demo" or (value is None and use_demo):
+            weights[stream] = Weights("demo", description, seed=config.seed)
+        elif value is not None:
+            weights[stream] = _readable(resolve_weights(stream, description, Path(value)), request)
+        else:
+            weights[stream] = stored[stream] or _absent(key, request, stream)
+    kinds = {stream: each.kind for stream, each in weights.items()}
+    if "demo" in kinds.values() and set(kinds.values()) & {"published", "user"}:
+        raise WeightsError(
+            "some streams have trained weights and some have demo weights",
+            where=f"--weights {key}",
+            found=", ".join(f"{stream}: {kind}" for stream, kind in kinds.items()),
+            remedy="Name trained weights for each stream, or none",
+        )
+    return weights
+
+
+def _named(key: str, request: ModelRequest, stream: str, config: RunConfig) -> str | None:
+    """What the user names as the weights of a stream; None if nothing."""
+    model = request.model.name
+    names = (f"{model}-{stream}", key, model, "*")
+    return next((config.weights[name] for name in names if name in config.weights), None)
+
+
+def _published(request: ModelRequest, stream: str) -> list[WeightsDescription]:
+    """The published weights that a stream may have, and its backend reads; the first are preferred."""
+    every = (request.model.streams[stream], *request.model.alternatives.get(stream, ()))
+    return [each for each in every if _reads(request.backend, each.format)]
+
+
+def _stored(request: ModelRequest, stream: str) -> Weights | None:
+    for each in _published(request, stream):
+        if (path := stored_weights(each)) is not None:
+            return resolve_weights(stream, each, path)
+    return None
+
+
+def _absent(key: str, request: ModelRequest, stream: str) -> NoReturn:
+    names = [f"`bench weights fetch {each.name}`" for each in _published(request, stream)]
+    published = f"{' or '.join(names)} stores published ones; " if names else ""
+    raise WeightsError(
+        f"no weights for the {stream} stream of {key}",
+        remedy=f"{published}--weights {request.model.name}=PATH names a file; "
+        "--weights random measures time only.",
+    )
+
+
+def torch_python(config: RunConfig) -> str:
+    """The interpreter that torch is run by, also where no planned model does."""
+    return config.python.get("torch", sys.executable)
+
+
+def _reads(backend: str, format: str) -> bool:
+    """Whether a backend of ours loads weights of this format; any other is trusted to."""
+    return not (backend == "tensorflow" and format in _TORCH_FORMATS) and (
+        backend != "tfhub" or format == "tfhub"
+    )
+
+
+def _readable(weights: Weights, request: ModelRequest) -> Weights:
+    if request.backend == "tensorflow" and not _reads(request.backend, weights.description.format):
+        raise WeightsError(
+            "is a torch file, which the TensorFlow backend does not read",
+            where=weights.path,
+            remedy=f"`bench weights convert {weights.path} PREFIX --to tf1-checkpoint`, "
+            f"or run {request.model.name}@torch.",
+        )
+    return weights

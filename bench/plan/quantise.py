@@ -1,0 +1,141 @@
+"""I3D quantised to int8: made once from given clips, before any worker starts, and kept.
+
+The clips give the ranges of the activations; their labels are not looked at. What int8 costs in agreement
+is told by `bench parity` and in a run's table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock
+
+from ...datasets.clip import Clip
+from ...datasets.sources.registry import load_clips
+from ...errors import BackendUnavailable, MeasurementError, UsageError
+from ...home import home
+from ...models.capabilities import INT8_REMEDY, QUANTISER
+from ...models.spec import Weights
+from ..worker.supervisor import worker_environment
+from .config import RunConfig
+from .demo import with_demo_weights
+from .environment import cores
+from .plan import PlannedModel, sample, torch_python
+
+VERSION = 1
+"""Raised when the same weights and clips give another network."""
+
+CLIPS = 8
+"""Clips that the ranges are taken from, one view from the middle of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the process that quantises is told, pickled on its standard input by its own parent.
+
+    - `request`: the network; `weights`: of its streams. `clips`, `flow`: what its input is made of.
+    - `targets`: stream → the file to write, for those that are to be made. `note`: which clips, in words.
+    """
+
+    request: str
+    weights: Mapping[str, Weights]
+    clips: tuple[Clip, ...]
+    flow: str | None
+    targets: Mapping[str, Path]
+    note: str
+
+
+def with_files(model: PlannedModel, config: RunConfig, progress: Callable[[str], None]) -> PlannedModel:
+    """The model with all files that its workers need, made now where they are missing; `progress` is told.
+
+    Raises WeightsError, BackendUnavailable or MeasurementError if one cannot be made.
+    """
+    model = with_demo_weights(model, torch_python(config), progress)
+    return model if model.request.precision != "int8" else _with_quantised(model, config, progress)
+
+
+def _with_quantised(model: PlannedModel, config: RunConfig, progress: Callable[[str], None]) -> PlannedModel:
+    if model.packages.get(QUANTISER) is None:
+        raise BackendUnavailable(
+            "int8 needs NNCF, which is not installed",
+            where=f"{model.key} ({model.python})",
+            remedy=f"`{INT8_REMEDY}`.",
+        )
+    found = load_clips(config.calibration, vocabulary=model.labels)
+    clips = sample(found.clips, CLIPS, seed=0)
+    if not clips:
+        raise UsageError("holds no videos", where=f"--calibration {config.calibration}")
+    paths = {
+        stream: _path(stream, weights, found.digest(), model) for stream, weights in model.weights.items()
+    }
+    folder = home() / "quantised"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock"):
+        missing = {stream: path for stream, path in paths.items() if not path.exists()}
+        if missing:
+            progress(f"quantising {model.key} ({', '.join(missing)}; once)")
+            note = f"{len(clips)} clips of {Path(config.calibration).name}"
+            _run(Task(model.request.key, model.weights, clips, model.flow, missing, note), model.python)
+    return replace(model, options=replace(model.options, quantised=paths))
+
+
+def _path(stream: str, weights: Weights, clips: str, model: PlannedModel) -> Path:
+    """One file for each set of weights, clips, preparation and versions."""
+    what = {
+        "version": VERSION,
+        "weights": [weights.kind, weights.sha256, weights.seed, weights.description.name],
+        "preprocessing": repr(weights.description.preprocessing),
+        "classes": len(model.labels),
+        "clips": clips,
+        "flow": model.flow if weights.description.preprocessing.modality == "flow" else None,
+        "packages": {name: model.packages.get(name) for name in (QUANTISER, "openvino")},
+    }
+    name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+    return home() / "quantised" / f"i3d-{stream}-{name}.xml"
+
+
+def _run(task: Task, python: str) -> None:
+    answer = subprocess.run(
+        [python, "-m", "actionbench.bench.plan.quantise"],
+        input=pickle.dumps(task),
+        capture_output=True,
+        env=worker_environment(cores()),
+    )
+    if answer.returncode != 0:
+        raise MeasurementError(
+            f"cannot be quantised: {answer.stderr.decode(errors='replace').strip()[-500:]}",
+            where=task.request,
+        )
+
+
+def make(task: Task) -> None:
+    """Quantise the streams in `task.targets`; in a process that may import torch."""
+    from ...flow.registry import get_method
+    from ...models.backends.onnx_graphs import i3d_graphs
+    from ...models.backends.quantisation import quantise
+    from ...models.registry import find_model
+    from ...preprocessing.preparer import Preparer
+
+    model = find_model(task.request).model
+    preparer = Preparer(
+        {stream: weights.description.preprocessing for stream, weights in task.weights.items()},
+        model.views,
+        single=model.window_frames,
+        flow=None if task.flow is None else get_method(task.flow, cores()),
+    )
+    views = [preparer(clip).views[0] for clip in task.clips]
+    for stream, graph in i3d_graphs(task.weights).items():
+        if stream in task.targets:
+            inputs = [view[stream][None] for view in views]
+            quantise(graph.network, inputs, task.targets[stream], task.note)
+
+
+if __name__ == "__main__":
+    make(pickle.load(sys.stdin.buffer))

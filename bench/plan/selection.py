@@ -1,0 +1,122 @@
+"""From `--backends` and `--precisions` to the models that a run names, and what this machine can run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+
+from ...errors import UsageError, unknown_name
+from ...models.capabilities import INT8_REMEDY, Backend, caution, missing_packages, offer, why_not
+from ...models.registry import ModelRequest, find_model
+from .config import RunConfig
+from .environment import has_gpu
+
+ALL = "all"
+
+
+def expanded(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
+    """The configuration with each named model in the backends and precisions that are asked for.
+
+    `--backends` speaks for models named without one ("all": those that this machine can run), `--precisions`
+    for those named without one. What a model has not is left out and said; with "all" also what this machine
+    cannot run, which otherwise is a row without figures. Raises UsageError if nothing of a model is left, or
+    for a name that no model knows.
+    """
+    if not config.backends and not config.precisions:
+        return config
+    names: list[str] = []
+    requests = [find_model(name) for name in config.models]
+    backends, precisions = {ALL}, set[str]()
+    for model in (request.model for request in requests):
+        backends |= model.backends.keys()
+        precisions |= {p for backend in model.backends for p in offer(model, backend).precisions}
+    for option, given, known in (
+        ("--backends", config.backends, backends),
+        ("--precisions", config.precisions, precisions),
+    ):
+        for word in given:
+            if word not in known:
+                raise UsageError(
+                    f"'{word}' is of no model that is named",
+                    where=option,
+                    remedy=unknown_name("name", word, known).remedy,
+                )
+    for request in requests:
+        names += [found.key for found in _expanded(request, config, say)]
+    return replace(config, models=tuple(dict.fromkeys(names)), backends=(), precisions=())
+
+
+def _expanded(request: ModelRequest, config: RunConfig, say: Callable[[str], None]) -> list[ModelRequest]:
+    words = request.selection.split(":") if request.selection else []
+    if len(words) > 1 or (words and not config.precisions):
+        return [request]
+    backends: tuple[str, ...] = (request.backend,)
+    if not words and config.backends:
+        backends = tuple(request.model.backends) if ALL in config.backends else config.backends
+    found = []
+    for backend, precision in product(backends, config.precisions or ("",)):
+        key = f"{request.name}@{backend}" + (precision and f":{precision}")
+        try:
+            asked = find_model(key)
+        except UsageError as error:
+            say(f"left out: {error.what}")
+            continue
+        reason = unable(asked, config) or _without_weights(asked, config)
+        if reason is not None and ALL in config.backends:
+            say(f"left out: {key}: {reason}")
+            continue
+        found.append(asked)
+    if not found:
+        raise UsageError(
+            "nothing of it is left by --backends and --precisions",
+            where=request.key,
+            remedy="`bench models` lists what this machine can run.",
+        )
+    return found
+
+
+def _without_weights(request: ModelRequest, config: RunConfig) -> str | None:
+    """Why there are no weights such as the user wants for it, as a clause; None if nothing speaks against."""
+    wanted = {config.weights.get(name) for name in (request.model.name, request.key, "*")}
+    if request.backend == "tfhub" and "random" in wanted:
+        return "a hub module is its own network: there are no random weights for it"
+    return None
+
+
+def unable(request: ModelRequest, config: RunConfig) -> str | None:
+    """Why this machine cannot run it on the configured device, as a clause; None if it can."""
+    if request.backend not in config.python and (
+        lacking := missing_packages(request.backend, request.precision)
+    ):
+        remedy = INT8_REMEDY if request.precision == "int8" else request.offered.remedy
+        return f"lacks {', '.join(lacking)}: {remedy}"
+    device = config.device
+    if device == "auto":
+        device = "cuda:0" if has_gpu() else "cpu"
+    return why_not(request.offered, request.precision, request.form, device)
+
+
+def capabilities_rows(backends: dict[str, Backend]) -> list[list[str]]:
+    """For people: backend, precision, forms, and whether this machine can, on the CPU and on CUDA."""
+    rows = []
+    for name, backend in backends.items():
+        for precision in backend.precisions:
+            states = [_state(backend, precision, device) for device in ("cpu", "cuda:0")]
+            if lacking := missing_packages(name, precision):
+                remedy = INT8_REMEDY if precision == "int8" else backend.remedy
+                states = [f"no: {sys.executable} lacks {', '.join(lacking)} ({remedy})", ""]
+            rows.append([name, precision, ", ".join(backend.forms(precision)), *states])
+    return rows
+
+
+def _state(backend: Backend, precision: str, device: str) -> str:
+    offered = backend.cpu if device == "cpu" else backend.cuda
+    form = offered[precision][0] if precision in offered else backend.forms(precision)[0]
+    if (reason := why_not(backend, precision, form, device)) is not None:
+        return f"no: {reason}"
+    if device != "cpu" and not has_gpu():
+        return "no: no CUDA device"
+    note = caution(precision, device)
+    return "yes" if note is None else f"yes, but {note}"

@@ -1,0 +1,136 @@
+"""The latency scenario in its worker: one clip at a time, one stage after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from contextlib import suppress
+from itertools import count
+
+from ...datasets.clip import Clip
+from ...datasets.sources.manifest import verify
+from ...errors import ClipError, MeasurementError
+from ...models.spec import Model, Network
+from ...preprocessing.preparer import Prepared, Preparer
+from ...preprocessing.stopwatch import Meter, Stopwatch
+from ...records.disturbance import is_disturbed, waiting_ratio
+from ..worker.events import Events, signs_of_life
+from ..worker.job import Job
+from .inference import average_views, forward, input_shape, multiply_accumulates, remarks
+
+MOST_REPEATS = 3
+"""Times that a clip is timed again in one process because something else had the cores meanwhile."""
+
+
+def measure_latency(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
+    """Go through the sample until `min_seconds` are measured, at least once.
+
+    A disturbed sample is told of as such and taken again, `MOST_REPEATS` times a clip at most. Raises
+    MeasurementError if no clip can be used, or none can be any more: `min_seconds` would never be measured.
+    """
+    timed = _Timed(job, model, network, preparer, events)
+    repeats = dict.fromkeys((clip.id for clip in job.clips), 0)
+    measured = 0.0
+    warm_preparation(preparer, job.clips[0], events)
+    samples = 0
+    for repetition in count():
+        before = samples
+        for clip in job.clips:
+            attempt = 0
+            while True:
+                sample = timed(clip, repetition, attempt)
+                if sample is None:
+                    break
+                samples += 1
+                measured += sample.wall_s
+                if not disturbed(sample) or repeats[clip.id] == MOST_REPEATS:
+                    break
+                repeats[clip.id] += 1
+                attempt += 1
+        if samples == before:
+            raise none_left(samples, timed.refused)
+        if measured >= job.min_seconds:
+            return
+
+
+def none_left(timed: int, refused: ClipError | None) -> MeasurementError:
+    """The error of a process that cannot use any of its clips, or not any more.
+
+    - `timed`: videos that it has timed before.
+    - `refused`: why the last clip could not be used.
+    """
+    if timed == 0:
+        return MeasurementError(f"no clip could be timed: {refused}")
+    return MeasurementError(f"no clip can be read any more, after {timed} timed videos: {refused}")
+
+
+def disturbed(sample: Meter) -> bool:
+    """Whether something else had the cores; False where the system does not tell."""
+    return is_disturbed(waiting_ratio(sample.waited_s, sample.wall_s))
+
+
+class _Timed:
+    """Times a clip and tells the parent. `refused`: why the last clip that failed could not be used."""
+
+    def __init__(self, job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
+        self._job, self._model, self._network = job, model, network
+        self._preparer, self._events = preparer, events
+        self.refused: ClipError | None = None
+        self._shapes: set[tuple[object, ...]] = set()
+
+    def __call__(self, clip: Clip, repetition: int, attempt: int) -> Meter | None:
+        """What the sample took; None if the clip cannot be used."""
+        job, events, network = self._job, self._events, self._network
+        events("start", clip=clip.id)
+        meter = Meter()
+        try:
+            verify(clip)
+            with meter:
+                prepared = self._preparer(clip, signs_of_life(events))
+        except ClipError as error:
+            self.refused = error
+            events("clip_error", clip=clip.id, error=str(error))
+            return None
+        self._warm(prepared)
+        watch = Stopwatch()
+        with meter:
+            logits, device_s = forward(network, prepared, job.batch, job.classes, watch)
+            with watch.stage("download"):
+                average_views(logits, self._model.views.average)
+        events(
+            "sample",
+            clip=clip.id,
+            repetition=repetition,
+            attempt=attempt,
+            disturbed=disturbed(meter),
+            stages_s=prepared.stages_s | dict(watch.seconds),
+            total_s=meter.wall_s,
+            cpu_s=meter.cpu_s,
+            waited_s=meter.waited_s,
+            views=len(prepared.views),
+            frames=prepared.frames,
+            video_s=prepared.video_s,
+            macs=multiply_accumulates(self._model, prepared, logits.shape[1]),
+            device_forward_s=device_s,
+            notes=remarks(prepared),
+        )
+        return meter
+
+    def _warm(self, prepared: Prepared) -> None:
+        """Run the network once with an input of a new shape."""
+        shape = input_shape(prepared, self._job.batch)
+        if shape in self._shapes:
+            return
+        begin = time.perf_counter()
+        forward(self._network, prepared, self._job.batch, self._job.classes, Stopwatch())
+        if not self._shapes:
+            self._events("first", first_s=time.perf_counter() - begin)
+        self._shapes.add(shape)
+
+
+def warm_preparation(preparer: Preparer, clip: Clip, events: Events) -> None:
+    """Decode, resize and compute flow once, over the clip's first moment, before anything is timed."""
+    begin = clip.start_s or 0.0
+    end = begin + 0.15 if clip.end_s is None else min(clip.end_s, begin + 0.15)
+    with suppress(ClipError):  # too short for the network: warm all the same
+        preparer(dataclasses.replace(clip, end_s=end), signs_of_life(events))

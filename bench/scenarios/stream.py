@@ -1,0 +1,214 @@
+"""The scenario "stream" in its worker: labels for a camera that does not wait."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...datasets.clip import Clip
+from ...datasets.sources.manifest import verify
+from ...datasets.video.reader import read_frames
+from ...datasets.video.transform import resize
+from ...errors import ClipError, MeasurementError
+from ...models.spec import InputArray, Model, Network
+from ...preprocessing.preparer import Preparer, View
+from ...preprocessing.stopwatch import Meter, Stopwatch
+from ..worker.events import Events, signs_of_life
+from ..worker.job import CameraSettings, Job
+from .camera import Camera, Newest, due_windows, is_due
+from .inference import average_views, forward_views
+from .latency import warm_preparation
+
+Frame = npt.NDArray[np.uint8]
+
+MOST_FRAMES = 250
+"""Frames of a clip that are held in memory and shown over and over."""
+
+ROOM_S = 1.0
+"""Seconds of video in the camera's buffer."""
+
+
+class RollingWindow:
+    """The last frames as a network takes them: each is resized once, and its flow computed once.
+
+    `length`: frames of a window. A flow stream has one field fewer.
+    """
+
+    def __init__(self, preparer: Preparer, length: int) -> None:
+        self._preparer = preparer
+        self._kept: dict[str, deque[InputArray]] = {
+            stream: deque(maxlen=length - (spec.modality == "flow"))
+            for stream, spec in preparer.streams.items()
+        }
+        self._grey: dict[str, npt.NDArray[np.uint8]] = {}
+
+    def add(self, frame: Frame) -> None:
+        """Take one more frame, (H, W, 3) uint8 RGB."""
+        for (_, short_side, filter_, long_side), streams in self._preparer.geometries().items():
+            pixels = resize(frame, short_side, filter_, long_side)[None]
+            for stream in streams:
+                spec = self._preparer.streams[stream]
+                if spec.modality == "rgb":
+                    self._kept[stream].append(self._preparer.rgb_input(pixels, stream, Stopwatch())[0])
+                else:
+                    self._add_flow(stream, pixels)
+
+    def _add_flow(self, stream: str, pixels: npt.NDArray[np.uint8]) -> None:
+        from ...flow.fields import grey  # only here: other input needs no OpenCV
+
+        method = self._preparer.flow
+        assert method is not None, "a plan with a flow stream names a method"
+        (current,) = grey(pixels)
+        before = self._grey.get(stream)
+        self._grey[stream] = current
+        if before is not None:
+            field = method(before, current)[None]
+            spec = self._preparer.streams[stream]
+            self._kept[stream].append(self._preparer.fields_input(field, spec, Stopwatch())[0])
+
+    def whole(self) -> bool:
+        """So many frames have been taken that a window is full."""
+        return all(len(kept) == kept.maxlen for kept in self._kept.values())
+
+    def parts(self) -> dict[str, list[InputArray]]:
+        """The window's frames, stream → (H, W, C) float32 each; later frames do not change it."""
+        return {stream: list(kept) for stream, kept in self._kept.items()}
+
+
+@dataclasses.dataclass(slots=True)
+class _Labels:
+    """What the thread with the network did. `failure`: what ended it early."""
+
+    age_s: list[float] = dataclasses.field(default_factory=list)
+    forward_s: list[float] = dataclasses.field(default_factory=list)
+    failure: BaseException | None = None
+
+
+def measure_stream(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
+    """Show the first usable clip to the network at the camera's rate, for the camera's time.
+
+    Raises MeasurementError if no clip can be used.
+    """
+    camera = job.camera
+    assert camera is not None, "a job of this mode has a camera"
+    clip, frames = _first_usable(job, camera.fps)
+    warm_preparation(preparer, clip, events)
+    _warm(job, network, preparer, camera, frames)
+    _watch(job, model, network, preparer, events, clip, frames, camera)
+
+
+def _first_usable(job: Job, fps: Fraction) -> tuple[Clip, list[Frame]]:
+    refused: ClipError | None = None
+    for clip in job.clips:
+        try:
+            verify(clip)
+            with read_frames(clip, fps) as reader:
+                return clip, [frame for frame, _ in zip(reader, range(MOST_FRAMES), strict=False)]
+        except ClipError as error:
+            refused = error
+    raise MeasurementError(f"no clip could be shown: {refused}")
+
+
+def _warm(
+    job: Job, network: Network, preparer: Preparer, camera: CameraSettings, frames: list[Frame]
+) -> None:
+    window = RollingWindow(preparer, camera.window)
+    for number in range(2):
+        window.add(frames[number % len(frames)])
+    blank = {
+        stream: np.repeat(parts[:1], camera.window - (preparer.streams[stream].modality == "flow"), axis=0)
+        for stream, parts in window.parts().items()
+    }
+    forward_views(network, [blank], job.classes, Stopwatch())
+
+
+def _watch(
+    job: Job,
+    model: Model,
+    network: Network,
+    preparer: Preparer,
+    events: Events,
+    clip: Clip,
+    frames: list[Frame],
+    settings: CameraSettings,
+) -> None:
+    total = max(int(settings.seconds * settings.fps), 0) + settings.window
+    room = max(1, round(ROOM_S * settings.fps))
+    camera = Camera(settings.fps, total, room, time.perf_counter, time.sleep)
+    windows: Newest[tuple[float, Mapping[str, list[InputArray]]]] = Newest()
+    labels = _Labels()
+
+    def label() -> None:
+        try:
+            while (item := windows.take()) is not None:
+                arrived, parts = item
+                begin = time.perf_counter()
+                view: View = {stream: np.stack(kept) for stream, kept in parts.items()}
+                average_views(forward_views(network, [view], job.classes, Stopwatch()), model.views.average)
+                end = time.perf_counter()
+                labels.age_s.append(end - arrived)
+                labels.forward_s.append(end - begin)
+        except BaseException as error:
+            labels.failure = error
+
+    window = RollingWindow(preparer, settings.window)
+    alive = signs_of_life(events)
+    frame_s: list[float] = []
+    meter = Meter()
+    thread = threading.Thread(target=label, name="labels", daemon=True)
+    with meter:
+        thread.start()
+        while (arrival := camera.take()) is not None and labels.failure is None:
+            begin = time.perf_counter()
+            window.add(frames[arrival.number % len(frames)])
+            frame_s.append(time.perf_counter() - begin)
+            if is_due(arrival.number, settings.window, settings.stride) and window.whole():
+                windows.put((arrival.time_s, window.parts()))
+            alive("camera", arrival.number + 1, total)
+        windows.close()
+        thread.join()
+    if labels.failure is not None:
+        raise labels.failure
+    events("measured", **_result(job, settings, clip, camera, total, labels, frame_s, meter, preparer))
+
+
+def _result(
+    job: Job,
+    settings: CameraSettings,
+    clip: Clip,
+    camera: Camera,
+    total: int,
+    labels: _Labels,
+    frame_s: list[float],
+    meter: Meter,
+    preparer: Preparer,
+) -> dict[str, Any]:
+    rates = {spec.rate for spec in preparer.streams.values()} - {None, settings.fps}
+    trained = ", ".join(f"{float(rate):g}" for rate in rates if rate is not None)
+    notes = [f"the weights were trained at {trained} frames a second"] if rates else []
+    return {
+        "clip": clip.id,
+        "fps": float(settings.fps),
+        "window": settings.window,
+        "stride": settings.stride,
+        "frames": total,
+        "dropped": camera.dropped,
+        "due": due_windows(total, settings.window, settings.stride),
+        "age_s": labels.age_s,
+        "frame_s": float(np.median(frame_s)),
+        "forward_s": float(np.median(labels.forward_s)) if labels.forward_s else None,
+        "preparing_threads": 1,
+        "network_threads": job.options.threads,
+        "wall_s": meter.wall_s,
+        "cpu_s": meter.cpu_s,
+        "waited_s": meter.waited_s,
+        "notes": sorted({*notes, *preparer.notes}),
+    }

@@ -1,0 +1,177 @@
+"""Clips in NumPy files: frames, or network input that is already preprocessed. Needs NumPy only.
+
+- Frames: (T, H, W, 3) uint8 RGB. `.npy` (taken as 25 frames a second), or `.npz` with `frames` and, if
+  known, `rate` (a number, or text such as "30000/1001").
+- Network input: (T, H, W, C) or (1, T, H, W, C) float32. `.npz` with `rgb` and/or `flow`, or a pair of files
+  `NAME_rgb.npy` and `NAME_flow.npy` (either alone is allowed), as DeepMind's published samples are.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import ClipError, UsageError
+from ..clip import Clip, require_file
+from ..video.sampling import Pixels, TimedFrame
+
+ARRAY_SUFFIXES = (".npy", ".npz")
+ARRAY_RATE = Fraction(25)
+CHANNELS = {"rgb": 3, "flow": 2}
+
+
+class ArraySource:
+    """Frames of an array as a `FrameSource`."""
+
+    def __init__(self, frames: Pixels, rate: Fraction, notes: list[str]) -> None:
+        self._frames = frames
+        self.native_rate = rate
+        self.notes = notes
+
+    def frames(self, since: Fraction | None) -> Iterator[TimedFrame]:
+        first = 0 if since is None else int(since * self.native_rate)
+        for k in range(first, len(self._frames)):
+            pixels = partial(np.ascontiguousarray, self._frames[k])
+            yield TimedFrame(k / self.native_rate, (k + 1) / self.native_rate, pixels)
+
+    def close(self) -> None:
+        self._frames = self._frames[:0]
+
+
+def open_array(path: Path) -> ArraySource:
+    """The frames in a `.npy` or `.npz` file. Raises ClipError for what is not (T, H, W, 3) uint8."""
+    content = _load(path, ("frames", "rate"))
+    if "frames" not in content:
+        raise ClipError(
+            "the array file holds no frames",
+            where=path,
+            expected="(T, H, W, 3) uint8, in .npz under the name 'frames'",
+            found=", ".join(sorted(_load(path))) or "nothing",
+        )
+    frames = content["frames"]
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or 0 in frames.shape:
+        raise ClipError(
+            "not a clip", where=path, expected="(T, H, W, 3) uint8", found=f"{frames.shape} {frames.dtype}"
+        )
+    notes: list[str] = []
+    if "rate" in content:
+        rate = _rate(path, content["rate"])
+    else:
+        rate = ARRAY_RATE
+        notes.append(f"the array states no frame rate, {ARRAY_RATE} assumed")
+    return ArraySource(frames, rate, notes)
+
+
+def write_frames(path: Path, frames: Iterable[Pixels], rate: Fraction) -> None:
+    """Write a clip's frames, (H, W, 3) uint8 each, as `open_array` reads them; whole or not at all.
+
+    One frame is held in memory at a time. Raises UsageError if the file cannot be written, and what `frames`
+    raises.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        # The number of frames comes first in the file, and is known last.
+        with tempfile.TemporaryFile(dir=path.parent) as spool:
+            shape: tuple[int, ...] = ()
+            count = 0
+            for frame in frames:
+                spool.write(np.ascontiguousarray(frame).data)
+                shape = frame.shape
+                count += 1
+            spool.seek(0)
+            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+                with archive.open("frames.npy", "w", force_zip64=True) as file:
+                    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+                    np.lib.format.write_array_header_1_0(file, header)
+                    shutil.copyfileobj(spool, file, 1 << 20)
+                with archive.open("rate.npy", "w") as file:
+                    np.lib.format.write_array(file, np.array(str(rate)), allow_pickle=False)
+        part.replace(path)
+    except OSError as error:
+        raise UsageError("the array file cannot be written", where=path, found=error) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _rate(path: Path, stored: npt.NDArray[Any]) -> Fraction:
+    try:
+        rate = Fraction(str(stored.item()))
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise ClipError(
+            "rate is not a frame rate", where=path, expected='e.g. 25 or "30000/1001"', found=stored
+        )
+    return rate
+
+
+def read_inputs(clip: Clip) -> dict[str, npt.NDArray[np.float32]] | None:
+    """Preprocessed network input of the clip: stream name → (T, H, W, C) float32; None if it has frames.
+
+    Raises ClipError for a file that holds something else, or arrays of the wrong shape or type.
+    """
+    path = clip.path
+    if path.suffix.lower() not in ARRAY_SUFFIXES:
+        return None
+    pair = {stream: file for stream, file in input_pair(path).items() if file.is_file()}
+    if pair:
+        stored = {stream: _load(file)["frames"] for stream, file in pair.items()}
+        if all(array.dtype == np.uint8 for array in stored.values()):
+            return None
+    elif path.suffix.lower() == ".npy":
+        return None
+    else:
+        stored = dict(_load(path, CHANNELS))
+    if not stored:
+        return None
+    return {stream: _network_input(path, stream, array) for stream, array in stored.items()}
+
+
+def input_pair(path: Path) -> dict[str, Path]:
+    """`X_rgb.npy` and `X_flow.npy` if the path is one of the two, else nothing. Either may not exist."""
+    for stream in CHANNELS:
+        if path.name.endswith(f"_{stream}.npy"):
+            stem = path.name.removesuffix(f"_{stream}.npy")
+            return {other: path.with_name(f"{stem}_{other}.npy") for other in CHANNELS}
+    return {}
+
+
+def _network_input(path: Path, stream: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    batchless = array[0] if array.ndim == 5 and len(array) == 1 else array
+    channels = CHANNELS[stream]
+    if array.dtype != np.float32 or batchless.ndim != 4 or batchless.shape[3] != channels or 0 in array.shape:
+        raise ClipError(
+            f"not network input for the {stream} stream",
+            where=path,
+            expected=f"(T, H, W, {channels}) or (1, T, H, W, {channels}) float32",
+            found=f"{array.shape} {array.dtype}",
+        )
+    if not np.isfinite(batchless).all():
+        raise ClipError(f"the {stream} input holds numbers that are not finite", where=path)
+    return batchless
+
+
+def _load(path: Path, wanted: Collection[str] | None = None) -> Mapping[str, npt.NDArray[Any]]:
+    """Arrays of the file by name (a `.npy` is called "frames"), without running anything in it.
+
+    `wanted`: the only ones that are read of an `.npz`; None for all.
+    """
+    require_file(path)
+    try:
+        with path.open("rb") as file:
+            content = np.load(file, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                return {"frames": content}
+            return {name: content[name] for name in content.files if wanted is None or name in wanted}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ClipError("not a readable array file", where=path, found=error) from None

@@ -1,0 +1,173 @@
+"""Kinetics: the official annotation files joined to the videos on disk.
+
+Annotations (deepmind.com/research/open-source/kinetics): `label,youtube_id,time_start,time_end,split[,is_cc]`
+for training and validation, the same without `label` for the test list. Times are whole seconds.
+
+Videos, anywhere under the folder, in any container: `ytid_000010_000020.mp4`, a file that was cut, or
+`ytid.mp4`, the whole upload, of which the annotated stretch is read. Usual layouts are `class name/`,
+`split/class_name/` and flat; where a file is there more than once, the one in its class's folder, then in
+its split's, is taken.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import ClipError
+from ..clip import Clip, ClipSet
+from ..labels import LabelMatcher
+from .manifest import refuse_repeated_columns
+from .walk import VIDEO_SUFFIXES, media_files
+
+COLUMNS = ("youtube_id", "time_start", "time_end", "split")
+CUT_NAME = re.compile(r"(?P<id>.+)_(?P<start>\d+)_(?P<end>\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One line of an annotation file; `label` is None in the test list."""
+
+    youtube_id: str
+    start_s: int
+    end_s: int
+    split: str
+    label: str | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.youtube_id}_{self.start_s:06d}_{self.end_s:06d}"
+
+
+def is_kinetics(path: Path) -> bool:
+    """Whether the CSV file's first line has Kinetics' columns."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file), [])
+    except (UnicodeDecodeError, csv.Error):
+        return False
+    return set(COLUMNS) <= set(header)
+
+
+def load_kinetics(argument: str, *, vocabulary: Sequence[str], videos: Path | None = None) -> ClipSet:
+    """Annotated clips in the file's order; those without a video go to `missing`.
+
+    `argument`: the CSV file; `videos`: the folder of videos, by default the one the CSV file lies in.
+    Raises ClipError for a malformed file, and if none of its videos is there.
+    """
+    path = Path(argument)
+    annotations = read_annotations(path)
+    root = path.parent if videos is None else videos
+    if not root.is_dir():
+        raise ClipError("no such folder of videos", where=root)
+    files, ignored = media_files(root, VIDEO_SUFFIXES)
+    cut, whole = _index(files)
+    matcher = LabelMatcher(vocabulary)
+    clips: list[Clip] = []
+    missing: list[Clip] = []
+    unknown: set[str] = set()
+    for note in annotations:
+        label = note.label
+        if label is not None:
+            known = matcher(label)
+            if known is None:
+                unknown.add(label)
+            label = known or label
+        found = cut.get((note.youtube_id, note.start_s, note.end_s))
+        if found:
+            clips.append(Clip(note.name, _best(found, note), label, source="kinetics"))
+            continue
+        found = whole.get(note.youtube_id)
+        file = _best(found, note) if found else root / f"{note.name}.mp4"
+        clip = Clip(note.name, file, label, float(note.start_s), float(note.end_s), source="kinetics")
+        (clips if found else missing).append(clip)
+    if not clips:
+        raise ClipError(
+            f"none of the {len(annotations)} annotated videos is there",
+            where=root,
+            expected=f"e.g. {annotations[0].name}.mp4, in any sub-folder" if annotations else None,
+            found=f"{len(files)} videos",
+            remedy="Name the folder of videos (--videos DIR, or 'kinetics:FILE.csv' beside them)",
+        )
+    return ClipSet(path.stem, tuple(clips), tuple(missing), tuple(sorted(unknown)), ignored)
+
+
+def read_annotations(path: Path) -> list[Annotation]:
+    """The file's lines; a repeated line counts once. Raises ClipError with the line that is malformed."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ClipError("no such annotation file", where=path) from None
+    except UnicodeDecodeError:
+        raise ClipError("not a text file", where=path, expected="CSV in UTF-8") from None
+    reader = csv.DictReader(text.splitlines())
+    header = reader.fieldnames or ()
+    refuse_repeated_columns(header, f"{path}:1")
+    absent = [column for column in COLUMNS if column not in header]
+    if absent:
+        raise ClipError(
+            "not a Kinetics annotation file",
+            where=path,
+            expected=f"columns [label,]{','.join(COLUMNS)}",
+            found=f"no {', '.join(absent)}",
+        )
+    seen: dict[str, Annotation] = {}
+    for row in reader:
+        note = _annotation(row, f"{path}:{reader.line_num}")
+        earlier = seen.setdefault(note.name, note)
+        if earlier.label != note.label:
+            raise ClipError(
+                "the same stretch has two labels",
+                where=f"{path}:{reader.line_num}",
+                expected=earlier.label,
+                found=note.label,
+            )
+    return list(seen.values())
+
+
+def _annotation(row: Mapping[str, str | None], where: str) -> Annotation:
+    youtube_id, start, end, split = ((row[column] or "").strip() for column in COLUMNS)
+    try:
+        note = Annotation(
+            youtube_id, int(float(start)), int(float(end)), split, (row.get("label") or "").strip() or None
+        )
+    except (ValueError, OverflowError):
+        raise ClipError(
+            "times are not numbers", where=where, expected="seconds", found=f"{start}, {end}"
+        ) from None
+    if not youtube_id or not 0 <= note.start_s < note.end_s:
+        raise ClipError(
+            "not a stretch of a video",
+            where=where,
+            expected="youtube_id, and time_start before time_end",
+            found=f"{youtube_id or 'no id'}, {start} to {end}",
+        )
+    return note
+
+
+Cut = dict[tuple[str, int, int], list[Path]]
+
+
+def _index(files: Sequence[Path]) -> tuple[Cut, dict[str, list[Path]]]:
+    """Files by (id, start, end) where their name says so, and by the whole name, which may be an id.
+
+    Ids may hold "_" and digits, so every file is in the second index too.
+    """
+    cut: Cut = defaultdict(list)
+    whole: dict[str, list[Path]] = defaultdict(list)
+    for path in files:
+        whole[path.stem].append(path)
+        match = CUT_NAME.fullmatch(path.stem)
+        if match:
+            cut[match["id"], int(match["start"]), int(match["end"])].append(path)
+    return cut, whole
+
+
+def _best(files: Sequence[Path], note: Annotation) -> Path:
+    """Of files with the same name, the one in the annotated class's folder, in the annotated split's."""
+    fits = LabelMatcher(name for name in (note.label, note.split) if name)
+    return max(files, key=lambda path: [fits(part) is not None for part in path.parts[-2:-4:-1]])

@@ -1,0 +1,229 @@
+"""Manifests: lists of clips with digests, so that the same set can be used again anywhere.
+
+CSV with a header, or JSON Lines, by the file's suffix. Columns or keys: `path` (needed; relative to the
+manifest, or absolute), `id` (default: the path), `label`, `start_s`, `end_s`, `sha256`; others are ignored.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import ClipError
+from ...parsing import parse_json
+from ..clip import Clip, ClipSet
+from ..labels import LabelMatcher
+from .arrays import input_pair
+
+COLUMNS = ("path", "id", "label", "start_s", "end_s", "sha256")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def read_manifest(path: Path, vocabulary: Sequence[str]) -> ClipSet:
+    """The manifest's clips, in its order; those whose file is not there go to `missing`.
+
+    Raises ClipError, with the line, for what is malformed and for an id that is used twice.
+    """
+    matcher = LabelMatcher(vocabulary)
+    clips: list[Clip] = []
+    missing: list[Clip] = []
+    unknown: set[str] = set()
+    lines: dict[str, int] = {}
+    for line, row in _rows(path):
+        clip = _clip(path, line, row)
+        if clip.id in lines:
+            raise ClipError(
+                "id used twice", where=f"{path}:{line}", found=f"{clip.id}, also in line {lines[clip.id]}"
+            )
+        lines[clip.id] = line
+        if clip.label is not None:
+            known = matcher(clip.label)
+            if known is None:
+                unknown.add(clip.label)
+            clip = replace(clip, label=known or clip.label)
+        (clips if clip.path.is_file() else missing).append(clip)
+    if not lines:
+        raise ClipError("the manifest lists no clips", where=path)
+    return ClipSet(path.stem, tuple(clips), tuple(missing), tuple(sorted(unknown)))
+
+
+def load_manifest(argument: str, *, vocabulary: Sequence[str], videos: Path | None = None) -> ClipSet:  # noqa: ARG001
+    """`read_manifest` as a source."""
+    return read_manifest(Path(argument), vocabulary)
+
+
+def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
+    """Write a manifest, CSV or JSON Lines by suffix, whole or not at all; digests not known are computed.
+
+    Paths are written relative to the manifest. Raises ClipError if a file is not there, or the manifest
+    cannot be written.
+    """
+    folder = path.resolve().parent
+    rows = []
+    for clip in clips:
+        place = os.path.relpath(clip.path.resolve(), folder)
+        rows.append(
+            {
+                "path": Path(place).as_posix(),
+                "id": clip.id,
+                "label": clip.label,
+                "start_s": clip.start_s,
+                "end_s": clip.end_s,
+                "sha256": clip.sha256 or file_digest(clip.path),
+            }
+        )
+    text = io.StringIO(newline="")
+    if _is_json(path):
+        text.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    else:
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    try:
+        _replace(path, text.getvalue())
+    except OSError as error:
+        raise ClipError("the manifest cannot be written", where=path, found=error) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put `text` in the place of the file, whole or not at all."""
+    folder = path.resolve().parent
+    folder.mkdir(parents=True, exist_ok=True)
+    # Not a file of `tempfile`, which its owner alone may read.
+    temporary = folder / f".{path.name}.{secrets.token_hex(4)}.new"
+    try:
+        with temporary.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of the file's bytes; of both files', RGB first, if it is one of a pair of arrays."""
+    files = [file for file in input_pair(path).values() if file.is_file()] or [path]
+    digest = hashlib.sha256()
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                while chunk := stream.read(1 << 20):
+                    digest.update(chunk)
+        except OSError as error:
+            raise ClipError("file cannot be read", where=file, found=error.strerror) from None
+    return digest.hexdigest()
+
+
+def verify(clip: Clip) -> None:
+    """Raise ClipError if the clip's file is not the one its digest was taken of. No digest: nothing to do."""
+    if clip.sha256 is not None and (found := file_digest(clip.path)) != clip.sha256:
+        raise ClipError(
+            "the file is not the one in the manifest",
+            where=clip.path,
+            expected=f"sha256 {clip.sha256}",
+            found=found,
+            remedy="Get the original file, or write the manifest again",
+        )
+
+
+def _is_json(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".jsonl"):
+        raise ClipError(
+            "not a manifest's name", where=path, expected=".csv or .jsonl", found=suffix or "no suffix"
+        )
+    return suffix == ".jsonl"
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Line number and content of each entry."""
+    json_lines = _is_json(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ClipError("no such manifest", where=path) from None
+    except UnicodeDecodeError:
+        raise ClipError("not a text file", where=path, expected="UTF-8") from None
+    if json_lines:
+        for line, content in enumerate(text.splitlines(), 1):
+            if content.strip():
+                yield line, _json_object(content, f"{path}:{line}")
+        return
+    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="more", strict=True)
+    try:
+        refuse_repeated_columns(reader.fieldnames or (), f"{path}:1")
+        if "path" not in (reader.fieldnames or ()):
+            raise ClipError(
+                "column 'path' is missing",
+                where=f"{path}:1",
+                expected=",".join(COLUMNS),
+                found=",".join(reader.fieldnames or ()) or "an empty file",
+            )
+        for row in reader:
+            if "more" in row:
+                raise ClipError("more fields than columns", where=f"{path}:{reader.line_num}")
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise ClipError("not CSV", where=f"{path}:{reader.line_num}", found=error) from None
+
+
+def refuse_repeated_columns(header: Sequence[str], where: str) -> None:
+    """Raise ClipError if a CSV file's header names a column twice, of which only the last would be read."""
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise ClipError(f"column '{twice[0]}' stands twice", where=where, found=",".join(header))
+
+
+def _json_object(text: str, where: str) -> dict[str, Any]:
+    try:
+        content = parse_json(text)
+    except ValueError as error:
+        raise ClipError("not JSON", where=where, found=error) from None
+    if not isinstance(content, dict):
+        raise ClipError("not a JSON object", where=where, found=type(content).__name__)
+    return content
+
+
+def _clip(manifest: Path, line: int, row: Mapping[str, Any]) -> Clip:
+    where = f"{manifest}:{line}"
+    place, name, label, sha256 = (_text(row, key, where) for key in ("path", "id", "label", "sha256"))
+    if place is None or "\0" in place:
+        raise ClipError("no path", where=where)
+    if sha256 is not None and not SHA256.fullmatch(sha256 := sha256.lower()):
+        raise ClipError("not a sha256", where=where, expected="64 hexadecimal digits", found=sha256)
+    start_s, end_s = (_seconds(row, key, where) for key in ("start_s", "end_s"))
+    if end_s is not None and end_s <= (start_s or 0):
+        raise ClipError("the stretch is empty", where=where, found=f"{start_s or 0} s to {end_s} s")
+    return Clip(name or place, manifest.parent / place, label, start_s, end_s, "manifest", sha256)
+
+
+def _text(row: Mapping[str, Any], key: str, where: str) -> str | None:
+    value = row.get(key)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise ClipError(f"{key} is not text", where=where, found=value)
+    return value
+
+
+def _seconds(row: Mapping[str, Any], key: str, where: str) -> float | None:
+    value = row.get(key)
+    if value is None or value == "":
+        return None
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0) or isinstance(value, bool):
+        raise ClipError(f"{key} is not a time", where=where, expected="seconds, 0 or more", found=value)
+    return seconds

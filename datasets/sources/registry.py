@@ -1,0 +1,91 @@
+"""Where clips come from: a registry of sources, and finding out which one a path is for.
+
+A source is a function `load(argument, *, vocabulary, videos) -> ClipSet`. Another package adds one by an
+entry point in the group `actionbench.sources`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ...errors import ClipError, UsageError, did_you_mean, unknown_name
+from ...registry import Registry
+from ..clip import ClipSet
+from .arrays import ARRAY_SUFFIXES
+from .kinetics import is_kinetics
+
+SOURCES = {
+    "arrays": "actionbench.datasets.sources.folder:load_arrays",
+    "demo": "actionbench.datasets.sources.registry:load_demo_part",
+    "folder": "actionbench.datasets.sources.folder:load_folder",
+    "kinetics": "actionbench.datasets.sources.kinetics:load_kinetics",
+    "manifest": "actionbench.datasets.sources.manifest:load_manifest",
+}
+
+_REGISTRY = Registry("source of clips", "actionbench.sources", SOURCES)
+
+
+class Source(Protocol):
+    """`argument` is what stands after the source's name; labels are matched to `vocabulary`.
+
+    `videos`: folder of the videos, for sources whose argument is only a list. Raises ActionBenchError.
+    """
+
+    def __call__(self, argument: str, *, vocabulary: Sequence[str], videos: Path | None) -> ClipSet: ...
+
+
+def load_clips(data: str, *, vocabulary: Sequence[str], videos: Path | None = None) -> ClipSet:
+    """The clips that `data` names: `SOURCE:ARGUMENT`, `demo`, or a path.
+
+    A path to a folder is read as `folder`, a CSV file with Kinetics' columns as `kinetics` (with `videos`),
+    another CSV or JSON Lines file as `manifest`, any other file as one clip without a label.
+    Raises UsageError or ClipError, with near names, for what does not exist, UsageError for `videos` with
+    one of our sources that has no use for it, and BackendUnavailable for a source that cannot be imported.
+    """
+    if not data:
+        raise UsageError("no clips are named: the text is empty", remedy="'.' is the current folder.")
+    known = _REGISTRY.references()
+    name, colon, argument = data.partition(":")
+    path = Path(data)
+    if name not in known or (not colon and name != "demo"):
+        if not path.exists():
+            raise _not_there(data, known)
+        name, argument = _detect(path), data
+    elif not argument and name != "demo":
+        raise UsageError(f"does not say which {name}", where=f"'{data}'", expected=f"{name}:ARGUMENT")
+    if videos is not None and name in SOURCES and name != "kinetics":
+        raise UsageError(
+            "is for a Kinetics CSV only", where=f"--videos {videos}", found=f"clips of the source '{name}'"
+        )
+    load: Source = _REGISTRY.load(name)
+    return load(argument, vocabulary=vocabulary, videos=videos)
+
+
+def load_demo_part(argument: str, *, vocabulary: Sequence[str], videos: Path | None = None) -> ClipSet:  # noqa: ARG001
+    """The drawn set's `argument` part, "test" by default."""
+    from ..synthetic.clips import load_demo
+
+    return load_demo(argument or "test")
+
+
+def _detect(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if path.is_file() and suffix in ARRAY_SUFFIXES:
+        return "arrays"
+    if path.is_file() and suffix == ".csv":
+        return "kinetics" if is_kinetics(path) else "manifest"
+    return "manifest" if suffix == ".jsonl" else "folder"
+
+
+def _not_there(data: str, known: dict[str, str]) -> UsageError | ClipError:
+    name, colon, _ = data.partition(":")
+    if colon and name.isidentifier() and len(name) > 1:  # one letter is a drive
+        return unknown_name("source of clips", name, known)
+    path = Path(data)
+    folder = path.parent
+    beside = [other.name for other in folder.iterdir()] if folder.is_dir() else []
+    hint = did_you_mean(path.name, [*beside, *known])
+    sources = ", ".join(f"{source}:…" for source in sorted(known))
+    return ClipError("no such folder or file", where=data, remedy=f"{hint}Or name a source: {sources}")

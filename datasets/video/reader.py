@@ -1,0 +1,123 @@
+"""Reading a clip's frames, from a video or from an array file."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from types import TracebackType
+from typing import Self
+
+from ...errors import ClipError
+from ..clip import Clip, require_file
+from ..sources.arrays import ARRAY_SUFFIXES, open_array
+from .sampling import FrameSource, Pixels, TimedFrame, each, resample
+
+
+class FrameReader:
+    """Iterator over a clip's frames, each (H, W, 3) uint8 RGB, all of one size. Read them, do not write.
+
+    One frame is held at a time. A frame that is sampled twice in a row is the same array both times.
+
+    - `rate`: frames per second as they come; `native_rate`: the file's own, as it states it.
+    - `start_s`: where the stretch begins, in seconds from the file's first frame.
+    - `notes`: what was odd, complete at the end: damaged frames left out, a header that lies, …
+    - `frames`, `video_s`: frames given and seconds of video they cover, so far.
+
+    Raises ClipError, while iterating, if nothing decodes or the stretch holds no frame.
+    """
+
+    def __init__(self, clip: Clip, source: FrameSource, rate: Fraction | None = None) -> None:
+        if rate is not None and rate <= 0:
+            raise ClipError("frame rate is not positive", where=clip.path, found=rate)
+        self._clip = clip
+        self._source = source
+        self._resample_to = rate
+        self._start = exact_seconds(clip.start_s) or Fraction(0)
+        self._end = exact_seconds(clip.end_s)
+        if self._start < 0 or (self._end is not None and self._end <= self._start):
+            raise ClipError(
+                "the stretch is empty", where=clip.path, found=f"{clip.start_s} s to {clip.end_s} s"
+            )
+        self.native_rate = source.native_rate
+        self.rate = rate if rate is not None else source.native_rate
+        self.start_s = float(self._start)
+        self.frames = 0
+        self.video_s = 0.0
+        self._last_end = Fraction(0)
+        self._iterator = self._read()
+
+    @property
+    def notes(self) -> list[str]:
+        return self._source.notes
+
+    def __iter__(self) -> Iterator[Pixels]:
+        return self
+
+    def __next__(self) -> Pixels:
+        return next(self._iterator)
+
+    def _read(self) -> Generator[Pixels, None, None]:
+        timed = self._covered(self._source.frames(self._start if self._start else None))
+        if self._resample_to is None:
+            sampled = each(timed, self._start, self._end)
+        else:
+            sampled = resample(timed, self._resample_to, self._start, self._end)
+        shown: TimedFrame | None = None
+        for frame in sampled:
+            if frame is not shown:
+                shown, pixels = frame, frame.pixels()
+            self.frames += 1
+            yield pixels
+        if shown is None:
+            raise ClipError(
+                "no frame in this stretch",
+                where=self._clip.path,
+                expected=f"frames from {self._clip.start_s} s to {self._clip.end_s} s",
+                found=f"the last frame ends at {float(self._last_end):.2f} s",
+                remedy="A file that was cut to the stretch already needs no start and end",
+            )
+
+    def _covered(self, timed: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
+        """The same frames; keeps `video_s` up to date, whichever of them are sampled."""
+        begin: Fraction | None = None
+        for frame in timed:
+            if begin is None:
+                begin = max(frame.start, self._start)
+            end = frame.end if self._end is None else min(frame.end, self._end)
+            self._last_end = frame.end
+            self.video_s = max(0.0, float(end - begin))
+            yield frame
+
+    def close(self) -> None:
+        """Free the file. Iterating ends."""
+        self._iterator.close()
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_frames(clip: Clip, rate: Fraction | None = None, *, threads: int = 1) -> FrameReader:
+    """A reader of the clip's frames: each once (`rate` None), or resampled to exactly `rate` a second.
+
+    `threads`: of the decoder and of the conversion to RGB. Raises ClipError, with file and reason, for what
+    is not a readable video.
+    """
+    require_file(clip.path)
+    if clip.path.stat().st_size == 0:
+        raise ClipError("file is empty", where=clip.path)
+    if clip.path.suffix.lower() in ARRAY_SUFFIXES:
+        return FrameReader(clip, open_array(clip.path), rate)
+    from .container import VideoSource  # a machine without a video library can still read arrays
+
+    return FrameReader(clip, VideoSource(clip.path, threads=threads), rate)
+
+
+def exact_seconds(seconds: float | None) -> Fraction | None:
+    """The number as it is written in decimals: 0.1 is 1/10, not the double next to it."""
+    return None if seconds is None else Fraction(str(seconds))

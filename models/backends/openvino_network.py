@@ -1,0 +1,246 @@
+"""ONNX graphs, one a stream, as a `Network` that OpenVINO compiles for the CPU, once for each input shape."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import BackendUnavailable, WeightsError
+from ...parsing import parse_json
+from ..inputs import check_inputs, gpu_index
+from ..spec import FloatArray, InputArray, LoadOptions, Model, Network, Weights
+from .onnx_graphs import StreamGraph, i3d_files, i3d_graphs, resnext_graphs
+
+# Before OpenVINO.
+from . import no_telemetry  # noqa: F401  # isort: skip
+
+import openvino
+
+_KEPT = 4
+"""Compiled networks that are kept of a stream. Each holds its weights once more."""
+
+_HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+"""Precision → what OpenVINO is asked for, where the network itself does not say int8."""
+
+_NAMES = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "i8": "int8", "u8": "int8"}
+"""What OpenVINO says that a layer computes in → in our words."""
+
+_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
+"""Precision → what most convolutions must compute in."""
+
+
+class OpenVinoNetwork:
+    """Adds the logits of `graphs`, one a stream. `core`: what `_core` gives for `options`."""
+
+    def __init__(
+        self,
+        core: openvino.Core,
+        model: Model,
+        graphs: Mapping[str, StreamGraph],
+        options: LoadOptions,
+    ) -> None:
+        self._model = model
+        self._options = options
+        self._files = [graph.network for graph in graphs.values() if isinstance(graph.network, Path)]
+        self._parameters = sum(graph.parameters for graph in graphs.values())
+        self._streams = {stream: _Stream(core, graph, options) for stream, graph in graphs.items()}
+        self.concurrent = True
+        self.uint8_streams = frozenset(stream for stream, graph in graphs.items() if graph.pixels)
+
+    def upload(self, inputs: Mapping[str, InputArray]) -> dict[str, openvino.Tensor]:
+        """See `Network.upload`; an array that lies in one piece is not copied."""
+        check_inputs(self._model, inputs, self.uint8_streams)
+        return {
+            stream: openvino.Tensor(np.ascontiguousarray(array), shared_memory=True)
+            for stream, array in inputs.items()
+        }
+
+    def forward(self, inputs: Mapping[str, openvino.Tensor]) -> FloatArray:
+        """See `Network.forward`. For a shape that was not there lately, the network is compiled first."""
+        logits: FloatArray = np.sum([self._streams[name](tensor) for name, tensor in inputs.items()], axis=0)
+        return logits
+
+    def download(self, logits: FloatArray) -> FloatArray:
+        """See `Network.download`."""
+        return logits
+
+    def synchronize(self) -> None:
+        """See `Network.synchronize`: `forward` returns when it has computed."""
+
+    def describe(self) -> dict[str, Any]:
+        """See `Network.describe`; precision and threads are those of what was compiled, as soon as it is."""
+        compiled = [stream.compiled for stream in self._streams.values() if stream.compiled is not None]
+        at_once = self._options.at_once
+        threads = {network.get_property("INFERENCE_NUM_THREADS") for network in compiled}
+        facts = {
+            "backend": f"openvino {openvino.__version__.partition('-')[0]}",
+            "device": "CPU",
+            "precision": _in_words(sum(map(_precisions, compiled), Counter()), self._options.precision),
+            "threads": max(threads, default=self._options.threads * at_once) // at_once,
+            "parameters": self._parameters,
+            "compile_s": sum(stream.compile_s for stream in self._streams.values()),
+        }
+        return facts | ({"quantised": "; ".join(map(_how_quantised, self._files))} if self._files else {})
+
+
+class _PerThread:
+    """A compiled network with a request for each thread: a request computes one input at a time."""
+
+    def __init__(self, compiled: openvino.CompiledModel) -> None:
+        self._compiled = compiled
+        self._own = threading.local()
+
+    def request(self) -> openvino.InferRequest:
+        if not hasattr(self._own, "request"):
+            self._own.request = self._compiled.create_infer_request()
+        return self._own.request
+
+
+class _Stream:
+    """From a tensor (N, T, H, W, C), float32 or uint8, to logits (N, classes).
+
+    `compiled`: the network that was compiled last. `compile_s`: seconds that it took, and all before it.
+    """
+
+    def __init__(self, core: openvino.Core, graph: StreamGraph, options: LoadOptions) -> None:
+        self._core = core
+        self._options = options
+        self._network = core.read_model(graph.network)
+        self._pixels = None if graph.pixels is None else core.read_model(graph.pixels)
+        self._compiled: OrderedDict[tuple[Any, ...], _PerThread] = OrderedDict()
+        self._lock = threading.Lock()
+        self.compiled: openvino.CompiledModel | None = None
+        self.compile_s = 0.0
+
+    def __call__(self, tensor: openvino.Tensor) -> FloatArray:
+        request = self._request(tensor)
+        request.infer({0: tensor})
+        logits: FloatArray = request.get_output_tensor().data.copy()
+        return logits
+
+    def _request(self, tensor: openvino.Tensor) -> openvino.InferRequest:
+        """The calling thread's own, for a tensor of this shape."""
+        key = (tensor.element_type.get_type_name(), *tensor.shape)
+        with self._lock:
+            if key not in self._compiled:
+                while len(self._compiled) >= _KEPT:
+                    self._compiled.popitem(last=False)
+                self.compiled = self._compile(tensor)
+                self._compiled[key] = _PerThread(self.compiled)
+            self._compiled.move_to_end(key)
+            return self._compiled[key].request()
+
+    def _compile(self, tensor: openvino.Tensor) -> openvino.CompiledModel:
+        begin = time.perf_counter()
+        network = self._network.clone()
+        if tensor.element_type == openvino.Type.u8:
+            assert self._pixels is not None, "`check_inputs` lets no pixels through for this stream"
+            network = _joined(self._pixels.clone(), network)
+        network.reshape(tuple(tensor.shape))
+        compiled = self._core.compile_model(
+            network,
+            "CPU",
+            {
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_PRECISION_HINT": _HINTS[self._options.precision],
+                "INFERENCE_NUM_THREADS": self._options.threads * self._options.at_once,
+                "NUM_STREAMS": self._options.at_once,
+                # Which cores are ours is the harness's affair: several networks may be alive at once.
+                "ENABLE_CPU_PINNING": False,
+            },
+        )
+        self.compile_s += time.perf_counter() - begin
+        convolutions = _precisions(compiled)
+        if [most for most, _ in convolutions.most_common(1)] != [_PRECISIONS[self._options.precision]]:
+            raise BackendUnavailable(
+                f"OpenVINO does not compute in {self._options.precision} here",
+                where=f"openvino:{self._options.precision}",
+                found=_in_words(convolutions, self._options.precision),
+            )
+        return compiled
+
+
+def _joined(first: openvino.Model, second: openvino.Model) -> openvino.Model:
+    """`second` with the output of `first` for its input."""
+    (result,) = first.get_results()
+    (parameter,) = second.get_parameters()
+    parameter.output(0).replace(result.input_value(0))
+    return openvino.Model(second.get_results(), first.get_parameters(), second.get_friendly_name())
+
+
+def _core(options: LoadOptions) -> openvino.Core:
+    """OpenVINO. Raises BackendUnavailable if it does not compute on this device or in this precision."""
+    if gpu_index(options.device) is not None:
+        raise BackendUnavailable(
+            "the OpenVINO backend computes on the CPU only", where=options.device, remedy="--device cpu."
+        )
+    core = openvino.Core()
+    # Where the CPU cannot, OpenVINO computes in float32 without a word.
+    able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if options.precision == "bf16" and "BF16" not in able:
+        raise BackendUnavailable(
+            "OpenVINO does not compute in bfloat16 on this CPU",
+            where="openvino:bf16",
+            expected="a CPU with AVX-512 or AMX",
+            found=f"{core.get_property('CPU', 'FULL_DEVICE_NAME')} ({', '.join(able)})",
+            remedy="Use openvino:fp32.",
+        )
+    return core
+
+
+def _how_quantised(network: Path) -> str:
+    """What `quantisation.quantise` noted, in words."""
+    how: str = parse_json(network.with_suffix(".json").read_text(encoding="utf-8"))["quantised"]
+    return how
+
+
+def _in_words(convolutions: Counter[str], asked: str) -> str:
+    """ "bfloat16", or "bfloat16 (57 of 58 convolutions, the others float32)"."""
+    if not convolutions:
+        return _PRECISIONS[asked]
+    (most, number), *others = convolutions.most_common()
+    if not others:
+        return most
+    rest = ", ".join(name for name, _ in others)
+    return f"{most} ({number} of {convolutions.total()} convolutions, the others {rest})"
+
+
+def _precisions(compiled: openvino.CompiledModel) -> Counter[str]:
+    """Number of convolutions by the precision they are computed in, whatever was asked for."""
+    layers = [operation.get_rt_info() for operation in compiled.get_runtime_model().get_ops()]
+    return Counter(
+        _NAMES.get(name := layer["runtimePrecision"].astype(str), name)
+        for layer in layers
+        if layer["layerType"].astype(str) == "Convolution"
+    )
+
+
+def load_i3d(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
+    """I3D with the streams in `weights`. Raises WeightsError, BackendUnavailable."""
+    core = _core(options)
+    if options.precision == "int8":
+        return OpenVinoNetwork(core, model, _quantised(model, weights, options), options)
+    return OpenVinoNetwork(core, model, i3d_graphs(weights, wide=options.precision == "bf16"), options)
+
+
+def _quantised(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> dict[str, StreamGraph]:
+    missing = [stream for stream in weights if stream not in options.quantised]
+    if missing:
+        raise WeightsError(
+            "was not quantised",
+            where=f"{model.name}, {', '.join(missing)}",
+            remedy="`bench run`, `bench parity` and `bench predict` do so before they start.",
+        )
+    return i3d_files(weights, options.quantised)
+
+
+def load_resnext(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
+    """3D-ResNeXt-101 with `weights["rgb"]`. Raises WeightsError, BackendUnavailable."""
+    core = _core(options)
+    return OpenVinoNetwork(core, model, resnext_graphs(weights, wide=options.precision == "bf16"), options)

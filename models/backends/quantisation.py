@@ -1,0 +1,39 @@
+"""Networks quantised to 8-bit integers after training, by NNCF, and kept as OpenVINO's files.
+
+NNCF imports torch and takes its time: quantise in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import no_telemetry  # noqa: F401  # isort: skip  # before OpenVINO and NNCF
+
+import nncf
+import openvino
+
+from ..spec import InputArray
+
+
+def quantise(graph: bytes | Path, clips: Sequence[InputArray], path: Path, note: str) -> None:
+    """Write the network `graph` (`onnx_graphs`) with int8 convolutions to `path` (.xml, and .bin beside it).
+
+    - `clips`: (1, T, H, W, C) float32 each, what the ranges of activations are taken from.
+    - `note`: which clips these are, for people.
+
+    All of the files are there when `path` is.
+    """
+    quantised = nncf.quantize(
+        openvino.Core().read_model(graph),
+        nncf.Dataset(clips, lambda clip: {0: clip}),
+        subset_size=len(clips),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"unfinished-{path.name}")
+    openvino.save_model(quantised, unfinished, compress_to_fp16=False)
+    how = {"quantised": f"NNCF {nncf.__version__}, ranges from {note}"}
+    path.with_suffix(".json").write_text(json.dumps(how), encoding="utf-8")
+    unfinished.with_suffix(".bin").replace(path.with_suffix(".bin"))
+    unfinished.replace(path)

@@ -1,0 +1,193 @@
+"""What both networks are made of in torch: folded convolutions, and max pools that are not slow."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
+from typing import TypeVar, cast
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ..spec import FloatArray, LoadOptions
+from ..transforms import Convolution, Triple
+
+Net = TypeVar("Net", bound=nn.Module)
+
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""Precision → the type that weights and activations are kept in."""
+
+MaxPool = Callable[[torch.Tensor, Triple, Triple, Sequence[tuple[int, int]]], torch.Tensor]
+"""(x, kernel, stride, sides): max pool of (N, C, T, H, W) with `sides` cells before and behind each axis."""
+
+
+def separable_max_pool(
+    x: torch.Tensor, kernel: Triple, stride: Triple, sides: Sequence[tuple[int, int]]
+) -> torch.Tensor:
+    """The max pool one axis after the other.
+
+    Exact, since a maximum of maxima is the maximum. torch's `max_pool3d` takes as long on the CPU as all
+    convolutions of I3D together, because it is scalar code there; on CUDA this saves a tenth of I3D's time in
+    half precisions.
+    """
+    x = pad(x, sides, value=-torch.inf)
+    for axis, (taps, step) in enumerate(zip(kernel, stride, strict=True), start=2):
+        span = x.shape[axis] - taps + 1
+        every = (slice(None),) * axis + (slice(None, None, step),)
+        x = reduce(torch.maximum, [x.narrow(axis, tap, span)[every] for tap in range(taps)])
+    return x
+
+
+def torch_max_pool(
+    x: torch.Tensor, kernel: Triple, stride: Triple, sides: Sequence[tuple[int, int]]
+) -> torch.Tensor:
+    """The max pool by torch's `max_pool3d`, as usual ports have it."""
+    return functional.max_pool3d(pad(x, sides, value=-torch.inf), kernel, stride)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The exact transformations, beside folded batch norms, that a network in torch is built with.
+
+    - `wide`: four input channels, and groups of 16 channels at least, which half precisions are fast with.
+    - `conv`: by what convolutions are computed.
+    - `max_pool`: how max pools are computed.
+    """
+
+    wide: bool = False
+    conv: type[nn.Conv3d] = nn.Conv3d
+    max_pool: MaxPool = separable_max_pool
+
+    @property
+    def fused_relu(self) -> bool:
+        return issubclass(self.conv, FusedConv3d)
+
+
+def tuned_for(options: LoadOptions) -> Tuning:
+    """What was measured to help with these options (docs/backends.md)."""
+    half = options.precision in HALF
+    conv: type[nn.Conv3d] = nn.Conv3d
+    # The compiler fuses by itself.
+    if options.form != "compiled":
+        has_one_dnn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        if options.device == "cpu":
+            conv = OneDnnConv3d if has_one_dnn and not half else nn.Conv3d
+        elif half:
+            conv = CudnnConv3d
+    return Tuning(wide=half, conv=conv)
+
+
+def pad(
+    x: torch.Tensor, sides: Sequence[tuple[int, int]], value: float = 0.0, channels: int = 0
+) -> torch.Tensor:
+    """(N, C, T, H, W) with `sides` cells before and behind T, H and W, and `channels` more channels."""
+    amounts = [*chain.from_iterable(reversed(sides)), 0, channels]
+    return functional.pad(x, amounts, value=value) if any(amounts) else x
+
+
+class FusedConv3d(nn.Conv3d, ABC):
+    """A convolution that computes the sum and the ReLU behind it in one call: saves passes over memory."""
+
+    @abstractmethod
+    def relu(self, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+        """relu(self(x) + plus)."""
+
+
+def convolved(conv: nn.Module, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+    """relu(conv(x) + plus), `conv` being a `FusedConv3d`."""
+    assert isinstance(conv, FusedConv3d)
+    return conv.relu(x, plus)
+
+
+class CudnnConv3d(FusedConv3d):
+    """By cuDNN."""
+
+    def relu(self, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+        """See `FusedConv3d.relu`."""
+        how = self.bias, self.stride, self.padding, self.dilation, self.groups
+        if plus is None:
+            return torch.cudnn_convolution_relu(x, self.weight, *how)  # type: ignore[arg-type]
+        return torch.cudnn_convolution_add_relu(x, self.weight, plus, 1.0, *how)  # type: ignore[arg-type]
+
+
+class OneDnnConv3d(FusedConv3d):
+    """In float32 by oneDNN, whatever torch would choose: for the CPU.
+
+    At one thread torch has most float32 convolutions computed by its own loop over a matrix product, which
+    is up to 2.5 times slower with the channels innermost. And it orders the weights as oneDNN wants them at
+    every call: here they stay in the order for the last shape of input that came, beside the weights as they
+    are. Called as torch.compile calls oneDNN; `torch.mkldnn_convolution` takes no ordered weights.
+
+    For inference: there are no gradients, of the input neither, and the weights stay as they are at the first
+    call.
+    """
+
+    _ordered: tuple[torch.Size, torch.Tensor] | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, inputs, T, H, W) to (N, outputs, …), as `torch.nn.Conv3d`."""
+        y: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(x, *self._how(x), "none", [], "")
+        return y
+
+    def relu(self, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+        """See `FusedConv3d.relu`."""
+        y: torch.Tensor
+        if plus is None:
+            y = torch.ops.mkldnn._convolution_pointwise(x, *self._how(x), "relu", [], "")
+        else:
+            both = torch.ops.mkldnn._convolution_pointwise.binary
+            y = both(x, plus, *self._how(x), "add", None, "relu", [], "")
+        return y
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_ordered": None}  # cannot be copied
+
+    def _how(self, x: torch.Tensor) -> tuple[object, ...]:
+        where = self.padding, self.stride, self.dilation, self.groups
+        # Of several threads each works with what it has in hand.
+        ordered = self._ordered
+        if ordered is None or ordered[0] != x.shape:
+            weight = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *where, x.shape)
+            self._ordered = ordered = (x.shape, weight)
+        return ordered[1], self.bias, *where
+
+
+def convolution(of: Convolution, like: nn.Module, kind: type[nn.Conv3d]) -> nn.Conv3d:
+    """A module of `kind` with the tensors of a folded convolution, and the stride and padding of `like`.
+
+    Training does not change it.
+    """
+    assert isinstance(like, nn.Conv3d)
+    outputs, inputs = of.weight.shape[:2]
+    stride, padding = cast(Triple, like.stride), cast(Triple, like.padding)
+    with torch.device("meta"):  # its own random values would be made in vain
+        conv = kind(inputs * of.groups, outputs, of.kernel, stride, padding, groups=of.groups)
+    conv.weight, conv.bias = parameter(of.weight), parameter(of.bias)
+    return conv
+
+
+def parameter(array: FloatArray) -> nn.Parameter:
+    """A copy of `array` that training does not change."""
+    return nn.Parameter(torch.from_numpy(np.array(array, order="C")), requires_grad=False)
+
+
+def in_arithmetic(net: Net, precision: str, device: str) -> Net:
+    """A folded `net` in the type of `precision`, and in the layout that is fastest with it.
+
+    Its last layer, a matrix times a vector, stays in float32: the module `head` or `fc`. The channels are
+    innermost on the CPU, and on CUDA but for exact float32.
+    """
+    dtype = HALF.get(precision)
+    net = net.eval().requires_grad_(False)
+    if dtype is not None:
+        for name, child in net.named_children():
+            if name not in ("head", "fc"):
+                child.to(dtype)
+    if device == "cpu" or precision != "fp32":
+        net.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return net

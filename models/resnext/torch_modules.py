@@ -1,0 +1,152 @@
+"""3D-ResNeXt-101 in torch. Submodules are named so that the authors' tensor names are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .. import transforms
+from ..backends.torch_layers import (
+    MaxPool,
+    Tuning,
+    convolution,
+    convolved,
+    in_arithmetic,
+    pad,
+    parameter,
+    separable_max_pool,
+    torch_max_pool,
+    tuned_for,
+)
+from ..backends.torch_network import TorchNetwork
+from ..loading import resnext_state
+from ..spec import LoadOptions, Model, Network, Weights
+from ..state import State
+from . import architecture as resnext
+
+
+class ResNeXt(nn.Module):
+    """(N, 3, T, H, W), any T, H, W, to logits (N, classes).
+
+    The authors' average pool has the size of the last feature map (⌈T/16⌉×⌈S/32⌉×⌈S/32⌉): the mean over it.
+
+    `max_pool`: how its max pool is computed. `fused_relu`: see `torch_layers.convolved`, for folded batch
+    norms.
+    """
+
+    def __init__(
+        self, classes: int, max_pool: MaxPool = separable_max_pool, fused_relu: bool = False
+    ) -> None:
+        super().__init__()
+        bottleneck = FusedBottleneck if fused_relu else Bottleneck
+        self._max_pool = max_pool
+        self.conv1 = nn.Conv3d(3, resnext.STEM, 7, (1, 2, 2), 3, bias=False)
+        self.bn1 = nn.BatchNorm3d(resnext.STEM)
+        layers: dict[str, list[Bottleneck]] = {}
+        for block in resnext.bottlenecks():
+            layers.setdefault(block.scope.split(".")[0], []).append(bottleneck(block))
+        self.layer1, self.layer2, self.layer3, self.layer4 = (
+            nn.Sequential(*blocks) for blocks in layers.values()
+        )
+        self.fc = nn.Linear(resnext.FEATURES, classes)
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """What the logits are an affine function of: (N, 2048) float32."""
+        # Channels more than the input has do not count.
+        x = pad(x, [(0, 0)] * 3, channels=self.conv1.in_channels - x.shape[1])
+        x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
+        x = self._max_pool(x, (3, 3, 3), (2, 2, 2), [(1, 1)] * 3)
+        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = layer(x)
+        return x.mean((2, 3, 4), dtype=torch.float32)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits (N, classes)."""
+        logits: torch.Tensor = self.fc(self.features(x))
+        return logits
+
+
+class Bottleneck(nn.Module):
+    """See `resnext.Bottleneck`."""
+
+    def __init__(self, block: resnext.Bottleneck, cardinality: int = resnext.CARDINALITY) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv3d(block.inputs, block.width, 1, bias=False)
+        self.bn1 = nn.BatchNorm3d(block.width)
+        self.conv2 = nn.Conv3d(block.width, block.width, 3, block.stride, 1, groups=cardinality, bias=False)
+        self.bn2 = nn.BatchNorm3d(block.width)
+        self.conv3 = nn.Conv3d(block.width, block.outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm3d(block.outputs)
+        self.downsample = nn.Sequential()
+        if block.shortcut:
+            self.downsample.append(nn.Conv3d(block.inputs, block.outputs, 1, block.stride, bias=False))
+            self.downsample.append(nn.BatchNorm3d(block.outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, inputs, T, H, W) to (N, outputs, ⌈T/stride⌉, ⌈H/stride⌉, ⌈W/stride⌉)."""
+        y = functional.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = functional.relu(self.bn2(self.conv2(y)), inplace=True)
+        y = self.bn3(self.conv3(y))
+        return functional.relu(y + self.downsample(x), inplace=True)
+
+
+class FusedBottleneck(Bottleneck):
+    """The same with folded batch norms, its sum and ReLUs computed with the convolutions."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """See `Bottleneck.forward`."""
+        return convolved(self.conv3, convolved(self.conv2, convolved(self.conv1, x)), self.downsample(x))
+
+
+def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
+    """The network with `weights["rgb"]`, ready to compute. Raises WeightsError, BackendUnavailable."""
+    state = resnext_state(weights["rgb"])
+    net = _net(state, options)
+    return TorchNetwork(model, {"rgb": net}, options, resnext.parameters(net.fc.out_features), weights)
+
+
+def _net(state: State, options: LoadOptions) -> ResNeXt:
+    if options.form == "plain":
+        return from_state(state, torch_max_pool)
+    return in_arithmetic(folded(state, tuned_for(options)), options.precision, options.device)
+
+
+def folded(state: State, tuning: Tuning) -> ResNeXt:
+    """The network with the tensors of `state`, batch norms folded into convolutions: for inference only."""
+    convolutions = resnext.folded(state)
+    if tuning.wide:
+        convolutions = {name: transforms.with_wider_groups(each) for name, each in convolutions.items()}
+        convolutions["conv1"] = transforms.with_input_channels(convolutions["conv1"])
+    with torch.device("meta"):  # every tensor is put in its place below
+        net = ResNeXt(len(state["fc.bias"]), tuning.max_pool, tuning.fused_relu)
+    for name, each in convolutions.items():
+        net.set_submodule(name, convolution(each, net.get_submodule(name), tuning.conv))
+    for name, module in list(net.named_modules()):
+        if isinstance(module, nn.BatchNorm3d):
+            net.set_submodule(name, nn.Identity())
+    net.fc.weight = parameter(state["fc.weight"])
+    net.fc.bias = parameter(state["fc.bias"])
+    return net.eval()
+
+
+def from_state(state: State, max_pool: MaxPool = separable_max_pool) -> ResNeXt:
+    """The network with the tensors of `state` (`resnext.tensor_shapes`)."""
+    net = ResNeXt(len(state["fc.bias"]), max_pool)
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in state.items()}
+    # Not in the authors' files, and without influence on inference.
+    counters = {name: t for name, t in net.state_dict().items() if name.endswith("num_batches_tracked")}
+    net.load_state_dict(tensors | counters)
+    return net.eval()
+
+
+def state_of(net: ResNeXt) -> State:
+    """The tensors of `net` under the authors' names."""
+    return {
+        name: tensor.detach().cpu().numpy().copy()
+        for name, tensor in net.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }

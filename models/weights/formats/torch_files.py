@@ -1,0 +1,176 @@
+"""Files of torch, read without executing anything in them, and written.
+
+Such a file is a pickle, which can run any program when it is loaded; `weights_only` admits tensors and plain
+containers only. Files of 2017 to 2019, in torch's older container and tagged `cuda:0`, are read too.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ....errors import WeightsError
+from ..atomic import replacing
+from .impostors import refuse_impostor
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def read_torch(path: Path) -> dict[str, FloatArray]:
+    """Name → float32 tensor of the state dict in `path`.
+
+    The state dict may be the whole file or lie under "state_dict", beside an optimizer. The `module.` that
+    DataParallel puts before every name is dropped, and so are batch norm's counters of batches. Raises
+    WeightsError if the file is none of this, is damaged, or holds anything but data.
+    """
+    refuse_impostor(path)
+    _refuse_bomb(path)
+    state = _state_dict(_load(path), path)
+    names = [_text(name) for name in state]
+    prefix = "module." if names and all(name.startswith("module.") for name in names) else ""
+    return {
+        name.removeprefix(prefix): _array(value, name, path)
+        for name, value in zip(names, state.values(), strict=True)
+        if not name.endswith(".num_batches_tracked")
+    }
+
+
+def write_torch(contents: Mapping[str, Any], path: Path) -> None:
+    """Write nested mappings of float32 arrays, numbers and strings as a torch file.
+
+    The same contents give the same bytes: the name of the file does not go into it.
+    """
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(_with_tensors(contents), buffer)
+    with replacing(path) as file:
+        file.write(buffer.getbuffer())
+
+
+def _with_tensors(contents: Mapping[str, Any]) -> dict[str, Any]:
+    import torch
+
+    plain: dict[str, Any] = {}
+    for name, value in contents.items():
+        if isinstance(value, Mapping):
+            plain[name] = _with_tensors(value)
+        elif isinstance(value, np.ndarray):
+            plain[name] = torch.from_numpy(np.array(value, dtype=np.float32, order="C"))
+        else:
+            plain[name] = value
+    return plain
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Raise WeightsError if a zip archive says that it unpacks to more than it is long.
+
+    torch.save stores and never compresses, so this is not its file; torch would take the memory all the same.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except Exception:  # no zip archive, or a damaged one: torch says so
+        return
+    size = path.stat().st_size
+    if unpacked > size:
+        raise WeightsError(
+            "is not as torch writes files: it is compressed, or its directory of entries is false",
+            where=path,
+            expected=f"entries of {size} bytes at most, which the file has",
+            found=f"{unpacked} bytes",
+            remedy="If you trust where it comes from, load it and save its state dict with torch.save",
+        )
+
+
+def _load(path: Path) -> Any:
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            # Of an unusual protocol: it either loads as data, or ends in one of the errors below.
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(_unpickling(error), where=path, remedy=_REMEDY) from error
+    except Exception as error:  # of torch, of the pickle machine, and of a library that torch leaves it to
+        raise WeightsError(
+            "is not a file of torch, or a damaged one",
+            where=path,
+            found=_first_line(error),
+            remedy="Copy or fetch the file again",
+        ) from error
+
+
+_REMEDY: Final = (
+    "Nothing in it was executed. If you trust where it comes from, save its state dict alone: "
+    "torch.save(network.state_dict(), path)"
+)
+
+
+def _unpickling(error: pickle.UnpicklingError) -> str:
+    # torch names the first thing that is not data, e.g. "unsupported GLOBAL posix.system".
+    found = re.search(r"GLOBAL (\S+)", str(error))
+    if found is None:
+        return "is not a file of torch that holds tensors only"
+    return f"asks for {found[1]} to be loaded, which is no tensor and could run a program"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def _state_dict(loaded: Any, path: Path) -> Mapping[Any, Any]:
+    state = loaded
+    if isinstance(loaded, Mapping):
+        by_name = {_text(key): value for key, value in loaded.items()}
+        state = by_name.get("state_dict", loaded)
+    if not isinstance(state, Mapping) or not state:
+        raise WeightsError(
+            "holds no state dict",
+            where=path,
+            expected="names of tensors and their values",
+            found=type(state).__name__ if not isinstance(state, Mapping) else "an empty one",
+        )
+    return state
+
+
+def _text(key: object) -> str:
+    # Python 2 wrote names as bytes.
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
+
+
+def _array(value: Any, name: str, path: Path) -> FloatArray:
+    import torch
+
+    if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        found = f"{value.dtype}" if isinstance(value, torch.Tensor) else type(value).__name__
+        raise WeightsError(
+            f"{name} is not a tensor of floating-point numbers",
+            where=path,
+            found=found,
+            remedy="A file of weights is a state dict, or has one under 'state_dict'",
+        )
+    if value.layout != torch.strided or value.is_meta or value.is_quantized:
+        raise WeightsError(
+            f"{name} is not a plain tensor", where=path, found=f"{value.layout}, {value.dtype}"
+        )
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        raise WeightsError(
+            f"{name} is larger than the numbers that are stored of it",
+            where=path,
+            expected=f"at most {value.untyped_storage().nbytes()} bytes",
+            found=f"shape {tuple(value.shape)}, {value.dtype}",
+        )
+    array: FloatArray = value.detach().to(torch.float32).contiguous().numpy()
+    return array

@@ -1,0 +1,279 @@
+"""From a clip to what a network's streams take: decode, resize, crop, flow, windows.
+
+The order of the steps is the authors': resize, then grey, then flow on the whole frame, then the crop
+(field facts and sources: docs/preprocessing.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..datasets.clip import Clip
+from ..datasets.sources.arrays import read_inputs
+from ..datasets.video.reader import read_frames
+from ..datasets.video.transform import centre_crop, centre_window, normalise, resize, windows
+from ..errors import ClipError
+from ..flow.cache import FlowCache, cache_key
+from ..flow.method import DeviceFlowMethod, FlowMethod
+from ..models.spec import FloatArray, InputArray, Preprocessing, Views
+from .device_flow import network_flow
+from .stopwatch import Stopwatch
+
+MAX_FRAMES = 4500
+"""Most frames of one clip, 3 minutes at 25 fps: the streams are held in memory, 1 MB a frame for I3D."""
+
+_CHUNK = 16
+"""Frames decoded between two resizing steps: few enough to keep large frames out of memory."""
+
+View = Mapping[str, InputArray]
+"""One view of a clip: stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`)."""
+
+Progress = Callable[[str, int, int], None]
+"""Told (stage, done, in all or 0)."""
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Nobody is watching."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A clip ready for the network.
+
+    - `views`: one entry a view, stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`); a tensor
+      where flow stays on the device.
+    - `frames`: frames that the views cover. `video_s`: seconds of video that they cover.
+    - `stages_s`: seconds spent in "decode", "resize" and "flow".
+    - `flow_cached`: the flow was read from the cache.
+    - `notes`: remarks on the clip that belong beside its figures.
+    - `preprocessed`: the clip came as network input: nothing was decoded, resized or computed.
+    - `middle`: the middle frame, resized (H, W, 3) uint8; None unless the preparer keeps it.
+    """
+
+    views: tuple[View, ...]
+    frames: int
+    video_s: float
+    stages_s: dict[str, float]
+    flow_cached: bool = False
+    notes: tuple[str, ...] = ()
+    middle: npt.NDArray[np.uint8] | None = None
+    preprocessed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """Prepares clips for one network.
+
+    - `streams`: stream → how its pixels are prepared. `views`: how a video is cut into views.
+    - `single`: take one window of so many frames from the middle instead (None: the authors' protocol).
+    - `flow`: the flow method, None if no stream needs flow. `cache`: of flow; never while timing.
+    - `notes`: remarks that hold for every clip. `keep_middle`: keep a frame for people to look at.
+    - `uint8_streams`: those whose pixels the network normalises itself.
+    - `on_device`: leave flow on the method's device, as a tensor, for a network there (a `DeviceFlowMethod`).
+    """
+
+    streams: Mapping[str, Preprocessing]
+    views: Views
+    single: int | None = None
+    flow: FlowMethod | None = None
+    cache: FlowCache | None = None
+    notes: tuple[str, ...] = ()
+    uint8_streams: frozenset[str] = frozenset()
+    keep_middle: bool = False
+    on_device: bool = False
+
+    def __call__(self, clip: Clip, progress: Progress = _silent) -> Prepared:
+        """Prepare `clip`. Raises ClipError if it cannot be read or has too few or too many frames."""
+        watch = Stopwatch()
+        with watch.stage("decode"):
+            inputs = read_inputs(clip)
+        if inputs is not None:
+            return self.from_inputs(clip, inputs, watch)
+        views: list[dict[str, InputArray]] = []
+        frames, video_s, notes, cached = 0, 0.0, set(self.notes), False
+        middle = None
+        for geometry, names in self.geometries().items():
+            pixels, seconds, remarks = self.resized_frames(clip, geometry, watch, progress)
+            notes.update(remarks)
+            if self.keep_middle and middle is None:
+                middle = pixels[len(pixels) // 2].copy()
+            selections = self.select(len(pixels))
+            # One window of a video is all that is answered: its seconds are those that count.
+            covered = len(pixels) if self.single is None else min(len(selections[0]), len(pixels))
+            frames, video_s = max(frames, covered), max(video_s, seconds * covered / len(pixels))
+            views = views or [{} for _ in selections]
+            for view, selection in zip(views, selections, strict=True):
+                chosen = pixels if len(selection) == len(pixels) else pixels[selection]
+                for name in names:
+                    spec = self.streams[name]
+                    if spec.modality == "rgb":
+                        view[name] = self.rgb_input(chosen, name, watch)
+                    else:
+                        view[name], hit = self._flow(chosen, spec, watch, progress)
+                        cached = cached or hit
+        self.require_frames(clip, views)
+        return Prepared(
+            tuple(views), frames, video_s, dict(watch.seconds), cached, tuple(sorted(notes)), middle
+        )
+
+    def geometries(self) -> dict[tuple[Any, ...], list[str]]:
+        """Streams that share rate and size, so that their frames are decoded and resized once."""
+        groups: dict[tuple[Any, ...], list[str]] = {}
+        for name, p in self.streams.items():
+            groups.setdefault((p.rate, p.short_side, p.resize, p.long_side), []).append(name)
+        return groups
+
+    def resized_frames(
+        self,
+        clip: Clip,
+        geometry: tuple[Any, ...],
+        watch: Stopwatch,
+        progress: Progress,
+        resized_so_far: Callable[[list[npt.NDArray[np.uint8]]], None] = lambda _: None,
+    ) -> tuple[npt.NDArray[np.uint8], float, list[str]]:
+        """The clip's frames (T, H, W, 3) uint8, the seconds they cover, and what was odd about them.
+
+        `resized_so_far` is told after every few frames.
+        """
+        rate, short_side, filter_, long_side = geometry
+        resized: list[npt.NDArray[np.uint8]] = []
+        with watch.stage("decode"):
+            reader = read_frames(clip, rate)
+        with closing(reader):
+            for chunk in self._chunks(reader, watch):
+                with watch.stage("resize"):
+                    resized += [resize(frame, short_side, filter_, long_side) for frame in chunk]
+                progress("decode", len(resized), 0)
+                resized_so_far(resized)
+                if len(resized) > MAX_FRAMES:
+                    raise ClipError(
+                        f"has more than {MAX_FRAMES} frames",
+                        where=clip.path,
+                        remedy="Cut it into stretches in a manifest (start_s, end_s).",
+                    )
+        with watch.stage("resize"):
+            pixels = np.stack(resized)
+        return pixels, float(reader.video_s), list(reader.notes)
+
+    @staticmethod
+    def _chunks(reader: Any, watch: Stopwatch) -> Iterator[list[npt.NDArray[np.uint8]]]:
+        while True:
+            with watch.stage("decode"):
+                chunk = list(islice(reader, _CHUNK))
+            if not chunk:
+                return
+            yield chunk
+
+    @property
+    def whole(self) -> bool:
+        """A clip is one view of all its frames."""
+        return self.single is None and self.views.window is None
+
+    def select(self, n: int) -> list[npt.NDArray[np.intp]]:
+        """Which of `n` frames each view has."""
+        if self.single is not None:
+            # The whole-video networks take any length: a short video is one short view, not a looped one.
+            length = min(self.single, n) if self.views.window is None else self.single
+            return [centre_window(n, length)]
+        if self.views.window is None:
+            return [np.arange(n)]
+        return windows(n, self.views.window, self.views.stride or self.views.window, self.views.tail)
+
+    def rgb_input(self, frames: npt.NDArray[np.uint8], name: str, watch: Stopwatch) -> InputArray:
+        """Resized frames (T, H, W, 3) as the stream called `name` takes them."""
+        spec = self.streams[name]
+        with watch.stage("resize"):
+            cropped = centre_crop(frames, spec.crop, spec.crop_offset)
+            if name in self.uint8_streams:
+                return np.ascontiguousarray(cropped)
+            return normalise(cropped, spec.scale, spec.mean, spec.std)
+
+    def _flow(
+        self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
+    ) -> tuple[FloatArray, bool]:
+        grey_frames = self.grey(frames, watch)
+        if self.cache is None:
+            return self.flow_input(grey_frames, spec, watch, progress), False
+        assert self.flow is not None, "a plan with a flow stream names a method"
+        key = cache_key(grey_frames, self.flow)
+        fields = self.cache.get(key)
+        hit = fields is not None
+        if fields is None:
+            fields = self._fields(grey_frames, watch, progress)
+            self.cache.put(key, fields)
+        return self.fields_input(fields, spec, watch), hit
+
+    @staticmethod
+    def grey(frames: npt.NDArray[np.uint8], watch: Stopwatch) -> npt.NDArray[np.uint8]:
+        """Grey frames (T, H, W) of resized ones (T, H, W, 3): what flow is computed of."""
+        from ..flow.fields import grey  # only here: input that is preprocessed needs no OpenCV
+
+        with watch.stage("flow"):
+            return grey(frames)
+
+    def flow_input(
+        self, grey_frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
+    ) -> FloatArray:
+        """Flow of grey frames (T, H, W) as the stream takes it: a tensor where it stays on its device."""
+        if self.on_device:
+            assert isinstance(self.flow, DeviceFlowMethod)
+            on_device: FloatArray = network_flow(grey_frames, self.flow, spec, watch, progress)
+            return on_device
+        return self.fields_input(self._fields(grey_frames, watch, progress), spec, watch)
+
+    def _fields(
+        self, grey_frames: npt.NDArray[np.uint8], watch: Stopwatch, progress: Progress
+    ) -> npt.NDArray[np.float32]:
+        from ..flow.fields import flow_fields
+
+        assert self.flow is not None, "a plan with a flow stream names a method"
+        with watch.stage("flow"):
+            return flow_fields(
+                grey_frames, self.flow, progress=lambda done, total: progress("flow", done, total)
+            )
+
+    @staticmethod
+    def fields_input(fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
+        """Flow fields (T, H, W, 2) of resized frames as the stream takes them."""
+        from ..flow.fields import FLOW_BOUND, to_network
+
+        with watch.stage("resize"):
+            cropped = centre_crop(fields, spec.crop, spec.crop_offset)
+            return to_network(cropped, spec.flow_bound or FLOW_BOUND)
+
+    def from_inputs(self, clip: Clip, inputs: Mapping[str, FloatArray], watch: Stopwatch) -> Prepared:
+        """The views of an array file that holds network input already: nothing is resized or computed."""
+        missing = sorted(self.streams.keys() - inputs.keys())
+        if missing:
+            raise ClipError(
+                f"holds no `{'`, `'.join(missing)}` input", where=clip.path, found=", ".join(sorted(inputs))
+            )
+        length = min(len(inputs[name]) for name in self.streams)
+        views: list[dict[str, InputArray]] = [
+            {name: inputs[name][selection] for name in self.streams} for selection in self.select(length)
+        ]
+        self.require_frames(clip, views)
+        rates = [p.rate for p in self.streams.values() if p.rate is not None] or [Fraction(25)]
+        covered = length if self.single is None else len(next(iter(views[0].values())))
+        return Prepared(
+            tuple(views), covered, float(covered / rates[0]), dict(watch.seconds), preprocessed=True
+        )
+
+    def require_frames(self, clip: Clip, views: Sequence[View]) -> None:
+        """Raise ClipError if a stream of `views` is shorter than the network takes."""
+        shortest = min((len(stream) for view in views for stream in view.values()), default=0)
+        if shortest < self.views.min_frames:
+            raise ClipError(
+                "is too short for the network",
+                where=clip.path,
+                expected=f"at least {self.views.min_frames} frames in each stream",
+                found=shortest,
+            )

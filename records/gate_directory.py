@@ -1,0 +1,96 @@
+"""Writing and reading a gate's directory, so that a crash at any instant loses at most the pair in hand."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Self
+
+from ..errors import UsageError
+from .gate import ARMS, SCHEMA, Accuracy, Arm, Gate, Slot
+from .json_lines import append, lines, mend, read_whole, record, to_json, write_atomically
+from .lock import FolderLock
+
+GATE, SLOTS = "gate.json", "slots.jsonl"
+
+
+class GateDirectory:
+    """Reads what a gate has recorded. Never changes it."""
+
+    def __init__(self, path: Path) -> None:
+        if not (path / GATE).is_file():
+            raise UsageError(
+                "not a gate's directory",
+                where=path,
+                expected=f"a {GATE} in it",
+                remedy="`bench gate` makes one.",
+            )
+        self.path = path
+
+    @property
+    def gate(self) -> Gate:
+        raw = read_whole(self.path / GATE, SCHEMA)
+        return record(Gate, raw | {arm: record(Arm, raw[arm]) for arm in ARMS})
+
+    def slots(self) -> list[Slot]:
+        """By pair, base first; of two for one arm of a pair the later one counts."""
+        latest = {
+            (raw["pair"], raw["arm"]): record(Slot, raw)
+            for raw in lines(self.path / SLOTS)
+            if raw["kind"] == "slot"
+        }
+        return [latest[key] for key in sorted(latest)]
+
+    def accuracies(self) -> list[Accuracy]:
+        raws = [raw for raw in lines(self.path / SLOTS) if raw["kind"] == "accuracy"]
+        return [record(Accuracy, raw) for raw in raws]
+
+
+class GateWriter(GateDirectory):
+    """The one writer of a gate's directory; a context manager that holds its lock."""
+
+    def __init__(self, path: Path, gate: Gate | None = None) -> None:
+        """Take the directory's lock; begin it with `gate`, or go on with what is there (None).
+
+        Raises UsageError if another process is writing it, if it holds a gate already, or if there is
+        nothing to go on with.
+        """
+        if gate is not None and (path / GATE).exists():
+            raise UsageError(
+                "holds a gate already",
+                where=path,
+                remedy=f"Go on with it by --resume {path}, or choose another --out.",
+            )
+        self._lock = FolderLock(path, "another gate is writing this directory", remedy="Wait for its end.")
+        try:
+            if gate is not None:
+                self._write(path, gate)
+            super().__init__(path)
+            mend(path / SLOTS)
+            self._file = (path / SLOTS).open("ab")
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._lock.release()
+
+    def finish(self) -> None:
+        self._lock.require_in_place(_resume(self.path))
+        self._write(self.path, replace(self.gate, state="done"))
+
+    def append(self, entry: Slot | Accuracy) -> None:
+        self._lock.require_in_place(_resume(self.path))
+        append(self._file, to_json(asdict(entry)), _resume(self.path))
+
+    @staticmethod
+    def _write(path: Path, gate: Gate) -> None:
+        write_atomically(path / GATE, to_json(asdict(gate), indent=1), _resume(path))
+
+
+def _resume(path: Path) -> str:
+    return f"bench gate --resume {path}"

@@ -1,0 +1,231 @@
+"""Writing and reading a run directory, so that a crash at any instant loses at most the clip in hand.
+
+Records are appended, flushed and synced one by one, scores before the record that points to them. A
+line or a row of scores that a crash tore is dropped when the directory is opened again. One writer at
+a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import IO, BinaryIO, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UsageError
+from .json_lines import append, lines, mend, read_whole, record, to_json, write_atomically
+from .lock import FolderLock
+from .run import (
+    SCHEMA,
+    ClipRecord,
+    LatencyRecord,
+    ModelRecord,
+    ProcessRecord,
+    Run,
+    Scenario,
+    StreamRecord,
+    ThroughputRecord,
+)
+
+RUN, CLIPS, SCORES = "run.json", "clips.jsonl", "scores.bin"
+THUMBNAILS = "thumbnails"
+
+Timed = LatencyRecord | ThroughputRecord | StreamRecord
+
+TIMED: dict[Scenario, type[Timed]] = {
+    "latency": LatencyRecord,
+    "pipelined": ThroughputRecord,
+    "throughput": ThroughputRecord,
+    "stream": StreamRecord,
+}
+"""What the processes of a scenario measure."""
+
+
+def thumbnail_path(run: Path, clip: str) -> Path:
+    """Where the picture of a clip is, if it has one: a name that is safe whatever the clip's id is."""
+    return run / THUMBNAILS / f"{hashlib.sha256(clip.encode()).hexdigest()[:32]}.jpg"
+
+
+class RunDirectory:
+    """Reads what a run has recorded. Never changes it."""
+
+    def __init__(self, path: Path) -> None:
+        if not (path / RUN).is_file():
+            raise UsageError(
+                "not a run directory", where=path, expected=f"a {RUN} in it", remedy="`bench run` makes one."
+            )
+        self.path = path
+
+    def file(self, name: str) -> Path:
+        return self.path / name
+
+    @property
+    def run(self) -> Run:
+        raw = read_whole(self.file(RUN), SCHEMA)
+        models = tuple(
+            record(ModelRecord, {**model, "labels": tuple(model["labels"])}) for model in raw["models"]
+        )
+        return record(Run, {**raw, "models": models})
+
+    def clips(self) -> list[ClipRecord]:
+        """Accuracy records in the order of writing; of two for one (model, clip) the later one counts."""
+        latest: dict[tuple[str, str], ClipRecord] = {}
+        for raw in lines(self.file(CLIPS)):
+            raw["top5"] = tuple((label, score) for label, score in raw["top5"])
+            raw["notes"] = tuple(raw["notes"])
+            latest[raw["model"], raw["clip"]] = record(ClipRecord, raw)
+        return list(latest.values())
+
+    def processes(self, scenario: Scenario = "latency") -> list[ProcessRecord]:
+        raws = lines(self.timing_file(scenario))
+        return [record(ProcessRecord, raw) for raw in raws if raw["kind"] == "process"]
+
+    def samples(self, scenario: Scenario) -> list[Timed]:
+        """What the processes of a scenario measured."""
+        raws = [raw for raw in lines(self.timing_file(scenario)) if raw["kind"] != "process"]
+        return [
+            record(TIMED[scenario], {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+            for raw in raws
+        ]
+
+    def latencies(self) -> list[LatencyRecord]:
+        return [sample for sample in self.samples("latency") if isinstance(sample, LatencyRecord)]
+
+    def timing_file(self, scenario: Scenario) -> Path:
+        return self.file(f"{scenario}.jsonl")
+
+    def scores(self, record: ClipRecord) -> npt.NDArray[np.float32]:
+        """Probabilities (classes,) float32 of a record that has a row. Raises UsageError if it is cut off."""
+        if record.offset is None:
+            raise ValueError(f"{record.clip} has no scores: {record.error}")
+        path, classes = self.file(SCORES), self._classes[record.model]
+        try:
+            with path.open("rb") as file:
+                file.seek(record.offset)
+                row = file.read(4 * classes)
+        except FileNotFoundError:
+            row = b""
+        if len(row) < 4 * classes:
+            raise UsageError(
+                f"is damaged: the scores of {record.clip} are cut off",
+                where=path,
+                expected=f"{classes} values",
+                found=len(row) // 4,
+                remedy=f"Copy the whole run directory again, or measure what is missing: bench run --resume "
+                f"{self.path}",
+            )
+        return np.frombuffer(row, dtype="<f4")
+
+    @cached_property
+    def _classes(self) -> dict[str, int]:
+        """Length of each model's rows of scores; fixed when the run is planned."""
+        return {model.key: len(model.labels) for model in self.run.models}
+
+
+class RunWriter(RunDirectory):
+    """The one writer of a run directory; a context manager that holds its lock.
+
+    Reading and writing raise MeasurementError if the directory has been moved or removed meanwhile.
+
+    - `lost`: (model, clip) of the answers whose scores were cut off when the directory was opened; their
+      records have been dropped, so that they are measured again.
+    """
+
+    lost: frozenset[tuple[str, str]] = frozenset()
+
+    def __init__(self, path: Path, run: Run | None = None) -> None:
+        """Take the directory's lock; begin it with `run`, or go on with what is there (None).
+
+        Raises UsageError if another process is writing it, if it cannot be made, or if there is nothing to
+        go on with.
+        """
+        try:
+            remedy = "Wait for its end, or choose --out."
+            self._lock = FolderLock(path, "another run is writing this directory", remedy=remedy)
+        except OSError as error:
+            raise UsageError(
+                f"cannot be written: {error.strerror}",
+                where=error.filename or path,
+                remedy="Choose another --out.",
+            ) from error
+        try:
+            if run is not None:
+                if (path / RUN).exists():
+                    raise UsageError(
+                        "holds a run already",
+                        where=path,
+                        remedy=f"Go on with it by --resume {path}, or choose another --out.",
+                    )
+                write_atomically(path / RUN, to_json(asdict(run), indent=1), f"bench run --resume {path}")
+            super().__init__(path)
+            self._mend()
+            self._clips = (path / CLIPS).open("ab")
+            self._scores = (path / SCORES).open("ab")
+            self._timing: dict[Scenario, BinaryIO] = {}
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in (self._clips, self._scores, *self._timing.values()):
+            # Bytes that a full disk refused stay in the buffer and would be refused again here.
+            with contextlib.suppress(OSError):
+                file.close()
+        self._lock.release()
+
+    def file(self, name: str) -> Path:
+        self._lock.require_in_place(self._resume)
+        return super().file(name)
+
+    def write_run(self, run: Run) -> None:
+        write_atomically(self.file(RUN), to_json(asdict(run), indent=1), self._resume)
+
+    def append_clip(self, record: ClipRecord, scores: npt.NDArray[np.float32] | None) -> None:
+        """Add an accuracy record; `scores` (classes,) probabilities, None for a record with an error."""
+        raw = asdict(record)
+        if scores is not None:
+            offset = self._scores.seek(0, os.SEEK_END)
+            self._append(self._scores, scores.astype("<f4").tobytes())
+            raw["offset"] = offset
+        self._append(self._clips, to_json(raw))
+
+    def append_timing(self, scenario: Scenario, entry: ProcessRecord | Timed) -> None:
+        if scenario not in self._timing:
+            self._timing[scenario] = self.timing_file(scenario).open("ab")
+        self._append(self._timing[scenario], to_json(asdict(entry)))
+
+    def _append(self, file: IO[bytes], data: bytes) -> None:
+        self._lock.require_in_place(self._resume)
+        append(file, data, self._resume)
+
+    @property
+    def _resume(self) -> str:
+        return f"bench run --resume {self.path}"
+
+    def _mend(self) -> None:
+        """Drop the torn end that a crash may have left in a file, and answers whose scores are not there."""
+        for path in (self.path / CLIPS, *map(self.timing_file, TIMED)):
+            mend(path)
+        scores = self.path / SCORES
+        size = scores.stat().st_size if scores.exists() else 0
+        ends = {
+            (r.model, r.clip): r.offset + 4 * self._classes[r.model]
+            for r in self.clips()
+            if r.offset is not None
+        }
+        self.lost = frozenset(key for key, end in ends.items() if end > size)
+        if self.lost:
+            kept = [raw for raw in lines(self.path / CLIPS) if (raw["model"], raw["clip"]) not in self.lost]
+            write_atomically(self.path / CLIPS, b"".join(map(to_json, kept)), self._resume)
+        whole = max((end for key, end in ends.items() if key not in self.lost), default=0)
+        if size > whole:
+            os.truncate(scores, whole)

@@ -1,0 +1,194 @@
+"""From answers to accuracy: how often a network is right, on the target class and against another."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ...records.run import ClipRecord
+from ..statistics.intervals import Estimate, f1, holm, mcnemar_exact, proportion, ranking
+from .load_runs import Comparison, Measured
+
+RANDOM_WEIGHTS = "random weights: accuracy not measured"
+SWEPT = "a sweep is about time: accuracy not measured"
+DEMO_WEIGHTS = "demo weights: accuracy says nothing about real video"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetAccuracy:
+    """The target class against all others; the first label decides what counts as predicted.
+
+    - `videos`: scored videos of the class. `predicted`: scored videos taken for it. `hits`: both.
+    - `precision`, `recall`, `f1`, `average_precision`: None where undefined.
+    - `taken_for`: what its missed videos were taken for; `mistaken`: the true classes of the videos that
+      were wrongly taken for it. (label, videos) pairs, most frequent first.
+    - `reason`: why there are no figures; None where there are.
+    """
+
+    videos: int = 0
+    predicted: int = 0
+    hits: int = 0
+    precision: Estimate | None = None
+    recall: Estimate | None = None
+    f1: Estimate | None = None
+    average_precision: Estimate | None = None
+    taken_for: tuple[tuple[str, int], ...] = ()
+    mistaken: tuple[tuple[str, int], ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """One model's answers to a run's videos.
+
+    - `top1`, `top5`: over the scored videos; None where there is none, or `reason` says why not.
+    - `unlabelled`, `unknown_label`: answered videos left out, because there is no label or the network
+      does not know it. `failed`: records with an error.
+    """
+
+    top1: Estimate | None
+    top5: Estimate | None
+    target: TargetAccuracy
+    unlabelled: int
+    unknown_label: int
+    failed: tuple[ClipRecord, ...]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Two models on the videos that both answered: how many were right for both, one, none.
+
+    `label` is the class the videos are of, None for all. `p_value`: exact McNemar; `adjusted_p`: by Holm
+    for all pairs of models of the report on the same kind of videos.
+    """
+
+    first: str
+    second: str
+    label: str | None
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    p_value: float
+    adjusted_p: float
+
+    @property
+    def n(self) -> int:
+        return self.both + self.only_first + self.only_second + self.neither
+
+
+def accuracy(measured: Measured, target: str) -> Accuracy:
+    """Top-1, top-5 and the target class of one model. With random weights there is no accuracy."""
+    failed = tuple(r for r in measured.clips if r.error is not None)
+    answered = [r for r in measured.clips if r.error is None]
+    scored = [r for r in answered if r.scored]
+    unlabelled = sum(r.label is None for r in answered)
+    unknown = len(answered) - len(scored) - unlabelled
+    if measured.weights_kind == "random" or measured.model.sweep:
+        why = RANDOM_WEIGHTS if measured.weights_kind == "random" else SWEPT
+        return Accuracy(None, None, TargetAccuracy(reason=why), unlabelled, unknown, failed, why)
+    reason = None if scored else "no labelled video was answered"
+    return Accuracy(
+        proportion(sum(_right(r) for r in scored), len(scored)),
+        proportion(sum(r.label in dict(r.top5) for r in scored), len(scored)),
+        _target_accuracy(measured, scored, target),
+        unlabelled,
+        unknown,
+        failed,
+        reason,
+    )
+
+
+def _right(record: ClipRecord) -> bool:
+    return record.top5[0][0] == record.label
+
+
+def _target_accuracy(measured: Measured, scored: Sequence[ClipRecord], target: str) -> TargetAccuracy:
+    if target not in measured.model.labels:
+        return TargetAccuracy(reason=f"{target} is not a class of this network")
+    predicted = [r.top5[0][0] == target for r in scored]
+    true = [r.label == target for r in scored]
+    videos, taken = sum(true), sum(predicted)
+    mistaken = Counter(str(r.label) for r, p, t in zip(scored, predicted, true, strict=True) if p and not t)
+    if videos == 0:
+        return TargetAccuracy(
+            0, taken, 0, mistaken=_ranked(mistaken), reason=f"no video of {target} was answered"
+        )
+    hits = sum(p and t for p, t in zip(predicted, true, strict=True))
+    taken_for = Counter(r.top5[0][0] for r, p, t in zip(scored, predicted, true, strict=True) if t and not p)
+    return TargetAccuracy(
+        videos,
+        taken,
+        hits,
+        precision=proportion(hits, taken),
+        recall=proportion(hits, videos),
+        f1=f1(hits, taken - hits, videos - hits),
+        average_precision=ranking(true, [_score(measured, r, target) for r in scored]),
+        taken_for=_ranked(taken_for),
+        mistaken=_ranked(mistaken),
+    )
+
+
+def _score(measured: Measured, record: ClipRecord, target: str) -> float:
+    return float(measured.scores[record.clip][measured.model.labels.index(target)])
+
+
+def _ranked(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def pairs(comparison: Comparison) -> tuple[Paired, ...]:
+    """Every two models whose accuracy was measured, on all their videos and on those of the target.
+
+    Backends of one network that answered alike are one hypothesis: the first of them counts.
+    """
+    models = [
+        group[0] for group in same_answers([m for m in comparison.models if m.weights_kind != "random"])
+    ]
+
+    def of_target(record: ClipRecord) -> bool:
+        return record.label == comparison.target
+
+    found = _pairs(models, None, lambda _: True) + _pairs(models, comparison.target, of_target)
+    return tuple(found)
+
+
+def _pairs(
+    models: Sequence[Measured], label: str | None, chosen: Callable[[ClipRecord], bool]
+) -> list[Paired]:
+    counted = []
+    for a, b in itertools.combinations(models, 2):
+        mine, theirs = (
+            {(r.clip, r.label): _right(r) for r in m.clips if _counts(r) and chosen(r)} for m in (a, b)
+        )
+        counts = Counter((mine[key], theirs[key]) for key in mine.keys() & theirs.keys())
+        if counts:
+            counted.append((a.name, b.name, counts))
+    p_values = [mcnemar_exact(c[True, False], c[False, True]) for _, _, c in counted]
+    return [
+        Paired(a, b, label, c[True, True], c[True, False], c[False, True], c[False, False], p, adjusted)
+        for (a, b, c), p, adjusted in zip(counted, p_values, holm(p_values), strict=True)
+    ]
+
+
+def same_answers(models: Sequence[Measured]) -> list[list[Measured]]:
+    """The models in groups, in their order: backends of one network that answered alike are in one.
+
+    That is: of the same run, with the same weights, views and flow, and the same first label for every video.
+    """
+    groups: dict[object, list[Measured]] = {}
+    for m in models:
+        network, _, _ = m.model.key.partition("@")
+        weights = json.dumps(m.model.weights, sort_keys=True)
+        answers = frozenset((r.clip, r.top5[0][0] if r.top5 else None) for r in m.clips)
+        key = (m.run, network, m.model.title, weights, m.model.views, m.model.flow, answers)
+        groups.setdefault(key, []).append(m)
+    return list(groups.values())
+
+
+def _counts(record: ClipRecord) -> bool:
+    return record.error is None and record.scored

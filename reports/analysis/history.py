@@ -1,0 +1,254 @@
+"""The times of many commits in one file that merges well in git, and the series that are read from it.
+
+One JSON object a line, one line for each (model, setting, metric, machine, commit). Lines and keys are sorted
+and nothing in them depends on when they were written, so two branches that add different commits add
+different lines, and with `merge=union` in .gitattributes git joins them by itself. What such a merge leaves
+twice is dropped on reading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ...errors import UsageError
+from ...parsing import parse_json
+from ...records.fingerprint import machine_id
+from ...records.gate import Gate, Slot
+from ...records.metrics import unit
+from ..statistics.intervals import Estimate, process_median
+from .load_runs import Measured, RunData, merge
+from .process_medians import process_medians
+
+SCHEMA = 1
+"""Version of a line."""
+
+DIGITS = 6
+"""Significant digits of a stored value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One metric of one model, as one commit had it on one machine.
+
+    - `setting`: what else the figure depends on, in words; another setting is another series.
+    - `machine`: `fingerprint.machine_id`; `cpu`: the processor's name, for reading.
+    - `commit`: what was measured. `date`: ISO 8601 in UTC; orders the series.
+    - `values`: a median for each process, in the order of processes; `unit`: "s" or "bytes".
+    """
+
+    model: str
+    setting: str
+    metric: str
+    machine: str
+    cpu: str
+    commit: str
+    date: str
+    unit: str
+    values: tuple[float, ...]
+    schema: int = SCHEMA
+
+    @property
+    def series(self) -> tuple[str, str, str, str]:
+        return self.model, self.setting, self.metric, self.machine
+
+    @property
+    def median(self) -> Estimate:
+        """Over processes, with its interval, or their range where there are too few for one."""
+        found = process_median([[value] for value in self.values])
+        assert found is not None, "an entry has values"
+        return found
+
+
+def entries_of_run(data: RunData, commit: str | None = None, date: str | None = None) -> list[Entry]:
+    """What a run adds: every metric of every model that was timed.
+
+    `commit`: by default that of ActionBench's source, as the run recorded it. `date`: by default the run's.
+    Raises UsageError if the commit is not known or was changed, a date is none, or nothing was timed.
+    """
+    environment = data.run.environment
+    recorded = environment.get("git_commit")
+    commit = _commit(commit, recorded, changed=recorded is not None and "+" in recorded, where=data.name)
+    found = [
+        (measured.model.key, _setting(measured, data), metric, list(values.values()))
+        for measured in merge([data]).models
+        if measured.latencies
+        for metric, values in process_medians(measured).items()
+    ]
+    return _entries(found, environment, commit, data.run.started if date is None else date)
+
+
+def entries_of_gate(
+    gate: Gate, slots: Iterable[Slot], commit: str | None = None, date: str | None = None
+) -> list[Entry]:
+    """What a gate adds: every metric of its candidate, a value for each slot. The base was one before.
+
+    `commit`: by default the candidate's. `date`: by default the gate's. Raises UsageError as
+    `entries_of_run` does.
+    """
+    identity = gate.candidate.identity
+    changed = identity.get("changes") is not None
+    commit = _commit(commit, identity.get("commit"), changed, where=gate.candidate.spec)
+    values: dict[tuple[str, str], list[float]] = {}
+    for slot in slots:
+        if slot.arm == "candidate":
+            for model, metrics in slot.values.items():
+                for metric, value in metrics.items():
+                    values.setdefault((model, metric), []).append(value)
+    found = [(model, f"gate, {gate.work}", metric, told) for (model, metric), told in values.items()]
+    return _entries(found, gate.environment, commit, gate.started if date is None else date)
+
+
+def _commit(named: str | None, recorded: str | None, changed: bool, where: str) -> str:
+    if named is None and (recorded is None or changed):
+        raise UsageError(
+            "it is not known which commit was measured",
+            where=where,
+            found="none recorded" if recorded is None else f"{recorded}, with changes",
+            remedy="Name it by --commit.",
+        )
+    commit = str(recorded if named is None else named)
+    if len(commit.split()) != 1:
+        raise UsageError("is not a single word, as a commit is", where="--commit", found=repr(commit))
+    return commit
+
+
+def _entries(
+    found: Sequence[tuple[str, str, str, Sequence[float]]],
+    environment: Mapping[str, Any],
+    commit: str,
+    date: str,
+) -> list[Entry]:
+    """Of (model, setting, metric, values)."""
+    if not found:
+        raise UsageError("nothing was timed, so there is nothing to add")
+    return [
+        Entry(
+            model=model,
+            setting=setting,
+            metric=metric,
+            machine=machine_id(environment),
+            cpu=str(environment.get("cpu")),
+            commit=commit,
+            date=_utc(date, "--date"),
+            unit=unit(metric),
+            values=tuple(float(f"{value:.{DIGITS}g}") for value in values),
+        )
+        for model, setting, metric, values in found
+    ]
+
+
+def _setting(measured: Measured, data: RunData) -> str:
+    model, config = measured.model, data.run.config
+    clips = "\n".join(sorted({sample.clip for sample in measured.latencies}))
+    threads = {p.details["threads"] for p in measured.processes if "threads" in p.details}
+    words = [
+        f"{measured.weights_kind} weights",
+        "RGB only" if model.flow is None else f"flow {model.flow}",
+        str(model.device),
+        *(f"{n} thread{'' if n == 1 else 's'}" for n in sorted(threads)),
+        model.views,
+        f"batch {config.get('batch', 1)}",
+        *(["TF32"] if config.get("tf32") else []),
+        f"clips {hashlib.sha256(clips.encode()).hexdigest()[:8]}",
+    ]
+    return ", ".join(words)
+
+
+def _utc(date: str, where: str) -> str:
+    """The date in UTC; `where` it stands is named in errors."""
+    try:
+        read = datetime.fromisoformat(date)
+    except ValueError:
+        raise UsageError(
+            "is not a date", where=where, expected="ISO 8601, e.g. 2026-01-31T12:00:00Z", found=date
+        ) from None
+    if read.tzinfo is None:
+        raise UsageError(
+            "lacks its offset from UTC", where=where, expected="a date with, e.g., a Z at its end", found=date
+        )
+    return read.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_history(path: Path) -> list[Entry]:
+    """The entries of a file in the order of its lines; of two for one key the one of the later date.
+
+    Raises UsageError for what is no history.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"is no history: {error}", where=path) from error
+    return _without_duplicates(_entry(line, path, n) for n, line in enumerate(lines, 1) if line.strip())
+
+
+def _entry(line: str, path: Path, number: int) -> Entry:
+    where = f"{path}, line {number}"
+    if line.startswith(("<<<<<<<", "=======", ">>>>>>>", "|||||||")):
+        remedy = "Keep both sides; `merge=union` in .gitattributes does it by itself."
+        raise UsageError("an unresolved merge", where=where, remedy=remedy)
+    try:
+        raw: dict[str, Any] = parse_json(line)
+        found = raw["schema"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError("is no entry of a history", where=where, found=line[:60]) from error
+    if found != SCHEMA:
+        raise UsageError(
+            "written in another version of the format", where=where, expected=SCHEMA, found=found
+        )
+    texts = {field.name for field in fields(Entry)} - {"values", "schema"}
+    values = raw.get("values")
+    if (
+        raw.keys() != texts | {"values", "schema"}
+        or not all(isinstance(raw[name], str) for name in texts)
+        or not isinstance(values, list)
+        or not values
+        or not all(isinstance(v, int | float) and 0 <= v < math.inf for v in values)
+    ):
+        raise UsageError("is no entry of a history", where=where, found=line[:60])
+    return Entry(
+        **{**raw, "values": tuple(map(float, values)), "date": _utc(raw["date"], f"{where}, `date`")}
+    )
+
+
+def _without_duplicates(entries: Iterable[Entry]) -> list[Entry]:
+    latest: dict[tuple[str, ...], Entry] = {}
+    for entry in entries:
+        key = (*entry.series, entry.commit)
+        # By value where dates are equal, so that the order of lines does not matter.
+        if key not in latest or (entry.date, entry.values) > (latest[key].date, latest[key].values):
+            latest[key] = entry
+    return list(latest.values())
+
+
+def add_to_history(path: Path, entries: Sequence[Entry]) -> int:
+    """Write the file anew with these entries in it; how many of its lines are new or changed.
+
+    Raises UsageError if there is a file that is no history.
+    """
+    before = read_history(path) if path.exists() else []
+    after = _without_duplicates([*before, *entries])
+    after.sort(key=lambda entry: (*entry.series, entry.commit))
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text("".join(map(_line, after)), encoding="utf-8")
+    temporary.replace(path)
+    return len(set(after) - set(before))
+
+
+def _line(entry: Entry) -> str:
+    return json.dumps(asdict(entry), sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def series_of(entries: Iterable[Entry], metric: str | None = None) -> list[list[Entry]]:
+    """The series in a fixed order, each by date; `metric` leaves the others out."""
+    found: dict[tuple[str, str, str, str], list[Entry]] = {}
+    for entry in entries:
+        if metric is None or entry.metric == metric:
+            found.setdefault(entry.series, []).append(entry)
+    return [sorted(found[key], key=lambda entry: (entry.date, entry.commit)) for key in sorted(found)]

@@ -1,0 +1,190 @@
+"""Finished runs as the reports read them: one entry for each model of each run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import UsageError
+from ...records.run import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run, Scenario
+from ...records.run_directory import TIMED, RunDirectory, Timed
+
+WeightsKind = Literal["random", "demo", "user", "published"]
+ScoreVector = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """What the processes of one scenario measured, "latency" apart."""
+
+    processes: tuple[ProcessRecord, ...]
+    samples: tuple[Timed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """One run directory, read. `name` is the folder's; `scores`: (model, clip) → (classes,) float32.
+
+    `scenarios`: the timed ones beside "latency", so far as they were measured.
+    `folder`: where it is, for its pictures; None for a run that is in no folder.
+    """
+
+    name: str
+    run: Run
+    clips: tuple[ClipRecord, ...]
+    processes: tuple[ProcessRecord, ...]
+    latencies: tuple[LatencyRecord, ...]
+    scores: Mapping[tuple[str, str], ScoreVector] = field(default_factory=dict)
+    scenarios: Mapping[Scenario, Timings] = field(default_factory=dict)
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One model of one run. `name` is unique in the report: the model's key, with the run's if need be.
+
+    `clips`, `processes` and `latencies` hold one record each for a clip, a process and a timed clip; of
+    repeated ones (a resumed run) the last. Samples count only of processes that came to their end: one that
+    failed, or was killed before it was recorded, measured only the first of its videos. `environment`: the
+    run's.
+    """
+
+    name: str
+    run: str
+    model: ModelRecord
+    clips: tuple[ClipRecord, ...]
+    processes: tuple[ProcessRecord, ...]
+    latencies: tuple[LatencyRecord, ...]
+    scores: Mapping[str, ScoreVector]
+    scenarios: Mapping[Scenario, Timings] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def weights_kind(self) -> WeightsKind:
+        """What the weakest of the streams' weights is: one random stream makes a random network."""
+        kinds = {stream["kind"] for stream in self.model.weights.values()}
+        order: tuple[WeightsKind, ...] = ("random", "demo", "user", "published")
+        return next((kind for kind in order if kind in kinds), "random")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What one report is about. `notes`: what a reader must know about how runs were joined."""
+
+    runs: tuple[RunData, ...]
+    models: tuple[Measured, ...]
+    target: str
+    notes: tuple[str, ...] = ()
+
+
+def load(path: Path) -> RunData:
+    """Read a run directory, finished or not. Raises UsageError if it is none, or damaged."""
+    directory = RunDirectory(path)
+    run = directory.run
+    clips = directory.clips()
+    scores = {(r.model, r.clip): directory.scores(r) for r in clips if r.offset is not None}
+    return RunData(
+        path.resolve().name,
+        run,
+        tuple(clips),
+        tuple(directory.processes()),
+        tuple(directory.latencies()),
+        scores,
+        {
+            scenario: Timings(tuple(processes), tuple(directory.samples(scenario)))
+            for scenario in TIMED
+            if scenario != "latency" and (processes := directory.processes(scenario))
+        },
+        path,
+    )
+
+
+def merge(runs: Sequence[RunData], target: str | None = None) -> Comparison:
+    """The models of one or several runs, in order, as the rows of one report.
+
+    `target` overrides the runs' target class. Raises UsageError if there is no run, or one twice.
+    """
+    if not runs:
+        raise UsageError("no run to report on", remedy="Name at least one run directory")
+    folders = Counter(data.folder.resolve() for data in runs if data.folder is not None)
+    for folder, times in folders.items():
+        if times > 1:
+            raise UsageError("is named more than once", where=folder, remedy="Name each run once")
+    runs = _named_apart(runs)
+    keys = Counter(model.key for data in runs for model in data.run.models)
+    models = tuple(
+        _measured(data, model, model.key if keys[model.key] == 1 else f"{model.key} ({data.name})")
+        for data in runs
+        for model in data.run.models
+    )
+    chosen = runs[0].run.target if target is None else target
+    return Comparison(tuple(runs), models, chosen, tuple(_notes(runs, chosen, target is not None)))
+
+
+def _named_apart(runs: Sequence[RunData]) -> list[RunData]:
+    seen: Counter[str] = Counter()
+    named = []
+    for data in runs:
+        seen[data.name] += 1
+        name = data.name if seen[data.name] == 1 else f"{data.name} #{seen[data.name]}"
+        named.append(replace(data, name=name))
+    return named
+
+
+def _measured(data: RunData, model: ModelRecord, name: str) -> Measured:
+    clips = {r.clip: r for r in data.clips if r.model == model.key}
+    processes = {r.process: r for r in data.processes if r.model == model.key}
+    ended = {p.process for p in processes.values() if p.error is None}
+    latencies = {
+        (r.process, r.repetition, r.clip, r.attempt): r
+        for r in data.latencies
+        if r.model == model.key and r.process in ended
+    }
+    scores = {clip: vector for (key, clip), vector in data.scores.items() if key == model.key}
+    return Measured(
+        name,
+        data.name,
+        model,
+        tuple(clips.values()),
+        tuple(processes.values()),
+        tuple(latencies.values()),
+        scores,
+        {
+            scenario: timings
+            for scenario, of_all in data.scenarios.items()
+            if (timings := _of_model(of_all, model.key)).processes
+        },
+        data.run.environment,
+    )
+
+
+def _of_model(timings: Timings, key: str) -> Timings:
+    """One model's; the samples of processes that came to their end."""
+    processes = tuple(p for p in timings.processes if p.model == key)
+    ended = {p.process for p in processes if p.error is None}
+    return Timings(processes, tuple(s for s in timings.samples if s.model == key and s.process in ended))
+
+
+def _notes(runs: Sequence[RunData], target: str, chosen: bool) -> Iterable[str]:
+    if len({data.run.data.get("digest") for data in runs}) > 1:
+        yield (
+            "The runs used different lists of videos ("
+            + ", ".join(f"{d.name}: {d.run.data.get('name')}, {d.run.data.get('clips')} videos" for d in runs)
+            + "). Their accuracies are not on the same videos; paired tests use the videos they share."
+        )
+    others = sorted({d.run.target for d in runs if d.run.target != target})
+    if others and not chosen:
+        yield f"The runs had different target classes; {target} is used, not {', '.join(others)}."
+    if len({_machine(d.run) for d in runs}) > 1:
+        yield "The runs come from different machines: their times do not compare the models alone."
+
+
+def _machine(run: Run) -> str:
+    gpus = [gpu.get("name") for gpu in run.environment.get("gpus", ())]
+    return repr((run.environment.get("cpu"), run.environment.get("cores"), gpus))

@@ -1,0 +1,115 @@
+"""All derived figures of a report, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .accuracy import Accuracy, Paired, accuracy, pairs
+from .agreement import Agreement, agreement
+from .load_runs import Comparison, Measured
+from .scenarios import Stream, Throughput, stream, throughput
+from .timing import Timing, timing
+
+
+@dataclass(frozen=True, slots=True)
+class GemmPeak:
+    """Measured speed of a matrix product; `by`: the library that was fastest."""
+
+    gflop_per_s: float
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """One row of the report: a model of a run, its accuracy and its times.
+
+    `pipelined`, `throughput`, `stream`: of these scenarios, None where they were not measured. `agreement`:
+    with its float32 reference, None where there was none.
+    """
+
+    measured: Measured
+    accuracy: Accuracy
+    timing: Timing
+    pipelined: Throughput | None = None
+    throughput: Throughput | None = None
+    stream: Stream | None = None
+    agreement: Agreement | None = None
+
+    @property
+    def name(self) -> str:
+        return self.measured.name
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the network said about itself in the last process that could."""
+        others = (p for timings in self.measured.scenarios.values() for p in timings.processes)
+        told = [p.details for p in (*others, *self.measured.processes) if p.details]
+        return told[-1] if told else {}
+
+    @property
+    def precision(self) -> str:
+        """What was computed in, as the network told; else what was asked for."""
+        return str(self.details.get("precision") or self.measured.model.precision)
+
+    @property
+    def gemm_peak(self) -> GemmPeak | None:
+        """The machine's own matrix product with the model's device, threads and precision."""
+        threads = self.details.get("threads")
+        on_cpu = self.on_cpu
+        for peak in self.measured.environment.get("gemm_peaks", ()):
+            same = peak["precision"] == self.precision and peak["device"] == self.measured.model.device
+            if same and (not on_cpu or peak["threads"] == threads):
+                return GemmPeak(peak["gflop_per_s"], peak["by"])
+        return None
+
+    @property
+    def parameters(self) -> int | None:
+        recorded = self.measured.model.parameters
+        return self.details.get("parameters") if recorded is None else recorded
+
+    @property
+    def device(self) -> str:
+        """The device in words: as the network named it, else as it was asked for."""
+        return str(self.details.get("device") or self.measured.model.device)
+
+    @property
+    def on_cpu(self) -> bool:
+        return self.measured.model.device.lower() == "cpu"
+
+    @property
+    def setting(self) -> str:
+        """What qualifies the figures, in a few words: weights, flow, device."""
+        model = self.measured.model
+        flow = "RGB only" if model.flow is None else f"flow {model.flow}"
+        return f"{self.measured.weights_kind} weights, {flow}, {'CPU' if self.on_cpu else self.device}"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What tables, sentences and files are made from."""
+
+    comparison: Comparison
+    models: tuple[ModelSummary, ...]
+    pairs: tuple[Paired, ...]
+
+    @property
+    def target(self) -> str:
+        return self.comparison.target
+
+
+def summarise(comparison: Comparison) -> Summary:
+    target = comparison.target
+    models = tuple(
+        ModelSummary(
+            m,
+            accuracy(m, target),
+            timing(m),
+            throughput(m.scenarios.get("pipelined")),
+            throughput(m.scenarios.get("throughput")),
+            stream(m.scenarios.get("stream")),
+            agreement(m, comparison.models, target),
+        )
+        for m in comparison.models
+    )
+    return Summary(comparison, models, pairs(comparison))

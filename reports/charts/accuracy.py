@@ -1,0 +1,123 @@
+"""Charts of accuracy: classes, and what the target class is confused with."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+from ..analysis.classes import class_accuracies, weakest_first
+from ..analysis.summary import Summary
+from ..numbers import one_line, share
+from .chart import Axis, Bars, Chart, bounds, label, methods, style
+
+MOST_CLASSES = 20
+MOST_CONFUSIONS = 15
+
+
+def class_bars(summary: Summary) -> Chart | None:
+    """Recall of the target class and of the least recognised ones."""
+    order = weakest_first(summary)
+    if not order:
+        return None
+    first = [summary.target] if summary.target in order else []
+    chosen = (first + [name for name in order if name != summary.target])[:MOST_CLASSES]
+    found = [(i, m, {c.label: c for c in class_accuracies(m)}) for i, m in enumerate(summary.models)]
+    found = [(i, m, by_label) for i, m, by_label in found if by_label]
+    series = []
+    for place, (i, m, by_label) in enumerate(found):
+        rows = [
+            (_row(k, place, len(chosen), len(found)), by_label.get(name)) for k, name in enumerate(chosen)
+        ]
+        known = [(y, c, c.recall) for y, c in rows if c is not None and c.recall is not None]
+        series.append(
+            Bars(
+                label(m.name),
+                tuple(y for y, _, _ in known),
+                (0.0,) * len(known),
+                tuple(100 * recall.value for _, _, recall in known),
+                tuple(
+                    f"{label(m.name)}: {share(recall)} of {c.videos} videos of {label(c.label)}"
+                    for _, c, recall in known
+                ),
+                style(i)[0],
+                0.8 / len(found),
+                tuple(bounds(recall, 100) for _, _, recall in known),
+            )
+        )
+    shown = f"{len(order)} classes" if len(chosen) == len(order) else f"{len(chosen)} of {len(order)} classes"
+    recalls = [c.recall for _, _, by_label in found for c in by_label.values() if c.recall is not None]
+    videos = [c.videos for _, _, by_label in found for name, c in by_label.items() if name in chosen]
+    n = f"{min(videos)}" if min(videos) == max(videos) else f"{min(videos)} to {max(videos)}"
+    return Chart(
+        "classes",
+        "Classes",
+        f"Share of videos recognised in each of {shown}, one bar a model, as in the table of classes.",
+        f"Recall in {shown}{', the target first, then' if first else ','} the least recognised; {n} videos "
+        f"of each. Lines: {methods(recalls)}, of each class by itself.",
+        Axis("videos of the class recognised, %", limits=(0, 102)),
+        Axis("", ticks=tuple((_row(k, 0, len(chosen), 1), label(name)) for k, name in enumerate(chosen))),
+        tuple(series),
+        5 + len(chosen) * max(1.2, 0.75 * len(found)),
+    )
+
+
+def confusion_bars(summary: Summary) -> Chart | None:
+    """What the target was taken for, and what was taken for it."""
+    target = summary.target
+    counts: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    for m in summary.models:
+        for taken, n in m.accuracy.target.taken_for:
+            counts[target, taken][m.name] = n
+        for true, n in m.accuracy.target.mistaken:
+            counts[true, target][m.name] = n
+    if not counts:
+        return None
+    order = sorted(counts, key=lambda pair: (-sum(counts[pair].values()), pair))
+    chosen = order[:MOST_CONFUSIONS]
+    models = [(i, m) for i, m in enumerate(summary.models) if m.accuracy.target.recall is not None]
+    models = models or list(enumerate(summary.models))
+    series = []
+    ends = dict.fromkeys(chosen, 0.0)
+    for i, m in models:
+        known = [(k, pair, counts[pair][m.name]) for k, pair in enumerate(chosen) if m.name in counts[pair]]
+        starts = tuple(ends[pair] for _, pair, _ in known)
+        for _, pair, n in known:
+            ends[pair] += n
+        series.append(
+            Bars(
+                label(m.name),
+                tuple(_row(k, 0, len(chosen), 1) for k, _, _ in known),
+                starts,
+                tuple(float(n) for _, _, n in known),
+                tuple(
+                    f"{label(m.name)}: {n} of {label(pair[0])} taken for {label(pair[1])}"
+                    for _, pair, n in known
+                ),
+                style(i)[0],
+            )
+        )
+    ticks = tuple(
+        (_row(k, 0, len(chosen), 1), f"{label(true, 20)} → {label(taken, 20)}")
+        for k, (true, taken) in enumerate(chosen)
+    )
+    words = "; ".join(
+        f"{label(m.name)}: {m.accuracy.target.hits} of {m.accuracy.target.videos} recognised, "
+        f"{m.accuracy.target.predicted - m.accuracy.target.hits} others taken for it"
+        for _, m in models
+    )
+    fewer = "" if len(chosen) == len(order) else f" The {len(chosen)} most frequent of {len(order)}."
+    return Chart(
+        "confusions",
+        f"Confusions of {label(one_line(target))}",
+        f"True class and what it was taken for, in numbers of videos. {words}.",
+        f"True class → what it was taken for, the models' videos side by side. {words}.{fewer}",
+        Axis("videos", step=math.ceil(max(ends.values()) / 6)),
+        Axis("", ticks=ticks),
+        tuple(series),
+        5 + 1.3 * len(chosen),
+    )
+
+
+def _row(row: int, place: int, rows: int, places: int) -> float:
+    """Height of a bar: `row` from above, and the `place` among the bars that share it."""
+    return rows - 1 - row + 0.4 - 0.8 * (place + 0.5) / places

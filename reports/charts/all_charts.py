@@ -1,0 +1,96 @@
+"""The report's charts; each maker gives None where there is nothing to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..analysis.summary import Summary
+from ..numbers import number, share, spread
+from ..statistics.intervals import Estimate
+from .accuracy import class_bars, confusion_bars
+from .chart import GREY, Axis, Chart, Mark, Points, Symbol, bounds, label, methods, spread_in_words, style
+from .timing import repetitions, stage_bars
+
+CHARTS = ("pareto", "stages", "repetitions", "classes", "confusions")
+"""Names of all charts there can be."""
+
+
+def all_charts(summary: Summary) -> tuple[Chart, ...]:
+    """Every chart that this report has something for, in its order."""
+    made = (make(summary) for make in (pareto, stage_bars, repetitions, class_bars, confusion_bars))
+    return tuple(chart for chart in made if chart is not None)
+
+
+def pareto(summary: Summary) -> Chart | None:
+    """Accuracy against time: up is more often right, left is faster."""
+    shown = [
+        (i, m, total, top1)
+        for i, m in enumerate(summary.models)
+        if (total := m.timing.total_per_video) is not None and (top1 := m.accuracy.top1) is not None
+    ]
+    if not shown:
+        return None
+    series: list[Points] = []
+    for i, m, total, top1 in shown:
+        color, symbol = style(i)
+        series.append(_pareto_point(label(m.name), total, top1, "all work", color, symbol))
+        if (prediction := m.timing.prediction_per_video) is not None:
+            point = _pareto_point(label(m.name), prediction, top1, "prediction only", color, symbol)
+            series.append(_hollow(point))
+    front = _front([(total.value, top1.value) for _, _, total, top1 in shown])
+    if len(front) > 1:
+        x, y = zip(*((seconds, 100 * right) for seconds, right in front), strict=True)
+        texts = ("nothing measured is both faster and more often right",) * len(front)
+        series.insert(0, Points("Pareto front", x, y, texts, GREY, line=True))
+    times = [x for points in series for x in points.x]
+    lengths = {m.timing.video_s for _, m, _, _ in shown}
+    marks: tuple[Mark, ...] = ()
+    if len(lengths) == 1 and (video_s := lengths.pop()) is not None:
+        marks = (Mark("x", video_s, f"real time: {number(video_s)} s of video"),)
+        times.append(video_s)
+    words = "; ".join(f"{label(m.name)}: {share(top1)} at {spread(total)} s" for _, m, total, top1 in shown)
+    totals, shares = [total for _, _, total, _ in shown], [top1 for _, _, _, top1 in shown]
+    videos = ", ".join(sorted({str(top1.n) for top1 in shares}))
+    return Chart(
+        "pareto",
+        "Accuracy against latency",
+        f"Top-1 accuracy against seconds per video. {words}.",
+        "Filled: all work, preprocessing counted; hollow: the prediction alone. Lines: "
+        f"accuracy: {methods(shares)}, of {videos} videos; times: {spread_in_words(totals)}",
+        Axis("time per video, s", log=max(times) > 5 * min(times)),
+        Axis("top-1 accuracy, %", limits=(-3, 103)),
+        tuple(series),
+        18,
+        marks,
+    )
+
+
+def _pareto_point(
+    name: str, seconds: Estimate, right: Estimate, what: str, color: str, symbol: Symbol
+) -> Points:
+    text = f"{name}, {what}: {spread(seconds)} s / video, {share(right)} right of {right.n}"
+    return Points(
+        name,
+        (seconds.value,),
+        (100 * right.value,),
+        (text,),
+        color,
+        symbol,
+        size=12,
+        x_ranges=(bounds(seconds),),
+        y_ranges=(bounds(right, 100),),
+    )
+
+
+def _hollow(p: Points) -> Points:
+    """Where the prediction alone would stand: an outline, without the interval that the filled one has."""
+    return Points(p.name, p.x, p.y, p.texts, p.color, p.symbol, 9, hollow=True, legend=False)
+
+
+def _front(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The (time, accuracy) that no other is both faster and more accurate than, the fastest first."""
+    front: list[tuple[float, float]] = []
+    for seconds, right in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not front or right > front[-1][1]:
+            front.append((seconds, right))
+    return front

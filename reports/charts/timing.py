@@ -1,0 +1,173 @@
+"""Charts of time: where it goes, and how far repetitions and processes differ."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...records.run import STAGES, LatencyRecord
+from ..analysis.summary import Summary
+from ..analysis.timing import undisturbed
+from ..numbers import number, percent, spread
+from .chart import (
+    GREY,
+    OKABE_ITO,
+    YELLOW,
+    Axis,
+    Bars,
+    Chart,
+    Mark,
+    Points,
+    bounds,
+    label,
+    spread_in_words,
+    style,
+)
+
+MOST_MARKS = 60
+"""Marks for one process: beyond it, evenly spaced quantiles of its samples stand for them."""
+
+_STAGE_COLORS = {
+    "decode": OKABE_ITO[5],
+    "resize": OKABE_ITO[4],
+    "flow": OKABE_ITO[1],
+    "upload": YELLOW,
+    "forward": OKABE_ITO[0],
+    "download": OKABE_ITO[2],
+}
+
+
+def stage_bars(summary: Summary) -> Chart | None:
+    """Where the time of a video goes, one bar a model."""
+    timed = [m for m in summary.models if m.timing.stages]
+    if not timed:
+        return None
+    rows = {m.name: float(len(timed) - 1 - i) for i, m in enumerate(timed)}
+    ends = dict.fromkeys(rows, 0.0)
+    series: list[Points | Bars] = []
+    for stage in STAGES:
+        found = [(m, s) for m in timed for name, s in m.timing.stages if name == stage]
+        if not found:
+            continue
+        lengths = tuple(1000 * s.seconds.value for _, s in found)
+        texts = tuple(
+            f"{label(m.name)}, {stage}: {spread(s.seconds, 1000)} ms, {percent(s.share, 1)} of all work"
+            for m, s in found
+        )
+        starts = tuple(ends[m.name] for m, _ in found)
+        series.append(
+            Bars(stage, tuple(rows[m.name] for m, _ in found), starts, lengths, texts, _STAGE_COLORS[stage])
+        )
+        for (m, _), length in zip(found, lengths, strict=True):
+            ends[m.name] += length
+    totals = [(m, total) for m in timed if (total := m.timing.total_per_video) is not None]
+    series.append(
+        Points(
+            "all work",
+            tuple(1000 * total.value for _, total in totals),
+            tuple(rows[m.name] for m, _ in totals),
+            tuple(f"{label(m.name)}, all work: {spread(total, 1000)} ms / video" for m, total in totals),
+            GREY,
+            "diamond",
+            x_ranges=tuple(bounds(total, 1000) for _, total in totals),
+        )
+    )
+    words = "; ".join(f"{label(m.name)}: {spread(total)} s" for m, total in totals)
+    return Chart(
+        "stages",
+        "Where the time goes",
+        f"Stacked bars of milliseconds per video and stage. All work: {words}.",
+        "Each stage's median, stacked; the diamond is the median of the whole, which the medians of its "
+        f"parts need not add up to. Lines: {spread_in_words([total for _, total in totals])}",
+        Axis("ms per video"),
+        Axis("", ticks=tuple((row, label(name)) for name, row in rows.items())),
+        tuple(series),
+        5 + 2.4 * len(timed),
+    )
+
+
+def repetitions(summary: Summary) -> Chart | None:
+    """Every sample that the figures are made of, relative to the median of the same video and model."""
+    timed = [(i, m) for i, m in enumerate(summary.models) if m.measured.latencies]
+    if not timed:
+        return None
+    series: list[Points] = []
+    x_medians: list[float] = []
+    y_medians: list[float] = []
+    texts: list[str] = []
+    thinned = False
+    for column, (i, m) in enumerate(timed):
+        processes = _relative_times(undisturbed(m.measured.latencies))
+        color, symbol = style(i)
+        x: list[float] = []
+        y: list[float] = []
+        marks: list[str] = []
+        for place, (process, samples) in enumerate(processes):
+            x_process = column + (place + 0.5) / len(processes) * 0.8 - 0.4
+            chosen = _thinned(samples)
+            thinned = thinned or len(chosen) < len(samples)
+            width = 0.5 / len(processes)
+            x += [x_process + width * (k / max(1, len(chosen) - 1) - 0.5) for k in range(len(chosen))]
+            y += [ratio for ratio, _ in chosen]
+            marks += [
+                f"{label(m.name)}, process {process}: {number(s.total_s)} s for {label(s.clip)}"
+                for _, s in chosen
+            ]
+            median = float(np.median([ratio for ratio, _ in samples]))
+            x_medians.append(x_process)
+            y_medians.append(median)
+            texts.append(
+                f"{label(m.name)}, process {process}: median {number(median)} of {len(samples)} samples"
+            )
+        series.append(Points(label(m.name), tuple(x), tuple(y), tuple(marks), color, symbol, 5))
+    # The colour of no model, and only as wide as a process.
+    series.append(
+        Points("median of a process", tuple(x_medians), tuple(y_medians), tuple(texts), GREY, "dash", 16)
+    )
+    counted = "; ".join(
+        f"{label(m.name)}: {m.timing.samples} samples of {m.timing.videos} videos in {m.timing.processes} "
+        f"process{'' if m.timing.processes == 1 else 'es'}"
+        for _, m in timed
+    )
+    fewer = f" At most {MOST_MARKS} marks a process: evenly spaced quantiles." if thinned else ""
+    return Chart(
+        "repetitions",
+        "Every repetition",
+        f"Each timed video's time relative to the median of the same video, by process. {counted}.",
+        "All work of every timed video ÷ the median of the same video and model: one strip a process, in the "
+        f"order of measurement. {counted}.{fewer}",
+        Axis(
+            "",
+            ticks=tuple((float(k), label(m.name)) for k, (_, m) in enumerate(timed)),
+            limits=(-0.6, len(timed) - 0.4),
+        ),
+        Axis("time ÷ median"),
+        tuple(series),
+        17,
+        (Mark("y", 1.0),),
+    )
+
+
+def _relative_times(
+    samples: Sequence[LatencyRecord],
+) -> list[tuple[int, list[tuple[float, LatencyRecord]]]]:
+    """Process → its samples with their time by the median of the same clip, in the order of measurement."""
+    of_clip: defaultdict[str, list[float]] = defaultdict(list)
+    for s in samples:
+        of_clip[s.clip].append(s.total_s)
+    medians = {clip: float(np.median(times)) for clip, times in of_clip.items()}
+    found: defaultdict[int, list[tuple[float, LatencyRecord]]] = defaultdict(list)
+    for s in samples:
+        if medians[s.clip] > 0:
+            found[s.process].append((s.total_s / medians[s.clip], s))
+    return sorted(found.items())
+
+
+def _thinned(samples: list[tuple[float, LatencyRecord]]) -> list[tuple[float, LatencyRecord]]:
+    if len(samples) <= MOST_MARKS:
+        return samples
+    order = sorted(range(len(samples)), key=lambda k: samples[k][0])
+    kept = {order[round(q)] for q in np.linspace(0, len(order) - 1, MOST_MARKS)}
+    return [samples[k] for k in sorted(kept)]

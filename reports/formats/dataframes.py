@@ -1,0 +1,181 @@
+"""Runs as pandas DataFrames, for questions that the report does not answer. See docs/analysis.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...records.run import STAGES
+from ..analysis.load_runs import load as read
+from ..analysis.load_runs import merge
+from ..analysis.summary import Summary, summarise
+from ..tables.all_tables import all_tables
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """What was measured, and what the report makes of it. Seconds are float64, NaN where unknown.
+
+    - `models`: one row a model: the report's comparison, raw values.
+    - `clips`: one row a model and video of the accuracy pass: "model", "run", "clip", "label", "scored",
+      "predicted", "probability", "right" (missing unless scored), "target_score", "views", "frames",
+      "video_s", "flow_cached", "error".
+    - `scores`: model → its probabilities, a row a video (by id), a column a class, float32.
+    - `processes`: one row a process of the latency pass: "model", "run", "process", "order", "load_s",
+      "first_s", "peak_rss_bytes", "peak_device_bytes", "error".
+    - `samples`: one row a timed video: "model", "run", "process", "repetition", "clip", "total_s", "cpu_s",
+      "waited_s", "device_forward_s", "views", "frames", "video_s", "attempt", "disturbed" (the report leaves
+      out a disturbed one that was taken again). `stages`: long form, a row a sample and stage: "model",
+      "process", "repetition", "attempt", "clip", "stage", "seconds".
+    - `tables`: every table of the report by name, raw values.
+    """
+
+    models: pd.DataFrame
+    clips: pd.DataFrame
+    scores: Mapping[str, pd.DataFrame]
+    processes: pd.DataFrame
+    samples: pd.DataFrame
+    stages: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
+
+
+def frames(runs: str | Path | Sequence[str | Path], target: str | None = None) -> Frames:
+    """Read one or several run directories, as `bench report` does. Raises UsageError for what is none."""
+    paths = [runs] if isinstance(runs, str | Path) else list(runs)
+    return from_summary(summarise(merge([read(Path(path)) for path in paths], target)))
+
+
+def from_summary(summary: Summary) -> Frames:
+    tables = {table.name: table.frame() for table in all_tables(summary)}
+    return Frames(
+        models=tables["comparison"],
+        clips=_frame(_clips(summary), _CLIPS),
+        scores={m.name: _scores(m.measured.scores, m.measured.model.labels) for m in summary.models},
+        processes=_frame(_processes(summary), _PROCESSES),
+        samples=_frame(_samples(summary), _SAMPLES),
+        stages=_frame(_stages(summary), _STAGES),
+        tables=tables,
+    )
+
+
+_CLIPS = {
+    "model": "string",
+    "run": "string",
+    "clip": "string",
+    "label": "string",
+    "scored": "bool",
+    "predicted": "string",
+    "probability": "float64",
+    "right": "boolean",
+    "target_score": "float64",
+    "views": "int64",
+    "frames": "int64",
+    "video_s": "float64",
+    "flow_cached": "bool",
+    "error": "string",
+}
+_PROCESSES = {
+    "model": "string",
+    "run": "string",
+    "process": "int64",
+    "order": "int64",
+    "load_s": "float64",
+    "first_s": "float64",
+    "peak_rss_bytes": "Int64",
+    "peak_device_bytes": "Int64",
+    "error": "string",
+}
+_SAMPLES = {
+    "model": "string",
+    "run": "string",
+    "process": "int64",
+    "repetition": "int64",
+    "clip": "string",
+    "total_s": "float64",
+    "cpu_s": "float64",
+    "waited_s": "float64",
+    "device_forward_s": "float64",
+    "views": "int64",
+    "frames": "int64",
+    "video_s": "float64",
+    "attempt": "int64",
+    "disturbed": "bool",
+}
+_STAGES = {
+    "model": "string",
+    "process": "int64",
+    "repetition": "int64",
+    "attempt": "int64",
+    "clip": "string",
+    "stage": pd.CategoricalDtype(list(STAGES), ordered=True),
+    "seconds": "float64",
+}
+
+
+def _frame(rows: Iterable[Mapping[str, Any]], types: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows with the columns of `types`, which hold also where there is no row."""
+    return pd.DataFrame(list(rows), columns=list(types)).astype(types)
+
+
+def _clips(summary: Summary) -> Iterable[dict[str, Any]]:
+    for m in summary.models:
+        for r in m.measured.clips:
+            predicted, probability = r.top5[0] if r.top5 else (None, None)
+            yield {
+                "model": m.name,
+                "run": m.measured.run,
+                "clip": r.clip,
+                "label": r.label,
+                "scored": r.scored,
+                "predicted": predicted,
+                "probability": probability,
+                "right": predicted == r.label if r.scored and r.error is None else None,
+                "target_score": r.target_score,
+                "views": r.views,
+                "frames": r.frames,
+                "video_s": r.video_s,
+                "flow_cached": r.flow_cached,
+                "error": r.error,
+            }
+
+
+def _scores(scores: Mapping[str, Any], labels: Sequence[str]) -> pd.DataFrame:
+    rows = np.stack(list(scores.values())) if scores else np.empty((0, len(labels)))
+    index = pd.Index(list(scores), name="clip", dtype="string")
+    return pd.DataFrame(rows.astype(np.float32), index=index, columns=list(labels))
+
+
+def _processes(summary: Summary) -> Iterable[dict[str, Any]]:
+    for m in summary.models:
+        for p in m.measured.processes:
+            yield {"model": m.name, "run": m.measured.run} | {
+                name: getattr(p, name) for name in list(_PROCESSES)[2:]
+            }
+
+
+def _samples(summary: Summary) -> Iterable[dict[str, Any]]:
+    for m in summary.models:
+        for s in m.measured.latencies:
+            yield {"model": m.name, "run": m.measured.run} | {
+                name: getattr(s, name) for name in list(_SAMPLES)[2:]
+            }
+
+
+def _stages(summary: Summary) -> Iterable[dict[str, Any]]:
+    for m in summary.models:
+        for s in m.measured.latencies:
+            for stage, seconds in s.stages_s.items():
+                yield {
+                    "model": m.name,
+                    "process": s.process,
+                    "repetition": s.repetition,
+                    "attempt": s.attempt,
+                    "clip": s.clip,
+                    "stage": stage,
+                    "seconds": seconds,
+                }

@@ -1,0 +1,330 @@
+"""Writing a report: every derived file of a run directory. The same runs give the same bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ...errors import UsageError
+from ...plain_text import spreadsheet_cell
+from ...records.run import ClipRecord
+from ..analysis.accuracy import Accuracy, Paired
+from ..analysis.classes import ClassAccuracy, class_accuracies
+from ..analysis.deployment import RATES, keeps_up
+from ..analysis.load_runs import load, merge
+from ..analysis.scenarios import Stream, Throughput
+from ..analysis.summary import ModelSummary, Summary, summarise
+from ..analysis.timing import Timing
+from ..charts.all_charts import CHARTS, all_charts
+from ..charts.plots import Drawing, draw
+from ..statistics.intervals import Estimate
+from ..tables.all_tables import agreement_text, all_tables, comparison
+from ..tables.table import Table
+from .html import page
+from .latex import tabular
+from .markdown import report
+
+SCHEMA = 1
+"""Version of results.json; raised when a key changes its name or its meaning. New keys do not raise it."""
+
+
+def write_report(runs: Path | Sequence[Path], out: Path | None = None, target: str | None = None) -> Path:
+    """Derive the report of one or several run directories; returns the path of report.html.
+
+    `out`: folder to write to, by default the run directory itself. `target` overrides the target class.
+    Each file is replaced whole. Raises UsageError for what is not a run directory, or for several runs
+    without `out`.
+    """
+    paths = [runs] if isinstance(runs, Path) else list(runs)
+    if out is None and len(paths) > 1:
+        raise UsageError("several runs need a place for their report", where="--out", remedy="Name a folder")
+    summary = summarise(merge([load(path) for path in paths], target))
+    return write_summary(summary, paths[0] if out is None else out)
+
+
+def write_summary(summary: Summary, out: Path) -> Path:
+    """Write all forms of a report into the folder `out`; returns the path of report.html.
+
+    Raises UsageError if that cannot be written.
+    """
+    tables, charts = all_tables(summary), all_charts(summary)
+    drawings = [draw(chart) for chart in charts]
+    try:
+        (out / "tables").mkdir(parents=True, exist_ok=True)
+        for table in tables:
+            _write(out / "tables" / f"{table.name}.csv", csv(table))
+        _write(out / "tables" / "comparison.tex", tabular(comparison(summary)))
+        _write_plots(drawings, out / "plots")
+        _write(out / "results.json", json_text(summary))
+        _write(out / "report.md", report(summary, charts))
+        return _write(out / "report.html", page(summary, tables, drawings))
+    except OSError as error:
+        raise UsageError(
+            f"the report cannot be written: {error.strerror}",
+            where=error.filename or out,
+            remedy="The run is safe: `bench report RUN --out FOLDER` writes its report elsewhere.",
+        ) from error
+
+
+def _write_plots(drawings: Sequence[Drawing], folder: Path) -> None:
+    """Each chart as SVG and PNG; one that there is nothing for any more is removed."""
+    folder.mkdir(exist_ok=True)
+    for drawing in drawings:
+        _write(folder / f"{drawing.chart.name}.svg", drawing.svg)
+        _write(folder / f"{drawing.chart.name}.png", drawing.png)
+    for name in set(CHARTS) - {drawing.chart.name for drawing in drawings}:
+        for ending in (".svg", ".png"):
+            (folder / (name + ending)).unlink(missing_ok=True)
+
+
+def _write(path: Path, content: str | bytes) -> Path:
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
+    temporary.replace(path)
+    return path
+
+
+def csv(table: Table) -> str:
+    """The raw values as CSV, unknown ones empty; no text in it is a formula to a spreadsheet."""
+    frame = table.frame().rename(columns=spreadsheet_cell).map(spreadsheet_cell)
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def json_text(summary: Summary) -> str:
+    """results.json: every figure, units in the keys; see docs/run-directory.md."""
+    document = _finite(results(summary))
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def results(summary: Summary) -> dict[str, Any]:
+    """What results.json holds."""
+    return {
+        "schema": SCHEMA,
+        "target": summary.target,
+        "notes": list(summary.comparison.notes),
+        "runs": [
+            {
+                "run": data.name,
+                "started": data.run.started,
+                "state": data.run.state,
+                "data": data.run.data,
+                "environment": data.run.environment,
+                "config": data.run.config,
+            }
+            for data in summary.comparison.runs
+        ],
+        "models": [_model(m, summary.target) for m in summary.models],
+        "paired": [_paired(p) for p in summary.pairs],
+    }
+
+
+def _model(m: ModelSummary, target: str) -> dict[str, Any]:
+    model = m.measured.model
+    return {
+        "model": m.name,
+        "run": m.measured.run,
+        "key": model.key,
+        "title": model.title,
+        "state": model.state,
+        "error": model.error,
+        "backend": model.backend,
+        "device": m.device,
+        "details": m.details,
+        "weights_kind": m.measured.weights_kind,
+        "weights": model.weights,
+        "views": model.views,
+        "flow": model.flow,
+        "sweep": model.sweep,
+        "classes": len(model.labels),
+        "parameters": m.parameters,
+        "certificate": model.certificate,
+        "agreement": agreement_text(m, target),
+        "drift": model.drift,
+        "drift_on_videos": m.agreement and m.agreement.on_clips and asdict(m.agreement.on_clips),
+        "drift_verdict": m.agreement and m.agreement.verdict,
+        "precision": model.precision,
+        "form": model.form,
+        "packages": model.packages,
+        "accuracy": _accuracy(m.accuracy) | {"classes": [_class(c) for c in class_accuracies(m)]},
+        "timing": _timing(m.timing)
+        | {
+            "keeps_up": _keeps_up(m.timing),
+            "gemm_gflop_per_s": m.gemm_peak and m.gemm_peak.gflop_per_s,
+        },
+        "pipelined": _throughput(m.pipelined),
+        "throughput": _throughput(m.throughput),
+        "stream": _stream(m.stream),
+    }
+
+
+def _accuracy(a: Accuracy) -> dict[str, Any]:
+    t = a.target
+    return {
+        "reason": a.reason,
+        "top1": _estimate(a.top1),
+        "top5": _estimate(a.top5),
+        "videos_unlabelled": a.unlabelled,
+        "videos_unknown_label": a.unknown_label,
+        "failed": [_failure(record) for record in a.failed],
+        "target": {
+            "reason": t.reason,
+            "videos": t.videos,
+            "predicted": t.predicted,
+            "hits": t.hits,
+            "precision": _estimate(t.precision),
+            "recall": _estimate(t.recall),
+            "f1": _estimate(t.f1),
+            "average_precision": _estimate(t.average_precision),
+            "taken_for": [{"label": label, "videos": n} for label, n in t.taken_for],
+            "mistaken": [{"label": label, "videos": n} for label, n in t.mistaken],
+        },
+    }
+
+
+def _class(c: ClassAccuracy) -> dict[str, Any]:
+    return {
+        "label": c.label,
+        "videos": c.videos,
+        "predicted": c.predicted,
+        "hits": c.hits,
+        "recall": _estimate(c.recall),
+        "precision": _estimate(c.precision),
+    }
+
+
+def _keeps_up(t: Timing) -> list[dict[str, Any]]:
+    return [{"frames_per_s": asked, "answer": keeps_up(t.frames_per_s, asked)} for asked in RATES]
+
+
+def _failure(record: ClipRecord) -> dict[str, Any]:
+    return {"clip": record.clip, "error": record.error}
+
+
+def _timing(t: Timing) -> dict[str, Any]:
+    return {
+        "processes": t.processes,
+        "videos": t.videos,
+        "samples": t.samples,
+        "views_per_video": t.views_per_video,
+        "frames_per_video": t.frames_per_video,
+        "video_s": t.video_s,
+        "prediction_s_per_view": _estimate(t.prediction_per_view),
+        "prediction_s_per_video": _estimate(t.prediction_per_video),
+        "preprocessing_s_per_video": _estimate(t.preprocessing_per_video),
+        "total_s_per_video": _estimate(t.total_per_video),
+        "total_s_percentiles": {f"{100 * q:g}": seconds for q, seconds in t.percentiles},
+        "stages": [
+            {"stage": name, "s_per_video": _estimate(stage.seconds), "share": stage.share}
+            for name, stage in t.stages
+        ],
+        "share_between_stages": t.other_share,
+        "load_s": _estimate(t.load),
+        "first_inference_s": _estimate(t.first),
+        "realtime_factor": _estimate(t.factor),
+        "realtime_factor_prediction": _estimate(t.factor_prediction),
+        "frames_per_s": _estimate(t.frames_per_s),
+        "device_forward_s_per_video": _estimate(t.device_forward),
+        "peak_host_bytes": t.peak_rss_bytes,
+        "peak_device_bytes": t.peak_device_bytes,
+        "flop_per_view": t.flops_per_view,
+        "flop_per_video": t.flops_per_video,
+        "network_flop_per_s": _estimate(t.flops_per_s),
+        "cpu_ratio": t.cpu_ratio,
+        "waiting": t.waiting,
+        "samples_repeated": t.repeated,
+        "preprocessed": t.preprocessed,
+        "errors": [{"process": process, "error": error} for process, error in t.errors],
+    }
+
+
+def _throughput(t: Throughput | None) -> dict[str, Any] | None:
+    if t is None:
+        return None
+    return {
+        "videos": t.videos,
+        "videos_at_once": t.in_flight,
+        "threads": t.lanes,
+        "network_threads": t.network_threads,
+        "batch": t.batch,
+        "mean_batch": _estimate(t.mean_batch),
+        "streams_apart": t.streams_apart,
+        "forwards_at_once": t.forwards_at_once,
+        "videos_per_s": _estimate(t.videos_per_s),
+        "frames_per_s": _estimate(t.frames_per_s),
+        "video_s_per_s": _estimate(t.factor),
+        "answer_s_per_video": _estimate(t.answer),
+        "cores_busy": _estimate(t.busy),
+        "gpu_busy": _estimate(t.gpu_busy),
+        "peak_host_bytes": t.peak_rss_bytes,
+        "memory_growth": t.growth,
+        "waiting": t.waiting,
+        "skipped": [{"clip": clip, "error": reason} for clip, reason in t.skipped],
+        "notes": list(t.notes),
+        "errors": [{"process": process, "error": error} for process, error in t.errors],
+    }
+
+
+def _stream(s: Stream | None) -> dict[str, Any] | None:
+    if s is None:
+        return None
+    return {
+        "fps": s.fps,
+        "window": s.window,
+        "stride": s.stride,
+        "keeps_up": s.keeps_up,
+        "labels": s.labels,
+        "labels_due": s.due,
+        "frames": s.frames,
+        "frames_lost": s.dropped,
+        "labels_per_s": _estimate(s.labels_per_s),
+        "age_s": _estimate(s.age),
+        "age_s_p95": s.age_p95,
+        "age_s_worst": s.oldest,
+        "frame_s": _estimate(s.frame),
+        "forward_s": _estimate(s.forward),
+        "threads": s.threads,
+        "waiting": s.waiting,
+        "notes": list(s.notes),
+        "errors": [{"process": process, "error": error} for process, error in s.errors],
+    }
+
+
+def _paired(p: Paired) -> dict[str, Any]:
+    return {
+        "first": p.first,
+        "second": p.second,
+        "label": p.label,
+        "videos": p.n,
+        "both_right": p.both,
+        "only_first_right": p.only_first,
+        "only_second_right": p.only_second,
+        "none_right": p.neither,
+        "p_mcnemar_exact": p.p_value,
+        "p_holm": p.adjusted_p,
+    }
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    interval = estimate.interval
+    return {
+        "value": estimate.value,
+        "low": None if interval is None else interval.low,
+        "high": None if interval is None else interval.high,
+        "interval": None if interval is None else interval.method,
+        "n": estimate.n,
+    }
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for every number that JSON has no word for."""
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

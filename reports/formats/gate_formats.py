@@ -1,0 +1,107 @@
+"""A gate's result for machines: JSON, JUnit's XML, and github-action-benchmark's format."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import asdict
+from typing import Any
+
+from ...plain_text import plain
+from ...records.gate import SCHEMA
+from ..analysis.gate_result import Change, GateResult
+
+# What XML 1.0 cannot hold even as a reference, beyond what `plain` replaces: section 2.2, Char.
+_NO_XML = re.compile("[\ufffe\uffff]")
+
+
+def to_json(result: GateResult) -> dict[str, Any]:
+    """The whole result as plain values: docs/gate.md describes them."""
+    gate = result.gate
+    return {
+        "kind": "gate",
+        "schema": SCHEMA,
+        "started": gate.started,
+        "verdict": result.verdict,
+        "reason": result.reason,
+        "pairs": result.pairs,
+        "config": gate.config,
+        "work": gate.work,
+        "base": asdict(gate.base),
+        "candidate": asdict(gate.candidate),
+        "environment": gate.environment,
+        "changes": [_change(change) for change in result.changes],
+        "control": {"workload": gate.control, **_change(result.control)},
+        "moved": {
+            model: {"stage": stage.metric, "difference_s": stage.difference}
+            for model, stage in result.moved.items()
+        },
+        "accuracy": [asdict(change) for change in result.accuracy],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    interval = change.ratio.interval
+    return {
+        "model": change.model,
+        "metric": change.metric,
+        "unit": change.unit,
+        "base": change.base,
+        "candidate": change.candidate,
+        "difference": change.difference,
+        "ratio": change.ratio.value,
+        "ratio_low": None if interval is None else interval.low,
+        "ratio_high": None if interval is None else interval.high,
+        "interval": None if interval is None else interval.method,
+        "primary": change.verdict is not None,
+        "verdict": change.verdict,
+    }
+
+
+def to_github_benchmark(result: GateResult) -> list[dict[str, Any]]:
+    """The candidate's figures as `customSmallerIsBetter` of github-action-benchmark takes them."""
+    entries = []
+    for change in result.changes:
+        interval = change.ratio.interval
+        between = "" if interval is None else f" [{interval.low:.3f}–{interval.high:.3f}]"
+        entries.append(
+            {
+                "name": plain(change.name),
+                "unit": change.unit,
+                "value": change.candidate,
+                "extra": f"base {change.base:.6g} {change.unit}, ratio {change.ratio.value:.3f}{between}, "
+                f"{result.pairs} pairs",
+            }
+        )
+    return entries
+
+
+def to_junit(result: GateResult, inconclusive_fails: bool) -> str:
+    """One test case for each primary metric: a regression is a failure; what is inconclusive is one if
+    `inconclusive_fails`, else skipped."""
+    suite = ElementTree.Element("testsuite", name="bench gate", timestamp=result.gate.started)
+    counts = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+    for change in result.primaries:
+        counts["tests"] += 1
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=f"gate.{_text(change.model)}", name=_text(change.metric)
+        )
+        verdict = change.verdict
+        message = _text(f"{result.reason}. {result.explanation(change.model) or ''}".strip())
+        if verdict == "regression" or (verdict == "inconclusive" and inconclusive_fails):
+            counts["failures"] += 1
+            ElementTree.SubElement(case, "failure", type=verdict, message=message)
+        elif verdict == "inconclusive":
+            counts["skipped"] += 1
+            ElementTree.SubElement(case, "skipped", message=message)
+        ElementTree.SubElement(case, "system-out").text = _text(
+            f"base {change.base:.6g} {change.unit}, candidate {change.candidate:.6g} {change.unit}, "
+            f"ratio {change.ratio.value:.3f}, {result.pairs} pairs: {verdict}"
+        )
+    suite.attrib.update({name: str(count) for name, count in counts.items()})
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _text(text: str) -> str:
+    return _NO_XML.sub("\ufffd", plain(text))

@@ -1,0 +1,95 @@
+"""A gate's result for people: on the terminal, and as Markdown for a job's summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table as RichTable
+from rich.text import Text
+from tabulate import tabulate
+
+from ...plain_text import plain
+from ..analysis.gate_result import AccuracyChange, Change, GateResult
+from ..numbers import number, percent, probability
+from ..statistics.intervals import Estimate
+from .markdown import escape
+
+_HEAD = ("Model", "Metric", "Base", "Candidate", "Ratio", "Verdict")
+_LEFT = ("Model", "Metric", "Verdict")
+
+
+def terminal(result: GateResult) -> RenderableType:
+    """Table, verdict and explanation. Texts are shown as they are: none is read as rich's markup."""
+    grid = RichTable()
+    for title in _HEAD:
+        grid.add_column(Text(title), justify="left" if title in _LEFT else "right", overflow="fold")
+    for row in _rows(result):
+        grid.add_row(*(Text(plain(cell)) for cell in row))
+    first, *rest = _sentences(result)
+    return Group(grid, Text(plain(first), style="bold"), *(Text(plain(sentence)) for sentence in rest))
+
+
+def markdown(result: GateResult) -> str:
+    """The same as GitHub-flavoured Markdown."""
+    grid = tabulate(
+        [[escape(cell) for cell in row] for row in _rows(result)],
+        headers=_HEAD,
+        tablefmt="pipe",
+        colalign=["left" if title in _LEFT else "right" for title in _HEAD],
+        disable_numparse=True,
+    )
+    first, *rest = map(escape, _sentences(result))
+    return f"## Timing gate: {result.verdict}\n\n**{first}**\n\n{grid}\n\n" + "".join(
+        f"- {sentence}\n" for sentence in rest
+    )
+
+
+def _rows(result: GateResult) -> Iterator[list[str]]:
+    for change in result.changes:
+        yield [change.model, change.metric, *_figures(change), change.verdict or ""]
+    yield ["control workload", "total", *_figures(result.control), ""]
+
+
+def _figures(change: Change) -> list[str]:
+    scale, unit = (1 / 2**20, "MiB") if change.unit == "bytes" else (1.0, "s")
+    base, candidate = (f"{number(value * scale)} {unit}" for value in (change.base, change.candidate))
+    return [base, candidate, _ratio(change.ratio)]
+
+
+def _ratio(ratio: Estimate) -> str:
+    if ratio.interval is None:
+        return f"{ratio.value:.3f}"
+    return f"{ratio.value:.3f} [{ratio.interval.low:.3f}–{ratio.interval.high:.3f}]"
+
+
+def _sentences(result: GateResult) -> Iterator[str]:
+    """The verdict first, then what explains it and what must be known to read the table."""
+    gate = result.gate
+    yield f"{result.verdict}: {result.reason}."
+    if result.verdict == "inconclusive":
+        yield "More pairs (--max-pairs), or a machine that does nothing else meanwhile, may decide it."
+    for model in dict.fromkeys(change.model for change in result.primaries):
+        if (explanation := result.explanation(model)) is not None:
+            yield f"{explanation}."
+    for change in result.accuracy:
+        yield _accuracy(change)
+    yield f"base: {gate.base.title}; candidate: {gate.candidate.title}."
+    yield (
+        f"{result.pairs} pairs of fresh processes, order alternating; medians over processes, ratios "
+        "candidate / base: median over pairs. The verdict's intervals hold over all looks together, the "
+        "others 95 % each."
+    )
+    yield f"control workload: {gate.control}."
+
+
+def _accuracy(change: AccuracyChange) -> str:
+    if not change.clips:
+        return f"{change.model}: no labelled clip was predicted in both arms."
+    base, candidate = change.base_right / change.clips, change.candidate_right / change.clips
+    return (
+        f"{change.model}: {change.clips} clips, right {change.base_right} of them before ({percent(base)}), "
+        f"{change.candidate_right} now ({percent(candidate)}); {change.only_base} only before, "
+        f"{change.only_candidate} only now: p = {probability(change.p)}, exact McNemar. Accuracy does not "
+        "decide the gate."
+    )

@@ -1,0 +1,125 @@
+"""report.md, as GitHub renders it: the verdict, the comparison, then what stands behind them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+from tabulate import tabulate
+
+from ...plain_text import plain, plain_line
+from ..analysis.summary import Summary
+from ..caveats import caveats, weights_notes
+from ..charts.chart import Chart
+from ..sentences import verdict
+from ..tables.all_tables import all_tables
+from ..tables.table import Table
+
+MOST_ROWS = 50
+"""Rows of a table shown in the report; the CSV file has all."""
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "$": "&#36;"}
+# Brackets alone are nothing; a link, an image or a definition needs what follows the closing one.
+_SPECIAL = re.compile(r"[&<>|$\\`*_~#]|\](?=[(\[:])|:(?=//)|(?<=www)\.", re.IGNORECASE)
+# What begins a list, a task, a heading or a rule where it comes first: "1. ", "- ", "[ ]", "===", "---".
+_BLOCK_START = re.compile(r"^(\d*)([.)](?= |$)|[-+=](?=[-= ]|$)|\[)")
+
+
+def escape(text: str) -> str:
+    """`text` as one line that Markdown and HTML show as it is, in a paragraph, list or table.
+
+    Also no link, which GitHub makes of bare addresses, and no formula, which it makes between dollar signs.
+    """
+    text = _SPECIAL.sub(lambda m: _ENTITIES.get(m[0], f"\\{m[0]}"), plain_line(text))
+    return _BLOCK_START.sub(r"\1\\\2", text)
+
+
+def report(summary: Summary, charts: Iterable[Chart] = ()) -> str:
+    """The whole report as GitHub-flavoured Markdown; the same summary gives the same text.
+
+    `charts`: those that are in plots/ beside it.
+    """
+    plots = {chart.name: chart for chart in charts}
+    tables = {table.name: table for table in all_tables(summary)}
+    names = ", ".join(escape(m.name) for m in summary.models)
+    on = ", ".join(dict.fromkeys(escape(str(d.run.data.get("name", ""))) for d in summary.comparison.runs))
+    parts = [
+        f"# ActionBench: {names} on {on}",
+        _list(verdict(summary)),
+        *(f"> **{escape(note)}**" for note in weights_notes(summary)),
+        _grid(tables["comparison"]),
+        _list(tables["comparison"].notes),
+        *_section(tables["deployment"], "##"),
+        *_plot(plots.get("pareto"), "##"),
+        *_section(tables["target_class"], "##"),
+        *_section(tables["confusions"], "###"),
+        *_plot(plots.get("confusions")),
+        *_section(tables["classes"], "##"),
+        *_plot(plots.get("classes")),
+        *_section(tables["mistakes"], "##"),
+        *_section(tables["paired"], "##"),
+        *_section(tables["stages"], "##"),
+        *_plot(plots.get("stages")),
+        *_plot(plots.get("repetitions"), "###"),
+        *_section(tables["latency"], "##"),
+        *_section(tables["pipelined"], "##"),
+        *_section(tables["throughput"], "##"),
+        *_section(tables["stream"], "##"),
+        *_section(tables["sweep"], "##"),
+        *_section(tables["models"], "##"),
+        *_section(tables["skipped"], "##"),
+        *_section(tables["remarks"], "##"),
+        "## Caveats",
+        _list(caveats(summary)),
+        *_section(tables["runs"], "##"),
+        "<details><summary>Environment</summary>",
+        _grid(tables["environment"]),
+        "</details>",
+        *(_config(d.name, d.run.config) for d in summary.comparison.runs),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section(table: Table, level: str) -> list[str]:
+    if not table.rows and not table.notes:
+        return []
+    return [f"{level} {escape(table.title)}", _grid(table), _list(table.notes)]
+
+
+def _plot(chart: Chart | None, level: str | None = None) -> list[str]:
+    if chart is None:
+        return []
+    heading = [] if level is None else [f"{level} {escape(chart.title)}"]
+    picture = f"![{escape(chart.alt)}](plots/{chart.name}.svg)"
+    return [*heading, picture, f"*{escape(chart.caption)}*"]
+
+
+def _grid(table: Table) -> str:
+    if not table.rows:
+        return ""
+    grid = tabulate(
+        [[_cell(text) for text in row] for row in table.rows[:MOST_ROWS]],
+        headers=[_cell(column.title) for column in table.columns],
+        tablefmt="pipe",
+        colalign=[column.align for column in table.columns],
+        disable_numparse=True,
+    )
+    more = len(table.rows) - MOST_ROWS
+    return grid if more <= 0 else f"{grid}\n\n… and {more} more in tables/{table.name}.csv."
+
+
+def _cell(text: str) -> str:
+    return "<br>".join(escape(line) for line in text.split("\n"))
+
+
+def _list(notes: Iterable[str]) -> str:
+    return "\n".join(f"- {escape(note)}" for note in notes)
+
+
+def _config(name: str, config: object) -> str:
+    """A run's configuration. No line of indented JSON can begin with a fence, so none can end it."""
+    text = plain(json.dumps(config, ensure_ascii=False, indent=2, default=str))
+    return (
+        f"<details><summary>Configuration of {escape(name)}</summary>\n\n```json\n{text}\n```\n\n</details>"
+    )

@@ -1,0 +1,96 @@
+"""Values as text: three significant digits, shares in percent, a dash for unknown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from .statistics.intervals import Estimate
+
+UNKNOWN = "–"
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, its white space collapsed."""
+    return " ".join(text.split())
+
+
+def listed(texts: Iterable[str]) -> str:
+    """ "a", "a and b", "a, b and c"; at least one."""
+    *most, last = texts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first `most` names, each on one line, and how many more there are: "a, b, c and 7 more".
+
+    One more is named too.
+    """
+    lines = list(map(one_line, names))
+    return listed(lines if len(lines) <= most + 1 else [*lines[:most], f"{len(lines) - most} more"])
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """`value` to `digits` significant digits, without an exponent."""
+    if value is None:
+        return UNKNOWN
+    if value == 0:
+        return "0"
+    # 9.996 is rounded to 10.0, which has one decimal fewer than 9.99.
+    rounded = round(value, _decimals(value, digits))
+    return f"{rounded:.{max(0, _decimals(rounded, digits))}f}"
+
+
+def _decimals(value: float, digits: int) -> int:
+    return digits - 1 - math.floor(math.log10(abs(value)))
+
+
+def count(value: float | None) -> str:
+    """A median of whole numbers."""
+    return UNKNOWN if value is None else f"{value:.15g}"
+
+
+def percent(value: float | None, decimals: int = 0) -> str:
+    return UNKNOWN if value is None else f"{100 * value:.{decimals}f} %"
+
+
+def probability(p: float) -> str:
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_value(p: float) -> str:
+    """In a sentence: "p = 0.012", "p < 0.001"."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def share(estimate: Estimate | None) -> str:
+    """A share of videos with its interval, in percent: "70 % [40–89]"."""
+    if estimate is None:
+        return UNKNOWN
+    if estimate.interval is None:
+        return percent(estimate.value)
+    low, high = estimate.interval.low, estimate.interval.high
+    return f"{percent(estimate.value)} [{100 * low:.0f}–{100 * high:.0f}]"
+
+
+def spread(estimate: Estimate | None, scale: float = 1.0) -> str:
+    """A measured value × `scale` with its interval or range: "1.23 [1.20–1.31]"."""
+    if estimate is None:
+        return UNKNOWN
+    if estimate.interval is None:
+        return number(estimate.value * scale)
+    low, high = number(estimate.interval.low * scale), number(estimate.interval.high * scale)
+    return f"{number(estimate.value * scale)} [{low}–{high}]"
+
+
+def scaled(estimate: Estimate | None, scale: float = 1.0) -> float | None:
+    """The bare value × `scale`."""
+    return None if estimate is None else estimate.value * scale
+
+
+def giga(value: float | None) -> float | None:
+    return None if value is None else value / 1e9
+
+
+def mebi(size_bytes: int | None) -> float | None:
+    return None if size_bytes is None else size_bytes / 2**20

@@ -1,0 +1,275 @@
+"""What the figures say, in at most four sentences: plain text, for the report and the terminal alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from .analysis.accuracy import Paired, same_answers
+from .analysis.deployment import RATES, Answer, keeps_up
+from .analysis.summary import ModelSummary, Summary
+from .analysis.timing import PREPROCESSING
+from .numbers import few, number, one_line, p_value, percent, share
+from .statistics.intervals import ALPHA, Estimate
+
+MOST_RESERVATIONS = 3
+"""Reservations that the verdict names, the gravest first; the others are among the caveats."""
+
+_STAGES = {"decode": "decoding", "resize": "resizing", "flow": "optical flow"}
+
+_UNTRAINED = {"demo", "random"}
+
+
+def verdict(summary: Summary) -> list[str]:
+    """What can be deployed, what is fastest, whether accuracy differs, and what speaks against all that.
+
+    At most one sentence each, whatever the number of models: every model, pair and point of a sweep is in the
+    tables. A model that disagrees with its reference computes something else: its times are left out.
+    """
+    disagreeing = _disagreements(summary.models)
+    counted = [m for m in summary.models if m.name not in disagreeing]
+    found = [_deployable(counted), _fastest(counted), _accuracy(summary)]
+    if gravest := reservations(summary)[:MOST_RESERVATIONS]:
+        found.append(f"But {'; '.join(gravest)}.")
+    return [sentence for sentence in found if sentence is not None]
+
+
+def _disagreements(models: Sequence[ModelSummary]) -> dict[str, str]:
+    """The models that compute another network than they should: name → the reference that tells."""
+    return {
+        m.name: found.reference
+        for m in models
+        if (found := m.agreement) is not None and found.verdict == "other"
+    }
+
+
+def _deployable(models: Sequence[ModelSummary]) -> str | None:
+    """Which models keep up with a camera at which rate; None if nothing was timed."""
+    answers = {m.name: _camera(m) for m in models}
+    known = [m for m in models if answers[m.name]]
+    if not known:
+        timed = any(m.timing.samples or m.throughput for m in models)
+        return "Whether a camera is kept up with was not measured." if timed else None
+    kept: dict[float, list[str]] = {}
+    in_median, unable = [], []
+    for m in known:
+        rates = {answer: rate for rate, answer in answers[m.name]}  # the highest rate of each answer
+        if "yes" in rates:
+            kept.setdefault(rates["yes"], []).append(m.name)
+        elif "not always" in rates:
+            in_median.append(m.name)
+        else:
+            unable.append(m.name)
+    if not kept and not in_median:
+        return _none_keeps_up(known, {answers[m.name][0][0] for m in known})
+    groups = [(names, rate, "") for rate, names in sorted(kept.items(), reverse=True)]
+    if in_median:
+        groups.append((in_median, RATES[0], " in the median, though not in all processes"))
+    (names, rate, how), *others = groups
+    verb = "keeps" if len(names) == 1 else "keep"
+    clauses = [f"{few(names)} {verb} up with a camera at {rate:g} frames per second{how}"]
+    clauses += [f"{few(names)} at {rate:g}{how}" for names, rate, how in others]
+    if unable:
+        clauses.append(f"{few(unable)} {'does' if len(unable) == 1 else 'do'} not")
+    if unknown := [m.name for m in models if not answers[m.name] and m.measured.model.state != "failed"]:
+        clauses.append(f"nothing is known of {few(unknown)}")
+    return f"With preprocessing counted, {'; '.join(clauses)}."
+
+
+def _camera(m: ModelSummary) -> list[tuple[float, Answer]]:
+    """(Frames a second, whether they are kept up with), lowest rate first; empty where nothing is known.
+
+    Of all work done one stage after the other; where that was not measured, of a simulated camera; else of
+    one video at a time with its stages overlapping.
+    """
+    if m.timing.frames_per_s is None and m.stream is not None:
+        return [(m.stream.fps, "yes" if m.stream.keeps_up else "no")]
+    rate = _sustained(m)
+    return [] if rate is None else [(asked, keeps_up(rate, asked)) for asked in RATES]
+
+
+def _sustained(m: ModelSummary) -> Estimate | None:
+    """Frames a second through all of the work, one video at a time."""
+    return m.timing.frames_per_s or (m.pipelined.frames_per_s if m.pipelined else None)
+
+
+def _none_keeps_up(models: Sequence[ModelSummary], rates: set[float]) -> str:
+    """`rates`: the lowest that each model was asked about."""
+    subject = "no model keeps" if len(models) > 1 else f"{one_line(models[0].name)} does not keep"
+    at = f"{min(rates):g} frames per second" if len(rates) == 1 else "any rate that was tried"
+    sentence = f"With preprocessing counted, {subject} up with a camera at {at}"
+    sustained = [(m, rate) for m in models if (rate := _sustained(m)) is not None]
+    if not sustained:
+        return sentence + "."
+    nearest, rate = max(sustained, key=lambda item: item[1].value)
+    sentence += f": {one_line(nearest.name) if len(models) > 1 else 'it'} sustains {number(rate.value)}"
+    shares = {name: stage.share for name, stage in nearest.timing.stages if name in PREPROCESSING}
+    slowest = max(shares, key=shares.__getitem__, default=None)
+    if slowest is not None and shares[slowest] >= 0.5:
+        sentence += f", {percent(shares[slowest])} of the time going into {_STAGES[slowest]}"
+    return sentence + "."
+
+
+_SPEEDS: tuple[tuple[Callable[[ModelSummary], Estimate | None], str, bool], ...] = (
+    (lambda m: m.timing.prediction_per_video, "predicts a video in {} s", False),
+    (
+        lambda m: m.pipelined.answer if m.pipelined else None,
+        "answers one video in {} s, its stages overlapping",
+        False,
+    ),
+    (
+        lambda m: m.throughput.videos_per_s if m.throughput else None,
+        "does {} videos a second, several at once",
+        True,
+    ),
+    (lambda m: m.stream.age if m.stream else None, "labels a camera's frames {} s after they came", False),
+)
+"""What models are ranked by, the first that was measured: its estimate, in words, whether more is better."""
+
+
+def _fastest(models: Sequence[ModelSummary]) -> str:
+    for speed, words, more in _SPEEDS:
+        known = [(m, estimate) for m in models if (estimate := speed(m)) is not None]
+        if known:
+            known.sort(key=lambda item: item[1].value, reverse=more)
+            return _ranking(known, words) + _with_preprocessing([m for m, _ in known]) + "."
+    return "No time was measured."
+
+
+def _ranking(ranked: Sequence[tuple[ModelSummary, Estimate]], words: str) -> str:
+    """The first of them against the others."""
+    (best, value), *others = ranked
+    sentence = f"{one_line(best.name)} {words.format(number(value.value))}"
+    if not others:
+        return sentence
+    if tied := [m.name for m, other in others if not _apart(value, other)]:
+        return f"{sentence}, no clearly faster than {few(tied)}"
+    second, other = others[0]
+    ratio = number(max(value.value, other.value) / min(value.value, other.value))
+    next_best = "" if len(others) == 1 else "the next, "
+    alone = " (one process each, so without a range)" if None in (value.interval, other.interval) else ""
+    return f"{sentence}, {ratio} times as fast as {next_best}{one_line(second.name)}{alone}"
+
+
+def _apart(a: Estimate, b: Estimate) -> bool:
+    """Whether the two intervals do not overlap; true where one has none."""
+    if a.interval is None or b.interval is None:
+        return True
+    return a.interval.high < b.interval.low or b.interval.high < a.interval.low
+
+
+def _with_preprocessing(ranked: Sequence[ModelSummary]) -> str:
+    """Which of them takes the least time with preprocessing."""
+    totals = {
+        m.name: total.value
+        for m in ranked
+        if (total := m.timing.total_per_video) is not None and not m.timing.preprocessed
+    }
+    if not totals:
+        return ""
+    first = min(totals, key=totals.__getitem__)
+    seconds = f"{number(totals[first])} s"
+    if len(ranked) == 1:
+        return f", and in {seconds} with preprocessing"
+    if first == ranked[0].name:
+        return f"; with preprocessing it takes the least time too, {seconds}"
+    return f"; with preprocessing {one_line(first)} takes the least time, {seconds}"
+
+
+def _accuracy(summary: Summary) -> str:
+    """Whether a difference is shown between models whose weights were trained on real video."""
+    kinds = {m.measured.weights_kind for m in summary.models}
+    scored = [m for m in summary.models if m.accuracy.top1 and m.measured.weights_kind not in _UNTRAINED]
+    if not scored:
+        if "demo" in kinds:
+            return "Accuracy means nothing beyond this test: demo weights were in use."
+        return "Accuracy was not measured" + (": the weights are random." if kinds == {"random"} else ".")
+    top1 = {m.name: m.accuracy.top1 for m in scored if m.accuracy.top1}
+    # Backends of one network that answered alike count once.
+    groups = same_answers([m.measured for m in scored])
+    names = {group[0].name: _alike([m.name for m in group]) for group in groups}
+    if len(names) == 1:
+        ((first, name),) = names.items()
+        return f"Top-1 accuracy of {name}: {share(top1[first])} of {top1[first].n} videos."
+    tests = [p for p in summary.pairs if p.label is None and p.first in names and p.second in names]
+    best = max(names, key=lambda name: top1[name].value)
+    if not tests:
+        figure = f"{share(top1[best])}, of {names[best]}"
+        return f"The highest top-1 accuracy is {figure}; no two models answered the same videos."
+    return _tested(tests, names, best, {name: share(top1[name]) for name in names})
+
+
+def _alike(names: Sequence[str]) -> str:
+    """Backends of one network that answered alike, as one mention."""
+    first, *others = map(one_line, names)
+    if not others:
+        return first
+    return f"{first} (and {len(others)} more backend{'' if len(others) == 1 else 's'} with the same answers)"
+
+
+def _tested(tests: Sequence[Paired], names: Mapping[str, str], best: str, top1: Mapping[str, str]) -> str:
+    """What the paired tests show. `best`: the model with the highest accuracy; `top1`: in words."""
+    fewest, most = min(p.n for p in tests), max(p.n for p in tests)
+    on = f"on {fewest} videos" if fewest == most else f"on {fewest} to {most} videos"
+    shown = [p for p in tests if p.adjusted_p <= ALPHA]
+    if not shown:
+        least = p_value(min(p.adjusted_p for p in tests))
+        if len(names) == 2:
+            both = " and ".join(f"{name}, {top1[key]}," for key, name in names.items())
+            return f"A difference in top-1 accuracy between {both} is not shown ({least} {on})."
+        return (
+            f"No difference in top-1 accuracy is shown between any two of {len(names)} networks (smallest "
+            f"{least} {on}); the highest is {top1[best]}, of {names[best]}."
+        )
+    beaten = {p.second if p.first == best else p.first: p for p in shown if best in (p.first, p.second)}
+    if not beaten:
+        pair = min(shown, key=lambda p: p.adjusted_p)
+        more = "" if len(shown) == 1 else f" and {len(shown) - 1} more pairs"
+        return (
+            f"The highest top-1 accuracy is {top1[best]}, of {names[best]}, with no difference shown to any "
+            f"other; one is shown between {names[pair.first]} and {names[pair.second]} "
+            f"({p_value(pair.adjusted_p)} {on}){more}."
+        )
+    least_sure = p_value(max(p.adjusted_p for p in beaten.values()))
+    against = f" against {top1[next(iter(beaten))]}" if len(beaten) == 1 else ""
+    sentence = f"{names[best]} is more accurate than {few([names[name] for name in beaten])}"
+    sentence += f" (top-1 {top1[best]}{against}; {'' if len(beaten) == 1 else 'largest '}{least_sure} {on})"
+    if rest := [names[name] for name in names if name != best and name not in beaten]:
+        sentence += f"; no difference is shown to {few(rest)}"
+    return sentence + "."
+
+
+def reservations(summary: Summary) -> list[str]:
+    """What speaks against believing the figures, the gravest first: each a part of a sentence."""
+    found = []
+    if failed := [m.name for m in summary.models if m.measured.model.state == "failed"]:
+        found.append(f"{few(failed)} failed and {_has(failed)} no complete result")
+    for_disagreement = _disagreements(summary.models)
+    if names := list(for_disagreement):
+        verb, whose = ("IS ANOTHER NETWORK", "its") if len(names) == 1 else ("ARE OTHER NETWORKS", "their")
+        references = few(list(dict.fromkeys(for_disagreement.values())))
+        found.append(f"{few(names)} {verb} than {references}, so {whose} times do not count")
+    states = {d.name: d.run.state for d in summary.comparison.runs}
+    # A run is incomplete if a model failed, which is said already.
+    if unfinished := [
+        n for n, state in states.items() if state not in ("done", "incomplete" if failed else "")
+    ]:
+        found.append(f"not all that was planned has been measured ({few(unfinished)})")
+    if disturbed := [m.name for m in summary.models if _disturbed(m)]:
+        found.append(
+            f"something else was computing while {few(disturbed)} ran: these times are too long to compare"
+        )
+    untrained = [m.name for m in summary.models if m.measured.weights_kind in _UNTRAINED]
+    if untrained and len(untrained) < len(summary.models):
+        found.append(f"{few(untrained)} {_has(untrained)} demo or random weights, so no known accuracy")
+    timed = [m.measured.latencies for m in summary.models if m.measured.latencies]
+    if len({frozenset(sample.clip for sample in samples) for samples in timed}) > 1:
+        found.append("not all models were timed on the same videos")
+    return found
+
+
+def _has(names: Sequence[str]) -> str:
+    return "has" if len(names) == 1 else "have"
+
+
+def _disturbed(m: ModelSummary) -> bool:
+    return any(t is not None and t.disturbed for t in (m.timing, m.pipelined, m.throughput, m.stream))

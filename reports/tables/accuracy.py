@@ -1,0 +1,196 @@
+"""Tables of accuracy: the target class, its confusions, and models against each other."""
+
+from __future__ import annotations
+
+from ..analysis.accuracy import Paired, same_answers
+from ..analysis.summary import ModelSummary, Summary
+from ..numbers import few, one_line, p_value, percent, probability, share
+from ..statistics.intervals import ALPHA, LEVEL, Estimate, fewest_discordant, mcnemar_exact
+from .table import Column, Line, Record, Table, table, values
+
+
+def share_text(m: ModelSummary, estimate: Estimate | None, counts: str = "") -> str:
+    """A share of videos, or why there is none."""
+    if m.measured.weights_kind == "random" or m.measured.model.sweep:
+        return "not measured"
+    return share(estimate) + (f"\n{counts}" if counts and estimate else "")
+
+
+def precision_text(m: ModelSummary, counts: str = "") -> str:
+    """The target's precision; "undefined" if the target was never predicted."""
+    target = m.accuracy.target
+    if target.videos and not target.predicted:
+        return "undefined"
+    return share_text(m, target.precision, counts)
+
+
+def target_class(summary: Summary) -> Table:
+    """The target class one-vs-rest, beside top-1 and top-5 over all videos."""
+    target = one_line(summary.target)
+    columns = (
+        Column("Model", "left"),
+        Column("Top-1\nall videos"),
+        Column("Top-5\nall videos"),
+        Column("Precision"),
+        Column("Recall"),
+        Column("F1"),
+        Column("Average\nprecision"),
+    )
+    return table(
+        "target_class",
+        f"Target class: {target}",
+        columns,
+        (_target_line(m, summary.target) for m in summary.models),
+        _target_notes(summary, target),
+    )
+
+
+def _target_line(m: ModelSummary, target: str) -> Line:
+    a, t = m.accuracy, m.accuracy.target
+    n = 0 if a.top1 is None else a.top1.n
+    texts = (
+        one_line(m.name),
+        share_text(m, a.top1, f"of {n}"),
+        share_text(m, a.top5, f"of {n}"),
+        precision_text(m, f"{t.hits} of {t.predicted}"),
+        share_text(m, t.recall, f"{t.hits} of {t.videos}"),
+        share_text(m, t.f1),
+        share_text(m, t.average_precision),
+    )
+    record: Record = {
+        "model": m.name,
+        "weights": m.measured.weights_kind,
+        "videos_scored": n,
+        **values("top1", a.top1),
+        **values("top5", a.top5),
+        "target": target,
+        "target_videos": t.videos,
+        "target_predicted": t.predicted,
+        "target_hits": t.hits,
+        **values("target_precision", t.precision),
+        **values("target_recall", t.recall),
+        **values("target_f1", t.f1),
+        **values("target_average_precision", t.average_precision),
+        "reason": a.reason or t.reason,
+    }
+    return texts, record
+
+
+def _target_notes(summary: Summary, target: str) -> list[str]:
+    notes = []
+    for m in summary.models:
+        name, t = one_line(m.name), m.accuracy.target
+        if t.reason:
+            notes.append(f"{name}: {one_line(t.reason)}.")
+        elif not t.predicted:
+            notes.append(f"{name}: {target} was never predicted, so its precision is undefined.")
+    if any(m.accuracy.top1 for m in summary.models):
+        notes.append(
+            f"One-vs-rest: a video counts as predicted {target} if that is its first label. In brackets, "
+            f"{percent(LEVEL)} intervals: Wilson; for F1, of TP / (TP + FP + FN) and carried over; for "
+            "average precision, as a proportion of the class's videos."
+        )
+    return notes
+
+
+def confusions(summary: Summary) -> Table:
+    """What the target's videos were taken for, and which videos were taken for the target."""
+    target = one_line(summary.target)
+    columns = (
+        Column("Model", "left"),
+        Column("True class", "left"),
+        Column("Taken for", "left"),
+        Column("Videos"),
+    )
+    lines: list[Line] = []
+    for m in summary.models:
+        t = m.accuracy.target
+        found = [(summary.target, label, n) for label, n in t.taken_for]
+        found += [(label, summary.target, n) for label, n in t.mistaken]
+        lines += [
+            (
+                (one_line(m.name), one_line(true), one_line(taken), str(n)),
+                {"model": m.name, "true": true, "predicted": taken, "videos": n},
+            )
+            for true, taken, n in found
+        ]
+    measured = any(m.accuracy.target.recall for m in summary.models)
+    notes = [f"{target} was confused with no other class."] if measured and not lines else []
+    return table("confusions", f"Confusions of {target}", columns, lines, notes)
+
+
+def paired(summary: Summary) -> Table:
+    """Every two models on the videos both answered, with the exact McNemar test.
+
+    Backends of one network that answered alike stand in one line.
+    """
+    columns = (
+        Column("Models", "left"),
+        Column("Videos", "left"),
+        Column("n"),
+        Column("Both\nright"),
+        Column("Only first\nright"),
+        Column("Only second\nright"),
+        Column("None\nright"),
+        Column("p"),
+    )
+    groups = same_answers([m.measured for m in summary.models if m.accuracy.top1 is not None])
+    repeated = {m.name: group[0].name for group in groups for m in group[1:]}
+    notes = []
+    if summary.pairs:
+        notes.append("p: exact McNemar test, two-sided, on the videos that only one of the two got right.")
+    several = len({(p.first, p.second) for p in summary.pairs}) > 1
+    if several:
+        notes.append("p is adjusted for the number of pairs (Holm).")
+    notes += [
+        f"{one_line(name)} gave the same answers as {one_line(first)}, which stands for both."
+        for name, first in repeated.items()
+    ]
+    said: dict[str, list[str]] = {}
+    for p in summary.pairs:
+        if p.adjusted_p > ALPHA or not several:  # the line of a difference says it by itself
+            said.setdefault(paired_sentence(p), []).append(f"{p.first} and {p.second}")
+    notes += [f"{few(names)}: {sentence}" for sentence, names in said.items()]
+    return table("paired", "Two models on the same videos", columns, map(_paired_line, summary.pairs), notes)
+
+
+def _paired_line(p: Paired) -> Line:
+    texts = (
+        f"{one_line(p.first)}\n{one_line(p.second)}",
+        one_line(p.label or "all"),
+        *(str(n) for n in (p.n, p.both, p.only_first, p.only_second, p.neither)),
+        probability(p.adjusted_p),
+    )
+    record: Record = {
+        "first": p.first,
+        "second": p.second,
+        "label": p.label,
+        "videos": p.n,
+        "both_right": p.both,
+        "only_first_right": p.only_first,
+        "only_second_right": p.only_second,
+        "none_right": p.neither,
+        "p_mcnemar_exact": p.p_value,
+        "p_holm": p.adjusted_p,
+    }
+    return texts, record
+
+
+def paired_sentence(pair: Paired) -> str:
+    """What `pair.n` videos can and cannot tell about two models."""
+    fewest = fewest_discordant()
+    videos = f"{pair.n} video{'' if pair.n == 1 else 's'}"
+    if pair.label is not None:
+        videos += f" of {one_line(pair.label)}"
+    if pair.n < fewest:
+        return (
+            f"{videos} cannot tell two models apart: were one always right and the other never, p would "
+            f"still be {probability(mcnemar_exact(pair.n, 0))}. It takes at least {fewest}."
+        )
+    if pair.adjusted_p <= ALPHA:
+        better = pair.first if pair.only_first > pair.only_second else pair.second
+        return f"{one_line(better)} is right more often on {videos} ({p_value(pair.adjusted_p)})."
+    return (
+        f"no difference shown on {videos}, which is not the same as no difference: one below {fewest} videos "
+        f"({percent(fewest / pair.n)}) can never be significant at {percent(ALPHA)}, however they fall."
+    )

@@ -1,0 +1,276 @@
+"""The report's tables in their order; what can be deployed, and the comparison, come first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..analysis.agreement import in_words
+from ..analysis.classes import classes
+from ..analysis.deployment import deployment
+from ..analysis.mistakes import mistakes
+from ..analysis.summary import ModelSummary, Summary
+from ..numbers import UNKNOWN, giga, number, one_line, percent, scaled, spread
+from ..statistics.intervals import LEVEL
+from .accuracy import confusions, paired, precision_text, share_text, target_class
+from .scenarios import pipelined, stream, sweep, throughput
+from .table import Column, Line, Record, Table, table, values
+from .timing import DRIFT_NOTE, DRIFT_TITLE, drift_text, drift_values, latency, spread_notes, stages
+
+
+def all_tables(summary: Summary) -> tuple[Table, ...]:
+    """Every table of a report, in its order."""
+    makers = (
+        deployment,
+        comparison,
+        target_class,
+        confusions,
+        classes,
+        mistakes,
+        paired,
+        stages,
+        latency,
+        pipelined,
+        throughput,
+        stream,
+        sweep,
+        models,
+        runs,
+        environment,
+        skipped,
+        remarks,
+    )
+    return tuple(make(summary) for make in makers)
+
+
+def comparison(summary: Summary) -> Table:
+    """One row a model: accuracy beside what it costs; with backends of one network, what each changes."""
+    drifts = any(m.agreement for m in summary.models)
+    columns = (
+        Column("Model", "left"),
+        Column("Top-1\nall videos"),
+        Column(f"{one_line(summary.target)}\nprecision,\nrecall"),
+        Column("Prediction\ns / video"),
+        Column("Preprocessing\ns / video"),
+        Column("Real-time factor\nall work,\nprediction only"),
+        Column("Parameters\nmillions"),
+        Column("GFLOPs\n/ view,\n/ video"),
+        *([Column(DRIFT_TITLE)] if drifts else []),
+    )
+    notes = [
+        *(
+            f"{one_line(m.name)} failed: {one_line(m.measured.model.error or 'no reason recorded')}"
+            for m in summary.models
+            if m.measured.model.state == "failed"
+        ),
+        "Prediction: upload, network, read-back. Preprocessing: decoding, resizing, optical flow.",
+        "Real-time factor: seconds of video per second of work; from 1 on, the work keeps up with the video.",
+        "GFLOPs: 2 × multiply–accumulates of the network, in thousand millions, without preprocessing.",
+    ]
+    if any(m.accuracy.top1 for m in summary.models):
+        notes.append(f"Accuracy: share of videos [{percent(LEVEL)} interval, Wilson].")
+    if drifts:
+        notes.append(DRIFT_NOTE)
+    return table(
+        "comparison",
+        "Comparison",
+        columns,
+        (_comparison_line(m, drifts) for m in summary.models),
+        [*notes, *spread_notes(summary)],
+    )
+
+
+def _comparison_line(m: ModelSummary, drifts: bool) -> Line:
+    model, t, a = m.measured.model, m.timing, m.accuracy
+    failed = "failed; " if model.state == "failed" else ""
+    texts = (
+        f"{one_line(m.name)}\n{failed}{one_line(m.setting)}",
+        share_text(m, a.top1),
+        f"{precision_text(m)}\n{share_text(m, a.target.recall)}",
+        spread(t.prediction_per_video),
+        spread(t.preprocessing_per_video),
+        f"{number(scaled(t.factor))}\n{number(scaled(t.factor_prediction))}",
+        number(None if m.parameters is None else m.parameters / 1e6),
+        f"{number(giga(t.flops_per_view))}\n{number(giga(t.flops_per_video))}",
+        *([drift_text(m)] if drifts else []),
+    )
+    record: Record = {
+        "model": m.name,
+        "run": m.measured.run,
+        "state": model.state,
+        "weights": m.measured.weights_kind,
+        "flow": model.flow,
+        "device": m.device,
+        **values("top1", a.top1),
+        "videos_scored": None if a.top1 is None else a.top1.n,
+        **values("target_precision", a.target.precision),
+        **values("target_recall", a.target.recall),
+        "target_videos": a.target.videos,
+        **values("prediction_s_per_video", t.prediction_per_video),
+        **values("prediction_ms_per_view", t.prediction_per_view, 1000),
+        **values("preprocessing_s_per_video", t.preprocessing_per_video),
+        **values("realtime_factor", t.factor),
+        **values("realtime_factor_prediction", t.factor_prediction),
+        "timed_videos": t.videos,
+        "timed_processes": t.processes,
+        "parameters": m.parameters,
+        "gflops_per_view": giga(t.flops_per_view),
+        "gflops_per_video": giga(t.flops_per_video),
+        **drift_values(m),
+    }
+    return texts, record
+
+
+def models(summary: Summary) -> Table:
+    """What was compared: network, backend, device, weights, views, flow."""
+    titles = ("Model", "Network", "Backend", "Device", "Weights", "Views", "Flow")
+    columns = tuple(Column(title, "left") for title in titles)
+    target = summary.target
+    notes = [
+        f"{one_line(m.name)}: {one_line(remark)}."
+        for m in summary.models
+        for remark in (m.measured.model.certificate, agreement_text(m, target))
+        if remark
+    ]
+    lines = (_model_line(m, target) for m in summary.models)
+    return table("models", "What was compared", columns, lines, notes)
+
+
+def agreement_text(m: ModelSummary, target: str) -> str | None:
+    """Whether the model gives what its reference does, with figures; None if it was compared with none."""
+    return m.measured.model.agreement if m.agreement is None else in_words(m.agreement, target)
+
+
+def _published(weights: Mapping[str, Any]) -> str:
+    """The kind of a stream's weights; of published ones also if nothing but their name says so."""
+    unchecked = weights["kind"] == "published" and not weights.get("checked", False)
+    return "by its name, unchecked, published" if unchecked else str(weights["kind"])
+
+
+def _model_line(m: ModelSummary, target: str) -> Line:
+    model, details = m.measured.model, m.details
+    weights = (f"{stream}: {_published(w)} {w.get('name') or ''}" for stream, w in model.weights.items())
+    precision, threads = details.get("precision"), details.get("threads")
+    device = [
+        m.device,
+        *([str(precision)] if precision else []),
+        *([f"threads: {threads}"] if threads else []),
+    ]
+    texts = (
+        one_line(m.name),
+        one_line(model.title),
+        one_line(str(details.get("backend") or model.backend)),
+        one_line(", ".join(device)),
+        "\n".join(one_line(w) for w in weights),
+        one_line(model.views),
+        one_line(model.flow or "none"),
+    )
+    record: Record = {
+        "model": m.name,
+        "run": m.measured.run,
+        "title": model.title,
+        "backend": str(details.get("backend") or model.backend),
+        "device": m.device,
+        "precision": None if precision is None else str(precision),
+        "threads": None if threads is None else str(threads),
+        "weights": json.dumps(model.weights, sort_keys=True),
+        "views": model.views,
+        "flow": model.flow,
+        "state": model.state,
+        "error": model.error,
+        "certificate": model.certificate,
+        "agreement": agreement_text(m, target),
+        "classes": len(model.labels),
+    }
+    return texts, record
+
+
+def runs(summary: Summary) -> Table:
+    """Where the figures come from."""
+    columns = (
+        Column("Run", "left"),
+        Column("Started", "left"),
+        Column("State", "left"),
+        Column("Videos", "left"),
+        Column("n"),
+        Column("Digest of the list", "left"),
+    )
+    lines: list[Line] = []
+    for data in summary.comparison.runs:
+        record: Record = {
+            "run": data.name,
+            "started": data.run.started,
+            "state": data.run.state,
+            "data": str(data.run.data.get("name", "")),
+            "videos": data.run.data.get("clips"),
+            "digest": data.run.data.get("digest"),
+        }
+        shown = {**record, "digest": str(record["digest"] or UNKNOWN)[:12]}
+        lines.append(([one_line(str(UNKNOWN if v is None else v)) for v in shown.values()], record))
+    return table("runs", "Runs", columns, lines, map(one_line, summary.comparison.notes))
+
+
+def skipped(summary: Summary) -> Table:
+    """Videos without an answer, with the reason; what was left out of accuracy."""
+    columns = (Column("Model", "left"), Column("Video", "left"), Column("Reason", "left"))
+    runs = summary.comparison.runs
+    found = [
+        ("all" if len(runs) == 1 else f"all ({data.name})", str(clip), "listed, but the file is not there")
+        for data in runs
+        for clip in data.run.data.get("missing", ())
+    ]
+    found += [(m.name, r.clip, r.error or "") for m in summary.models for r in m.accuracy.failed]
+    notes = []
+    for m in summary.models:
+        left_out = (
+            (m.accuracy.unlabelled, "without a label"),
+            (m.accuracy.unknown_label, "with a label that the network does not know"),
+        )
+        notes += [f"{one_line(m.name)}: left out of accuracy: {n} videos {why}." for n, why in left_out if n]
+    labels = sorted({str(label) for data in runs for label in data.run.data.get("unknown_labels", ())})
+    if labels:
+        notes.append(f"Labels outside the vocabulary: {', '.join(map(one_line, labels))}.")
+    lines: list[Line] = [
+        (tuple(map(one_line, line)), dict(zip(("model", "clip", "reason"), line, strict=True)))
+        for line in found
+    ]
+    return table("skipped", "Skipped videos", columns, lines, notes)
+
+
+def remarks(summary: Summary) -> Table:
+    """What was noted beside single answers."""
+    columns = (Column("Model", "left"), Column("Video", "left"), Column("Remark", "left"))
+    found = [(m.name, r.clip, note) for m in summary.models for r in m.measured.clips for note in r.notes]
+    lines: list[Line] = [
+        (tuple(map(one_line, line)), dict(zip(("model", "clip", "remark"), line, strict=True)))
+        for line in found
+    ]
+    return table("remarks", "Remarks on videos", columns, lines)
+
+
+def environment(summary: Summary) -> Table:
+    """Hardware and software as recorded: one row a fact, one column a run."""
+    runs = summary.comparison.runs
+    columns = (Column("Fact", "left"), *(Column(one_line(data.name), "left") for data in runs))
+    facts = [dict(_flat(data.run.environment)) for data in runs]
+    lines: list[Line] = []
+    for name in dict.fromkeys(name for fact in facts for name in fact):
+        given = [fact.get(name) for fact in facts]
+        record: Record = {"fact": name, **{d.name: g for d, g in zip(runs, given, strict=True)}}
+        lines.append(((one_line(name), *(one_line(g or UNKNOWN) for g in given)), record))
+    return table("environment", "Environment", columns, lines)
+
+
+def _flat(facts: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
+    """Nested facts as ("a.b", text) pairs; what is None is left out."""
+    if isinstance(facts, dict):
+        for key, value in facts.items():
+            yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(facts, list | tuple) and any(isinstance(value, dict | list) for value in facts):
+        for i, value in enumerate(facts):
+            yield from _flat(value, f"{prefix}.{i}")
+    elif isinstance(facts, list | tuple):
+        yield prefix, ", ".join(str(value) for value in facts)
+    elif facts is not None:
+        yield prefix, str(facts)

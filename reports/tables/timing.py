@@ -1,0 +1,197 @@
+"""Tables of time: stages, totals, start-up, memory."""
+
+from __future__ import annotations
+
+from ..analysis.agreement import probability
+from ..analysis.summary import ModelSummary, Summary
+from ..numbers import UNKNOWN, count, mebi, number, one_line, percent, scaled, spread
+from .table import Column, Line, Record, Table, table, values
+
+DRIFT_TITLE = "Drift of\nlogits,\nΔp (videos)"
+
+DRIFT_NOTE = (
+    "Drift: relative L2 distance of the logits from those of the first float32 form of the same network and "
+    "weights, on drawn input; then, over the videos that both answered, the largest difference of a "
+    "probability and the number of videos."
+)
+
+
+def drift_text(m: ModelSummary) -> str:
+    """How far the model is from its reference; unknown where there is none."""
+    if (found := m.agreement) is None:
+        return UNKNOWN
+    clips = found.on_clips
+    return "\n".join(
+        [
+            *(["another network"] if found.verdict == "other" else []),
+            f"{found.drawn['relative_l2']:.1e}",
+            "no videos" if clips is None else f"{probability(clips.p_largest)} ({clips.clips})",
+        ]
+    )
+
+
+def drift_values(m: ModelSummary) -> Record:
+    """The same as values."""
+    found = m.agreement
+    drawn = {} if found is None else found.drawn
+    clips = None if found is None else found.on_clips
+    return {
+        "drift_verdict": None if found is None else found.verdict,
+        "drift_relative_l2": drawn.get("relative_l2"),
+        "drift_limit": drawn.get("limit"),
+        "drift_target_score": drawn.get("target_score"),
+        "drift_videos": None if clips is None else clips.clips,
+        "drift_videos_same_top1": None if clips is None else clips.same_top1,
+        "drift_videos_p_median": None if clips is None else clips.p_median,
+        "drift_videos_p_largest": None if clips is None else clips.p_largest,
+        "drift_videos_p_target": None if clips is None else clips.p_target,
+        "drift_videos_relative_l2": None if clips is None else clips.relative_l2,
+    }
+
+
+def spread_notes(summary: Summary) -> list[str]:
+    """What the brackets behind a time mean, or why there are none."""
+    totals = [m.timing.total_per_video for m in summary.models]
+    methods = sorted({e.interval.method for e in totals if e is not None and e.interval is not None})
+    notes = []
+    if methods:
+        notes.append(f"Times: median over processes of their medians [{'; '.join(methods)}].")
+    if any(m.timing.processes == 1 for m in summary.models):
+        notes.append("Timed in one process: how far processes differ is unknown, so no range is given.")
+    return notes
+
+
+def stages(summary: Summary) -> Table:
+    """Where the time of a video goes."""
+    columns = (
+        Column("Model", "left"),
+        Column("Stage", "left"),
+        Column("ms / video"),
+        Column("Share of all work"),
+    )
+    notes = ["resize: with crop and scaling to the network's range. download: with averaging over views."]
+    lines = [line for m in summary.models for line in _stage_lines(m)]
+    return table("stages", "Stages", columns, lines, [*notes, *spread_notes(summary)] if lines else [])
+
+
+def _stage_lines(m: ModelSummary) -> list[Line]:
+    name = one_line(m.name)
+    lines: list[Line] = [
+        (
+            (name, stage, spread(spent.seconds, 1000), percent(spent.share, 1)),
+            {
+                "model": m.name,
+                "stage": stage,
+                **values("ms_per_video", spent.seconds, 1000),
+                "share": spent.share,
+            },
+        )
+        for stage, spent in m.timing.stages
+    ]
+    rest = m.timing.other_share
+    if rest is not None:
+        record = {"model": m.name, "stage": "between stages", **values("ms_per_video", None), "share": rest}
+        lines.append(((name, "between stages", UNKNOWN, percent(rest, 1)), record))
+    return lines
+
+
+def latency(summary: Summary) -> Table:
+    """Totals, sustained rate, start-up, memory."""
+    columns = (
+        Column("Model", "left"),
+        Column("Videos ×\nprocesses"),
+        Column("Views,\nframes\n/ video"),
+        Column("Prediction\nms / view"),
+        Column("All work\ns / video"),
+        Column("Sustained\nframes / s"),
+        Column("Load,\nfirst inference\ns"),
+        Column("Peak MiB\nhost,\ndevice"),
+        Column("Network\nGFLOP / s,\nof GEMM"),
+        Column(DRIFT_TITLE),
+    )
+    notes = [
+        "Load: import, reading of weights, building. First inference: with the measured shape. Neither is in "
+        "the other times.",
+    ]
+    timed = [m for m in summary.models if m.measured.processes]
+    if any(m.agreement for m in timed):
+        notes.append(DRIFT_NOTE)
+    if not timed:
+        return table("latency", "Latency", columns, [])
+    for m in timed:
+        notes += _latency_notes(m)
+    if any(s is None for m in timed for _, s in m.timing.percentiles):
+        notes.append("A percentile is given only where ten samples lie beyond it (95 %: of 200 samples).")
+    return table("latency", "Latency", columns, map(_latency_line, timed), notes)
+
+
+def _latency_line(m: ModelSummary) -> Line:
+    t = m.timing
+    texts = (
+        one_line(m.name),
+        f"{t.videos} × {t.processes}",
+        f"{count(t.views_per_video)}\n{count(t.frames_per_video)}",
+        spread(t.prediction_per_view, 1000),
+        spread(t.total_per_video),
+        number(scaled(t.frames_per_s)),
+        f"{number(scaled(t.load))}\n{number(scaled(t.first))}",
+        f"{number(mebi(t.peak_rss_bytes))}\n{number(mebi(t.peak_device_bytes))}",
+        f"{number(scaled(t.flops_per_s, 1e-9))}\n{percent(_of_peak(m))}",
+        drift_text(m),
+    )
+    record: Record = {
+        "model": m.name,
+        "timed_videos": t.videos,
+        "timed_processes": t.processes,
+        "timed_samples": t.samples,
+        "views_per_video": t.views_per_video,
+        "frames_per_video": t.frames_per_video,
+        "video_s": t.video_s,
+        **values("total_s_per_video", t.total_per_video),
+        **{f"total_s_p{100 * q:g}": seconds for q, seconds in t.percentiles},
+        **values("frames_per_s", t.frames_per_s),
+        **values("load_s", t.load),
+        **values("first_inference_s", t.first),
+        **values("device_forward_s_per_video", t.device_forward),
+        "peak_host_bytes": t.peak_rss_bytes,
+        "peak_device_bytes": t.peak_device_bytes,
+        **values("network_gflop_per_s", t.flops_per_s, 1e-9),
+        "gemm_gflop_per_s": None if m.gemm_peak is None else m.gemm_peak.gflop_per_s,
+        "share_of_gemm": _of_peak(m),
+        "samples_repeated": t.repeated,
+        "cpu_ratio": t.cpu_ratio,
+        "waiting_ratio": t.waiting,
+        **drift_values(m),
+    }
+    return texts, record
+
+
+def _of_peak(m: ModelSummary) -> float | None:
+    """GFLOP/s of the network by those of a matrix product on the same threads, in the same precision."""
+    speed, peak = m.timing.flops_per_s, m.gemm_peak
+    return None if speed is None or peak is None else speed.value * 1e-9 / peak.gflop_per_s
+
+
+def _latency_notes(m: ModelSummary) -> list[str]:
+    t, name = m.timing, one_line(m.name)
+    notes = []
+    if (peak := m.gemm_peak) is not None:
+        above = "; the network is above that" if (_of_peak(m) or 0) > 1 else ""
+        notes.append(
+            f"{name}: GEMM, a square matrix product in {one_line(m.precision)} on the same threads: "
+            f"{number(peak.gflop_per_s)} GFLOP/s ({one_line(peak.by)}){above}."
+        )
+    if t.repeated:
+        notes.append(
+            f"{name}: {t.repeated} sample{'' if t.repeated == 1 else 's'} disturbed by other work: taken "
+            "again, and left out of the figures."
+        )
+    known = [f"{percent(q)} within {number(s)} s" for q, s in t.percentiles if s is not None]
+    if known:
+        notes.append(f"{name}: all work of a video: {', '.join(known)} ({t.samples} samples).")
+    if t.disturbed:
+        notes.append(
+            f"{name}: disturbed: its threads waited for a core {number(t.waiting)} s in every second timed; "
+            "something else was computing."
+        )
+    return notes + [f"{name}: process {i} gave no samples: {one_line(error)}." for i, error in t.errors]
