@@ -18,7 +18,7 @@ from ...models.registry import ModelRequest, find_model
 from ...models.spec import FloatArray
 from ...models.weights.catalogue import find_source
 from ...models.weights.store import stored, stored_weights
-from ...preprocessing.preparer import Preparer
+from ...preprocessing.assembly import assemble
 from ..console.progress import Console
 from ..plan.config import RunConfig
 from ..plan.plan import PlannedModel, plan_models, sample
@@ -112,14 +112,13 @@ def _limit(precision: str, found: Compared) -> str:
 
 def _clip_inputs(model: PlannedModel, config: RunConfig) -> Iterator[tuple[str, dict[str, FloatArray]]]:
     """Id and network input of clips of `config.data`: of each the window from its middle."""
-    from ...flow.registry import get_method
-
     clips = load_clips(config.data, vocabulary=model.labels)
-    preparer = Preparer(
-        streams={stream: each.description.preprocessing for stream, each in model.weights.items()},
-        views=model.request.model.views,
-        single=model.request.model.window_frames,
-        flow=None if model.flow is None else get_method(model.flow, model.options.threads),
+    preparer = assemble(
+        model.weights,
+        model.request.model.views,
+        flow=model.flow,
+        threads=model.options.threads,
+        window=model.request.model.window_frames,
     )
     for clip in sample(clips.clips, config.max_clips, config.seed):
         (view,) = preparer(clip).views

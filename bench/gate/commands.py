@@ -70,21 +70,16 @@ def bench_run(place: Place, settings: Mapping[str, Any], folder: Path) -> list[s
 
 def without_unread(place: Place, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a run that leaves out what nobody reads, as far as the arm's ActionBench, which may be
-    an older one, knows how to."""
-    code = (
-        "import dataclasses as d; from actionbench.bench.plan.config import RunConfig; "
-        "print(*(field.name for field in d.fields(RunConfig)))"
-    )
+    an older one, knows how to: its help tells."""
     answer = subprocess.run(
-        [place.python, "-P", "-c", code],
+        [place.python, "-P", "-m", "actionbench", "run", "--help"],
         cwd=place.root,
         env=place.environment(),
         capture_output=True,
         text=True,
         check=False,
     )
-    known = answer.stdout.split()
-    return {**settings, **{name: False for name in UNREAD if name in known}}
+    return {**settings, **{name: False for name in UNREAD if f"--no-{name}" in answer.stdout}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,18 +100,19 @@ def make(architecture: Architecture, seed: int) -> None:
     import torch
 
     from ...datasets.synthetic.clips import load_demo
-    from ...flow.registry import get_method
     from ...models.demo import demo_state
     from ...models.labels import labels
     from ...models.registry import find_model
     from ...models.weights import write_state
     from ...models.weights.record import digest
-    from ...preprocessing.preparer import Preparer
+    from ...preprocessing.assembly import assemble
 
     torch.set_num_threads(cores())
     model = find_model(f"{architecture}@torch").model
     ((stream, description),) = model.streams.items()
-    preparer = Preparer({stream: description.preprocessing}, model.views, flow=get_method(_FLOW, cores()))
+    weights = {stream: Weights("random", description, seed=seed)}
+    flow = _FLOW if description.preprocessing.modality == "flow" else None
+    preparer = assemble(weights, model.views, flow=flow, threads=cores())
     names = labels(description.labels)
     inputs, targets = [], []
     for clip in load_demo("train"):

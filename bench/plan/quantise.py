@@ -117,18 +117,14 @@ def _run(task: Task, python: str) -> None:
 
 def make(task: Task) -> None:
     """Quantise the streams in `task.targets`; in a process that may import torch."""
-    from ...flow.registry import get_method
     from ...models.backends.onnx_graphs import i3d_graphs
     from ...models.backends.quantisation import quantise
     from ...models.registry import find_model
-    from ...preprocessing.preparer import Preparer
+    from ...preprocessing.assembly import assemble
 
     model = find_model(task.request).model
-    preparer = Preparer(
-        {stream: weights.description.preprocessing for stream, weights in task.weights.items()},
-        model.views,
-        single=model.window_frames,
-        flow=None if task.flow is None else get_method(task.flow, cores()),
+    preparer = assemble(
+        task.weights, model.views, flow=task.flow, threads=cores(), window=model.window_frames
     )
     views = [preparer(clip).views[0] for clip in task.clips]
     for stream, graph in i3d_graphs(task.weights).items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -16,10 +15,10 @@ import numpy.typing as npt
 from ...datasets.clip import Clip
 from ...datasets.sources.manifest import verify
 from ...datasets.video.reader import read_frames
-from ...datasets.video.transform import resize
 from ...errors import ClipError, MeasurementError
 from ...models.spec import InputArray, Model, Network
 from ...preprocessing.preparer import Preparer, View
+from ...preprocessing.rolling_window import RollingWindow
 from ...preprocessing.stopwatch import Meter, Stopwatch
 from ..worker.events import Events, signs_of_life
 from ..worker.job import CameraSettings, Job
@@ -34,53 +33,6 @@ MOST_FRAMES = 250
 
 ROOM_S = 1.0
 """Seconds of video in the camera's buffer."""
-
-
-class RollingWindow:
-    """The last frames as a network takes them: each is resized once, and its flow computed once.
-
-    `length`: frames of a window. A flow stream has one field fewer.
-    """
-
-    def __init__(self, preparer: Preparer, length: int) -> None:
-        self._preparer = preparer
-        self._kept: dict[str, deque[InputArray]] = {
-            stream: deque(maxlen=length - (spec.modality == "flow"))
-            for stream, spec in preparer.streams.items()
-        }
-        self._grey: dict[str, npt.NDArray[np.uint8]] = {}
-
-    def add(self, frame: Frame) -> None:
-        """Take one more frame, (H, W, 3) uint8 RGB."""
-        for (_, short_side, filter_, long_side), streams in self._preparer.geometries().items():
-            pixels = resize(frame, short_side, filter_, long_side)[None]
-            for stream in streams:
-                spec = self._preparer.streams[stream]
-                if spec.modality == "rgb":
-                    self._kept[stream].append(self._preparer.rgb_input(pixels, stream, Stopwatch())[0])
-                else:
-                    self._add_flow(stream, pixels)
-
-    def _add_flow(self, stream: str, pixels: npt.NDArray[np.uint8]) -> None:
-        from ...flow.fields import grey  # only here: other input needs no OpenCV
-
-        method = self._preparer.flow
-        assert method is not None, "a plan with a flow stream names a method"
-        (current,) = grey(pixels)
-        before = self._grey.get(stream)
-        self._grey[stream] = current
-        if before is not None:
-            field = method(before, current)[None]
-            spec = self._preparer.streams[stream]
-            self._kept[stream].append(self._preparer.fields_input(field, spec, Stopwatch())[0])
-
-    def whole(self) -> bool:
-        """So many frames have been taken that a window is full."""
-        return all(len(kept) == kept.maxlen for kept in self._kept.values())
-
-    def parts(self) -> dict[str, list[InputArray]]:
-        """The window's frames, stream → (H, W, C) float32 each; later frames do not change it."""
-        return {stream: list(kept) for stream, kept in self._kept.items()}
 
 
 @dataclasses.dataclass(slots=True)
@@ -125,7 +77,7 @@ def _warm(
         window.add(frames[number % len(frames)])
     blank = {
         stream: np.repeat(parts[:1], camera.window - (preparer.streams[stream].modality == "flow"), axis=0)
-        for stream, parts in window.parts().items()
+        for stream, parts in window.frames().items()
     }
     forward_views(network, [blank], job.classes, Stopwatch())
 
@@ -171,7 +123,7 @@ def _watch(
             window.add(frames[arrival.number % len(frames)])
             frame_s.append(time.perf_counter() - begin)
             if is_due(arrival.number, settings.window, settings.stride) and window.whole():
-                windows.put((arrival.time_s, window.parts()))
+                windows.put((arrival.time_s, window.frames()))
             alive("camera", arrival.number + 1, total)
         windows.close()
         thread.join()

@@ -24,7 +24,7 @@ from ...datasets.sources.manifest import verify
 from ...errors import ActionBenchError, ClipError
 from ...models.registry import find_model
 from ...models.spec import FloatArray, Model, Network
-from ...preprocessing.device_flow import shares_device
+from ...preprocessing.assembly import assemble
 from ...preprocessing.preparer import Prepared, Preparer
 from ...preprocessing.stopwatch import Stopwatch
 from ..scenarios.inference import average_views, forward, remarks
@@ -106,7 +106,17 @@ def _run(job: Job, events: Events) -> None:
     if job.mode == "arrays":
         _arrays(job, network, events)
     else:
-        preparer = _preparer(job, request.model, [part.network for part in parts])
+        preparer = assemble(
+            job.weights,
+            request.model.views,
+            flow=job.flow,
+            threads=job.options.threads,
+            window=job.window,
+            device=job.options.device,
+            networks=[part.network for part in parts],
+            flow_cache=job.flow_cache,
+            keep_middle=job.run is not None,
+        )
         if in_parts:
             measure_throughput(job, parts, preparer, events)
         elif job.mode == "accuracy":
@@ -145,35 +155,6 @@ def _peak_rss() -> int:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _preparer(job: Job, model: Model, networks: Sequence[Network]) -> Preparer:
-    method = None
-    notes: tuple[str, ...] = ()
-    if job.flow is not None:
-        from ...flow.registry import get_method
-
-        method = get_method(job.flow, job.options.threads, job.options.device)
-        if callable(compile_ahead := getattr(method, "warm_up", None)):
-            compile_ahead()  # before any clip is timed, or watched
-        if method.name != job.flow:
-            notes = (f"optical flow by `{method.name}` in place of `{job.flow}`, which cannot run here",)
-    cache = None
-    if job.flow_cache is not None:
-        from ...flow.cache import FlowCache
-
-        cache = FlowCache(job.flow_cache)
-    return Preparer(
-        streams={name: weights.description.preprocessing for name, weights in job.weights.items()},
-        views=model.views,
-        single=job.window,
-        flow=method,
-        cache=cache,
-        notes=notes,
-        uint8_streams=frozenset(s for n in networks for s in getattr(n, "uint8_streams", ())),
-        keep_middle=job.run is not None,
-        on_device=cache is None and all(shares_device(method, network) for network in networks),
-    )
 
 
 def _accuracy(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:

@@ -37,11 +37,10 @@ def test_a_slot_leaves_out_what_nobody_reads(place: Place, tmp_path: Path, tiny_
 def test_an_arm_that_is_older_than_a_setting_is_not_given_it(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = tmp_path / "old" / "actionbench" / "bench" / "config.py"
-    config.parent.mkdir(parents=True)
-    text = "import dataclasses\n@dataclasses.dataclass\nclass RunConfig:\n    models: str = ''\n"
-    config.write_text(text)
+    command = tmp_path / "old" / "actionbench" / "__main__.py"
+    command.parent.mkdir(parents=True)
+    command.write_text("print('--models TEXT')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "old"))
     assert without_unread(place, SETTINGS) == SETTINGS
-    config.write_text(text + "    report: bool = True\n")
+    command.write_text("print('--models TEXT  --report / --no-report')\n")
     assert without_unread(place, SETTINGS) == {**SETTINGS, "report": False}

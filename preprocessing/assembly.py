@@ -1,0 +1,64 @@
+"""A `Preparer` for a network: its flow method, its cache, and what the network does itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..models.spec import Network, Views, Weights
+from .device_flow import shares_device
+from .preparer import Preparer
+
+
+def assemble(
+    weights: Mapping[str, Weights],
+    views: Views,
+    *,
+    flow: str | None,
+    threads: int,
+    window: int | None = None,
+    device: str = "cpu",
+    networks: Sequence[Network] = (),
+    flow_cache: Path | None = None,
+    keep_middle: bool = False,
+) -> Preparer:
+    """The preparer of clips for a network.
+
+    - `weights`: stream → its weights, whose description says how its pixels are prepared.
+    - `views`: how a video is cut into views.
+    - `flow`: name of the flow method, None if no stream needs flow.
+    - `threads`, `device`: of the flow method.
+    - `window`: one window of so many frames from the middle in place of `views`; None for `views`.
+    - `networks`: those that the input is for: streams that they normalise themselves stay uint8, and flow
+      that is computed on their device stays there. Without any: float32 on the host.
+    - `flow_cache`: folder of the flow cache, None for none: never while anything is timed.
+    - `keep_middle`: keep each clip's middle frame, for people to look at.
+
+    Compiles what the flow method compiles. A method that cannot run here is replaced by the one that
+    `flow.registry` names, and every clip's notes say so. Raises UsageError for an unknown method.
+    """
+    method, cache = None, None
+    notes: tuple[str, ...] = ()
+    if flow is not None:
+        from ..flow.registry import get_method
+
+        method = get_method(flow, threads, device)
+        if callable(compile_ahead := getattr(method, "warm_up", None)):
+            compile_ahead()  # before any clip is timed, or watched
+        if method.name != flow:
+            notes = (f"optical flow by `{method.name}` in place of `{flow}`, which cannot run here",)
+    if flow_cache is not None:
+        from ..flow.cache import FlowCache
+
+        cache = FlowCache(flow_cache)
+    return Preparer(
+        streams={stream: each.description.preprocessing for stream, each in weights.items()},
+        views=views,
+        single=window,
+        flow=method,
+        cache=cache,
+        notes=notes,
+        uint8_streams=frozenset(s for n in networks for s in getattr(n, "uint8_streams", ())),
+        keep_middle=keep_middle,
+        on_device=bool(networks) and cache is None and all(shares_device(method, n) for n in networks),
+    )
