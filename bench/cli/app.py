@@ -227,7 +227,7 @@ def run(
             return
         path = start_run(settings, Console())
     _show([path])
-    require_results(RunDirectory(path).run)
+    require_results(RunDirectory(path))
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
