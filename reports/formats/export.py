@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ...atomic import replacing
 from ...errors import UsageError
 from ...plain_text import spreadsheet_cell
 from ...records.run import ClipRecord
@@ -82,9 +83,8 @@ def _write_plots(drawings: Sequence[Drawing], folder: Path) -> None:
 
 
 def _write(path: Path, content: str | bytes) -> Path:
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
-    temporary.replace(path)
+    with replacing(path, sync=False) as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
     return path
 
 
