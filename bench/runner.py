@@ -28,7 +28,7 @@ from .scenarios.timed import scenario_pass
 
 
 def start_run(config: RunConfig, console: Console) -> Path:
-    """Plan and carry out a new run; its directory. Raises MeasurementError if a model has no result."""
+    """Plan and carry out a new run; its directory. Whether each model has a result: `require_results`."""
     config = expanded(config.resolved(), console.say)
     plan = planned(config, console)
     path = new_directory(config)
@@ -241,8 +241,8 @@ def finish(writer: RunWriter, state: str, failures: dict[str, str]) -> None:
     writer.write_run(replace(run, state=state, models=tuple(models)))  # type: ignore[arg-type]
 
 
-def require_results(run: Run) -> None:
-    """Raise MeasurementError if a planned model has no result."""
-    failed = [f"{model.key}: {model.error}" for model in run.models if model.state == "failed"]
+def require_results(directory: RunDirectory) -> None:
+    """Raise MeasurementError, which names the directory, if a planned model has no result."""
+    failed = [f"{model.key}: {model.error}" for model in directory.run.models if model.state == "failed"]
     if failed:
-        raise MeasurementError("no result for " + "; ".join(failed))
+        raise MeasurementError("no result for " + "; ".join(failed), where=directory.path)

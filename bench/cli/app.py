@@ -127,7 +127,7 @@ def run(
             return
         path = start_run(settings, Console())
     _show([path])
-    require_results(RunDirectory(path).run)
+    require_results(RunDirectory(path))
 
 
 @app.command()

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 
+from ...errors import MeasurementError, UsageError
+from ...plain_text import plain_line
 from ..plan.config import from_mapping
+from .options import check_writable, counted
 from .settings import given_settings, with_settings
+
+if TYPE_CHECKING:
+    from ..predict import Prediction
 
 ModelArgument = Annotated[
     str, typer.Argument(help="NAME or FILE.py:FACTORY, each with @BACKEND:PRECISION:FORM or not.")
@@ -26,10 +33,40 @@ def predict(
 ) -> None:
     """Top-5 classes of videos, or their logits."""
     from ..console.progress import Console
-    from ..predict import print_predictions
+    from ..predict import caveat, plan_predictions, predictions
 
+    if logits is not None and logits.suffix != ".npy":
+        raise UsageError("is not the name of an .npy file", where="--logits", found=logits)
+    check_writable("--logits", logits)
     config = from_mapping({"models": (model,), **given_settings(context)}, "command line")
-    print_predictions(config, inputs, logits, Console())
+    console = Console()
+    planned, clips = plan_predictions(config, inputs, console.say)
+    total = len(clips) + len(clips.missing)
+    if logits is not None and total != 1:
+        raise UsageError("takes the logits of one input", where="--logits", found=counted(total, "input"))
+    if (warning := caveat([each.kind for each in planned.weights.values()])) is not None:
+        print(warning)
+    for clip in clips.missing:
+        console.say(f"{clip.path}: file does not exist")
+    failed = len(clips.missing)
+    for answer in predictions(planned, clips, config.clip_timeout, console):
+        if isinstance(answer, MeasurementError):
+            failed += 1
+            console.say(str(answer))
+            continue
+        _print(answer)
+        if logits is not None:
+            np.save(logits, answer.logits, allow_pickle=False)
+    if failed:
+        raise MeasurementError(f"{failed} of {counted(total, 'input')} could not be predicted")
+
+
+def _print(answer: Prediction) -> None:
+    stages = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in answer.stages_s.items())
+    counts = f"{counted(answer.frames, 'frame')}, {counted(answer.views, 'view')}"
+    print(f"{plain_line(str(answer.path))}: {counts} ({stages})")
+    for label, probability in answer.top():
+        print(f"  {probability:8.4%}  {plain_line(label)}")
 
 
 @with_settings("weights", "device", "threads", "flow")

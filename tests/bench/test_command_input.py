@@ -136,6 +136,18 @@ def test_why_an_input_was_not_predicted_names_no_log_that_is_gone(told: Told, tm
     assert "1 of 1 input could not be predicted" in stderr
 
 
+def test_logits_are_those_of_one_video(told: Told, tmp_path: Path) -> None:
+    folder, logits = tmp_path / "clips", tmp_path / "logits.npy"
+    folder.mkdir()
+    for name in "ab":
+        write_clip(folder / f"{name}.npy")
+    words = ("--weights", "random", "--logits", logits)
+    code, stdout, stderr = told("predict", f"{TINY}:tiny", f"arrays:{folder}", *words)
+    assert (code, stdout) == (2, "")
+    assert "takes the logits of one input; found 2 inputs" in stderr
+    assert not logits.exists()
+
+
 def test_a_pipe_is_no_video(told: Told, tmp_path: Path) -> None:
     pipe = tmp_path / "a.mp4"
     os.mkfifo(pipe)
