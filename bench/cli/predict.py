@@ -50,7 +50,7 @@ def predict(
 
 
 def parity(
-    model: Annotated[str, typer.Argument(help="Network with several backends.")] = "i3d",
+    model: Annotated[str, typer.Argument(help="Network with several backends.")] = DEFAULTS.models[0],
     backends: Annotated[
         str | None, typer.Option(help="Comma-separated BACKEND:PRECISION:FORM; the first is the reference.")
     ] = None,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ...errors import UsageError, did_you_mean, unknown_name
+from ...models.registry import DEFAULT_MODELS
 from ...parsing import parse_yaml
 from ...records.run import Scenario
 from .environment import check_threads
@@ -62,7 +63,7 @@ class RunConfig:
       up.
     """
 
-    models: tuple[str, ...] = ("i3d", "resnext")
+    models: tuple[str, ...] = DEFAULT_MODELS
     backends: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ()
     data: str = "demo"
