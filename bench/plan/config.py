@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from ...errors import UsageError, unknown_name
 from ...flow.registry import METHODS
-from ...models.registry import MODELS
+from ...models.registry import DEFAULT_MODELS, MODELS
 from ...parsing import parse_yaml
 from ...records.run import Scenario
 from .environment import check_threads
@@ -36,7 +36,7 @@ class RunConfig:
         NAMES,
         f"what is compared: {', '.join(MODELS)}, another that `bench models` lists, or `FILE.py:FACTORY`, "
         "each with or without `@BACKEND:PRECISION:FORM`",
-        ("i3d", "resnext"),
+        DEFAULT_MODELS,
     )
     backends: tuple[str, ...] = setting(
         NAMES, "backends of the models named without one; `all` for what this machine can run", ()
@@ -53,7 +53,7 @@ class RunConfig:
     target: str = setting(TEXT, "the class that precision and recall are about", "jogging")
     weights: Mapping[str, str] = setting(
         WEIGHTS,
-        f"model, or model-stream such as `i3d-rgb`, and its weights: a path, {' or '.join(WEIGHTS_WORDS)}; "
+        f"model, or `MODEL-STREAM`, and its weights: a path, {' or '.join(WEIGHTS_WORDS)}; "
         "`*`, or a lone word, for all others. Without it what `bench weights fetch` stored, or demo for "
         "drawn clips",
         {},
