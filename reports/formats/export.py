@@ -22,7 +22,7 @@ from ..analysis.timing import Timing
 from ..charts.all_charts import CHARTS, all_charts
 from ..charts.plots import Drawing, draw
 from ..statistics.intervals import Estimate
-from ..tables.all_tables import agreement_text, all_tables, comparison
+from ..tables.all_tables import agreement_text, all_tables
 from ..tables.table import Table
 from .html import page
 from .latex import tabular
@@ -57,10 +57,11 @@ def write_summary(summary: Summary, out: Path) -> Path:
         (out / "tables").mkdir(parents=True, exist_ok=True)
         for table in tables:
             _write(out / "tables" / f"{table.name}.csv", csv(table))
-        _write(out / "tables" / "comparison.tex", tabular(comparison(summary)))
+        comparison = next(table for table in tables if table.name == "comparison")
+        _write(out / "tables" / "comparison.tex", tabular(comparison))
         _write_plots(drawings, out / "plots")
         _write(out / "results.json", json_text(summary))
-        _write(out / "report.md", report(summary, charts))
+        _write(out / "report.md", report(summary, tables, charts))
         return _write(out / "report.html", page(summary, tables, drawings))
     except OSError as error:
         raise UsageError(

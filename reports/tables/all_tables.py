@@ -1,4 +1,4 @@
-"""The report's tables in their order; what can be deployed, and the comparison, come first."""
+"""The report's tables in their order, which every format follows; the comparison comes first."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .timing import DRIFT_NOTE, DRIFT_TITLE, drift_text, drift_values, latency, 
 def all_tables(summary: Summary) -> tuple[Table, ...]:
     """Every table of a report, in its order."""
     makers = (
-        deployment,
         comparison,
+        deployment,
         target_class,
         confusions,
         classes,
@@ -36,10 +36,10 @@ def all_tables(summary: Summary) -> tuple[Table, ...]:
         stream,
         sweep,
         models,
-        runs,
-        environment,
         skipped,
         remarks,
+        runs,
+        environment,
     )
     return tuple(make(summary) for make in makers)
 

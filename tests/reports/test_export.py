@@ -17,7 +17,7 @@ from actionbench.reports.analysis.load_runs import RunData, merge
 from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.charts.all_charts import CHARTS
 from actionbench.reports.formats.export import SCHEMA, csv, json_text, write_report
-from actionbench.reports.tables import all_tables
+from actionbench.reports.tables.all_tables import all_tables
 from actionbench.reports.tables.table import Column, table
 
 TABLES = {

@@ -15,6 +15,7 @@ from actionbench.reports.analysis.summary import Summary, summarise
 from actionbench.reports.analysis.timing import timing
 from actionbench.reports.formats.markdown import report
 from actionbench.reports.sentences import verdict
+from actionbench.reports.tables.all_tables import all_tables
 from actionbench.reports.tables.scenarios import pipelined, stream, sweep, throughput
 from actionbench.reports.tables.timing import latency
 
@@ -200,7 +201,8 @@ def test_records_come_back_as_they_were_written(fake: SimpleNamespace, tmp_path:
                 writer.append_timing(scenario, record)
     back = load(tmp_path / "run")
     assert back.scenarios == run.scenarios
-    assert "## Throughput" in report(summarise(merge([back])))
+    summary = summarise(merge([back]))
+    assert "## Throughput" in report(summary, all_tables(summary))
 
 
 def test_runs_from_before_the_scenarios_are_read(two_models_dir: Path) -> None:

@@ -15,7 +15,7 @@ from actionbench.reports.analysis.load_runs import RunData, Timings, merge
 from actionbench.reports.analysis.summary import Summary, summarise
 from actionbench.reports.caveats import caveats
 from actionbench.reports.sentences import MOST_RESERVATIONS, reservations, verdict
-from actionbench.reports.tables import all_tables
+from actionbench.reports.tables.all_tables import all_tables
 
 
 def summary_of(run: RunData) -> Summary:
