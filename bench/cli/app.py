@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ from ... import __version__
 from ...errors import ActionBenchError, UsageError
 from ...models.registry import MODELS
 from ...plain_text import indented
-from ...records.run import Scenario
+from ...records.scenarios.registry import SCENARIOS
 from ..console.output import standard_streams
 from ..plan.config import DEFAULTS, SWEEP_AXES, WEIGHTS_WORDS, from_mapping, key_values, read_config
 from . import compare as cli_compare
@@ -135,7 +135,7 @@ def run(
         bool | None, typer.Option(help="On CUDA, allow TF32 in float32 products.")
     ] = DEFAULTS.tf32,
     scenarios: Annotated[
-        str | None, typer.Option(help=f"Comma-separated: {', '.join(get_args(Scenario))}.")
+        str | None, typer.Option(help=f"Comma-separated: {', '.join(SCENARIOS)}.")
     ] = _joined(DEFAULTS.scenarios),
     processes: Annotated[
         int | None, typer.Option(help="Fresh processes per model and scenario.")

@@ -37,7 +37,7 @@ def loadgen(
 ) -> None:
     """Have MLPerf's LoadGen time a network, videos in and predictions out, beside our own clock."""
     from ..console.progress import Console
-    from ..scenarios.loadgen import run_loadgen
+    from ..loadgen.measure import run_loadgen
 
     config = RunConfig(
         models=(model,),

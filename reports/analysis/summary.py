@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from ...records.scenarios.registry import SCENARIOS, scenario_type
+from ..statistics.intervals import Estimate
 from .accuracy import Accuracy, Paired, accuracy, pairs
 from .agreement import Agreement, agreement
-from .load_runs import Comparison, Measured
-from .scenarios import Stream, Throughput, stream, throughput
-from .timing import Timing, timing
+from .load_runs import Comparison, Measured, Timings
+from .scenarios import ScenarioSummary, summarise_scenario
+from .timing import Timing, timing, undisturbed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +27,20 @@ class GemmPeak:
 class ModelSummary:
     """One row of the report: a model of a run, its accuracy and its times.
 
-    `pipelined`, `throughput`, `stream`: of these scenarios, None where they were not measured. `agreement`:
-    with its float32 reference, None where there was none.
+    - `scenarios`: by name, those that were measured, in the order of their sections.
+    - `agreement`: with its float32 reference, None where there was none.
     """
 
     measured: Measured
     accuracy: Accuracy
     timing: Timing
-    pipelined: Throughput | None = None
-    throughput: Throughput | None = None
-    stream: Stream | None = None
+    scenarios: Mapping[str, ScenarioSummary] = field(default_factory=dict)
     agreement: Agreement | None = None
+
+    def estimate(self, scenario: str, metric: str) -> Estimate | None:
+        """A figure of a scenario; None where it was not measured."""
+        found = self.scenarios.get(scenario)
+        return None if found is None else found.estimate(metric)
 
     @property
     def name(self) -> str:
@@ -105,11 +111,18 @@ def summarise(comparison: Comparison) -> Summary:
             m,
             accuracy(m, target),
             timing(m),
-            throughput(m.scenarios.get("pipelined")),
-            throughput(m.scenarios.get("throughput")),
-            stream(m.scenarios.get("stream")),
+            _scenarios(m),
             agreement(m, comparison.models, target),
         )
         for m in comparison.models
     )
     return Summary(comparison, models, pairs(comparison))
+
+
+def _scenarios(m: Measured) -> dict[str, ScenarioSummary]:
+    timings = {"latency": Timings(m.processes, tuple(undisturbed(m.latencies))), **m.scenarios}
+    return {
+        name: summarise_scenario(scenario_type(name), timings[name])
+        for name in SCENARIOS
+        if name in timings and timings[name].samples
+    }

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...records.disturbance import drop_disturbed, is_disturbed, waiting_ratio
-from ...records.run import PREPROCESSED_INPUT, STAGES, LatencyRecord
+from ...records.run import PREPROCESSED_INPUT, STAGES
+from ...records.scenarios.latency import LatencyRecord
 from ..statistics.intervals import Estimate, percentile, process_median
 from .load_runs import Measured
 

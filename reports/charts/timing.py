@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...records.run import STAGES, LatencyRecord
+from ...records.run import STAGES
+from ...records.scenarios.latency import LatencyRecord
 from ..analysis.summary import Summary
 from ..analysis.timing import undisturbed
 from ..numbers import number, percent, spread

@@ -12,11 +12,12 @@ from typing import Any
 from ...errors import UsageError
 from ...plain_text import spreadsheet_cell
 from ...records.run import ClipRecord
+from ...records.scenarios.registry import SCENARIOS
 from ..analysis.accuracy import Accuracy, Paired
 from ..analysis.classes import ClassAccuracy, class_accuracies
 from ..analysis.deployment import RATES, keeps_up
 from ..analysis.load_runs import load, merge
-from ..analysis.scenarios import Stream, Throughput
+from ..analysis.scenarios import Figure, ScenarioSummary
 from ..analysis.summary import ModelSummary, Summary, summarise
 from ..analysis.timing import Timing
 from ..charts.all_charts import CHARTS, all_charts
@@ -156,9 +157,7 @@ def _model(m: ModelSummary, target: str) -> dict[str, Any]:
             "keeps_up": _keeps_up(m.timing),
             "gemm_gflop_per_s": m.gemm_peak and m.gemm_peak.gflop_per_s,
         },
-        "pipelined": _throughput(m.pipelined),
-        "throughput": _throughput(m.throughput),
-        "stream": _stream(m.stream),
+        **{name: _scenario(m.scenarios.get(name)) for name in SCENARIOS if name != "latency"},
     }
 
 
@@ -242,56 +241,19 @@ def _timing(t: Timing) -> dict[str, Any]:
     }
 
 
-def _throughput(t: Throughput | None) -> dict[str, Any] | None:
-    if t is None:
-        return None
-    return {
-        "videos": t.videos,
-        "videos_at_once": t.in_flight,
-        "threads": t.lanes,
-        "network_threads": t.network_threads,
-        "batch": t.batch,
-        "mean_batch": _estimate(t.mean_batch),
-        "streams_apart": t.streams_apart,
-        "forwards_at_once": t.forwards_at_once,
-        "videos_per_s": _estimate(t.videos_per_s),
-        "frames_per_s": _estimate(t.frames_per_s),
-        "video_s_per_s": _estimate(t.factor),
-        "answer_s_per_video": _estimate(t.answer),
-        "cores_busy": _estimate(t.busy),
-        "gpu_busy": _estimate(t.gpu_busy),
-        "peak_host_bytes": t.peak_rss_bytes,
-        "memory_growth": t.growth,
-        "waiting": t.waiting,
-        "skipped": [{"clip": clip, "error": reason} for clip, reason in t.skipped],
-        "notes": list(t.notes),
-        "errors": [{"process": process, "error": error} for process, error in t.errors],
-    }
-
-
-def _stream(s: Stream | None) -> dict[str, Any] | None:
+def _scenario(s: ScenarioSummary | None) -> dict[str, Any] | None:
     if s is None:
         return None
     return {
-        "fps": s.fps,
-        "window": s.window,
-        "stride": s.stride,
-        "keeps_up": s.keeps_up,
-        "labels": s.labels,
-        "labels_due": s.due,
-        "frames": s.frames,
-        "frames_lost": s.dropped,
-        "labels_per_s": _estimate(s.labels_per_s),
-        "age_s": _estimate(s.age),
-        "age_s_p95": s.age_p95,
-        "age_s_worst": s.oldest,
-        "frame_s": _estimate(s.frame),
-        "forward_s": _estimate(s.forward),
-        "threads": s.threads,
-        "waiting": s.waiting,
+        **{name: _figure(figure) for name, figure in s.figures.items()},
+        "skipped": [{"clip": clip, "error": reason} for clip, reason in s.skipped],
         "notes": list(s.notes),
         "errors": [{"process": process, "error": error} for process, error in s.errors],
     }
+
+
+def _figure(figure: Figure) -> Any:
+    return _estimate(figure) if isinstance(figure, Estimate) else figure
 
 
 def _paired(p: Paired) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ...records.scenarios.registry import SCENARIOS, scenario_type
 from ..analysis.agreement import in_words
 from ..analysis.classes import classes
 from ..analysis.deployment import deployment
@@ -14,34 +15,31 @@ from ..analysis.summary import ModelSummary, Summary
 from ..numbers import UNKNOWN, giga, number, one_line, percent, scaled, spread
 from ..statistics.intervals import LEVEL
 from .accuracy import confusions, paired, precision_text, share_text, target_class
-from .scenarios import pipelined, stream, sweep, throughput
+from .scenarios import scenario, sweep
 from .table import Column, Line, Record, Table, table, values
 from .timing import DRIFT_NOTE, DRIFT_TITLE, drift_text, drift_values, latency, spread_notes, stages
 
 
 def all_tables(summary: Summary) -> tuple[Table, ...]:
     """Every table of a report, in its order."""
-    makers = (
-        comparison,
-        deployment,
-        target_class,
-        confusions,
-        classes,
-        mistakes,
-        paired,
-        stages,
-        latency,
-        pipelined,
-        throughput,
-        stream,
-        sweep,
-        models,
-        skipped,
-        remarks,
-        runs,
-        environment,
+    return (
+        comparison(summary),
+        deployment(summary),
+        target_class(summary),
+        confusions(summary),
+        classes(summary),
+        mistakes(summary),
+        paired(summary),
+        stages(summary),
+        latency(summary),
+        *(scenario(scenario_type(name), summary) for name in SCENARIOS if name != "latency"),
+        sweep(summary),
+        models(summary),
+        skipped(summary),
+        remarks(summary),
+        runs(summary),
+        environment(summary),
     )
-    return tuple(make(summary) for make in makers)
 
 
 def comparison(summary: Summary) -> Table:
