@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..records.scenarios.latency import PREPROCESSING
 from ..records.scenarios.registry import scenario_type
 from .analysis.accuracy import Paired, same_answers
 from .analysis.deployment import RATES, Answer, keeps_up
 from .analysis.scenarios import value_of
 from .analysis.summary import ModelSummary, Summary
-from .analysis.timing import PREPROCESSING
 from .numbers import few, number, one_line, p_value, percent, share
 from .statistics.intervals import ALPHA, Estimate
 
@@ -84,7 +84,7 @@ def _camera(m: ModelSummary) -> list[tuple[float, Answer]]:
     one video at a time with its stages overlapping.
     """
     stream = m.scenarios.get("stream")
-    if m.timing.frames_per_s is None and stream is not None:
+    if m.timing.estimate("frames_per_s") is None and stream is not None:
         fps = value_of(stream.figures["fps"])
         assert fps is not None, "each of its records has one"
         return [(fps, "yes" if stream.figures["keeps_up"] else "no")]
@@ -94,7 +94,7 @@ def _camera(m: ModelSummary) -> list[tuple[float, Answer]]:
 
 def _sustained(m: ModelSummary) -> Estimate | None:
     """Frames a second through all of the work, one video at a time."""
-    return m.timing.frames_per_s or m.estimate("pipelined", "frames_per_s")
+    return m.timing.estimate("frames_per_s") or m.estimate("pipelined", "frames_per_s")
 
 
 def _none_keeps_up(models: Sequence[ModelSummary], rates: set[float]) -> str:
@@ -160,7 +160,7 @@ def _with_preprocessing(ranked: Sequence[ModelSummary]) -> str:
     totals = {
         m.name: total.value
         for m in ranked
-        if (total := m.timing.total_per_video) is not None and not m.timing.preprocessed
+        if (total := m.timing.estimate("total_s_per_video")) is not None and not m.timing.preprocessed
     }
     if not totals:
         return ""

@@ -41,10 +41,12 @@ class Metric:
 
     - `name`: its key in results.json and its column in tables/*.csv.
     - `value`: from one record to its value, to several (of its answers, for one), or to None where unknown.
+    - `per`: what a process's values are divided by, sum by sum: a rate that is kept up includes the slow
+      records. Unknown where a sum is 0 or a record's value is unknown. Only of medians over processes.
     - `over`: how the values of all processes become one figure.
     - `unit`: in words, as in a heading; empty for what is counted or a share.
     - `better`: whether "more" or "less" of it is better; None for a setting.
-    - `per_process`: `value` is given the `ProcessRecord`s, also of processes that failed.
+    - `per_process`: `value` and `per` are given the `ProcessRecord`s, also of processes that failed.
     - `title`: heading of a column of its own, behind those of the scenario; None where one of those shows it,
       or where it is in the files only.
     - `shown`: how it is written for reading.
@@ -54,6 +56,7 @@ class Metric:
     name: str
     value: Callable[[Any], Values]
     over: Over = "median"
+    per: Callable[[Any], float | None] | None = None
     unit: str = ""
     better: Literal["less", "more"] | None = None
     per_process: bool = False

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..disturbance import waiting_ratio
-from .declaration import WAITING, Metric, ScenarioType
+from ..run import PREPROCESSED_INPUT
+from .declaration import WAITING, Metric, ScenarioType, ShownColumn
 
+PREPROCESSING = ("decode", "resize", "flow")
 PREDICTION = ("upload", "forward", "download")
-"""Stages of the network's own work; those before it are preprocessing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +47,107 @@ class LatencyRecord:
     kind: Literal["sample"] = "sample"
 
 
-def prediction_s(r: LatencyRecord) -> float:
-    """Seconds of upload, forward and download."""
+def _prediction_s(r: LatencyRecord) -> float:
     return sum(r.stages_s.get(stage, 0.0) for stage in PREDICTION)
+
+
+def _prediction_s_per_view(r: LatencyRecord) -> float:
+    return _prediction_s(r) / max(1, r.views)
+
+
+def _preprocessed(r: LatencyRecord) -> bool:
+    return PREPROCESSED_INPUT in r.notes
+
+
+def _preprocessing_s(r: LatencyRecord) -> float | None:
+    if _preprocessed(r):
+        return None
+    return sum(r.stages_s.get(stage, 0.0) for stage in PREPROCESSING)
+
+
+def _all_work_s(r: LatencyRecord) -> float | None:
+    """Seconds from the file to the answer; None where the way began with network input."""
+    return None if _preprocessed(r) else r.total_s
+
+
+def _flop(r: LatencyRecord) -> int | None:
+    return None if r.macs is None else 2 * r.macs
+
+
+def _flop_per_view(r: LatencyRecord) -> float | None:
+    return None if r.macs is None or not r.views else 2 * r.macs / r.views
+
+
+def _cpu_ratio(r: LatencyRecord) -> float | None:
+    return r.cpu_s / r.total_s if r.total_s > 0 else None
 
 
 def _waiting(r: LatencyRecord) -> float | None:
     return waiting_ratio(r.waited_s, r.total_s)
 
 
+METRICS = (
+    Metric("views_per_video", lambda r: r.views, over="bare median", shown="whole"),
+    Metric("frames_per_video", lambda r: r.frames, over="bare median", shown="whole"),
+    Metric("video_s", lambda r: r.video_s, over="bare median", unit="s", shown="number"),
+    Metric(
+        "prediction_s_per_view", _prediction_s_per_view, unit="s / view", better="less", shown="ms spread"
+    ),
+    Metric("prediction_s_per_video", _prediction_s, unit="s / video", better="less"),
+    Metric("preprocessing_s_per_video", _preprocessing_s, unit="s / video", better="less"),
+    Metric("total_s_per_video", lambda r: r.total_s, unit="s / video", better="less"),
+    Metric("load_s", lambda p: p.load_s, unit="s", better="less", per_process=True, shown="number"),
+    Metric(
+        "first_inference_s", lambda p: p.first_s, unit="s", better="less", per_process=True, shown="number"
+    ),
+    Metric("realtime_factor", lambda r: r.video_s, per=_all_work_s, unit="s / s", better="more"),
+    Metric("realtime_factor_prediction", lambda r: r.video_s, per=_prediction_s, unit="s / s", better="more"),
+    Metric(
+        "frames_per_s", lambda r: r.frames, per=_all_work_s, unit="frames / s", better="more", shown="number"
+    ),
+    Metric("device_forward_s_per_video", lambda r: r.device_forward_s, unit="s / video", better="less"),
+    Metric(
+        "peak_host_bytes", lambda p: p.peak_rss_bytes, "max", better="less", per_process=True, shown="MiB"
+    ),
+    Metric(
+        "peak_device_bytes",
+        lambda p: p.peak_device_bytes,
+        "max",
+        better="less",
+        per_process=True,
+        shown="MiB",
+    ),
+    Metric("flop_per_view", _flop_per_view, over="bare median", shown="number"),
+    Metric("flop_per_video", _flop, over="bare median", shown="number"),
+    Metric(
+        "network_flop_per_s",
+        _flop,
+        per=lambda r: r.stages_s.get("forward", 0.0),
+        unit="FLOP / s",
+        better="more",
+        shown="number",
+    ),
+    Metric("cpu_ratio", _cpu_ratio, over="bare median", shown="number"),
+    Metric(WAITING, _waiting, over="bare median", better="less", shown="number", column="waiting_ratio"),
+)
+"""Of the network's own work, its preprocessing and both; FLOP are 2 × multiply–accumulates of the networks
+alone. `cpu_ratio`: CPU time by wall time."""
+
 LATENCY = ScenarioType(
     "latency",
     "Latency",
     LatencyRecord,
+    METRICS,
     (
-        Metric("prediction_s_per_video", prediction_s, unit="s / video", better="less"),
-        Metric("total_s_per_video", lambda r: r.total_s, unit="s / video", better="less"),
-        Metric(WAITING, _waiting, over="bare median", better="less", shown="number", column="waiting_ratio"),
+        ShownColumn("Views,\nframes\n/ video", "{views_per_video}\n{frames_per_video}"),
+        ShownColumn("Prediction\nms / view", "{prediction_s_per_view}"),
+        ShownColumn("All work\ns / video", "{total_s_per_video}"),
+        ShownColumn("Sustained\nframes / s", "{frames_per_s}"),
+        ShownColumn("Load,\nfirst inference\ns", "{load_s}\n{first_inference_s}"),
+        ShownColumn("Peak MiB\nhost,\ndevice", "{peak_host_bytes}\n{peak_device_bytes}"),
+    ),
+    (
+        "Load: import, reading of weights, building. First inference: with the measured shape. Neither is in "
+        "the other times.",
     ),
 )

@@ -8,7 +8,6 @@ from statistics import median
 from typing import Literal
 
 from ..disturbance import waiting_ratio
-from ..run import ProcessRecord
 from .declaration import WAITING, Metric, ScenarioType, ShownColumn
 
 FEWEST_READINGS = 9
@@ -78,10 +77,6 @@ def _waiting(r: ThroughputRecord) -> float | None:
     return waiting_ratio(r.waited_s, r.wall_s, r.lanes)
 
 
-def _peak_rss_bytes(p: ProcessRecord) -> int | None:
-    return p.peak_rss_bytes
-
-
 def memory_growth(r: ThroughputRecord) -> float | None:
     """Of the process's memory, last third of the stretch against the first; None with too few readings."""
     if len(r.rss_bytes) < FEWEST_READINGS:
@@ -105,7 +100,9 @@ METRICS = (
     Metric("mean_batch", lambda r: r.mean_batch, unit="views", shown="two digits"),
     Metric("streams_apart", lambda r: r.streams_apart, over="first", shown="whole"),
     Metric("forwards_at_once", lambda r: r.forwards_at_once, over="first", shown="whole"),
-    Metric("peak_host_bytes", _peak_rss_bytes, "max", "MiB", "less", per_process=True, shown="MiB"),
+    Metric(
+        "peak_host_bytes", lambda p: p.peak_rss_bytes, "max", better="less", per_process=True, shown="MiB"
+    ),
     Metric("memory_growth", memory_growth, over="max", better="less", shown="change"),
     Metric(WAITING, _waiting, over="bare median", better="less", shown="number", column="waiting_ratio"),
 )

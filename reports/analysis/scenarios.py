@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -40,6 +40,10 @@ class ScenarioSummary:
         assert figure is None or isinstance(figure, Estimate), f"{metric} is no median over processes"
         return figure
 
+    def value(self, metric: str) -> float | None:
+        """The bare number of a metric; None where it is unknown."""
+        return value_of(self.figures[metric])
+
     @property
     def waiting(self) -> float | None:
         """See `waiting_ratio`; None where it is unknown or the scenario has no such metric."""
@@ -73,12 +77,16 @@ def summarise_scenario(kind: ScenarioType, timings: Timings) -> ScenarioSummary:
 
 
 def _figure(metric: Metric, records: Iterable[Any]) -> Figure:
-    by_process: dict[int, list[float]] = {}
+    of_process: dict[int, list[Any]] = {}
     for record in records:
-        by_process.setdefault(record.process, []).extend(_values(metric, record))
+        of_process.setdefault(record.process, []).append(record)
+    if metric.per is not None:
+        rates = [_rate(metric, metric.per, group) for group in of_process.values()]
+        return process_median([[rate] for rate in rates if rate is not None])
+    by_process = [[v for r in group for v in _values(metric, r)] for group in of_process.values()]
     if metric.over == "median":
-        return process_median(list(by_process.values()))
-    values = [value for group in by_process.values() for value in group]
+        return process_median(by_process)
+    values = [value for group in by_process for value in group]
     return _REDUCED[metric.over](values) if values else None
 
 
@@ -87,6 +95,15 @@ def _values(metric: Metric, record: Any) -> Sequence[float]:
     if value is None:
         return ()
     return value if isinstance(value, Sequence) else (value,)
+
+
+def _rate(metric: Metric, per: Callable[[Any], float | None], records: Sequence[Any]) -> float | None:
+    """Sum by sum."""
+    amounts, works = [metric.value(r) for r in records], [per(r) for r in records]
+    if None in amounts or None in works:
+        return None
+    amount, work = sum(cast(list[float], amounts)), sum(cast(list[float], works))
+    return amount / work if amount > 0 and work > 0 else None
 
 
 _REDUCED: Mapping[Over, Callable[[Sequence[float]], float | None]] = {

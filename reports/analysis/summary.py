@@ -10,9 +10,9 @@ from ...records.scenarios.registry import SCENARIOS, scenario_type
 from ..statistics.intervals import Estimate
 from .accuracy import Accuracy, Paired, accuracy, pairs
 from .agreement import Agreement, agreement
-from .load_runs import Comparison, Measured, Timings
+from .load_runs import Comparison, Measured
 from .scenarios import ScenarioSummary, summarise_scenario
-from .timing import Timing, timing, undisturbed
+from .timing import Timing, timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +105,23 @@ class Summary:
 
 
 def summarise(comparison: Comparison) -> Summary:
-    target = comparison.target
-    models = tuple(
-        ModelSummary(
-            m,
-            accuracy(m, target),
-            timing(m),
-            _scenarios(m),
-            agreement(m, comparison.models, target),
-        )
-        for m in comparison.models
-    )
+    models = tuple(_summary(m, comparison) for m in comparison.models)
     return Summary(comparison, models, pairs(comparison))
 
 
-def _scenarios(m: Measured) -> dict[str, ScenarioSummary]:
-    timings = {"latency": Timings(m.processes, tuple(undisturbed(m.latencies))), **m.scenarios}
-    return {
-        name: summarise_scenario(scenario_type(name), timings[name])
+def _summary(m: Measured, comparison: Comparison) -> ModelSummary:
+    times = timing(m)
+    scenarios = {
+        name: times.latency
+        if name == "latency"
+        else summarise_scenario(scenario_type(name), m.scenarios[name])
         for name in SCENARIOS
-        if name in timings and timings[name].samples
+        if (times.samples if name == "latency" else name in m.scenarios and m.scenarios[name].samples)
     }
+    return ModelSummary(
+        m,
+        accuracy(m, comparison.target),
+        times,
+        scenarios,
+        agreement(m, comparison.models, comparison.target),
+    )

@@ -63,7 +63,7 @@ def stage_bars(summary: Summary) -> Chart | None:
         )
         for (m, _), length in zip(found, lengths, strict=True):
             ends[m.name] += length
-    totals = [(m, total) for m in timed if (total := m.timing.total_per_video) is not None]
+    totals = [(m, total) for m in timed if (total := m.timing.estimate("total_s_per_video")) is not None]
     series.append(
         Points(
             "all work",

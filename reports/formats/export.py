@@ -17,7 +17,7 @@ from ..analysis.accuracy import Accuracy, Paired
 from ..analysis.classes import ClassAccuracy, class_accuracies
 from ..analysis.deployment import RATES, keeps_up
 from ..analysis.load_runs import load, merge
-from ..analysis.scenarios import Figure, ScenarioSummary
+from ..analysis.scenarios import ScenarioSummary
 from ..analysis.summary import ModelSummary, Summary, summarise
 from ..analysis.timing import Timing
 from ..charts.all_charts import CHARTS, all_charts
@@ -197,7 +197,7 @@ def _class(c: ClassAccuracy) -> dict[str, Any]:
 
 
 def _keeps_up(t: Timing) -> list[dict[str, Any]]:
-    return [{"frames_per_s": asked, "answer": keeps_up(t.frames_per_s, asked)} for asked in RATES]
+    return [{"frames_per_s": asked, "answer": keeps_up(t.estimate("frames_per_s"), asked)} for asked in RATES]
 
 
 def _failure(record: ClipRecord) -> dict[str, Any]:
@@ -209,32 +209,13 @@ def _timing(t: Timing) -> dict[str, Any]:
         "processes": t.processes,
         "videos": t.videos,
         "samples": t.samples,
-        "views_per_video": t.views_per_video,
-        "frames_per_video": t.frames_per_video,
-        "video_s": t.video_s,
-        "prediction_s_per_view": _estimate(t.prediction_per_view),
-        "prediction_s_per_video": _estimate(t.prediction_per_video),
-        "preprocessing_s_per_video": _estimate(t.preprocessing_per_video),
-        "total_s_per_video": _estimate(t.total_per_video),
+        **_figures(t.latency),
         "total_s_percentiles": {f"{100 * q:g}": seconds for q, seconds in t.percentiles},
         "stages": [
             {"stage": name, "s_per_video": _estimate(stage.seconds), "share": stage.share}
             for name, stage in t.stages
         ],
         "share_between_stages": t.other_share,
-        "load_s": _estimate(t.load),
-        "first_inference_s": _estimate(t.first),
-        "realtime_factor": _estimate(t.factor),
-        "realtime_factor_prediction": _estimate(t.factor_prediction),
-        "frames_per_s": _estimate(t.frames_per_s),
-        "device_forward_s_per_video": _estimate(t.device_forward),
-        "peak_host_bytes": t.peak_rss_bytes,
-        "peak_device_bytes": t.peak_device_bytes,
-        "flop_per_view": t.flops_per_view,
-        "flop_per_video": t.flops_per_video,
-        "network_flop_per_s": _estimate(t.flops_per_s),
-        "cpu_ratio": t.cpu_ratio,
-        "waiting": t.waiting,
         "samples_repeated": t.repeated,
         "preprocessed": t.preprocessed,
         "errors": [{"process": process, "error": error} for process, error in t.errors],
@@ -245,15 +226,18 @@ def _scenario(s: ScenarioSummary | None) -> dict[str, Any] | None:
     if s is None:
         return None
     return {
-        **{name: _figure(figure) for name, figure in s.figures.items()},
+        **_figures(s),
         "skipped": [{"clip": clip, "error": reason} for clip, reason in s.skipped],
         "notes": list(s.notes),
         "errors": [{"process": process, "error": error} for process, error in s.errors],
     }
 
 
-def _figure(figure: Figure) -> Any:
-    return _estimate(figure) if isinstance(figure, Estimate) else figure
+def _figures(s: ScenarioSummary) -> dict[str, Any]:
+    return {
+        name: _estimate(figure) if isinstance(figure, Estimate) else figure
+        for name, figure in s.figures.items()
+    }
 
 
 def _paired(p: Paired) -> dict[str, Any]:
