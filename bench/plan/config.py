@@ -13,7 +13,7 @@ from ...errors import UsageError, unknown_name
 from ...flow.registry import METHODS
 from ...models.registry import DEFAULT_MODELS, MODELS
 from ...parsing import parse_yaml
-from ...records.run import Scenario
+from ...records.scenarios.registry import SCENARIOS
 from .environment import check_threads
 from .settings import NAMES, NUMBER, PAIRS, SWITCH, TEXT, WEIGHTS, WEIGHTS_WORDS, WHOLE, setting, settings_of
 
@@ -65,16 +65,14 @@ class RunConfig:
     tf32: bool = setting(
         SWITCH, "let CUDA round float32 products to 10-bit mantissas; named in every report", False
     )
-    scenarios: tuple[Scenario, ...] = setting(
-        NAMES, f"what is timed, of {', '.join(get_args(Scenario))}", ("latency",)
-    )
+    scenarios: tuple[str, ...] = setting(NAMES, f"what is timed, of {', '.join(SCENARIOS)}", ("latency",))
     processes: int = setting(WHOLE, "fresh processes for each model and scenario, the unit of replication", 3)
     latency_clips: int = setting(WHOLE, "clips that are timed; 0 times nothing", 2)
     latency_seconds: float = setting(
-        NUMBER, "least time that a process of latency or pipelined measures, seconds", 5.0
+        NUMBER, "least time that a process measures which works on one video at a time, seconds", 5.0
     )
     throughput_seconds: float = setting(
-        NUMBER, "least time that a process of throughput measures, seconds", 10.0
+        NUMBER, "least time that a process measures which works on several videos at a time, seconds", 10.0
     )
     stream_seconds: float = setting(NUMBER, "time that the camera of stream runs, seconds", 10.0)
     stream_fps: float | None = setting(
@@ -144,7 +142,7 @@ class RunConfig:
         _at_least("clip_timeout", self.clip_timeout, 0.1)
 
     def _check_scenarios(self) -> None:
-        known = get_args(Scenario)
+        known = tuple(SCENARIOS)
         for name in self.scenarios:
             if name not in known:
                 raise unknown_name("scenario", name, known)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from ... import __version__
 from ...datasets.clip import Clip, ClipSet
@@ -21,7 +21,7 @@ from ...models.registry import ModelRequest, find_model, model_names, require
 from ...models.spec import LoadOptions, Weights, WeightsDescription
 from ...models.weights import resolve_weights, stored_weights
 from ...models.weights.formats.readers import WRITABLE
-from ...records.run import ModelRecord, Scenario
+from ...records.run import ModelRecord
 from ..agreement.certificate import certificate
 from ..worker.job import Job
 from .config import DEFAULTS, RunConfig, is_demo
@@ -74,7 +74,7 @@ class PlannedModel:
         versions: Mapping[str, str | None] = probe(self.python)["packages"]
         return versions
 
-    def job(self, mode: Literal["accuracy", "loadgen"] | Scenario, clips: Iterable[Clip], **more: Any) -> Job:
+    def job(self, mode: str, clips: Iterable[Clip], **more: Any) -> Job:
         """The job of predicting or timing `clips`; `more`: other fields of `Job`."""
         return Job(
             mode,
