@@ -61,6 +61,7 @@ def test_a_prediction_has_the_scores_of_all_classes(
         ({"device": "abacus"}, UsageError, "abacus"),
         ({"views": "some"}, UsageError, "'some'"),
         ({"threads": 0}, UsageError, "--threads"),
+        ({"threads": "all"}, UsageError, "actionbench.predict: `threads` has the wrong type"),
     ],
 )
 def test_what_is_wrong_is_one_error(
