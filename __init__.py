@@ -1,3 +1,58 @@
-"""ActionBench: which human-action-recognition network can be deployed, on your own hardware."""
+"""ActionBench: which human-action-recognition network can be deployed, on your own hardware.
 
-__version__ = "0.1.0"
+The Python API is documented in docs/python-api.md. A name of `__all__` is imported when it is first used, so
+that `import actionbench` imports no framework, no NumPy and no pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.2.0"
+
+if TYPE_CHECKING:
+    from .bench.api import predict, resume, run
+    from .bench.plan.config import RunConfig
+    from .bench.predict import Prediction
+    from .errors import ActionBenchError
+    from .records.run_directory import RunDirectory
+    from .reports import load as load_run
+    from .reports.formats.dataframes import Frames
+
+__all__ = [
+    "ActionBenchError",
+    "Frames",
+    "Prediction",
+    "RunConfig",
+    "RunDirectory",
+    "__version__",
+    "load_run",
+    "predict",
+    "resume",
+    "run",
+]
+
+_HOMES = {
+    "ActionBenchError": (".errors", "ActionBenchError"),
+    "Frames": (".reports.formats.dataframes", "Frames"),
+    "Prediction": (".bench.predict", "Prediction"),
+    "RunConfig": (".bench.plan.config", "RunConfig"),
+    "RunDirectory": (".records.run_directory", "RunDirectory"),
+    "load_run": (".reports", "load"),
+    "predict": (".bench.api", "predict"),
+    "resume": (".bench.api", "resume"),
+    "run": (".bench.api", "run"),
+}
+"""Name → the module that has it, and what it is called there."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        module, attribute = _HOMES[name]
+        return getattr(importlib.import_module(module, __name__), attribute)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

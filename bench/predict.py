@@ -1,83 +1,157 @@
-"""`bench predict`: what a network says of a few inputs."""
+"""What a network says of a few videos: each is predicted in a fresh process of its own."""
 
 from __future__ import annotations
 
 import base64
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ..datasets.clip import Clip
+from ..datasets.clip import Clip, ClipSet
 from ..datasets.sources.registry import load_clips
-from ..errors import MeasurementError, UsageError
-from ..plain_text import plain_line
-from .cli.options import check_writable, counted
+from ..errors import MeasurementError
 from .console.progress import Console
 from .plan.config import RunConfig
-from .plan.plan import plan_models
+from .plan.plan import PlannedModel, plan_models
 from .plan.quantise import with_files
 from .scenarios.accuracy import doing
 from .worker.supervisor import Outcome, Worker
 
+FloatArray = npt.NDArray[np.float32]
 
-def print_predictions(
-    config: RunConfig, inputs: Sequence[Path], logits: Path | None, console: Console
-) -> None:
-    """Print the five likeliest classes of each input. Raises MeasurementError if one has no prediction.
 
-    `logits`: .npy file for the logits (views, classes) of the one input.
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """A network's answer to one video.
+
+    - `path`: the video, or the file of arrays.
+    - `model`: the network as it was asked for, e.g. "i3d@torch".
+    - `labels`: class names in the order of the scores.
+    - `probabilities`: (classes,) float32, of the whole video; they add up to 1.
+    - `logits`: (views, classes) float32, before they are averaged as the network's `Views` say.
+    - `frames`: frames that were decoded.
+    - `stages_s`: stage (`records.run.STAGES`) → seconds. The first answer of a process includes its warm-up,
+      so these are no latencies: `bench run` measures those.
+    - `weights`: stream → "published", "user", "demo" or "random".
+    - `notes`: remarks that belong beside the answer ("12 damaged frames left out").
     """
-    if logits is not None and len(inputs) != 1:
-        raise UsageError("takes the logits of one input", where="--logits", found=f"{len(inputs)} inputs")
-    if logits is not None and logits.suffix != ".npy":
-        raise UsageError("is not the name of an .npy file", where="--logits", found=logits)
-    check_writable("--logits", logits)
-    (model,) = plan_models(replace(config, data=str(inputs[0])).resolved(), target=None)
-    sets = [load_clips(str(path), vocabulary=model.labels) for path in inputs]
-    clips = [clip for found in sets for clip in found]
-    model = with_files(model, config, console.say)
-    kinds = {weights.kind for weights in model.weights.values()}
+
+    path: Path
+    model: str
+    labels: tuple[str, ...]
+    probabilities: FloatArray
+    logits: FloatArray
+    frames: int
+    stages_s: Mapping[str, float]
+    weights: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def views(self) -> int:
+        """How many views of the video went through the network."""
+        return len(self.logits)
+
+    @property
+    def label(self) -> str:
+        """The likeliest class."""
+        return self.top(1)[0][0]
+
+    @property
+    def caveat(self) -> str | None:
+        """What the weights forbid to conclude, in words; None if the network was trained."""
+        return caveat(self.weights.values())
+
+    def top(self, classes: int = 5) -> tuple[tuple[str, float], ...]:
+        """The likeliest classes with their probabilities, best first; equal ones in the order of `labels`.
+
+        - `classes`: how many; all of them where there are fewer.
+        """
+        best = np.argsort(-self.probabilities, kind="stable")[:classes]
+        return tuple((self.labels[i], float(self.probabilities[i])) for i in best)
+
+
+def caveat(kinds: Collection[str]) -> str | None:
+    """What weights of these kinds forbid to conclude, in words; None for trained ones."""
     if "random" in kinds:
-        print("random weights: these predictions mean nothing")
-    elif "demo" in kinds:
-        print("demo weights: these predictions say nothing about real video")
-    for missing in (clip for found in sets for clip in found.missing):
-        console.say(f"{missing.path}: file does not exist")
-    failed = sum(len(found.missing) for found in sets)
-    total = len(clips) + failed
+        return "random weights: these predictions mean nothing"
+    if "demo" in kinds:
+        return "demo weights: these predictions say nothing about real video"
+    return None
+
+
+def plan_predictions(
+    config: RunConfig, inputs: Sequence[Path], say: Callable[[str], None]
+) -> tuple[PlannedModel, ClipSet]:
+    """The one network that `config` names, with its files, and the clips of all inputs.
+
+    - `config`: of its settings, those of the network and of its input count.
+    - `inputs`: videos, files of arrays, or whatever else `load_clips` takes.
+    - `say`: told what is made first (demo weights, an int8 network).
+
+    Raises UsageError, WeightsError, BackendUnavailable, ClipError or MeasurementError for what is wrong with
+    any of them.
+    """
+    config = replace(config, data=str(inputs[0])).resolved()
+    (model,) = plan_models(config, target=None)
+    sets = [load_clips(str(path), vocabulary=model.labels) for path in inputs]
+    clips = tuple(clip for found in sets for clip in found)
+    missing = tuple(clip for found in sets for clip in found.missing)
+    return with_files(model, config, say), ClipSet("inputs", clips, missing)
+
+
+def predictions(
+    model: PlannedModel, clips: Iterable[Clip], timeout_s: float, console: Console
+) -> Iterator[Prediction | MeasurementError]:
+    """The answer to each clip in turn, or the error that says why there is none.
+
+    What kills the process of one clip keeps no other clip from its answer.
+
+    - `timeout_s`: without a sign of life from the process, until the clip is given up.
+    - `console`: told what the user should know, and how far it is.
+    """
+    clips = tuple(clips)
     with tempfile.TemporaryDirectory() as folder, console.task(model.key, len(clips)) as progress:
-        # One process an input: what kills it keeps no other input from its prediction.
-        log = Path(folder) / "log"
+        log, logits = Path(folder) / "log", Path(folder) / "logits.npy"
         for clip in clips:
             outcome = Outcome()
-            logits_file = None if logits is None else logits.resolve()
-            job = model.job("accuracy", [clip], ahead=0, logits=logits_file)
-            worker = Worker(job, model.python, log, config.clip_timeout, console.say)
+            answer: dict[str, Any] = {}
+            worker = Worker(
+                model.job("accuracy", [clip], ahead=0, logits=logits),
+                model.python,
+                log,
+                timeout_s,
+                console.say,
+            )
             for event in worker.events(outcome):
                 if event["event"] == "progress":
                     progress.note(doing(event))
                 elif event["event"] == "clip_error":
                     outcome.failed = event["error"]
                 elif event["event"] == "clip":
-                    _print(clip, event, model.labels)
-            if outcome.failed is not None:
-                failed += 1
+                    answer = event
+            if outcome.failed is None:
+                yield _prediction(model, clip, answer, np.load(logits, allow_pickle=False))
+            else:
                 reason = outcome.failed.removeprefix(f"{clip.path}: ")
-                # The log is gone when this command has ended.
-                console.say(f"{clip.path}: {reason.removesuffix(f' (see {log})')}")
+                # The log is gone when the last clip has been predicted.
+                yield MeasurementError(reason.removesuffix(f" (see {log})"), where=clip.path)
             progress.advance()
-    if failed:
-        raise MeasurementError(f"{failed} of {counted(total, 'input')} could not be predicted")
 
 
-def _print(clip: Clip, event: dict[str, Any], labels: Sequence[str]) -> None:
-    scores = np.frombuffer(base64.b64decode(event["scores"]), dtype="<f4")
-    stages = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in event["stages_s"].items())
-    path = plain_line(str(clip.path))
-    print(f"{path}: {counted(event['frames'], 'frame')}, {counted(event['views'], 'view')} ({stages})")
-    for index in np.argsort(-scores, kind="stable")[:5]:
-        print(f"  {scores[index]:8.4%}  {plain_line(labels[index])}")
+def _prediction(model: PlannedModel, clip: Clip, answer: Mapping[str, Any], logits: FloatArray) -> Prediction:
+    return Prediction(
+        path=clip.path,
+        model=model.key,
+        labels=model.labels,
+        probabilities=np.frombuffer(base64.b64decode(answer["scores"]), dtype="<f4"),
+        logits=logits,
+        frames=answer["frames"],
+        stages_s=answer["stages_s"],
+        weights={stream: weights.kind for stream, weights in model.weights.items()},
+        notes=tuple(answer["notes"]),
+    )

@@ -24,11 +24,12 @@ from .plan.quantise import with_files
 from .plan.selection import expanded
 from .plan.sweep import swept
 from .scenarios.accuracy import accuracy_pass
+from .scenarios.scenario import scenario
 from .scenarios.timed import scenario_pass
 
 
 def start_run(config: RunConfig, console: Console) -> Path:
-    """Plan and carry out a new run; its directory. Raises MeasurementError if a model has no result."""
+    """Plan and carry out a new run; its directory. Whether each model has a result: `require_results`."""
     config = expanded(config.resolved(), console.say)
     plan = planned(config, console)
     path = new_directory(config)
@@ -92,7 +93,7 @@ def planned(config: RunConfig, console: Console) -> Plan:
     for key, refusal in plan.refusals.items():
         console.say(f"{key}: {refusal}")
     models = tuple(with_files(model, config, console.say) for model in plan.models)
-    several_videos = "throughput" in config.scenarios
+    several_videos = any(scenario(name).several_videos for name in config.scenarios)
     return replace(plan, models=swept(models, parse_sweep(config.sweep), several_videos))
 
 
@@ -183,9 +184,9 @@ def _measure(plan: Plan, writer: RunWriter, console: Console) -> dict[str, str]:
         if model.key not in failures and not model.timed_only and not _predicted(writer, model.key):
             first = next(record for record in writer.clips() if record.model == model.key)
             failures[model.key] = f"no clip could be predicted; the first, {first.clip}: {first.error}"
-    for scenario in config.scenarios if clips else ():
+    for name in config.scenarios if clips else ():
         alive = [model for model in plan.models if model.key not in failures]
-        failures |= scenario_pass(scenario, alive, clips, config, writer, console)
+        failures |= scenario_pass(name, alive, clips, config, writer, console)
     return failures
 
 
@@ -241,8 +242,8 @@ def finish(writer: RunWriter, state: str, failures: dict[str, str]) -> None:
     writer.write_run(replace(run, state=state, models=tuple(models)))  # type: ignore[arg-type]
 
 
-def require_results(run: Run) -> None:
-    """Raise MeasurementError if a planned model has no result."""
-    failed = [f"{model.key}: {model.error}" for model in run.models if model.state == "failed"]
+def require_results(directory: RunDirectory) -> None:
+    """Raise MeasurementError, which names the directory, if a planned model has no result."""
+    failed = [f"{model.key}: {model.error}" for model in directory.run.models if model.state == "failed"]
     if failed:
-        raise MeasurementError("no result for " + "; ".join(failed))
+        raise MeasurementError("no result for " + "; ".join(failed), where=directory.path)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..atomic import replacing
 from ..records.run_directory import thumbnail_path
 
 LONG_SIDE = 160
@@ -24,14 +25,13 @@ def write_thumbnail(run: Path, clip: str, frame: npt.NDArray[np.uint8]) -> None:
     path = thumbnail_path(run, clip)
     if path.exists():
         return
-    temporary = path.with_name(path.name + ".new")
     try:
         from PIL import Image
 
         path.parent.mkdir(exist_ok=True)
         picture = Image.fromarray(frame)
         picture.thumbnail((LONG_SIDE, LONG_SIDE))
-        picture.save(temporary, "JPEG", quality=_QUALITY)
-        temporary.replace(path)
+        with replacing(path, sync=False) as file:
+            picture.save(file, "JPEG", quality=_QUALITY)
     except (ImportError, OSError, ValueError) as error:
         logging.getLogger(__name__).info("no thumbnail of %s: %s", clip, error)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 import zipfile
 from contextlib import suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..atomic import TEMPORARY, replacing
 from .method import FlowMethod
 
 FORMAT = 1
@@ -71,14 +71,8 @@ class FlowCache:
         """Keep `flow` (T−1, H, W, 2) float32 under `key`. One larger than the whole cache is not kept."""
         if flow.nbytes > self.max_bytes:
             return
-        descriptor, name = tempfile.mkstemp(suffix=".tmp", dir=self.folder)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.savez(file, flow=flow)
-            Path(name).replace(self._path(key))
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with replacing(self._path(key), sync=False) as file:
+            np.savez(file, flow=flow)
         self._trim()
 
     def _path(self, key: str) -> Path:
@@ -93,7 +87,7 @@ class FlowCache:
                 status = path.stat()
                 if path.suffix == ".npz":
                     entries.append((status.st_mtime_ns, status.st_size, path))
-                elif path.suffix == ".tmp" and time.time() - status.st_mtime > ABANDONED_S:
+                elif path.suffix == TEMPORARY and time.time() - status.st_mtime > ABANDONED_S:
                     path.unlink()
         excess = sum(size for _, size, _ in entries) - self.max_bytes
         for _, size, path in sorted(entries):

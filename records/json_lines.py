@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from ..atomic import replacing
 from ..errors import MeasurementError, UsageError
 from ..parsing import parse_json
 
@@ -84,13 +85,9 @@ def mend(path: Path) -> None:
 
 def write_atomically(path: Path, data: bytes, resume: str) -> None:
     """Replace the file by `data`: at every instant it holds the old or the new content."""
-    temporary = path.with_name(path.name + ".new")
     try:
-        with temporary.open("wb") as file:
+        with replacing(path) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
         raise _refused(path, error, resume) from error
 

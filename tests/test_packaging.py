@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from actionbench import __version__
+
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "build", "*.egg-info", "runs")
 
@@ -41,6 +43,17 @@ def test_wheel_installs_one_package_and_nothing_beside_it(wheel: Path) -> None:
     ):
         assert f"actionbench/{needed}" in names
     assert not [name for name in names if "/tests/" in name]
+
+
+def test_wheel_has_its_version_and_its_licence(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        lines = archive.read(metadata).decode().splitlines()
+    assert f"Version: {__version__}" in lines
+    assert "License-Expression: Apache-2.0" in lines
+    licences = {name.rpartition("/")[2] for name in names if ".dist-info/licenses/" in name}
+    assert licences == {"LICENSE", "NOTICE"}
 
 
 def test_a_folder_of_the_users_never_shadows_a_module(wheel: Path, tmp_path: Path) -> None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
 from ... import __version__
 from ...errors import ActionBenchError, UsageError
-from ...models.registry import MODELS
 from ...plain_text import indented
-from ...records.run import Scenario
 from ..console.output import standard_streams
-from ..plan.config import DEFAULTS, SWEEP_AXES, WEIGHTS_WORDS, from_mapping, key_values, read_config
+from ..plan.config import SETTINGS, from_mapping, read_config
 from . import compare as cli_compare
 from . import data as cli_data
 from . import flow as cli_flow
@@ -25,7 +22,7 @@ from . import history as cli_history
 from . import loadgen as cli_loadgen
 from . import predict as cli_predict
 from . import weights as cli_weights
-from .options import FlowOption
+from .settings import given_settings, with_settings
 
 app = typer.Typer(
     help="Which human-action-recognition network can you deploy, preprocessing counted?",
@@ -93,100 +90,10 @@ def _common(
     pass
 
 
-def _joined(names: Sequence[str]) -> str:
-    return ",".join(names)
-
-
 @app.command()
+@with_settings()
 def run(
     context: typer.Context,
-    models: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Comma-separated: {', '.join(MODELS)}, another that `bench models` lists, or "
-            "FILE.py:FACTORY; each with @BACKEND:PRECISION:FORM or not."
-        ),
-    ] = _joined(DEFAULTS.models),
-    backends: Annotated[
-        str | None, typer.Option(help="Comma-separated, or all: of the models named without one.")
-    ] = None,
-    precisions: Annotated[
-        str | None, typer.Option(help="Comma-separated, e.g. fp32,bf16: of the models named without one.")
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="`demo`, a folder of class/video, a manifest, a Kinetics CSV.")
-    ] = DEFAULTS.data,
-    videos: Annotated[str | None, typer.Option(help="Folder of the videos of a Kinetics CSV.")] = None,
-    target: Annotated[
-        str | None, typer.Option(help="Class that precision and recall are about.")
-    ] = DEFAULTS.target,
-    weights: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"MODEL=PATH, MODEL=WORD or WORD, one of {', '.join(WEIGHTS_WORDS)}; repeatable. By default "
-            "what `bench weights fetch` stored; for drawn clips, demo."
-        ),
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.")] = DEFAULTS.device,
-    threads: Annotated[
-        int | None, typer.Option(help="CPU threads of a process; all cores by default.")
-    ] = DEFAULTS.threads,
-    tf32: Annotated[
-        bool | None, typer.Option(help="On CUDA, allow TF32 in float32 products.")
-    ] = DEFAULTS.tf32,
-    scenarios: Annotated[
-        str | None, typer.Option(help=f"Comma-separated: {', '.join(get_args(Scenario))}.")
-    ] = _joined(DEFAULTS.scenarios),
-    processes: Annotated[
-        int | None, typer.Option(help="Fresh processes per model and scenario.")
-    ] = DEFAULTS.processes,
-    latency_clips: Annotated[
-        int | None, typer.Option(help="Clips that are timed; 0: no timing at all.")
-    ] = DEFAULTS.latency_clips,
-    latency_seconds: Annotated[
-        float | None, typer.Option(help="Least time a latency process measures.")
-    ] = DEFAULTS.latency_seconds,
-    throughput_seconds: Annotated[
-        float | None, typer.Option(help="Least time a throughput process measures.")
-    ] = DEFAULTS.throughput_seconds,
-    stream_seconds: Annotated[
-        float | None, typer.Option(help="Time that a stream's camera runs.")
-    ] = DEFAULTS.stream_seconds,
-    stream_fps: Annotated[
-        float | None, typer.Option(help="The camera's frames per second; the weights' own by default.")
-    ] = DEFAULTS.stream_fps,
-    stride: Annotated[
-        int | None, typer.Option(help="Frames from one label of a stream to the next.")
-    ] = DEFAULTS.stride,
-    sweep: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"AXIS=1,4,8: time at each; repeatable. {'; '.join(map(': '.join, SWEEP_AXES.items()))}."
-        ),
-    ] = None,
-    max_clips: Annotated[
-        int | None, typer.Option(help="A seeded sample of so many clips; all by default.")
-    ] = DEFAULTS.max_clips,
-    views: Annotated[
-        str | None, typer.Option(help="video: the authors' protocol; single: one window.")
-    ] = DEFAULTS.views,
-    batch: Annotated[int | None, typer.Option(help="Views in one forward call.")] = DEFAULTS.batch,
-    flow: FlowOption = DEFAULTS.flow,
-    calibration: Annotated[
-        str | None, typer.Option(help="Clips that int8 takes its ranges from, named as --data is.")
-    ] = DEFAULTS.calibration,
-    python: Annotated[list[str] | None, typer.Option(help="BACKEND=INTERPRETER; repeatable.")] = None,
-    out: Annotated[str | None, typer.Option(help="Run directory; runs/TIME-MODELS by default.")] = None,
-    report: Annotated[
-        bool | None, typer.Option(help="Write report, tables and plots at the end; `bench report` can later.")
-    ] = DEFAULTS.report,
-    peak: Annotated[
-        bool | None, typer.Option(help="Measure the machine's matrix product, to set GFLOP/s beside.")
-    ] = DEFAULTS.peak,
-    seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = DEFAULTS.seed,
-    clip_timeout: Annotated[
-        float | None, typer.Option(help="Seconds without a sign of life until a clip is given up.")
-    ] = DEFAULTS.clip_timeout,
     config: Annotated[
         Path | None, typer.Option(help="YAML file with any of these as `name: value`; options override it.")
     ] = None,
@@ -200,25 +107,18 @@ def run(
     from ..console.progress import Console
     from ..runner import require_results, resume_run, start_run
 
-    given = {
-        name: value
-        for name, value in context.params.items()
-        if _is_given(context, name) and name not in ("config", "resume", "estimate")
-    }
+    given = given_settings(context)
     if resume is not None:
         if given or estimate or config is not None:
             raise UsageError(
                 "takes no other option: the run goes on as it began",
                 where="--resume",
-                found=", ".join("--" + name.replace("_", "-") for name in given)
+                found=", ".join(SETTINGS[name].option for name in given)
                 or ("--estimate" if estimate else "--config"),
             )
         path = resume_run(resume, Console())
     else:
         values = {} if config is None else read_config(config)
-        for name in ("weights", "python", "sweep"):
-            if name in given:
-                given[name] = key_values(name, given[name])
         settings = from_mapping(values | given, str(config or "command line"))
         if estimate:
             from ..plan.estimate import print_estimate
@@ -227,12 +127,7 @@ def run(
             return
         path = start_run(settings, Console())
     _show([path])
-    require_results(RunDirectory(path).run)
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+    require_results(RunDirectory(path))
 
 
 @app.command()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import ClipError, UsageError
-from ..plan.config import DEFAULTS
-from .options import FlowOption, check_writable, counted
+from ..plan.config import SETTINGS
+from .options import check_writable, counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -242,7 +242,7 @@ def _plain(m: Measured) -> dict[str, object]:
 def render(
     video: Annotated[Path, typer.Argument(help="Video to compute the flow of.")],
     out: Annotated[Path, typer.Argument(help="Video to write (.mp4), or a folder for images.")],
-    method: FlowOption = DEFAULTS.flow,
+    method: Annotated[str, typer.Option(help=SETTINGS["flow"].help)] = SETTINGS["flow"].default,
     fastest: Annotated[float, typer.Option(help="Pixels a frame that get full colour.")] = 10.0,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")] = None,
 ) -> None:

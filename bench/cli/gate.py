@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 
 from ...errors import EXIT_CODES, MeasurementError, UsageError, unknown_name
+from ..plan.config import SETTINGS
 from .options import share
+from .settings import given_settings, is_given, with_settings
 
 if TYPE_CHECKING:
     from ...reports.analysis.gate_result import GateResult
@@ -20,7 +22,13 @@ if TYPE_CHECKING:
 
 OnInconclusive = Literal["ok", "fail"]
 
+_OF_BENCH_RUN = ("models", "data", "videos", "target", "weights", "device", "threads", "flow", "views")
+"""Settings of `bench run` that a slot takes as they are; a model's FILE.py is each arm's own."""
 
+
+@with_settings(
+    *_OF_BENCH_RUN, help={"weights": f"{SETTINGS['weights'].help}. In a gate random ones unless given"}
+)
 def gate(
     context: typer.Context,
     base: Annotated[
@@ -35,17 +43,6 @@ def gate(
     packages: Annotated[
         str, typer.Option(help="Of a commit whose pins differ: pinned, its own; shared, this environment's.")
     ] = "pinned",
-    models: Annotated[str | None, typer.Option(help="As in `bench run`; FILE.py is each arm's own.")] = None,
-    data: Annotated[str | None, typer.Option(help="As in `bench run`.")] = None,
-    videos: Annotated[str | None, typer.Option(help="As in `bench run`.")] = None,
-    target: Annotated[str | None, typer.Option(help="As in `bench run`.")] = None,
-    weights: Annotated[
-        list[str] | None, typer.Option(help="As in `bench run`; random ones unless given.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="As in `bench run`.")] = None,
-    threads: Annotated[int | None, typer.Option(help="As in `bench run`.")] = None,
-    flow: Annotated[str | None, typer.Option(help="As in `bench run`.")] = None,
-    views: Annotated[str | None, typer.Option(help="As in `bench run`.")] = None,
     latency_clips: Annotated[int | None, typer.Option(help="Clips that a slot times; 1 by default.")] = None,
     latency_seconds: Annotated[
         float | None, typer.Option(help="Least time that a slot measures; 1 by default.")
@@ -132,14 +129,7 @@ def gate(
         if base is None:
             raise UsageError("must name what to compare with", where="--base", remedy="E.g. git:main.")
         run = {
-            "models": models,
-            "data": data,
-            "videos": videos,
-            "target": target,
-            "device": device,
-            "threads": threads,
-            "flow": flow,
-            "views": views,
+            **given_settings(context),
             "latency_clips": latency_clips,
             "latency_seconds": latency_seconds,
         }
@@ -149,7 +139,7 @@ def gate(
             repository=str(repository.absolute()),
             command=command,
             packages=packages,  # type: ignore[arg-type]  # checked by the record
-            run=_run_settings(run, weights, config),
+            run=_run_settings(run, config),
             primary=tuple(primary or (TOTAL,)),
             threshold=share("--threshold", threshold),
             pairs=pairs,
@@ -184,8 +174,7 @@ _OF_SELF_TEST = {
 
 def _given(context: typer.Context) -> set[str]:
     """Names of the options that stand on the command line."""
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+    return {name for name in context.params if is_given(context, name)}
 
 
 def _refuse(options: set[str], where: str, why: str) -> None:
@@ -203,16 +192,14 @@ def _clear(outputs: tuple[Path | None, ...]) -> None:
             path.unlink()
 
 
-def _run_settings(options: dict[str, Any], weights: list[str] | None, config: Path | None) -> dict[str, Any]:
+def _run_settings(options: dict[str, Any], config: Path | None) -> dict[str, Any]:
     """The settings of `bench run` that were given, their paths absolute; a model's FILE.py stays relative,
     because each arm has its own."""
-    from ..plan.config import from_mapping, key_values, read_config
+    from ..plan.config import from_mapping, read_config
 
     values = {} if config is None else read_config(config)
     values |= {name: value for name, value in options.items() if value is not None}
     values.pop("out", None)
-    if weights:
-        values["weights"] = key_values("weights", weights)
     run = from_mapping(values, str(config or "command line"))
     settings = {**run.resolved().to_dict(), "models": list(run.models)}
     return {name: settings[name] for name in values}

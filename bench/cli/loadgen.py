@@ -6,20 +6,18 @@ from typing import Annotated
 
 import typer
 
-from ..plan.config import DEFAULTS, RunConfig, key_values
-from .options import FlowOption
-from .predict import DeviceOption, ModelArgument, ThreadsOption, ViewsOption, WeightsOption
+from ..plan.config import from_mapping
+from .predict import ModelArgument
+from .settings import given_settings, with_settings
 
 
+@with_settings("data", "weights", "device", "threads", "views", "flow", "out")
 def loadgen(
+    context: typer.Context,
     model: ModelArgument,
     scenario: Annotated[
         str, typer.Option(help="Comma-separated: SingleStream, MultiStream, Server, Offline.")
     ] = "SingleStream",
-    data: Annotated[
-        str, typer.Option(help="`demo`, a folder of class/video, a manifest, a Kinetics CSV.")
-    ] = DEFAULTS.data,
-    weights: WeightsOption = None,
     seconds: Annotated[float, typer.Option(help="Least time of a scenario.")] = 10.0,
     qps: Annotated[
         float | None,
@@ -29,28 +27,13 @@ def loadgen(
         ),
     ] = None,
     clips: Annotated[int, typer.Option(help="Videos to ask for: a seeded sample of the data.")] = 2,
-    device: DeviceOption = DEFAULTS.device,
-    threads: ThreadsOption = None,
-    views: ViewsOption = DEFAULTS.views,
-    flow: FlowOption = DEFAULTS.flow,
-    out: Annotated[str | None, typer.Option(help="Run directory; runs/TIME-MODELS by default.")] = None,
 ) -> None:
     """Have MLPerf's LoadGen time a network, videos in and predictions out, beside our own clock."""
     from ..console.progress import Console
-    from ..scenarios.loadgen import run_loadgen
+    from ..loadgen.measure import run_loadgen
 
-    config = RunConfig(
-        models=(model,),
-        data=data,
-        weights=key_values("weights", weights or []),
-        device=device,
-        threads=threads,
-        latency_clips=clips,
-        views=views,  # type: ignore[arg-type]  # checked by RunConfig
-        flow=flow,
-        out=out,
-        report=False,
-    )
+    chosen = {"models": (model,), "latency_clips": clips, "report": False}
+    config = from_mapping({**chosen, **given_settings(context)}, "command line")
     names = tuple(name.strip() for name in scenario.split(",") if name.strip())
     path = run_loadgen(config, names, seconds, qps, Console())
     print(f"\nLoadGen's logs and ours: {path / 'loadgen'}")

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from ...errors import UsageError
-from ...flow.registry import METHODS
-
-FlowOption = Annotated[
-    str,
-    typer.Option(help=f"Optical-flow method: {', '.join(METHODS)}, or another that `bench flow list` tells."),
-]
 
 
 def share(option: str, text: str) -> float:

@@ -3,58 +3,81 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 
-from ..plan.config import DEFAULTS, RunConfig, key_values
-from .options import FlowOption
+from ...errors import MeasurementError, UsageError
+from ...plain_text import plain_line
+from ..plan.config import SETTINGS, from_mapping
+from .options import check_writable, counted
+from .settings import given_settings, with_settings
+
+if TYPE_CHECKING:
+    from ..predict import Prediction
 
 ModelArgument = Annotated[
     str, typer.Argument(help="NAME or FILE.py:FACTORY, each with @BACKEND:PRECISION:FORM or not.")
 ]
-WeightsOption = Annotated[
-    list[str] | None,
-    typer.Option(help="MODEL=PATH, random or demo; what `bench weights fetch` stored by default."),
-]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda:N.")]
-ViewsOption = Annotated[str, typer.Option(help="video: the authors' protocol; single: one window.")]
-ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")]
 
 
+@with_settings("weights", "device", "threads", "views", "flow")
 def predict(
+    context: typer.Context,
     model: ModelArgument,
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Videos, or .npy/.npz arrays.")],
-    weights: WeightsOption = None,
-    device: DeviceOption = DEFAULTS.device,
-    threads: ThreadsOption = None,
-    views: ViewsOption = DEFAULTS.views,
-    flow: FlowOption = DEFAULTS.flow,
     logits: Annotated[
         Path | None, typer.Option(help="Write the logits (views, classes) to this .npy.")
     ] = None,
 ) -> None:
     """Top-5 classes of videos, or their logits."""
     from ..console.progress import Console
-    from ..predict import print_predictions
+    from ..predict import caveat, plan_predictions, predictions
 
-    config = RunConfig(
-        models=(model,),
-        weights=key_values("weights", weights or []),
-        device=device,
-        threads=threads,
-        views=views,  # type: ignore[arg-type]  # checked by RunConfig
-        flow=flow,
-    )
-    print_predictions(config, inputs, logits, Console())
+    if logits is not None and logits.suffix != ".npy":
+        raise UsageError("is not the name of an .npy file", where="--logits", found=logits)
+    check_writable("--logits", logits)
+    config = from_mapping({"models": (model,), **given_settings(context)}, "command line")
+    console = Console()
+    planned, clips = plan_predictions(config, inputs, console.say)
+    total = len(clips) + len(clips.missing)
+    if logits is not None and total != 1:
+        raise UsageError("takes the logits of one input", where="--logits", found=counted(total, "input"))
+    if (warning := caveat([each.kind for each in planned.weights.values()])) is not None:
+        print(warning)
+    for clip in clips.missing:
+        console.say(f"{clip.path}: file does not exist")
+    failed = len(clips.missing)
+    for answer in predictions(planned, clips, config.clip_timeout, console):
+        if isinstance(answer, MeasurementError):
+            failed += 1
+            console.say(str(answer))
+            continue
+        _print(answer)
+        if logits is not None:
+            np.save(logits, answer.logits, allow_pickle=False)
+    if failed:
+        raise MeasurementError(f"{failed} of {counted(total, 'input')} could not be predicted")
 
 
+def _print(answer: Prediction) -> None:
+    stages = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in answer.stages_s.items())
+    counts = f"{counted(answer.frames, 'frame')}, {counted(answer.views, 'view')}"
+    print(f"{plain_line(str(answer.path))}: {counts} ({stages})")
+    for label, probability in answer.top():
+        print(f"  {probability:8.4%}  {plain_line(label)}")
+
+
+@with_settings("weights", "device", "threads", "flow")
 def parity(
-    model: Annotated[str, typer.Argument(help="Network with several backends.")] = "i3d",
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="Network with several backends.")] = SETTINGS["models"].default[
+        0
+    ],
     backends: Annotated[
         str | None, typer.Option(help="Comma-separated BACKEND:PRECISION:FORM; the first is the reference.")
     ] = None,
-    weights: WeightsOption = None,
     shapes: Annotated[
         str | None, typer.Option(help="TxHxW[xN], comma-separated; by default five that mistakes show on.")
     ] = None,
@@ -63,9 +86,6 @@ def parity(
     ] = None,
     clips: Annotated[int, typer.Option(help="With --data: a seeded sample of so many clips.")] = 4,
     target: Annotated[str | None, typer.Option(help="Tell the drift of this class's probability.")] = None,
-    flow: FlowOption = DEFAULTS.flow,
-    device: DeviceOption = DEFAULTS.device,
-    threads: ThreadsOption = None,
     published: Annotated[
         bool, typer.Option("--published", help="Reproduce the authors' published example with their weights.")
     ] = False,
@@ -74,15 +94,8 @@ def parity(
     from ..agreement.parity import check_parity, check_published, parse_shapes
     from ..console.progress import Console
 
-    config = RunConfig(
-        models=(model,),
-        data=data or "demo",
-        weights=key_values("weights", weights or []),
-        device=device,
-        threads=threads,
-        max_clips=clips,
-        flow=flow,
-    ).resolved()
+    chosen = {"models": (model,), "data": data or "demo", "max_clips": clips}
+    config = from_mapping({**chosen, **given_settings(context)}, "command line").resolved()
     names = None if backends is None else tuple(backends.split(","))
     if published:
         check_published(config, names, Console())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from ...plain_text import indented, plain_line
+from ...plain_text import indented, plain, plain_line
 from .output import Output, unfiltered
 
 
@@ -26,7 +26,8 @@ class Console:
     """Standard error, as a terminal or as a log. Results go to standard output, not here."""
 
     def say(self, text: str) -> None:
-        print(indented(text), file=sys.stderr, flush=True)
+        # Made plain here too: where the Python API is used no `Output` stands before the stream.
+        print(plain(indented(text)), file=sys.stderr, flush=True)
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Progress]:
@@ -35,6 +36,22 @@ class Console:
                 yield progress
         else:
             yield _Log(title, total)
+
+
+class Messages(Console):
+    """Says what the user should know, and shows no progress."""
+
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Progress]:  # noqa: ARG002
+        yield _Silent()
+
+
+class _Silent:
+    def advance(self, note: str = "") -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
 
 
 @contextmanager

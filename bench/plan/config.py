@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ...errors import UsageError, did_you_mean, unknown_name
+from ...errors import UsageError, unknown_name
+from ...flow.registry import METHODS
+from ...models.registry import DEFAULT_MODELS, MODELS
 from ...parsing import parse_yaml
-from ...records.run import Scenario
+from ...records.scenarios.registry import SCENARIOS
 from .environment import check_threads
+from .settings import NAMES, NUMBER, PAIRS, SWITCH, TEXT, WEIGHTS, WEIGHTS_WORDS, WHOLE, setting, settings_of
 
 ViewsOption = Literal["video", "single"]
-
-WEIGHTS_WORDS = ("random", "demo")
-"""Weights that are no files: seeded random ones (timing only), and those made from the drawn clips."""
 
 SWEEP_AXES = {
     "batch": "views in one forward call",
@@ -29,69 +29,87 @@ SWEEP_AXES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """Settings of `bench run`. Each field is an option of the same name and a key of the YAML file.
+    """Settings of `bench run`. Each field is an option of the same name and a key of the YAML file; what it
+    means stands where it is declared. Raises UsageError for values that make no sense."""
 
-    - `models`: names, each `name` or `path/to/file.py:factory`, with or without
-      `@backend:precision:form`.
-    - `backends`: what models named without a backend are run by, "all" for what this machine can run.
-      `precisions`: of those named without one.
-    - `data`: "demo" (drawn at first use), a folder, a manifest or a Kinetics CSV; `videos`: where the
-      files of a Kinetics CSV lie.
-    - `target`: the class that precision and recall are about.
-    - `weights`: model (or model-stream, "i3d-rgb") → path, "random" or "demo"; the key "*" speaks for all
-      others.
-    - `device`: "auto", "cpu" or "cuda:N". `threads`: CPU threads of a process, None for all cores.
-    - `tf32`: let CUDA round float32 products to 10-bit mantissas; named in every report.
-    - `scenarios`: what is timed, of "latency", "pipelined", "throughput", "stream".
-    - `processes`: fresh processes per model in each scenario, the unit of replication.
-    - `latency_clips`: clips of the sample that is timed; 0 leaves timing out. `latency_seconds`: a process
-      of "latency" or "pipelined" goes through its sample again until it has measured for so long;
-      `throughput_seconds`: one of "throughput".
-    - `stream_seconds`, `stream_fps`: how long the camera shows something, and its rate, None for that of
-      the weights. `stride`: frames from one label to the next.
-    - `sweep`: axis ("batch", "threads", "window") → values, as in "1,4,8"; every combination is timed.
-    - `max_clips`: a seeded sample of so many clips, None for all.
-    - `views`: "video" is the authors' protocol for a whole video, "single" one window from its middle.
-    - `batch`: views in one forward call. `flow`: name of the optical-flow method.
-    - `calibration`: clips, named as `data` is, that ranges of activations are taken from where a model is
-      quantised to int8.
-    - `python`: backend → interpreter that has it. `out`: the run directory, None for runs/<time>-<models>.
-    - `report`: write the derived files at the end; `bench report` writes them later. `peak`: measure the
-      machine's matrix product, which the report sets beside the networks' GFLOP/s.
-    - `seed`: of every random choice. `clip_timeout`: seconds without a sign of life until a clip is given
-      up.
-    """
-
-    models: tuple[str, ...] = ("i3d", "resnext")
-    backends: tuple[str, ...] = ()
-    precisions: tuple[str, ...] = ()
-    data: str = "demo"
-    videos: str | None = None
-    target: str = "jogging"
-    weights: Mapping[str, str] = field(default_factory=dict)
-    device: str = "auto"
-    threads: int | None = None
-    tf32: bool = False
-    scenarios: tuple[Scenario, ...] = ("latency",)
-    processes: int = 3
-    latency_clips: int = 2
-    latency_seconds: float = 5.0
-    throughput_seconds: float = 10.0
-    stream_seconds: float = 10.0
-    stream_fps: float | None = None
-    stride: int = 8
-    sweep: Mapping[str, str] = field(default_factory=dict)
-    max_clips: int | None = None
-    views: ViewsOption = "video"
-    batch: int = 1
-    flow: str = "tvl1"
-    calibration: str = "demo:train"
-    python: Mapping[str, str] = field(default_factory=dict)
-    out: str | None = None
-    report: bool = True
-    peak: bool = True
-    seed: int = 0
-    clip_timeout: float = 300.0
+    models: tuple[str, ...] = setting(
+        NAMES,
+        f"what is compared: {', '.join(MODELS)}, another that `bench models` lists, or `FILE.py:FACTORY`, "
+        "each with or without `@BACKEND:PRECISION:FORM`",
+        DEFAULT_MODELS,
+    )
+    backends: tuple[str, ...] = setting(
+        NAMES, "backends of the models named without one; `all` for what this machine can run", ()
+    )
+    precisions: tuple[str, ...] = setting(
+        NAMES, "precisions of the models named without one, such as `fp32,bf16`", ()
+    )
+    data: str = setting(
+        TEXT,
+        "videos: `demo` (drawn at first use), a folder of `class/video`, a manifest or a Kinetics CSV",
+        "demo",
+    )
+    videos: str | None = setting(TEXT, "folder of the videos of a Kinetics CSV", None)
+    target: str = setting(TEXT, "the class that precision and recall are about", "jogging")
+    weights: Mapping[str, str] = setting(
+        WEIGHTS,
+        f"model, or `MODEL-STREAM`, and its weights: a path, {' or '.join(WEIGHTS_WORDS)}; "
+        "`*`, or a lone word, for all others. Without it what `bench weights fetch` stored, or demo for "
+        "drawn clips",
+        {},
+    )
+    device: str = setting(TEXT, "`auto`, `cpu` or `cuda:N`", "auto")
+    threads: int | None = setting(
+        WHOLE, "CPU threads of a process, at most four for each core; without it, one for each core", None
+    )
+    tf32: bool = setting(
+        SWITCH, "let CUDA round float32 products to 10-bit mantissas; named in every report", False
+    )
+    scenarios: tuple[str, ...] = setting(NAMES, f"what is timed, of {', '.join(SCENARIOS)}", ("latency",))
+    processes: int = setting(WHOLE, "fresh processes for each model and scenario, the unit of replication", 3)
+    latency_clips: int = setting(WHOLE, "clips that are timed; 0 times nothing", 2)
+    latency_seconds: float = setting(
+        NUMBER, "least time that a process measures which works on one video at a time, seconds", 5.0
+    )
+    throughput_seconds: float = setting(
+        NUMBER, "least time that a process measures which works on several videos at a time, seconds", 10.0
+    )
+    stream_seconds: float = setting(NUMBER, "time that the camera of stream runs, seconds", 10.0)
+    stream_fps: float | None = setting(
+        NUMBER, "frames a second of that camera; without it, those of the weights", None
+    )
+    stride: int = setting(WHOLE, "frames from one label of a stream to the next", 8)
+    sweep: Mapping[str, str] = setting(
+        PAIRS,
+        "axis and the values that each combination is timed at, such as `batch=1,4,8`: "
+        + "; ".join(f"{axis}, {meaning}" for axis, meaning in SWEEP_AXES.items()),
+        {},
+    )
+    max_clips: int | None = setting(WHOLE, "a seeded sample of so many clips; without it, all of them", None)
+    views: ViewsOption = setting(  # noqa: RUF009  # a field, whatever its type is called
+        TEXT,
+        "`video`: the authors' protocol for a whole video; `single`: one window from its middle",
+        "video",
+    )
+    batch: int = setting(WHOLE, "views in one forward call", 1)
+    flow: str = setting(
+        TEXT, f"optical-flow method: {', '.join(METHODS)}, or another that `bench flow list` lists", "tvl1"
+    )
+    calibration: str = setting(
+        TEXT,
+        "clips that int8 takes its ranges from, named as `data` is; an error where no model is in int8",
+        "demo:train",
+    )
+    python: Mapping[str, str] = setting(PAIRS, "backend and the interpreter that has it", {})
+    out: str | None = setting(TEXT, "run directory; without it, `runs/TIME-MODELS`", None)
+    report: bool = setting(
+        SWITCH, "write report, tables and plots at the end; `bench report` can do it later", True
+    )
+    peak: bool = setting(
+        SWITCH, "measure the machine's matrix product, which the report sets beside the networks' speed", True
+    )
+    seed: int = setting(WHOLE, "seed of every random choice", 0)
+    clip_timeout: float = setting(NUMBER, "seconds without a sign of life until a clip is given up", 300.0)
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -110,8 +128,8 @@ class RunConfig:
             ("seed", 0),
         ):
             _at_least(name, getattr(self, name), least)
-        for name in _TEXTS:
-            if getattr(self, name) == "":
+        for name, value in ((each.name, getattr(self, each.name)) for each in dataclasses.fields(self)):
+            if value == "":
                 raise UsageError("is empty", where=_option(name), remedy="Name something, or leave it out.")
         if self.threads is not None:
             check_threads("--threads", self.threads)
@@ -124,7 +142,7 @@ class RunConfig:
         _at_least("clip_timeout", self.clip_timeout, 0.1)
 
     def _check_scenarios(self) -> None:
-        known = get_args(Scenario)
+        known = tuple(SCENARIOS)
         for name in self.scenarios:
             if name not in known:
                 raise unknown_name("scenario", name, known)
@@ -164,7 +182,8 @@ class RunConfig:
         )
 
 
-_TEXTS = tuple(f.name for f in dataclasses.fields(RunConfig) if f.type in ("str", "str | None"))
+SETTINGS = settings_of(RunConfig)
+"""Name → setting, in the order of the document."""
 
 
 def is_demo(data: str) -> bool:
@@ -199,59 +218,18 @@ def _option(name: str) -> str:
 
 
 def from_mapping(raw: Mapping[str, Any], where: str) -> RunConfig:
-    """The configuration that plain values (YAML, run.json) describe; `where` is named in errors."""
-    fields = {f.name: f for f in dataclasses.fields(RunConfig)}
+    """The configuration that plain values (YAML, run.json, options) describe.
+
+    - `raw`: name of a setting → its plain value. `where`: what errors name.
+
+    Raises UsageError for an unknown name or a value of another kind.
+    """
     values: dict[str, Any] = {}
     for name, value in raw.items():
-        if name not in fields:
-            raise UsageError(str(unknown_name("key", name, fields, most=len(fields))), where=where)
-        values[name] = _coerce(name, value, str(fields[name].type), where)
+        if name not in SETTINGS:
+            raise UsageError(str(unknown_name("key", name, SETTINGS, most=len(SETTINGS))), where=where)
+        values[name] = SETTINGS[name].parse(value, where)
     return RunConfig(**values)
-
-
-_KINDS = {
-    "tuple": "a list of names, or names with commas between them",
-    "Mapping": "`name: value` pairs",
-    "bool": "true or false",
-    "int": "a whole number",
-    "float": "a number",
-}
-"""Beginning of a field's type → in words; all others are text."""
-
-
-def in_words(kind: str) -> str:
-    """What a key of the type `kind`, as RunConfig's annotations write it, is given as."""
-    words = next((text for start, text in _KINDS.items() if kind.startswith(start)), "text")
-    return f"{words}, or null" if "None" in kind else words
-
-
-def _coerce(name: str, value: Any, kind: str, where: str) -> Any:
-    """`value` as the field's type; YAML's own slips (a lone name, a number for text) are put right."""
-    if value is None and "None" in kind:
-        return None
-    if kind.startswith("tuple"):
-        items = value.split(",") if isinstance(value, str) else value
-        if isinstance(items, list | tuple) and all(isinstance(item, str) for item in items):
-            return tuple(item.strip() for item in items if item.strip())
-    elif kind.startswith("Mapping"):
-        if isinstance(value, str) and name == "weights":
-            return {"*": value}
-        if isinstance(value, Mapping):
-            texts = {str(k): ",".join(map(str, v)) if isinstance(v, list) else v for k, v in value.items()}
-            if all(isinstance(text, str | int | float) for text in texts.values()):
-                return {name: str(text) for name, text in texts.items()}
-    elif kind == "bool":
-        if isinstance(value, bool):
-            return value
-    elif kind.startswith("int"):
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    elif kind.startswith("float"):
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-    elif isinstance(value, str | int | float) and not isinstance(value, bool):
-        return str(value)
-    raise UsageError(f"`{name}` has the wrong type", where=where, expected=in_words(kind), found=repr(value))
 
 
 def parse_sweep(given: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
@@ -271,20 +249,6 @@ def parse_sweep(given: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
             raise UsageError("names a value twice", where=where)
         sweep[axis] = values
     return sweep
-
-
-def key_values(option: str, items: Sequence[str]) -> dict[str, str]:
-    """The NAME=VALUE items of an option as a mapping. A lone word for --weights has the name "*"."""
-    pairs: dict[str, str] = {}
-    for item in items:
-        name, _, value = item.partition("=")
-        if option == "weights" and item in WEIGHTS_WORDS:
-            name, value = "*", item
-        elif not name or not value:
-            hint = did_you_mean(item, WEIGHTS_WORDS).strip() if option == "weights" else ""
-            raise UsageError("is not NAME=VALUE", where=f"--{option}", found=item, remedy=hint or None)
-        pairs[name] = value
-    return pairs
 
 
 def read_config(path: Path) -> dict[str, Any]:

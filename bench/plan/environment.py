@@ -201,7 +201,7 @@ def own_packages(devices_of: str | None) -> dict[str, Any]:
         import torch
 
         found["cuda"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    elif devices_of in ("tensorflow", "tfhub"):
+    elif devices_of is not None and "tensorflow" in BACKENDS[devices_of].packages:
         import tensorflow as tf
 
         found["cuda"] = [device.name for device in tf.config.list_physical_devices("GPU")]

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...atomic import replacing
 from ...errors import ClipError, UsageError
 from ..clip import Clip, require_file
 from ..video.sampling import Pixels, TimedFrame
@@ -78,7 +79,6 @@ def write_frames(path: Path, frames: Iterable[Pixels], rate: Fraction) -> None:
     One frame is held in memory at a time. Raises UsageError if the file cannot be written, and what `frames`
     raises.
     """
-    part = path.with_name(f"{path.name}.part")
     try:
         # The number of frames comes first in the file, and is known last.
         with tempfile.TemporaryFile(dir=path.parent) as spool:
@@ -89,18 +89,18 @@ def write_frames(path: Path, frames: Iterable[Pixels], rate: Fraction) -> None:
                 shape = frame.shape
                 count += 1
             spool.seek(0)
-            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            with (
+                replacing(path, sync=False) as whole,
+                zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive,
+            ):
                 with archive.open("frames.npy", "w", force_zip64=True) as file:
                     header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
                     np.lib.format.write_array_header_1_0(file, header)
                     shutil.copyfileobj(spool, file, 1 << 20)
                 with archive.open("rate.npy", "w") as file:
                     np.lib.format.write_array(file, np.array(str(rate)), allow_pickle=False)
-        part.replace(path)
     except OSError as error:
         raise UsageError("the array file cannot be written", where=path, found=error) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _rate(path: Path, stored: npt.NDArray[Any]) -> Fraction:

@@ -13,12 +13,12 @@ import json
 import math
 import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...atomic import replacing
 from ...errors import ClipError
 from ...parsing import parse_json
 from ..clip import Clip, ClipSet
@@ -90,25 +90,10 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
         writer.writeheader()
         writer.writerows(rows)
     try:
-        _replace(path, text.getvalue())
+        with replacing(path) as file:
+            file.write(text.getvalue().encode())
     except OSError as error:
         raise ClipError("the manifest cannot be written", where=path, found=error) from error
-
-
-def _replace(path: Path, text: str) -> None:
-    """Put `text` in the place of the file, whole or not at all."""
-    folder = path.resolve().parent
-    folder.mkdir(parents=True, exist_ok=True)
-    # Not a file of `tempfile`, which its owner alone may read.
-    temporary = folder / f".{path.name}.{secrets.token_hex(4)}.new"
-    try:
-        with temporary.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def file_digest(path: Path) -> str:

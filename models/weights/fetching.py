@@ -16,10 +16,10 @@ import filelock
 import httpx2
 import numpy as np
 
+from ...atomic import replacing
 from ...errors import WeightsError
 from ...parsing import parse_json
 from .archive import opened_member, unpack
-from .atomic import replacing
 from .catalogue import RemoteFile, Source, find_source, total_size
 from .download import NotFound, Patience, Progress, disk_full, download, web_client
 from .formats.impostors import refuse_impostor

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ...atomic import replacing
 from ...errors import UsageError
 from ...parsing import parse_json
 from ...records.fingerprint import machine_id
@@ -235,9 +236,8 @@ def add_to_history(path: Path, entries: Sequence[Entry]) -> int:
     before = read_history(path) if path.exists() else []
     after = _without_duplicates([*before, *entries])
     after.sort(key=lambda entry: (*entry.series, entry.commit))
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text("".join(map(_line, after)), encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as file:
+        file.write("".join(map(_line, after)).encode())
     return len(set(after) - set(before))
 
 

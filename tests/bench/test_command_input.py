@@ -47,7 +47,7 @@ def test_the_help_has_defaults_and_values(told: Told) -> None:
     defaults = RunConfig().to_dict()
     for name in ("data", "target", "processes", "latency_clips", "stream_seconds", "views", "flow", "seed"):
         assert f"[default: {defaults[name]}]" in text, name
-    for value in (*MODELS, *METHODS, "window: frames of the one window"):
+    for value in (*MODELS, *METHODS, "window, frames of the one window"):
         assert value in text
 
 
@@ -134,6 +134,18 @@ def test_why_an_input_was_not_predicted_names_no_log_that_is_gone(told: Told, tm
     assert code == 2
     assert f"{clip}: exit status 1: ZeroDivisionError: division by zero\n" in stderr
     assert "1 of 1 input could not be predicted" in stderr
+
+
+def test_logits_are_those_of_one_video(told: Told, tmp_path: Path) -> None:
+    folder, logits = tmp_path / "clips", tmp_path / "logits.npy"
+    folder.mkdir()
+    for name in "ab":
+        write_clip(folder / f"{name}.npy")
+    words = ("--weights", "random", "--logits", logits)
+    code, stdout, stderr = told("predict", f"{TINY}:tiny", f"arrays:{folder}", *words)
+    assert (code, stdout) == (2, "")
+    assert "takes the logits of one input; found 2 inputs" in stderr
+    assert not logits.exists()
 
 
 def test_a_pipe_is_no_video(told: Told, tmp_path: Path) -> None:

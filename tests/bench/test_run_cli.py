@@ -512,7 +512,7 @@ def test_a_half_precision_is_compared_on_the_clips_of_the_run(
 def test_what_the_machine_does_not_compute_is_a_row_and_ends_no_run(
     bench: Bench, coloured_videos: Videos, tmp_path: Path
 ) -> None:
-    """TF32 and float16 are arithmetics of CUDA devices."""
+    """TF32 and float16 are computed by CUDA devices alone."""
     out = tmp_path / "run"
     common: tuple[object, ...] = (
         "--data",

@@ -26,7 +26,7 @@ def test_a_picture_is_small_and_keeps_its_shape_and_colour(tmp_path: Path) -> No
         assert picture.format == "JPEG"
         assert picture.size == (LONG_SIDE, LONG_SIDE * 3 // 4)
         np.testing.assert_allclose(np.asarray(picture)[60, 80], (200, 30, 30), atol=4)
-    assert not list(tmp_path.rglob("*.new"))
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_small_frames_are_not_enlarged_and_pictures_not_replaced(tmp_path: Path) -> None:

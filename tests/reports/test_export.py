@@ -17,7 +17,7 @@ from actionbench.reports.analysis.load_runs import RunData, merge
 from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.charts.all_charts import CHARTS
 from actionbench.reports.formats.export import SCHEMA, csv, json_text, write_report
-from actionbench.reports.tables import all_tables
+from actionbench.reports.tables.all_tables import all_tables
 from actionbench.reports.tables.table import Column, table
 
 TABLES = {
@@ -54,7 +54,7 @@ def test_a_report_is_written_beside_its_run(two_models_dir: Path) -> None:
     assert write_report(two_models_dir) == two_models_dir / "report.html"
     written = files(two_models_dir)
     assert {f"tables/{name}.csv" for name in TABLES} <= set(written)
-    assert not [name for name in written if name.endswith(".new")]
+    assert not [name for name in written if name.endswith(".tmp")]
 
 
 def test_rebuilding_gives_the_same_bytes(two_models_dir: Path, tmp_path: Path) -> None:

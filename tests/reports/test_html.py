@@ -20,7 +20,7 @@ from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.charts.all_charts import CHARTS, all_charts
 from actionbench.reports.charts.plots import draw
 from actionbench.reports.formats.html import MOST_MISTAKES, MOST_ROWS, page
-from actionbench.reports.tables import all_tables
+from actionbench.reports.tables.all_tables import all_tables
 from actionbench.reports.tables.table import Column, table
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"

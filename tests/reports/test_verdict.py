@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionbench.records.run import ProcessRecord, StreamRecord, ThroughputRecord
+from actionbench.records.run import ProcessRecord
+from actionbench.records.scenarios.stream import StreamRecord
+from actionbench.records.scenarios.throughput import ThroughputRecord
 from actionbench.reports.analysis.accuracy import same_answers
 from actionbench.reports.analysis.load_runs import RunData, Timings, merge
 from actionbench.reports.analysis.summary import Summary, summarise
 from actionbench.reports.caveats import caveats
 from actionbench.reports.sentences import MOST_RESERVATIONS, reservations, verdict
-from actionbench.reports.tables import all_tables
+from actionbench.reports.tables.all_tables import all_tables
 
 
 def summary_of(run: RunData) -> Summary:

@@ -18,7 +18,10 @@ from .tensor_bundle import TensorEntry, index_path, list_tensors, prefix_of, rea
 from .torch_files import read_torch, write_torch
 
 FORMATS: Final = ("tf1-checkpoint", "safetensors", "piergiaj", "hassony2", "hara", "tfhub")
-"""Formats that are read. All but "tfhub" are written. "safetensors" has I3D's canonical names."""
+"""Formats that are read. "safetensors" has I3D's canonical names."""
+
+WRITABLE: Final = tuple(name for name in FORMATS if name != "tfhub")
+"""Formats that are written."""
 
 _TFHUB_VARIABLES: Final = Path("variables", "variables")
 _HARA_ARCH: Final = "resnext-101"
@@ -68,7 +71,7 @@ def write_state(state: Mapping[str, npt.NDArray[np.float32]], path: Path, format
         _require(state, _HARA_TENSORS, path, format)
         named = {f"module.{name}": tensor for name, tensor in state.items()}
         write_torch({"arch": _HARA_ARCH, "epoch": 0, "state_dict": named, "optimizer": {}}, path)
-    elif format in FORMATS and format != "tfhub":
+    elif format in WRITABLE:
         _require(state, TENSORS, path, format)
         if format == "safetensors":
             write_safetensors({name: state[name] for name in TENSORS}, path)
@@ -77,7 +80,7 @@ def write_state(state: Mapping[str, npt.NDArray[np.float32]], path: Path, format
         else:
             write_torch(_as_port(state, format), path)
     else:
-        raise unknown_name("format to write", format, set(FORMATS) - {"tfhub"})
+        raise unknown_name("format to write", format, WRITABLE)
 
 
 def flax_state(arrays: Mapping[tuple[str, ...], npt.NDArray[np.float32]], where: Path) -> State:

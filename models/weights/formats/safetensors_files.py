@@ -11,8 +11,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from ....atomic import replacing
 from ....errors import WeightsError
-from ..atomic import replacing
 from .impostors import refuse_impostor
 
 FloatArray = npt.NDArray[np.float32]

@@ -20,8 +20,8 @@ from typing import BinaryIO, Final
 import numpy as np
 import numpy.typing as npt
 
+from ....atomic import replacing
 from ....errors import WeightsError
-from ..atomic import replacing
 from .crc32c import crc32c, masked
 from .leveldb_table import read_table, write_table
 from .protobuf import Fields, Malformed, field, integer, parse, submessage, varint

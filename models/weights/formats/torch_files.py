@@ -18,8 +18,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ....atomic import replacing
 from ....errors import WeightsError
-from ..atomic import replacing
 from .impostors import refuse_impostor
 
 FloatArray = npt.NDArray[np.float32]

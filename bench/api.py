@@ -1,0 +1,97 @@
+"""The commands as functions that return what they find: the Python API, `actionbench.predict` and others.
+
+They call what the command line calls and print no results. Messages that a user should see, a fallback for
+one, go to standard error as they do there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from ..errors import UsageError
+from ..records.run_directory import RunDirectory
+from .console.progress import Console, Messages
+from .plan.config import DEFAULTS, RunConfig, ViewsOption, from_mapping
+from .predict import Prediction, plan_predictions, predictions
+from .runner import require_results, resume_run, start_run
+
+
+def predict(
+    model: str,
+    video: str | Path,
+    *,
+    weights: str | Path | Mapping[str, str | Path] | None = None,
+    device: str = DEFAULTS.device,
+    threads: int | None = DEFAULTS.threads,
+    views: ViewsOption = DEFAULTS.views,
+    flow: str = DEFAULTS.flow,
+) -> Prediction:
+    """What a network says of one video, as `bench predict` does, in a fresh process of its own.
+
+    - `model`: "i3d", "resnext@openvino:bf16", "path/to/file.py:factory": NAME@BACKEND:PRECISION:FORM.
+    - `video`: a video file, or a file of arrays (docs/adding-a-dataset.md).
+    - `weights`: a file, "random" or "demo" for all streams, or model or model-stream ("i3d-rgb") → one of
+      these; None for what `bench weights fetch` stored.
+    - `device`: "auto", "cpu" or "cuda:N".
+    - `threads`: CPU threads; None for all cores.
+    - `views`: "video" is the authors' protocol for a whole video, "single" one window from its middle.
+    - `flow`: name of the optical-flow method, for networks that need one.
+
+    Raises ActionBenchError: UsageError for a name or value that makes no sense, or a `video` that is not one
+    clip; ClipError or WeightsError for files; BackendUnavailable for what this machine cannot run;
+    MeasurementError if the video could not be predicted.
+    """
+    named = {} if weights is None else weights if isinstance(weights, Mapping) else {"*": weights}
+    config = RunConfig(
+        models=(model,),
+        weights={name: str(value) for name, value in named.items()},
+        device=device,
+        threads=threads,
+        views=views,
+        flow=flow,
+    )
+    console = Messages()
+    planned, clips = plan_predictions(config, [Path(video)], console.say)
+    if len(clips) != 1:
+        raise UsageError(
+            "is not one video",
+            where=video,
+            found=f"{len(clips)} videos",
+            remedy="`actionbench.run` predicts all videos of a folder or a list.",
+        )
+    (answer,) = predictions(planned, clips, config.clip_timeout, console)
+    if not isinstance(answer, Prediction):
+        raise answer
+    return answer
+
+
+def run(config: RunConfig) -> RunDirectory:
+    """Measure as `bench run` does, with its progress on standard error; the directory with all records.
+
+    - `config`: the settings of `bench run` (docs/configuration.md). `report=False` leaves the report out.
+
+    Raises ActionBenchError for what is wrong with a setting or a file, before anything is measured;
+    MeasurementError, which names the directory, if a model has no result: what was measured is kept there.
+    An interrupted run goes on by `resume`.
+    """
+    given = {field.name: getattr(config, field.name) for field in fields(config)}
+    return _finished(start_run(from_mapping(given, "RunConfig"), Console()))
+
+
+def resume(path: str | Path) -> RunDirectory:
+    """Go on with an interrupted run as `bench run --resume` does; the directory with all records.
+
+    - `path`: the run directory.
+
+    Raises ActionBenchError as `run` does, and UsageError if `path` is no run directory or if the clips, the
+    weights or the machine are not those that the run began with.
+    """
+    return _finished(resume_run(Path(path), Console()))
+
+
+def _finished(path: Path) -> RunDirectory:
+    directory = RunDirectory(path)
+    require_results(directory)
+    return directory

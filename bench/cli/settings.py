@@ -1,0 +1,75 @@
+"""Options of commands that are settings of a run, out of where the settings are declared."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, get_args
+
+import typer
+from typer.models import ArgumentInfo
+
+from ..plan.config import SETTINGS
+from ..plan.settings import PAIRS, WEIGHTS, Setting, key_values
+
+_REPEATABLE = {PAIRS, WEIGHTS}
+
+
+def with_settings(
+    *names: str, help: Mapping[str, str] = MappingProxyType({})
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options of these settings of `bench run`; all of them without a name.
+
+    - `names`: of settings. `help`: what is said of some of them in place of what is declared.
+
+    The command takes the context, and gets their values from `given_settings`.
+    """
+    chosen = [SETTINGS[name] for name in names or SETTINGS]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        own = inspect.signature(function, eval_str=True).parameters
+
+        @functools.wraps(function)
+        def command(**arguments: Any) -> Any:
+            return function(**{name: value for name, value in arguments.items() if name in own})
+
+        options = [_option(each, help.get(each.name, each.help)) for each in chosen]
+        first = [p for p in own.values() if p.annotation is typer.Context or _is_argument(p)]
+        others = [p for p in own.values() if p not in first]
+        parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*first, *options, *others)]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return command
+
+    return decorate
+
+
+def given_settings(context: typer.Context) -> dict[str, Any]:
+    """Name → plain value of the settings that stand on the command line."""
+    given = {
+        name: value for name, value in context.params.items() if name in SETTINGS and is_given(context, name)
+    }
+    return {
+        name: key_values(name, value) if SETTINGS[name].kind in _REPEATABLE else value
+        for name, value in given.items()
+    }
+
+
+def is_given(context: typer.Context, name: str) -> bool:
+    """Whether the parameter `name` stands on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _option(setting: Setting, help: str) -> inspect.Parameter:
+    shown = None if setting.default is None else setting.kind.as_text(setting.default)
+    option = typer.Option(help=help, metavar=setting.kind.metavar)
+    annotation: Any = Annotated[setting.kind.option, option]
+    return inspect.Parameter(
+        setting.name, inspect.Parameter.KEYWORD_ONLY, default=shown, annotation=annotation
+    )
+
+
+def _is_argument(parameter: inspect.Parameter) -> bool:
+    return any(isinstance(each, ArgumentInfo) for each in get_args(parameter.annotation))

@@ -1,0 +1,145 @@
+"""How a setting of a run is declared: once, for its option, its key in a YAML file, and the documents."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import UsageError, did_you_mean
+
+WEIGHTS_WORDS = ("random", "demo")
+"""Weights that are no files: seeded random ones (timing only), and those made from the drawn clips."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What values a setting has.
+
+    - `words`: in the document, e.g. "names". `expected`: in an error, e.g. "a list of names".
+    - `option`: type of its option on the command line. `metavar`: what stands for a value in the help.
+    - `parse`: a plain value, as YAML has it, → the setting's value. Raises ValueError for what does not fit.
+    - `as_text`: a default as the command line and the document write it.
+    """
+
+    words: str
+    expected: str
+    option: Any
+    metavar: str | None
+    parse: Callable[[Any], Any]
+    as_text: Callable[[Any], Any] = lambda value: value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+        raise ValueError
+    return tuple(item.strip() for item in items if item.strip())
+
+
+def _pairs(value: Any) -> dict[str, str]:
+    # Weights alone have a word that speaks for all.
+    if isinstance(value, str):
+        return {"*": value}
+    if not isinstance(value, Mapping):
+        raise ValueError
+    texts = {str(k): ",".join(map(str, v)) if isinstance(v, list) else v for k, v in value.items()}
+    if not all(isinstance(text, str | int | float) for text in texts.values()):
+        raise ValueError
+    return {name: str(text) for name, text in texts.items()}
+
+
+def _only_pairs(value: Any) -> dict[str, str]:
+    if isinstance(value, str):
+        raise ValueError
+    return _pairs(value)
+
+
+def _instance(value: Any, *types: type) -> Any:
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise ValueError
+    return value
+
+
+NAMES = Kind("names", "a list of names, or names with commas between them", str, "A,B", _names, ",".join)
+PAIRS = Kind("pairs", "`name: value` pairs", list[str], "NAME=VALUE", _only_pairs, lambda _: None)
+WEIGHTS = dataclasses.replace(PAIRS, parse=_pairs)
+TEXT = Kind("text", "text", str, "TEXT", lambda value: str(_instance(value, str, int, float)))
+WHOLE = Kind("number", "a whole number", int, "N", lambda value: _instance(value, int))
+NUMBER = Kind("number", "a number", float, "X", lambda value: float(_instance(value, int, float)))
+SWITCH = Kind("true, false", "true or false", bool, None, lambda value: _instance(value, bool))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting as it was declared.
+
+    - `name`: of the field, and of its key. `option`: `--name`, with hyphens.
+    - `kind`: what values it has. `help`: what it means, for the option and the document.
+    - `default`: its value where nothing else is asked for; None where that is left open.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: Any
+
+    @property
+    def option(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    def parse(self, value: Any, where: str) -> Any:
+        """The setting's value of a plain one. Raises UsageError, which names `where`."""
+        if value is None and self.default is None:
+            return None
+        try:
+            return self.kind.parse(value)
+        except ValueError:
+            expected = self.kind.expected + (", or null" if self.default is None else "")
+            raise UsageError(
+                f"`{self.name}` has the wrong type", where=where, expected=expected, found=repr(value)
+            ) from None
+
+
+def setting(kind: Kind, help: str, default: Any) -> Any:
+    """A dataclass field that is a setting: see `Setting`."""
+    metadata = {"kind": kind, "help": help}
+    if isinstance(default, Mapping):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def settings_of(record: type) -> dict[str, Setting]:
+    """Name → setting of a dataclass whose fields are settings, in their order."""
+    found = {}
+    for each in dataclasses.fields(record):
+        made = each.default_factory
+        default = each.default if made is dataclasses.MISSING else made()
+        found[each.name] = Setting(each.name, each.metadata["kind"], each.metadata["help"], default)
+    return found
+
+
+def markdown_table(record: type) -> str:
+    """The settings of `record` as the document shows them."""
+    rows = ["| Key | Value | Default | Meaning |", "|:--|:--|:--|:--|"]
+    for each in settings_of(record).values():
+        value = None if each.default is None else each.kind.as_text(each.default)
+        text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+        default = f"`{text}`" if text else ""
+        rows.append(f"| `{each.name}` | {each.kind.words} | {default} | {each.help} |")
+    return "\n".join(rows) + "\n"
+
+
+def key_values(option: str, items: list[str]) -> dict[str, str]:
+    """The NAME=VALUE items of an option as a mapping. A lone word for --weights has the name "*"."""
+    pairs: dict[str, str] = {}
+    for item in items:
+        name, _, value = item.partition("=")
+        if option == "weights" and item in WEIGHTS_WORDS:
+            name, value = "*", item
+        elif not name or not value:
+            hint = did_you_mean(item, WEIGHTS_WORDS).strip() if option == "weights" else ""
+            raise UsageError("is not NAME=VALUE", where=f"--{option}", found=item, remedy=hint or None)
+        pairs[name] = value
+    return pairs
