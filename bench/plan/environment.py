@@ -168,7 +168,8 @@ def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
     if python == sys.executable and devices_of is None:
         return own_packages(None)
     code = (
-        "import json; from actionbench.bench import environment as e; print(json.dumps(e.own_packages(%r)))"
+        "import json; from actionbench.bench.plan import environment as e;"
+        "print(json.dumps(e.own_packages(%r)))"
     )
     try:
         answer = subprocess.run(

@@ -112,12 +112,12 @@ def test_a_share_that_answers_with_an_error_is_the_clips_error(
 
 
 def test_a_run_keeps_what_it_measured_says_why_it_ended_and_can_be_resumed(
-    bench: Callable[..., subprocess.CompletedProcess[str]], coloured_videos: Videos, tmp_path: Path
+    bench_process: Callable[..., subprocess.CompletedProcess[str]], coloured_videos: Videos, tmp_path: Path
 ) -> None:
     data, out = coloured_videos([43, 44], 1), tmp_path / "run"
     kept = shutil.copytree(data, tmp_path / "kept")
     options = ("--weights", "random", "--threads", 1, "--processes", 1, "--latency-seconds", 1)
-    answer = bench(
+    answer = bench_process(
         *("run", "--models", f"{NETWORKS}:vanishing", "--data", data, "--out", out, "--no-report", *options),
         timeout=60,
         TINY_VANISHES=str(data),
