@@ -52,13 +52,20 @@ class Registry:
         return load(references[name], f"the {self.kind} '{name}'", self.remedy)
 
 
-def load(reference: str, what: str, remedy: str) -> Callable[..., Any]:
-    """The function that `reference`, "module:attribute", names.
+LOAD_REMEDY = "Install what it needs, or repair it"
+"""What to do about a function of a network that cannot be loaded."""
 
-    - `what`: what it is, for the message. `remedy`: what to do if it cannot be loaded.
+
+def load(reference: str | Callable[..., Any], what: str, remedy: str) -> Callable[..., Any]:
+    """The function that `reference`, "module:attribute", names; a function stands for itself.
+
+    - `what`: what it is, for the message.
+    - `remedy`: what to do if it cannot be loaded.
 
     Raises BackendUnavailable, whatever its import raises: it may be another package's.
     """
+    if callable(reference):
+        return reference
     try:
         function = EntryPoint(name="", value=reference, group="").load()
         if not callable(function):

@@ -24,6 +24,7 @@ from .plan.quantise import with_files
 from .plan.selection import expanded
 from .plan.sweep import swept
 from .scenarios.accuracy import accuracy_pass
+from .scenarios.scenario import scenario
 from .scenarios.timed import scenario_pass
 
 
@@ -92,7 +93,7 @@ def planned(config: RunConfig, console: Console) -> Plan:
     for key, refusal in plan.refusals.items():
         console.say(f"{key}: {refusal}")
     models = tuple(with_files(model, config, console.say) for model in plan.models)
-    several_videos = "throughput" in config.scenarios
+    several_videos = any(scenario(name).several_videos for name in config.scenarios)
     return replace(plan, models=swept(models, parse_sweep(config.sweep), several_videos))
 
 
@@ -183,9 +184,9 @@ def _measure(plan: Plan, writer: RunWriter, console: Console) -> dict[str, str]:
         if model.key not in failures and not model.timed_only and not _predicted(writer, model.key):
             first = next(record for record in writer.clips() if record.model == model.key)
             failures[model.key] = f"no clip could be predicted; the first, {first.clip}: {first.error}"
-    for scenario in config.scenarios if clips else ():
+    for name in config.scenarios if clips else ():
         alive = [model for model in plan.models if model.key not in failures]
-        failures |= scenario_pass(scenario, alive, clips, config, writer, console)
+        failures |= scenario_pass(name, alive, clips, config, writer, console)
     return failures
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .fields import flow_fields
-from .method import FlowField, FlowMethod, GreyFrame
+from .method import CompiledFlowMethod, FlowField, FlowMethod, GreyFrame
 from .registry import HOLDS_IN
 from .tvl1 import fast
 
@@ -57,8 +57,8 @@ class CentreFlow:
 
     def warm_up(self) -> None:
         """What the method itself does before it is timed."""
-        if callable(warm_up := getattr(self._method, "warm_up", None)):
-            warm_up()
+        if isinstance(self._method, CompiledFlowMethod):
+            self._method.warm_up()
 
     def describe(self) -> dict[str, Any]:
         """What the method says of itself, under our name, and the squares."""

@@ -63,6 +63,14 @@ class DeviceFlowMethod(BatchFlowMethod, Protocol):
         """As `fields`, but a torch.Tensor on `device`, whose computation is finished."""
 
 
+@runtime_checkable
+class CompiledFlowMethod(FlowMethod, Protocol):
+    """A method that compiles code before its first pair."""
+
+    def warm_up(self) -> None:
+        """Compile now what would be compiled at the first pair."""
+
+
 MIN_SIDE = 16
 """Pixels; OpenCV's TV-L1 builds no pyramid level smaller than this (opencv_contrib, tvl1flow.cpp)."""
 

@@ -39,15 +39,20 @@ Offer = Mapping[str, tuple[str, ...]]
 class Backend:
     """What a backend offers.
 
-    - `packages`: the modules that it imports. `extra`: the optional dependency that installs them; None for
-      what ActionBench itself depends on.
+    - `packages`: the modules that it imports.
+    - `extra`: the optional dependency that installs them; None for what ActionBench itself depends on.
     - `cpu`, `cuda`: what it computes on such a device.
+    - `reads`: the formats of weights that it reads; None for all that there are.
+    - `own_network`: the weights are a network themselves: there are no random ones for it, and none in common
+      with other backends.
     """
 
     packages: tuple[str, ...] = ()
     extra: str | None = None
     cpu: Offer = field(default_factory=dict)
     cuda: Offer = field(default_factory=dict)
+    reads: tuple[str, ...] | None = None
+    own_network: bool = False
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -77,6 +82,8 @@ BACKENDS: dict[str, Backend] = {
         packages=("tensorflow", "sonnet"),
         cpu={"fp32": ("tuned", "plain"), "bf16": _TUNED},
         cuda={"fp32": ("tuned", "plain"), "tf32": ("tuned", "plain")},
+        # Files of torch are read by torch, which must not be imported beside TensorFlow.
+        reads=("tf1-checkpoint", "safetensors", "tfhub"),
     ),
     "torch": Backend(
         packages=("torch",),
@@ -92,6 +99,8 @@ BACKENDS: dict[str, Backend] = {
         packages=("tensorflow", "tensorflow_hub"),
         cpu={"fp32": ("plain",)},
         cuda={"fp32": ("plain",), "tf32": ("plain",)},
+        reads=("tfhub",),
+        own_network=True,
     ),
     "onnx": Backend(
         packages=("onnx", "onnxruntime"),
@@ -121,14 +130,14 @@ _OFF_CUDA = {
 def offer(model: Model, backend: str) -> Backend:
     """What `backend` offers for `model`.
 
-    That of the table, if the loader is ours; a loader of a user's own computes in float32. A model may name
-    other precisions.
+    That of the table, if the loader is ours. A loader of a user's own computes in float32, and reads weights
+    of any format. A model may name other precisions.
     """
     known = BACKENDS.get(backend, Backend())
     loader = model.backends[backend]
     if not (isinstance(loader, str) and loader.startswith(f"{__package__}.")):
         own = dict.fromkeys(model.precisions.get(backend, ("fp32",)), _TUNED)
-        return replace(known, cpu=own, cuda=own)
+        return replace(known, cpu=own, cuda=own, reads=None, own_network=False)
     named = model.precisions.get(backend, known.precisions)
     return replace(known, cpu=_only(named, known.cpu), cuda=_only(named, known.cuda))
 

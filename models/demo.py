@@ -6,23 +6,16 @@ video.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from .i3d import architecture as i3d
-from .i3d import torch_modules as i3d_torch
-from .random_state import random_state
-from .resnext import architecture as resnext
-from .resnext import torch_modules as resnext_torch
 from .spec import FloatArray
-from .state import State
-
-Architecture = Literal["i3d-rgb", "i3d-flow", "resnext"]
 
 NEVER = -20.0
 """Logit of a class without examples. The logits of the others have a mean of 0, so their best is ≥ 0."""
@@ -33,40 +26,39 @@ _FIT_STEPS = 500
 _WEIGHT_DECAY = 1e-2  # of the fitted layer, for features of variance 1
 
 
-def demo_state(
-    architecture: Architecture,
-    inputs: Sequence[FloatArray],
-    targets: Sequence[int],
-    classes: int,
-    seed: int = 0,
-) -> State:
-    """Tensors of a network that knows the classes of `inputs`, under its canonical names.
+@dataclass(frozen=True, slots=True)
+class RandomNetwork:
+    """A network in torch with random weights, to be fitted: what `DemoWeights.network` gives.
+
+    - `net`: from (N, C, T, H, W) float32 to logits (N, classes), in evaluation mode.
+    - `features`: from the same input to what `head` takes, (N, features) float32.
+    - `head`: its last layer, a part of `net`.
+    - `save`: write the tensors that `net` has then to a file that the network's loaders read.
+    """
+
+    net: nn.Module
+    features: Callable[[torch.Tensor], torch.Tensor]
+    head: nn.Linear
+    save: Callable[[Path], None]
+
+
+def fit(network: RandomNetwork, inputs: Sequence[FloatArray], targets: Sequence[int], seed: int = 0) -> None:
+    """Make `network` know the classes of `inputs`: calibrate its batch norms and fit its last layer.
 
     - `inputs`: preprocessed views, each (T, H, W, C) float32; lengths may differ.
-    - `targets`: index of each view's class, below `classes`.
+    - `targets`: index of each view's class.
+    - `seed`: of the choice of views for the calibration.
 
     The same arguments give the same tensors, up to the rounding of the machine's convolutions.
     """
-    net = _random_network(architecture, classes, seed)
-    calibrate(net, inputs, seed)
+    calibrate(network.net, inputs, seed)
     with torch.inference_mode():
-        features = np.concatenate([net.features(_batch([view])).numpy() for view in inputs])
-    weight, bias = fit_head(features, np.asarray(targets), classes)
-    head = net.head if isinstance(net, i3d_torch.I3D) else net.fc
+        features = np.concatenate([network.features(_batch([view])).numpy() for view in inputs])
+    head = network.head
+    weight, bias = fit_head(features, np.asarray(targets), head.out_features)
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight))
         head.bias.copy_(torch.from_numpy(bias))
-    return i3d_torch.state_of(net) if isinstance(net, i3d_torch.I3D) else resnext_torch.state_of(net)
-
-
-def _random_network(
-    architecture: Architecture, classes: int, seed: int
-) -> i3d_torch.I3D | resnext_torch.ResNeXt:
-    if architecture == "resnext":
-        shapes = resnext.tensor_shapes(classes)
-        return resnext_torch.from_state(random_state(shapes, seed, resnext.random_gains()))
-    shapes = i3d.tensor_shapes(i3d.CHANNELS[architecture.removeprefix("i3d-")], classes)
-    return i3d_torch.from_state(random_state(shapes, seed, {}))
 
 
 @torch.no_grad()

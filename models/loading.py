@@ -3,55 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 from ..errors import WeightsError
-from .i3d import architecture as i3d
 from .labels import label_lists, labels
 from .parity import with_mantissa
 from .random_state import random_state
-from .resnext import architecture as resnext
 from .spec import Weights
 from .state import Shapes, State, check_state, classes_of
 from .weights.formats.readers import read_state
 from .weights.sidecar import sidecar_path
 
 
-def i3d_states(weights: Mapping[str, Weights]) -> dict[str, State]:
-    """The tensors of each stream of I3D: read from its file, or drawn where the kind is "random".
-
-    Raises WeightsError if tensors are missing, extra or misshapen, or if the number of classes is not
-    that of the labels.
-    """
-    return {
-        stream: _load(
-            each,
-            partial(i3d.tensor_shapes, i3d.CHANNELS[stream]),
-            head=f"{i3d.HEAD}/conv_3d/b",
-            gains={},
-        )
-        for stream, each in weights.items()
-    }
-
-
-def resnext_state(weights: Weights) -> State:
-    """The tensors of ResNeXt, likewise."""
-    return _load(weights, resnext.tensor_shapes, head="fc.bias", gains=resnext.random_gains())
-
-
-def _load(
+def load_state(
     weights: Weights,
     shapes: Callable[[int], Shapes],
     *,
     head: str,
     gains: Mapping[str, float],
 ) -> State:
-    """One stream's tensors, rounded if the weights ask for it.
+    """One stream's tensors, read from the weights' file, or drawn where their kind is "random".
+
+    They are rounded if the weights ask for it.
 
     - `shapes`: number of classes → what the architecture needs.
     - `head`: name of the bias whose length is the number of classes.
     - `gains`: see `random_state`.
+
+    Raises WeightsError if tensors are missing, extra or misshapen, or if the number of classes is not that of
+    the labels.
     """
     state = _read(weights, shapes, head, gains)
     if (bits := weights.mantissa) is not None:

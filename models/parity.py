@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from .spec import FloatArray, Model, Preprocessing
+from .spec import FloatArray, Model, Preprocessing, PublishedExample
 
 TOLERANCE = 1e-3
 """Largest difference of two float32 logits that is rounding. TF against torch gives 3e-5 to 7e-5; the
@@ -25,7 +25,7 @@ SHAPES = (
     (64, 224, 224, 1),
     (17, 199, 210, 2),
 )
-"""(frames, height, width, batch) on which I3D is compared: even sizes hide mistakes in padding."""
+"""(frames, height, width, batch) on which backends are compared: even sizes hide mistakes in padding."""
 
 
 LIMIT = 3.0
@@ -140,39 +140,14 @@ def _prepared(unit: npt.NDArray[np.float64], how: Preprocessing) -> FloatArray:
     return prepared
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedExample:
-    """What the authors' two-stream network gives for their sample (kinetics-i3d: README, evaluate_sample.py).
+def published_differences(
+    example: PublishedExample, logits: FloatArray, labels: tuple[str, ...]
+) -> dict[str, float]:
+    """Found minus published: "norm", and the logit of each class in `example.top`.
 
-    - `files`: stream → the published array, (1, frames, 224, 224, C) and already preprocessed.
-    - `norm`: of the summed logits. `top`: the best classes and their summed logits.
-    - `weights`: stream → the set of weights.
+    - `logits`: (1, classes) or (classes,), those of all streams added.
+    - `labels`: the classes in the order of the logits.
     """
-
-    files: dict[str, str]
-    weights: dict[str, str]
-    frames: int
-    norm: float
-    top: tuple[tuple[str, float], ...]
-
-    def differences(self, logits: FloatArray, labels: tuple[str, ...]) -> dict[str, float]:
-        """Found minus published: "norm", and the logit of each class in `top`.
-
-        `logits`: (1, classes) or (classes,), of both streams summed.
-        """
-        flat = logits.astype(np.float64).ravel()
-        found = {"norm": float(np.linalg.norm(flat)) - self.norm}
-        return found | {name: float(flat[labels.index(name)]) - value for name, value in self.top}
-
-
-PUBLISHED = PublishedExample(
-    files={"rgb": "v_CricketShot_g04_c01_rgb.npy", "flow": "v_CricketShot_g04_c01_flow.npy"},
-    weights={"rgb": "deepmind-rgb-imagenet", "flow": "deepmind-flow-imagenet"},
-    frames=79,
-    norm=138.468643,
-    top=(
-        ("playing cricket", 41.8137),
-        ("hurling (sport)", 21.4943),
-        ("catching or throwing baseball", 20.1341),
-    ),
-)
+    flat = logits.astype(np.float64).ravel()
+    found = {"norm": float(np.linalg.norm(flat)) - example.norm}
+    return found | {name: float(flat[labels.index(name)]) - value for name, value in example.top}

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_name
-from ..registry import Registry
+from ..registry import LOAD_REMEDY, Registry
 from ..registry import load as load_function
 from .capabilities import Backend, missing_packages, offer, why_not
 from .network_files import execute, keep_neighbours_importable, neighbours_importable
@@ -30,6 +30,9 @@ MODELS = {
     "resnext-64f": "actionbench.models.resnext.architecture:resnext_64f",
 }
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
+
+DEFAULT_MODELS = ("i3d", "resnext")
+"""What is run where no model is named; the first has several backends, which `bench parity` compares."""
 
 _REGISTRY = Registry("model", "actionbench.models", MODELS)
 
@@ -139,9 +142,8 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
     require(request, options.device)
     options = request.apply(options)
     loader = request.model.backends[request.backend]
-    if (in_file := _FILE.fullmatch(request.key)) is not None:
-        keep_neighbours_importable(Path(in_file["path"]))
-    load = _loader(loader, request) if isinstance(loader, str) else loader
+    keep_importable(request)
+    load: Loader = load_function(loader, f"the backend '{request.backend}'", LOAD_REMEDY)
     if load.__module__.startswith(f"{__package__}."):
         return load(request.model, weights, options)
     network: Network = _call(partial(load, request.model, weights, options), request.key)
@@ -165,11 +167,10 @@ def require(request: ModelRequest, device: str) -> None:
         )
 
 
-def _loader(reference: str, request: ModelRequest) -> Loader:
-    load: Loader = load_function(
-        reference, f"the backend '{request.backend}'", "Install what it needs, or repair it"
-    )
-    return load
+def keep_importable(request: ModelRequest) -> None:
+    """From now on let the functions of a user's file import what lies beside it; nothing for a name."""
+    if (in_file := _FILE.fullmatch(request.key)) is not None:
+        keep_neighbours_importable(Path(in_file["path"]))
 
 
 _METHODS = ("upload", "forward", "download", "synchronize", "describe")

@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from .demo import RandomNetwork
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -122,11 +125,7 @@ class Weights:
 class Network(Protocol):
     """A network with its weights on a device, ready to compute. What every backend must provide.
 
-    It may have attributes:
-
-    - `uint8_streams`, a frozenset of names: RGB streams that it takes as pixels 0–255 too, uint8 and cropped,
-      and normalises itself as the `Preprocessing` of their weights says.
-    - `concurrent`: True if several threads may be in its methods at the same time.
+    What else a network may declare: `PixelNetwork`, `ConcurrentNetwork`, `TorchDeviceNetwork`.
     """
 
     def upload(self, inputs: Mapping[str, InputArray]) -> Any:
@@ -151,6 +150,41 @@ class Network(Protocol):
         """
 
 
+@runtime_checkable
+class PixelNetwork(Protocol):
+    """A network that normalises pixels itself.
+
+    - `uint8_streams`: RGB streams that it takes as pixels 0–255 too, uint8 and cropped, and normalises as the
+      `Preprocessing` of their weights says. Float input is still taken.
+    """
+
+    @property
+    def uint8_streams(self) -> frozenset[str]: ...
+
+
+@runtime_checkable
+class ConcurrentNetwork(Protocol):
+    """A network that says whether it may compute several inputs at once.
+
+    - `concurrent`: True if several threads may be in its methods at the same time. A network without this
+      attribute is called by one thread at a time.
+    """
+
+    @property
+    def concurrent(self) -> bool: ...
+
+
+@runtime_checkable
+class TorchDeviceNetwork(Protocol):
+    """A network whose `upload` takes float32 tensors that are already on its device of PyTorch.
+
+    - `device`: that torch.device.
+    """
+
+    @property
+    def device(self) -> Any: ...
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """Where and how a network is put.
@@ -173,6 +207,47 @@ class LoadOptions:
 
 Loader = Callable[["Model", Mapping[str, Weights], LoadOptions], Network]
 
+OnnxGraph = Callable[[Weights, bool], bytes]
+"""From the weights of a stream, and `wide`, to its ONNX graph (`Model.onnx`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoWeights:
+    """How demo weights are made for one stream: a random network whose last layer is fitted to drawn clips.
+
+    - `name`: of the folder that they are kept in, made once: it has to change when the network or its labels
+      change. Models that share these weights give the same name.
+    - `file`: name of the file in it.
+    - `network`: "module:attribute" of the function that gives the random network from the weights'
+      description, the number of classes and the seed; or the function itself.
+    - `views`: how the drawn clips are cut; None for the model's own views.
+    """
+
+    name: str
+    file: str
+    network: str | Callable[[WeightsDescription, int, int], RandomNetwork]
+    views: Views | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedExample:
+    """What the authors' network gives for a sample of theirs: `bench parity --published` has to reproduce it.
+
+    - `samples`: the source of the catalogue that has the sample's arrays, or the path of their folder.
+    - `files`: stream → the array's file in it, (1, T, H, W, C) and already preprocessed.
+    - `weights`: stream → name of the published weights, or the path of a file.
+    - `frames`: T of the sample.
+    - `norm`: L2 norm of the logits, those of all streams added.
+    - `top`: the best classes, each with its logit.
+    """
+
+    samples: str
+    files: Mapping[str, str]
+    weights: Mapping[str, str]
+    frames: int
+    norm: float
+    top: tuple[tuple[str, float], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -183,14 +258,23 @@ class Model:
       else. Logits of the streams are added.
     - `alternatives`: stream name → other published weights, which are used where those of `streams` are not
       stored, the first one first.
-    - `views`: the authors' protocol for a whole video. `window_frames`: frames of a single view
-      (`--views single`), the centre of the video.
+    - `views`: the authors' protocol for a whole video.
+    - `window_frames`: frames of a single view (`--views single`), the centre of the video.
     - `backends`: backend name → "module:attribute" of a `Loader`, or the loader itself. The first is the
       default.
     - `precisions`: backend → the precisions that its loader minds (`LoadOptions.precision`), where these are
       not what `capabilities.BACKENDS` says of a backend of ours, or fp32 alone of anyone else's.
     - `macs`: multiply–accumulates of one view, from (stream → (T, H, W)) and the number of classes; None if
       unknown.
+    - `parameters`: trainable parameters of a stream, from its name and the number of classes; None if
+      unknown.
+    - `onnx`: "module:attribute" of an `OnnxGraph`, or the function itself; None if there is none. Our
+      backends `onnx` and `openvino` compute it, and int8 networks are made of it.
+      It gives a stream's graph, (N, T, H, W, C) float32 with every size but C left open to logits
+      (N, classes). `wide`: with more channels where there are few, as kernels for bfloat16 want it and those
+      for float32 do not.
+    - `demo`: stream → how demo weights are made for it (`--weights demo`).
+    - `published`: the authors' example with the values that they publish for it; None if there is none.
     """
 
     name: str
@@ -204,3 +288,7 @@ class Model:
     details: Mapping[str, Any] = field(default_factory=dict)
     alternatives: Mapping[str, tuple[WeightsDescription, ...]] = field(default_factory=dict)
     precisions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parameters: Callable[[str, int], int] | None = None
+    onnx: str | OnnxGraph | None = None
+    demo: Mapping[str, DemoWeights] = field(default_factory=dict)
+    published: PublishedExample | None = None

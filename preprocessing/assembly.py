@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..models.spec import Network, Views, Weights
+from ..models.spec import Network, PixelNetwork, Views, Weights
 from .device_flow import shares_device
 from .preparer import Preparer
 
@@ -40,11 +40,12 @@ def assemble(
     method, cache = None, None
     notes: tuple[str, ...] = ()
     if flow is not None:
+        from ..flow.method import CompiledFlowMethod
         from ..flow.registry import get_method
 
         method = get_method(flow, threads, device)
-        if callable(compile_ahead := getattr(method, "warm_up", None)):
-            compile_ahead()  # before any clip is timed, or watched
+        if isinstance(method, CompiledFlowMethod):
+            method.warm_up()  # before any clip is timed, or watched
         if method.name != flow:
             notes = (f"optical flow by `{method.name}` in place of `{flow}`, which cannot run here",)
     if flow_cache is not None:
@@ -58,7 +59,7 @@ def assemble(
         flow=method,
         cache=cache,
         notes=notes,
-        uint8_streams=frozenset(s for n in networks for s in getattr(n, "uint8_streams", ())),
+        uint8_streams=frozenset(s for n in networks if isinstance(n, PixelNetwork) for s in n.uint8_streams),
         keep_middle=keep_middle,
         on_device=bool(networks) and cache is None and all(shares_device(method, n) for n in networks),
     )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..datasets.video.transform import centre_crop
 from ..flow.method import DeviceFlowMethod
-from ..models.spec import Preprocessing
+from ..models.spec import Preprocessing, TorchDeviceNetwork
 from .stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def shares_device(method: object, network: object) -> bool:
     """Whether `network` takes tensors from the device that `method` leaves its flow on."""
     return (
         isinstance(method, DeviceFlowMethod)
-        and getattr(network, "device", None) is not None
-        and network.device == method.device  # type: ignore[attr-defined]
+        and isinstance(network, TorchDeviceNetwork)
+        and network.device == method.device
     )
 
 

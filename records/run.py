@@ -2,8 +2,8 @@
 
 `runs/<time>-<models>/` holds `run.json` (a `Run`), `clips.jsonl` (one `ClipRecord` a line), `scores.bin`
 (rows of float32 scores), and for each scenario a `<scenario>.jsonl` of `ProcessRecord` lines and of what
-these processes measured: `LatencyRecord`, `ThroughputRecord` (for "pipelined" too) or `StreamRecord`.
-Everything else in the directory is derived from these.
+these processes measured: the records of `records/scenarios/`. Everything else in the directory is derived
+from these.
 """
 
 from __future__ import annotations
@@ -17,11 +17,6 @@ SCHEMA = 1
 STAGES = ("decode", "resize", "flow", "upload", "forward", "download")
 """Stages of one clip's way, in order; their times add up to the clip's time. `resize` includes crop and
 scaling to the network's range; `upload` is host to device, `download` the read-back with the averaging."""
-
-
-Scenario = Literal["latency", "pipelined", "throughput", "stream"]
-"""What is timed: one stage after the other; one video as fast as its stages overlap; many videos at once; a
-camera at its rate."""
 
 PREPROCESSED_INPUT = "preprocessed input: decoding, resizing and flow not measured"
 """Note of a clip that was read as network input."""
@@ -151,114 +146,3 @@ class ProcessRecord:
     details: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
     kind: Literal["process"] = "process"
-
-
-@dataclass(frozen=True, slots=True)
-class LatencyRecord:
-    """One timed clip of the latency pass: nothing else running, no cache.
-
-    - `stages_s`: stage → seconds on the host clock, device synchronised; `total_s` is the wall time around
-      them, `cpu_s` the process's CPU time.
-    - `waited_s`: seconds that its threads were ready and not running, because something else had the
-      cores; the sum over threads. None where the system does not tell.
-    - `device_forward_s`: of all forwards, by device events; None on CPU.
-    - `disturbed`: something else had the cores (see `records/disturbance.py`), and the clip was timed again:
-      `attempt` 1, 2, … of the same clip and repetition.
-    - `notes`: remarks that belong beside the figure.
-    - `views`, `frames`, `video_s`, `macs`: of this clip (`macs` over all views; None if unknown).
-    """
-
-    model: str
-    process: int
-    repetition: int
-    clip: str
-    stages_s: dict[str, float]
-    total_s: float
-    cpu_s: float
-    views: int
-    frames: int
-    video_s: float
-    waited_s: float | None = None
-    device_forward_s: float | None = None
-    macs: int | None = None
-    attempt: int = 0
-    disturbed: bool = False
-    notes: tuple[str, ...] = ()
-    kind: Literal["sample"] = "sample"
-
-
-@dataclass(frozen=True, slots=True)
-class ThroughputRecord:
-    """One stretch in which clips were worked on by several threads, from one answer to another.
-
-    - `in_flight`: clips on their way at the same time; 1 in the scenario "pipelined".
-    - `lanes`: threads that the work was shared out over; `network_threads`: of one forward call; `batch`:
-      most views in it, `mean_batch` their mean, warm-up included. `streams_apart`: each stream of the
-      network computes by itself; `forwards_at_once`: forward calls may overlap.
-    - `warm_up`: answers before the stretch, which are not counted.
-    - `wall_s`, `cpu_s`, `waited_s`: of the stretch; see `LatencyRecord`.
-    - `videos`, `views`, `frames`, `video_s`: answered in it. `answer_s`: of each of these videos, from its
-      being taken up to its answer.
-    - `rss_bytes`: of the process, after answers at even distances.
-    - `gpu_busy`: share of the time (0–1) that the device computed, as nvidia-smi tells; None on CPU.
-    - `skipped`: clips that could not be used, id → reason.
-    """
-
-    model: str
-    process: int
-    in_flight: int
-    lanes: int
-    network_threads: int
-    batch: int
-    streams_apart: bool
-    forwards_at_once: bool
-    warm_up: int
-    wall_s: float
-    cpu_s: float
-    videos: int
-    views: int
-    frames: int
-    video_s: float
-    answer_s: tuple[float, ...]
-    rss_bytes: tuple[int, ...]
-    waited_s: float | None = None
-    gpu_busy: float | None = None
-    mean_batch: float | None = None
-    skipped: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    kind: Literal["stretch"] = "stretch"
-
-
-@dataclass(frozen=True, slots=True)
-class StreamRecord:
-    """A simulated camera on one clip: frames come by the clock, whether the work keeps up or not.
-
-    - `fps`, `window`, `stride`: frames a second; frames a label is about; frames from one label to the next.
-    - `frames`: that the camera gave; `dropped`: of these, overwritten before they were taken up.
-    - `due`: windows that were complete by the camera's clock; `age_s`: of each answered one, from the
-      arrival of its last frame to the label.
-    - `frame_s`, `forward_s`: work on one frame (resizing, flow) and on one window (upload to read-back),
-      medians.
-    - `preparing_threads`, `network_threads`: at work at the same time.
-    - `wall_s`, `cpu_s`, `waited_s`: of the whole; see `LatencyRecord`.
-    """
-
-    model: str
-    process: int
-    clip: str
-    fps: float
-    window: int
-    stride: int
-    frames: int
-    dropped: int
-    due: int
-    age_s: tuple[float, ...]
-    frame_s: float
-    forward_s: float | None
-    preparing_threads: int
-    network_threads: int
-    wall_s: float
-    cpu_s: float
-    waited_s: float | None = None
-    notes: tuple[str, ...] = ()
-    kind: Literal["stream"] = "stream"

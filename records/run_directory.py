@@ -13,7 +13,7 @@ import os
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import IO, BinaryIO, Self
+from typing import IO, Any, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,30 +21,12 @@ import numpy.typing as npt
 from ..errors import UsageError
 from .json_lines import append, lines, mend, read_whole, record, to_json, write_atomically
 from .lock import FolderLock
-from .run import (
-    SCHEMA,
-    ClipRecord,
-    LatencyRecord,
-    ModelRecord,
-    ProcessRecord,
-    Run,
-    Scenario,
-    StreamRecord,
-    ThroughputRecord,
-)
+from .run import SCHEMA, ClipRecord, ModelRecord, ProcessRecord, Run
+from .scenarios.latency import LatencyRecord
+from .scenarios.registry import SCENARIOS, scenario_type
 
 RUN, CLIPS, SCORES = "run.json", "clips.jsonl", "scores.bin"
 THUMBNAILS = "thumbnails"
-
-Timed = LatencyRecord | ThroughputRecord | StreamRecord
-
-TIMED: dict[Scenario, type[Timed]] = {
-    "latency": LatencyRecord,
-    "pipelined": ThroughputRecord,
-    "throughput": ThroughputRecord,
-    "stream": StreamRecord,
-}
-"""What the processes of a scenario measure."""
 
 
 def thumbnail_path(run: Path, clip: str) -> Path:
@@ -82,22 +64,22 @@ class RunDirectory:
             latest[raw["model"], raw["clip"]] = record(ClipRecord, raw)
         return list(latest.values())
 
-    def processes(self, scenario: Scenario = "latency") -> list[ProcessRecord]:
+    def processes(self, scenario: str = "latency") -> list[ProcessRecord]:
         raws = lines(self.timing_file(scenario))
         return [record(ProcessRecord, raw) for raw in raws if raw["kind"] == "process"]
 
-    def samples(self, scenario: Scenario) -> list[Timed]:
-        """What the processes of a scenario measured."""
+    def samples(self, scenario: str) -> list[Any]:
+        """What the processes of a scenario measured, as records of its type."""
         raws = [raw for raw in lines(self.timing_file(scenario)) if raw["kind"] != "process"]
+        kind = scenario_type(scenario).record
         return [
-            record(TIMED[scenario], {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
-            for raw in raws
+            record(kind, {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}) for raw in raws
         ]
 
     def latencies(self) -> list[LatencyRecord]:
-        return [sample for sample in self.samples("latency") if isinstance(sample, LatencyRecord)]
+        return self.samples("latency")
 
-    def timing_file(self, scenario: Scenario) -> Path:
+    def timing_file(self, scenario: str) -> Path:
         return self.file(f"{scenario}.jsonl")
 
     def scores(self, record: ClipRecord) -> npt.NDArray[np.float32]:
@@ -167,7 +149,7 @@ class RunWriter(RunDirectory):
             self._mend()
             self._clips = (path / CLIPS).open("ab")
             self._scores = (path / SCORES).open("ab")
-            self._timing: dict[Scenario, BinaryIO] = {}
+            self._timing: dict[str, BinaryIO] = {}
         except BaseException:
             self._lock.release()
             raise
@@ -198,7 +180,8 @@ class RunWriter(RunDirectory):
             raw["offset"] = offset
         self._append(self._clips, to_json(raw))
 
-    def append_timing(self, scenario: Scenario, entry: ProcessRecord | Timed) -> None:
+    def append_timing(self, scenario: str, entry: Any) -> None:
+        """Add a `ProcessRecord`, or a record of the scenario's own type."""
         if scenario not in self._timing:
             self._timing[scenario] = self.timing_file(scenario).open("ab")
         self._append(self._timing[scenario], to_json(asdict(entry)))
@@ -213,7 +196,7 @@ class RunWriter(RunDirectory):
 
     def _mend(self) -> None:
         """Drop the torn end that a crash may have left in a file, and answers whose scores are not there."""
-        for path in (self.path / CLIPS, *map(self.timing_file, TIMED)):
+        for path in (self.path / CLIPS, *map(self.timing_file, SCENARIOS)):
             mend(path)
         scores = self.path / SCORES
         size = scores.stat().st_size if scores.exists() else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..records.scenarios.registry import SCENARIOS, scenario_type
 from .analysis.accuracy import DEMO_WEIGHTS, RANDOM_WEIGHTS
 from .analysis.summary import Summary
 from .numbers import few, listed, one_line
@@ -44,10 +45,12 @@ def caveats(summary: Summary) -> list[str]:
         )
     notes += summary.comparison.notes
     unmeasured = ["energy", "other programs running", "the delay of a camera's own electronics"]
-    if not any(m.throughput for m in summary.models):
-        unmeasured.append("several videos at a time (--scenarios throughput)")
-    if not any(m.stream for m in summary.models):
-        unmeasured.append("whether a camera is kept up with (--scenarios stream)")
+    unmeasured += [
+        f"{asks} (--scenarios {name})"
+        for name in SCENARIOS
+        if (asks := scenario_type(name).asks) is not None
+        and not any(name in m.scenarios for m in summary.models)
+    ]
     notes.append(f"Not measured: {listed(unmeasured)}.")
     return notes
 

@@ -92,5 +92,5 @@ def giga(value: float | None) -> float | None:
     return None if value is None else value / 1e9
 
 
-def mebi(size_bytes: int | None) -> float | None:
+def mebi(size_bytes: float | None) -> float | None:
     return None if size_bytes is None else size_bytes / 2**20

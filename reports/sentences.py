@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from ..records.scenarios.latency import PREPROCESSING
+from ..records.scenarios.registry import scenario_type
 from .analysis.accuracy import Paired, same_answers
 from .analysis.deployment import RATES, Answer, keeps_up
+from .analysis.scenarios import value_of
 from .analysis.summary import ModelSummary, Summary
-from .analysis.timing import PREPROCESSING
 from .numbers import few, number, one_line, p_value, percent, share
 from .statistics.intervals import ALPHA, Estimate
 
@@ -47,7 +49,7 @@ def _deployable(models: Sequence[ModelSummary]) -> str | None:
     answers = {m.name: _camera(m) for m in models}
     known = [m for m in models if answers[m.name]]
     if not known:
-        timed = any(m.timing.samples or m.throughput for m in models)
+        timed = any(m.scenarios for m in models)
         return "Whether a camera is kept up with was not measured." if timed else None
     kept: dict[float, list[str]] = {}
     in_median, unable = [], []
@@ -81,15 +83,18 @@ def _camera(m: ModelSummary) -> list[tuple[float, Answer]]:
     Of all work done one stage after the other; where that was not measured, of a simulated camera; else of
     one video at a time with its stages overlapping.
     """
-    if m.timing.frames_per_s is None and m.stream is not None:
-        return [(m.stream.fps, "yes" if m.stream.keeps_up else "no")]
+    stream = m.scenarios.get("stream")
+    if m.timing.estimate("frames_per_s") is None and stream is not None:
+        fps = value_of(stream.figures["fps"])
+        assert fps is not None, "each of its records has one"
+        return [(fps, "yes" if stream.figures["keeps_up"] else "no")]
     rate = _sustained(m)
     return [] if rate is None else [(asked, keeps_up(rate, asked)) for asked in RATES]
 
 
 def _sustained(m: ModelSummary) -> Estimate | None:
     """Frames a second through all of the work, one video at a time."""
-    return m.timing.frames_per_s or (m.pipelined.frames_per_s if m.pipelined else None)
+    return m.timing.estimate("frames_per_s") or m.estimate("pipelined", "frames_per_s")
 
 
 def _none_keeps_up(models: Sequence[ModelSummary], rates: set[float]) -> str:
@@ -109,27 +114,20 @@ def _none_keeps_up(models: Sequence[ModelSummary], rates: set[float]) -> str:
     return sentence + "."
 
 
-_SPEEDS: tuple[tuple[Callable[[ModelSummary], Estimate | None], str, bool], ...] = (
-    (lambda m: m.timing.prediction_per_video, "predicts a video in {} s", False),
-    (
-        lambda m: m.pipelined.answer if m.pipelined else None,
-        "answers one video in {} s, its stages overlapping",
-        False,
-    ),
-    (
-        lambda m: m.throughput.videos_per_s if m.throughput else None,
-        "does {} videos a second, several at once",
-        True,
-    ),
-    (lambda m: m.stream.age if m.stream else None, "labels a camera's frames {} s after they came", False),
+_SPEEDS = (
+    ("latency", "prediction_s_per_video", "predicts a video in {} s"),
+    ("pipelined", "answer_s_per_video", "answers one video in {} s, its stages overlapping"),
+    ("throughput", "videos_per_s", "does {} videos a second, several at once"),
+    ("stream", "age_s", "labels a camera's frames {} s after they came"),
 )
-"""What models are ranked by, the first that was measured: its estimate, in words, whether more is better."""
+"""What models are ranked by, the first that was measured: its scenario and metric, and in words."""
 
 
 def _fastest(models: Sequence[ModelSummary]) -> str:
-    for speed, words, more in _SPEEDS:
-        known = [(m, estimate) for m in models if (estimate := speed(m)) is not None]
+    for scenario, metric, words in _SPEEDS:
+        known = [(m, found) for m in models if (found := m.estimate(scenario, metric)) is not None]
         if known:
+            more = scenario_type(scenario).metric(metric).better == "more"
             known.sort(key=lambda item: item[1].value, reverse=more)
             return _ranking(known, words) + _with_preprocessing([m for m, _ in known]) + "."
     return "No time was measured."
@@ -162,7 +160,7 @@ def _with_preprocessing(ranked: Sequence[ModelSummary]) -> str:
     totals = {
         m.name: total.value
         for m in ranked
-        if (total := m.timing.total_per_video) is not None and not m.timing.preprocessed
+        if (total := m.timing.estimate("total_s_per_video")) is not None and not m.timing.preprocessed
     }
     if not totals:
         return ""
@@ -272,4 +270,4 @@ def _has(names: Sequence[str]) -> str:
 
 
 def _disturbed(m: ModelSummary) -> bool:
-    return any(t is not None and t.disturbed for t in (m.timing, m.pipelined, m.throughput, m.stream))
+    return any(scenario.disturbed for scenario in m.scenarios.values())

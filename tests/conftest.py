@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,17 @@ from actionbench.home import home
 USERS_HOME = home()
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give all of xdist's processes one folder for what numba compiles: each would take 20 s to compile anew.
+
+    They inherit the environment of the process that starts them; numba reads it when it is imported.
+    """
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="actionbench-numba-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ["NUMBA_CACHE_DIR"] = folder
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -77,6 +78,56 @@ def test_no_folder_is_a_pile() -> None:
     for folder in {file.parent for room in ROOMS for file in room_files(room)}:
         files = list(folder.glob("*.py"))
         assert len(files) <= MOST_FILES, f"{folder.relative_to(ROOT)} has {len(files)} files"
+
+
+NETWORKS = re.compile(r"i3d|resnext", re.IGNORECASE)
+
+
+def generic_files() -> list[Path]:
+    """All sources but the networks' folders, the registry, and what is published of weights."""
+    own = ("models/i3d/", "models/resnext/", "models/weights/", "models/registry.py")
+    files = [*ROOT.glob("*.py"), *(file for room in ROOMS for file in room_files(room))]
+    return [file for file in files if not file.relative_to(ROOT).as_posix().startswith(own)]
+
+
+def networks_named(text: str) -> set[str]:
+    """Identifiers and strings of a source that name a network; docstrings, of values too, may do so."""
+    tree = ast.parse(text)
+    expressions = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    documentation = {id(value) for value in expressions if isinstance(value, ast.Constant)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in documentation:
+            continue
+        # Whatever kind of node it is: names, attributes, arguments, keywords, imports and constants.
+        values = [value for _, value in ast.iter_fields(node)]
+        found |= {value for value in values if isinstance(value, str) and NETWORKS.search(value)}
+    return found
+
+
+def test_generic_code_names_no_network() -> None:
+    files = generic_files()
+    assert len(files) > 150
+    for file in files:
+        named = networks_named(file.read_text(encoding="utf-8"))
+        assert not named, f"{file.relative_to(ROOT)} names {named}"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("from .i3d import architecture", {"i3d"}),
+        ("import actionbench.models.resnext", {"actionbench.models.resnext"}),
+        ("x = 'such as i3d@torch'", {"such as i3d@torch"}),
+        ("def f(a): return f'{a}-I3D'", {"-I3D"}),
+        ("def load_resnext(): pass", {"load_resnext"}),
+        ("f(i3d=1).resnext", {"i3d", "resnext"}),
+        ('"""Like I3D."""\nX = 1\n"""What I3D has."""\ndef f():\n    """ResNeXt."""', set()),
+        ("# as in I3D\nx = 'a network'", set()),
+    ],
+)
+def test_a_network_that_is_named_is_found(text: str, found: set[str]) -> None:
+    assert networks_named(text) == found
 
 
 def test_json_and_yaml_are_read_in_one_file() -> None:

@@ -13,10 +13,10 @@ from tabulate import tabulate
 from ...datasets.sources.registry import load_clips
 from ...errors import MeasurementError, UsageError, WeightsError
 from ...models.capabilities import offer
-from ...models.parity import LIMIT, PUBLISHED, SHAPES, TOLERANCE, parity_inputs
-from ...models.registry import ModelRequest, find_model
-from ...models.spec import FloatArray
-from ...models.weights.catalogue import find_source
+from ...models.parity import LIMIT, SHAPES, TOLERANCE, parity_inputs, published_differences
+from ...models.registry import ModelRequest, find_model, model_names
+from ...models.spec import FloatArray, PublishedExample
+from ...models.weights.catalogue import CATALOGUE
 from ...models.weights.store import stored, stored_weights
 from ...preprocessing.assembly import assemble
 from ..console.progress import Console
@@ -29,9 +29,6 @@ from .logits import Compared, compare, compute_logits, save_arrays
 
 Shape = tuple[int, int, int, int]
 """Frames, height, width, batch."""
-
-SAMPLES = "deepmind-samples"
-"""Source of the arrays that the published example is about."""
 
 
 def check_parity(
@@ -126,39 +123,40 @@ def _clip_inputs(model: PlannedModel, config: RunConfig) -> Iterator[tuple[str, 
 
 
 def check_published(config: RunConfig, backends: Sequence[str] | None, console: Console) -> None:
-    """Reproduce the authors' example with their weights and sample arrays, and keep a certificate.
+    """Reproduce the authors' example (`Model.published`), and keep a certificate.
 
     Raises UsageError for a network without a published example, WeightsError if weights or samples are not
     stored, MeasurementError if the logits are not the published ones.
     """
     (name,) = config.models
-    if find_model(name).model.name != "i3d":
-        raise UsageError(f"no published example is known for {name}", remedy="There is one for i3d.")
+    request = find_model(name)
+    example = request.model.published
+    if example is None:
+        known = [each for each in model_names() if find_model(each).model.published is not None]
+        raise UsageError(
+            f"no published example is known for {name}", remedy=f"There is one for {', '.join(known)}."
+        )
     if not config.weights:
-        config = replace(config, weights={f"{name}-{s}": w for s, w in PUBLISHED.weights.items()})
-    exact = [s for s in runnable(find_model(name), config) if ":" not in s or ":fp32" in s]
+        config = replace(config, weights={f"{request.model.name}-{s}": w for s, w in example.weights.items()})
+    exact = [s for s in runnable(request, config) if ":" not in s or ":fp32" in s]
     models = with_backends(config, backends or exact, console, least=1)
+    # Weights of a user's file are called like the file.
+    expected = {stream: Path(each).name for stream, each in example.weights.items()}
     for model in models:
-        wrong = {w.description.name for w in model.weights.values()} ^ set(PUBLISHED.weights.values())
-        if wrong:
+        found = {stream: each.description.name for stream, each in model.weights.items()}
+        if found != expected:
             raise UsageError(
                 "the example was published for other weights",
                 where="--published",
-                expected=", ".join(PUBLISHED.weights.values()),
-                found=", ".join(w.description.name for w in model.weights.values()),
+                expected=", ".join(expected.values()),
+                found=", ".join(found.values()),
             )
-    samples = stored(find_source(SAMPLES))
-    if samples is None:
-        raise WeightsError(f"{SAMPLES} are not stored", remedy=f"`bench weights fetch {SAMPLES}`.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "published.npz"
-        save_arrays(
-            path,
-            {stream: np.load(samples / file, allow_pickle=False) for stream, file in PUBLISHED.files.items()},
-        )
+        save_arrays(path, _samples(example))
         for model in models:
             (logits,) = compute_logits(model, [path], config, console)
-            differences = PUBLISHED.differences(logits, model.labels)
+            differences = published_differences(example, logits, model.labels)
             for what, difference in differences.items():
                 print(f"{model.key}: {what}: {difference:+.6f} from the published value")
             worst = max(map(abs, differences.values()))
@@ -171,6 +169,22 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
                 )
             kept = write_certificate(model.request, model.weights, model.options, model.packages, worst)
             print(f"{model.key}: reproduced; certificate: {kept}")
+
+
+def _samples(example: PublishedExample) -> dict[str, FloatArray]:
+    """Stream → the published array. Raises WeightsError if the samples are not there."""
+    source = CATALOGUE.get(example.samples)
+    if source is None:
+        folder = Path(example.samples)
+    elif (found := stored(source)) is not None:
+        folder = found
+    else:
+        raise WeightsError(f"{source.name} are not stored", remedy=f"`bench weights fetch {source.name}`.")
+    paths = {stream: folder / file for stream, file in example.files.items()}
+    for path in paths.values():
+        if not path.is_file():
+            raise WeightsError("there is no such sample of the published example", where=path)
+    return {stream: np.load(path, allow_pickle=False) for stream, path in paths.items()}
 
 
 def with_backends(
@@ -202,14 +216,14 @@ def with_backends(
 
 
 def runnable(request: ModelRequest, config: RunConfig) -> list[str]:
-    """What this machine can run of a network, but for tfhub, whose weights are its own.
+    """What this machine can run of a network, but for backends whose weights are their own.
 
     First float32 in its plain form, where a backend has one.
     """
     found = []
     for backend in request.model.backends:
         offered = offer(request.model, backend)
-        for precision in offered.precisions if backend != "tfhub" else ():
+        for precision in () if offered.own_network else offered.precisions:
             if unable(find_model(f"{request.name}@{backend}:{precision}"), config) is None:
                 found.append(backend if precision == "fp32" else f"{backend}:{precision}")
                 if precision == "fp32" and "plain" in offered.forms(precision)[1:]:

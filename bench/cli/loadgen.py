@@ -30,7 +30,7 @@ def loadgen(
 ) -> None:
     """Have MLPerf's LoadGen time a network, videos in and predictions out, beside our own clock."""
     from ..console.progress import Console
-    from ..scenarios.loadgen import run_loadgen
+    from ..loadgen.measure import run_loadgen
 
     chosen = {"models": (model,), "latency_clips": clips, "report": False}
     config = from_mapping({**chosen, **given_settings(context)}, "command line")

@@ -10,7 +10,7 @@ import typer
 
 from ...errors import MeasurementError, UsageError
 from ...plain_text import plain_line
-from ..plan.config import from_mapping
+from ..plan.config import SETTINGS, from_mapping
 from .options import check_writable, counted
 from .settings import given_settings, with_settings
 
@@ -72,7 +72,9 @@ def _print(answer: Prediction) -> None:
 @with_settings("weights", "device", "threads", "flow")
 def parity(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="Network with several backends.")] = "i3d",
+    model: Annotated[str, typer.Argument(help="Network with several backends.")] = SETTINGS["models"].default[
+        0
+    ],
     backends: Annotated[
         str | None, typer.Option(help="Comma-separated BACKEND:PRECISION:FORM; the first is the reference.")
     ] = None,

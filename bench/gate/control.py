@@ -12,6 +12,7 @@ import time
 import numpy as np
 
 from ...flow.evaluation.known_motion import known_pair
+from ...flow.method import CompiledFlowMethod
 from ...flow.registry import get_method
 
 METHOD = "tvl1-fast"
@@ -28,8 +29,8 @@ class Control:
 
     def __init__(self) -> None:
         self._flow = get_method(METHOD, 1)
-        if callable(compile_ahead := getattr(self._flow, "warm_up", None)):
-            compile_ahead()
+        if isinstance(self._flow, CompiledFlowMethod):
+            self._flow.warm_up()
         self._previous, self._following, _ = known_pair()
         self._vector = np.linspace(0.5, 1.5, _ELEMENTS)
         self()

@@ -11,9 +11,9 @@ from typing import Any, Literal, get_args
 
 from ...errors import UsageError, unknown_name
 from ...flow.registry import METHODS
-from ...models.registry import MODELS
+from ...models.registry import DEFAULT_MODELS, MODELS
 from ...parsing import parse_yaml
-from ...records.run import Scenario
+from ...records.scenarios.registry import SCENARIOS
 from .environment import check_threads
 from .settings import NAMES, NUMBER, PAIRS, SWITCH, TEXT, WEIGHTS, WEIGHTS_WORDS, WHOLE, setting, settings_of
 
@@ -36,7 +36,7 @@ class RunConfig:
         NAMES,
         f"what is compared: {', '.join(MODELS)}, another that `bench models` lists, or `FILE.py:FACTORY`, "
         "each with or without `@BACKEND:PRECISION:FORM`",
-        ("i3d", "resnext"),
+        DEFAULT_MODELS,
     )
     backends: tuple[str, ...] = setting(
         NAMES, "backends of the models named without one; `all` for what this machine can run", ()
@@ -53,7 +53,7 @@ class RunConfig:
     target: str = setting(TEXT, "the class that precision and recall are about", "jogging")
     weights: Mapping[str, str] = setting(
         WEIGHTS,
-        f"model, or model-stream such as `i3d-rgb`, and its weights: a path, {' or '.join(WEIGHTS_WORDS)}; "
+        f"model, or `MODEL-STREAM`, and its weights: a path, {' or '.join(WEIGHTS_WORDS)}; "
         "`*`, or a lone word, for all others. Without it what `bench weights fetch` stored, or demo for "
         "drawn clips",
         {},
@@ -65,16 +65,14 @@ class RunConfig:
     tf32: bool = setting(
         SWITCH, "let CUDA round float32 products to 10-bit mantissas; named in every report", False
     )
-    scenarios: tuple[Scenario, ...] = setting(
-        NAMES, f"what is timed, of {', '.join(get_args(Scenario))}", ("latency",)
-    )
+    scenarios: tuple[str, ...] = setting(NAMES, f"what is timed, of {', '.join(SCENARIOS)}", ("latency",))
     processes: int = setting(WHOLE, "fresh processes for each model and scenario, the unit of replication", 3)
     latency_clips: int = setting(WHOLE, "clips that are timed; 0 times nothing", 2)
     latency_seconds: float = setting(
-        NUMBER, "least time that a process of latency or pipelined measures, seconds", 5.0
+        NUMBER, "least time that a process measures which works on one video at a time, seconds", 5.0
     )
     throughput_seconds: float = setting(
-        NUMBER, "least time that a process of throughput measures, seconds", 10.0
+        NUMBER, "least time that a process measures which works on several videos at a time, seconds", 10.0
     )
     stream_seconds: float = setting(NUMBER, "time that the camera of stream runs, seconds", 10.0)
     stream_fps: float | None = setting(
@@ -144,7 +142,7 @@ class RunConfig:
         _at_least("clip_timeout", self.clip_timeout, 0.1)
 
     def _check_scenarios(self) -> None:
-        known = get_args(Scenario)
+        known = tuple(SCENARIOS)
         for name in self.scenarios:
             if name not in known:
                 raise unknown_name("scenario", name, known)

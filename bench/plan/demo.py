@@ -1,7 +1,8 @@
 """Demo weights: a seeded random network whose last layer is fitted to the drawn training clips.
 
-They make every accuracy table, interval and test run end to end without a download. They are written in
-the authors' formats and read back by the same readers. They say nothing about real video.
+They make every accuracy table, interval and test run end to end without a download. A network declares how
+they are made (`Model.demo`); ours are written in the authors' formats and read back by the same readers. They
+say nothing about real video.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from filelock import FileLock
 
 from ...errors import MeasurementError, WeightsError
 from ...home import home
-from ...models.spec import Weights
+from ...models.registry import ModelRequest
+from ...models.spec import DemoWeights, Weights
+from ...registry import LOAD_REMEDY, load
 from ..worker.supervisor import worker_environment
 from .environment import cores
 from .plan import PlannedModel
@@ -29,104 +31,107 @@ VERSION = 3
 _FLOW = "dis"
 """Flow that the flow stream's last layer is fitted on: 100 times cheaper than TV-L1, and only a demo."""
 
-Architecture = Literal["i3d-rgb", "i3d-flow", "resnext"]
-
-ARCHITECTURES: dict[str, Architecture] = {
-    "deepmind-rgb-imagenet": "i3d-rgb",
-    "deepmind-flow-imagenet": "i3d-flow",
-    "hara-resnext-101-16f": "resnext",
-    "hara-resnext-101-64f": "resnext",
-}
-"""Weights description → the network that is made in its place."""
-
 _COMPLETE = "complete"
 """File that is written last and holds the digest of the weights."""
 
-_FILES: dict[Architecture, str] = {
-    "i3d-rgb": "model.ckpt",
-    "i3d-flow": "model.ckpt",
-    "resnext": "resnext-101-kinetics.pth",
-}
 
-
-def demo_path(architecture: Architecture, seed: int) -> Path:
+def demo_path(demo: DemoWeights, seed: int) -> Path:
     """The weights, for the drawn set and the seed that they were fitted to; they need not be there."""
     from ...datasets.synthetic.clips import DRAWING  # needs a video library, which runs on arrays do without
 
     folder = home() / "demo-weights" / f"v{VERSION}-drawing{DRAWING}-seed{seed}"
-    return folder / architecture / _FILES[architecture]
+    return folder / demo.name / demo.file
 
 
 def with_demo_weights(model: PlannedModel, python: str, progress: Callable[[str], None]) -> PlannedModel:
     """The model with its demo weights on disk; made now, by `python`, where they are not.
 
-    `progress` is told what. Raises WeightsError for a network that there are none for, MeasurementError if
-    they cannot be made.
+    - `python`: an interpreter with torch.
+    - `progress`: called with a line of text when something is made.
+
+    Raises WeightsError for a network that declares none (`Model.demo`), MeasurementError if they cannot be
+    made.
     """
-    weights = {s: _made(w, python, progress) if w.kind == "demo" else w for s, w in model.weights.items()}
+    weights = {
+        stream: _made(model.request, each, python, progress) if each.kind == "demo" else each
+        for stream, each in model.weights.items()
+    }
     return replace(model, weights=weights)
 
 
-def _made(weights: Weights, python: str, progress: Callable[[str], None]) -> Weights:
-    name = weights.description.name
-    if name not in ARCHITECTURES:
+def _made(request: ModelRequest, weights: Weights, python: str, progress: Callable[[str], None]) -> Weights:
+    stream = weights.description.stream
+    demo = request.model.demo.get(stream)
+    if demo is None:
         raise WeightsError(
-            f"there are no demo weights in place of {name}",
+            f"there are no demo weights in place of {weights.description.name}",
+            where=request.key,
             remedy="--weights MODEL=PATH names a file, --weights random measures time only.",
         )
-    architecture = ARCHITECTURES[name]
-    path = demo_path(architecture, weights.seed)
+    path = demo_path(demo, weights.seed)
     path.parent.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.parent.parent / f"{architecture}.lock"):
+    with FileLock(path.parent.parent / f"{demo.name}.lock"):
         if not (path.parent / _COMPLETE).exists():
-            progress(f"making demo weights for {architecture} (once)")
+            progress(f"making demo weights for {demo.name} (once)")
             answer = subprocess.run(
-                [python, "-m", "actionbench.bench.plan.demo", architecture, str(weights.seed)],
+                [python, "-m", "actionbench.bench.plan.demo", request.key, stream, str(weights.seed)],
                 capture_output=True,
                 text=True,
                 env=worker_environment(cores()),
             )
             if answer.returncode != 0:
                 raise MeasurementError(
-                    f"demo weights for {architecture} could not be made: {answer.stderr.strip()[-500:]}",
+                    f"demo weights for {demo.name} could not be made: {answer.stderr.strip()[-500:]}",
                     where=python,
                     remedy="They need torch: --python torch=INTERPRETER names one that has it.",
                 )
     return replace(weights, path=path, sha256=(path.parent / _COMPLETE).read_text(encoding="utf-8"))
 
 
-def make(architecture: Architecture, seed: int) -> None:
-    """Fit a network to the drawn training clips and write it; in a process that may import torch."""
+def make(name: str, stream: str, seed: int) -> None:
+    """Fit a network to the drawn training clips and write it; in a process that may import torch.
+
+    - `name`: of the model, as it was asked for; it declares demo weights for `stream`.
+
+    Clips of classes that the network does not have are left out. Raises WeightsError if none is left,
+    BackendUnavailable if the function that gives the network cannot be loaded.
+    """
     import torch
 
     from ...datasets.synthetic.clips import load_demo
-    from ...models.demo import demo_state
+    from ...models.demo import fit
     from ...models.labels import labels
-    from ...models.registry import find_model
-    from ...models.weights import write_state
+    from ...models.registry import find_model, keep_importable
     from ...models.weights.record import digest
     from ...preprocessing.assembly import assemble
 
     torch.set_num_threads(cores())
-    model = find_model(f"{architecture}@torch").model
-    ((stream, description),) = model.streams.items()
+    request = find_model(name)
+    description, demo = request.model.streams[stream], request.model.demo[stream]
     weights = {stream: Weights("random", description, seed=seed)}
     flow = _FLOW if description.preprocessing.modality == "flow" else None
-    preparer = assemble(weights, model.views, flow=flow, threads=cores())
+    preparer = assemble(weights, demo.views or request.model.views, flow=flow, threads=cores())
     names = labels(description.labels)
     inputs, targets = [], []
     for clip in load_demo("train"):
-        assert clip.label is not None
+        if clip.label not in names:
+            continue
         for view in preparer(clip).views:
             inputs.append(view[stream].astype(np.float32, copy=False))
             targets.append(names.index(clip.label))
-    state = demo_state(architecture, inputs, targets, len(names), seed)
-    path = demo_path(architecture, seed)
+    if not inputs:
+        raise WeightsError("has no class of the drawn clips, which demo weights are fitted to", where=name)
+    keep_importable(request)
+    network = load(demo.network, f"the network for the demo weights of {name}", LOAD_REMEDY)(
+        description, len(names), seed
+    )
+    fit(network, inputs, targets, seed)
+    path = demo_path(demo, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_state(state, path, description.format, stream)
+    network.save(path)
     files = sorted(file for file in path.parent.iterdir() if file.name != _COMPLETE)
     (path.parent / _COMPLETE).write_text(digest(files), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    make(sys.argv[1], int(sys.argv[2]))  # type: ignore[arg-type]  # written by `_made`, from ARCHITECTURES
+    make(sys.argv[1], sys.argv[2], int(sys.argv[3]))  # written by `_made`

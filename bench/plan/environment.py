@@ -168,7 +168,8 @@ def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
     if python == sys.executable and devices_of is None:
         return own_packages(None)
     code = (
-        "import json; from actionbench.bench import environment as e; print(json.dumps(e.own_packages(%r)))"
+        "import json; from actionbench.bench.plan import environment as e;"
+        "print(json.dumps(e.own_packages(%r)))"
     )
     try:
         answer = subprocess.run(
@@ -201,7 +202,7 @@ def own_packages(devices_of: str | None) -> dict[str, Any]:
         import torch
 
         found["cuda"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    elif devices_of in ("tensorflow", "tfhub"):
+    elif devices_of is not None and "tensorflow" in BACKENDS[devices_of].packages:
         import tensorflow as tf
 
         found["cuda"] = [device.name for device in tf.config.list_physical_devices("GPU")]

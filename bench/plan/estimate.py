@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...datasets.clip import Clip
 from ...errors import MeasurementError
 from ...models.parity import mantissa
-from ...records.run import Scenario
 from ..agreement.check import AGREEMENT_FRAMES, compared_groups
 from ..console.progress import Console
 from ..runner import counted_models, planned, timed_clips
-from ..scenarios.timed import camera_settings
+from ..scenarios.scenario import Cost, scenario
 from ..worker.supervisor import Outcome, Worker
 from .config import RunConfig
 from .peak import gemm_peaks
@@ -25,24 +23,6 @@ from .selection import expanded
 
 CLIPS = 3
 """Clips that a model's accuracy pass is reckoned from, and most of those that will be timed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one model was measured to take, seconds.
-
-    - `start`: from the start of a process until its network is loaded, compiled flow included; `first`: its
-      first forward pass.
-    - `clip`: one clip, stage after stage; `prediction`: of that, upload to read-back; `cpu`: CPU time of a
-      clip. Means over the clips. `frames`: of a clip.
-    """
-
-    start: float
-    first: float
-    clip: float
-    prediction: float
-    cpu: float
-    frames: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +84,8 @@ def measure_costs(
     samples: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
-        worker = Worker(model.job("latency", clips), model.python, log, plan.config.clip_timeout, console.say)
+        job = scenario("latency").job(model, clips, replace(plan.config, latency_seconds=0.0))
+        worker = Worker(job, model.python, log, plan.config.clip_timeout, console.say)
         for event in worker.events(outcome):
             if event["event"] == "ready":
                 start = time.perf_counter() - begin
@@ -152,11 +133,11 @@ def estimate(
             seconds = cost.start + cost.prediction * AGREEMENT_FRAMES / cost.frames
             parts.append(Part("agreement", model.key, seconds))
     clips = min(config.latency_clips, len(plan.clips))
-    for scenario in config.scenarios if clips else ():
+    for name in config.scenarios if clips else ():
         for model in plan.models:
             cost = timed[model.key]
-            process = cost.start + _SCENARIOS[scenario](model, cost, clips, config)
-            parts.append(Part(scenario, model.key, config.processes * process))
+            process = cost.start + scenario(name).seconds(model, cost, clips, config)
+            parts.append(Part(name, model.key, config.processes * process))
     return parts
 
 
@@ -164,40 +145,6 @@ def _beside(model: PlannedModel, cost: Cost) -> float:
     """A clip of the accuracy pass, prepared while another is in the network: free beside a GPU alone."""
     preparation = cost.clip - cost.prediction
     return cost.clip if model.options.device == "cpu" else max(preparation, cost.prediction)
-
-
-def _latency(_: PlannedModel, cost: Cost, clips: int, config: RunConfig) -> float:
-    return cost.first + _repeated(clips * cost.clip, config.latency_seconds)
-
-
-def _pipelined(_: PlannedModel, cost: Cost, clips: int, config: RunConfig) -> float:
-    return clips * cost.clip + _repeated(clips * cost.clip, config.latency_seconds)
-
-
-def _throughput(model: PlannedModel, cost: Cost, clips: int, config: RunConfig) -> float:
-    """Warm-up, the stretch, and what is on its way when that ends; all lanes busy."""
-    lanes = model.options.threads
-    group = max(cost.cpu, cost.prediction / lanes)
-    warm_up = max(lanes, clips) * group / lanes
-    return warm_up + _repeated(group, config.throughput_seconds) + group / lanes
-
-
-def _stream(model: PlannedModel, cost: Cost, _: int, config: RunConfig) -> float:
-    camera = camera_settings(model, config)
-    return cost.first + camera.seconds + float(camera.window / camera.fps)
-
-
-_SCENARIOS: Mapping[Scenario, Callable[[PlannedModel, Cost, int, RunConfig], float]] = {
-    "latency": _latency,
-    "pipelined": _pipelined,
-    "throughput": _throughput,
-    "stream": _stream,
-}
-
-
-def _repeated(once: float, least: float) -> float:
-    """Seconds of doing something at least once and until `least` seconds have passed."""
-    return once * max(1, math.ceil(least / once))
 
 
 def _duration(seconds: float) -> str:

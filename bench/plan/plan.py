@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from ... import __version__
 from ...datasets.clip import Clip, ClipSet
@@ -20,13 +20,12 @@ from ...models.labels import labels as label_list
 from ...models.registry import ModelRequest, find_model, model_names, require
 from ...models.spec import LoadOptions, Weights, WeightsDescription
 from ...models.weights import resolve_weights, stored_weights
-from ...records.run import ModelRecord, Scenario
+from ...models.weights.formats.readers import WRITABLE
+from ...records.run import ModelRecord
 from ..agreement.certificate import certificate
 from ..worker.job import Job
 from .config import DEFAULTS, RunConfig, is_demo
 from .environment import cores, has_gpu, probe
-
-_TORCH_FORMATS = ("piergiaj", "hassony2", "hara")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class PlannedModel:
         versions: Mapping[str, str | None] = probe(self.python)["packages"]
         return versions
 
-    def job(self, mode: Literal["accuracy", "loadgen"] | Scenario, clips: Iterable[Clip], **more: Any) -> Job:
+    def job(self, mode: str, clips: Iterable[Clip], **more: Any) -> Job:
         """The job of predicting or timing `clips`; `more`: other fields of `Job`."""
         return Job(
             mode,
@@ -192,7 +191,7 @@ def _models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
         raise UsageError(
             "would do nothing: no model is quantised to int8",
             where=f"--calibration {config.calibration}",
-            remedy="Name one, such as i3d@openvino:int8, or leave the option out.",
+            remedy="Name one, MODEL@openvino:int8, or leave the option out.",
         )
     return tuple(_planned(key, request, config, target) for key, request in requests)
 
@@ -284,7 +283,7 @@ def _flow(key: str, request: ModelRequest, weights: Mapping[str, Weights], metho
             found=f"{max(crops)}×{max(crops)}",
             remedy="Take a method that computes the whole frame, such as `--flow tvl1-fast`.",
         )
-    if method in NEEDS_TORCH and request.backend in ("tensorflow", "tfhub"):
+    if method in NEEDS_TORCH and "tensorflow" in request.offered.packages:
         raise UsageError(
             f"needs torch, which must not meet TensorFlow in the process of {key}",
             where=f"--flow {method}",
@@ -385,7 +384,7 @@ def _named(key: str, request: ModelRequest, stream: str, config: RunConfig) -> s
 def _published(request: ModelRequest, stream: str) -> list[WeightsDescription]:
     """The published weights that a stream may have, and its backend reads; the first are preferred."""
     every = (request.model.streams[stream], *request.model.alternatives.get(stream, ()))
-    return [each for each in every if _reads(request.backend, each.format)]
+    return [each for each in every if _reads(request, each)]
 
 
 def _stored(request: ModelRequest, stream: str) -> Weights | None:
@@ -410,19 +409,21 @@ def torch_python(config: RunConfig) -> str:
     return config.python.get("torch", sys.executable)
 
 
-def _reads(backend: str, format: str) -> bool:
-    """Whether a backend of ours loads weights of this format; any other is trusted to."""
-    return not (backend == "tensorflow" and format in _TORCH_FORMATS) and (
-        backend != "tfhub" or format == "tfhub"
-    )
+def _reads(request: ModelRequest, description: WeightsDescription) -> bool:
+    """Whether the backend reads weights of this format."""
+    formats = request.offered.reads
+    return formats is None or description.format in formats
 
 
 def _readable(weights: Weights, request: ModelRequest) -> Weights:
-    if request.backend == "tensorflow" and not _reads(request.backend, weights.description.format):
-        raise WeightsError(
-            "is a torch file, which the TensorFlow backend does not read",
-            where=weights.path,
-            remedy=f"`bench weights convert {weights.path} PREFIX --to tf1-checkpoint`, "
-            f"or run {request.model.name}@torch.",
-        )
-    return weights
+    if _reads(request, weights.description):
+        return weights
+    formats = request.offered.reads or ()
+    target = next((format for format in formats if format in WRITABLE), None)
+    convert = f"`bench weights convert {weights.path} TARGET --to {target}`, or " if target else ""
+    raise WeightsError(
+        f"the {request.backend} backend does not read the format {weights.description.format}",
+        where=weights.path,
+        expected=" or ".join(formats),
+        remedy=f"{convert}name another backend of {request.model.name}.",
+    )

@@ -1,7 +1,8 @@
-"""I3D quantised to int8: made once from given clips, before any worker starts, and kept.
+"""Networks quantised to int8: made once from given clips, before any worker starts, and kept.
 
 The clips give the ranges of the activations; their labels are not looked at. What int8 costs in agreement
-is told by `bench parity` and in a run's table.
+is told by `bench parity` and in a run's table. Any network that declares an ONNX graph (`Model.onnx`) can be
+quantised.
 """
 
 from __future__ import annotations
@@ -98,7 +99,9 @@ def _path(stream: str, weights: Weights, clips: str, model: PlannedModel) -> Pat
         "packages": {name: model.packages.get(name) for name in (QUANTISER, "openvino")},
     }
     name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
-    return home() / "quantised" / f"i3d-{stream}-{name}.xml"
+    # A network's stream may be a model of its own, called "network-stream": both have one file.
+    network = model.request.model.name.removesuffix(f"-{stream}")
+    return home() / "quantised" / f"{network}-{stream}-{name}.xml"
 
 
 def _run(task: Task, python: str) -> None:
@@ -117,20 +120,21 @@ def _run(task: Task, python: str) -> None:
 
 def make(task: Task) -> None:
     """Quantise the streams in `task.targets`; in a process that may import torch."""
-    from ...models.backends.onnx_graphs import i3d_graphs
+    from ...models.backends.onnx_graphs import stream_graph
     from ...models.backends.quantisation import quantise
-    from ...models.registry import find_model
+    from ...models.registry import find_model, keep_importable
     from ...preprocessing.assembly import assemble
 
-    model = find_model(task.request).model
+    request = find_model(task.request)
+    keep_importable(request)
+    model = request.model
     preparer = assemble(
         task.weights, model.views, flow=task.flow, threads=cores(), window=model.window_frames
     )
     views = [preparer(clip).views[0] for clip in task.clips]
-    for stream, graph in i3d_graphs(task.weights).items():
-        if stream in task.targets:
-            inputs = [view[stream][None] for view in views]
-            quantise(graph.network, inputs, task.targets[stream], task.note)
+    for stream, path in task.targets.items():
+        inputs = [view[stream][None] for view in views]
+        quantise(stream_graph(model, task.weights[stream]), inputs, path, task.note)
 
 
 if __name__ == "__main__":

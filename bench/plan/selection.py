@@ -80,8 +80,8 @@ def _expanded(request: ModelRequest, config: RunConfig, say: Callable[[str], Non
 def _without_weights(request: ModelRequest, config: RunConfig) -> str | None:
     """Why there are no weights such as the user wants for it, as a clause; None if nothing speaks against."""
     wanted = {config.weights.get(name) for name in (request.model.name, request.key, "*")}
-    if request.backend == "tfhub" and "random" in wanted:
-        return "a hub module is its own network: there are no random weights for it"
+    if request.offered.own_network and "random" in wanted:
+        return f"{request.backend} runs a network as it is stored: there are no random weights for it"
     return None
 
 

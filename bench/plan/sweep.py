@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import product
 
 from ...errors import UsageError
+from ...models.registry import find_model, model_names
 from .plan import PlannedModel
 
 
@@ -33,7 +34,7 @@ def _check(model: PlannedModel, sweep: Mapping[str, Sequence[int]], several_vide
             raise UsageError(
                 f"{model.key} takes windows of {views.window} frames and no others",
                 where="--sweep window",
-                remedy="Sweep the windows of a network that takes any length (i3d).",
+                remedy=f"Networks that take any length: {', '.join(_of_any_length())}.",
             )
         if (least := min(sweep["window"])) < views.min_frames:
             raise UsageError(
@@ -48,6 +49,10 @@ def _check(model: PlannedModel, sweep: Mapping[str, Sequence[int]], several_vide
             where="--sweep batch",
             remedy="Add --scenarios throughput, where views of several videos share a batch.",
         )
+
+
+def _of_any_length() -> list[str]:
+    return [name for name in model_names() if find_model(name).model.views.window is None]
 
 
 def _at(model: PlannedModel, point: Mapping[str, int]) -> PlannedModel:

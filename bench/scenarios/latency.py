@@ -1,37 +1,51 @@
-"""The latency scenario in its worker: one clip at a time, one stage after the other."""
+"""How "latency" is measured: one clip at a time, one stage after the other."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
+from typing import TYPE_CHECKING
 
 from ...datasets.clip import Clip
 from ...datasets.sources.manifest import verify
 from ...errors import ClipError, MeasurementError
-from ...models.spec import Model, Network
 from ...preprocessing.preparer import Prepared, Preparer
 from ...preprocessing.stopwatch import Meter, Stopwatch
 from ...records.disturbance import is_disturbed, waiting_ratio
 from ..worker.events import Events, signs_of_life
 from ..worker.job import Job
 from .inference import average_views, forward, input_shape, multiply_accumulates, remarks
+from .scenario import Cost, Loaded, Scenario, repeated
+
+if TYPE_CHECKING:  # a worker needs neither
+    from ..plan.config import RunConfig
+    from ..plan.plan import PlannedModel
 
 MOST_REPEATS = 3
 """Times that a clip is timed again in one process because something else had the cores meanwhile."""
 
 
-def measure_latency(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class LatencySettings:
+    """`min_seconds`: the sample is gone through again until so much has been measured."""
+
+    min_seconds: float = 0.0
+
+
+def measure_latency(job: Job, loaded: Loaded, events: Events) -> None:
     """Go through the sample until `min_seconds` are measured, at least once.
 
     A disturbed sample is told of as such and taken again, `MOST_REPEATS` times a clip at most. Raises
     MeasurementError if no clip can be used, or none can be any more: `min_seconds` would never be measured.
     """
-    timed = _Timed(job, model, network, preparer, events)
+    settings: LatencySettings = job.settings
+    timed = _Timed(job, loaded, events)
     repeats = dict.fromkeys((clip.id for clip in job.clips), 0)
     measured = 0.0
-    warm_preparation(preparer, job.clips[0], events)
+    warm_preparation(loaded.preparer, job.clips[0], events)
     samples = 0
     for repetition in count():
         before = samples
@@ -49,7 +63,7 @@ def measure_latency(job: Job, model: Model, network: Network, preparer: Preparer
                 attempt += 1
         if samples == before:
             raise none_left(samples, timed.refused)
-        if measured >= job.min_seconds:
+        if measured >= settings.min_seconds:
             return
 
 
@@ -72,9 +86,9 @@ def disturbed(sample: Meter) -> bool:
 class _Timed:
     """Times a clip and tells the parent. `refused`: why the last clip that failed could not be used."""
 
-    def __init__(self, job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
-        self._job, self._model, self._network = job, model, network
-        self._preparer, self._events = preparer, events
+    def __init__(self, job: Job, loaded: Loaded, events: Events) -> None:
+        self._job, self._model, self._network = job, loaded.model, loaded.network
+        self._preparer, self._events = loaded.preparer, events
         self.refused: ClipError | None = None
         self._shapes: set[tuple[object, ...]] = set()
 
@@ -134,3 +148,14 @@ def warm_preparation(preparer: Preparer, clip: Clip, events: Events) -> None:
     end = begin + 0.15 if clip.end_s is None else min(clip.end_s, begin + 0.15)
     with suppress(ClipError):  # too short for the network: warm all the same
         preparer(dataclasses.replace(clip, end_s=end), signs_of_life(events))
+
+
+def _job(model: PlannedModel, clips: Sequence[Clip], config: RunConfig) -> Job:
+    return model.job("latency", clips, settings=LatencySettings(config.latency_seconds))
+
+
+def _seconds(_: PlannedModel, cost: Cost, clips: int, config: RunConfig) -> float:
+    return cost.first + repeated(clips * cost.clip, config.latency_seconds)
+
+
+LATENCY = Scenario(_job, measure_latency, _seconds)

@@ -1,13 +1,13 @@
-"""The scenario "stream" in its worker: labels for a camera that does not wait."""
+"""How "stream" is measured: labels for a camera that does not wait."""
 
 from __future__ import annotations
 
 import dataclasses
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,15 @@ from ...preprocessing.preparer import Preparer, View
 from ...preprocessing.rolling_window import RollingWindow
 from ...preprocessing.stopwatch import Meter, Stopwatch
 from ..worker.events import Events, signs_of_life
-from ..worker.job import CameraSettings, Job
+from ..worker.job import Job
 from .camera import Camera, Newest, due_windows, is_due
 from .inference import average_views, forward_views
 from .latency import warm_preparation
+from .scenario import Cost, Loaded, Scenario
+
+if TYPE_CHECKING:  # a worker needs neither
+    from ..plan.config import RunConfig
+    from ..plan.plan import PlannedModel
 
 Frame = npt.NDArray[np.uint8]
 
@@ -33,6 +38,22 @@ MOST_FRAMES = 250
 
 ROOM_S = 1.0
 """Seconds of video in the camera's buffer."""
+
+FALLBACK_FPS = Fraction(25)
+"""A camera's rate where neither the user nor the weights name one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """A camera that gives `fps` frames a second for `seconds`, and a label asked for every `stride` of them.
+
+    `window`: frames that a label is about.
+    """
+
+    fps: Fraction
+    window: int
+    stride: int
+    seconds: float
 
 
 @dataclasses.dataclass(slots=True)
@@ -44,17 +65,17 @@ class _Labels:
     failure: BaseException | None = None
 
 
-def measure_stream(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
+def measure_stream(job: Job, loaded: Loaded, events: Events) -> None:
     """Show the first usable clip to the network at the camera's rate, for the camera's time.
 
     Raises MeasurementError if no clip can be used.
     """
-    camera = job.camera
-    assert camera is not None, "a job of this mode has a camera"
+    camera: CameraSettings = job.settings
+    network, preparer = loaded.network, loaded.preparer
     clip, frames = _first_usable(job, camera.fps)
     warm_preparation(preparer, clip, events)
     _warm(job, network, preparer, camera, frames)
-    _watch(job, model, network, preparer, events, clip, frames, camera)
+    _watch(job, loaded.model, network, preparer, events, clip, frames, camera)
 
 
 def _first_usable(job: Job, fps: Fraction) -> tuple[Clip, list[Frame]]:
@@ -164,3 +185,33 @@ def _result(
         "waited_s": meter.waited_s,
         "notes": sorted({*notes, *preparer.notes}),
     }
+
+
+def _camera(model: PlannedModel, config: RunConfig) -> CameraSettings:
+    """The camera that a model is shown: at the rate of its weights unless the user names another."""
+    rates = [w.description.preprocessing.rate for w in model.weights.values()]
+    rate = next((rate for rate in rates if rate is not None), FALLBACK_FPS)
+    return CameraSettings(
+        fps=rate if config.stream_fps is None else Fraction(str(config.stream_fps)),
+        window=model.window or model.request.model.views.window or model.request.model.window_frames,
+        stride=config.stride,
+        seconds=config.stream_seconds,
+    )
+
+
+def _job(model: PlannedModel, clips: Sequence[Clip], config: RunConfig) -> Job:
+    """Flow takes a core of its own; resizing alone takes a few hundredths of one."""
+    threads = model.options.threads
+    options = dataclasses.replace(
+        model.options, threads=threads if model.flow is None else max(1, threads - 1)
+    )
+    job = model.job("stream", clips, settings=_camera(model, config))
+    return dataclasses.replace(job, options=options)
+
+
+def _seconds(model: PlannedModel, cost: Cost, _: int, config: RunConfig) -> float:
+    camera = _camera(model, config)
+    return cost.first + camera.seconds + float(camera.window / camera.fps)
+
+
+STREAM = Scenario(_job, measure_stream, _seconds)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ...models.registry import ModelRequest, load_network
-from ...models.spec import LoadOptions, Network, Weights
+from ...models.spec import ConcurrentNetwork, LoadOptions, Network, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Part:
     @property
     def at_once(self) -> bool:
         """Several forward calls may overlap."""
-        return bool(getattr(self.network, "concurrent", False))
+        return isinstance(self.network, ConcurrentNetwork) and self.network.concurrent
 
 
 def load_parts(

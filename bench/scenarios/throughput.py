@@ -1,28 +1,46 @@
-"""The scenarios "throughput" and "pipelined" in their worker: clips worked on by several threads."""
+"""How "throughput" and "pipelined" are measured: clips worked on by several threads."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import psutil
 
 from ...datasets.clip import Clip
 from ...datasets.sources.manifest import verify
 from ...errors import ClipError
-from ...preprocessing.preparer import Preparer
 from ...preprocessing.stopwatch import Meter
 from ..plan.environment import GpuWatch
 from ..worker.events import Events, signs_of_life
 from ..worker.job import Job
 from .latency import none_left, warm_preparation
 from .pipeline import Answer, Pipeline
-from .stream_networks import Part
+from .scenario import Cost, Loaded, Scenario, repeated
 from .thread_pool import Lanes
+
+if TYPE_CHECKING:  # a worker needs neither
+    from ..plan.config import RunConfig
+    from ..plan.plan import PlannedModel
 
 MOST_RSS = 60
 """Readings of the process's memory that are kept of a stretch."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughputSettings:
+    """How clips are shared out.
+
+    - `min_seconds`: least time that is measured.
+    - `lanes`: threads that clips are worked on by, each with `Job.options.threads` in the network.
+    - `in_flight`: clips on their way at the same time.
+    """
+
+    min_seconds: float
+    lanes: int = 1
+    in_flight: int = 1
 
 
 class Stretch:
@@ -97,11 +115,13 @@ class _Source:
         self.refused = error
 
 
-def measure_throughput(job: Job, parts: Sequence[Part], preparer: Preparer, events: Events) -> None:
-    """Keep `job.in_flight` clips on their way until `job.min_seconds` have been measured.
+def measure_throughput(job: Job, loaded: Loaded, events: Events) -> None:
+    """Keep `in_flight` clips on their way until `min_seconds` have been measured.
 
     Raises MeasurementError if no clip can be used, or none can be any more.
     """
+    settings: ThroughputSettings = job.settings
+    parts, preparer = loaded.parts, loaded.preparer
     source = _Source(job.clips)
     for clip in job.clips:
         try:
@@ -110,10 +130,10 @@ def measure_throughput(job: Job, parts: Sequence[Part], preparer: Preparer, even
             source.leave_out(clip, error)
     warm_preparation(preparer, job.clips[0], events)
     # Each lane has computed, and each clip's shape has been met.
-    warm_up = max(min(job.lanes, job.in_flight), len(job.clips))
-    multiple = len(job.clips) if job.in_flight == 1 else job.lanes
+    warm_up = max(min(settings.lanes, settings.in_flight), len(job.clips))
+    multiple = len(job.clips) if settings.in_flight == 1 else settings.lanes
     lock = threading.Lock()
-    with Lanes(job.lanes) as lanes, GpuWatch(job.options.device) as gpu:
+    with Lanes(settings.lanes) as lanes, GpuWatch(job.options.device) as gpu:
 
         def answered(answer: Answer) -> None:
             with lock:
@@ -130,19 +150,19 @@ def measure_throughput(job: Job, parts: Sequence[Part], preparer: Preparer, even
                 pipeline.start(source.take())
 
         pipeline = Pipeline(lanes, preparer, parts, job.classes, job.batch, answered, signs_of_life(events))
-        stretch = Stretch(warm_up, job.min_seconds, multiple, pipeline.counted)
+        stretch = Stretch(warm_up, settings.min_seconds, multiple, pipeline.counted)
         if not source:
             raise none_left(0, source.refused)
         with lock:
-            first = [source.take() for _ in range(job.in_flight)]
+            first = [source.take() for _ in range(settings.in_flight)]
         for clip in first:
             pipeline.start(clip)
         lanes.wait()
     meter, answers = stretch.meter, stretch.answers
     events(
         "measured",
-        in_flight=job.in_flight,
-        lanes=job.lanes,
+        in_flight=settings.in_flight,
+        lanes=settings.lanes,
         network_threads=job.options.threads,
         batch=job.batch,
         mean_batch=stretch.mean_batch,
@@ -162,3 +182,38 @@ def measure_throughput(job: Job, parts: Sequence[Part], preparer: Preparer, even
         skipped=source.skipped,
         notes=sorted({note for answer in answers for note in answer.notes}),
     )
+
+
+def _pipelined_job(model: PlannedModel, clips: Sequence[Clip], config: RunConfig) -> Job:
+    """As many forward calls as a clip gives at a time share the threads."""
+    threads = model.options.threads
+    at_once = len(model.weights) if model.whole else threads
+    options = replace(model.options, threads=max(1, threads // at_once), at_once=min(at_once, threads))
+    settings = ThroughputSettings(config.latency_seconds, lanes=threads)
+    return replace(model.job("pipelined", clips, settings=settings), options=options)
+
+
+def _throughput_job(model: PlannedModel, clips: Sequence[Clip], config: RunConfig) -> Job:
+    """Single-threaded steps of several clips keep the cores busier than steps that are cut in pieces."""
+    threads = model.options.threads
+    settings = ThroughputSettings(config.throughput_seconds, lanes=threads, in_flight=threads + model.batch)
+    options = replace(model.options, threads=1, at_once=threads)
+    return replace(model.job("throughput", clips, settings=settings), options=options)
+
+
+def _pipelined_seconds(_: PlannedModel, cost: Cost, clips: int, config: RunConfig) -> float:
+    return clips * cost.clip + repeated(clips * cost.clip, config.latency_seconds)
+
+
+def _throughput_seconds(model: PlannedModel, cost: Cost, clips: int, config: RunConfig) -> float:
+    """Warm-up, the measured time, and what is on its way when that ends; all threads busy."""
+    lanes = model.options.threads
+    group = max(cost.cpu, cost.prediction / lanes)
+    warm_up = max(lanes, clips) * group / lanes
+    return warm_up + repeated(group, config.throughput_seconds) + group / lanes
+
+
+PIPELINED = Scenario(_pipelined_job, measure_throughput, _pipelined_seconds, apart=True)
+THROUGHPUT = Scenario(
+    _throughput_job, measure_throughput, _throughput_seconds, apart=True, several_videos=True
+)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 from ...datasets.clip import Clip
-from ...records.run import ProcessRecord, Scenario
-from ...records.run_directory import TIMED, RunWriter, Timed
+from ...records.run import ProcessRecord
+from ...records.run_directory import RunWriter
+from ...records.scenarios.registry import scenario_type
 from ..console.progress import Console, Progress
 from ..plan.config import RunConfig
 from ..plan.plan import PlannedModel
-from ..worker.job import CameraSettings, Job
 from ..worker.supervisor import Outcome, Worker
 from .accuracy import doing, log_path
-
-FALLBACK_FPS = Fraction(25)
-"""A camera's rate where neither the user nor the weights name one."""
+from .scenario import scenario as scenario_named
 
 
 def scenario_pass(
-    scenario: Scenario,
+    scenario: str,
     models: Sequence[PlannedModel],
     clips: Sequence[Clip],
     config: RunConfig,
@@ -48,12 +44,12 @@ def scenario_pass(
                     continue
                 taken = {p.process for p in ended[model.key]} | begun[model.key]
                 number = max(taken, default=-1) + 1
-                job = scenario_job(scenario, model, clips, config)
+                job = scenario_named(scenario).job(model, clips, config)
                 worker = Worker(
                     job, model.python, log_path(writer.path, model.key), config.clip_timeout, console.say
                 )
 
-                def keep(record: Timed) -> None:
+                def keep(record: object) -> None:
                     writer.append_timing(scenario, record)
 
                 record = measure(scenario, worker, model.key, number, order, keep, progress)
@@ -66,52 +62,13 @@ def scenario_pass(
     return failures
 
 
-def scenario_job(scenario: Scenario, model: PlannedModel, clips: Sequence[Clip], config: RunConfig) -> Job:
-    """The job of one process. `model.options.threads` is what all its threads at work together amount to."""
-    threads = model.options.threads
-    if scenario == "latency":
-        return model.job("latency", clips, min_seconds=config.latency_seconds)
-    if scenario == "pipelined":
-        # As many forward calls as a clip gives at a time share the threads.
-        at_once = len(model.weights) if model.whole else threads
-        job = model.job("pipelined", clips, min_seconds=config.latency_seconds, lanes=threads)
-        each = max(1, threads // at_once)
-        return replace(job, options=replace(job.options, threads=each, at_once=min(at_once, threads)))
-    if scenario == "throughput":
-        # Single-threaded steps of several clips keep the cores busier than steps that are cut in pieces.
-        job = model.job(
-            "throughput",
-            clips,
-            min_seconds=config.throughput_seconds,
-            lanes=threads,
-            in_flight=threads + model.batch,
-        )
-        return replace(job, options=replace(job.options, threads=1, at_once=threads))
-    job = model.job("stream", clips, camera=camera_settings(model, config))
-    # Flow takes a core of its own; resizing alone takes a few hundredths of one.
-    forward = threads if model.flow is None else max(1, threads - 1)
-    return replace(job, options=replace(job.options, threads=forward))
-
-
-def camera_settings(model: PlannedModel, config: RunConfig) -> CameraSettings:
-    """The camera that a model is shown: at the rate of its weights unless the user names another."""
-    rates = [w.description.preprocessing.rate for w in model.weights.values()]
-    rate = next((rate for rate in rates if rate is not None), FALLBACK_FPS)
-    return CameraSettings(
-        fps=rate if config.stream_fps is None else Fraction(str(config.stream_fps)),
-        window=model.window or model.request.model.views.window or model.request.model.window_frames,
-        stride=config.stride,
-        seconds=config.stream_seconds,
-    )
-
-
 def measure(
-    scenario: Scenario,
+    scenario: str,
     worker: Worker,
     model: str,
     process: int,
     order: int,
-    keep: Callable[[Timed], None],
+    keep: Callable[[object], None],
     progress: Progress,
 ) -> ProcessRecord:
     """Run one fresh process: `keep` is told what it measures as it comes, its own record is returned."""
@@ -121,7 +78,7 @@ def measure(
         kind = event.pop("event")
         if kind in ("sample", "measured"):
             fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in event.items()}
-            keep(TIMED[scenario](model=model, process=process, **fields))
+            keep(scenario_type(scenario).record(model=model, process=process, **fields))
         elif kind == "progress":
             progress.note(f"{model}: {doing(event)}")
         elif kind in ("ready", "first", "end"):

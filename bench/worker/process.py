@@ -23,16 +23,14 @@ from ...datasets.clip import Clip
 from ...datasets.sources.manifest import verify
 from ...errors import ActionBenchError, ClipError
 from ...models.registry import find_model
-from ...models.spec import FloatArray, Model, Network
+from ...models.spec import FloatArray, Network
 from ...preprocessing.assembly import assemble
 from ...preprocessing.preparer import Prepared, Preparer
 from ...preprocessing.stopwatch import Stopwatch
+from ..loadgen.worker import measure_loadgen
 from ..scenarios.inference import average_views, forward, remarks
-from ..scenarios.latency import measure_latency
-from ..scenarios.loadgen_worker import measure_loadgen
-from ..scenarios.stream import measure_stream
+from ..scenarios.scenario import Loaded, scenario
 from ..scenarios.stream_networks import Part, load_parts
-from ..scenarios.throughput import measure_throughput
 from ..thumbnails import write_thumbnail
 from .events import Events, signs_of_life
 from .job import Job
@@ -94,17 +92,16 @@ def _end_with_parent() -> None:
 
 
 def _run(job: Job, events: Events) -> None:
+    timed = None if job.mode in _UNTIMED or job.mode == "arrays" else scenario(job.mode)
     begin = time.perf_counter()
     request = find_model(job.request)
-    in_parts = job.mode in ("pipelined", "throughput")
-    parts = load_parts(request, job.weights, job.options, apart=in_parts)
+    parts = load_parts(request, job.weights, job.options, apart=timed is not None and timed.apart)
     for part in parts:
         part.network.synchronize()
     load_s = time.perf_counter() - begin
-    network = parts[0].network
     events("ready", load_s=load_s, details=_details(parts))
     if job.mode == "arrays":
-        _arrays(job, network, events)
+        _arrays(job, parts[0].network, events)
     else:
         preparer = assemble(
             job.weights,
@@ -117,16 +114,8 @@ def _run(job: Job, events: Events) -> None:
             flow_cache=job.flow_cache,
             keep_middle=job.run is not None,
         )
-        if in_parts:
-            measure_throughput(job, parts, preparer, events)
-        elif job.mode == "accuracy":
-            _accuracy(job, request.model, network, preparer, events)
-        elif job.mode == "latency":
-            measure_latency(job, request.model, network, preparer, events)
-        elif job.mode == "loadgen":
-            measure_loadgen(job, request.model, network, preparer, events)
-        else:
-            measure_stream(job, request.model, network, preparer, events)
+        work = _UNTIMED[job.mode] if timed is None else timed.measure
+        work(job, Loaded(request.model, parts, preparer), events)
         events("end", peak_rss_bytes=_peak_rss(), details=_details(parts))
     events("done")
 
@@ -157,16 +146,16 @@ def _peak_rss() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _accuracy(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
+def _accuracy(job: Job, loaded: Loaded, events: Events) -> None:
     logits_of_all: list[FloatArray] = []
-    for clip, prepared in _prepared(job, preparer, events):
+    for clip, prepared in _prepared(job, loaded.preparer, events):
         if isinstance(prepared, ClipError):
             events("clip_error", clip=clip.id, error=str(prepared))
             continue
         watch = Stopwatch()
-        logits, _ = forward(network, prepared, job.batch, job.classes, watch)
+        logits, _ = forward(loaded.network, prepared, job.batch, job.classes, watch)
         with watch.stage("download"):
-            scores = average_views(logits, model.views.average)
+            scores = average_views(logits, loaded.model.views.average)
         logits_of_all.append(logits)
         events(
             "clip",
@@ -210,6 +199,10 @@ def _prepared(job: Job, preparer: Preparer, events: Events) -> Iterator[tuple[Cl
         while waiting:
             done, future = waiting.popleft()
             yield done, future.result()
+
+
+_UNTIMED = {"accuracy": _accuracy, "loadgen": measure_loadgen}
+"""What a worker does with clips in the modes that are no scenarios of a run."""
 
 
 def _arrays(job: Job, network: Network, events: Events) -> None:

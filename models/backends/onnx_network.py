@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,24 +11,29 @@ import onnxruntime
 from ...errors import BackendUnavailable
 from ..inputs import check_inputs, gpu_index
 from ..spec import FloatArray, InputArray, LoadOptions, Model, Network, Weights
-from .onnx_graphs import INPUT, OUTPUT, StreamGraph, i3d_graphs, resnext_graphs
+from .onnx_graphs import INPUT, OUTPUT, parameters, stream_graph, stream_pixels
 
 
 class OnnxNetwork:
-    """Adds the logits of `graphs`, one a stream. Raises BackendUnavailable if the device is not there."""
+    """Adds the logits of the graphs that `model` declares for the streams in `weights`.
 
-    def __init__(self, model: Model, graphs: Mapping[str, StreamGraph], options: LoadOptions) -> None:
+    Raises BackendUnavailable if the device is not there, and as `stream_graph` does.
+    """
+
+    def __init__(self, model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> None:
         onnxruntime.disable_telemetry_events()
         self._model = model
         self._options = options
         self._gpu = gpu_index(options.device)
         self._tf32 = options.tf32 or options.precision == "tf32"
-        self._parameters = sum(graph.parameters for graph in graphs.values())
-        self._networks = {stream: self._session(graph.network) for stream, graph in graphs.items()}
+        self._parameters = parameters(model, weights)
+        self._networks = {
+            stream: self._session(stream_graph(model, each)) for stream, each in weights.items()
+        }
         self._pixels = {
-            stream: self._session(graph.pixels)
-            for stream, graph in graphs.items()
-            if graph.pixels is not None
+            stream: self._session(pixels)
+            for stream, each in weights.items()
+            if (pixels := stream_pixels(each)) is not None
         }
         self.uint8_streams = frozenset(self._pixels)
         self.concurrent = self._gpu is None
@@ -90,7 +94,7 @@ class OnnxNetwork:
         """Where values lie, in ONNX Runtime's words."""
         return ("cpu", 0) if self._gpu is None else ("cuda", self._gpu)
 
-    def _session(self, graph: bytes | Path) -> onnxruntime.InferenceSession:
+    def _session(self, graph: bytes) -> onnxruntime.InferenceSession:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = self._options.threads
         # The branches of a network one after the other: two at a time would take more threads than asked.
@@ -126,11 +130,6 @@ class OnnxNetwork:
 _CUDA = "CUDAExecutionProvider"
 
 
-def load_i3d(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
-    """I3D with the streams in `weights`. Raises WeightsError, BackendUnavailable."""
-    return OnnxNetwork(model, i3d_graphs(weights), options)
-
-
-def load_resnext(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
-    """3D-ResNeXt-101 with `weights["rgb"]`. Raises WeightsError, BackendUnavailable."""
-    return OnnxNetwork(model, resnext_graphs(weights), options)
+def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
+    """The network with the streams in `weights`. Raises as `OnnxNetwork` does."""
+    return OnnxNetwork(model, weights, options)

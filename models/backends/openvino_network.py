@@ -15,7 +15,7 @@ from ...errors import BackendUnavailable, WeightsError
 from ...parsing import parse_json
 from ..inputs import check_inputs, gpu_index
 from ..spec import FloatArray, InputArray, LoadOptions, Model, Network, Weights
-from .onnx_graphs import StreamGraph, i3d_files, i3d_graphs, resnext_graphs
+from .onnx_graphs import parameters, stream_graph, stream_pixels
 
 # Before OpenVINO.
 from . import no_telemetry  # noqa: F401  # isort: skip
@@ -36,22 +36,24 @@ _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
 
 
 class OpenVinoNetwork:
-    """Adds the logits of `graphs`, one a stream. `core`: what `_core` gives for `options`."""
+    """Adds the logits of the graphs that `model` declares for the streams in `weights`.
 
-    def __init__(
-        self,
-        core: openvino.Core,
-        model: Model,
-        graphs: Mapping[str, StreamGraph],
-        options: LoadOptions,
-    ) -> None:
+    In int8 the networks are those of `options.quantised`. Raises BackendUnavailable if OpenVINO does not
+    compute so here, WeightsError if a stream was not quantised, and as `stream_graph` does.
+    """
+
+    def __init__(self, model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> None:
+        core = _core(options)
         self._model = model
         self._options = options
-        self._files = [graph.network for graph in graphs.values() if isinstance(graph.network, Path)]
-        self._parameters = sum(graph.parameters for graph in graphs.values())
-        self._streams = {stream: _Stream(core, graph, options) for stream, graph in graphs.items()}
+        self._files = _quantised(model, weights, options) if options.precision == "int8" else {}
+        self._parameters = parameters(model, weights)
+        self._streams: dict[str, _Stream] = {}
+        for stream, each in weights.items():
+            network = self._files.get(stream) or stream_graph(model, each, options.precision == "bf16")
+            self._streams[stream] = _Stream(core, network, stream_pixels(each), options)
         self.concurrent = True
-        self.uint8_streams = frozenset(stream for stream, graph in graphs.items() if graph.pixels)
+        self.uint8_streams = frozenset(stream for stream, each in self._streams.items() if each.takes_pixels)
 
     def upload(self, inputs: Mapping[str, InputArray]) -> dict[str, openvino.Tensor]:
         """See `Network.upload`; an array that lies in one piece is not copied."""
@@ -86,7 +88,9 @@ class OpenVinoNetwork:
             "parameters": self._parameters,
             "compile_s": sum(stream.compile_s for stream in self._streams.values()),
         }
-        return facts | ({"quantised": "; ".join(map(_how_quantised, self._files))} if self._files else {})
+        return facts | (
+            {"quantised": "; ".join(map(_how_quantised, self._files.values()))} if self._files else {}
+        )
 
 
 class _PerThread:
@@ -105,18 +109,27 @@ class _PerThread:
 class _Stream:
     """From a tensor (N, T, H, W, C), float32 or uint8, to logits (N, classes).
 
-    `compiled`: the network that was compiled last. `compile_s`: seconds that it took, and all before it.
+    - `network`: from float32 to logits, as bytes of ONNX or in a file.
+    - `pixels`: from uint8 to what `network` takes, as bytes of ONNX; None where its input is no picture.
+    - `compiled`: the network that was compiled last.
+    - `compile_s`: seconds that it took, and all before it.
     """
 
-    def __init__(self, core: openvino.Core, graph: StreamGraph, options: LoadOptions) -> None:
+    def __init__(
+        self, core: openvino.Core, network: bytes | Path, pixels: bytes | None, options: LoadOptions
+    ) -> None:
         self._core = core
         self._options = options
-        self._network = core.read_model(graph.network)
-        self._pixels = None if graph.pixels is None else core.read_model(graph.pixels)
+        self._network = core.read_model(network)
+        self._pixels = None if pixels is None else core.read_model(pixels)
         self._compiled: OrderedDict[tuple[Any, ...], _PerThread] = OrderedDict()
         self._lock = threading.Lock()
         self.compiled: openvino.CompiledModel | None = None
         self.compile_s = 0.0
+
+    @property
+    def takes_pixels(self) -> bool:
+        return self._pixels is not None
 
     def __call__(self, tensor: openvino.Tensor) -> FloatArray:
         request = self._request(tensor)
@@ -221,15 +234,8 @@ def _precisions(compiled: openvino.CompiledModel) -> Counter[str]:
     )
 
 
-def load_i3d(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
-    """I3D with the streams in `weights`. Raises WeightsError, BackendUnavailable."""
-    core = _core(options)
-    if options.precision == "int8":
-        return OpenVinoNetwork(core, model, _quantised(model, weights, options), options)
-    return OpenVinoNetwork(core, model, i3d_graphs(weights, wide=options.precision == "bf16"), options)
-
-
-def _quantised(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> dict[str, StreamGraph]:
+def _quantised(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> dict[str, Path]:
+    """Stream → the file of its network in int8."""
     missing = [stream for stream in weights if stream not in options.quantised]
     if missing:
         raise WeightsError(
@@ -237,10 +243,9 @@ def _quantised(model: Model, weights: Mapping[str, Weights], options: LoadOption
             where=f"{model.name}, {', '.join(missing)}",
             remedy="`bench run`, `bench parity` and `bench predict` do so before they start.",
         )
-    return i3d_files(weights, options.quantised)
+    return {stream: options.quantised[stream] for stream in weights}
 
 
-def load_resnext(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
-    """3D-ResNeXt-101 with `weights["rgb"]`. Raises WeightsError, BackendUnavailable."""
-    core = _core(options)
-    return OpenVinoNetwork(core, model, resnext_graphs(weights, wide=options.precision == "bf16"), options)
+def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
+    """The network with the streams in `weights`. Raises as `OpenVinoNetwork` does."""
+    return OpenVinoNetwork(model, weights, options)

@@ -17,7 +17,7 @@ import openvino
 from ..spec import InputArray
 
 
-def quantise(graph: bytes | Path, clips: Sequence[InputArray], path: Path, note: str) -> None:
+def quantise(graph: bytes, clips: Sequence[InputArray], path: Path, note: str) -> None:
     """Write the network `graph` (`onnx_graphs`) with int8 convolutions to `path` (.xml, and .bin beside it).
 
     - `clips`: (1, T, H, W, C) float32 each, what the ranges of activations are taken from.

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from .. import transforms
-from ..spec import FloatArray, Model, Views, WeightsDescription
+from ..spec import DemoWeights, FloatArray, Model, PublishedExample, Views, WeightsDescription
 from ..state import Shapes, State
 from ..transforms import Convolution
 from ..weights.descriptions import description
+from .published import EXAMPLE
 
 Triple = tuple[int, int, int]
 
@@ -222,6 +223,7 @@ def _model(
     *streams: str,
     backends: Mapping[str, str],
     alternatives: Mapping[str, tuple[WeightsDescription, ...]] = MappingProxyType({}),
+    published: PublishedExample | None = None,
 ) -> Model:
     return Model(
         name=name,
@@ -236,20 +238,29 @@ def _model(
         macs=macs,
         details={"min_side": MIN_SIDE},
         alternatives=alternatives,
+        parameters=lambda stream, classes: parameters(CHANNELS[stream], classes),
+        onnx="actionbench.models.i3d.onnx_graph:stream_graph",
+        demo={
+            stream: DemoWeights(
+                f"i3d-{stream}", "model.ckpt", "actionbench.models.i3d.demo_network:random_network"
+            )
+            for stream in streams
+        },
+        published=published,
     )
 
 
 _BACKENDS = {
     "tensorflow": "actionbench.models.i3d.tensorflow_loading:load_i3d",
     "torch": "actionbench.models.i3d.torch_modules:load",
-    "onnx": "actionbench.models.backends.onnx_network:load_i3d",
-    "openvino": "actionbench.models.backends.openvino_network:load_i3d",
+    "onnx": "actionbench.models.backends.onnx_network:load",
+    "openvino": "actionbench.models.backends.openvino_network:load",
 }
 
 
 def two_stream() -> Model:
     """RGB and flow; the streams' logits are added with equal weight (the authors' evaluate_sample.py)."""
-    return _model("i3d", "two-stream I3D", "rgb", "flow", backends=_BACKENDS)
+    return _model("i3d", "two-stream I3D", "rgb", "flow", backends=_BACKENDS, published=EXAMPLE)
 
 
 def rgb() -> Model:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 
-from ..loading import i3d_states
 from ..spec import LoadOptions, Model, Network, Weights
 from ..state import State
 from . import architecture as i3d
+from .tensors import stream_states
 
 # Before Sonnet and TensorFlow: it sets how much TensorFlow prints when it is imported.
 from ..backends.tensorflow_network import TensorFlowNetwork, configure  # isort: skip
@@ -64,7 +64,7 @@ class Unit(snt.Module):  # type: ignore[misc]
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The networks of the streams in `weights`, ready to compute. Raises WeightsError, BackendUnavailable."""
     configure(options)
-    nets = {stream: from_state(state) for stream, state in i3d_states(weights).items()}
+    nets = {stream: from_state(state) for stream, state in stream_states(weights).items()}
     # One trace for every shape: a new length of video costs no tracing.
     functions = {
         stream: tf.function(net, input_signature=[tf.TensorSpec((None, None, None, None, net.channels))])

@@ -12,10 +12,10 @@ from functools import reduce
 import numpy as np
 
 from .. import transforms
-from ..loading import i3d_states
 from ..spec import LoadOptions, Model, Network, Weights
 from ..state import State
 from . import architecture as i3d
+from .tensors import stream_states
 
 # Before TensorFlow: it sets how much TensorFlow prints when it is imported.
 from ..backends.tensorflow_network import TensorFlowNetwork, configure  # isort: skip
@@ -30,7 +30,7 @@ def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> 
     configure(options)
     functions = {}
     parameters = 0
-    for stream, state in i3d_states(weights).items():
+    for stream, state in stream_states(weights).items():
         channels = state["Conv3d_1a_7x7/conv_3d/w"].shape[3]
         function = from_state(state, _TYPES[options.precision])
         # One trace for every shape: a new length of video costs no tracing.

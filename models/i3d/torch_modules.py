@@ -24,10 +24,10 @@ from ..backends.torch_layers import (
     tuned_for,
 )
 from ..backends.torch_network import TorchNetwork
-from ..loading import i3d_states
 from ..spec import LoadOptions, Model, Network, Weights
 from ..state import State
 from . import architecture as i3d
+from .tensors import stream_states
 
 
 class I3D(nn.Module):
@@ -109,7 +109,7 @@ def _sides(x: torch.Tensor, step: i3d.Unit | i3d.MaxPool) -> list[tuple[int, int
 
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The networks of the streams in `weights`, ready to compute. Raises WeightsError, BackendUnavailable."""
-    states = i3d_states(weights)
+    states = stream_states(weights)
     modules = {stream: _net(state, options) for stream, state in states.items()}
     parameters = sum(i3d.parameters(net.channels, net.head.out_features) for net in modules.values())
     return TorchNetwork(model, modules, options, parameters, weights)

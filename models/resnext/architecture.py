@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .. import transforms
-from ..spec import Model, Views
+from ..spec import DemoWeights, Model, Views
 from ..state import Shapes, State
 from ..transforms import Convolution
 from ..weights.descriptions import description
@@ -151,23 +151,39 @@ def random_gains() -> dict[str, float]:
     return {"conv1.weight": 1 / 64, **damped}
 
 
+def _views(frames: int) -> Views:
+    """The authors' test on branch CVPR2018: windows side by side, the last one looped, softmax averaged."""
+    return Views(window=frames, stride=frames, tail="loop", average="softmax", min_frames=1)
+
+
+_DEMO = DemoWeights(
+    "resnext",
+    "resnext-101-kinetics.pth",
+    "actionbench.models.resnext.demo_network:random_network",
+    _views(16),
+)
+"""Those of 16 frames serve for 64 frames too."""
+
+
 def _model(name: str, title: str, frames: int) -> Model:
     return Model(
         name=name,
         title=title,
         streams={"rgb": description(f"hara-resnext-101-{frames}f")},
-        # The authors' test on branch CVPR2018: windows side by side, the last one looped, softmax averaged.
-        views=Views(window=frames, stride=frames, tail="loop", average="softmax", min_frames=1),
+        views=_views(frames),
         window_frames=frames,
         backends={
             "torch": "actionbench.models.resnext.torch_modules:load",
-            "onnx": "actionbench.models.backends.onnx_network:load_resnext",
-            "openvino": "actionbench.models.backends.openvino_network:load_resnext",
+            "onnx": "actionbench.models.backends.onnx_network:load",
+            "openvino": "actionbench.models.backends.openvino_network:load",
         },
         paper="Hara, Kataoka and Satoh, CVPR 2018, arXiv:1711.09577",
         macs=macs,
         # In int8 its grouped convolutions are slower than in bfloat16.
         precisions={"openvino": ("fp32", "bf16")},
+        parameters=lambda _stream, classes: parameters(classes),
+        onnx="actionbench.models.resnext.onnx_graph:stream_graph",
+        demo={"rgb": _DEMO},
     )
 
 

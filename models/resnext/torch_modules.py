@@ -23,10 +23,10 @@ from ..backends.torch_layers import (
     tuned_for,
 )
 from ..backends.torch_network import TorchNetwork
-from ..loading import resnext_state
 from ..spec import LoadOptions, Model, Network, Weights
 from ..state import State
 from . import architecture as resnext
+from .tensors import network_state
 
 
 class ResNeXt(nn.Module):
@@ -104,7 +104,7 @@ class FusedBottleneck(Bottleneck):
 
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The network with `weights["rgb"]`, ready to compute. Raises WeightsError, BackendUnavailable."""
-    state = resnext_state(weights["rgb"])
+    state = network_state(weights["rgb"])
     net = _net(state, options)
     return TorchNetwork(model, {"rgb": net}, options, resnext.parameters(net.fc.out_features), weights)
 

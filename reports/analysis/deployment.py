@@ -36,7 +36,7 @@ def deployments(summary: Summary) -> tuple[Deployment, ...]:
 
 
 def _deployment(m: ModelSummary) -> Deployment:
-    rate = m.timing.frames_per_s
+    rate = m.timing.estimate("frames_per_s")
     return Deployment(m, rate, tuple((asked, keeps_up(rate, asked)) for asked in RATES), _reason(m))
 
 
@@ -51,7 +51,7 @@ def keeps_up(sustained: Estimate | None, asked: float) -> Answer:
 
 
 def _reason(m: ModelSummary) -> str | None:
-    if m.timing.frames_per_s is not None:
+    if m.timing.estimate("frames_per_s") is not None:
         return None
     if m.timing.preprocessed:
         return "its input was preprocessed, so the work before the network was not measured"
@@ -78,13 +78,13 @@ def _line(d: Deployment) -> Line:
         one_line(m.name),
         spread(d.frames_per_s),
         *(answer for _, answer in d.answers),
-        number(scaled(m.timing.factor)),
+        number(scaled(m.timing.estimate("realtime_factor"))),
     )
     record: Record = {
         "model": m.name,
         **values("frames_per_s", d.frames_per_s),
         **{f"keeps_up_{asked}_fps": answer for asked, answer in d.answers},
-        **values("realtime_factor", m.timing.factor),
+        **values("realtime_factor", m.timing.estimate("realtime_factor")),
         "disturbed": "yes" if m.timing.disturbed else "no",
         "reason": d.reason,
     }

@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import UsageError
-from ...records.run import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run, Scenario
-from ...records.run_directory import TIMED, RunDirectory, Timed
+from ...records.run import ClipRecord, ModelRecord, ProcessRecord, Run
+from ...records.run_directory import RunDirectory
+from ...records.scenarios.latency import LatencyRecord
+from ...records.scenarios.registry import SCENARIOS
 
 WeightsKind = Literal["random", "demo", "user", "published"]
 ScoreVector = npt.NDArray[np.float32]
@@ -21,10 +23,10 @@ ScoreVector = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """What the processes of one scenario measured, "latency" apart."""
+    """What the processes of one scenario measured. `samples`: records of the scenario's type."""
 
     processes: tuple[ProcessRecord, ...]
-    samples: tuple[Timed, ...]
+    samples: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class RunData:
     processes: tuple[ProcessRecord, ...]
     latencies: tuple[LatencyRecord, ...]
     scores: Mapping[tuple[str, str], ScoreVector] = field(default_factory=dict)
-    scenarios: Mapping[Scenario, Timings] = field(default_factory=dict)
+    scenarios: Mapping[str, Timings] = field(default_factory=dict)
     folder: Path | None = None
 
 
@@ -62,7 +64,7 @@ class Measured:
     processes: tuple[ProcessRecord, ...]
     latencies: tuple[LatencyRecord, ...]
     scores: Mapping[str, ScoreVector]
-    scenarios: Mapping[Scenario, Timings] = field(default_factory=dict)
+    scenarios: Mapping[str, Timings] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -98,7 +100,7 @@ def load(path: Path) -> RunData:
         scores,
         {
             scenario: Timings(tuple(processes), tuple(directory.samples(scenario)))
-            for scenario in TIMED
+            for scenario in SCENARIOS
             if scenario != "latency" and (processes := directory.processes(scenario))
         },
         path,

@@ -7,7 +7,8 @@ from collections.abc import Collection
 import numpy as np
 
 from ...records.metrics import FIRST, LOAD, PEAK_DEVICE_MEMORY, PEAK_MEMORY, TOTAL
-from ...records.run import STAGES, LatencyRecord
+from ...records.run import STAGES
+from ...records.scenarios.latency import LatencyRecord
 from .load_runs import Measured
 from .timing import undisturbed
 

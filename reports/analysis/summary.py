@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from ...records.scenarios.registry import SCENARIOS, scenario_type
+from ..statistics.intervals import Estimate
 from .accuracy import Accuracy, Paired, accuracy, pairs
 from .agreement import Agreement, agreement
 from .load_runs import Comparison, Measured
-from .scenarios import Stream, Throughput, stream, throughput
+from .scenarios import ScenarioSummary, summarise_scenario
 from .timing import Timing, timing
 
 
@@ -24,17 +27,20 @@ class GemmPeak:
 class ModelSummary:
     """One row of the report: a model of a run, its accuracy and its times.
 
-    `pipelined`, `throughput`, `stream`: of these scenarios, None where they were not measured. `agreement`:
-    with its float32 reference, None where there was none.
+    - `scenarios`: by name, those that were measured, in the order of their sections.
+    - `agreement`: with its float32 reference, None where there was none.
     """
 
     measured: Measured
     accuracy: Accuracy
     timing: Timing
-    pipelined: Throughput | None = None
-    throughput: Throughput | None = None
-    stream: Stream | None = None
+    scenarios: Mapping[str, ScenarioSummary] = field(default_factory=dict)
     agreement: Agreement | None = None
+
+    def estimate(self, scenario: str, metric: str) -> Estimate | None:
+        """A figure of a scenario; None where it was not measured."""
+        found = self.scenarios.get(scenario)
+        return None if found is None else found.estimate(metric)
 
     @property
     def name(self) -> str:
@@ -99,17 +105,23 @@ class Summary:
 
 
 def summarise(comparison: Comparison) -> Summary:
-    target = comparison.target
-    models = tuple(
-        ModelSummary(
-            m,
-            accuracy(m, target),
-            timing(m),
-            throughput(m.scenarios.get("pipelined")),
-            throughput(m.scenarios.get("throughput")),
-            stream(m.scenarios.get("stream")),
-            agreement(m, comparison.models, target),
-        )
-        for m in comparison.models
-    )
+    models = tuple(_summary(m, comparison) for m in comparison.models)
     return Summary(comparison, models, pairs(comparison))
+
+
+def _summary(m: Measured, comparison: Comparison) -> ModelSummary:
+    times = timing(m)
+    scenarios = {
+        name: times.latency
+        if name == "latency"
+        else summarise_scenario(scenario_type(name), m.scenarios[name])
+        for name in SCENARIOS
+        if (times.samples if name == "latency" else name in m.scenarios and m.scenarios[name].samples)
+    }
+    return ModelSummary(
+        m,
+        accuracy(m, comparison.target),
+        times,
+        scenarios,
+        agreement(m, comparison.models, comparison.target),
+    )

@@ -26,7 +26,8 @@ def pareto(summary: Summary) -> Chart | None:
     shown = [
         (i, m, total, top1)
         for i, m in enumerate(summary.models)
-        if (total := m.timing.total_per_video) is not None and (top1 := m.accuracy.top1) is not None
+        if (total := m.timing.estimate("total_s_per_video")) is not None
+        and (top1 := m.accuracy.top1) is not None
     ]
     if not shown:
         return None
@@ -34,7 +35,7 @@ def pareto(summary: Summary) -> Chart | None:
     for i, m, total, top1 in shown:
         color, symbol = style(i)
         series.append(_pareto_point(label(m.name), total, top1, "all work", color, symbol))
-        if (prediction := m.timing.prediction_per_video) is not None:
+        if (prediction := m.timing.estimate("prediction_s_per_video")) is not None:
             point = _pareto_point(label(m.name), prediction, top1, "prediction only", color, symbol)
             series.append(_hollow(point))
     front = _front([(total.value, top1.value) for _, _, total, top1 in shown])
@@ -43,7 +44,7 @@ def pareto(summary: Summary) -> Chart | None:
         texts = ("nothing measured is both faster and more often right",) * len(front)
         series.insert(0, Points("Pareto front", x, y, texts, GREY, line=True))
     times = [x for points in series for x in points.x]
-    lengths = {m.timing.video_s for _, m, _, _ in shown}
+    lengths = {m.timing.value("video_s") for _, m, _, _ in shown}
     marks: tuple[Mark, ...] = ()
     if len(lengths) == 1 and (video_s := lengths.pop()) is not None:
         marks = (Mark("x", video_s, f"real time: {number(video_s)} s of video"),)

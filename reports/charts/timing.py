@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...records.run import STAGES, LatencyRecord
+from ...records.run import STAGES
+from ...records.scenarios.latency import LatencyRecord
 from ..analysis.summary import Summary
 from ..analysis.timing import undisturbed
 from ..numbers import number, percent, spread
@@ -62,7 +63,7 @@ def stage_bars(summary: Summary) -> Chart | None:
         )
         for (m, _), length in zip(found, lengths, strict=True):
             ends[m.name] += length
-    totals = [(m, total) for m in timed if (total := m.timing.total_per_video) is not None]
+    totals = [(m, total) for m in timed if (total := m.timing.estimate("total_s_per_video")) is not None]
     series.append(
         Points(
             "all work",

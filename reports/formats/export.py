@@ -13,17 +13,18 @@ from ...atomic import replacing
 from ...errors import UsageError
 from ...plain_text import spreadsheet_cell
 from ...records.run import ClipRecord
+from ...records.scenarios.registry import SCENARIOS
 from ..analysis.accuracy import Accuracy, Paired
 from ..analysis.classes import ClassAccuracy, class_accuracies
 from ..analysis.deployment import RATES, keeps_up
 from ..analysis.load_runs import load, merge
-from ..analysis.scenarios import Stream, Throughput
+from ..analysis.scenarios import ScenarioSummary
 from ..analysis.summary import ModelSummary, Summary, summarise
 from ..analysis.timing import Timing
 from ..charts.all_charts import CHARTS, all_charts
 from ..charts.plots import Drawing, draw
 from ..statistics.intervals import Estimate
-from ..tables.all_tables import agreement_text, all_tables, comparison
+from ..tables.all_tables import agreement_text, all_tables
 from ..tables.table import Table
 from .html import page
 from .latex import tabular
@@ -58,10 +59,11 @@ def write_summary(summary: Summary, out: Path) -> Path:
         (out / "tables").mkdir(parents=True, exist_ok=True)
         for table in tables:
             _write(out / "tables" / f"{table.name}.csv", csv(table))
-        _write(out / "tables" / "comparison.tex", tabular(comparison(summary)))
+        comparison = next(table for table in tables if table.name == "comparison")
+        _write(out / "tables" / "comparison.tex", tabular(comparison))
         _write_plots(drawings, out / "plots")
         _write(out / "results.json", json_text(summary))
-        _write(out / "report.md", report(summary, charts))
+        _write(out / "report.md", report(summary, tables, charts))
         return _write(out / "report.html", page(summary, tables, drawings))
     except OSError as error:
         raise UsageError(
@@ -155,9 +157,7 @@ def _model(m: ModelSummary, target: str) -> dict[str, Any]:
             "keeps_up": _keeps_up(m.timing),
             "gemm_gflop_per_s": m.gemm_peak and m.gemm_peak.gflop_per_s,
         },
-        "pipelined": _throughput(m.pipelined),
-        "throughput": _throughput(m.throughput),
-        "stream": _stream(m.stream),
+        **{name: _scenario(m.scenarios.get(name)) for name in SCENARIOS if name != "latency"},
     }
 
 
@@ -197,7 +197,7 @@ def _class(c: ClassAccuracy) -> dict[str, Any]:
 
 
 def _keeps_up(t: Timing) -> list[dict[str, Any]]:
-    return [{"frames_per_s": asked, "answer": keeps_up(t.frames_per_s, asked)} for asked in RATES]
+    return [{"frames_per_s": asked, "answer": keeps_up(t.estimate("frames_per_s"), asked)} for asked in RATES]
 
 
 def _failure(record: ClipRecord) -> dict[str, Any]:
@@ -209,87 +209,34 @@ def _timing(t: Timing) -> dict[str, Any]:
         "processes": t.processes,
         "videos": t.videos,
         "samples": t.samples,
-        "views_per_video": t.views_per_video,
-        "frames_per_video": t.frames_per_video,
-        "video_s": t.video_s,
-        "prediction_s_per_view": _estimate(t.prediction_per_view),
-        "prediction_s_per_video": _estimate(t.prediction_per_video),
-        "preprocessing_s_per_video": _estimate(t.preprocessing_per_video),
-        "total_s_per_video": _estimate(t.total_per_video),
+        **_figures(t.latency),
         "total_s_percentiles": {f"{100 * q:g}": seconds for q, seconds in t.percentiles},
         "stages": [
             {"stage": name, "s_per_video": _estimate(stage.seconds), "share": stage.share}
             for name, stage in t.stages
         ],
         "share_between_stages": t.other_share,
-        "load_s": _estimate(t.load),
-        "first_inference_s": _estimate(t.first),
-        "realtime_factor": _estimate(t.factor),
-        "realtime_factor_prediction": _estimate(t.factor_prediction),
-        "frames_per_s": _estimate(t.frames_per_s),
-        "device_forward_s_per_video": _estimate(t.device_forward),
-        "peak_host_bytes": t.peak_rss_bytes,
-        "peak_device_bytes": t.peak_device_bytes,
-        "flop_per_view": t.flops_per_view,
-        "flop_per_video": t.flops_per_video,
-        "network_flop_per_s": _estimate(t.flops_per_s),
-        "cpu_ratio": t.cpu_ratio,
-        "waiting": t.waiting,
         "samples_repeated": t.repeated,
         "preprocessed": t.preprocessed,
         "errors": [{"process": process, "error": error} for process, error in t.errors],
     }
 
 
-def _throughput(t: Throughput | None) -> dict[str, Any] | None:
-    if t is None:
-        return None
-    return {
-        "videos": t.videos,
-        "videos_at_once": t.in_flight,
-        "threads": t.lanes,
-        "network_threads": t.network_threads,
-        "batch": t.batch,
-        "mean_batch": _estimate(t.mean_batch),
-        "streams_apart": t.streams_apart,
-        "forwards_at_once": t.forwards_at_once,
-        "videos_per_s": _estimate(t.videos_per_s),
-        "frames_per_s": _estimate(t.frames_per_s),
-        "video_s_per_s": _estimate(t.factor),
-        "answer_s_per_video": _estimate(t.answer),
-        "cores_busy": _estimate(t.busy),
-        "gpu_busy": _estimate(t.gpu_busy),
-        "peak_host_bytes": t.peak_rss_bytes,
-        "memory_growth": t.growth,
-        "waiting": t.waiting,
-        "skipped": [{"clip": clip, "error": reason} for clip, reason in t.skipped],
-        "notes": list(t.notes),
-        "errors": [{"process": process, "error": error} for process, error in t.errors],
-    }
-
-
-def _stream(s: Stream | None) -> dict[str, Any] | None:
+def _scenario(s: ScenarioSummary | None) -> dict[str, Any] | None:
     if s is None:
         return None
     return {
-        "fps": s.fps,
-        "window": s.window,
-        "stride": s.stride,
-        "keeps_up": s.keeps_up,
-        "labels": s.labels,
-        "labels_due": s.due,
-        "frames": s.frames,
-        "frames_lost": s.dropped,
-        "labels_per_s": _estimate(s.labels_per_s),
-        "age_s": _estimate(s.age),
-        "age_s_p95": s.age_p95,
-        "age_s_worst": s.oldest,
-        "frame_s": _estimate(s.frame),
-        "forward_s": _estimate(s.forward),
-        "threads": s.threads,
-        "waiting": s.waiting,
+        **_figures(s),
+        "skipped": [{"clip": clip, "error": reason} for clip, reason in s.skipped],
         "notes": list(s.notes),
         "errors": [{"process": process, "error": error} for process, error in s.errors],
+    }
+
+
+def _figures(s: ScenarioSummary) -> dict[str, Any]:
+    return {
+        name: _estimate(figure) if isinstance(figure, Estimate) else figure
+        for name, figure in s.figures.items()
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,20 +48,6 @@ _JPEG = b"\xff\xd8\xff"
 
 _POLICY = "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:"
 
-_PLACED = (
-    "deployment",
-    "comparison",
-    "target_class",
-    "confusions",
-    "classes",
-    "mistakes",
-    "paired",
-    "stages",
-    "runs",
-    "environment",
-)
-"""Tables with a place of their own in the page; all others follow one another."""
-
 
 @dataclass(frozen=True, slots=True)
 class Plot:
@@ -74,6 +61,8 @@ class Plot:
 def page(summary: Summary, tables: Iterable[Table], drawings: Iterable[Drawing]) -> str:
     """The whole page; the same summary gives the same text."""
     by_name = {table.name: table for table in tables}
+    # Those that the template does not name follow one another.
+    placed = set(re.findall(r"\btables\.(\w+)", _file("report.html")))
     script = _file("report.js")
     plotly = library()
     own = csp_digest(script.encode())
@@ -93,7 +82,7 @@ def page(summary: Summary, tables: Iterable[Table], drawings: Iterable[Drawing])
             warnings=weights_notes(summary),
             caveats=caveats(summary),
             tables=by_name,
-            others=[table for name, table in by_name.items() if name not in _PLACED],
+            others=[table for name, table in by_name.items() if name not in placed],
             plots={d.chart.name: Plot(d.chart, Markup(inline(d)), figure(d.chart)) for d in drawings},
             mistakes=[
                 (mistake, _thumbnail(summary, mistake)) for mistake in worst_mistakes(summary, MOST_MISTAKES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tabulate import tabulate
 
@@ -13,11 +13,18 @@ from ..analysis.summary import Summary
 from ..caveats import caveats, weights_notes
 from ..charts.chart import Chart
 from ..sentences import verdict
-from ..tables.all_tables import all_tables
 from ..tables.table import Table
 
 MOST_ROWS = 50
 """Rows of a table shown in the report; the CSV file has all."""
+
+_PLOTS: Mapping[str, Mapping[str, str | None]] = {
+    "deployment": {"pareto": "##"},
+    "confusions": {"confusions": None},
+    "classes": {"classes": None},
+    "stages": {"stages": None, "repetitions": "###"},
+}
+"""Table → the charts that follow it, each with the level of its heading, None for no heading."""
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "$": "&#36;"}
 # Brackets alone are nothing; a link, an image or a definition needs what follows the closing one.
@@ -35,50 +42,36 @@ def escape(text: str) -> str:
     return _BLOCK_START.sub(r"\1\\\2", text)
 
 
-def report(summary: Summary, charts: Iterable[Chart] = ()) -> str:
+def report(summary: Summary, tables: Iterable[Table], charts: Iterable[Chart] = ()) -> str:
     """The whole report as GitHub-flavoured Markdown; the same summary gives the same text.
 
-    `charts`: those that are in plots/ beside it.
+    - `tables`: the report's, in their order. `charts`: those that are in plots/ beside it.
     """
     plots = {chart.name: chart for chart in charts}
-    tables = {table.name: table for table in all_tables(summary)}
     names = ", ".join(escape(m.name) for m in summary.models)
     on = ", ".join(dict.fromkeys(escape(str(d.run.data.get("name", ""))) for d in summary.comparison.runs))
     parts = [
         f"# ActionBench: {names} on {on}",
         _list(verdict(summary)),
         *(f"> **{escape(note)}**" for note in weights_notes(summary)),
-        _grid(tables["comparison"]),
-        _list(tables["comparison"].notes),
-        *_section(tables["deployment"], "##"),
-        *_plot(plots.get("pareto"), "##"),
-        *_section(tables["target_class"], "##"),
-        *_section(tables["confusions"], "###"),
-        *_plot(plots.get("confusions")),
-        *_section(tables["classes"], "##"),
-        *_plot(plots.get("classes")),
-        *_section(tables["mistakes"], "##"),
-        *_section(tables["paired"], "##"),
-        *_section(tables["stages"], "##"),
-        *_plot(plots.get("stages")),
-        *_plot(plots.get("repetitions"), "###"),
-        *_section(tables["latency"], "##"),
-        *_section(tables["pipelined"], "##"),
-        *_section(tables["throughput"], "##"),
-        *_section(tables["stream"], "##"),
-        *_section(tables["sweep"], "##"),
-        *_section(tables["models"], "##"),
-        *_section(tables["skipped"], "##"),
-        *_section(tables["remarks"], "##"),
-        "## Caveats",
-        _list(caveats(summary)),
-        *_section(tables["runs"], "##"),
-        "<details><summary>Environment</summary>",
-        _grid(tables["environment"]),
-        "</details>",
-        *(_config(d.name, d.run.config) for d in summary.comparison.runs),
     ]
+    for table in tables:
+        if table.name == "runs":
+            parts += ["## Caveats", _list(caveats(summary))]
+        parts += _placed(table)
+        for name, level in _PLOTS.get(table.name, {}).items():
+            parts += _plot(plots.get(name), level)
+    parts += [_config(d.name, d.run.config) for d in summary.comparison.runs]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _placed(table: Table) -> list[str]:
+    """A table as the report has it: the comparison right below the verdict, the environment folded."""
+    if table.name == "comparison":
+        return [_grid(table), _list(table.notes)]
+    if table.name == "environment":
+        return ["<details><summary>Environment</summary>", _grid(table), "</details>"]
+    return _section(table, "###" if table.name == "confusions" else "##")
 
 
 def _section(table: Table, level: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The report's tables in their order; what can be deployed, and the comparison, come first."""
+"""The report's tables in their order, which every format follows; the comparison comes first."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ...records.scenarios.registry import SCENARIOS, scenario_type
 from ..analysis.agreement import in_words
 from ..analysis.classes import classes
 from ..analysis.deployment import deployment
@@ -14,34 +15,31 @@ from ..analysis.summary import ModelSummary, Summary
 from ..numbers import UNKNOWN, giga, number, one_line, percent, scaled, spread
 from ..statistics.intervals import LEVEL
 from .accuracy import confusions, paired, precision_text, share_text, target_class
-from .scenarios import pipelined, stream, sweep, throughput
+from .scenarios import scenario, sweep
 from .table import Column, Line, Record, Table, table, values
 from .timing import DRIFT_NOTE, DRIFT_TITLE, drift_text, drift_values, latency, spread_notes, stages
 
 
 def all_tables(summary: Summary) -> tuple[Table, ...]:
     """Every table of a report, in its order."""
-    makers = (
-        deployment,
-        comparison,
-        target_class,
-        confusions,
-        classes,
-        mistakes,
-        paired,
-        stages,
-        latency,
-        pipelined,
-        throughput,
-        stream,
-        sweep,
-        models,
-        runs,
-        environment,
-        skipped,
-        remarks,
+    return (
+        comparison(summary),
+        deployment(summary),
+        target_class(summary),
+        confusions(summary),
+        classes(summary),
+        mistakes(summary),
+        paired(summary),
+        stages(summary),
+        latency(summary),
+        *(scenario(scenario_type(name), summary) for name in SCENARIOS if name != "latency"),
+        sweep(summary),
+        models(summary),
+        skipped(summary),
+        remarks(summary),
+        runs(summary),
+        environment(summary),
     )
-    return tuple(make(summary) for make in makers)
 
 
 def comparison(summary: Summary) -> Table:
@@ -88,11 +86,11 @@ def _comparison_line(m: ModelSummary, drifts: bool) -> Line:
         f"{one_line(m.name)}\n{failed}{one_line(m.setting)}",
         share_text(m, a.top1),
         f"{precision_text(m)}\n{share_text(m, a.target.recall)}",
-        spread(t.prediction_per_video),
-        spread(t.preprocessing_per_video),
-        f"{number(scaled(t.factor))}\n{number(scaled(t.factor_prediction))}",
+        spread(t.estimate("prediction_s_per_video")),
+        spread(t.estimate("preprocessing_s_per_video")),
+        f"{number(scaled(t.estimate('realtime_factor')))}\n{number(scaled(t.estimate('realtime_factor_prediction')))}",
         number(None if m.parameters is None else m.parameters / 1e6),
-        f"{number(giga(t.flops_per_view))}\n{number(giga(t.flops_per_video))}",
+        f"{number(giga(t.value('flop_per_view')))}\n{number(giga(t.value('flop_per_video')))}",
         *([drift_text(m)] if drifts else []),
     )
     record: Record = {
@@ -107,16 +105,16 @@ def _comparison_line(m: ModelSummary, drifts: bool) -> Line:
         **values("target_precision", a.target.precision),
         **values("target_recall", a.target.recall),
         "target_videos": a.target.videos,
-        **values("prediction_s_per_video", t.prediction_per_video),
-        **values("prediction_ms_per_view", t.prediction_per_view, 1000),
-        **values("preprocessing_s_per_video", t.preprocessing_per_video),
-        **values("realtime_factor", t.factor),
-        **values("realtime_factor_prediction", t.factor_prediction),
+        **values("prediction_s_per_video", t.estimate("prediction_s_per_video")),
+        **values("prediction_ms_per_view", t.estimate("prediction_s_per_view"), 1000),
+        **values("preprocessing_s_per_video", t.estimate("preprocessing_s_per_video")),
+        **values("realtime_factor", t.estimate("realtime_factor")),
+        **values("realtime_factor_prediction", t.estimate("realtime_factor_prediction")),
         "timed_videos": t.videos,
         "timed_processes": t.processes,
         "parameters": m.parameters,
-        "gflops_per_view": giga(t.flops_per_view),
-        "gflops_per_video": giga(t.flops_per_video),
+        "gflops_per_view": giga(t.value("flop_per_view")),
+        "gflops_per_video": giga(t.value("flop_per_video")),
         **drift_values(m),
     }
     return texts, record

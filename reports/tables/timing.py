@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ...records.scenarios.latency import LATENCY
 from ..analysis.agreement import probability
 from ..analysis.summary import ModelSummary, Summary
-from ..numbers import UNKNOWN, count, mebi, number, one_line, percent, scaled, spread
+from ..numbers import UNKNOWN, number, one_line, percent, scaled, spread
+from .figures import cells, headings, raw
 from .table import Column, Line, Record, Table, table, values
 
 DRIFT_TITLE = "Drift of\nlogits,\nΔp (videos)"
@@ -51,7 +53,7 @@ def drift_values(m: ModelSummary) -> Record:
 
 def spread_notes(summary: Summary) -> list[str]:
     """What the brackets behind a time mean, or why there are none."""
-    totals = [m.timing.total_per_video for m in summary.models]
+    totals = [m.timing.estimate("total_s_per_video") for m in summary.models]
     methods = sorted({e.interval.method for e in totals if e is not None and e.interval is not None})
     notes = []
     if methods:
@@ -100,19 +102,11 @@ def latency(summary: Summary) -> Table:
     columns = (
         Column("Model", "left"),
         Column("Videos ×\nprocesses"),
-        Column("Views,\nframes\n/ video"),
-        Column("Prediction\nms / view"),
-        Column("All work\ns / video"),
-        Column("Sustained\nframes / s"),
-        Column("Load,\nfirst inference\ns"),
-        Column("Peak MiB\nhost,\ndevice"),
+        *headings(LATENCY),
         Column("Network\nGFLOP / s,\nof GEMM"),
         Column(DRIFT_TITLE),
     )
-    notes = [
-        "Load: import, reading of weights, building. First inference: with the measured shape. Neither is in "
-        "the other times.",
-    ]
+    notes = list(LATENCY.notes)
     timed = [m for m in summary.models if m.measured.processes]
     if any(m.agreement for m in timed):
         notes.append(DRIFT_NOTE)
@@ -127,16 +121,12 @@ def latency(summary: Summary) -> Table:
 
 def _latency_line(m: ModelSummary) -> Line:
     t = m.timing
+    figures = [(metric, t.latency.figures[metric.name]) for metric in LATENCY.metrics]
     texts = (
         one_line(m.name),
         f"{t.videos} × {t.processes}",
-        f"{count(t.views_per_video)}\n{count(t.frames_per_video)}",
-        spread(t.prediction_per_view, 1000),
-        spread(t.total_per_video),
-        number(scaled(t.frames_per_s)),
-        f"{number(scaled(t.load))}\n{number(scaled(t.first))}",
-        f"{number(mebi(t.peak_rss_bytes))}\n{number(mebi(t.peak_device_bytes))}",
-        f"{number(scaled(t.flops_per_s, 1e-9))}\n{percent(_of_peak(m))}",
+        *cells(LATENCY, figures),
+        f"{number(scaled(t.estimate('network_flop_per_s'), 1e-9))}\n{percent(_of_peak(m))}",
         drift_text(m),
     )
     record: Record = {
@@ -144,23 +134,12 @@ def _latency_line(m: ModelSummary) -> Line:
         "timed_videos": t.videos,
         "timed_processes": t.processes,
         "timed_samples": t.samples,
-        "views_per_video": t.views_per_video,
-        "frames_per_video": t.frames_per_video,
-        "video_s": t.video_s,
-        **values("total_s_per_video", t.total_per_video),
+        **raw(figures),
         **{f"total_s_p{100 * q:g}": seconds for q, seconds in t.percentiles},
-        **values("frames_per_s", t.frames_per_s),
-        **values("load_s", t.load),
-        **values("first_inference_s", t.first),
-        **values("device_forward_s_per_video", t.device_forward),
-        "peak_host_bytes": t.peak_rss_bytes,
-        "peak_device_bytes": t.peak_device_bytes,
-        **values("network_gflop_per_s", t.flops_per_s, 1e-9),
+        **values("network_gflop_per_s", t.estimate("network_flop_per_s"), 1e-9),
         "gemm_gflop_per_s": None if m.gemm_peak is None else m.gemm_peak.gflop_per_s,
         "share_of_gemm": _of_peak(m),
         "samples_repeated": t.repeated,
-        "cpu_ratio": t.cpu_ratio,
-        "waiting_ratio": t.waiting,
         **drift_values(m),
     }
     return texts, record
@@ -168,7 +147,7 @@ def _latency_line(m: ModelSummary) -> Line:
 
 def _of_peak(m: ModelSummary) -> float | None:
     """GFLOP/s of the network by those of a matrix product on the same threads, in the same precision."""
-    speed, peak = m.timing.flops_per_s, m.gemm_peak
+    speed, peak = m.timing.estimate("network_flop_per_s"), m.gemm_peak
     return None if speed is None or peak is None else speed.value * 1e-9 / peak.gflop_per_s
 
 
@@ -191,7 +170,7 @@ def _latency_notes(m: ModelSummary) -> list[str]:
         notes.append(f"{name}: all work of a video: {', '.join(known)} ({t.samples} samples).")
     if t.disturbed:
         notes.append(
-            f"{name}: disturbed: its threads waited for a core {number(t.waiting)} s in every second timed; "
-            "something else was computing."
+            f"{name}: disturbed: its threads waited for a core {number(t.latency.waiting)} s in every second "
+            "timed; something else was computing."
         )
     return notes + [f"{name}: process {i} gave no samples: {one_line(error)}." for i, error in t.errors]

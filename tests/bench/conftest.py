@@ -1,4 +1,4 @@
-"""Small videos of one colour each, a network that tells them apart, the command line as a process."""
+"""Small videos of one colour each, a network that tells them apart, the command line."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pytest
 
+from actionbench.bench.cli.app import run_app
 from actionbench.models.labels import labels
 
 COMMAND = [sys.executable, "-m", "actionbench"]
@@ -71,9 +72,22 @@ def weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture
+def bench(capfd: pytest.CaptureFixture[str]) -> Bench:
+    """Function that runs the command line in this process: its exit code and what it printed."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        words = list(map(str, arguments))
+        capfd.readouterr()
+        code = run_app(words)
+        return subprocess.CompletedProcess(words, code, *capfd.readouterr())
+
+    return run
+
+
 @pytest.fixture(scope="session")
-def bench() -> Bench:
-    """Function that runs the command line as a user does."""
+def bench_process() -> Bench:
+    """Function that runs the command line as a process of its own, as a user does."""
 
     def run(*arguments: object, timeout: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

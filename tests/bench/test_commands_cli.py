@@ -260,9 +260,10 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     samples.mkdir()
     (samples / RECORD).write_text("{}")
     rng = np.random.default_rng(0)
+    example = i3d.EXAMPLE
     for stream, channels in i3d.CHANNELS.items():
         clip = rng.uniform(-1, 1, (1, 9, 224, 224, channels)).astype(np.float32)
-        np.save(samples / parity.PUBLISHED.files[stream], clip)
+        np.save(samples / example.files[stream], clip)
     config = RunConfig(models=("i3d",), threads=1)
     with pytest.raises(MeasurementError, match="published example is not reproduced"):
         parity.check_published(config, ["torch"], Console())
@@ -273,14 +274,14 @@ def test_published_example_earns_a_certificate_that_reports_carry(
         if (found := stored_weights(d)) is not None
     }
     inputs = tmp_path / "inputs.npz"
-    arrays = {stream: np.load(samples / file) for stream, file in parity.PUBLISHED.files.items()}
+    arrays = {stream: np.load(samples / file) for stream, file in example.files.items()}
     np.savez(inputs, **arrays)  # type: ignore[arg-type]
     # What the network gives is taken for what was published: the way to the certificate is the test.
     (logits,) = compute_logits(replace(model, weights=weights), [inputs], config, Console())
     flat = logits.ravel().astype(np.float64)
     top = tuple((NAMES[i], float(flat[i])) for i in np.argsort(-flat)[:3])
-    expected = replace(parity.PUBLISHED, norm=float(np.linalg.norm(flat)), top=top)
-    monkeypatch.setattr(parity, "PUBLISHED", expected)
+    expected = replace(example, norm=float(np.linalg.norm(flat)), top=top)
+    monkeypatch.setattr(i3d, "EXAMPLE", expected)
     parity.check_published(config, ["torch"], Console())
     text = certificate(find_model("i3d@torch"), weights, model.options, model.packages)
     assert text is not None

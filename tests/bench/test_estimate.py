@@ -10,9 +10,10 @@ import pytest
 
 from actionbench.bench.agreement.check import compared_groups
 from actionbench.bench.plan.config import RunConfig
-from actionbench.bench.plan.estimate import Cost, Part, estimate
+from actionbench.bench.plan.estimate import Part, estimate
 from actionbench.bench.plan.plan import Plan, make_plan
 from actionbench.bench.plan.sweep import swept
+from actionbench.bench.scenarios.scenario import Cost
 
 TINY = Path(__file__).parent / "networks" / "tiny.py"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -12,14 +13,18 @@ from hypothesis import strategies as st
 from actionbench.bench.scenarios.thread_pool import Lanes
 
 
+def waits_for(event: threading.Event) -> None:
+    event.wait()
+
+
 def test_one_lane_takes_the_most_urgent_first() -> None:
     done: list[str] = []
     with Lanes(1) as lanes:
         held = threading.Event()
-        lanes.submit((0, 0), held.wait)
+        lanes.submit((0, 0), partial(waits_for, held))
         time.sleep(0.05)
         for urgency, name in (((2, 0), "third"), ((1, 1), "second"), ((1, 0), "first"), ((2, 0), "last")):
-            lanes.submit(urgency, lambda name=name: done.append(name))
+            lanes.submit(urgency, partial(done.append, name))
         lanes.submit((3, 0), lanes.end)
         held.set()
         lanes.wait()
@@ -104,7 +109,7 @@ def test_of_one_key_the_most_urgent_are_computed_together() -> None:
     batches: list[list[int]] = []
     with Lanes(1) as lanes:
         held = threading.Event()
-        lanes.submit((0, 0), held.wait)
+        lanes.submit((0, 0), partial(waits_for, held))
         time.sleep(0.05)
         for number in (5, 2, 4, 1):
             lanes.gather("key", (number, 0), number, batches.append, 2)

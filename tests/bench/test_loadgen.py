@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actionbench.bench.cli.app import run_app
-from actionbench.bench.scenarios.loadgen import (
+from actionbench.bench.loadgen.measure import (
     PERCENTILES,
     SCENARIOS,
     compare,
@@ -23,7 +23,7 @@ from actionbench.bench.scenarios.loadgen import (
     percentile,
     read_log,
 )
-from actionbench.bench.worker.job import LoadGenSettings
+from actionbench.bench.loadgen.worker import LoadGenSettings
 from actionbench.errors import MeasurementError
 from actionbench.records.run_directory import RunDirectory
 from actionbench.reports.analysis.load_runs import load, merge

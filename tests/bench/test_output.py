@@ -22,7 +22,7 @@ from actionbench.bench.console.progress import Console
 from actionbench.bench.console.rich_console import PlainConsole
 from actionbench.errors import UsageError
 
-COMMAND = [sys.executable, "-c", "from actionbench.bench.cli.app import main; main()"]
+COMMAND = [sys.executable, "-m", "actionbench"]
 TINY = Path(__file__).parent / "networks" / "tiny.py"
 Videos = Callable[[list[int], int], Path]
 

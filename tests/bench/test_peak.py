@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -42,9 +43,9 @@ def test_each_combination_is_measured_once_in_its_interpreter(monkeypatch: pytes
 
     def run(command, **_):
         asked.append(command)
-        return peak.subprocess.CompletedProcess(command, 0, 'noise\n{"gflop_per_s": 5.0, "by": "x"}\n', "")
+        return subprocess.CompletedProcess(command, 0, 'noise\n{"gflop_per_s": 5.0, "by": "x"}\n', "")
 
-    monkeypatch.setattr(peak.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     one, two = LoadOptions(threads=1), LoadOptions(threads=2, precision="bf16")
     found = peak.gemm_peaks([(sys.executable, one), (sys.executable, one), (sys.executable, two)])
     assert [command[-3:] for command in asked] == [["cpu", "1", "float32"], ["cpu", "2", "bfloat16"]]
@@ -64,7 +65,7 @@ def test_the_product_is_measured_where_a_network_stands_beside_it(coloured_video
 
 def test_a_product_that_does_not_end_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(command, **options):
-        raise peak.subprocess.TimeoutExpired(command, options["timeout"])
+        raise subprocess.TimeoutExpired(command, options["timeout"])
 
-    monkeypatch.setattr(peak.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     assert peak.gemm_peaks([(sys.executable, LoadOptions(threads=1))]) == []

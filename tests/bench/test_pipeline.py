@@ -15,9 +15,10 @@ import torch
 
 from actionbench.bench.scenarios.inference import average_views, forward
 from actionbench.bench.scenarios.pipeline import Answer, Pipeline
+from actionbench.bench.scenarios.scenario import Loaded
 from actionbench.bench.scenarios.stream_networks import Part
 from actionbench.bench.scenarios.thread_pool import Lanes
-from actionbench.bench.scenarios.throughput import Stretch, measure_throughput
+from actionbench.bench.scenarios.throughput import Stretch, ThroughputSettings, measure_throughput
 from actionbench.bench.worker.job import Job
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.sources.registry import load_clips
@@ -248,9 +249,10 @@ def test_a_throughput_is_no_more_than_its_time(clips: list[Clip], lanes: int) ->
             measured.append(values)
 
     job = Job("throughput", "sleeps", {}, LoadOptions(threads=1), 3, tuple(clips[:2]))
-    job = replace(job, lanes=lanes, in_flight=lanes + 1, min_seconds=0.5)
+    job = replace(job, settings=ThroughputSettings(0.5, lanes=lanes, in_flight=lanes + 1))
+    loaded = Loaded(None, (Part(("rgb",), Sleeps()),), Preparer({"rgb": RGB}, WHOLE))  # type: ignore[arg-type]
     begin = time.perf_counter()
-    measure_throughput(job, [Part(("rgb",), Sleeps())], Preparer({"rgb": RGB}, WHOLE), events)  # type: ignore[arg-type]
+    measure_throughput(job, loaded, events)  # type: ignore[arg-type]
     took = time.perf_counter() - begin
     (stretch,) = measured
     assert 0.5 <= stretch["wall_s"] <= took

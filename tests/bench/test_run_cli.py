@@ -27,6 +27,7 @@ Videos = Callable[[list[int], int], Path]
 
 
 def arguments(model: str, data: Path, out: Path, weights: Path, *more: object) -> list[object]:
+    """The words of a short run, which writes a report only if `more` asks for one."""
     name = model.partition("@")[0]
     return [
         *(
@@ -40,7 +41,7 @@ def arguments(model: str, data: Path, out: Path, weights: Path, *more: object) -
             "--weights",
             f"{name}={weights}",
         ),
-        *("--latency-clips", 1, "--latency-seconds", 0, "--threads", 1, "--processes", 1),
+        *("--latency-clips", 1, "--latency-seconds", 0, "--threads", 1, "--processes", 1, "--no-report"),
         *more,
     ]
 
@@ -52,11 +53,11 @@ def test_all_classes_of_the_thesis(
     data = coloured_videos(list(range(400)), per_class)
     videos = 400 * per_class
     subset = tmp_path / "subset.csv"
-    drawn = bench("data", "subset", data, subset, "--per-class", per_class, "--min-frames", 1, timeout=300)
+    drawn = bench("data", "subset", data, subset, "--per-class", per_class, "--min-frames", 1)
     assert drawn.returncode == 0, drawn.stderr
     assert f"{videos} videos of 400 classes" in drawn.stdout
     out = tmp_path / "run"
-    answer = bench(*arguments("tiny", subset, out, weights_file, "--processes", 3), timeout=300)
+    answer = bench(*arguments("tiny", subset, out, weights_file, "--processes", 3, "--report"))
     assert answer.returncode == 0, answer.stderr
     directory = RunDirectory(out)
     records = directory.clips()
@@ -79,7 +80,7 @@ def test_a_clip_that_kills_the_network_costs_that_clip(
     """Class 1 aborts the process, class 2 hangs it: all others are predicted, and each failure is named."""
     data = coloured_videos([0, 1, 2, JOGGING], 2)
     out = tmp_path / "run"
-    answer = bench(*arguments("fragile", data, out, weights_file, "--clip-timeout", 3))
+    answer = bench(*arguments("fragile", data, out, weights_file, "--clip-timeout", 3, "--report"))
     assert answer.returncode == 0, answer.stderr
     records = {record.clip: record for record in RunDirectory(out).clips()}
     assert len(records) == 8
@@ -103,7 +104,7 @@ def test_a_network_that_fails_is_a_row_and_the_others_go_on(
     answer = bench(
         *("run", "--models", f"{TINY}:{network},{TINY}:tiny", "--data", data, "--out", out),
         *("--weights", f"tiny={weights_file}", "--weights", f"{network}={weights_file}"),
-        *("--latency-clips", 1, "--latency-seconds", 0),
+        *("--latency-clips", 1, "--latency-seconds", 0, "--processes", 1),
     )
     assert answer.returncode == 2
     assert reason in answer.stderr
@@ -224,7 +225,7 @@ def test_a_yaml_file_says_the_same_as_options(
     config = tmp_path / "run.yaml"
     config.write_text(
         f"models: ['{TINY}:tiny']\ndata: {data}\nweights: {{tiny: {weights_file}}}\n"
-        "latency_clips: 0\nmax-clips: 3\ntarget: abseiling\n"
+        "latency_clips: 0\nmax-clips: 3\nreport: false\ntarget: abseiling\n"
     )
     out = tmp_path / "run"
     answer = bench("run", "--config", config, "--out", out, "--target", "archery")
@@ -290,7 +291,7 @@ def test_random_weights_measure_time_only(bench: Bench, coloured_videos: Videos,
     data = coloured_videos([10, 11], 1)
     answer = bench(
         *("run", "--models", f"{TINY}:tiny", "--data", data, "--weights", "random", "--out", out),
-        *("--latency-seconds", 0),
+        *("--latency-seconds", 0, "--processes", 1),
     )
     assert answer.returncode == 0, answer.stderr
     assert RunDirectory(out).clips() == []
@@ -319,7 +320,7 @@ def test_a_run_without_a_report_draws_nothing_and_its_report_can_follow(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    words = [*arguments("tiny", coloured_videos([JOGGING], 1), out, weights_file), "--no-report"]
+    words = arguments("tiny", coloured_videos([JOGGING], 1), out, weights_file)
     code = (
         "import sys; from actionbench.bench.cli.app import run_app; code = run_app(sys.argv[1:]); "
         "print(sorted({'matplotlib', 'plotly'} & set(sys.modules))); sys.exit(code)"
@@ -344,7 +345,7 @@ def test_the_report_is_rebuilt_and_runs_are_joined(
     data = coloured_videos([13, JOGGING], 2)
     one, two = tmp_path / "one", tmp_path / "two"
     for out in (one, two):
-        assert bench(*arguments("tiny", data, out, weights_file)).returncode == 0
+        assert bench(*arguments("tiny", data, out, weights_file, "--report")).returncode == 0
     first = (one / "report.md").read_bytes()
     (one / "report.md").unlink()
     assert bench("report", one).returncode == 0
@@ -430,20 +431,27 @@ def test_one_broken_clip_among_good_ones_is_not_what_latency_is_measured_on(
     out = tmp_path / "run"
     answer = bench(
         *("run", "--models", f"{TINY}:tiny", "--data", folder, "--weights", "random", "--out", out),
-        *("--latency-clips", 1, "--latency-seconds", 0, "--processes", 1),
+        *("--latency-clips", 1, "--latency-seconds", 0, "--processes", 1, "--no-report"),
     )
     assert answer.returncode == 0, answer.stderr
     assert len([sample for sample in RunDirectory(out).latencies() if not sample.attempt]) == 1
 
 
 def test_a_run_is_resumed_from_any_folder(
-    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+    bench: Bench,
+    coloured_videos: Videos,
+    weights_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = coloured_videos([18], 2)
     relative = [os.path.relpath(path, tmp_path) for path in (TINY, data, weights_file)]
-    command = [*COMMAND, "run", "--models", f"{relative[0]}:tiny", "--data", relative[1], "--out", "run"]
-    command += ["--weights", f"tiny={relative[2]}", "--latency-seconds", "0", "--latency-clips", "1"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    words = ["run", "--models", f"{relative[0]}:tiny", "--data", relative[1], "--out", "run", "--no-report"]
+    words += ["--weights", f"tiny={relative[2]}", "--latency-seconds", "0", "--latency-clips", "1"]
+    with monkeypatch.context() as patch:
+        patch.chdir(tmp_path)
+        answer = bench(*words)
+    assert answer.returncode == 0, answer.stderr
     assert RunDirectory(tmp_path / "run").run.models[0].key == "tiny"
     assert bench("run", "--resume", tmp_path / "run").returncode == 0
 
@@ -464,7 +472,7 @@ def test_backends_are_compared_before_they_are_timed(
             "--out",
             out,
         ),
-        *("--weights", f"two={weights_file}", "--latency-clips", 1, "--latency-seconds", 0),
+        *("--weights", f"two={weights_file}", "--latency-clips", 1, "--latency-seconds", 0, "--processes", 1),
     )
     assert answer.returncode == 0, answer.stderr
     first, second = RunDirectory(out).run.models
@@ -506,7 +514,16 @@ def test_what_the_machine_does_not_compute_is_a_row_and_ends_no_run(
 ) -> None:
     """TF32 and float16 are computed by CUDA devices alone."""
     out = tmp_path / "run"
-    common = ("--data", coloured_videos([19], 1), "--weights", "random", "--device", "cpu", "--processes", 1)
+    common: tuple[object, ...] = (
+        "--data",
+        coloured_videos([19], 1),
+        "--weights",
+        "random",
+        "--device",
+        "cpu",
+        "--processes",
+        1,
+    )
     common = (*common, "--latency-clips", 1, "--latency-seconds", 0)
     answer = bench("run", "--models", f"resnext@torch:fp16,{TINY}:tiny", *common, "--out", out)
     assert answer.returncode == 2
@@ -548,6 +565,7 @@ def test_a_backend_that_cannot_be_compared_does_not_end_the_run(
             0,
             "--processes",
             1,
+            "--no-report",
             "--out",
             out,
         ),

@@ -96,7 +96,7 @@ def test_a_clip_that_cannot_be_used_is_left_out_of_throughput(
 ) -> None:
     """The seeded sample is checked beforehand; here the file goes bad between two scenarios' processes."""
     data, out = coloured_videos([33], 2), tmp_path / "run"
-    options = (*QUICK, *BRIEF, "--scenarios", "throughput")
+    options = (*QUICK, *BRIEF, "--scenarios", "throughput", "--no-report")
     assert bench("run", "--models", f"{TINY}:tiny", "--data", data, "--out", out, *options).returncode == 0
     good, bad = sorted(data.rglob("*.mp4"))
     bad.write_bytes(b"no video")
@@ -117,6 +117,7 @@ def test_the_estimate_is_near_and_leaves_nothing_behind(
     data = coloured_videos([34], 2)
     options = ("--models", f"{TINY}:tiny", "--data", data, "--weights", "random", "--processes", 2)
     options = (*options, "--scenarios", "latency,stream", "--stream-seconds", 3, "--latency-seconds", 2)
+    options = (*options, "--no-report")
     answer = bench("run", *options, "--estimate", "--out", tmp_path / "none")
     assert answer.returncode == 0, answer.stderr
     assert not (tmp_path / "none").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import replace
 
 import pytest
@@ -38,7 +39,7 @@ def test_a_choice_of_the_users_own_stays() -> None:
 
 def test_all_leaves_out_what_this_machine_cannot_run_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capabilities, "cpu_flags", lambda: frozenset({"avx2"}))
-    monkeypatch.setattr(capabilities.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     lacking = replace(capabilities.BACKENDS["tfhub"], packages=("no_such_package",))
     monkeypatch.setitem(capabilities.BACKENDS, "tfhub", lacking)
     models, said = names("resnext", "i3d-rgb", backends="all", precisions="fp32,bf16")

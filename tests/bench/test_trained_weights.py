@@ -44,7 +44,6 @@ def test_every_backend_names_real_clips(
         *("run", "--models", "i3d-rgb", "--backends", "tensorflow,torch,onnx,openvino"),
         *("--precisions", "fp32,bf16", "--weights", f"i3d-rgb={trained_weights}", "--data", manifest),
         *("--latency-clips", 0, "--out", out),
-        timeout=1800,
     )
     directory = RunDirectory(out)
     computed = {model.key: model for model in directory.run.models if model.state == "done"}

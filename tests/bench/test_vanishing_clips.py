@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,9 +13,10 @@ from typing import Any
 import pytest
 
 from actionbench.bench.cli.app import run_app
-from actionbench.bench.scenarios.latency import measure_latency
+from actionbench.bench.scenarios.latency import LatencySettings, measure_latency
+from actionbench.bench.scenarios.scenario import Loaded
 from actionbench.bench.scenarios.stream_networks import Part
-from actionbench.bench.scenarios.throughput import measure_throughput
+from actionbench.bench.scenarios.throughput import ThroughputSettings, measure_throughput
 from actionbench.bench.worker.job import Job
 from actionbench.datasets.sources.registry import load_clips
 from actionbench.datasets.video.reader import read_frames
@@ -49,7 +49,7 @@ def measure(coloured_videos: Videos, tiny_module: ModuleType) -> Callable[..., R
     """Function that measures two videos with a network during whose `forwards`-th pass they vanish."""
     folder = coloured_videos([40, 41], 1)
 
-    def run(work: Callable[..., None], events: Recorder, forwards: int = FORWARDS, **settings: Any) -> None:
+    def run(work: Callable[..., None], events: Recorder, settings: Any, forwards: int = FORWARDS) -> None:
         class Vanishing(tiny_module.Tiny):  # type: ignore[name-defined,misc]
             left = forwards
 
@@ -64,20 +64,16 @@ def measure(coloured_videos: Videos, tiny_module: ModuleType) -> Callable[..., R
         if forwards == 0:
             shutil.rmtree(folder)
         preparer = Preparer({"rgb": tiny_module.PIXELS}, model.views)
-        job = Job("latency", "vanishing", {}, LoadOptions(threads=1), 400, clips, min_seconds=1e9)
-        work(replace(job, **settings), model, Vanishing(fragile=False), preparer, events)
+        job = Job("latency", "vanishing", {}, LoadOptions(threads=1), 400, clips, settings=settings)
+        work(job, Loaded(model, (Part(("rgb",), Vanishing(fragile=False)),), preparer), events)
 
     return run
-
-
-def in_parts(job: Job, _: object, network: Any, preparer: Preparer, events: Any) -> None:
-    measure_throughput(job, [Part(("rgb",), network)], preparer, events)
 
 
 def test_latency_ends_after_a_round_without_a_sample(measure: Callable[..., None]) -> None:
     events = Recorder()
     with pytest.raises(MeasurementError, match=r"any more, after \d+ timed videos: .*file does not exist"):
-        measure(measure_latency, events)
+        measure(measure_latency, events, LatencySettings(1e9))
     assert events.kinds["sample"] >= FORWARDS // 3
     assert events.kinds["clip_error"] <= 3, "the rest of a round, and one round"
 
@@ -85,17 +81,21 @@ def test_latency_ends_after_a_round_without_a_sample(measure: Callable[..., None
 @pytest.mark.parametrize("in_flight", [1, 3])
 def test_throughput_and_pipelined_end(measure: Callable[..., None], in_flight: int) -> None:
     events = Recorder()
+    settings = ThroughputSettings(1e9, lanes=2, in_flight=in_flight)
     with pytest.raises(MeasurementError, match=r"any more, after \d+ timed videos: .*file does not exist"):
-        measure(in_parts, events, forwards=30, lanes=2, in_flight=in_flight)
+        measure(measure_throughput, events, settings, forwards=30)
     assert events.kinds["measured"] == 0
 
 
-@pytest.mark.parametrize("work", [measure_latency, in_parts])
+@pytest.mark.parametrize(
+    ("work", "settings"),
+    [(measure_latency, LatencySettings(1e9)), (measure_throughput, ThroughputSettings(1e9))],
+)
 def test_clips_that_never_could_be_used_end_it_with_their_reason(
-    measure: Callable[..., None], work: Callable[..., None]
+    measure: Callable[..., None], work: Callable[..., None], settings: object
 ) -> None:
     with pytest.raises(MeasurementError, match=r"no clip could be timed: .*file does not exist"):
-        measure(work, Recorder(), forwards=0)
+        measure(work, Recorder(), settings, forwards=0)
 
 
 def test_a_share_that_answers_with_an_error_is_the_clips_error(
@@ -112,12 +112,12 @@ def test_a_share_that_answers_with_an_error_is_the_clips_error(
 
 
 def test_a_run_keeps_what_it_measured_says_why_it_ended_and_can_be_resumed(
-    bench: Callable[..., subprocess.CompletedProcess[str]], coloured_videos: Videos, tmp_path: Path
+    bench_process: Callable[..., subprocess.CompletedProcess[str]], coloured_videos: Videos, tmp_path: Path
 ) -> None:
     data, out = coloured_videos([43, 44], 1), tmp_path / "run"
     kept = shutil.copytree(data, tmp_path / "kept")
     options = ("--weights", "random", "--threads", 1, "--processes", 1, "--latency-seconds", 1)
-    answer = bench(
+    answer = bench_process(
         *("run", "--models", f"{NETWORKS}:vanishing", "--data", data, "--out", out, "--no-report", *options),
         timeout=60,
         TINY_VANISHES=str(data),

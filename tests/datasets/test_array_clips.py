@@ -36,7 +36,8 @@ def clip(path: Path, start: float | None = None, end: float | None = None) -> Cl
 )
 def test_frames_go_the_way_of_video(tmp_path, rate, stated):
     path = tmp_path / "a.npz"
-    np.savez(path, frames=FRAMES, **({} if rate is None else {"rate": np.array(rate)}))
+    arrays = {"frames": FRAMES} | ({} if rate is None else {"rate": np.array(rate)})
+    np.savez(path, **arrays)  # type: ignore[arg-type]
     with read_frames(clip(path)) as reader:
         np.testing.assert_array_equal(np.stack(list(reader)), FRAMES)
         assert reader.native_rate == reader.rate == stated
@@ -83,6 +84,7 @@ def test_network_input_in_one_file(tmp_path):
     path = tmp_path / "a.npz"
     np.savez(path, rgb=RGB[None], flow=FLOW)
     inputs = read_inputs(clip(path))
+    assert inputs is not None
     assert list(inputs) == ["rgb", "flow"]
     np.testing.assert_array_equal(inputs["rgb"], RGB)
     np.testing.assert_array_equal(inputs["flow"], FLOW)
@@ -92,7 +94,7 @@ def test_network_input_in_one_file(tmp_path):
 
 def test_network_input_in_a_pair_of_files(tmp_path):
     np.save(tmp_path / "v_rgb.npy", RGB[None])
-    assert list(read_inputs(clip(tmp_path / "v_rgb.npy"))) == ["rgb"]
+    assert list(read_inputs(clip(tmp_path / "v_rgb.npy")) or ()) == ["rgb"]
     np.save(tmp_path / "v_flow.npy", FLOW[None])
     for name in ("v_rgb.npy", "v_flow.npy"):
         inputs = read_inputs(clip(tmp_path / name))

@@ -146,7 +146,7 @@ def test_another_version_is_another_set(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.usefixtures("few")
 def test_processes_may_draw_it_at_once() -> None:
     program = (
-        "from actionbench.datasets import drawn\n"
+        "from actionbench.datasets.synthetic import clips as drawn\n"
         "drawn.TRAIN_CLIPS = drawn.TEST_CLIPS = drawn.TARGET_TEST_CLIPS = 1\n"
         "drawn.MOTIONS = {name: drawn.MOTIONS[name] for name in ('jogging', 'push up')}\n"
         "print(drawn.load_demo().digest())"

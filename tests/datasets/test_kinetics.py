@@ -19,8 +19,8 @@ VALIDATION = HEADER + (
 )
 
 
-@pytest.fixture
-def annotations(tmp_path: Path) -> Path:
+@pytest.fixture(name="annotations")
+def written_annotations(tmp_path: Path) -> Path:
     path = tmp_path / "annotations" / "kinetics_val.csv"
     path.parent.mkdir()
     path.write_text(VALIDATION)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,11 +41,11 @@ VOCABULARY = (
         ("_", None),
     ],
 )
-def test_written_names(written, name):
+def test_written_names(written: str, name: str | None) -> None:
     assert LabelMatcher(VOCABULARY)(written) == name
 
 
-def test_an_exact_name_wins_over_a_similar_one():
+def test_an_exact_name_wins_over_a_similar_one() -> None:
     matcher = LabelMatcher(["Run", "run", "walk", "walk"])
     assert matcher("Run") == "Run"
     assert matcher("run") == "run"
@@ -52,14 +54,14 @@ def test_an_exact_name_wins_over_a_similar_one():
 
 
 @given(name=st.sampled_from(VOCABULARY), data=st.data())
-def test_separators_and_case_do_not_count(name, data):
+def test_separators_and_case_do_not_count(name: str, data: st.DataObject) -> None:
     separator = data.draw(st.sampled_from([" ", "_", "-", "", "  ", "._"]))
     written = separator.join(name.split())
     written = data.draw(st.sampled_from([str.upper, str.lower, str.title, str]))(written)
     assert LabelMatcher(VOCABULARY)(written) == name
 
 
-def test_every_kinetics_name_finds_itself(shared_data):
+def test_every_kinetics_name_finds_itself(shared_data: Path) -> None:
     for file in ("label_map.txt", "label_map_600.txt"):
         names = (shared_data / "annotations/kinetics" / file).read_text().splitlines()
         matcher = LabelMatcher(names)

@@ -29,7 +29,7 @@ def always(_: Clip) -> bool:
     return True
 
 
-def test_four_hundred_classes_of_ten():
+def test_four_hundred_classes_of_ten() -> None:
     clips = clip_set({f"class {k:03d}": 30 for k in range(400)})
     subset = draw_subset(clips, 10, seed=0, decodes=always)
     assert len(subset.clips) == 4000
@@ -38,8 +38,8 @@ def test_four_hundred_classes_of_ten():
 
 
 @given(seed=st.integers(0, 5), order=st.integers(0, 50), n=st.integers(1, 12))
-def test_the_draw_depends_on_seed_and_ids_alone(seed, order, n):
-    counts = {"a": 20, "b": 5, None: 4}
+def test_the_draw_depends_on_seed_and_ids_alone(seed: int, order: int, n: int) -> None:
+    counts: dict[str | None, int] = {"a": 20, "b": 5, None: 4}
     reference = draw_subset(clip_set(counts), n, seed, decodes=always)
     shuffled = draw_subset(clip_set(counts, order), n, seed, decodes=always)
     assert shuffled.clips == reference.clips
@@ -50,13 +50,13 @@ def test_the_draw_depends_on_seed_and_ids_alone(seed, order, n):
     assert reference.shortfalls == ({"b": 5} if n > 5 else {})
 
 
-def test_a_known_draw_stays():
+def test_a_known_draw_stays() -> None:
     """From the sha256sum of "1:jogging/0.mp4" and so on; other machines and versions draw the same."""
     subset = draw_subset(clip_set({"jogging": 6}), 3, seed=1, decodes=always)
     assert [clip.id for clip in subset.clips] == ["jogging/2.mp4", "jogging/0.mp4", "jogging/1.mp4"]
 
 
-def test_seeds_differ():
+def test_seeds_differ() -> None:
     clips = clip_set({"a": 50})
     assert (
         draw_subset(clips, 10, seed=0, decodes=always).clips
@@ -64,7 +64,7 @@ def test_seeds_differ():
     )
 
 
-def test_every_video_is_drawn_equally_often():
+def test_every_video_is_drawn_equally_often() -> None:
     """2000 seeds, 4 of 12: each is expected 667 times, with a standard deviation of 21."""
     clips = clip_set({"a": 12})
     counts = dict.fromkeys((clip.id for clip in clips), 0)
@@ -74,7 +74,7 @@ def test_every_video_is_drawn_equally_often():
     assert all(abs(count - 2000 / 3) < 5 * 21 for count in counts.values())
 
 
-def test_only_what_decodes_and_no_more_is_asked_than_needed():
+def test_only_what_decodes_and_no_more_is_asked_than_needed() -> None:
     clips = clip_set({"a": 10, "b": 10, "c": 0})
     asked: list[str] = []
 
@@ -93,18 +93,18 @@ def test_only_what_decodes_and_no_more_is_asked_than_needed():
     assert len(everything.rejected) == 5
 
 
-def test_classes_may_be_written_as_people_write_them():
+def test_classes_may_be_written_as_people_write_them() -> None:
     clips = clip_set({"arm wrestling": 2, "jogging": 2})
     subset = draw_subset(clips, 1, classes=["Arm_Wrestling", "arm wrestling"], decodes=always)
     assert [clip.label for clip in subset.clips] == ["arm wrestling"]
     assert subset.shortfalls == {}
 
 
-def test_unknown_labels_are_those_drawn():
+def test_unknown_labels_are_those_drawn() -> None:
     clips = replace(clip_set({"a": 3, "b": 3, "c": 3}), unknown_labels=("b", "c"))
     assert draw_subset(clips, 1, classes=["a", "b"], decodes=always).clips.unknown_labels == ("b",)
 
 
-def test_no_videos_per_class_is_nonsense():
+def test_no_videos_per_class_is_nonsense() -> None:
     with pytest.raises(UsageError, match="at least 1"):
         draw_subset(clip_set({"a": 1}), 0, decodes=always)

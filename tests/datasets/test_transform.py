@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from actionbench.datasets.video.transform import (
+    Rounding,
     centre_crop,
     centre_window,
     normalise,
@@ -24,7 +25,8 @@ sides = st.integers(1, 3000)
 
 @given(width=sides, height=sides, short=st.integers(1, 600))
 def test_sizes_keep_the_aspect(width, height, short):
-    for long_side, error in (("round", 0.5), ("floor", 1.0)):
+    ways: dict[Rounding, float] = {"round": 0.5, "floor": 1.0}
+    for long_side, error in ways.items():
         w, h = resized_size(width, height, short, long_side)
         assert min(w, h) == short
         assert (w <= h) == (width <= height) or w == h
@@ -84,7 +86,7 @@ def test_filters_are_the_libraries_own():
 
     frame = np.random.default_rng(0).integers(0, 256, (240, 321, 3), np.uint8)
     np.testing.assert_array_equal(resize(frame, 256, "opencv-bilinear"), cv2.resize(frame, (342, 256)))
-    pillow = Image.fromarray(frame).resize((149, 112), Image.BILINEAR)
+    pillow = Image.fromarray(frame).resize((149, 112), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(resize(frame, 112, "pillow-bilinear", "floor"), np.asarray(pillow))
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -37,7 +38,7 @@ def numbers(path: Path, rate: Fraction | None = None, start: float | None = None
 def timed(starts: list[Fraction], end: Fraction) -> list[TimedFrame]:
     ends = [*starts[1:], end]
     pixels = [np.full((1, 1, 3), k, np.uint8) for k in range(len(starts))]
-    return [TimedFrame(s, e, lambda p=p: p) for s, e, p in zip(starts, ends, pixels, strict=True)]
+    return [TimedFrame(s, e, partial(np.asarray, p)) for s, e, p in zip(starts, ends, pixels, strict=True)]
 
 
 def shown(frames) -> list[int]:
@@ -113,7 +114,7 @@ def test_constant_rates_in_a_real_file(make_video, tmp_path, rate, to, expected)
 
 def test_rates_stay_exact_over_a_quarter_of_an_hour(make_video, tmp_path):
     """Every frame comes exactly once: no drift."""
-    frames = (TimedFrame(k / NTSC, (k + 1) / NTSC, lambda: None) for k in range(30_000))
+    frames = (TimedFrame(k / NTSC, (k + 1) / NTSC, partial(np.zeros, 1, np.uint8)) for k in range(30_000))
     assert sum(1 for _ in resample(frames, NTSC, Fraction(0), None)) == 30_000
     with read_frames(Clip("x", make_video(tmp_path / "a.mov", 5, NTSC))) as reader:
         assert reader.native_rate == reader.rate == NTSC

@@ -24,7 +24,7 @@ class Method:
         self.name = "made up"
         self._parameters = parameters
 
-    def __call__(self, _previous: Any, _following: Any) -> Any:
+    def __call__(self, previous: Any, following: Any) -> Any:  # noqa: ARG002
         raise AssertionError("the key does not need the flow")
 
     def describe(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def test_a_failed_write_leaves_nothing(cache: FlowCache, monkeypatch: pytest.Mon
         file.write(b"half of it")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(cache_module.np, "savez", full)
+    monkeypatch.setattr(np, "savez", full)
     with pytest.raises(OSError, match="no space"):
         cache.put(KEY, FLOW)
     assert files(cache) == []

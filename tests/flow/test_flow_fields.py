@@ -81,7 +81,7 @@ def test_a_method_that_gives_another_shape_is_named() -> None:
     class Flat(Difference):
         name = "flat"
 
-        def __call__(self, _previous: Any, _following: Any) -> Any:
+        def __call__(self, previous: Any, following: Any) -> Any:  # noqa: ARG002
             return np.zeros(2, np.float32)
 
     with pytest.raises(ClipError, match="'flat' gave a field of the wrong shape"):

@@ -7,6 +7,7 @@ from fractions import Fraction
 from importlib.metadata import EntryPoint
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -74,12 +75,13 @@ def test_nothing_moves_in_a_still(name: str) -> None:
 def test_frames_that_are_no_pair_are_refused(name: str) -> None:
     method = get_method(name)
     grey = np.zeros((20, 24), np.uint8)
-    for previous, following in [
+    pairs: list[tuple[Any, Any]] = [
         (grey, np.zeros((24, 20), np.uint8)),
         (grey.astype(np.int16), grey.astype(np.int16)),
         (np.zeros((20, 24, 3), np.uint8), np.zeros((20, 24, 3), np.uint8)),
         (np.zeros((15, 24), np.uint8), np.zeros((15, 24), np.uint8)),
-    ]:
+    ]
+    for previous, following in pairs:
         with pytest.raises(ClipError):
             method(previous, following)
     assert method(np.zeros((16, 16), np.uint8), np.zeros((16, 16), np.uint8)).shape == (16, 16, 2)
@@ -152,7 +154,8 @@ def test_the_reference_scores_on_middlebury_as_is_known(shared_data: Path) -> No
     folder = shared_data / "flow" / "middlebury" / "RubberWhale"
     if not folder.is_dir():
         pytest.skip(f"no Middlebury pair at {folder}")
-    first, second = (cv2.imread(str(folder / f"frame{n}.png"), cv2.IMREAD_GRAYSCALE) for n in (10, 11))
+    frames: list[Any] = [cv2.imread(str(folder / f"frame{n}.png"), cv2.IMREAD_GRAYSCALE) for n in (10, 11)]
+    first, second = frames
     truth = np.fromfile(folder / "flow10.flo", np.float32, offset=12).reshape(*first.shape, 2)
     known = (np.abs(truth) < 1e9).all(axis=-1)
     error = np.linalg.norm(get_method("opencv", threads=2)(first, second) - truth, axis=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from scipy.special import logsumexp
 
 from actionbench.models import demo, parity
 from actionbench.models.i3d import architecture as i3d
-from actionbench.models.i3d import torch_modules as i3d_torch
+from actionbench.models.i3d import demo_network as i3d_demo
 from actionbench.models.random_state import random_state
 from actionbench.models.resnext import architecture as resnext
+from actionbench.models.resnext import demo_network as resnext_demo
 from actionbench.models.resnext import torch_modules as resnext_torch
+from actionbench.models.weights import read_state
 
 
 @pytest.fixture
@@ -71,24 +74,32 @@ def test_calibration_gives_what_reaches_a_norm_variance_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "model", "side"),
-    [("resnext", resnext.resnext(), 64), ("i3d-flow", i3d.flow(), 193)],
+    ("model", "random_network", "shapes", "side"),
+    [
+        (resnext.resnext(), resnext_demo.random_network, resnext.tensor_shapes(8), 64),
+        (i3d.flow(), i3d_demo.random_network, i3d.tensor_shapes(2, 8), 193),
+    ],
+    ids=["resnext", "i3d-flow"],
 )
-def test_demo_network_knows_its_clips(architecture: Any, model: Any, side: int) -> None:
-    ((stream, _),) = model.streams.items()
+def test_demo_network_knows_its_clips(
+    model: Any, random_network: Any, shapes: Any, side: int, tmp_path: Path
+) -> None:
+    ((stream, description),) = model.streams.items()
     views, targets = [], []
     for index in range(6):
         view = parity.parity_inputs(model, 9 + index % 2, side, side, 1, seed=index)[stream][0]
         views.append(view * (0.3 if index % 3 else 1.0))
         targets.append(2 if index % 3 else 5)
-    state = demo.demo_state(architecture, views, targets, 8, seed=1)
-    again = demo.demo_state(architecture, views[:2], targets[:2], 8, seed=1)
-    shapes = resnext.tensor_shapes(8) if architecture == "resnext" else i3d.tensor_shapes(2, 8)
+    network, again = (random_network(description, 8, 1) for _ in range(2))
+    demo.fit(network, views, targets, seed=1)
+    demo.fit(again, views[:2], targets[:2], seed=1)
+    path = tmp_path / model.demo[stream].file
+    network.save(path)
+    state = read_state(path, description.format, stream)
     assert {name: tensor.shape for name, tensor in state.items()} == shapes
     assert all(np.isfinite(tensor).all() for tensor in state.values())
-    first = "conv1.weight" if architecture == "resnext" else "Conv3d_1a_7x7/conv_3d/w"
-    np.testing.assert_array_equal(state[first], again[first])
-    net = (resnext_torch if architecture == "resnext" else i3d_torch).from_state(state)
+    first = next(name for name, parameter in network.net.named_parameters() if parameter.ndim == 5)
+    assert torch.equal(network.net.get_parameter(first), again.net.get_parameter(first))
     with torch.inference_mode():
-        answers = [int(net(torch.from_numpy(v[None]).permute(0, 4, 1, 2, 3)).argmax()) for v in views]
+        answers = [int(network.net(torch.from_numpy(v[None]).permute(0, 4, 1, 2, 3)).argmax()) for v in views]
     assert answers == targets

@@ -20,7 +20,7 @@ from actionbench.models import parity
 from actionbench.models.backends.torch_layers import in_arithmetic, tuned_for
 from actionbench.models.i3d import architecture as i3d
 from actionbench.models.i3d import torch_modules as i3d_torch
-from actionbench.models.loading import i3d_states
+from actionbench.models.i3d.tensors import stream_states
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model
 from actionbench.models.resnext import architecture as resnext
@@ -133,7 +133,7 @@ def test_resnext_in_torchs_own_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None
 def test_weights_are_rounded_when_they_are_read() -> None:
     model = find_model("i3d-rgb").model
     (exact,), (coarse,) = (
-        i3d_states({"rgb": Weights("random", model.streams["rgb"], mantissa=bits)}).values()
+        stream_states({"rgb": Weights("random", model.streams["rgb"], mantissa=bits)}).values()
         for bits in (None, 7)
     )
     for name in (f"{STEM}/conv_3d/w", f"{STEM}/batch_norm/beta"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from actionbench.datasets.video.transform import normalise
 from actionbench.errors import BackendUnavailable, ClipError, UsageError
-from actionbench.models import capabilities, loading, parity
+from actionbench.models import loading, parity
 from actionbench.models.backends import openvino_network
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model, load_network
@@ -165,9 +166,9 @@ def test_wrong_inputs(resnext: Any, inputs: Any, error: type[Exception], says: s
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
-    find_spec = capabilities.importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        capabilities.importlib.util,
+        importlib.util,
         "find_spec",
         lambda name: None if name == PACKAGES[backend] else find_spec(name),
     )
@@ -220,10 +221,10 @@ def test_bfloat16_that_would_be_computed_in_float32_is_refused(monkeypatch: pyte
     with pytest.raises(BackendUnavailable, match=r"float32|bfloat16"):
         load_network(request, random_weights(request.model), options)
     with pytest.raises(BackendUnavailable, match="does not compute in bfloat16"):
-        openvino_network.load_resnext(request.model, random_weights(request.model), options)
+        openvino_network.load(request.model, random_weights(request.model), options)
     # What was compiled is looked at too.
     monkeypatch.setattr(openvino_network, "_core", lambda _: openvino.Core())
-    network = openvino_network.load_resnext(request.model, random_weights(request.model), options)
+    network = openvino_network.load(request.model, random_weights(request.model), options)
     with pytest.raises(BackendUnavailable, match="found float32"):
         logits(network, np.zeros((1, 2, 32, 32, 3), np.float32))
 

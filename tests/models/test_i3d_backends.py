@@ -195,13 +195,14 @@ def test_max_pool_is_the_maximum_of_each_window(pool: Any, size: int, kernel: An
 
 
 BFLOAT16_GRAPH = """
-from actionbench.models import i3d, i3d_tensorflow
+from actionbench.models.i3d import architecture as i3d
+from actionbench.models.i3d import tensorflow_graph
 from actionbench.models.random_state import random_state
 import tensorflow as tf
 for stream, channels in i3d.CHANNELS.items():
     state = random_state(i3d.tensor_shapes(channels, 3), 0, {})
     shape = tf.TensorSpec((None, None, None, None, channels))
-    network = tf.function(i3d_tensorflow.from_state(state, tf.bfloat16), input_signature=[shape])
+    network = tf.function(tensorflow_graph.from_state(state, tf.bfloat16), input_signature=[shape])
     traced = network.get_concrete_function()
     operations = traced.graph.get_operations()
     assert not [each.name for each in operations if "Pad" in each.type], "padded"

@@ -64,7 +64,7 @@ def load(file: Path) -> Network:
 
 
 def answer(network: Network) -> Any:
-    return network.forward(network.upload({"rgb": np.zeros(1)}))
+    return network.forward(network.upload({"rgb": np.zeros(1, np.float32)}))
 
 
 def test_a_file_its_factory_its_loader_and_its_network_import_neighbours(text_file: Write) -> None:

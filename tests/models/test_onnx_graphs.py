@@ -15,9 +15,11 @@ from actionbench.datasets.video.transform import normalise
 from actionbench.models import parity
 from actionbench.models.backends import onnx_graphs
 from actionbench.models.i3d import architecture as i3d
+from actionbench.models.i3d import onnx_graph as i3d_onnx
 from actionbench.models.i3d import torch_modules as i3d_torch
 from actionbench.models.random_state import random_state
 from actionbench.models.resnext import architecture as resnext
+from actionbench.models.resnext import onnx_graph as resnext_onnx
 from actionbench.models.weights.descriptions import I3D_RGB, RESNEXT_RGB
 
 I3D_STATE = random_state(i3d.tensor_shapes(3, 7), 5, {})
@@ -36,12 +38,12 @@ def relative(found: Any, right: Any) -> float:
 
 @pytest.fixture(scope="module", params=[False, True], ids=["as it is", "wide"])
 def i3d_graph(request: pytest.FixtureRequest) -> bytes:
-    return onnx_graphs.i3d_graph(dict(I3D_STATE), request.param)
+    return i3d_onnx.network_graph(dict(I3D_STATE), request.param)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["as it is", "wide"])
 def resnext_graph(request: pytest.FixtureRequest) -> bytes:
-    return onnx_graphs.resnext_graph(dict(RESNEXT_STATE), request.param)
+    return resnext_onnx.network_graph(dict(RESNEXT_STATE), request.param)
 
 
 def test_graphs_are_valid_onnx(i3d_graph: bytes, resnext_graph: bytes) -> None:
@@ -67,7 +69,7 @@ def test_resnext_is_right(resnext_graph: bytes, numpy_resnext: Any, shape: Any) 
 
 def test_flow_stream_has_no_pixels_and_keeps_its_stem() -> None:
     state = random_state(i3d.tensor_shapes(2, 4), 1, {})
-    assert onnx_graphs.i3d_graph(dict(state), wide=True) == onnx_graphs.i3d_graph(dict(state))
+    assert i3d_onnx.network_graph(dict(state), wide=True) == i3d_onnx.network_graph(dict(state))
 
 
 @pytest.mark.parametrize("how", [I3D_RGB, RESNEXT_RGB])

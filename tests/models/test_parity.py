@@ -76,9 +76,11 @@ def test_logits_that_cannot_be_compared(other: np.ndarray) -> None:
 def test_published_example() -> None:
     names = labels("kinetics-400")
     logits = np.zeros((1, 400), np.float32)
-    for name, value in parity.PUBLISHED.top:
+    example = find_model("i3d").model.published
+    assert example is not None
+    for name, value in example.top:
         logits[0, names.index(name)] = value
-    differences = parity.PUBLISHED.differences(logits, names)
+    differences = parity.published_differences(example, logits, names)
     assert differences["playing cricket"] == pytest.approx(0, abs=1e-5)
     assert differences["norm"] == pytest.approx(np.sqrt(41.8137**2 + 21.4943**2 + 20.1341**2) - 138.468643)
-    assert parity.PUBLISHED.frames == 79
+    assert example.frames == 79

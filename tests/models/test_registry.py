@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -74,7 +75,7 @@ def test_bfloat16_asks_what_the_processor_has(monkeypatch: pytest.MonkeyPatch) -
 
     def on(*flags: str) -> tuple[str | None, str | None]:
         monkeypatch.setattr(capabilities, "cpu_flags", lambda: frozenset(flags))
-        monkeypatch.setattr(capabilities.platform, "machine", lambda: "x86_64")
+        monkeypatch.setattr(platform, "machine", lambda: "x86_64")
         return capabilities.why_not(offered, "bf16", "tuned", "cpu"), capabilities.caution("bf16", "cpu")
 
     refused, _ = on("avx2", "fma")

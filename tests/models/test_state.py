@@ -11,13 +11,15 @@ import pytest
 import torch
 
 from actionbench.errors import WeightsError
-from actionbench.models import loading, parity
+from actionbench.models import parity
 from actionbench.models.i3d import architecture as i3d
 from actionbench.models.i3d import torch_modules as i3d_torch
+from actionbench.models.i3d.tensors import stream_state
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model
 from actionbench.models.resnext import architecture as resnext
 from actionbench.models.resnext import torch_modules as resnext_torch
+from actionbench.models.resnext.tensors import network_state
 from actionbench.models.spec import Weights
 from actionbench.models.state import check_state, classes_of
 from actionbench.models.weights import resolve_weights, write_state
@@ -61,7 +63,7 @@ def test_classes_of_the_file_are_those_of_the_labels(tmp_path: Path) -> None:
     path = tmp_path / "three.pth"
     written = random_state(resnext.tensor_shapes(3), 0, resnext.random_gains())
     write_state(written, path, "hara", "rgb")
-    read = loading.resnext_state(resnext_weights(path, labels=("falling", "running", "walking")))
+    read = network_state(resnext_weights(path, labels=("falling", "running", "walking")))
     assert read.keys() == written.keys()
     np.testing.assert_array_equal(read["fc.weight"], written["fc.weight"])
     with pytest.raises(
@@ -69,7 +71,7 @@ def test_classes_of_the_file_are_those_of_the_labels(tmp_path: Path) -> None:
         match=r"expected 400 classes \(kinetics-400\); found 3 classes in fc\.bias.*three\.pth\.yaml: "
         r"`labels: FILE\.txt`, a text file with 3 names",
     ):
-        loading.resnext_state(resnext_weights(path))
+        network_state(resnext_weights(path))
 
 
 def test_a_file_with_other_classes_names_the_labels_to_write_beside_it(tmp_path: Path) -> None:
@@ -78,7 +80,7 @@ def test_a_file_with_other_classes_names_the_labels_to_write_beside_it(tmp_path:
 
     def read() -> Any:
         description = resnext.resnext().streams["rgb"]
-        return loading.resnext_state(resolve_weights("rgb", description, path))
+        return network_state(resolve_weights("rgb", description, path))
 
     with pytest.raises(WeightsError, match=r"into \S*kinetics600\.pth\.yaml: `labels: kinetics-600` or"):
         read()
@@ -93,13 +95,13 @@ def test_file_of_another_shape_is_an_error_that_lists_it(tmp_path: Path) -> None
     del damaged["layer4.2.bn3.bias"]
     write_state(damaged, path, "hara", "rgb")
     with pytest.raises(WeightsError, match=r"1 missing: layer4\.2\.bn3\.bias; 1 misshapen: layer2\.1\.conv1"):
-        loading.resnext_state(resnext_weights(path))
+        network_state(resnext_weights(path))
 
 
 def test_weights_without_a_file_name_the_next_step() -> None:
     description = resnext.resnext().streams["rgb"]
     with pytest.raises(WeightsError, match="bench weights fetch"):
-        loading.resnext_state(Weights("published", description))
+        network_state(Weights("published", description))
 
 
 def test_random_tensors_depend_on_seed_and_name_only() -> None:
@@ -121,9 +123,9 @@ def test_random_networks_have_sane_logits(name: str) -> None:
     weights = Weights("random", description, seed=0)
     net: torch.nn.Module
     if name == "resnext":
-        net = resnext_torch.from_state(loading.resnext_state(weights))
+        net = resnext_torch.from_state(network_state(weights))
     else:
-        net = i3d_torch.from_state(loading.i3d_states({stream: weights})[stream])
+        net = i3d_torch.from_state(stream_state(stream, weights))
     with torch.inference_mode():
         logits = net(torch.from_numpy(x).permute(0, 4, 1, 2, 3))
     assert 0.5 < float(logits.std()) < 20

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actionbench.records.run import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
+from actionbench.records.run import ClipRecord, ModelRecord, ProcessRecord, Run
 from actionbench.records.run_directory import RunWriter
+from actionbench.records.scenarios.latency import LatencyRecord
 from actionbench.reports.analysis.load_runs import RunData
 
 LABELS = ("abseiling", "jogging", "running on treadmill", "walking the dog", "zumba", "yoga")

@@ -17,7 +17,7 @@ from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.formats.export import json_text
 from actionbench.reports.formats.markdown import report
 from actionbench.reports.sentences import verdict
-from actionbench.reports.tables.all_tables import comparison, models
+from actionbench.reports.tables.all_tables import all_tables, comparison, models
 
 from .conftest import FakeModel, answers, make_run, write_run
 
@@ -127,7 +127,7 @@ def test_tables_and_results_have_the_figures(tmp_path: Path) -> None:
         9,
         9,
     )
-    text = report(summary)
+    text = report(summary, all_tables(summary))
     assert "2.5e-02" in text
     assert "(9)" in text
     (note,) = [note for note in models(summary).notes if note.startswith("net@b:bf16")]
@@ -149,7 +149,8 @@ def test_an_older_run_opens_and_accuses_float32_alone(tmp_path: Path, precision:
     assert of_old.verdict == expected
     assert of_old.on_clips.verdict is None
     assert "no limit known" in in_words(of_old, "jogging")
-    assert "DISAGREES" not in report(summarise(merge([load(path)])))
+    summary = summarise(merge([load(path)]))
+    assert "DISAGREES" not in report(summary, all_tables(summary))
 
 
 def test_what_was_not_compared_says_why() -> None:

@@ -18,6 +18,7 @@ from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.charts.all_charts import CHARTS, all_charts
 from actionbench.reports.formats.markdown import escape, report
 from actionbench.reports.numbers import number
+from actionbench.reports.tables.all_tables import all_tables
 
 HOSTILE = (
     "a|b",
@@ -45,7 +46,7 @@ MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethro
 
 def render(run: RunData) -> str:
     summary = summarise(merge([run]))
-    return report(summary, all_charts(summary))
+    return report(summary, all_tables(summary), all_charts(summary))
 
 
 def shown(text: str) -> str:

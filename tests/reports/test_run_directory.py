@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actionbench.errors import MeasurementError, UsageError
-from actionbench.records.run import ClipRecord, LatencyRecord, ModelRecord, ProcessRecord, Run
+from actionbench.records.run import ClipRecord, ModelRecord, ProcessRecord, Run
 from actionbench.records.run_directory import RunDirectory, RunWriter
+from actionbench.records.scenarios.latency import LatencyRecord
 
 LABELS = ("jogging", "marching", "squat")
 

@@ -8,14 +8,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from actionbench.records.run import LatencyRecord, ProcessRecord, StreamRecord, ThroughputRecord
+from actionbench.records.run import ProcessRecord
 from actionbench.records.run_directory import RunWriter
+from actionbench.records.scenarios.latency import LatencyRecord
+from actionbench.records.scenarios.stream import STREAM, StreamRecord
+from actionbench.records.scenarios.throughput import PIPELINED, THROUGHPUT, ThroughputRecord
 from actionbench.reports.analysis.load_runs import RunData, Timings, load, merge
 from actionbench.reports.analysis.summary import Summary, summarise
 from actionbench.reports.analysis.timing import timing
 from actionbench.reports.formats.markdown import report
 from actionbench.reports.sentences import verdict
-from actionbench.reports.tables.scenarios import pipelined, stream, sweep, throughput
+from actionbench.reports.tables.all_tables import all_tables
+from actionbench.reports.tables.scenarios import scenario, sweep
 from actionbench.reports.tables.timing import latency
 
 STRETCH = ThroughputRecord(
@@ -76,17 +80,16 @@ def summary_of(run: RunData) -> Summary:
 
 def test_throughput_is_a_rate_over_the_stretch(fake: SimpleNamespace) -> None:
     run = with_scenarios(fake, throughput=(STRETCH, replace(STRETCH, process=1, wall_s=20.0, waited_s=0.0)))
-    t = summary_of(run).models[0].throughput
-    assert t is not None
-    assert t.videos == 40
-    assert (t.videos_per_s.value, t.videos_per_s.n) == (1.5, 2)
-    assert t.frames_per_s.value == 375
-    assert t.factor.value == 15
-    assert t.answer.value == 1.2
-    assert t.busy.value == pytest.approx((0.95 + 0.475) / 2)
-    assert t.growth == pytest.approx(0.02)
+    t = summary_of(run).models[0].scenarios["throughput"]
+    assert t.figures["videos"] == 40
+    assert (t.figures["videos_per_s"].value, t.figures["videos_per_s"].n) == (1.5, 2)
+    assert t.figures["frames_per_s"].value == 375
+    assert t.figures["video_s_per_s"].value == 15
+    assert t.figures["answer_s_per_video"].value == 1.2
+    assert t.figures["cores_busy"].value == pytest.approx((0.95 + 0.475) / 2)
+    assert t.figures["memory_growth"] == pytest.approx(0.02)
     assert not t.disturbed
-    table = throughput(summary_of(run))
+    table = scenario(THROUGHPUT, summary_of(run))
     assert table.records[0]["videos_per_s"] == 1.5
     assert table.records[0]["precision"] == "float32"
     assert "flow tvl1, float32" in table.rows[0][0]
@@ -95,7 +98,7 @@ def test_throughput_is_a_rate_over_the_stretch(fake: SimpleNamespace) -> None:
 
 def test_a_batch_is_told_with_what_was_computed_of_it(fake: SimpleNamespace) -> None:
     run = with_scenarios(fake, throughput=(replace(STRETCH, batch=4, mean_batch=2.51),))
-    table = throughput(summary_of(run))
+    table = scenario(THROUGHPUT, summary_of(run))
     assert any("2.5 of 4" in cell for cell in table.rows[0])
     assert table.records[0]["mean_batch"] == 2.51
 
@@ -103,15 +106,15 @@ def test_a_batch_is_told_with_what_was_computed_of_it(fake: SimpleNamespace) -> 
 def test_a_throughput_beside_other_work_is_called_disturbed(fake: SimpleNamespace) -> None:
     run = with_scenarios(fake, throughput=(replace(STRETCH, waited_s=6.0),))
     summary = summary_of(run)
-    assert summary.models[0].throughput.disturbed
+    assert summary.models[0].scenarios["throughput"].disturbed
     assert any("something else was computing while net" in sentence for sentence in verdict(summary))
-    assert any("disturbed" in note for note in throughput(summary).notes)
+    assert any("disturbed" in note for note in scenario(THROUGHPUT, summary).notes)
 
 
 def test_one_video_pipelined_stands_beside_the_time_of_its_stages(fake: SimpleNamespace) -> None:
     one = replace(STRETCH, in_flight=1, videos=3, answer_s=(4.0, 4.2, 4.1))
     summary = summary_of(with_scenarios(fake, pipelined=(one,)))
-    (record,) = pipelined(summary).records
+    (record,) = scenario(PIPELINED, summary).records
     assert record["answer_s_per_video"] == 4.1
     assert record["total_s_per_video"] == pytest.approx(0.3 + 0.2 + 8 + 0.21 + 0.01 + 0.001)
     alone = summary_of(replace(with_scenarios(fake, pipelined=(one,)), latencies=()))
@@ -133,13 +136,13 @@ def test_a_camera_is_kept_up_with_if_99_percent_is_answered_in_every_process(
 ) -> None:
     run = with_scenarios(fake, stream=(CAMERA, replace(CAMERA, process=1, **changes)))
     summary = summary_of(run)
-    s = summary.models[0].stream
-    assert s.keeps_up == keeps_up
-    assert s.age.value == pytest.approx(0.2)
-    assert s.oldest == 0.9
+    figures = summary.models[0].scenarios["stream"].figures
+    assert figures["keeps_up"] == keeps_up
+    assert figures["age_s"].value == pytest.approx(0.2)
+    assert figures["age_s_worst"] == 0.9
     text = " ".join(verdict(summary_of(replace(run, latencies=()))))
     assert ("net keeps up with a camera at 25 frames per second" in text) == keeps_up
-    (record,) = stream(summary).records
+    (record,) = scenario(STREAM, summary).records
     assert record["keeps_up"] == ("yes" if keeps_up else "no")
     assert (record["labels_due"], record["frames"]) == (64, 532)
 
@@ -148,7 +151,7 @@ def test_samples_of_a_process_that_failed_do_not_count(fake: SimpleNamespace) ->
     run = with_scenarios(fake, throughput=(STRETCH,))
     failed = (ProcessRecord("net", 0, 0, error="killed"),)
     run = replace(run, scenarios={"throughput": Timings(failed, (STRETCH,))})
-    assert summary_of(run).models[0].throughput is None
+    assert "throughput" not in summary_of(run).models[0].scenarios
 
 
 def test_disturbed_samples_count_only_where_a_clip_has_no_others(fake: SimpleNamespace) -> None:
@@ -195,12 +198,13 @@ def test_a_sweep_is_a_table_of_its_points(fake: SimpleNamespace) -> None:
 def test_records_come_back_as_they_were_written(fake: SimpleNamespace, tmp_path: Path) -> None:
     run = with_scenarios(fake, throughput=(STRETCH,), stream=(CAMERA,))
     with RunWriter(tmp_path / "run", run.run) as writer:
-        for scenario, timings in run.scenarios.items():
+        for name, timings in run.scenarios.items():
             for record in (*timings.samples, *timings.processes):
-                writer.append_timing(scenario, record)
+                writer.append_timing(name, record)
     back = load(tmp_path / "run")
     assert back.scenarios == run.scenarios
-    assert "## Throughput" in report(summarise(merge([back])))
+    summary = summarise(merge([back]))
+    assert "## Throughput" in report(summary, all_tables(summary))
 
 
 def test_runs_from_before_the_scenarios_are_read(two_models_dir: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +41,7 @@ def test_depths_are_the_deepest_that_the_spending_allows_by_brute_force(
     last = rule.max_pairs
     looks = sorted({*range(rule.pairs, last, 2), last})
     walks = list(itertools.product((0, 1), repeat=last))
-    depths = {}
+    depths: dict[int, int] = {}
     for pairs in looks:
         may_spend = level / 2 * math.log(1 + (math.e - 1) * pairs / last)
         depth = 0
@@ -113,9 +115,9 @@ def test_verdicts(values: list[float], verdict: str) -> None:
 
 
 @given(histories, st.randoms())
-def test_the_order_of_pairs_does_not_matter(values: list[float], random: object) -> None:
+def test_the_order_of_pairs_does_not_matter(values: list[float], order: random.Random) -> None:
     mixed = list(values)
-    random.shuffle(mixed)
+    order.shuffle(mixed)
     assert look(values, RULE) == look(mixed, RULE)
 
 
@@ -125,6 +127,8 @@ def test_faster_is_slower_mirrored(values: list[float]) -> None:
     assert (ours.verdict == "regression") == (mirrored.verdict == "improvement")
     assert ours.ratio == pytest.approx(1 / mirrored.ratio)
     if ours.low is not None:
+        assert mirrored.high is not None
+        assert ours.high is not None
         assert ours.low == pytest.approx(1 / mirrored.high)
         assert ours.low <= ours.ratio <= ours.high
 
@@ -170,7 +174,7 @@ def test_the_chance_of_ever_missing_the_median_is_the_level_for_skewed_times() -
         {"pairs": 6, "max_pairs": 6, "level": 0.02},
     ],
 )
-def test_a_rule_that_makes_no_sense_is_refused(changes: dict[str, float]) -> None:
+def test_a_rule_that_makes_no_sense_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Rule(**changes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from fractions import Fraction
 
 import numpy as np
@@ -136,9 +137,11 @@ def test_average_precision_agrees_with_its_definition_also_with_ties(pairs: list
 
 
 @given(ranked, st.randoms())
-def test_average_precision_does_not_depend_on_order(pairs: list[tuple[bool, float]], random: object) -> None:
+def test_average_precision_does_not_depend_on_order(
+    pairs: list[tuple[bool, float]], order: random.Random
+) -> None:
     shuffled = list(pairs)
-    random.shuffle(shuffled)
+    order.shuffle(shuffled)
     one, two = (average_precision([p[0] for p in ps], [p[1] for p in ps]) for ps in (pairs, shuffled))
     assert one == two
 
@@ -184,6 +187,7 @@ def test_ranking_interval_covers(distance: float) -> None:
         return label, rng.normal(size=label.size) + distance * label
 
     truth = average_precision(*drawn(50_000, 250_000))
+    assert truth is not None
     intervals = [ranking(*drawn(10, 50)).interval for _ in range(1000)]
     assert np.mean([i.low <= truth <= i.high for i in intervals]) > 0.93
 
@@ -264,9 +268,11 @@ sample = st.lists(st.floats(-10, 10), min_size=1, max_size=8)
 
 
 @given(sample, sample, st.sampled_from([0.8, 0.95, 0.99]))
-def test_shift_inverts_the_exact_mann_whitney_test(a: list[float], b: list[float], level: float) -> None:
+def test_shift_inverts_the_exact_mann_whitney_test(
+    first: list[float], second: list[float], level: float
+) -> None:
     """A shift just inside an end of the interval is not rejected, one just outside is."""
-    a, b = np.unique(a), np.unique(b)  # scipy's exact test takes no ties
+    a, b = np.unique(first), np.unique(second)  # scipy's exact test takes no ties
     found = shift(list(a), list(b), level)
     differences = np.sort(np.subtract.outer(b, a), axis=None)
     assert found.value == np.median(differences)

@@ -19,53 +19,62 @@ def timing_of(fake: SimpleNamespace, **changes: object) -> Timing:
 
 def test_stages_add_up_to_prediction_and_preprocessing(two_models: RunData) -> None:
     i3d, resnext = (timing(m) for m in merge([two_models]).models)
-    assert i3d.prediction_per_video.value == pytest.approx(1.1 + 0.01)
-    assert i3d.preprocessing_per_video.value == pytest.approx(0.3 + 0.2 + 8.0)
-    assert resnext.preprocessing_per_video.value == pytest.approx(0.5)
-    assert resnext.prediction_per_view.value == pytest.approx(0.22 / 16)
+    assert i3d.estimate("prediction_s_per_video").value == pytest.approx(1.1 + 0.01)
+    assert i3d.estimate("preprocessing_s_per_video").value == pytest.approx(0.3 + 0.2 + 8.0)
+    assert resnext.estimate("preprocessing_s_per_video").value == pytest.approx(0.5)
+    assert resnext.estimate("prediction_s_per_view").value == pytest.approx(0.22 / 16)
     assert [name for name, _ in i3d.stages] == ["decode", "resize", "flow", "upload", "forward", "download"]
     assert "flow" not in dict(resnext.stages)
     assert sum(stage.share for _, stage in i3d.stages) + i3d.other_share == pytest.approx(1)
 
 
 def test_three_processes_give_a_range_one_gives_none(fake: SimpleNamespace) -> None:
-    three = timing_of(fake).prediction_per_video
+    three = timing_of(fake).estimate("prediction_s_per_video")
     assert (three.interval.low, three.interval.high) == (pytest.approx(0.21), pytest.approx(0.23))
     assert three.interval.method == "range of 3 processes"
     one = timing_of(fake, forward_s=[0.2])
-    assert one.prediction_per_video.interval is None
+    assert one.estimate("prediction_s_per_video").interval is None
     assert one.processes == 1
-    assert "95 %" in timing_of(fake, forward_s=[0.2] * 6).prediction_per_video.interval.method
+    assert "95 %" in timing_of(fake, forward_s=[0.2] * 6).estimate("prediction_s_per_video").interval.method
 
 
 def test_real_time_factor_with_and_without_preprocessing(fake: SimpleNamespace) -> None:
     t = timing_of(fake, forward_s=[0.2], flow_s=9.289)
-    assert t.factor.value == pytest.approx(10 / 10)
-    assert t.factor_prediction.value == pytest.approx(10 / 0.21)
-    assert t.frames_per_s.value == pytest.approx(25)
+    assert t.estimate("realtime_factor").value == pytest.approx(10 / 10)
+    assert t.estimate("realtime_factor_prediction").value == pytest.approx(10 / 0.21)
+    assert t.estimate("frames_per_s").value == pytest.approx(25)
 
 
 def test_a_video_of_unknown_length_has_no_factor(two_models: RunData) -> None:
     samples = tuple(replace(s, video_s=0.0) for s in two_models.latencies)
     run = RunData("r", two_models.run, two_models.clips, two_models.processes, samples, two_models.scores)
-    assert timing(merge([run]).models[0]).factor is None
+    assert timing(merge([run]).models[0]).estimate("realtime_factor") is None
 
 
 def test_operations_are_twice_the_macs(fake: SimpleNamespace) -> None:
     t = timing_of(fake, views=16, macs_per_view=9_570_000_000, forward_s=[2.0])
-    assert t.flops_per_view == 2 * 9_570_000_000
-    assert t.flops_per_video == 16 * t.flops_per_view
-    assert t.flops_per_s.value == pytest.approx(t.flops_per_video / 2.0)
+    assert t.value("flop_per_view") == 2 * 9_570_000_000
+    assert t.value("flop_per_video") == 16 * t.value("flop_per_view")
+    assert t.estimate("network_flop_per_s").value == pytest.approx(t.value("flop_per_video") / 2.0)
 
 
 def test_unknown_operations_stay_unknown(fake: SimpleNamespace) -> None:
     t = timing_of(fake, macs_per_view=None)
-    assert (t.flops_per_view, t.flops_per_video, t.flops_per_s) == (None, None, None)
+    assert (t.value("flop_per_view"), t.value("flop_per_video"), t.estimate("network_flop_per_s")) == (
+        None,
+        None,
+        None,
+    )
 
 
 def test_start_up_and_memory(fake: SimpleNamespace) -> None:
     t = timing_of(fake)
-    assert (t.load.value, t.first.value, t.peak_rss_bytes, t.peak_device_bytes) == (1.5, 0.9, 2**30, None)
+    assert (
+        t.estimate("load_s").value,
+        t.estimate("first_inference_s").value,
+        t.value("peak_host_bytes"),
+        t.value("peak_device_bytes"),
+    ) == (1.5, 0.9, 2**30, None)
 
 
 def test_percentiles_need_the_sample(fake: SimpleNamespace) -> None:
@@ -91,15 +100,19 @@ def test_nothing_is_said_of_real_time_when_input_came_ready(two_models: RunData)
     run = RunData("r", two_models.run, two_models.clips, two_models.processes, ready, two_models.scores)
     t = timing(merge([run]).models[0])
     assert t.preprocessed
-    assert (t.factor, t.frames_per_s, t.preprocessing_per_video) == (None, None, None)
-    assert t.prediction_per_video is not None
+    assert (
+        t.estimate("realtime_factor"),
+        t.estimate("frames_per_s"),
+        t.estimate("preprocessing_s_per_video"),
+    ) == (None, None, None)
+    assert t.estimate("prediction_s_per_video") is not None
 
 
 def test_waiting_for_a_gpu_is_not_disturbance(two_models: RunData) -> None:
     samples = tuple(replace(s, cpu_s=0.1, device_forward_s=0.9) for s in two_models.latencies)
     run = RunData("r", two_models.run, two_models.clips, two_models.processes, samples, two_models.scores)
     t = timing(merge([run]).models[0])
-    assert t.device_forward.value == 0.9
+    assert t.estimate("device_forward_s_per_video").value == 0.9
     assert not t.disturbed
 
 
@@ -115,4 +128,10 @@ def test_samples_of_a_process_that_failed_are_left_out(two_models: RunData) -> N
 
 def test_nothing_measured_is_nothing_known(fake: SimpleNamespace) -> None:
     t = timing_of(fake, forward_s=[])
-    assert (t.samples, t.prediction_per_video, t.factor, t.stages, t.load) == (0, None, None, (), None)
+    assert (
+        t.samples,
+        t.estimate("prediction_s_per_video"),
+        t.estimate("realtime_factor"),
+        t.stages,
+        t.estimate("load_s"),
+    ) == (0, None, None, (), None)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionbench.records.run import ProcessRecord, StreamRecord, ThroughputRecord
+from actionbench.records.run import ProcessRecord
+from actionbench.records.scenarios.stream import StreamRecord
+from actionbench.records.scenarios.throughput import ThroughputRecord
 from actionbench.reports.analysis.accuracy import same_answers
 from actionbench.reports.analysis.load_runs import RunData, Timings, merge
 from actionbench.reports.analysis.summary import Summary, summarise

@@ -24,9 +24,9 @@ from ..console.progress import Console
 from ..plan.config import RunConfig
 from ..plan.plan import PlannedModel
 from ..runner import finish, latency_sample, new_directory, planned, planned_run
-from ..worker.job import LoadGenSettings
+from ..scenarios.accuracy import doing, log_path
 from ..worker.supervisor import Outcome, Worker
-from .accuracy import doing, log_path
+from .worker import LoadGenSettings
 
 SCENARIOS = ("SingleStream", "MultiStream", "Server", "Offline")
 """LoadGen's own names."""
@@ -144,7 +144,7 @@ def _measure(
 ) -> Comparison:
     """One scenario in a fresh process; what comes of it is written beside LoadGen's logs."""
     worker = Worker(
-        model.job("loadgen", clips, loadgen=settings),
+        model.job("loadgen", clips, settings=settings),
         model.python,
         log_path(writer.path, model.key),
         # Between two queries of a Server there may be nothing to do: of 500 million, one waits so long.

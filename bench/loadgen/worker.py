@@ -14,23 +14,38 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from ...datasets.clip import Clip
 from ...datasets.sources.manifest import verify
 from ...errors import ClipError, MeasurementError
-from ...models.spec import Model, Network
-from ...preprocessing.preparer import Preparer
 from ...preprocessing.stopwatch import Stopwatch
+from ..scenarios.inference import average_views, forward, remarks
+from ..scenarios.scenario import Loaded
 from ..worker.events import Events, signs_of_life
-from ..worker.job import Job, LoadGenSettings
-from .inference import average_views, forward, remarks
+from ..worker.job import Job
 
 HALF_LOAD = 0.5
 """Of what the network manages alone: asked for in Server where the user names no rate."""
 
 SPARE = 1.5
 """Of what the network manages alone: expected in Offline, so that its samples last for the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadGenSettings:
+    """What MLPerf's LoadGen is to ask.
+
+    - `scenario`: its name for it. `seconds`: least time it asks for.
+    - `qps`: videos a second, None for what the network is measured to manage.
+    - `logs`: folder of its logs.
+    """
+
+    scenario: str
+    seconds: float
+    qps: float | None
+    logs: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +58,14 @@ class _Asked:
     issued_s: float
 
 
-def measure_loadgen(job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
+def measure_loadgen(job: Job, loaded: Loaded, events: Events) -> None:
     """Answer LoadGen until it has enough, then tell the parent when each sample was asked for and answered.
 
     Each clip is answered twice before: compiled for its shape, and to know how many queries to prepare.
     Raises MeasurementError if no clip can be used, or one cannot be any more.
     """
-    settings = job.loadgen
-    assert settings is not None, "a job for LoadGen names its settings"
-    answer = _Answer(job, model, network, preparer, events)
+    settings: LoadGenSettings = job.settings
+    answer = _Answer(job, loaded, events)
     clips, seconds = _warmed(job, answer, events)
     answered: list[dict[str, Any]] = []
     begin = time.perf_counter()
@@ -80,9 +94,9 @@ def measure_loadgen(job: Job, model: Model, network: Network, preparer: Preparer
 class _Answer:
     """Takes a clip from its file to its probabilities."""
 
-    def __init__(self, job: Job, model: Model, network: Network, preparer: Preparer, events: Events) -> None:
-        self._job, self._average, self._network = job, model.views.average, network
-        self._preparer, self._progress = preparer, signs_of_life(events)
+    def __init__(self, job: Job, loaded: Loaded, events: Events) -> None:
+        self._job, self._average, self._network = job, loaded.model.views.average, loaded.network
+        self._preparer, self._progress = loaded.preparer, signs_of_life(events)
         self._answers = 0
 
     def __call__(self, clip: Clip) -> dict[str, Any]:

@@ -1,0 +1,113 @@
+"""The scenario "stream": a simulated camera at its rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..disturbance import waiting_ratio
+from .declaration import WAITING, Metric, ScenarioType, ShownColumn
+
+KEPT_UP = 0.99
+"""Share of the labels due that must be answered, and of the frames that must be taken up, to keep up."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """A simulated camera on one clip: frames come by the clock, whether the work keeps up or not.
+
+    - `fps`, `window`, `stride`: frames a second; frames a label is about; frames from one label to the next.
+    - `frames`: that the camera gave; `dropped`: of these, overwritten before they were taken up.
+    - `due`: windows that were complete by the camera's clock; `age_s`: of each answered one, from the
+      arrival of its last frame to the label.
+    - `frame_s`, `forward_s`: work on one frame (resizing, flow) and on one window (upload to read-back),
+      medians.
+    - `preparing_threads`, `network_threads`: at work at the same time.
+    - `wall_s`, `cpu_s`, `waited_s`: of the whole; see `LatencyRecord`.
+    """
+
+    model: str
+    process: int
+    clip: str
+    fps: float
+    window: int
+    stride: int
+    frames: int
+    dropped: int
+    due: int
+    age_s: tuple[float, ...]
+    frame_s: float
+    forward_s: float | None
+    preparing_threads: int
+    network_threads: int
+    wall_s: float
+    cpu_s: float
+    waited_s: float | None = None
+    notes: tuple[str, ...] = ()
+    kind: Literal["stream"] = "stream"
+
+
+def _answered(r: StreamRecord) -> float:
+    return len(r.age_s) / r.due
+
+
+def _keeps_up(r: StreamRecord) -> bool:
+    return min(_answered(r), 1 - r.dropped / r.frames) >= KEPT_UP
+
+
+def _labels_per_s(r: StreamRecord) -> float:
+    return _answered(r) * r.fps / r.stride
+
+
+def _waiting(r: StreamRecord) -> float | None:
+    """Of the threads that prepare frames, and of the one that has the network."""
+    return waiting_ratio(r.waited_s, r.wall_s, r.preparing_threads + 1)
+
+
+def _threads(r: StreamRecord) -> int:
+    return r.preparing_threads + r.network_threads
+
+
+STREAM = ScenarioType(
+    "stream",
+    "A camera",
+    StreamRecord,
+    (
+        Metric("fps", lambda r: r.fps, over="first", unit="frames / s", shown="number"),
+        Metric("window", lambda r: r.window, over="first", unit="frames", shown="whole"),
+        Metric("stride", lambda r: r.stride, over="first", unit="frames", shown="whole"),
+        Metric("keeps_up", _keeps_up, over="min", better="more", shown="whole"),
+        Metric("labels_per_s", _labels_per_s, unit="labels / s", better="more"),
+        Metric("age_s", lambda r: r.age_s, unit="s", better="less", shown="ms spread"),
+        Metric("age_s_p95", lambda r: r.age_s, over="95 %", unit="s", better="less", shown="ms"),
+        Metric("age_s_worst", lambda r: r.age_s, over="max", unit="s", better="less", shown="ms"),
+        Metric("labels", lambda r: len(r.age_s), over="sum", shown="whole"),
+        Metric("labels_due", lambda r: r.due, over="sum", shown="whole"),
+        Metric("labels_answered", _answered, over="min", better="more", shown="percent"),
+        Metric("frames", lambda r: r.frames, over="sum", shown="whole"),
+        Metric("frames_lost", lambda r: r.dropped, over="sum", better="less", shown="whole"),
+        Metric("frame_s", lambda r: r.frame_s, unit="s", better="less", shown="ms"),
+        Metric("forward_s", lambda r: r.forward_s, unit="s", better="less", shown="ms"),
+        Metric("threads", _threads, over="first", shown="whole"),
+        Metric(WAITING, _waiting, over="bare median", better="less", shown="number", column="waiting_ratio"),
+    ),
+    (
+        ShownColumn("Camera\nframes / s,\nwindow,\nstride", "{fps}\n{window}\n{stride}"),
+        ShownColumn("Keeps up", "{keeps_up}"),
+        ShownColumn("Labels / s", "{labels_per_s}"),
+        ShownColumn("Age of a label, ms\nmedian,\n95 %,\nworst", "{age_s}\n{age_s_p95}\n{age_s_worst}"),
+        ShownColumn(
+            "Labels answered\nof those due,\nin the worst process",
+            "{labels} of {labels_due}\n{labels_answered}",
+        ),
+        ShownColumn("Frames lost", "{frames_lost} of {frames}"),
+        ShownColumn("Work, ms\n/ frame,\n/ window", "{frame_s}\n{forward_s}"),
+    ),
+    (
+        "A simulated camera at a fixed rate; each frame is resized and its flow computed once. Age: from the "
+        "arrival of a window's last frame to its label. A window that is complete while another is in the "
+        "network waits; a newer one takes its place.",
+        "Keeps up: 99 % of the labels due and of the frames, in every process.",
+    ),
+    asks="whether a camera is kept up with",
+)

@@ -1,0 +1,170 @@
+"""The scenarios "throughput" and "pipelined": clips worked on by several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Literal
+
+from ..disturbance import waiting_ratio
+from .declaration import WAITING, Metric, ScenarioType, ShownColumn
+
+FEWEST_READINGS = 9
+"""Readings of memory from which its growth is told: three in each third of a stretch."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughputRecord:
+    """One stretch in which clips were worked on by several threads, from one answer to another.
+
+    - `in_flight`: clips on their way at the same time; 1 in the scenario "pipelined".
+    - `lanes`: threads that the work was shared out over; `network_threads`: of one forward call; `batch`:
+      most views in it, `mean_batch` their mean, warm-up included. `streams_apart`: each stream of the
+      network computes by itself; `forwards_at_once`: forward calls may overlap.
+    - `warm_up`: answers before the stretch, which are not counted.
+    - `wall_s`, `cpu_s`, `waited_s`: of the stretch; see `LatencyRecord`.
+    - `videos`, `views`, `frames`, `video_s`: answered in it. `answer_s`: of each of these videos, from its
+      being taken up to its answer.
+    - `rss_bytes`: of the process, after answers at even distances.
+    - `gpu_busy`: share of the time (0–1) that the device computed, as nvidia-smi tells; None on CPU.
+    - `skipped`: clips that could not be used, id → reason.
+    """
+
+    model: str
+    process: int
+    in_flight: int
+    lanes: int
+    network_threads: int
+    batch: int
+    streams_apart: bool
+    forwards_at_once: bool
+    warm_up: int
+    wall_s: float
+    cpu_s: float
+    videos: int
+    views: int
+    frames: int
+    video_s: float
+    answer_s: tuple[float, ...]
+    rss_bytes: tuple[int, ...]
+    waited_s: float | None = None
+    gpu_busy: float | None = None
+    mean_batch: float | None = None
+    skipped: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    kind: Literal["stretch"] = "stretch"
+
+
+def _videos_per_s(r: ThroughputRecord) -> float:
+    return r.videos / r.wall_s
+
+
+def _frames_per_s(r: ThroughputRecord) -> float:
+    return r.frames / r.wall_s
+
+
+def _video_s_per_s(r: ThroughputRecord) -> float | None:
+    """None where the length of the videos is unknown."""
+    return r.video_s / r.wall_s if r.video_s > 0 else None
+
+
+def _cores_busy(r: ThroughputRecord) -> float:
+    return r.cpu_s / r.wall_s / r.lanes
+
+
+def _waiting(r: ThroughputRecord) -> float | None:
+    return waiting_ratio(r.waited_s, r.wall_s, r.lanes)
+
+
+def memory_growth(r: ThroughputRecord) -> float | None:
+    """Of the process's memory, last third of the stretch against the first; None with too few readings."""
+    if len(r.rss_bytes) < FEWEST_READINGS:
+        return None
+    third = len(r.rss_bytes) // 3
+    return float(median(r.rss_bytes[-third:]) / median(r.rss_bytes[:third]) - 1)
+
+
+METRICS = (
+    Metric("videos", lambda r: r.videos, over="sum", shown="whole", column="answers"),
+    Metric("videos_per_s", _videos_per_s, unit="videos / s", better="more"),
+    Metric("frames_per_s", _frames_per_s, unit="frames / s", better="more", shown="number"),
+    Metric("video_s_per_s", _video_s_per_s, unit="s / s", better="more"),
+    Metric("answer_s_per_video", lambda r: r.answer_s, unit="s / video", better="less"),
+    Metric("cores_busy", _cores_busy, better="more", shown="percent"),
+    Metric("gpu_busy", lambda r: r.gpu_busy, better="more", shown="percent"),
+    Metric("videos_at_once", lambda r: r.in_flight, over="first", shown="whole"),
+    Metric("threads", lambda r: r.lanes, over="first", shown="whole"),
+    Metric("network_threads", lambda r: r.network_threads, over="first", shown="whole"),
+    Metric("batch", lambda r: r.batch, over="first", shown="whole"),
+    Metric("mean_batch", lambda r: r.mean_batch, unit="views", shown="two digits"),
+    Metric("streams_apart", lambda r: r.streams_apart, over="first", shown="whole"),
+    Metric("forwards_at_once", lambda r: r.forwards_at_once, over="first", shown="whole"),
+    Metric(
+        "peak_host_bytes", lambda p: p.peak_rss_bytes, "max", better="less", per_process=True, shown="MiB"
+    ),
+    Metric("memory_growth", memory_growth, over="max", better="less", shown="change"),
+    Metric(WAITING, _waiting, over="bare median", better="less", shown="number", column="waiting_ratio"),
+)
+"""Threads are those that the videos are shared out over; `network_threads` those of one forward call. Busy is
+CPU time by wall time and threads, of a GPU the share of the time that nvidia-smi tells."""
+
+
+def _skipped(r: ThroughputRecord) -> Mapping[str, str]:
+    return r.skipped
+
+
+def _remarks(r: ThroughputRecord) -> Iterable[str]:
+    return () if r.forwards_at_once else ("forward calls one at a time",)
+
+
+PIPELINED = ScenarioType(
+    "pipelined",
+    "One video, stages overlapping",
+    ThroughputRecord,
+    METRICS,
+    (
+        ShownColumn("Answers", "{videos}"),
+        ShownColumn("Answer\ns / video", "{answer_s_per_video}"),
+        ShownColumn("Stages one by one\ns / video", "{total_s_per_video}"),
+        ShownColumn("Seconds of video\n/ s", "{video_s_per_s:number}"),
+        ShownColumn("Cores\nbusy", "{cores_busy}"),
+        ShownColumn("Threads,\nof a forward call", "{threads}\n{network_threads}"),
+    ),
+    (
+        "One video on its way at a time; decoding, flow and the forward passes of the streams overlap where "
+        "they can. Beside it the latency table's time of the same work, one stage after the other.",
+        "Cores busy: CPU time by wall time and threads.",
+    ),
+    beside=("total_s_per_video",),
+    skipped=_skipped,
+    remarks=_remarks,
+)
+
+THROUGHPUT = ScenarioType(
+    "throughput",
+    "Throughput",
+    ThroughputRecord,
+    METRICS,
+    (
+        ShownColumn("Answers", "{videos}"),
+        ShownColumn("Videos\n/ s", "{videos_per_s}"),
+        ShownColumn("Frames\n/ s", "{frames_per_s}"),
+        ShownColumn("Seconds of video\n/ s", "{video_s_per_s}"),
+        ShownColumn("Answer\ns / video", "{answer_s_per_video}"),
+        ShownColumn("Busy:\ncores,\nGPU", "{cores_busy}\n{gpu_busy}"),
+        ShownColumn(
+            "Videos at once,\nthreads,\nviews / call", "{videos_at_once}\n{threads}\n{mean_batch} of {batch}"
+        ),
+        ShownColumn("Peak MiB,\ngrowth", "{peak_host_bytes}\n{memory_growth}"),
+    ),
+    (
+        "Several videos on their way at a time, shared out over the threads. Measured from one answer to "
+        "another: start-up and the emptying at the end are not in it.",
+        "Cores busy: CPU time by wall time and threads. Growth: memory in the last third of the time against "
+        "the first. Views / call: mean of the views in a forward call, of those it takes at most.",
+    ),
+    asks="several videos at a time",
+    skipped=_skipped,
+    remarks=_remarks,
+)
