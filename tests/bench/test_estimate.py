@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,7 @@ TINY = Path(__file__).parent / "networks" / "tiny.py"
 
 
 @pytest.fixture
-def plan(coloured_videos, weights_file) -> Plan:
+def plan(coloured_videos: Callable[[list[int], int], Path], weights_file: Path) -> Plan:
     """Six videos, two models with weights, each scenario in two processes."""
     config = RunConfig(
         models=(f"{TINY}:two@right", f"{TINY}:two@wrong"),

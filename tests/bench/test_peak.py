@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +33,7 @@ def test_sizes_that_take_too_long_are_left_out(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(peak, "SECONDS", 0.001)
     monkeypatch.setattr(peak, "LONGEST_S", 1e-9)
 
-    def product(n: int):
+    def product(n: int) -> Callable[[], None]:
         tried.append(n)
         return lambda: None
 
@@ -41,7 +44,7 @@ def test_sizes_that_take_too_long_are_left_out(monkeypatch: pytest.MonkeyPatch) 
 def test_each_combination_is_measured_once_in_its_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def run(command, **_):
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
         asked.append(command)
         return subprocess.CompletedProcess(command, 0, 'noise\n{"gflop_per_s": 5.0, "by": "x"}\n', "")
 
@@ -55,16 +58,23 @@ def test_each_combination_is_measured_once_in_its_interpreter(monkeypatch: pytes
     ]
 
 
-def test_the_product_is_measured_where_a_network_stands_beside_it(coloured_videos) -> None:
-    random = {"weights": {"*": "random"}, "data": str(coloured_videos([36], 1)), "device": "cpu"}
+def test_the_product_is_measured_where_a_network_stands_beside_it(
+    coloured_videos: Callable[[list[int], int], Path],
+) -> None:
+    random: dict[str, Any] = {
+        "weights": {"*": "random"},
+        "data": str(coloured_videos([36], 1)),
+        "device": "cpu",
+    }
     plan = make_plan(RunConfig(models=("resnext@torch",), **random))
     assert counted_models(plan) == list(plan.models)
-    for unasked in ({"peak": False}, {"latency_clips": 0}, {"scenarios": ("throughput",)}):
+    cases: list[dict[str, Any]] = [{"peak": False}, {"latency_clips": 0}, {"scenarios": ("throughput",)}]
+    for unasked in cases:
         assert counted_models(replace(plan, config=replace(plan.config, **unasked))) == []
 
 
 def test_a_product_that_does_not_end_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(command, **options):
+    def run(command: list[str], **options: Any) -> None:
         raise subprocess.TimeoutExpired(command, options["timeout"])
 
     monkeypatch.setattr(subprocess, "run", run)

@@ -43,7 +43,7 @@ class Sums:
         return {stream: np.asarray(array) for stream, array in inputs.items()}
 
     def forward(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
-        return sum(self.logits(array) for array in inputs.values())
+        return np.sum([self.logits(array) for array in inputs.values()], axis=0)
 
     @staticmethod
     def logits(array: np.ndarray) -> np.ndarray:

@@ -115,9 +115,10 @@ def test_the_estimate_is_near_and_leaves_nothing_behind(
     bench: Bench, coloured_videos: Videos, tmp_path: Path
 ) -> None:
     data = coloured_videos([34], 2)
-    options = ("--models", f"{TINY}:tiny", "--data", data, "--weights", "random", "--processes", 2)
-    options = (*options, "--scenarios", "latency,stream", "--stream-seconds", 3, "--latency-seconds", 2)
-    options = (*options, "--no-report")
+    options = (
+        *("--models", f"{TINY}:tiny", "--data", data, "--weights", "random", "--processes", 2),
+        *("--scenarios", "latency,stream", "--stream-seconds", 3, "--latency-seconds", 2, "--no-report"),
+    )
     answer = bench("run", *options, "--estimate", "--out", tmp_path / "none")
     assert answer.returncode == 0, answer.stderr
     assert not (tmp_path / "none").exists()

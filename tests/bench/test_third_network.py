@@ -55,7 +55,7 @@ def drawn_here(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = load_clips(str(clips), vocabulary=(*COLOURS, "another class"))
     monkeypatch.setenv("ACTIONBENCH_HOME", str(clips.parent / "home"))
     monkeypatch.setattr("actionbench.datasets.synthetic.clips.load_demo", lambda _part: found.clips)
-    monkeypatch.setattr(demo.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
 
 
 def logits(name: str, weights: dict[str, Weights], x: Any) -> Any:

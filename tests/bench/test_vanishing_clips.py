@@ -45,7 +45,7 @@ class Recorder:
 
 
 @pytest.fixture
-def measure(coloured_videos: Videos, tiny_module: ModuleType) -> Callable[..., Recorder]:
+def measure(coloured_videos: Videos, tiny_module: ModuleType) -> Callable[..., None]:
     """Function that measures two videos with a network during whose `forwards`-th pass they vanish."""
     folder = coloured_videos([40, 41], 1)
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 
@@ -139,6 +140,7 @@ def test_closing_early_waits_for_nothing(videos):
     found = check_clips(clips, timeout_s=300, workers=2)
     assert next(found).state == "ok"
     begun = time.monotonic()
+    assert isinstance(found, Generator)
     found.close()
     assert time.monotonic() - begun < 20
     left = [p for p in psutil.Process().children() if p.is_running() and p.status() != "zombie"]

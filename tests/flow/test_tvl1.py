@@ -117,7 +117,7 @@ def test_even_frames_do_not_move(name: str) -> None:
 def test_frames_of_any_size_and_both_types(
     name: str, height: int, width: int, seed: int, u: float, v: float
 ) -> None:
-    previous, following = (waves(*motion, seed, height, width) for motion in ((0, 0), (u, v)))
+    previous, following = waves(0, 0, seed, height, width), waves(u, v, seed, height, width)
     method = get_method(name)
     flow = method(previous, following)
     assert flow.shape == (height, width, 2)

@@ -105,7 +105,7 @@ def test_a_shift_between_pixels_is_found_as_well_as_opencv_finds_it(schedule: Sc
 @schedules
 def test_two_halves_move_apart(schedule: Schedule) -> None:
     frames = [np.hstack([drawn(-u, 0, 1)[:, : W // 2], drawn(u, 0, 2)[:, W // 2 :]]) for u in (0, 2)]
-    flow = one(*frames, schedule)
+    flow = one(frames[0], frames[1], schedule)
     bound = 0.04 if schedule is FAST else 0.02
     assert np.median(flow[10:-10, 10:30], axis=(0, 1)) == pytest.approx((-2, 0), abs=bound)
     assert np.median(flow[10:-10, -30:-10], axis=(0, 1)) == pytest.approx((2, 0), abs=bound)
@@ -222,7 +222,7 @@ def test_a_missing_gpu_is_named() -> None:
 def test_opencv_agrees(schedule: Schedule, bound: float) -> None:
     with np.load(DATA, allow_pickle=False) as data:
         frames, opencv = data["frames"], data["flow"].astype(np.float32)
-    assert endpoint_error(one(*frames, schedule), opencv).mean() < bound
+    assert endpoint_error(one(frames[0], frames[1], schedule), opencv).mean() < bound
 
 
 def test_the_reference_is_opencvs_flow() -> None:
@@ -251,7 +251,7 @@ def test_the_cpu_engine_agrees(schedule: Schedule, bound: float) -> None:
 
     pairs = [drawn_pair(), np.stack([drawn(0, 0, 3, 45, 61), drawn(-1.2, 2.3, 3, 45, 61)])]
     for pair in pairs:
-        error = endpoint_error(one(*pair, schedule), TVL1Flow(schedule)(*pair))
+        error = endpoint_error(one(pair[0], pair[1], schedule), TVL1Flow(schedule)(*pair))
         assert error.mean() < 3 * bound
         assert error[INSIDE].mean() < bound
 

@@ -76,7 +76,7 @@ def judged(state: State, model: Model, shape: tuple[int, int, int, int]) -> dict
     coarse = {name: parity.with_mantissa(tensor, 7) for name, tensor in state.items()}
     expected = network(state)(rgb)
     bound = limit(expected, network(coarse)(parity.with_mantissa(rgb, 7)))
-    verdicts = {}
+    verdicts: dict[str, str] = {}
     for rounds, mistake in product((False, True), ("", *MISTAKES)):
         if not (rounds or mistake):
             continue

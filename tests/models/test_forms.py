@@ -213,7 +213,7 @@ def test_a_path_that_torch_cannot_compile_with_is_an_error_before_anything_is_co
         return Compiled(lambda inputs: inputs["rgb"])
 
     compiled()
-    for patch, says in (
+    cases: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
         (lambda m: m.setattr(torch, "__file__", "/my tools/torch/__init__.py"), "/my tools/torch: .* anew"),
         (
             lambda m: m.setattr(sysconfig, "get_config_var", lambda _: "/my python/lib"),
@@ -221,7 +221,8 @@ def test_a_path_that_torch_cannot_compile_with_is_an_error_before_anything_is_co
         ),
         (lambda m: m.setattr(tempfile, "tempdir", "/my files/tmp"), "/my files/tmp: .* TMPDIR"),
         (lambda m: m.setenv("TORCHINDUCTOR_CACHE_DIR", "/my cache"), "/my cache: .* TORCHINDUCTOR_CACHE_DIR"),
-    ):
+    ]
+    for patch, says in cases:
         with monkeypatch.context() as patched:
             patch(patched)
             with pytest.raises(BackendUnavailable, match=f"{says}.*`:compiled`") as error:

@@ -201,8 +201,13 @@ def test_compiled_networks_are_kept_and_not_all_of_them(monkeypatch: pytest.Monk
     network: Any = load_network(request, random_weights(request.model), LoadOptions(threads=1))
     (stream,) = network._streams.values()
     compiled = []
-    monkeypatch.setattr(stream, "_compile", lambda t: compiled.append(tuple(t.shape)) or compile_(t))
-    compile_ = type(stream)._compile.__get__(stream)
+    compile_ = stream._compile
+
+    def compile_and_note(tensor: Any) -> Any:
+        compiled.append(tuple(tensor.shape))
+        return compile_(tensor)
+
+    monkeypatch.setattr(stream, "_compile", compile_and_note)
     for side in (32, 33, 32, 34, 32):  # 33 makes room for 34
         logits(network, np.zeros((1, 2, side, 32, 3), np.float32))
     assert [shape[2] for shape in compiled] == [32, 33, 34]

@@ -56,8 +56,7 @@ def test_pareto_has_the_reports_figures(two_models: RunData) -> None:
     assert work.x[0] == pytest.approx(9.611)
     assert prediction.x[0] == pytest.approx(1.11)
     assert work.y == (85.0,)
-    low, high = work.y_ranges[0]
-    assert (low, high) == pytest.approx((63.96, 94.76), abs=0.01)
+    assert work.y_ranges[0] == pytest.approx((63.96, 94.76), abs=0.01)
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 100), st.floats(0, 1)), min_size=1, max_size=8))

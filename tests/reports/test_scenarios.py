@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -132,7 +133,7 @@ def test_one_video_pipelined_stands_beside_the_time_of_its_stages(fake: SimpleNa
     ],
 )
 def test_a_camera_is_kept_up_with_if_99_percent_is_answered_in_every_process(
-    fake: SimpleNamespace, changes: dict, keeps_up: bool
+    fake: SimpleNamespace, changes: dict[str, Any], keeps_up: bool
 ) -> None:
     run = with_scenarios(fake, stream=(CAMERA, replace(CAMERA, process=1, **changes)))
     summary = summary_of(run)

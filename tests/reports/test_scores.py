@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,9 @@ from actionbench.reports.statistics.intervals import wilson
 from actionbench.reports.tables.accuracy import paired_sentence
 
 
-def accuracy_of(fake: SimpleNamespace, answers: dict, target: str = "jogging", **changes: object) -> Accuracy:
+def accuracy_of(
+    fake: SimpleNamespace, answers: dict[str, Any], target: str = "jogging", **changes: object
+) -> Accuracy:
     (measured,) = merge([fake.run([fake.model("net", answers, **changes)])]).models
     return accuracy(measured, target)
 

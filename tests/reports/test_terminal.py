@@ -15,9 +15,9 @@ from actionbench.reports.tables.all_tables import comparison
 
 
 def shown(renderable: object, width: int = 140) -> str:
-    console = Console(file=io.StringIO(), width=width)
-    console.print(renderable)
-    return console.file.getvalue()
+    text = io.StringIO()
+    Console(file=text, width=width).print(renderable)
+    return text.getvalue()
 
 
 def test_the_table_has_a_row_a_model_and_the_verdict_below(two_models: RunData) -> None:
