@@ -237,6 +237,7 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     from actionbench.bench.plan.config import RunConfig
     from actionbench.errors import MeasurementError
     from actionbench.models.i3d import architecture as i3d
+    from actionbench.models.i3d.published import EXAMPLE
     from actionbench.models.random_state import random_state
     from actionbench.models.registry import find_model
     from actionbench.models.weights import resolve_weights, stored_weights, write_state
@@ -260,7 +261,7 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     samples.mkdir()
     (samples / RECORD).write_text("{}")
     rng = np.random.default_rng(0)
-    example = i3d.EXAMPLE
+    example = EXAMPLE
     for stream, channels in i3d.CHANNELS.items():
         clip = rng.uniform(-1, 1, (1, 9, 224, 224, channels)).astype(np.float32)
         np.save(samples / example.files[stream], clip)
