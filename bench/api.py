@@ -44,14 +44,15 @@ def predict(
     MeasurementError if the video could not be predicted.
     """
     named = {} if weights is None else weights if isinstance(weights, Mapping) else {"*": weights}
-    config = RunConfig(
-        models=(model,),
-        weights={name: str(value) for name, value in named.items()},
-        device=device,
-        threads=threads,
-        views=views,
-        flow=flow,
-    )
+    settings = {
+        "models": (model,),
+        "weights": {name: str(value) for name, value in named.items()},
+        "device": device,
+        "threads": threads,
+        "views": views,
+        "flow": flow,
+    }
+    config = from_mapping(settings, "actionbench.predict")
     console = Messages()
     planned, clips = plan_predictions(config, [Path(video)], console.say)
     if len(clips) != 1:
@@ -77,7 +78,7 @@ def run(config: RunConfig) -> RunDirectory:
     An interrupted run goes on by `resume`.
     """
     given = {field.name: getattr(config, field.name) for field in fields(config)}
-    return _finished(start_run(from_mapping(given, "RunConfig"), Console()))
+    return _finished(start_run(from_mapping(given, "actionbench.run"), Console()))
 
 
 def resume(path: str | Path) -> RunDirectory:

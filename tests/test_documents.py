@@ -19,6 +19,9 @@ DOCUMENTS = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
 FOREIGN = {"datasets/kinetics.py"}
 """Files of other projects (kenshohara/3D-ResNets-PyTorch) whose paths look like ours."""
 
+WRITTEN_BY_THE_READER = {"records/scenarios/decoding.py", "bench/scenarios/decoding.py"}
+"""Files of a guide's example."""
+
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 SETTINGS = [*WORKFLOWS, ROOT / "action.yml", ROOT / ".pre-commit-config.yaml"]
 
@@ -38,7 +41,11 @@ def missing_files(text: str) -> list[str]:
     """Source files and folders of the project that a text names by their paths, and that do not exist."""
     named = re.findall(r"(?<![\w/.-])((?:[a-z_0-9]+/)+(?:[a-z_0-9]+\.py)?)(?![\w/*<{.])", text)
     ours = {path.name for path in ROOT.iterdir() if path.is_dir()}
-    named = [name for name in named if name.partition("/")[0] in ours and name not in FOREIGN]
+    named = [
+        name
+        for name in named
+        if name.partition("/")[0] in ours and name not in FOREIGN | WRITTEN_BY_THE_READER
+    ]
     return [name for name in named if not (ROOT / name).exists()]
 
 

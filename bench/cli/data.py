@@ -144,7 +144,8 @@ def subset_(
     found = len({clip.label for clip in subset.clips})
     print(f"{out}: {counted(len(subset.clips), 'video')} of {counted(found, 'class', 'classes')}")
     if unknown := subset.clips.unknown_labels:
-        print(f"  not in {labels}, so left out of accuracy with such networks: {', '.join(unknown)}")
+        names = ", ".join(map(plain_line, unknown))
+        print(f"  not in {labels}, so left out of accuracy with such networks: {names}")
     for clip in subset.rejected:
         print(f"  left out, does not decode or is too short: {plain_line(clip.id)}")
     for label, found in subset.shortfalls.items():

@@ -59,8 +59,8 @@ class Scenario:
 
     - `job`: from a model, the clips that are timed and the configuration to the job of one process.
       `model.options.threads` is what all of its threads at work together amount to.
-    - `measure`: the worker's side: it sends an event "sample" for each measurement that is about a clip, or
-      "measured", with the fields of the scenario's record but for `model` and `process`.
+    - `measure`: the worker's side. It sends its measurements as events "measured", with the fields of the
+      scenario's record but for `model` and `process`; as "sample" if an event "start" named the clip before.
     - `seconds`: what a process takes once its network is loaded, from the model, its cost, the number of
       clips and the configuration; for `--estimate`.
     - `apart`: each stream of a network is loaded by itself, so that they can compute at the same time.

@@ -19,12 +19,13 @@ import numpy as np
 from ...atomic import replacing
 from ...errors import WeightsError
 from ...parsing import parse_json
+from ..i3d.layouts import flax_state
 from .archive import opened_member, unpack
 from .catalogue import RemoteFile, Source, find_source, total_size
 from .download import NotFound, Patience, Progress, disk_full, download, web_client
 from .formats.impostors import refuse_impostor
 from .formats.pickled_arrays import read_pickled_arrays
-from .formats.readers import detect_format, flax_state, read_state, write_state
+from .formats.readers import detect_format, read_state, write_state
 from .inventory import verify
 from .package_index import index_client, local_path, locate, pip_settings
 from .record import FIRST_USE, RECORD, chunks, difference, digest, recorded

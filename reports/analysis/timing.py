@@ -94,10 +94,11 @@ def _stages(samples: Sequence[LatencyRecord]) -> tuple[tuple[str, Stage], ...]:
     total = sum(s.total_s for s in samples)
     stages = []
     for name in STAGES:
-        times = [[s.stages_s.get(name, 0.0) for s in group] for group in by_process.values()]
-        estimate = process_median(times)
+        estimate = process_median(
+            [[s.stages_s.get(name, 0.0) for s in group] for group in by_process.values()]
+        )
         if estimate is not None and any(name in s.stages_s for s in samples):
-            spent = sum(sum(group) for group in times)
+            spent = sum(s.stages_s.get(name, 0.0) for s in samples)
             stages.append((name, Stage(estimate, spent / total if total else 0.0)))
     return tuple(stages)
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from actionbench.bench.plan import plan
 from actionbench.bench.plan.config import RunConfig
 from actionbench.bench.plan.plan import plan_models
 from actionbench.errors import WeightsError
 from actionbench.models.i3d import architecture as i3d
+from actionbench.models.registry import find_model
+from actionbench.models.spec import LoadOptions, Model, Network, Weights
 from actionbench.models.state import State
 from actionbench.models.weights import write_state
 from actionbench.models.weights.catalogue import find_source
+from actionbench.models.weights.descriptions import description
 from actionbench.models.weights.record import RECORD, digest
 from actionbench.models.weights.store import weights_folder
 
@@ -86,3 +92,27 @@ def test_a_hub_module_is_its_own_weights(tmp_path: Path) -> None:
     store(TFHUB)
     with pytest.raises(WeightsError, match="fetch tfhub-module-i3d-kinetics-400`"):
         weights("i3d-rgb@tfhub", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "remedy"),
+    [
+        ("i3d-rgb@tensorflow", "hassony2-rgb", r"convert file TARGET --to tf1-checkpoint`, or name another"),
+        ("i3d-rgb@tfhub", "deepmind-rgb-imagenet", r"name another backend of i3d-rgb"),
+    ],
+)
+def test_weights_that_a_backend_does_not_read_are_an_error(model: str, name: str, remedy: str) -> None:
+    given = Weights("user", description(name), Path("file"))
+    with pytest.raises(WeightsError, match=f"does not read the format {given.description.format}.*{remedy}"):
+        plan._readable(given, find_model(model))
+    assert plan._readable(given, find_model("i3d-rgb@torch")) is given
+
+
+def test_a_loader_of_a_users_own_reads_what_it_likes() -> None:
+    def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
+        raise NotImplementedError
+
+    request = find_model("i3d-rgb@tensorflow")
+    own = replace(request, model=replace(request.model, backends={"tensorflow": load}))
+    given = Weights("user", description("hassony2-rgb"), Path("file"))
+    assert plan._readable(given, own) is given

@@ -529,7 +529,7 @@ def test_what_the_machine_does_not_compute_is_a_row_and_ends_no_run(
     assert answer.returncode == 2
     reason = "resnext@torch:fp16: this machine does not compute it: float16 gains nothing on a CPU"
     assert reason in answer.stderr
-    assert f"bench: error: no result for {reason}" in answer.stderr
+    assert f"bench: error: {out}: no result for {reason}" in answer.stderr
     good, bad = RunDirectory(out).run.models
     assert (good.key, good.state) == ("tiny", "done")
     assert bad.state == "failed"

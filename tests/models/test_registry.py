@@ -136,7 +136,7 @@ def test_listing_models_imports_no_framework() -> None:
 
 
 FACTORY = """
-from actionbench.models import resnext
+from actionbench.models.resnext import architecture as resnext
 from dataclasses import replace
 
 def net():

@@ -16,14 +16,16 @@ from actionbench.records.scenarios import latency, throughput
 from actionbench.records.scenarios.declaration import Metric
 from actionbench.records.scenarios.registry import SCENARIOS, scenario_type
 from actionbench.reports import load
+from actionbench.reports.analysis import timing
 from actionbench.reports.analysis.load_runs import Timings
 from actionbench.reports.analysis.scenarios import summarise_scenario
 from actionbench.reports.formats.export import write_report
+from actionbench.reports.tables import timing as tables_timing
 
 from .test_scenarios import STRETCH, with_scenarios
 
 
-def test_a_metric_is_in_every_output(
+def test_a_metric_is_in_every_output_of_its_scenario(
     fake: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metric = Metric(
@@ -52,6 +54,36 @@ def test_a_metric_is_in_every_output(
         text = (out / name).read_text(encoding="utf-8")
         assert "Done by a thread" in text
         assert "12.5 [10.0–15.0]" in text
+
+
+def test_a_metric_of_latency_is_in_every_output(
+    fake: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metric = Metric("decode_s", lambda r: r.stages_s["decode"], unit="s", title="Decoding", shown="number")
+    declared = replace(latency.LATENCY, metrics=(*latency.LATENCY.metrics, metric))
+    # Its own table and figures read the declaration once, when they are imported.
+    for module in (latency, timing, tables_timing):
+        monkeypatch.setattr(module, "LATENCY", declared)
+    out = fake.write(tmp_path, fake.run([fake.model("net", fake.answers(5, 10))]))
+    write_report(out)
+    (model,) = json.loads((out / "results.json").read_text(encoding="utf-8"))["models"]
+    assert model["timing"]["decode_s"]["value"] == 0.3
+    assert pd.read_csv(out / "tables" / "latency.csv")["decode_s"][0] == 0.3
+    assert load(out).tables["latency"]["decode_s"][0] == 0.3
+    assert "Decoding<br>s |" in (out / "report.md").read_text(encoding="utf-8")
+    assert "<span>Decoding</span>" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_rate_is_sum_by_sum_in_a_process_and_unknown_where_a_part_is() -> None:
+    metric = Metric("x", lambda r: r.videos, per=lambda r: None if r.cpu_s < 0 else r.wall_s)
+    kind = replace(throughput.THROUGHPUT, metrics=(metric,))
+    records = (replace(STRETCH, videos=30, wall_s=10.0), replace(STRETCH, videos=10, wall_s=30.0))
+    figure = summarise_scenario(kind, Timings((), records)).estimate("x")
+    assert figure is not None
+    assert figure.value == 1.0
+    unknown = (*records, replace(STRETCH, process=1, cpu_s=-1.0))
+    assert summarise_scenario(kind, Timings((), unknown)).estimate("x") == figure
+    assert summarise_scenario(kind, Timings((), unknown[2:])).estimate("x") is None
 
 
 @pytest.mark.parametrize(

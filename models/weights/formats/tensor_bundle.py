@@ -31,6 +31,9 @@ _MAX_INDEX_BYTES: Final = 64 << 20
 _MAX_SHARDS: Final = 10_000
 _MAX_DIMENSIONS: Final = 254  # TensorShape::MaxDimensions
 
+HUB_VARIABLES: Final = Path("variables", "variables")
+"""Prefix of the checkpoint in the folder of a TF-Hub module."""
+
 FLOAT: Final = 1  # tensorflow/core/framework/types.proto, DT_FLOAT
 
 

@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 from actionbench.errors import WeightsError
+from actionbench.models.i3d.tensor_names import flax_names
 from actionbench.models.state import State
 from actionbench.models.weights import catalogue, fetch, fetching, read_state, verify
 from actionbench.models.weights.catalogue import CATALOGUE, RemoteFile, Source
-from actionbench.models.weights.formats.names import flax_names
 from actionbench.models.weights.package_index import IndexSettings, local_path, pip_settings
 from actionbench.models.weights.store import weights_folder
 

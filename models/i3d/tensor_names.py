@@ -1,4 +1,4 @@
-"""What the tensors of I3D are called in each format. Canonical names are those of `models.i3d`."""
+"""What the tensors of I3D are called in each format. Canonical names are those of `architecture`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ...i3d.architecture import HEAD, units
-from ...state import State
+from ..state import State
+from .architecture import HEAD, units
 
 FloatArray = npt.NDArray[np.float32]
 
