@@ -20,10 +20,18 @@ from actionbench.models.i3d import torch_modules as i3d_torch
 from actionbench.models.random_state import random_state
 from actionbench.models.resnext import architecture as resnext
 from actionbench.models.resnext import onnx_graph as resnext_onnx
+from actionbench.models.state import State
 from actionbench.models.weights.descriptions import I3D_RGB, RESNEXT_RGB
 
-I3D_STATE = random_state(i3d.tensor_shapes(3, 7), 5, {})
-RESNEXT_STATE = random_state(resnext.tensor_shapes(7), 5, resnext.random_gains())
+
+@pytest.fixture(scope="module")
+def i3d_state() -> State:
+    return random_state(i3d.tensor_shapes(3, 7), 5, {})
+
+
+@pytest.fixture(scope="module")
+def resnext_state() -> State:
+    return random_state(resnext.tensor_shapes(7), 5, resnext.random_gains())
 
 
 def run(graph: bytes, x: Any) -> Any:
@@ -37,13 +45,13 @@ def relative(found: Any, right: Any) -> float:
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["as it is", "wide"])
-def i3d_graph(request: pytest.FixtureRequest) -> bytes:
-    return i3d_onnx.network_graph(dict(I3D_STATE), request.param)
+def i3d_graph(request: pytest.FixtureRequest, i3d_state: State) -> bytes:
+    return i3d_onnx.network_graph(dict(i3d_state), request.param)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["as it is", "wide"])
-def resnext_graph(request: pytest.FixtureRequest) -> bytes:
-    return resnext_onnx.network_graph(dict(RESNEXT_STATE), request.param)
+def resnext_graph(request: pytest.FixtureRequest, resnext_state: State) -> bytes:
+    return resnext_onnx.network_graph(dict(resnext_state), request.param)
 
 
 def test_graphs_are_valid_onnx(i3d_graph: bytes, resnext_graph: bytes) -> None:
@@ -51,9 +59,9 @@ def test_graphs_are_valid_onnx(i3d_graph: bytes, resnext_graph: bytes) -> None:
         onnx.checker.check_model(graph, full_check=True)
 
 
-def test_i3d_is_right_for_even_and_odd_sizes(i3d_graph: bytes) -> None:
+def test_i3d_is_right_for_even_and_odd_sizes(i3d_graph: bytes, i3d_state: State) -> None:
     # torch's network is held against a computation of its own in test_i3d_backends.
-    network = i3d_torch.from_state(I3D_STATE)
+    network = i3d_torch.from_state(i3d_state)
     for shape in ((10, 194, 193, 1), (9, 193, 196, 2)):
         x = parity.parity_inputs(i3d.rgb(), *shape)["rgb"]
         with torch.inference_mode():
@@ -62,9 +70,9 @@ def test_i3d_is_right_for_even_and_odd_sizes(i3d_graph: bytes) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 17, 20, 2), (2, 20, 19, 1)])
-def test_resnext_is_right(resnext_graph: bytes, numpy_resnext: Any, shape: Any) -> None:
+def test_resnext_is_right(resnext_graph: bytes, resnext_state: State, numpy_resnext: Any, shape: Any) -> None:
     x = parity.parity_inputs(resnext.resnext(), *shape)["rgb"]
-    assert relative(run(resnext_graph, x), numpy_resnext(RESNEXT_STATE, x)) < 1e-5
+    assert relative(run(resnext_graph, x), numpy_resnext(resnext_state, x)) < 1e-5
 
 
 def test_flow_stream_has_no_pixels_and_keeps_its_stem() -> None:
