@@ -34,9 +34,13 @@ class Clip:
 
 def require_file(path: Path) -> None:
     """Raise ClipError, in words that fit, for what is not a file with an end: a pipe or a device has none."""
-    if path.is_file():
-        return
-    if not path.exists():
+    try:
+        if path.is_file():
+            return
+        exists = path.exists()
+    except OSError as error:  # of a network share that is gone, for one
+        raise ClipError("file cannot be read", where=path, found=error.strerror) from None
+    if not exists:
         raise ClipError(
             "is a link to nothing" if path.is_symlink() else "file does not exist",
             where=path,
