@@ -54,25 +54,43 @@ def resnext_graph(request: pytest.FixtureRequest, resnext_state: State) -> bytes
     return resnext_onnx.network_graph(dict(resnext_state), request.param)
 
 
-def test_graphs_are_valid_onnx(i3d_graph: bytes, resnext_graph: bytes) -> None:
-    for graph in (i3d_graph, resnext_graph, onnx_graphs.pixels_graph(I3D_RGB)):
-        onnx.checker.check_model(graph, full_check=True)
+def test_i3ds_graph_is_valid_onnx(i3d_graph: bytes) -> None:
+    onnx.checker.check_model(i3d_graph, full_check=True)
 
 
-def test_i3d_is_right_for_even_and_odd_sizes(i3d_graph: bytes, i3d_state: State) -> None:
-    # torch's network is held against a computation of its own in test_i3d_backends.
+def test_resnexts_graph_is_valid_onnx(resnext_graph: bytes) -> None:
+    onnx.checker.check_model(resnext_graph, full_check=True)
+
+
+def test_the_graph_of_pixels_is_valid_onnx() -> None:
+    onnx.checker.check_model(onnx_graphs.pixels_graph(I3D_RGB), full_check=True)
+
+
+@pytest.fixture(scope="module")
+def i3d_cases(i3d_state: State) -> list[tuple[Any, Any]]:
+    """Inputs of even and odd sizes, and torch's logits: test_i3d_backends.py holds those against NumPy."""
     network = i3d_torch.from_state(i3d_state)
-    for shape in ((10, 194, 193, 1), (9, 193, 196, 2)):
-        x = parity.parity_inputs(i3d.rgb(), *shape)["rgb"]
-        with torch.inference_mode():
-            right = network(torch.from_numpy(x).permute(0, 4, 1, 2, 3)).numpy()
+    inputs = [parity.parity_inputs(i3d.rgb(), *s)["rgb"] for s in ((10, 194, 193, 1), (9, 193, 196, 2))]
+    with torch.inference_mode():
+        return [(x, network(torch.from_numpy(x).permute(0, 4, 1, 2, 3)).numpy()) for x in inputs]
+
+
+def test_i3d_is_right_for_even_and_odd_sizes(i3d_graph: bytes, i3d_cases: list[tuple[Any, Any]]) -> None:
+    for x, right in i3d_cases:
         assert relative(run(i3d_graph, x), right) < 1e-5
 
 
-@pytest.mark.parametrize("shape", [(3, 17, 20, 2), (2, 20, 19, 1)])
-def test_resnext_is_right(resnext_graph: bytes, resnext_state: State, numpy_resnext: Any, shape: Any) -> None:
-    x = parity.parity_inputs(resnext.resnext(), *shape)["rgb"]
-    assert relative(run(resnext_graph, x), numpy_resnext(resnext_state, x)) < 1e-5
+@pytest.fixture(scope="module")
+def resnext_cases(resnext_state: State, numpy_resnext: Any) -> list[tuple[Any, Any]]:
+    """Inputs and their logits in float64."""
+    shapes = ((3, 17, 20, 2), (2, 20, 19, 1))
+    inputs = [parity.parity_inputs(resnext.resnext(), *shape)["rgb"] for shape in shapes]
+    return [(x, numpy_resnext(resnext_state, x)) for x in inputs]
+
+
+def test_resnext_is_right(resnext_graph: bytes, resnext_cases: list[tuple[Any, Any]]) -> None:
+    for x, right in resnext_cases:
+        assert relative(run(resnext_graph, x), right) < 1e-5
 
 
 def test_flow_stream_has_no_pixels_and_keeps_its_stem() -> None:
