@@ -46,7 +46,9 @@ class ModelRecord:
       largest difference of a logit that is float32's rounding; "yardstick": the relative_l2 that rounding
       weights and input to this precision gives, "limit": the largest that the precision explains, both None
       in float32 and where there is no such yardstick; "verdict": "same", "drifts" or "other"
-      (`models.parity`). Older runs: "rounding", of the input alone, and "agrees" in their place.
+      (`models.parity`); "random_weights": the verdict with random weights in the place of trained ones, which
+      a half precision is asked for too, else None. Older runs: "rounding", of the input alone, and "agrees"
+      in their place.
     - `packages`: versions in its interpreter, where that is not the one of `Run.environment`.
     - `certificate`: how this backend with these weights reproduced the authors' published example, in
       words; None if that was not tried.

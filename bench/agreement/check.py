@@ -8,8 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ...models.parity import TOLERANCE, parity_inputs
+from ...models.parity import TOLERANCE, mantissa, parity_inputs
 from ...models.registry import find_model
+from ...models.spec import Weights
 from ...records.run_directory import RunWriter
 from ...reports.analysis.agreement import agreement, in_words
 from ...reports.analysis.load_runs import load, merge
@@ -24,9 +25,11 @@ AGREEMENT_FRAMES = 16
 def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
     """Compare the backends of one network that a run is about to time, and record how far they are apart.
 
-    On seeded input, 16 frames; for the same network with the same weights. What the clips say that the run
-    has predicted is derived from its records (`reports.agreement`). One that fails at it is recorded as not
-    compared: the others are measured all the same.
+    On seeded input, 16 frames; for the same network with the same weights. A half precision is compared with
+    random weights too: rounding trained ones may hide a wrong constant, which random ones show
+    (docs/backends.md). What the clips say that the run has predicted is derived from its records
+    (`reports.analysis.agreement`). One that fails at it is recorded as not compared: the others are measured
+    all the same.
     """
     agreed: dict[str, dict[str, Any]] = {}
     for reference, group in compared_groups(plan.models):
@@ -38,6 +41,11 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
         failures: dict[str, str] = {}
         with tempfile.TemporaryDirectory() as folder:
             compared = compare(reference, others, [inputs], Path(folder), plan.config, console, failures)
+            halves = [_with_random_weights(m) for m in others if m.key in compared and may_hide_mistakes(m)]
+            random = _with_random_weights(reference)
+            with_random = (
+                compare(random, halves, [inputs], Path(folder), plan.config, console, {}) if halves else {}
+            )
         for key, failure in failures.items():
             agreed[key] = {"agreement": f"was not compared with {reference.key}: {failure}"}
             console.say(f"{key} {agreed[key]['agreement']}")
@@ -50,6 +58,7 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
                 "limit": found.limit,
                 "target_score": found.target_score,
                 "verdict": found.verdict,
+                "random_weights": next((each.verdict for each in with_random.get(other.key, [])), None),
             }
             agreed[other.key] = {"agreement": None, "drift": drift}
     if not agreed:
@@ -61,6 +70,19 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
         found_of = agreement(model, comparison.models, comparison.target)
         if found_of is not None:
             console.say(f"{model.name} {in_words(found_of, comparison.target)}")
+
+
+def may_hide_mistakes(model: PlannedModel) -> bool:
+    """Whether its rounding may hide a mistake: in a half precision, with weights that are not random."""
+    trained = any(weights.kind != "random" for weights in model.weights.values())
+    return trained and mantissa(model.request.precision) is not None
+
+
+def _with_random_weights(model: PlannedModel) -> PlannedModel:
+    weights = {
+        stream: Weights("random", each.description, seed=each.seed) for stream, each in model.weights.items()
+    }
+    return replace(model, weights=weights)
 
 
 def compared_groups(models: Sequence[PlannedModel]) -> list[tuple[PlannedModel, list[PlannedModel]]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...datasets.clip import Clip
 from ...errors import MeasurementError
 from ...models.parity import mantissa
-from ..agreement.check import AGREEMENT_FRAMES, compared_groups
+from ..agreement.check import AGREEMENT_FRAMES, compared_groups, may_hide_mistakes
 from ..console.progress import Console
 from ..runner import counted_models, planned, timed_clips
 from ..scenarios.scenario import Cost, scenario
@@ -127,7 +127,11 @@ def estimate(
         # Once more for each half precision, with rounded weights.
         halves = {m.request.precision for m in group if mantissa(m.request.precision) is not None}
         references = [reference] * (len(halves) + (reference not in group))
-        for model in [*references, *group]:
+        hiding = [model for model in group if may_hide_mistakes(model)]
+        if hiding:
+            # All of it again, with random weights.
+            references += [reference] * (1 + len(halves))
+        for model in [*references, *group, *hiding]:
             # A reference that is not timed itself is taken to be as slow as what is compared with it.
             cost = timed.get(model.key) or timed[group[0].key]
             seconds = cost.start + cost.prediction * AGREEMENT_FRAMES / cost.frames

@@ -52,7 +52,8 @@ class Agreement:
     - `drawn`: `ModelRecord.drift`. `on_drawn`: what drawn input says. `on_clips`: None where no clip was
       answered by both.
     - `verdict`: what both say together. In float32, where there is little to explain, the worse of them; in
-      another precision what the clips say, which are what the weights were made for.
+      another precision what the clips say, which are what the weights were made for, unless random weights
+      show that it is another network.
     """
 
     reference: str
@@ -75,7 +76,7 @@ def agreement(model: Measured, models: Iterable[Measured], target: str) -> Agree
     if model.model.precision == "fp32":
         verdict: Verdict = "other" if "other" in told else drawn
     else:
-        verdict = told[-1]
+        verdict = "other" if drift.get("random_weights") == "other" else told[-1]
     return Agreement(str(drift["reference"]), reference is not None, drift, drawn, clips, verdict)
 
 
@@ -139,7 +140,9 @@ def in_words(found: Agreement, target: str) -> str:
     """The verdict and the figures behind it, without the model's name and a full stop."""
     verdict = _IN_WORDS[found.verdict].format(one_line(found.reference))
     parts = [_drawn_in_words(found), _clips_in_words(found, target)]
-    if found.on_clips is not None and found.on_drawn == "other" != found.verdict:
+    if found.drawn.get("random_weights") == "other":
+        parts.append("with random weights on drawn input it is off by more than the limit")
+    elif found.on_clips is not None and found.on_drawn == "other" != found.verdict:
         parts.append("more than the limit on drawn input, but not on the clips, which decide")
     return f"{verdict}: {'; '.join(parts)}"
 

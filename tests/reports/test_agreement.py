@@ -108,6 +108,17 @@ def test_three_verdicts(precision: str, drawn: str, off: float, expected: str) -
     assert len(accused) == (expected == "other")
 
 
+def test_what_random_weights_show_is_another_network_whatever_the_clips_say() -> None:
+    """A wrong epsilon is smaller than what bfloat16 does to trained weights."""
+    run = a_run(DRIFT | {"verdict": "drifts", "random_weights": "other"}, 0.02, "bf16")
+    assert found(run).verdict == "other"
+    assert "with random weights on drawn input it is off by more than the limit" in in_words(
+        found(run), "jogging"
+    )
+    run = a_run(DRIFT | {"verdict": "drifts", "random_weights": "drifts"}, 0.02, "bf16")
+    assert found(run).verdict == "drifts"
+
+
 def test_without_clips_of_both_drawn_input_decides_and_says_so() -> None:
     run = a_run(DRIFT | {"verdict": "other"}, 0.0, shared=0)
     assert found(run).verdict == "other"
