@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give all of xdist's processes one folder for what numba compiles: each would take 20 s to compile anew.
+    """Give all of xdist's processes one folder for what numba compiles: else each compiles TV-L1 anew.
 
     They inherit the environment of the process that starts them; numba reads it when it is imported.
     """
