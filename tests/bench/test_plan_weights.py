@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.bench.plan import plan
+from actionbench.bench.plan import weights as plan_weights
 from actionbench.bench.plan.config import RunConfig
 from actionbench.bench.plan.plan import plan_models
 from actionbench.errors import WeightsError
@@ -104,8 +104,8 @@ def test_a_hub_module_is_its_own_weights(tmp_path: Path) -> None:
 def test_weights_that_a_backend_does_not_read_are_an_error(model: str, name: str, remedy: str) -> None:
     given = Weights("user", description(name), Path("file"))
     with pytest.raises(WeightsError, match=f"does not read the format {given.description.format}.*{remedy}"):
-        plan._readable(given, find_model(model))
-    assert plan._readable(given, find_model("i3d-rgb@torch")) is given
+        plan_weights._readable(given, find_model(model))
+    assert plan_weights._readable(given, find_model("i3d-rgb@torch")) is given
 
 
 def test_a_loader_of_a_users_own_reads_what_it_likes() -> None:
@@ -115,4 +115,4 @@ def test_a_loader_of_a_users_own_reads_what_it_likes() -> None:
     request = find_model("i3d-rgb@tensorflow")
     own = replace(request, model=replace(request.model, backends={"tensorflow": load}))
     given = Weights("user", description("hassony2-rgb"), Path("file"))
-    assert plan._readable(given, own) is given
+    assert plan_weights._readable(given, own) is given
