@@ -181,10 +181,10 @@ def test_kill_9_in_the_middle_then_resume_gives_the_same_predictions(
 def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    data = coloured_videos(list(range(200, 260)), 4)
+    data = coloured_videos(list(range(200, 260)), 1)
     out = tmp_path / "run"
     process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments("tiny", data, out, weights_file))],
+        [*COMMAND, *map(str, arguments("slow", data, out, weights_file))],
         stderr=subprocess.PIPE,
         text=True,
         # The tests themselves may run where Ctrl-C is ignored, as jobs in the background do.

@@ -212,6 +212,11 @@ def test_a_path_that_torch_cannot_compile_with_is_an_error_before_anything_is_co
     def compiled() -> Compiled:
         return Compiled(lambda inputs: inputs["rgb"])
 
+    # As in an environment whose own path has no space.
+    monkeypatch.setattr(torch, "__file__", "/tools/torch/__init__.py")
+    monkeypatch.setattr(sysconfig, "get_config_var", lambda _: "/python/lib")
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
     compiled()
     cases: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
         (lambda m: m.setattr(torch, "__file__", "/my tools/torch/__init__.py"), "/my tools/torch: .* anew"),

@@ -116,6 +116,16 @@ def nan():
     return odd("nan", lambda logits: logits * np.nan)
 
 
+def slow():
+    """Takes a tenth of a second to answer."""
+
+    def pause(logits):
+        time.sleep(0.1)
+        return logits
+
+    return odd("slow", pause)
+
+
 def few():
     return odd("few", lambda logits: logits[:, :7])
 
