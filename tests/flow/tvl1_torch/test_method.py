@@ -38,7 +38,7 @@ from actionbench.flow.tvl1_torch.resampling import resample
 H, W = 64, 80
 INSIDE = (slice(10, -10), slice(10, -10))
 SCHEDULES = (FAITHFUL, BALANCED, FAST)
-DATA = Path(__file__).parent.parent / "data" / "tvl1_opencv.npz"
+DATA = Path(__file__).parents[2] / "data" / "tvl1_opencv.npz"
 
 Frame = npt.NDArray[np.uint8]
 

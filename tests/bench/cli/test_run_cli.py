@@ -18,7 +18,7 @@ from actionbench.models.labels import labels
 from actionbench.records.run_directory import RunDirectory
 
 COMMAND = [sys.executable, "-m", "actionbench"]
-TINY = Path(__file__).parent / "networks" / "tiny.py"
+TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 NAMES = labels("kinetics-400")
 JOGGING = NAMES.index("jogging")
 

@@ -25,7 +25,7 @@ from actionbench.models.spec import LoadOptions
 from actionbench.preprocessing.preparer import Preparer
 from actionbench.records.run_directory import RunDirectory
 
-from .conftest import NETWORKS
+from ..conftest import NETWORKS
 
 Videos = Callable[[list[int], int], Path]
 

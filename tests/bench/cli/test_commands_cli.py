@@ -19,7 +19,7 @@ from actionbench.datasets.video.reader import read_frames
 from actionbench.flow.fields import GREY
 from actionbench.models.labels import labels
 
-TINY = Path(__file__).parent / "networks" / "tiny.py"
+TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 NAMES = labels("kinetics-400")
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 Videos = Callable[[list[int], int], Path]

@@ -17,7 +17,7 @@ import pytest
 from actionbench.errors import UsageError
 from actionbench.reports import load
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "analysis.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "analysis.md"
 
 
 def test_models_have_the_reports_figures(two_models_dir: Path) -> None:

@@ -17,7 +17,7 @@ from actionbench.bench.runner import in_words
 from actionbench.flow.registry import METHODS
 from actionbench.models.registry import MODELS
 
-TINY = Path(__file__).parent / "networks" / "tiny.py"
+TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 Told = Callable[..., tuple[int, str, str]]
 
 

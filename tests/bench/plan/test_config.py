@@ -83,7 +83,7 @@ def test_an_unknown_key_is_answered_with_all_that_are_known() -> None:
 
 def test_the_document_has_every_setting() -> None:
     """Where this fails, put what `markdown_table(RunConfig)` gives at the end of the document."""
-    text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert text.endswith(f"\n{markdown_table(RunConfig)}")
 
 

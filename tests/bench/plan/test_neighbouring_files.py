@@ -8,7 +8,7 @@ from pathlib import Path
 from actionbench.bench.cli.app import run_app
 from actionbench.records.run_directory import RunDirectory
 
-from .conftest import NETWORKS
+from ..conftest import NETWORKS
 
 NETWORK = """
 from dataclasses import replace

@@ -12,7 +12,7 @@ from actionbench.records.run import ClipRecord
 from actionbench.records.run_directory import RunDirectory, RunWriter
 from actionbench.reports.analysis.load_runs import ScoreVector, load
 
-TINY = Path(__file__).parent / "networks" / "tiny.py"
+TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 Videos = Callable[[list[int], int], Path]
 
 

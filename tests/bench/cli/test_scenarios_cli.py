@@ -13,7 +13,7 @@ import pytest
 
 from actionbench.records.run_directory import RunDirectory
 
-TINY = Path(__file__).parent / "networks" / "tiny.py"
+TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 Videos = Callable[[list[int], int], Path]

@@ -23,7 +23,7 @@ from actionbench.bench.console.rich_console import PlainConsole
 from actionbench.errors import UsageError
 
 COMMAND = [sys.executable, "-m", "actionbench"]
-TINY = Path(__file__).parent / "networks" / "tiny.py"
+TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 Videos = Callable[[list[int], int], Path]
 
 RED, BELL, OVERRIDE = "\x1b[31m", "\x07", "\u202e"

@@ -25,9 +25,9 @@ from actionbench.records.run_directory import RunDirectory
 from actionbench.records.scenarios.registry import SCENARIOS
 from actionbench.reports import load
 
-from .conftest import NETWORKS
+from ..conftest import NETWORKS
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "adding-a-scenario.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "adding-a-scenario.md"
 
 
 @pytest.fixture

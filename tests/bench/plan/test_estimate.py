@@ -16,7 +16,7 @@ from actionbench.bench.plan.plan import Plan, make_plan
 from actionbench.bench.plan.sweep import swept
 from actionbench.bench.scenarios.scenario import Cost
 
-TINY = Path(__file__).parent / "networks" / "tiny.py"
+TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 
 
 @pytest.fixture

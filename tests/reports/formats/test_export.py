@@ -158,7 +158,7 @@ def test_every_table_has_texts_and_records_alike(two_models: RunData) -> None:
 
 
 def test_every_key_of_results_json_is_documented(two_models: RunData) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "run-directory.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "run-directory.md").read_text(encoding="utf-8")
 
     def keys(value: object) -> set[str]:
         if isinstance(value, list):

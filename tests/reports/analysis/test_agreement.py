@@ -19,7 +19,7 @@ from actionbench.reports.formats.markdown import report
 from actionbench.reports.sentences import verdict
 from actionbench.reports.tables.all_tables import all_tables, comparison, models
 
-from .conftest import FakeModel, answers, make_run, write_run
+from ..conftest import FakeModel, answers, make_run, write_run
 
 DRIFT = {
     "reference": "net",

@@ -29,7 +29,7 @@ from actionbench.records.run_directory import RunDirectory
 from actionbench.reports.analysis.load_runs import load, merge
 from actionbench.reports.analysis.summary import summarise
 
-from .conftest import NETWORKS
+from ..conftest import NETWORKS
 
 Videos = Callable[[list[int], int], Path]
 
