@@ -12,8 +12,9 @@ import typer
 from ... import __version__
 from ...errors import ActionBenchError, UsageError
 from ...plain_text import indented
+from ...settings import read_config
 from ..console.output import standard_streams
-from ..plan.config import SETTINGS, from_mapping, read_config
+from ..plan.config import SETTINGS, from_mapping
 from . import compare as cli_compare
 from . import data as cli_data
 from . import flow as cli_flow

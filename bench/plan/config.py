@@ -9,13 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ... import settings
 from ...errors import UsageError, unknown_name
 from ...flow.registry import METHODS
 from ...models.registry import DEFAULT_MODELS, MODELS
-from ...parsing import parse_yaml
 from ...records.scenarios.registry import SCENARIOS
+from ...settings import (
+    NAMES,
+    NUMBER,
+    PAIRS,
+    SWITCH,
+    TEXT,
+    WEIGHTS,
+    WEIGHTS_WORDS,
+    WHOLE,
+    setting,
+    settings_of,
+)
 from .environment import check_threads
-from .settings import NAMES, NUMBER, PAIRS, SWITCH, TEXT, WEIGHTS, WEIGHTS_WORDS, WHOLE, setting, settings_of
 
 ViewsOption = Literal["video", "single"]
 
@@ -218,18 +229,8 @@ def _option(name: str) -> str:
 
 
 def from_mapping(raw: Mapping[str, Any], where: str) -> RunConfig:
-    """The configuration that plain values (YAML, run.json, options) describe.
-
-    - `raw`: name of a setting → its plain value. `where`: what errors name.
-
-    Raises UsageError for an unknown name or a value of another kind.
-    """
-    values: dict[str, Any] = {}
-    for name, value in raw.items():
-        if name not in SETTINGS:
-            raise UsageError(str(unknown_name("key", name, SETTINGS, most=len(SETTINGS))), where=where)
-        values[name] = SETTINGS[name].parse(value, where)
-    return RunConfig(**values)
+    """The configuration that plain values (YAML, run.json, options) describe; see `settings.from_mapping`."""
+    return settings.from_mapping(RunConfig, raw, where)
 
 
 def parse_sweep(given: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
@@ -249,27 +250,6 @@ def parse_sweep(given: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
             raise UsageError("names a value twice", where=where)
         sweep[axis] = values
     return sweep
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """The plain values of a YAML file, named as RunConfig's fields; checked when they become one."""
-    try:
-        raw = parse_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=f"--config {path}") from error
-    except ValueError as error:
-        raise UsageError(f"is not YAML that can be read: {error}", where=f"--config {path}") from error
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        raise UsageError("must hold `key: value` lines", where=f"--config {path}", found=type(raw).__name__)
-    values: dict[str, Any] = {}
-    for key, value in raw.items():
-        name = str(key).replace("-", "_")
-        if name in values:
-            raise UsageError(f"the key '{name}' stands twice", where=f"--config {path}")
-        values[name] = value
-    return values
 
 
 DEFAULTS = RunConfig()

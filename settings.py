@@ -1,13 +1,20 @@
-"""How a setting of a run is declared: once, for its option, its key in a YAML file, and the documents."""
+"""How a setting of a command is declared: once, for its option, its key in a YAML file, and the documents.
+
+The settings of a command are the fields of one frozen dataclass (`setting`).
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from ...errors import UsageError, did_you_mean
+from .errors import UsageError, did_you_mean, unknown_name
+from .parsing import parse_yaml
+
+Record = TypeVar("Record")
 
 WEIGHTS_WORDS = ("random", "demo")
 """Weights that are no files: seeded random ones (timing only), and those made from the drawn clips."""
@@ -118,6 +125,44 @@ def settings_of(record: type) -> dict[str, Setting]:
         default = each.default if made is dataclasses.MISSING else made()
         found[each.name] = Setting(each.name, each.metadata["kind"], each.metadata["help"], default)
     return found
+
+
+def from_mapping(record: type[Record], raw: Mapping[str, Any], where: str) -> Record:
+    """The record of settings that plain values (YAML, run.json, options) describe.
+
+    - `record`: the dataclass whose fields are the settings.
+    - `raw`: name of a setting → its plain value. `where`: what errors name.
+
+    Raises UsageError for an unknown name or a value of another kind.
+    """
+    known = settings_of(record)
+    values: dict[str, Any] = {}
+    for name, value in raw.items():
+        if name not in known:
+            raise UsageError(str(unknown_name("key", name, known, most=len(known))), where=where)
+        values[name] = known[name].parse(value, where)
+    return record(**values)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The plain values of a YAML file by the names of the settings; `from_mapping` checks them."""
+    try:
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=f"--config {path}") from error
+    except ValueError as error:
+        raise UsageError(f"is not YAML that can be read: {error}", where=f"--config {path}") from error
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise UsageError("must hold `key: value` lines", where=f"--config {path}", found=type(raw).__name__)
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        name = str(key).replace("-", "_")
+        if name in values:
+            raise UsageError(f"the key '{name}' stands twice", where=f"--config {path}")
+        values[name] = value
+    return values
 
 
 def markdown_table(record: type) -> str:
