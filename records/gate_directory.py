@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import UsageError
-from .gate import ARMS, SCHEMA, Accuracy, Arm, Gate, Slot
+from .gate import ARMS, SCHEMA, Arm, ArmAccuracy, Gate, Slot
 from .json_lines import append, lines, mend, read_whole, record, to_json, write_atomically
 from .lock import FolderLock
 
@@ -41,9 +41,9 @@ class GateDirectory:
         }
         return [latest[key] for key in sorted(latest)]
 
-    def accuracies(self) -> list[Accuracy]:
+    def accuracies(self) -> list[ArmAccuracy]:
         raws = [raw for raw in lines(self.path / SLOTS) if raw["kind"] == "accuracy"]
-        return [record(Accuracy, raw) for raw in raws]
+        return [record(ArmAccuracy, raw) for raw in raws]
 
 
 class GateWriter(GateDirectory):
@@ -83,7 +83,7 @@ class GateWriter(GateDirectory):
         self._lock.require_in_place(_resume(self.path))
         self._write(self.path, replace(self.gate, state="done"))
 
-    def append(self, entry: Slot | Accuracy) -> None:
+    def append(self, entry: Slot | ArmAccuracy) -> None:
         self._lock.require_in_place(_resume(self.path))
         append(self._file, to_json(asdict(entry)), _resume(self.path))
 

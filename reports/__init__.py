@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .formats.dataframes import Frames
+    from .formats.dataframes import RunDataFrames
 
 
-def load(runs: str | Path | Sequence[str | Path], target: str | None = None) -> Frames:
+def load(runs: str | Path | Sequence[str | Path], target: str | None = None) -> RunDataFrames:
     """The DataFrames of one or several run directories. Raises UsageError for what is none."""
-    from .formats.dataframes import frames
+    from .formats.dataframes import read_dataframes
 
-    return frames(runs, target)
+    return read_dataframes(runs, target)

@@ -43,7 +43,7 @@ def caveats(summary: Summary) -> list[str]:
             f"The videos came as network input ({few(preprocessed)}): no preprocessing was measured, so "
             "nothing is known about real time."
         )
-    notes += summary.comparison.notes
+    notes += summary.merged.notes
     unmeasured = ["energy", "other programs running", "the delay of a camera's own electronics"]
     unmeasured += [
         f"{asks} (--scenarios {name})"

@@ -54,7 +54,7 @@ def percent(value: float | None, decimals: int = 0) -> str:
     return UNKNOWN if value is None else f"{100 * value:.{decimals}f} %"
 
 
-def probability(p: float) -> str:
+def bare_p_value(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 

@@ -246,7 +246,7 @@ def reservations(summary: Summary) -> list[str]:
         verb, whose = ("IS ANOTHER NETWORK", "its") if len(names) == 1 else ("ARE OTHER NETWORKS", "their")
         references = few(list(dict.fromkeys(for_disagreement.values())))
         found.append(f"{few(names)} {verb} than {references}, so {whose} times do not count")
-    states = {d.name: d.run.state for d in summary.comparison.runs}
+    states = {d.name: d.run.state for d in summary.merged.runs}
     # A run is incomplete if a model failed, which is said already.
     if unfinished := [
         n for n, state in states.items() if state not in ("done", "incomplete" if failed else "")

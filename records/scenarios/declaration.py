@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Values = float | Sequence[float] | None
+MetricValue = float | Sequence[float] | None
 
 Over = Literal["median", "bare median", "first", "sum", "min", "max", "95 %"]
 """How the values of all processes become one figure.
@@ -54,7 +54,7 @@ class Metric:
     """
 
     name: str
-    value: Callable[[Any], Values]
+    value: Callable[[Any], MetricValue]
     over: Over = "median"
     per: Callable[[Any], float | None] | None = None
     unit: str = ""

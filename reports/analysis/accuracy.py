@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ...records.run import ClipRecord
 from ..statistics.intervals import Estimate, f1, holm, mcnemar_exact, proportion, ranking
-from .load_runs import Comparison, Measured
+from .load_runs import MergedRuns, ModelData
 
 RANDOM_WEIGHTS = "random weights: accuracy not measured"
 SWEPT = "a sweep is about time: accuracy not measured"
@@ -81,7 +81,7 @@ class Paired:
         return self.both + self.only_first + self.only_second + self.neither
 
 
-def accuracy(measured: Measured, target: str) -> Accuracy:
+def accuracy(measured: ModelData, target: str) -> Accuracy:
     """Top-1, top-5 and the target class of one model. With random weights there is no accuracy."""
     failed = tuple(r for r in measured.clips if r.error is not None)
     answered = [r for r in measured.clips if r.error is None]
@@ -107,7 +107,7 @@ def _right(record: ClipRecord) -> bool:
     return record.top5[0][0] == record.label
 
 
-def _target_accuracy(measured: Measured, scored: Sequence[ClipRecord], target: str) -> TargetAccuracy:
+def _target_accuracy(measured: ModelData, scored: Sequence[ClipRecord], target: str) -> TargetAccuracy:
     if target not in measured.model.labels:
         return TargetAccuracy(reason=f"{target} is not a class of this network")
     predicted = [r.top5[0][0] == target for r in scored]
@@ -133,7 +133,7 @@ def _target_accuracy(measured: Measured, scored: Sequence[ClipRecord], target: s
     )
 
 
-def _score(measured: Measured, record: ClipRecord, target: str) -> float:
+def _score(measured: ModelData, record: ClipRecord, target: str) -> float:
     return float(measured.scores[record.clip][measured.model.labels.index(target)])
 
 
@@ -141,24 +141,22 @@ def _ranked(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def pairs(comparison: Comparison) -> tuple[Paired, ...]:
+def pairs(merged: MergedRuns) -> tuple[Paired, ...]:
     """Every two models whose accuracy was measured, on all their videos and on those of the target.
 
     Backends of one network that answered alike are one hypothesis: the first of them counts.
     """
-    models = [
-        group[0] for group in same_answers([m for m in comparison.models if m.weights_kind != "random"])
-    ]
+    models = [group[0] for group in same_answers([m for m in merged.models if m.weights_kind != "random"])]
 
     def of_target(record: ClipRecord) -> bool:
-        return record.label == comparison.target
+        return record.label == merged.target
 
-    found = _pairs(models, None, lambda _: True) + _pairs(models, comparison.target, of_target)
+    found = _pairs(models, None, lambda _: True) + _pairs(models, merged.target, of_target)
     return tuple(found)
 
 
 def _pairs(
-    models: Sequence[Measured], label: str | None, chosen: Callable[[ClipRecord], bool]
+    models: Sequence[ModelData], label: str | None, chosen: Callable[[ClipRecord], bool]
 ) -> list[Paired]:
     counted = []
     for a, b in itertools.combinations(models, 2):
@@ -175,12 +173,12 @@ def _pairs(
     ]
 
 
-def same_answers(models: Sequence[Measured]) -> list[list[Measured]]:
+def same_answers(models: Sequence[ModelData]) -> list[list[ModelData]]:
     """The models in groups, in their order: backends of one network that answered alike are in one.
 
     That is: of the same run, with the same weights, views and flow, and the same first label for every video.
     """
-    groups: dict[object, list[Measured]] = {}
+    groups: dict[object, list[ModelData]] = {}
     for m in models:
         network, _, _ = m.model.key.partition("@")
         weights = json.dumps(m.model.weights, sort_keys=True)

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..numbers import number, one_line
-from .load_runs import Measured
+from .load_runs import ModelData
 
-Verdict = Literal["same", "drifts", "other"]
+AgreementVerdict = Literal["same", "drifts", "other"]
 """The same to float32's rounding; off by no more than the precision explains; another network."""
 
 SMALLEST = 1e-30
@@ -41,7 +41,7 @@ class OnClips:
     p_largest: float
     p_target: float | None
     relative_l2: float
-    verdict: Verdict | None
+    verdict: AgreementVerdict | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ class Agreement:
     reference: str
     in_run: bool
     drawn: Mapping[str, Any]
-    on_drawn: Verdict
+    on_drawn: AgreementVerdict
     on_clips: OnClips | None
-    verdict: Verdict
+    verdict: AgreementVerdict
 
 
-def agreement(model: Measured, models: Iterable[Measured], target: str) -> Agreement | None:
+def agreement(model: ModelData, models: Iterable[ModelData], target: str) -> Agreement | None:
     """How `model` agrees with its reference, which `models` may hold; None if it was compared with none."""
     drift = model.model.drift
     if drift is None:
@@ -72,15 +72,15 @@ def agreement(model: Measured, models: Iterable[Measured], target: str) -> Agree
     reference = next((m for m in models if (m.run, m.model.key) == (model.run, drift["reference"])), None)
     clips = None if reference is None else _on_clips(model, reference, target)
     drawn = _on_drawn(model)
-    told = [drawn] if clips is None or clips.verdict is None else [drawn, clips.verdict]
+    verdicts = [drawn] if clips is None or clips.verdict is None else [drawn, clips.verdict]
     if model.model.precision == "fp32":
-        verdict: Verdict = "other" if "other" in told else drawn
+        verdict: AgreementVerdict = "other" if "other" in verdicts else drawn
     else:
-        verdict = "other" if drift.get("random_weights") == "other" else told[-1]
+        verdict = "other" if drift.get("random_weights") == "other" else verdicts[-1]
     return Agreement(str(drift["reference"]), reference is not None, drift, drawn, clips, verdict)
 
 
-def _on_drawn(model: Measured) -> Verdict:
+def _on_drawn(model: ModelData) -> AgreementVerdict:
     """What was recorded; half precisions of runs with an older rule, which accused right ones, drift."""
     drift = model.model.drift or {}
     if (verdict := drift.get("verdict")) in ("same", "drifts", "other"):
@@ -90,7 +90,7 @@ def _on_drawn(model: Measured) -> Verdict:
     return "other" if drift.get("agrees") is False else "same"
 
 
-def _on_clips(model: Measured, reference: Measured, target: str) -> OnClips | None:
+def _on_clips(model: ModelData, reference: ModelData, target: str) -> OnClips | None:
     both = [clip for clip in reference.scores if clip in model.scores]
     if not both or model.model.labels != reference.model.labels:
         return None
@@ -102,7 +102,7 @@ def _on_clips(model: Measured, reference: Measured, target: str) -> OnClips | No
     relative = float(np.linalg.norm(found - expected) / (np.linalg.norm(expected) or 1.0))
     drift = model.model.drift or {}
     limit = drift.get("limit")
-    verdict: Verdict | None = None
+    verdict: AgreementVerdict | None = None
     if (tolerance := drift.get("tolerance")) is not None:
         # Two logits that are each off by the tolerance change their difference by twice as much.
         if np.abs(found - expected).max() <= 2 * tolerance:
@@ -129,17 +129,17 @@ def _logits(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return centred
 
 
-_IN_WORDS: Mapping[Verdict, str] = {
+_VERDICT_TEXTS: Mapping[AgreementVerdict, str] = {
     "same": "gives the same as {} to rounding",
     "drifts": "drifts from {}",
     "other": "IS ANOTHER NETWORK than {}",
 }
 
 
-def in_words(found: Agreement, target: str) -> str:
+def verdict_text(found: Agreement, target: str) -> str:
     """The verdict and the figures behind it, without the model's name and a full stop."""
-    verdict = _IN_WORDS[found.verdict].format(one_line(found.reference))
-    parts = [_drawn_in_words(found), _clips_in_words(found, target)]
+    verdict = _VERDICT_TEXTS[found.verdict].format(one_line(found.reference))
+    parts = [_drawn_text(found), _clips_text(found, target)]
     if found.drawn.get("random_weights") == "other":
         parts.append("with random weights on drawn input it is off by more than the limit")
     elif found.on_clips is not None and found.on_drawn == "other" != found.verdict:
@@ -147,7 +147,7 @@ def in_words(found: Agreement, target: str) -> str:
     return f"{verdict}: {'; '.join(parts)}"
 
 
-def _drawn_in_words(found: Agreement) -> str:
+def _drawn_text(found: Agreement) -> str:
     drawn, limit = found.drawn, found.drawn.get("limit")
     relative, largest = f"{drawn['relative_l2']:.1e}", f"{drawn['max_abs']:.1e}"
     text = f"on drawn input the logits are {relative} off (relative L2; {largest} at most)"
@@ -158,20 +158,18 @@ def _drawn_in_words(found: Agreement) -> str:
     return f"{text}, tolerance {drawn['tolerance']:g}"
 
 
-def _clips_in_words(found: Agreement, target: str) -> str:
+def _clips_text(found: Agreement, target: str) -> str:
     clips = found.on_clips
     if clips is None:
         return "no clip was answered by both" if found.in_run else "no clips: the reference is not in the run"
-    of_target = (
-        "" if clips.p_target is None else f", of {one_line(target)} at most {probability(clips.p_target)}"
-    )
+    of_target = "" if clips.p_target is None else f", of {one_line(target)} at most {delta_p(clips.p_target)}"
     return (
         f"on {clips.clips} clip{'' if clips.clips == 1 else 's'} the same top-1 in {clips.same_top1}, "
-        f"|Δp| {probability(clips.p_median)} in the median, {probability(clips.p_largest)} at most"
+        f"|Δp| {delta_p(clips.p_median)} in the median, {delta_p(clips.p_largest)} at most"
         f"{of_target}, logits {clips.relative_l2:.1e} off"
     )
 
 
-def probability(difference: float) -> str:
+def delta_p(difference: float) -> str:
     """A difference of probabilities to two digits."""
     return "below 0.0001" if difference < 1e-4 else number(difference, 2)

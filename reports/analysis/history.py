@@ -24,7 +24,7 @@ from ...records.fingerprint import machine_id
 from ...records.gate import Gate, Slot
 from ...records.metrics import unit
 from ..statistics.intervals import Estimate, process_median
-from .load_runs import Measured, RunData, merge
+from .load_runs import ModelData, RunData, merge
 from .process_medians import process_medians
 
 SCHEMA = 1
@@ -145,7 +145,7 @@ def _entries(
     ]
 
 
-def _setting(measured: Measured, data: RunData) -> str:
+def _setting(measured: ModelData, data: RunData) -> str:
     model, config = measured.model, data.run.config
     clips = "\n".join(sorted({sample.clip for sample in measured.latencies}))
     threads = {p.details["threads"] for p in measured.processes if "threads" in p.details}

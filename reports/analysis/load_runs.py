@@ -48,7 +48,7 @@ class RunData:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ModelData:
     """One model of one run. `name` is unique in the report: the model's key, with the run's if need be.
 
     `clips`, `processes` and `latencies` hold one record each for a clip, a process and a timed clip; of
@@ -76,16 +76,16 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MergedRuns:
     """What one report is about. `notes`: what a reader must know about how runs were joined."""
 
     runs: tuple[RunData, ...]
-    models: tuple[Measured, ...]
+    models: tuple[ModelData, ...]
     target: str
     notes: tuple[str, ...] = ()
 
 
-def load(path: Path) -> RunData:
+def read_run(path: Path) -> RunData:
     """Read a run directory, finished or not. Raises UsageError if it is none, or damaged."""
     directory = RunDirectory(path)
     run = directory.run
@@ -107,7 +107,7 @@ def load(path: Path) -> RunData:
     )
 
 
-def merge(runs: Sequence[RunData], target: str | None = None) -> Comparison:
+def merge(runs: Sequence[RunData], target: str | None = None) -> MergedRuns:
     """The models of one or several runs, in order, as the rows of one report.
 
     `target` overrides the runs' target class. Raises UsageError if there is no run, or one twice.
@@ -126,7 +126,7 @@ def merge(runs: Sequence[RunData], target: str | None = None) -> Comparison:
         for model in data.run.models
     )
     chosen = runs[0].run.target if target is None else target
-    return Comparison(tuple(runs), models, chosen, tuple(_notes(runs, chosen, target is not None)))
+    return MergedRuns(tuple(runs), models, chosen, tuple(_notes(runs, chosen, target is not None)))
 
 
 def _named_apart(runs: Sequence[RunData]) -> list[RunData]:
@@ -139,7 +139,7 @@ def _named_apart(runs: Sequence[RunData]) -> list[RunData]:
     return named
 
 
-def _measured(data: RunData, model: ModelRecord, name: str) -> Measured:
+def _measured(data: RunData, model: ModelRecord, name: str) -> ModelData:
     clips = {r.clip: r for r in data.clips if r.model == model.key}
     processes = {r.process: r for r in data.processes if r.model == model.key}
     ended = {p.process for p in processes.values() if p.error is None}
@@ -149,7 +149,7 @@ def _measured(data: RunData, model: ModelRecord, name: str) -> Measured:
         if r.model == model.key and r.process in ended
     }
     scores = {clip: vector for (key, clip), vector in data.scores.items() if key == model.key}
-    return Measured(
+    return ModelData(
         name,
         data.name,
         model,

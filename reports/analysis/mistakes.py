@@ -13,7 +13,7 @@ from .summary import ModelSummary, Summary
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ModelAnswer:
     """What a model said of a video: its first label, with that label's probability."""
 
     model: str
@@ -29,20 +29,20 @@ class Mistake:
     run: str
     clip: str
     label: str
-    said: tuple[Said, ...]
+    answers: tuple[ModelAnswer, ...]
 
     @property
     def confidence(self) -> float:
         """The highest probability of a wrong label."""
-        return max(s.probability for s in self.said if not s.right)
+        return max(s.probability for s in self.answers if not s.right)
 
 
 def worst_mistakes(summary: Summary, most: int) -> tuple[Mistake, ...]:
     """The videos with the most confident wrong answers, at most `most`, the most confident first."""
-    found: defaultdict[tuple[str, str, str], list[Said]] = defaultdict(list)
+    found: defaultdict[tuple[str, str, str], list[ModelAnswer]] = defaultdict(list)
     for m, record in _scored(summary):
         label, probability = record.top5[0]
-        said = Said(m.name, label, probability, label == record.label)
+        said = ModelAnswer(m.name, label, probability, label == record.label)
         found[m.measured.run, record.clip, str(record.label)].append(said)
     wrong = [Mistake(*key, tuple(said)) for key, said in found.items() if not all(s.right for s in said)]
     return tuple(sorted(wrong, key=lambda mistake: (-mistake.confidence, mistake.clip))[:most])

@@ -9,11 +9,11 @@ import numpy as np
 from ...records.metrics import FIRST, LOAD, PEAK_DEVICE_MEMORY, PEAK_MEMORY, TOTAL
 from ...records.run import STAGES
 from ...records.scenarios.latency import LatencyRecord
-from .load_runs import Measured
+from .load_runs import ModelData
 from .timing import undisturbed
 
 
-def process_medians(measured: Measured, clips: Collection[str] | None = None) -> dict[str, dict[int, float]]:
+def process_medians(measured: ModelData, clips: Collection[str] | None = None) -> dict[str, dict[int, float]]:
     """Metric → process → its median over timed clips (total, stages), or its one value (the other metrics).
 
     Disturbed samples that were taken again do not count, as in the report. `clips` leaves other clips out.

@@ -22,7 +22,7 @@ from ...records.run import ModelRecord, Run
 from ..statistics.intervals import Estimate, Interval, holm, shift
 from ..statistics.sequential import FEWEST_PAIRS, Look, Rule, Verdict, decide_by, verdict_of
 from .accuracy import Paired, pairs
-from .load_runs import Comparison, Measured, RunData, merge
+from .load_runs import MergedRuns, ModelData, RunData, merge
 from .process_medians import process_medians
 from .timing import timing
 
@@ -106,7 +106,7 @@ def compare_runs(
         before, after = process_medians(mine, clips), process_medians(theirs, clips)
         looks[key] = partial(_look, list(before[TOTAL].values()), list(after[TOTAL].values()))
         changes += _changes(key, before, after)
-        for pair in pairs(Comparison((), (mine, theirs), second.run.target)):
+        for pair in pairs(MergedRuns((), (mine, theirs), second.run.target)):
             if pair.label is None:
                 accuracy[key] = pair
         disturbed += [f"{key} in {m.run}" for m in (mine, theirs) if timing(m).disturbed]
@@ -136,7 +136,7 @@ def compare_runs(
     )
 
 
-def _common(first: RunData, second: RunData) -> list[tuple[Measured, Measured]]:
+def _common(first: RunData, second: RunData) -> list[tuple[ModelData, ModelData]]:
     """Each model of both runs. Raises UsageError if there is none, MeasurementError if one of them failed."""
     models = merge([first, second]).models
     earlier = len(first.run.models)
@@ -156,7 +156,7 @@ def _common(first: RunData, second: RunData) -> list[tuple[Measured, Measured]]:
     return common
 
 
-def _shared_clips(mine: Measured, theirs: Measured) -> set[str]:
+def _shared_clips(mine: ModelData, theirs: ModelData) -> set[str]:
     shared = {s.clip for s in mine.latencies} & {s.clip for s in theirs.latencies}
     if not shared:
         raise MeasurementError(

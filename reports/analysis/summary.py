@@ -10,7 +10,7 @@ from ...records.scenarios.registry import SCENARIOS, scenario_type
 from ..statistics.intervals import Estimate
 from .accuracy import Accuracy, Paired, accuracy, pairs
 from .agreement import Agreement, agreement
-from .load_runs import Comparison, Measured
+from .load_runs import MergedRuns, ModelData
 from .scenarios import ScenarioSummary, summarise_scenario
 from .timing import Timing, timing
 
@@ -31,7 +31,7 @@ class ModelSummary:
     - `agreement`: with its float32 reference, None where there was none.
     """
 
-    measured: Measured
+    measured: ModelData
     accuracy: Accuracy
     timing: Timing
     scenarios: Mapping[str, ScenarioSummary] = field(default_factory=dict)
@@ -95,21 +95,21 @@ class ModelSummary:
 class Summary:
     """What tables, sentences and files are made from."""
 
-    comparison: Comparison
+    merged: MergedRuns
     models: tuple[ModelSummary, ...]
     pairs: tuple[Paired, ...]
 
     @property
     def target(self) -> str:
-        return self.comparison.target
+        return self.merged.target
 
 
-def summarise(comparison: Comparison) -> Summary:
-    models = tuple(_summary(m, comparison) for m in comparison.models)
-    return Summary(comparison, models, pairs(comparison))
+def summarise(merged: MergedRuns) -> Summary:
+    models = tuple(_summary(m, merged) for m in merged.models)
+    return Summary(merged, models, pairs(merged))
 
 
-def _summary(m: Measured, comparison: Comparison) -> ModelSummary:
+def _summary(m: ModelData, merged: MergedRuns) -> ModelSummary:
     times = timing(m)
     scenarios = {
         name: times.latency
@@ -120,8 +120,8 @@ def _summary(m: Measured, comparison: Comparison) -> ModelSummary:
     }
     return ModelSummary(
         m,
-        accuracy(m, comparison.target),
+        accuracy(m, merged.target),
         times,
         scenarios,
-        agreement(m, comparison.models, comparison.target),
+        agreement(m, merged.models, merged.target),
     )

@@ -9,7 +9,7 @@ from ...records.disturbance import drop_disturbed
 from ...records.run import PREPROCESSED_INPUT, STAGES
 from ...records.scenarios.latency import LATENCY, LatencyRecord
 from ..statistics.intervals import Estimate, percentile, process_median
-from .load_runs import Measured, Timings
+from .load_runs import ModelData, Timings
 from .scenarios import ScenarioSummary, summarise_scenario
 
 PERCENTILES = (0.9, 0.95, 0.99)
@@ -67,7 +67,7 @@ class Timing:
         return self.latency.disturbed
 
 
-def timing(measured: Measured) -> Timing:
+def timing(measured: ModelData) -> Timing:
     """Summary of the latency pass of one model."""
     samples = undisturbed(measured.latencies)
     return Timing(

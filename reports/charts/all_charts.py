@@ -8,7 +8,7 @@ from ..analysis.summary import Summary
 from ..numbers import number, share, spread
 from ..statistics.intervals import Estimate
 from .accuracy import class_bars, confusion_bars
-from .chart import GREY, Axis, Chart, Mark, Points, Symbol, bounds, label, methods, spread_in_words, style
+from .chart import GREY, Axis, Chart, Mark, Points, Symbol, bounds, label, methods, range_note, style
 from .timing import repetitions, stage_bars
 
 CHARTS = ("pareto", "stages", "repetitions", "classes", "confusions")
@@ -57,7 +57,7 @@ def pareto(summary: Summary) -> Chart | None:
         "Accuracy against latency",
         f"Top-1 accuracy against seconds per video. {words}.",
         "Filled: all work, preprocessing counted; hollow: the prediction alone. Lines: "
-        f"accuracy: {methods(shares)}, of {videos} videos; times: {spread_in_words(totals)}",
+        f"accuracy: {methods(shares)}, of {videos} videos; times: {range_note(totals)}",
         Axis("time per video, s", log=max(times) > 5 * min(times)),
         Axis("top-1 accuracy, %", limits=(-3, 103)),
         tuple(series),

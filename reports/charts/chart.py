@@ -124,7 +124,7 @@ def methods(estimates: Sequence[Estimate]) -> str:
     return " and ".join(sorted({e.interval.method for e in estimates if e.interval is not None}))
 
 
-def spread_in_words(times: Sequence[Estimate]) -> str:
+def range_note(times: Sequence[Estimate]) -> str:
     """What the lines at times are."""
     if not (method := methods(times)):
         return "one process, without a range."

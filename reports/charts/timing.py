@@ -23,7 +23,7 @@ from .chart import (
     Points,
     bounds,
     label,
-    spread_in_words,
+    range_note,
     style,
 )
 
@@ -81,7 +81,7 @@ def stage_bars(summary: Summary) -> Chart | None:
         "Where the time goes",
         f"Stacked bars of milliseconds per video and stage. All work: {words}.",
         "Each stage's median, stacked; the diamond is the median of the whole, which the medians of its "
-        f"parts need not add up to. Lines: {spread_in_words([total for _, total in totals])}",
+        f"parts need not add up to. Lines: {range_note([total for _, total in totals])}",
         Axis("ms per video"),
         Axis("", ticks=tuple((row, label(name)) for name, row in rows.items())),
         tuple(series),

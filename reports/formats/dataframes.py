@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 
 from ...records.run import STAGES
-from ..analysis.load_runs import load as read
-from ..analysis.load_runs import merge
+from ..analysis.load_runs import merge, read_run
 from ..analysis.summary import Summary, summarise
 from ..tables.all_tables import all_tables
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
+class RunDataFrames:
     """What was measured, and what the report makes of it. Seconds are float64, NaN where unknown.
 
     - `models`: one row a model: the report's comparison, raw values.
@@ -44,15 +43,15 @@ class Frames:
     tables: Mapping[str, pd.DataFrame]
 
 
-def frames(runs: str | Path | Sequence[str | Path], target: str | None = None) -> Frames:
+def read_dataframes(runs: str | Path | Sequence[str | Path], target: str | None = None) -> RunDataFrames:
     """Read one or several run directories, as `bench report` does. Raises UsageError for what is none."""
     paths = [runs] if isinstance(runs, str | Path) else list(runs)
-    return from_summary(summarise(merge([read(Path(path)) for path in paths], target)))
+    return from_summary(summarise(merge([read_run(Path(path)) for path in paths], target)))
 
 
-def from_summary(summary: Summary) -> Frames:
+def from_summary(summary: Summary) -> RunDataFrames:
     tables = {table.name: table.frame() for table in all_tables(summary)}
-    return Frames(
+    return RunDataFrames(
         models=tables["comparison"],
         clips=_frame(_clips(summary), _CLIPS),
         scores={m.name: _scores(m.measured.scores, m.measured.model.labels) for m in summary.models},

@@ -17,7 +17,7 @@ from ...records.scenarios.registry import SCENARIOS
 from ..analysis.accuracy import Accuracy, Paired
 from ..analysis.classes import ClassAccuracy, class_accuracies
 from ..analysis.deployment import RATES, keeps_up
-from ..analysis.load_runs import load, merge
+from ..analysis.load_runs import merge, read_run
 from ..analysis.scenarios import ScenarioSummary
 from ..analysis.summary import ModelSummary, Summary, summarise
 from ..analysis.timing import Timing
@@ -44,7 +44,7 @@ def write_report(runs: Path | Sequence[Path], out: Path | None = None, target: s
     paths = [runs] if isinstance(runs, Path) else list(runs)
     if out is None and len(paths) > 1:
         raise UsageError("several runs need a place for their report", where="--out", remedy="Name a folder")
-    summary = summarise(merge([load(path) for path in paths], target))
+    summary = summarise(merge([read_run(path) for path in paths], target))
     return write_summary(summary, paths[0] if out is None else out)
 
 
@@ -107,7 +107,7 @@ def results(summary: Summary) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "target": summary.target,
-        "notes": list(summary.comparison.notes),
+        "notes": list(summary.merged.notes),
         "runs": [
             {
                 "run": data.name,
@@ -117,7 +117,7 @@ def results(summary: Summary) -> dict[str, Any]:
                 "environment": data.run.environment,
                 "config": data.run.config,
             }
-            for data in summary.comparison.runs
+            for data in summary.merged.runs
         ],
         "models": [_model(m, summary.target) for m in summary.models],
         "paired": [_paired(p) for p in summary.pairs],

@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from ...plain_text import plain
 from ..analysis.gate_result import AccuracyChange, Change, GateResult
-from ..numbers import number, percent, probability
+from ..numbers import bare_p_value, number, percent
 from ..statistics.intervals import Estimate
 from .markdown import escape
 
@@ -90,6 +90,6 @@ def _accuracy(change: AccuracyChange) -> str:
     return (
         f"{change.model}: {change.clips} clips, right {change.base_right} of them before ({percent(base)}), "
         f"{change.candidate_right} now ({percent(candidate)}); {change.only_base} only before, "
-        f"{change.only_candidate} only now: p = {probability(change.p)}, exact McNemar. Accuracy does not "
+        f"{change.only_candidate} only now: p = {bare_p_value(change.p)}, exact McNemar. Accuracy does not "
         "decide the gate."
     )

@@ -87,7 +87,7 @@ def page(summary: Summary, tables: Iterable[Table], drawings: Iterable[Drawing])
             mistakes=[
                 (mistake, _thumbnail(summary, mistake)) for mistake in worst_mistakes(summary, MOST_MISTAKES)
             ],
-            configs=[(data.name, _config(data.run.config)) for data in summary.comparison.runs],
+            configs=[(data.name, _config(data.run.config)) for data in summary.merged.runs],
         )
     )
 
@@ -140,7 +140,7 @@ def _config(config: object) -> str:
 
 def _thumbnail(summary: Summary, mistake: Mistake) -> str | None:
     """The picture of a video as a data URL, if the run has one that is a JPEG."""
-    folder = next(data.folder for data in summary.comparison.runs if data.name == mistake.run)
+    folder = next(data.folder for data in summary.merged.runs if data.name == mistake.run)
     if folder is None:
         return None
     try:

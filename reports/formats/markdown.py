@@ -49,7 +49,7 @@ def report(summary: Summary, tables: Iterable[Table], charts: Iterable[Chart] = 
     """
     plots = {chart.name: chart for chart in charts}
     names = ", ".join(escape(m.name) for m in summary.models)
-    on = ", ".join(dict.fromkeys(escape(str(d.run.data.get("name", ""))) for d in summary.comparison.runs))
+    on = ", ".join(dict.fromkeys(escape(str(d.run.data.get("name", ""))) for d in summary.merged.runs))
     parts = [
         f"# ActionBench: {names} on {on}",
         _list(verdict(summary)),
@@ -61,7 +61,7 @@ def report(summary: Summary, tables: Iterable[Table], charts: Iterable[Chart] = 
         parts += _placed(table)
         for name, level in _PLOTS.get(table.name, {}).items():
             parts += _plot(plots.get(name), level)
-    parts += [_config(d.name, d.run.config) for d in summary.comparison.runs]
+    parts += [_config(d.name, d.run.config) for d in summary.merged.runs]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -173,15 +173,15 @@ def simulate(rule: Rule | None = None, histories: int = HISTORIES, seed: int = S
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class Promise:
     """A promise, the cell that comes nearest to breaking it, and whether it is kept there."""
 
-    promise: str
+    text: str
     cell: Cell
     kept: bool
 
 
-def bars(cells: Sequence[Cell]) -> list[Bar]:
+def promises(cells: Sequence[Cell]) -> list[Promise]:
     """What the gate promises, of those promises that are about any of the cells."""
     ours = [cell for cell in cells if cell.order == "alternating"]
     unchanged = [cell for cell in ours if cell.change == 0]
@@ -191,13 +191,13 @@ def bars(cells: Sequence[Cell]) -> list[Bar]:
     found = []
     if unchanged:
         worst = max(unchanged, key=lambda cell: cell.called)
-        found.append(Bar("unchanged code: at most 1 % false alarms, always", worst, worst.called <= 0.01))
+        found.append(Promise("unchanged code: at most 1 % false alarms, always", worst, worst.called <= 0.01))
     for cell in ten:
-        promise = "15 % slower, plain noise, 10 pairs: at least 95 % caught"
-        found.append(Bar(promise, cell, cell.called >= 0.95))
+        text = "15 % slower, plain noise, 10 pairs: at least 95 % caught"
+        found.append(Promise(text, cell, cell.called >= 0.95))
     for cell in more:
-        promise = "15 % slower, bimodal times, up to 30 pairs: at least 90 % caught"
-        found.append(Bar(promise, cell, cell.called >= 0.90))
+        text = "15 % slower, bimodal times, up to 30 pairs: at least 90 % caught"
+        found.append(Promise(text, cell, cell.called >= 0.90))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..analysis.accuracy import Paired, same_answers
 from ..analysis.summary import ModelSummary, Summary
-from ..numbers import few, one_line, p_value, percent, probability, share
+from ..numbers import bare_p_value, few, one_line, p_value, percent, share
 from ..statistics.intervals import ALPHA, LEVEL, Estimate, fewest_discordant, mcnemar_exact
 from .table import Column, Line, Record, Table, table, values
 
@@ -159,7 +159,7 @@ def _paired_line(p: Paired) -> Line:
         f"{one_line(p.first)}\n{one_line(p.second)}",
         one_line(p.label or "all"),
         *(str(n) for n in (p.n, p.both, p.only_first, p.only_second, p.neither)),
-        probability(p.adjusted_p),
+        bare_p_value(p.adjusted_p),
     )
     record: Record = {
         "first": p.first,
@@ -185,7 +185,7 @@ def paired_sentence(pair: Paired) -> str:
     if pair.n < fewest:
         return (
             f"{videos} cannot tell two models apart: were one always right and the other never, p would "
-            f"still be {probability(mcnemar_exact(pair.n, 0))}. It takes at least {fewest}."
+            f"still be {bare_p_value(mcnemar_exact(pair.n, 0))}. It takes at least {fewest}."
         )
     if pair.adjusted_p <= ALPHA:
         better = pair.first if pair.only_first > pair.only_second else pair.second

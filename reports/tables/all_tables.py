@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...records.scenarios.registry import SCENARIOS, scenario_type
-from ..analysis.agreement import in_words
+from ..analysis.agreement import verdict_text
 from ..analysis.classes import classes
 from ..analysis.deployment import deployment
 from ..analysis.mistakes import mistakes
@@ -137,7 +137,7 @@ def models(summary: Summary) -> Table:
 
 def agreement_text(m: ModelSummary, target: str) -> str | None:
     """Whether the model gives what its reference does, with figures; None if it was compared with none."""
-    return m.measured.model.agreement if m.agreement is None else in_words(m.agreement, target)
+    return m.measured.model.agreement if m.agreement is None else verdict_text(m.agreement, target)
 
 
 def _published(weights: Mapping[str, Any]) -> str:
@@ -195,7 +195,7 @@ def runs(summary: Summary) -> Table:
         Column("Digest of the list", "left"),
     )
     lines: list[Line] = []
-    for data in summary.comparison.runs:
+    for data in summary.merged.runs:
         record: Record = {
             "run": data.name,
             "started": data.run.started,
@@ -206,13 +206,13 @@ def runs(summary: Summary) -> Table:
         }
         shown = {**record, "digest": str(record["digest"] or UNKNOWN)[:12]}
         lines.append(([one_line(str(UNKNOWN if v is None else v)) for v in shown.values()], record))
-    return table("runs", "Runs", columns, lines, map(one_line, summary.comparison.notes))
+    return table("runs", "Runs", columns, lines, map(one_line, summary.merged.notes))
 
 
 def skipped(summary: Summary) -> Table:
     """Videos without an answer, with the reason; what was left out of accuracy."""
     columns = (Column("Model", "left"), Column("Video", "left"), Column("Reason", "left"))
-    runs = summary.comparison.runs
+    runs = summary.merged.runs
     found = [
         ("all" if len(runs) == 1 else f"all ({data.name})", str(clip), "listed, but the file is not there")
         for data in runs
@@ -249,7 +249,7 @@ def remarks(summary: Summary) -> Table:
 
 def environment(summary: Summary) -> Table:
     """Hardware and software as recorded: one row a fact, one column a run."""
-    runs = summary.comparison.runs
+    runs = summary.merged.runs
     columns = (Column("Fact", "left"), *(Column(one_line(data.name), "left") for data in runs))
     facts = [dict(_flat(data.run.environment)) for data in runs]
     lines: list[Line] = []

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..analysis.accuracy import Paired
 from ..analysis.run_comparison import MetricChange, RunComparison
-from ..numbers import number, one_line, probability, spread
+from ..numbers import bare_p_value, number, one_line, spread
 from .table import Column, Line, Table, table, values
 
 SCHEMA = 1
@@ -37,7 +37,7 @@ def _accuracy(model: str, pair: Paired) -> str:
     return (
         f"{one_line(model)}: of {pair.n} videos {first} are right in the first run, {second} in the second, "
         f"{pair.only_first} in the first alone, {pair.only_second} in the second alone: "
-        f"p = {probability(pair.adjusted_p)} (exact McNemar, Holm over models)."
+        f"p = {bare_p_value(pair.adjusted_p)} (exact McNemar, Holm over models)."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...records.scenarios.latency import LATENCY
-from ..analysis.agreement import probability
+from ..analysis.agreement import delta_p
 from ..analysis.summary import ModelSummary, Summary
 from ..numbers import UNKNOWN, number, one_line, percent, scaled, spread
 from .figures import cells, headings, raw
@@ -27,7 +27,7 @@ def drift_text(m: ModelSummary) -> str:
         [
             *(["another network"] if found.verdict == "other" else []),
             f"{found.drawn['relative_l2']:.1e}",
-            "no videos" if clips is None else f"{probability(clips.p_largest)} ({clips.clips})",
+            "no videos" if clips is None else f"{delta_p(clips.p_largest)} ({clips.clips})",
         ]
     )
 

@@ -14,7 +14,7 @@ from actionbench.records.run_directory import RunWriter
 from actionbench.records.scenarios.latency import LatencyRecord
 from actionbench.records.scenarios.stream import STREAM, StreamRecord
 from actionbench.records.scenarios.throughput import PIPELINED, THROUGHPUT, ThroughputRecord
-from actionbench.reports.analysis.load_runs import RunData, Timings, load, merge
+from actionbench.reports.analysis.load_runs import RunData, Timings, merge, read_run
 from actionbench.reports.analysis.summary import Summary, summarise
 from actionbench.reports.analysis.timing import timing
 from actionbench.reports.formats.markdown import report
@@ -202,7 +202,7 @@ def test_records_come_back_as_they_were_written(fake: SimpleNamespace, tmp_path:
         for name, timings in run.scenarios.items():
             for record in (*timings.samples, *timings.processes):
                 writer.append_timing(name, record)
-    back = load(tmp_path / "run")
+    back = read_run(tmp_path / "run")
     assert back.scenarios == run.scenarios
     summary = summarise(merge([back]))
     assert "## Throughput" in report(summary, all_tables(summary))
@@ -213,6 +213,6 @@ def test_runs_from_before_the_scenarios_are_read(two_models_dir: Path) -> None:
     old = old.replace(', "attempt": 0, "disturbed": false', "")
     assert "attempt" not in old
     (two_models_dir / "latency.jsonl").write_text(old)
-    back = load(two_models_dir)
+    back = read_run(two_models_dir)
     assert back.scenarios == {}
     assert not any(sample.disturbed for sample in back.latencies)
