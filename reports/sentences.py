@@ -243,9 +243,9 @@ def reservations(summary: Summary) -> list[str]:
         found.append(f"{few(failed)} failed and {_has(failed)} no complete result")
     for_disagreement = _disagreements(summary.models)
     if names := list(for_disagreement):
-        verb, whose = ("IS ANOTHER NETWORK", "its") if len(names) == 1 else ("ARE OTHER NETWORKS", "their")
+        verb, whose = ("DOES NOT MATCH", "its") if len(names) == 1 else ("DO NOT MATCH", "their")
         references = few(list(dict.fromkeys(for_disagreement.values())))
-        found.append(f"{few(names)} {verb} than {references}, so {whose} times do not count")
+        found.append(f"{few(names)} {verb} {references}, so {whose} times do not count")
     states = {d.name: d.run.state for d in summary.merged.runs}
     # A run is incomplete if a model failed, which is said already.
     if unfinished := [

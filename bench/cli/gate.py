@@ -264,8 +264,7 @@ def _simulate(rule: Rule) -> None:
         print(note)
     found = promises(cells)
     for promise in found:
-        print(
-            f"{'kept' if promise.kept else 'NOT kept'}: {promise.text}; found {100 * promise.cell.called:.3g} %"
-        )
+        state = "kept" if promise.kept else "NOT kept"
+        print(f"{state}: {promise.text}; found {100 * promise.cell.called:.3g} %")
     if broken := [promise.text for promise in found if not promise.kept]:
         raise MeasurementError(f"a promise is not kept: {'; '.join(broken)}", where="--simulate")

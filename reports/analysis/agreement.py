@@ -130,9 +130,9 @@ def _logits(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 _VERDICT_TEXTS: Mapping[AgreementVerdict, str] = {
-    "same": "gives the same as {} to rounding",
+    "same": "matches {} to rounding",
     "drifts": "drifts from {}",
-    "other": "IS ANOTHER NETWORK than {}",
+    "other": "DOES NOT MATCH {}",
 }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import MeasurementError, UsageError
 from ...records.gate import ArmAccuracy, Gate, Slot
 from ...records.gate_directory import GateDirectory
-from ...records.metrics import NO_STAGES, TOTAL, unit
+from ...records.metrics import DECLARED, TOTAL, unit
 from ..statistics.intervals import Estimate, Interval, mcnemar_exact, median_interval
 from ..statistics.sequential import Decision, Look, Rule, Verdict, decide, log_ratios
 
@@ -222,7 +222,7 @@ def _moved(changes: Sequence[Change]) -> dict[str, Change]:
         if total.metric != TOTAL:
             continue
         direction = math.copysign(1, total.difference)
-        stages = [c for c in changes if c.model == total.model and c.metric not in NO_STAGES]
+        stages = [c for c in changes if c.model == total.model and c.metric not in DECLARED]
         if stages:
             moved[total.model] = max(stages, key=lambda stage: direction * stage.difference)
     return moved

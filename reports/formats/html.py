@@ -29,7 +29,7 @@ from ..caveats import caveats, weights_notes
 from ..charts.chart import Chart
 from ..charts.interactive import csp_digest, figure, library
 from ..charts.plots import Drawing, inline
-from ..numbers import count, number, percent, probability, scaled, share, spread
+from ..numbers import percent, share, spread
 from ..sentences import verdict
 from ..tables.table import Table
 
@@ -117,11 +117,7 @@ def _environment() -> Environment:
         "lines": lambda text: plain(text).split("\n"),
         "spread": spread,
         "share": share,
-        "number": number,
         "percent": percent,
-        "count": count,
-        "probability": probability,
-        "value": scaled,
     }
     environment.globals |= {"most_rows": MOST_ROWS, "state": _state}
     return environment

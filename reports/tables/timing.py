@@ -25,7 +25,7 @@ def drift_text(m: ModelSummary) -> str:
     clips = found.on_clips
     return "\n".join(
         [
-            *(["another network"] if found.verdict == "other" else []),
+            *(["does not match"] if found.verdict == "other" else []),
             f"{found.drawn['relative_l2']:.1e}",
             "no videos" if clips is None else f"{delta_p(clips.p_largest)} ({clips.clips})",
         ]

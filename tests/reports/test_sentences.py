@@ -128,7 +128,7 @@ def test_what_computes_something_else_is_neither_fastest_nor_deployable(two_mode
         resnext={"drift": {"reference": "i3d", "verdict": "other", "relative_l2": 1.0, "max_abs": 1.0}},
     )
     text = said(run)
-    assert "resnext IS ANOTHER NETWORK than i3d, so its times do not count" in text
+    assert "resnext DOES NOT MATCH i3d, so its times do not count" in text
     assert "resnext predicts" not in text
     assert "resnext keeps" not in text
 

@@ -244,7 +244,7 @@ def test_a_gate_is_resumed_as_it_began(
     assert run_app(["gate", "--resume", str(tmp_path / "gate"), "--pairs", "20"]) == 2
     assert "--pairs" in capsys.readouterr().err
     assert run_gate(tmp_path, *arms(arm(), arm()))[0] == 2
-    assert "holds a gate already" in capsys.readouterr().err
+    assert "already holds a gate" in capsys.readouterr().err
 
 
 def test_the_order_within_pairs_alternates(tmp_path: Path, arm: Command) -> None:

@@ -32,7 +32,7 @@ DRIFT = {
     "limit": 0.048,
     "verdict": "drifts",
 }
-ACCUSATION = "net@b:bf16 IS ANOTHER NETWORK than net"
+ACCUSATION = "net@b:bf16 DOES NOT MATCH net"
 
 
 def a_run(drift: dict[str, Any], off: float, precision: str = "bf16", shared: int = 9) -> RunData:
@@ -97,9 +97,9 @@ def test_three_verdicts(precision: str, drawn: str, off: float, expected: str) -
     assert found(run).verdict == expected
     words = verdict_text(found(run), "jogging")
     starts = {
-        "same": "gives the same as net",
+        "same": "matches net to rounding",
         "drifts": "drifts from net",
-        "other": "IS ANOTHER NETWORK than",
+        "other": "DOES NOT MATCH net",
     }
     assert words.startswith(starts[expected])
     assert "on 9 clips the same top-1 in 9" in words
