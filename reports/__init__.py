@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 
 def load(runs: str | Path | Sequence[str | Path], target: str | None = None) -> RunDataFrames:
-    """The DataFrames of one or several run directories. Raises UsageError for what is none."""
+    """One or several run directories as pandas DataFrames.
+
+    - `runs`: paths of run directories.
+    - `target`: the target class; None takes that of the first run.
+
+    Raises UsageError for a path that is no run directory, or one that is damaged.
+    """
     from .formats.dataframes import read_dataframes
 
     return read_dataframes(runs, target)

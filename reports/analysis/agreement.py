@@ -1,8 +1,8 @@
-"""How far a model is from its float32 reference: on drawn input, as recorded, and on the clips both answered.
+"""How far a model is from its float32 reference: on synthetic input and on the clips that both predicted.
 
-The run has both models' probabilities of each clip (`scores.bin`), so nothing is computed again. A logarithm
-of the probabilities gives back the logits but for a constant a clip, which taking the mean of all classes
-away makes the same for both. docs/backends.md derives the limit.
+The run holds both models' probabilities of each clip (`scores.bin`), so no network runs again. The logarithm
+of the probabilities equals the logits up to a constant per clip; subtracting the class mean removes it.
+docs/backends.md derives the limit.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from ..numbers import number, one_line
 from .load_runs import ModelData
 
 AgreementVerdict = Literal["same", "drifts", "other"]
-"""The same to float32's rounding; off by no more than the precision explains; another network."""
+"""Equal to float32 rounding; off by no more than the precision explains; off by more (does not match)."""
 
 SMALLEST = 1e-30
-"""Probabilities below are taken for this: float32 has fewer digits there."""
+"""Lower bound of probabilities before the logarithm, so that float32 underflow gives no infinite logits."""
 
 
 @dataclass(frozen=True, slots=True)
 class OnClips:
-    """Two models' probabilities of the clips that both answered.
+    """The difference between two models' probabilities of the clips that both predicted.
 
-    - `clips`: how many. `same_top1`: of them, those with the same first class.
-    - `p_median`, `p_largest`: over the clips, of the largest difference of any class's probability.
-    - `p_target`: largest difference of the target class's probability; None if it is no class of theirs.
-    - `relative_l2`: distance of the logits, each clip's mean taken away.
-    - `verdict`: by the limits of drawn input; None for a run from before they were recorded.
+    - `clips`: number of these clips. `same_top1`: number of them with the same top-1 class.
+    - `p_median`, `p_largest`: median and maximum over clips of the largest difference of any class's
+      probability.
+    - `p_target`: largest difference of the target class's probability; None if it is none of their classes.
+    - `relative_l2`: relative L2 distance of the logits, centred for each clip.
+    - `verdict`: by the limits of synthetic input; None for older runs, which do not record these limits.
     """
 
     clips: int
@@ -46,14 +47,14 @@ class OnClips:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A model against its reference.
+    """A model compared with its reference.
 
-    - `reference`: its key. `in_run`: whether it is a model of the run, or computed for this alone.
-    - `drawn`: `ModelRecord.drift`. `on_drawn`: what drawn input says. `on_clips`: None where no clip was
-      answered by both.
-    - `verdict`: what both say together. In float32, where there is little to explain, the worse of them; in
-      another precision what the clips say, which are what the weights were made for, unless random weights
-      show that it is another network.
+    - `reference`: its key. `in_run`: whether it is a model of the run, or was computed only for this
+      comparison.
+    - `drawn`: the comparison on synthetic ("drawn") input: `ModelRecord.drift`. `on_drawn`: its verdict.
+    - `on_clips`: the comparison on clips; None if no clip was predicted by both.
+    - `verdict`: the overall verdict. In float32 the worse of the two. In other precisions that of the clips,
+      which the weights were trained for, unless the comparison with random weights is "other".
     """
 
     reference: str
@@ -65,7 +66,11 @@ class Agreement:
 
 
 def agreement(model: ModelData, models: Iterable[ModelData], target: str) -> Agreement | None:
-    """How `model` agrees with its reference, which `models` may hold; None if it was compared with none."""
+    """How well `model` agrees with its reference; None if it was not compared with one.
+
+    - `models`: the models of the report, among them the reference if it is in the run.
+    - `target`: the target class.
+    """
     drift = model.model.drift
     if drift is None:
         return None
@@ -81,7 +86,7 @@ def agreement(model: ModelData, models: Iterable[ModelData], target: str) -> Agr
 
 
 def _on_drawn(model: ModelData) -> AgreementVerdict:
-    """What was recorded; half precisions of runs with an older rule, which accused right ones, drift."""
+    """The recorded verdict. Half precisions of older runs count as "drifts": their rule was too strict."""
     drift = model.model.drift or {}
     if (verdict := drift.get("verdict")) in ("same", "drifts", "other"):
         return verdict  # type: ignore[no-any-return]
@@ -123,7 +128,7 @@ def _on_clips(model: ModelData, reference: ModelData, target: str) -> OnClips | 
 
 
 def _logits(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Logits (clips, classes) but for each clip's mean."""
+    """Logits (clips, classes), centred for each clip."""
     logits = np.log(np.maximum(probabilities, SMALLEST))
     centred: npt.NDArray[np.float64] = logits - logits.mean(1, keepdims=True)
     return centred
@@ -137,22 +142,22 @@ _VERDICT_TEXTS: Mapping[AgreementVerdict, str] = {
 
 
 def verdict_text(found: Agreement, target: str) -> str:
-    """The verdict and the figures behind it, without the model's name and a full stop."""
+    """The verdict and its figures as a sentence without its subject (the model) and full stop."""
     verdict = _VERDICT_TEXTS[found.verdict].format(one_line(found.reference))
     parts = [_drawn_text(found), _clips_text(found, target)]
     if found.drawn.get("random_weights") == "other":
-        parts.append("with random weights on drawn input it is off by more than the limit")
+        parts.append("with random weights on synthetic input it is off by more than the limit")
     elif found.on_clips is not None and found.on_drawn == "other" != found.verdict:
-        parts.append("more than the limit on drawn input, but not on the clips, which decide")
+        parts.append("more than the limit on synthetic input, but not on the clips, which decide")
     return f"{verdict}: {'; '.join(parts)}"
 
 
 def _drawn_text(found: Agreement) -> str:
     drawn, limit = found.drawn, found.drawn.get("limit")
     relative, largest = f"{drawn['relative_l2']:.1e}", f"{drawn['max_abs']:.1e}"
-    text = f"on drawn input the logits are {relative} off (relative L2; {largest} at most)"
+    text = f"on synthetic input the logits are {relative} off (relative L2; {largest} at most)"
     if limit is not None:
-        return f"{text}, limit {limit:.1e}, rounding weights and input alone gives {drawn['yardstick']:.1e}"
+        return f"{text}, limit {limit:.1e}, rounding only weights and input gives {drawn['yardstick']:.1e}"
     if found.on_drawn == "drifts" or "tolerance" not in drawn:
         return f"{text}, no limit known"
     return f"{text}, tolerance {drawn['tolerance']:g}"
@@ -161,7 +166,8 @@ def _drawn_text(found: Agreement) -> str:
 def _clips_text(found: Agreement, target: str) -> str:
     clips = found.on_clips
     if clips is None:
-        return "no clip was answered by both" if found.in_run else "no clips: the reference is not in the run"
+        missing = "no clip was predicted by both"
+        return missing if found.in_run else "no clips: the reference is not in the run"
     of_target = "" if clips.p_target is None else f", of {one_line(target)} at most {delta_p(clips.p_target)}"
     return (
         f"on {clips.clips} clip{'' if clips.clips == 1 else 's'} the same top-1 in {clips.same_top1}, "
@@ -171,5 +177,5 @@ def _clips_text(found: Agreement, target: str) -> str:
 
 
 def delta_p(difference: float) -> str:
-    """A difference of probabilities to two digits."""
+    """A difference of probabilities (0–1) as text with two significant digits."""
     return "below 0.0001" if difference < 1e-4 else number(difference, 2)

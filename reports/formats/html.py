@@ -1,8 +1,7 @@
-"""report.html: one file without a network, for a phone, a desk and a printer.
+"""report.html: one file that loads nothing, for phones, desktops and printers.
 
-Everything from data reaches the page through Jinja's autoescaping or `tojson`. A Content-Security-Policy
-names the page's own scripts by digest, so that nothing else could run even if it got in, and lets nothing be
-loaded from anywhere.
+Every text from data reaches the page through Jinja's autoescaping or `tojson`. A Content-Security-Policy
+allows only the page's own scripts, by digest, and no requests.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ MOST_ROWS = 300
 MOST_MISTAKES = 12
 
 _MOST_THUMBNAIL_BYTES = 100_000
-"""A picture of 160 pixels has 10 kB; whatever is larger is none of ours."""
+"""A thumbnail of 160 pixels has about 10 kB; a larger file is not one that a run wrote."""
 
 _JPEG = b"\xff\xd8\xff"
 
@@ -51,7 +50,7 @@ _POLICY = "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A chart as the page shows it: at once as SVG, and for Plotly."""
+    """A chart of the page: as SVG, which is shown at once, and as a figure for Plotly."""
 
     chart: Chart
     svg: Markup
@@ -59,9 +58,13 @@ class Plot:
 
 
 def page(summary: Summary, tables: Iterable[Table], drawings: Iterable[Drawing]) -> str:
-    """The whole page; the same summary gives the same text."""
+    """The whole page; the same summary gives the same text.
+
+    - `tables`: the report's, in their order.
+    - `drawings`: the report's charts.
+    """
     by_name = {table.name: table for table in tables}
-    # Those that the template does not name follow one another.
+    # Tables that the template does not place follow one another.
     placed = set(re.findall(r"\btables\.(\w+)", _file("report.html")))
     script = _file("report.js")
     plotly = library()
@@ -124,7 +127,7 @@ def _environment() -> Environment:
 
 
 def _state(d: Deployment, answer: str) -> str:
-    """The class that colours an answer: one whose times are too long has not failed for certain."""
+    """The CSS class of an answer: a "no" from disturbed times, which are too long, is not certain."""
     if answer == "no" and d.model.timing.disturbed:
         return "not-always"
     return answer.replace(" ", "-")
@@ -135,7 +138,7 @@ def _config(config: object) -> str:
 
 
 def _thumbnail(summary: Summary, mistake: Mistake) -> str | None:
-    """The picture of a video as a data URL, if the run has one that is a JPEG."""
+    """The thumbnail of a video as a data URL; None if the run has no such JPEG file."""
     folder = next(data.folder for data in summary.merged.runs if data.name == mistake.run)
     if folder is None:
         return None
