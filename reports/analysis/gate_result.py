@@ -128,7 +128,7 @@ def judge(
     candidate = {slot.pair: slot for slot in slots if slot.arm == "candidate"}
     pairs = [(base[number], candidate[number]) for number in sorted(base.keys() & candidate.keys())]
     if not pairs:
-        raise MeasurementError("the gate has no result: no pair is complete")
+        raise MeasurementError("the gate has measured nothing: no pair is complete")
     measured = {key: series for key, series in _series(pairs).items() if _positive(series)}
     deciding = _deciding(pairs, primary)
     for key in deciding:

@@ -97,7 +97,7 @@ def _target_notes(summary: Summary, target: str) -> list[str]:
 
 
 def confusions(summary: Summary) -> Table:
-    """False negatives of the target class with the predicted class, and false positives with the true class."""
+    """False negatives of the target class by predicted class, and false positives by true class."""
     target = one_line(summary.target)
     columns = (
         Column("Model", "left"),

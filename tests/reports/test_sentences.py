@@ -98,20 +98,23 @@ def test_scenarios_answer_where_only_they_were_measured(fake: SimpleNamespace) -
     run = fake.run([fake.model(name, fake.answers(5, 10), forward_s=[]) for name in ("a", "b")])
     cameras = replace(run, scenarios={"stream": joined(camera("a", 32, 10.0), camera("b", 20, 10.0))})
     assert "a keeps up with a camera at 10 frames per second; b does not." in said(cameras)
-    assert "a labels a camera's frames 0.200 s after they came" in said(cameras)
+    assert "a labels a camera's frames 0.200 s after their arrival" in said(cameras)
     rates = joined(throughput("a", 2.0, 1), throughput("b", 0.01, 1))
     assert "a keeps up with a camera at 30 frames per second; b does not." in said(
         replace(run, scenarios={"pipelined": rates})
     )
     at_once = joined(throughput("a", 2.0, 4), throughput("b", 1.0, 4))
     text = said(replace(run, scenarios={"throughput": at_once}))
-    assert "Whether a camera is kept up with was not measured." in text
-    assert "a does 2.00 videos a second, several at once, 2.00 times as fast as b (one process each" in text
+    assert "Whether a model keeps up with a camera was not measured." in text
+    assert (
+        "a predicts 2.00 videos per second, several at once, 2.00 times as fast as b (one process each"
+        in text
+    )
 
 
 def test_disturbed_times_are_called_so_before_they_are_believed(two_models: RunData) -> None:
-    assert "something else was computing while" in timed(two_models, (0.5, 0.5, 0.5), waited=0.4)
-    assert "something else was computing" not in timed(two_models, (0.5, 0.5, 0.5))
+    assert "other programs used the cores while" in timed(two_models, (0.5, 0.5, 0.5), waited=0.4)
+    assert "other programs used the cores" not in timed(two_models, (0.5, 0.5, 0.5))
 
 
 def test_the_fastest_with_preprocessing_may_be_another(fake: SimpleNamespace) -> None:
@@ -154,9 +157,11 @@ def test_backends_that_answer_alike_are_one_mention_and_one_line(fake: SimpleNam
         "i3d@a\ni3d@d",
         "res@a\ni3d@d",
     ]
-    assert "i3d@c gave the same answers as i3d@a, which stands for both." in paired.notes
+    assert "i3d@c made the same predictions as i3d@a, which stands for both." in paired.notes
     alone = said(backends(fake, {"i3d@a": 7, "i3d@b": 7}))
-    assert "Top-1 accuracy of i3d@a (and 1 more backend with the same answers): 85 % [64–95] of 20" in alone
+    assert (
+        "Top-1 accuracy of i3d@a (and 1 more backend with the same predictions): 85 % [64–95] of 20" in alone
+    )
 
 
 @pytest.mark.parametrize(
@@ -198,7 +203,7 @@ def test_weights_of_two_kinds_are_not_compared(fake: SimpleNamespace) -> None:
 def test_models_that_answered_no_video_in_common_are_not_tested(fake: SimpleNamespace) -> None:
     a = fake.model("a", fake.answers(5, 10), title="a")
     b = fake.model("b", {f"x{clip}": answer for clip, answer in a.answers.items()}, title="b")
-    assert "of a; no two models answered the same videos." in said(fake.run([a, b]))
+    assert "of a; no two models predicted the same videos." in said(fake.run([a, b]))
 
 
 @st.composite

@@ -488,7 +488,7 @@ def test_backends_are_compared_before_they_are_timed(
     assert second.drift["verdict"] == "other"
     mismatch = "two@wrong DOES NOT MATCH two@right"
     assert f"{mismatch}, so its times do not count" in (out / "report.md").read_text()
-    assert f"{mismatch}: on drawn input the logits are 1" in answer.stderr
+    assert f"{mismatch}: on synthetic input the logits are 1" in answer.stderr
 
 
 def test_a_half_precision_is_compared_on_the_clips_of_the_run(

@@ -112,7 +112,7 @@ def test_what_random_weights_show_is_another_network_whatever_the_clips_say() ->
     """A wrong epsilon is smaller than what bfloat16 does to trained weights."""
     run = a_run(DRIFT | {"verdict": "drifts", "random_weights": "other"}, 0.02, "bf16")
     assert found(run).verdict == "other"
-    assert "with random weights on drawn input it is off by more than the limit" in verdict_text(
+    assert "with random weights on synthetic input it is off by more than the limit" in verdict_text(
         found(run), "jogging"
     )
     run = a_run(DRIFT | {"verdict": "drifts", "random_weights": "drifts"}, 0.02, "bf16")
@@ -122,7 +122,7 @@ def test_what_random_weights_show_is_another_network_whatever_the_clips_say() ->
 def test_without_clips_of_both_drawn_input_decides_and_says_so() -> None:
     run = a_run(DRIFT | {"verdict": "other"}, 0.0, shared=0)
     assert found(run).verdict == "other"
-    assert "no clip was answered by both" in verdict_text(found(run), "jogging")
+    assert "no clip was predicted by both" in verdict_text(found(run), "jogging")
     alone = replace(run, run=replace(run.run, models=run.run.models[1:]))
     (model,) = merge([alone]).models
     lone = agreement(model, [model], "jogging")

@@ -77,12 +77,12 @@ def test_incomplete_pairs_do_not_count_and_none_is_an_error() -> None:
 
 @pytest.mark.parametrize("bad", [0.0, math.inf, math.nan])
 def test_a_primary_that_is_no_figure_is_an_error_and_never_a_verdict(bad: float) -> None:
-    with pytest.raises(MeasurementError, match="no positive, finite"):
+    with pytest.raises(MeasurementError, match="positive, finite value in every slot"):
         judged({"m": {"total": 1.0}}, {"m": {"total": bad}})
 
 
 def test_a_primary_that_one_arm_lacks_is_an_error() -> None:
-    with pytest.raises(MeasurementError, match="no positive, finite"):
+    with pytest.raises(MeasurementError, match="positive, finite value in every slot"):
         judged({"m": {"total": 1.0, "flow": 1.0}}, {"m": {"total": 1.0}}, "flow")
     with pytest.raises(UsageError, match="measured in no slot"):
         judged({"m": {"total": 1.0}}, {"m": {"total": 1.0}}, "flow")
