@@ -41,6 +41,8 @@ class Gate:
     - `started`: ISO 8601, UTC.
     - `config`: the options.
     - `environment`: hardware and software, as in a run directory.
+    - `base`, `candidate`: the two sides.
+    - `state`: "done" once the last verdict was given.
     - `work`: description of what a slot runs.
     - `control`: description of the control workload.
     - `schema`: version of the records, see `SCHEMA`.

@@ -177,6 +177,7 @@ class RunWriter(RunDirectory):
         self._lock.release()
 
     def file(self, name: str) -> Path:
+        """See `RunDirectory.file`. Raises MeasurementError if the directory was moved or removed."""
         self._lock.require_in_place(self._resume)
         return super().file(name)
 
