@@ -42,7 +42,7 @@ class Gate:
     - `config`: the options.
     - `environment`: hardware and software, as in a run directory.
     - `base`, `candidate`: the two sides.
-    - `state`: "done" once the last verdict was given.
+    - `state`: "done" when the gate has ended.
     - `work`: description of what a slot runs.
     - `control`: description of the control workload.
     - `schema`: version of the records, see `SCHEMA`.

@@ -173,7 +173,7 @@ def _with_preprocessing(ranked: Sequence[ModelSummary]) -> str:
 
 
 def _accuracy(summary: Summary) -> str:
-    """Whether a difference is shown between models whose weights were trained on real video."""
+    """Whether accuracy differs significantly between models whose weights were trained on real video."""
     kinds = {m.measured.weights_kind for m in summary.models}
     scored = [m for m in summary.models if m.accuracy.top1 and m.measured.weights_kind not in _UNTRAINED]
     if not scored:
@@ -216,19 +216,20 @@ def _tested(tests: Sequence[Paired], names: Mapping[str, str], best: str, top1: 
     if not shown:
         least = p_value(min(p.adjusted_p for p in tests))
         if len(names) == 2:
-            both = " and ".join(f"{name}, {top1[key]}," for key, name in names.items())
-            return f"A difference in top-1 accuracy between {both} is not shown ({least} {on})."
+            both = " and ".join(f"{name} ({top1[key]})" for key, name in names.items())
+            return f"No significant difference in top-1 accuracy between {both}: {least} {on}."
         return (
-            f"No difference in top-1 accuracy is shown between any two of {len(names)} networks (smallest "
+            f"No significant difference in top-1 accuracy between any two of {len(names)} networks (smallest "
             f"{least} {on}); the highest is {top1[best]}, of {names[best]}."
         )
     beaten = {p.second if p.first == best else p.first: p for p in shown if best in (p.first, p.second)}
     if not beaten:
         pair = min(shown, key=lambda p: p.adjusted_p)
-        more = "" if len(shown) == 1 else f" and {len(shown) - 1} more pairs"
+        others = len(shown) - 1
+        more = f", and so is that of {others} other pair{'' if others == 1 else 's'}" if others else ""
         return (
-            f"The highest top-1 accuracy is {top1[best]}, of {names[best]}, with no difference shown to any "
-            f"other; one is shown between {names[pair.first]} and {names[pair.second]} "
+            f"The highest top-1 accuracy is {top1[best]}, of {names[best]}, not significantly different from "
+            f"any other; the difference between {names[pair.first]} and {names[pair.second]} is significant "
             f"({p_value(pair.adjusted_p)} {on}){more}."
         )
     largest_p = p_value(max(p.adjusted_p for p in beaten.values()))
@@ -236,7 +237,7 @@ def _tested(tests: Sequence[Paired], names: Mapping[str, str], best: str, top1: 
     sentence = f"{names[best]} is more accurate than {few([names[name] for name in beaten])}"
     sentence += f" (top-1 {top1[best]}{against}; {'' if len(beaten) == 1 else 'largest '}{largest_p} {on})"
     if rest := [names[name] for name in names if name != best and name not in beaten]:
-        sentence += f"; no difference is shown to {few(rest)}"
+        sentence += f"; no significant difference from {few(rest)}"
     return sentence + "."
 
 

@@ -61,7 +61,7 @@ def mistakes(summary: Summary) -> Table:
         Column("Video", "left"),
         Column("True class", "left"),
         Column("Model", "left"),
-        Column("Taken for", "left"),
+        Column("Predicted as", "left"),
         Column("Probability"),
     )
     wrong = [(m.name, r) for m, r in _scored(summary) if r.top5[0][0] != r.label]

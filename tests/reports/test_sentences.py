@@ -148,7 +148,7 @@ def test_backends_that_answer_alike_are_one_mention_and_one_line(fake: SimpleNam
         ["res@a", "res@b"],
         ["i3d@d"],
     ]
-    assert "No difference in top-1 accuracy is shown between any two of 3 networks" in " ".join(
+    assert "No significant difference in top-1 accuracy between any two of 3 networks" in " ".join(
         verdict(summary)
     )
     (paired,) = (table for table in all_tables(summary) if table.name == "paired")
@@ -181,7 +181,7 @@ def test_the_best_is_named_with_whom_it_beats(fake: SimpleNamespace) -> None:
     run = fake.run([fake.model(key, fake.answers(n, 30), title=key) for key, n in hits.items()])
     text = said(run)
     assert "a is more accurate than c (top-1 100 % [91–100] against 38 % [24–53]; p < 0.001 on 40" in text
-    assert "no difference is shown to b." in text
+    assert "no significant difference from b." in text
 
 
 def test_a_difference_between_others_is_said_if_the_best_shows_none(fake: SimpleNamespace) -> None:
@@ -189,7 +189,10 @@ def test_a_difference_between_others_is_said_if_the_best_shows_none(fake: Simple
     best = fake.model("best", dict(list(fake.answers(30, 30).items())[:4]), title="best")
     others = [fake.model(key, fake.answers(n, 30), title=key) for key, n in (("good", 29), ("bad", 5))]
     text = said(fake.run([best, *others]))
-    assert "of best, with no difference shown to any other; one is shown between good and bad" in text
+    assert (
+        "of best, not significantly different from any other; the difference between good and bad is significant"
+        in text
+    )
     assert "on 4 to 40 videos" in text
 
 
