@@ -226,7 +226,7 @@ def _tested(tests: Sequence[Paired], names: Mapping[str, str], best: str, top1: 
     if not beaten:
         pair = min(shown, key=lambda p: p.adjusted_p)
         others = len(shown) - 1
-        more = f", and so is that of {others} other pair{'' if others == 1 else 's'}" if others else ""
+        more = f", and that of {others} other pair{'' if others == 1 else 's'}" if others else ""
         return (
             f"The highest top-1 accuracy is {top1[best]}, of {names[best]}, not significantly different from "
             f"any other; the difference between {names[pair.first]} and {names[pair.second]} is significant "
