@@ -34,6 +34,7 @@ benchmarks: $(VENV)/ready-dev
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell .
 
 types: $(VENV)/ready-dev
 	MYPYPATH=.typing $(BIN)/mypy

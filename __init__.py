@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from .errors import ActionBenchError
     from .records.run_directory import RunDirectory
     from .reports import load as load_run
-    from .reports.formats.dataframes import Frames
+    from .reports.formats.dataframes import RunDataFrames
 
 __all__ = [
     "ActionBenchError",
-    "Frames",
     "Prediction",
     "RunConfig",
+    "RunDataFrames",
     "RunDirectory",
     "__version__",
     "load_run",
@@ -35,7 +35,7 @@ __all__ = [
 
 _HOMES = {
     "ActionBenchError": (".errors", "ActionBenchError"),
-    "Frames": (".reports.formats.dataframes", "Frames"),
+    "RunDataFrames": (".reports.formats.dataframes", "RunDataFrames"),
     "Prediction": (".bench.predict", "Prediction"),
     "RunConfig": (".bench.plan.config", "RunConfig"),
     "RunDirectory": (".records.run_directory", "RunDirectory"),

@@ -1,6 +1,6 @@
-"""When a time counts as disturbed: something else was computing, and the measured process waited for a core.
+"""When a measured time counts as disturbed: other programs ran, and the measured process waited for a core.
 
-The one definition, for the worker that times a clip again, for the reports and for the gate.
+The worker that repeats a disturbed sample, the reports and the gate all use this definition.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ def waiting_ratio(waited_s: float | None, wall_s: float, workers: int = 1) -> fl
     """Seconds that threads waited for a core, per second of wall time and worker; None if unknown.
 
     - `waited_s`: seconds in which a thread was ready to run and did not, the sum over all threads of the
-      process; None where the system does not tell.
+      process; None where the system does not report it.
     - `wall_s`: seconds of wall time, > 0.
-    - `workers`: threads of ActionBench that the clips' work is shared out over: 1 where one stage follows the
-      other. Threads that a library starts for one of them count with it, because that one waits for the
+    - `workers`: ActionBench's own threads that process clips, ≥ 1; 1 where the stages run one after another.
+      Threads that a library starts inside one of them are not counted: the worker thread waits for the
       slowest of them.
     """
     return None if waited_s is None or wall_s <= 0 else waited_s / wall_s / workers
 
 
 def is_disturbed(waiting: float | None) -> bool:
-    """Whether a time with this waiting ratio is disturbed; False where the ratio is unknown."""
+    """Whether a time with this waiting ratio is disturbed; False where the ratio is unknown (None)."""
     return waiting is not None and waiting > UNDISTURBED
 
 
 def drop_disturbed(
     samples: Iterable[T], clip: Callable[[T], Hashable], disturbed: Callable[[T], bool]
 ) -> list[T]:
-    """The samples without the disturbed ones of each clip that has an undisturbed one, in the same order.
+    """Drop the disturbed samples of every clip that also has an undisturbed one; the order is kept.
 
-    A clip that has none keeps its disturbed samples, so that all processes are judged on the same clips.
+    A clip whose samples are all disturbed keeps them, so that all processes are compared on the same clips.
 
-    - `clip`: what a sample is a repetition of: its process and clip.
-    - `disturbed`: whether a sample is.
+    - `clip`: from a sample to what it is a repetition of, such as its process and clip.
+    - `disturbed`: from a sample to whether it is disturbed.
     """
     samples = list(samples)
-    calm = {clip(s) for s in samples if not disturbed(s)}
-    return [s for s in samples if not disturbed(s) or clip(s) not in calm]
+    undisturbed = {clip(s) for s in samples if not disturbed(s)}
+    return [s for s in samples if not disturbed(s) or clip(s) not in undisturbed]

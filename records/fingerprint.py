@@ -1,4 +1,4 @@
-"""Which machine a run was made on, as far as times depend on it."""
+"""The fingerprint of a machine: the properties that measured times depend on."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 
 
 def fingerprint(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be equal for times to be of one machine; unknown is None. `environment`: as runs record it.
+    """The properties in which two environments must be equal to count as the same machine; unknown is None.
 
-    Processor, its vector instructions (a virtual machine may hide some), cores that may be used, memory in
-    whole GiB (kernels keep different amounts of it for themselves), GPUs, system with its major version,
-    frequency governor. Not the versions of programs: those are what one wants to compare.
+    Processor, its vector instructions (a virtual machine may hide some), usable cores, memory in whole GiB
+    (kernels reserve different amounts), GPUs, system with its major version, frequency governor. Versions of
+    programs are not part of it: comparing them is a purpose of the comparison.
+
+    `environment`: as in `Run.environment`.
     """
     memory = environment.get("memory_bytes")
     system = re.match(r"[A-Za-z]+-\d+", str(environment.get("os", "")))
@@ -31,12 +33,12 @@ def fingerprint(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
-    """Where two environments are of different machines, in words: "cores: 2, 4". Empty: the same machine."""
+    """Properties in which two machines differ, as texts like "cores: 2, 4"; empty for the same machine."""
     mine, theirs = fingerprint(first), fingerprint(second)
     return [f"{key}: {mine[key]}, {theirs[key]}" for key in mine if mine[key] != theirs[key]]
 
 
 def machine_id(environment: Mapping[str, Any]) -> str:
-    """A short name of the machine that only changes with its fingerprint: ten hexadecimal digits."""
+    """A short identifier of the machine: the first ten hexadecimal digits of its fingerprint's SHA-256."""
     canonical = json.dumps(fingerprint(environment), sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:10]

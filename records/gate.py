@@ -1,7 +1,7 @@
-"""The records of a gate's directory: what was compared, and what each slot gave.
+"""The records of a gate's directory: what was compared, and what each slot measured.
 
-A gate's directory holds `gate.json` (a `Gate`) and `slots.jsonl` (`Slot` and `Accuracy` lines), and, under
-`slots/`, what the processes of each slot left. Verdict and summaries are derived from the first two.
+A gate's directory holds `gate.json` (a `Gate`) and `slots.jsonl` (`Slot` and `ArmAccuracy` lines), and, under
+`slots/`, the output of each slot's processes. Verdict and summaries are derived from the first two.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ ArmName = Literal["base", "candidate"]
 ARMS: tuple[ArmName, ArmName] = ("base", "candidate")
 
 Values = dict[str, dict[str, float]]
-"""Model → metric → median of one process, in the metric's unit. What a command times is a model called
-"command"."""
+"""Model → metric → median within one process, in the metric's unit (`records/metrics.py`). The times of an
+arm that is a command have the model name "command"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One side of the comparison.
+    """One side of the comparison: the base or the candidate.
 
-    - `spec`: as the user wrote it, e.g. "git:main". `title`: in words, with the commit.
-    - `identity`: what makes it the same code; a gate that is resumed compares it.
+    - `spec`: as the user wrote it, e.g. "git:main".
+    - `title`: a readable description, with the commit.
+    - `identity`: what identifies the code; a resumed gate requires that it is unchanged.
     """
 
     spec: str
@@ -37,8 +38,14 @@ class Arm:
 class Gate:
     """A gate as planned, and whether it has ended: `gate.json`, rewritten atomically.
 
-    - `started`: ISO 8601, UTC. `config`: the options. `environment`: as in a run directory.
-    - `work`: what a slot runs, in words. `control`: the control workload, in words.
+    - `started`: ISO 8601, UTC.
+    - `config`: the options.
+    - `environment`: hardware and software, as in a run directory.
+    - `base`, `candidate`: the two sides.
+    - `state`: "done" when the gate has ended.
+    - `work`: description of what a slot runs.
+    - `control`: description of the control workload.
+    - `schema`: version of the records, see `SCHEMA`.
     """
 
     started: str
@@ -56,8 +63,11 @@ class Gate:
 class Slot:
     """One fresh process of one arm, and the control workload just before and after it.
 
-    - `pair`: 0, 1, …; both arms have one slot in each. `order`: position among all slots of the gate.
-    - `control_s`: mean of the control workload's two times. `wall_s`: what the whole slot took.
+    - `pair`: 0, 1, …; each pair has one slot of each arm.
+    - `order`: position among all slots of the gate, from 0.
+    - `values`: the medians that the process measured.
+    - `control_s`: seconds of the control workload, mean of the two times.
+    - `wall_s`: seconds that the whole slot took.
     """
 
     pair: int
@@ -70,8 +80,8 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
-    """The accuracy pass of one arm. `right`: model → clip → whether its first label is the clip's."""
+class ArmAccuracy:
+    """The accuracy pass of one arm. `right`: model → clip id → whether the top-1 label is the true class."""
 
     arm: ArmName
     right: dict[str, dict[str, bool]] = field(default_factory=dict)

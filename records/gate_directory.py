@@ -1,4 +1,4 @@
-"""Writing and reading a gate's directory, so that a crash at any instant loses at most the pair in hand."""
+"""Writes and reads a gate's directory so that a crash at any instant loses at most the pair in progress."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import UsageError
-from .gate import ARMS, SCHEMA, Accuracy, Arm, Gate, Slot
+from .gate import ARMS, SCHEMA, Arm, ArmAccuracy, Gate, Slot
 from .json_lines import append, lines, mend, read_whole, record, to_json, write_atomically
 from .lock import FolderLock
 
@@ -18,6 +18,7 @@ class GateDirectory:
     """Reads what a gate has recorded. Never changes it."""
 
     def __init__(self, path: Path) -> None:
+        """`path`: the gate's directory. Raises UsageError if it is none."""
         if not (path / GATE).is_file():
             raise UsageError(
                 "not a gate's directory",
@@ -29,11 +30,12 @@ class GateDirectory:
 
     @property
     def gate(self) -> Gate:
+        """The gate as recorded now. Raises UsageError if `gate.json` is damaged or of another schema."""
         raw = read_whole(self.path / GATE, SCHEMA)
         return record(Gate, raw | {arm: record(Arm, raw[arm]) for arm in ARMS})
 
     def slots(self) -> list[Slot]:
-        """By pair, base first; of two for one arm of a pair the later one counts."""
+        """All slots by pair, base first; if an arm of a pair was recorded twice, the later record counts."""
         latest = {
             (raw["pair"], raw["arm"]): record(Slot, raw)
             for raw in lines(self.path / SLOTS)
@@ -41,25 +43,29 @@ class GateDirectory:
         }
         return [latest[key] for key in sorted(latest)]
 
-    def accuracies(self) -> list[Accuracy]:
+    def accuracies(self) -> list[ArmAccuracy]:
+        """The accuracy passes in the order of writing; empty without `--accuracy`."""
         raws = [raw for raw in lines(self.path / SLOTS) if raw["kind"] == "accuracy"]
-        return [record(Accuracy, raw) for raw in raws]
+        return [record(ArmAccuracy, raw) for raw in raws]
 
 
 class GateWriter(GateDirectory):
     """The one writer of a gate's directory; a context manager that holds its lock."""
 
     def __init__(self, path: Path, gate: Gate | None = None) -> None:
-        """Take the directory's lock; begin it with `gate`, or go on with what is there (None).
+        """Take the directory's lock, then create or continue the gate in it.
 
-        Raises UsageError if another process is writing it, if it holds a gate already, or if there is
-        nothing to go on with.
+        - `path`: the directory; it is created if it is missing.
+        - `gate`: the gate to begin; None continues the one that the directory holds.
+
+        Raises UsageError if another process is writing the directory, if it already holds a gate, or if there
+        is none to continue.
         """
         if gate is not None and (path / GATE).exists():
             raise UsageError(
-                "holds a gate already",
+                "already holds a gate",
                 where=path,
-                remedy=f"Go on with it by --resume {path}, or choose another --out.",
+                remedy=f"Continue it by --resume {path}, or choose another --out.",
             )
         self._lock = FolderLock(path, "another gate is writing this directory", remedy="Wait for its end.")
         try:
@@ -80,10 +86,12 @@ class GateWriter(GateDirectory):
         self._lock.release()
 
     def finish(self) -> None:
+        """Record that the gate has ended. Raises MeasurementError if the directory was moved or removed."""
         self._lock.require_in_place(_resume(self.path))
         self._write(self.path, replace(self.gate, state="done"))
 
-    def append(self, entry: Slot | Accuracy) -> None:
+    def append(self, entry: Slot | ArmAccuracy) -> None:
+        """Add a record and sync it. Raises MeasurementError if it cannot be written."""
         self._lock.require_in_place(_resume(self.path))
         append(self._file, to_json(asdict(entry)), _resume(self.path))
 

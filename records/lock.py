@@ -13,13 +13,15 @@ from ..errors import MeasurementError, UsageError
 
 
 class FolderLock:
-    """The lock of a folder; a context manager. The system frees it when its process ends, even by kill -9."""
+    """The lock of a folder; a context manager. It is released when the process ends, also by kill -9."""
 
     def __init__(self, folder: Path, refusal: str, *, remedy: str, where: Path | None = None) -> None:
-        """Take it; the folder is made if need be.
+        """Take the lock; the folder is created if it is missing.
 
-        `refusal`, `remedy`: what the UsageError says if another process has it, beside which one. `where`:
-        what it names instead of the folder.
+        - `folder`: the folder to lock.
+        - `refusal`, `remedy`: texts of the UsageError that is raised if another process holds the lock; it
+          also names that process.
+        - `where`: what that error names in place of the folder.
         """
         folder.mkdir(parents=True, exist_ok=True)
         # A file of its own: not every system lets others read a file that is locked.
@@ -46,13 +48,13 @@ class FolderLock:
     def _read_holder(self) -> str | None:
         try:
             return self._holder.read_text(encoding="utf-8") or None
-        except OSError:  # it has just begun, or just ended
+        except OSError:  # that process has just taken the lock, or just released it
             return None
 
     def require_in_place(self, resume: str) -> None:
         """Raise MeasurementError if the folder has been moved or removed since the lock was taken.
 
-        `resume`: the command that goes on with what is in the folder.
+        `resume`: the command that continues what is in the folder.
         """
         try:
             in_place = os.path.samestat(os.fstat(self._open_holder.fileno()), self._holder.stat())
@@ -62,11 +64,12 @@ class FolderLock:
             raise MeasurementError(
                 "was moved or removed while it was written",
                 where=self._holder.parent,
-                remedy="The record that was to be added is lost; all before it are in the folder, wherever "
-                f"it is now. Move it back, then `{resume}`, or name its new place there.",
+                remedy="The last record is lost; all earlier ones are in the folder, wherever it is now. "
+                f"Move it back, then `{resume}`, or give that command its new path.",
             )
 
     def release(self) -> None:
+        """Release the lock, so that another process can take it."""
         self._open_holder.close()
         self._holder.unlink(missing_ok=True)
         self._lock.release()

@@ -1,19 +1,27 @@
-"""Names of what a process gives beside the times of its stages: the same in runs, gates and histories."""
+"""The metrics of gates and histories: the stages of a clip, and five metrics of the scenario "latency"."""
 
 from __future__ import annotations
 
 TOTAL = "total"
-"""Seconds a video, everything in."""
+"""Seconds per video, all stages and what lies between them."""
 
 LOAD, FIRST = "load", "first"
-"""Seconds until the network is loaded, and of the first forward pass after that."""
+"""Seconds until the network is loaded, and seconds of its first forward pass."""
 
 PEAK_MEMORY, PEAK_DEVICE_MEMORY = "peak_memory", "peak_device_memory"
-"""Of the host and of the device: the metrics in bytes; all others are seconds."""
+"""Bytes of the host and of the device."""
 
-NO_STAGES = (TOTAL, LOAD, FIRST, PEAK_MEMORY, PEAK_DEVICE_MEMORY)
-"""Metrics that are not a part of the total."""
+DECLARED = {
+    TOTAL: "total_s_per_video",
+    LOAD: "load_s",
+    FIRST: "first_inference_s",
+    PEAK_MEMORY: "peak_host_bytes",
+    PEAK_DEVICE_MEMORY: "peak_device_bytes",
+}
+"""Metric of gates and histories → the metric of `scenarios/latency.py` that computes its values. The short
+names are those of `--primary`, stored gates and histories. Every other metric is a stage (`run.STAGES`)."""
 
 
 def unit(metric: str) -> str:
+    """The unit of a metric's values: "bytes" or "s"."""
     return "bytes" if metric in (PEAK_MEMORY, PEAK_DEVICE_MEMORY) else "s"

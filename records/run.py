@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 SCHEMA = 1
-"""Version of the records; raised when old and new numbers cannot be compared."""
+"""Version of the records; increased when old and new numbers cannot be compared."""
 
 STAGES = ("decode", "resize", "flow", "upload", "forward", "download")
-"""Stages of one clip's way, in order; their times add up to the clip's time. `resize` includes crop and
+"""Stages of processing one clip, in order; their times add up to the clip's time. `resize` includes crop and
 scaling to the network's range; `upload` is host to device, `download` the read-back with the averaging."""
 
 PREPROCESSED_INPUT = "preprocessed input: decoding, resizing and flow not measured"
-"""Note of a clip that was read as network input."""
+"""Note of a clip whose file already holds network input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +27,18 @@ class ModelRecord:
     """A planned model, in `run.json`.
 
     - `key`: what the user asked for, e.g. "i3d@torch"; the records' `model`.
-    - `title`, `backend`, `device`: in words.
-    - `precision`, `form`: what was asked of the backend, e.g. "bf16" and "tuned"; what was computed in
-      truth is told by each process (`ProcessRecord.details`).
+    - `title`, `backend`, `device`: for reading.
+    - `precision`, `form`: what was asked of the backend, e.g. "bf16" and "tuned"; what was
+      actually computed is reported by each process (`ProcessRecord.details`).
     - `weights`: stream → {"kind", "name", "path", "sha256"}; kind "published", "user", "demo", "random".
     - `labels`: the class names in score order.
-    - `views`: the protocol in words, e.g. "whole video in one pass".
+    - `views`: description of the protocol, e.g. "whole video in one pass".
     - `flow`: name of the flow method, None for RGB only.
-    - `state`: "planned", "done" or "failed"; `error` says why it failed.
+    - `state`: "planned", "done" or "failed"; `error`: why it failed.
     - `parameters`: trainable parameters, None until a process has reported.
-    - `agreement`: why it was not compared with its reference, in words; None where it was (`drift`) or had
-      nothing to be compared with. Older runs have here what `drift` says.
-    - `sweep`: the point of a sweep that it stands for, axis ("batch", "threads", "window") → value.
+    - `agreement`: why it was not compared with its reference; None where it was (see `drift`) or where there
+      was no reference. Older runs have the result of the comparison here.
+    - `sweep`: its point of a sweep, axis ("batch", "threads", "window") → value.
     - `drift`: how far its logits are, on drawn input, from those of the same network and weights in float32:
       of the first such model of the run, or of one that computed for this alone. None for that first model.
       "reference" (its key), "max_abs" of a logit, "relative_l2", "top1" (share of inputs with the same first
@@ -50,8 +50,8 @@ class ModelRecord:
       a half precision is asked for too, else None. Older runs: "rounding", of the input alone, and "agrees"
       in their place.
     - `packages`: versions in its interpreter, where that is not the one of `Run.environment`.
-    - `certificate`: how this backend with these weights reproduced the authors' published example, in
-      words; None if that was not tried.
+    - `certificate`: a sentence on how well this backend with these weights reproduced the authors' published
+      example; None if that was not tried.
     """
 
     key: str
@@ -76,14 +76,15 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as planned and where it stands: `run.json`, rewritten atomically.
+    """A run as planned, and its state: `run.json`, rewritten atomically.
 
-    - `started`: ISO 8601, UTC. `state`: "running", "done" (every planned model has a result),
-      "incomplete" or "interrupted".
-    - `config`: the resolved configuration, as the user could write it in YAML.
+    - `started`: ISO 8601, UTC.
+    - `state`: "running", "done" (every planned model has a result), "incomplete" or "interrupted".
+    - `config`: the resolved configuration, in the form of the YAML file.
     - `environment`: hardware and software (`bench doctor`).
     - `data`: {"name", "digest", "clips", "missing": [ids], "unknown_labels": [...], "demo": bool}.
     - `target`: the target class.
+    - `schema`: version of the records, see `SCHEMA`.
     """
 
     started: str
@@ -98,16 +99,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class ClipRecord:
-    """One model's answer to one clip of the accuracy pass, or why there is none.
+    """One model's prediction of one clip in the accuracy pass, or why there is none.
 
-    - `label`: the clip's true class or None. `scored`: whether the label is one of the model's labels.
+    - `label`: the clip's true class, None if unknown.
+    - `scored`: whether the label is one of the model's labels, so that the prediction counts for accuracy.
     - `top5`: (label, probability) pairs, best first.
-    - `target_score`: probability of the target class.
+    - `target_score`: probability of the target class, 0–1; None if it is not one of the model's labels.
     - `offset`: byte in `scores.bin` where its `len(labels)` float32 probabilities begin.
-    - `views`: number of views averaged. `frames`: frames decoded. `video_s`: seconds of video they cover.
-    - `stages_s`: stage → seconds (accuracy pass: other work may run beside it; not for latency tables).
+    - `views`: number of views averaged.
+    - `frames`: frames decoded. `video_s`: seconds of video that they cover.
+    - `stages_s`: stage → seconds. Other work may run at the same time, so latency tables do not use them.
     - `flow_cached`: the flow came from the cache, so `stages_s["flow"]` is not its cost.
-    - `error`: None, or one line; then there are no scores.
+    - `error`: None, or one line of text; then there are no scores.
     - `notes`: remarks that belong beside the figure ("12 damaged frames left out").
     """
 
@@ -131,10 +134,13 @@ class ClipRecord:
 class ProcessRecord:
     """One fresh process of a scenario.
 
-    - `process`: 0, 1, … within the model. `order`: position among all processes of the pass.
-    - `load_s`: import, reading of weights, building. `first_s`: first inference with the measured shape.
-    - `peak_rss_bytes`: of the process; `peak_device_bytes`: None on CPU.
-    - `details`: what `Network.describe` gave. `macs_per_view`: multiply–accumulates; None if unknown.
+    - `process`: 0, 1, … within the model.
+    - `order`: position among all processes of the scenario, from 0.
+    - `load_s`: seconds of import, reading the weights and building the network.
+    - `first_s`: seconds of the first inference with the measured shape.
+    - `peak_rss_bytes`: peak resident memory of the process.
+    - `peak_device_bytes`: peak memory on the device; None on CPU.
+    - `details`: the result of `Network.describe`.
     - `error`: None, or why the process gave no samples.
     """
 

@@ -1,8 +1,8 @@
-"""Writing and reading a run directory, so that a crash at any instant loses at most the clip in hand.
+"""Writes and reads a run directory so that a crash at any instant loses at most the clip in progress.
 
-Records are appended, flushed and synced one by one, scores before the record that points to them. A
-line or a row of scores that a crash tore is dropped when the directory is opened again. One writer at
-a time.
+Records are appended, flushed and synced one by one, scores before the record that points to them. A line or
+a row of scores that a crash left incomplete is dropped when the directory is opened for writing again. Only
+one process at a time may write.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ THUMBNAILS = "thumbnails"
 
 
 def thumbnail_path(run: Path, clip: str) -> Path:
-    """Where the picture of a clip is, if it has one: a name that is safe whatever the clip's id is."""
+    """Path of a clip's thumbnail in the run directory `run`; the name is a hash, safe for any clip id."""
     return run / THUMBNAILS / f"{hashlib.sha256(clip.encode()).hexdigest()[:32]}.jpg"
 
 
@@ -38,6 +38,7 @@ class RunDirectory:
     """Reads what a run has recorded. Never changes it."""
 
     def __init__(self, path: Path) -> None:
+        """`path`: the run directory. Raises UsageError if it is none."""
         if not (path / RUN).is_file():
             raise UsageError(
                 "not a run directory", where=path, expected=f"a {RUN} in it", remedy="`bench run` makes one."
@@ -45,10 +46,12 @@ class RunDirectory:
         self.path = path
 
     def file(self, name: str) -> Path:
+        """Path of a file in the directory, which need not exist."""
         return self.path / name
 
     @property
     def run(self) -> Run:
+        """The run as recorded now. Raises UsageError if `run.json` is damaged or of another schema."""
         raw = read_whole(self.file(RUN), SCHEMA)
         models = tuple(
             record(ModelRecord, {**model, "labels": tuple(model["labels"])}) for model in raw["models"]
@@ -56,7 +59,7 @@ class RunDirectory:
         return record(Run, {**raw, "models": models})
 
     def clips(self) -> list[ClipRecord]:
-        """Accuracy records in the order of writing; of two for one (model, clip) the later one counts."""
+        """Records of the accuracy pass in the order of writing; the last one of a (model, clip) counts."""
         latest: dict[tuple[str, str], ClipRecord] = {}
         for raw in lines(self.file(CLIPS)):
             raw["top5"] = tuple((label, score) for label, score in raw["top5"])
@@ -65,11 +68,12 @@ class RunDirectory:
         return list(latest.values())
 
     def processes(self, scenario: str = "latency") -> list[ProcessRecord]:
+        """The processes of a scenario in the order of writing, failed ones included."""
         raws = lines(self.timing_file(scenario))
         return [record(ProcessRecord, raw) for raw in raws if raw["kind"] == "process"]
 
     def samples(self, scenario: str) -> list[Any]:
-        """What the processes of a scenario measured, as records of its type."""
+        """What the processes of a scenario measured, as records of its type (`ScenarioType.record`)."""
         raws = [raw for raw in lines(self.timing_file(scenario)) if raw["kind"] != "process"]
         kind = scenario_type(scenario).record
         return [
@@ -77,13 +81,18 @@ class RunDirectory:
         ]
 
     def latencies(self) -> list[LatencyRecord]:
+        """The samples of the scenario "latency"."""
         return self.samples("latency")
 
     def timing_file(self, scenario: str) -> Path:
+        """Path of a scenario's records."""
         return self.file(f"{scenario}.jsonl")
 
     def scores(self, record: ClipRecord) -> npt.NDArray[np.float32]:
-        """Probabilities (classes,) float32 of a record that has a row. Raises UsageError if it is cut off."""
+        """Probabilities (classes,) float32, 0–1, of a record without an error.
+
+        Raises UsageError if its row in `scores.bin` is cut off, ValueError for a record without scores.
+        """
         if record.offset is None:
             raise ValueError(f"{record.clip} has no scores: {record.error}")
         path, classes = self.file(SCORES), self._classes[record.model]
@@ -115,17 +124,20 @@ class RunWriter(RunDirectory):
 
     Reading and writing raise MeasurementError if the directory has been moved or removed meanwhile.
 
-    - `lost`: (model, clip) of the answers whose scores were cut off when the directory was opened; their
-      records have been dropped, so that they are measured again.
+    - `lost`: (model, clip) of the predictions whose scores were cut off when the directory was opened; their
+      records have been dropped, so that these clips are predicted again.
     """
 
     lost: frozenset[tuple[str, str]] = frozenset()
 
     def __init__(self, path: Path, run: Run | None = None) -> None:
-        """Take the directory's lock; begin it with `run`, or go on with what is there (None).
+        """Take the directory's lock, then create or continue the run in it.
 
-        Raises UsageError if another process is writing it, if it cannot be made, or if there is nothing to
-        go on with.
+        - `path`: the directory; it is created if it is missing.
+        - `run`: the run to begin; None continues the one that the directory holds.
+
+        Raises UsageError if another process is writing the directory, if it cannot be created, if it already
+        holds a run, or if there is none to continue.
         """
         try:
             remedy = "Wait for its end, or choose --out."
@@ -140,9 +152,9 @@ class RunWriter(RunDirectory):
             if run is not None:
                 if (path / RUN).exists():
                     raise UsageError(
-                        "holds a run already",
+                        "already holds a run",
                         where=path,
-                        remedy=f"Go on with it by --resume {path}, or choose another --out.",
+                        remedy=f"Continue it by --resume {path}, or choose another --out.",
                     )
                 write_atomically(path / RUN, to_json(asdict(run), indent=1), f"bench run --resume {path}")
             super().__init__(path)
@@ -165,14 +177,20 @@ class RunWriter(RunDirectory):
         self._lock.release()
 
     def file(self, name: str) -> Path:
+        """See `RunDirectory.file`. Raises MeasurementError if the directory was moved or removed."""
         self._lock.require_in_place(self._resume)
         return super().file(name)
 
     def write_run(self, run: Run) -> None:
+        """Replace `run.json` atomically."""
         write_atomically(self.file(RUN), to_json(asdict(run), indent=1), self._resume)
 
     def append_clip(self, record: ClipRecord, scores: npt.NDArray[np.float32] | None) -> None:
-        """Add an accuracy record; `scores` (classes,) probabilities, None for a record with an error."""
+        """Add a record of the accuracy pass and sync it.
+
+        - `record`: its `offset` is set here.
+        - `scores`: probabilities (classes,) float32, 0–1; None for a record with an error.
+        """
         raw = asdict(record)
         if scores is not None:
             offset = self._scores.seek(0, os.SEEK_END)
@@ -195,7 +213,7 @@ class RunWriter(RunDirectory):
         return f"bench run --resume {self.path}"
 
     def _mend(self) -> None:
-        """Drop the torn end that a crash may have left in a file, and answers whose scores are not there."""
+        """Drop incomplete lines that a crash left at the ends of files, and records without their scores."""
         for path in (self.path / CLIPS, *map(self.timing_file, SCENARIOS)):
             mend(path)
         scores = self.path / SCORES

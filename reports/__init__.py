@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .formats.dataframes import Frames
+    from .formats.dataframes import RunDataFrames
 
 
-def load(runs: str | Path | Sequence[str | Path], target: str | None = None) -> Frames:
-    """The DataFrames of one or several run directories. Raises UsageError for what is none."""
-    from .formats.dataframes import frames
+def load(runs: str | Path | Sequence[str | Path], target: str | None = None) -> RunDataFrames:
+    """One or several run directories as pandas DataFrames.
 
-    return frames(runs, target)
+    - `runs`: paths of run directories.
+    - `target`: the target class; None takes that of the first run.
+
+    Raises UsageError for a path that is no run directory, or one that is damaged.
+    """
+    from .formats.dataframes import read_dataframes
+
+    return read_dataframes(runs, target)

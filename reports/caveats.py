@@ -1,4 +1,4 @@
-"""What the figures do not say: sentences that stand beside them in every form of the report."""
+"""Caveats: the limits of the figures, as sentences for every format of the report."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from .numbers import few, listed, one_line
 from .sentences import MOST_RESERVATIONS, reservations
 
 FEW_VIDEOS = 30
-"""Below this many videos of the target a 95 % interval of 70 % is wider than 30 points."""
+"""With fewer videos of the target class a caveat is added: the 95 % interval of a recall of 70 % is then
+wider than 30 percentage points."""
 
 
 def caveats(summary: Summary) -> list[str]:
-    """What the figures do not say."""
+    """What limits the conclusions from the figures, the most important first: one sentence or two each."""
     kinds = {m.measured.weights_kind for m in summary.models}
     notes = weights_notes(summary)
     notes += [f"Also: {reservation}." for reservation in reservations(summary)[MOST_RESERVATIONS:]]
@@ -22,28 +23,27 @@ def caveats(summary: Summary) -> list[str]:
     if videos and min(videos) < FEW_VIDEOS:
         n = min(videos)
         notes.append(
-            f"{n} video{'' if n == 1 else 's'} of {target} say little: the intervals are wide. Read them "
-            "beside the accuracy over all videos, and compare models by the paired test."
+            f"Only {n} video{'' if n == 1 else 's'} of {target}: the intervals are wide. Read precision and "
+            "recall together with the accuracy over all videos, and compare models by the paired test."
         )
     elif not videos and kinds != {"random"}:
-        notes.append(f"No video of {target} was answered: nothing is known about that class.")
+        notes.append(f"No video of {target} was predicted: precision and recall of that class are unknown.")
     counts = {m.accuracy.top1.n for m in summary.models if m.accuracy.top1 is not None}
     if len(counts) > 1:
         notes.append(
-            "The models answered different numbers of videos; only the paired test compares them on the "
-            "same ones."
+            "The models predicted different numbers of videos; only the paired test compares them on the "
+            "same videos."
         )
     if any(m.on_cpu and m.timing.samples for m in summary.models):
         notes.append(
-            "Timed on a CPU. The thesis that this comparison repeats used a GPU, where the ratios between "
-            "networks and the weight of the preprocessing differ."
+            "Timed on a CPU. On a GPU the ratios between networks and the share of preprocessing differ."
         )
     if preprocessed := [m.name for m in summary.models if m.timing.preprocessed]:
         notes.append(
-            f"The videos came as network input ({few(preprocessed)}): no preprocessing was measured, so "
-            "nothing is known about real time."
+            f"The input was already preprocessed ({few(preprocessed)}): preprocessing was not measured, so "
+            "it is unknown whether these models keep up with a camera."
         )
-    notes += summary.comparison.notes
+    notes += summary.merged.notes
     unmeasured = ["energy", "other programs running", "the delay of a camera's own electronics"]
     unmeasured += [
         f"{asks} (--scenarios {name})"
@@ -56,7 +56,7 @@ def caveats(summary: Summary) -> list[str]:
 
 
 def weights_notes(summary: Summary) -> list[str]:
-    """What must stand beside every accuracy of weights that were not trained on real video."""
+    """Warnings that accompany every accuracy of weights that were not trained on real video."""
     notes = []
     for kind, sentence in (("demo", DEMO_WEIGHTS), ("random", RANDOM_WEIGHTS)):
         named = [m.name for m in summary.models if m.measured.weights_kind == kind]

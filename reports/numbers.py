@@ -1,4 +1,4 @@
-"""Values as text: three significant digits, shares in percent, a dash for unknown."""
+"""Values as text: three significant digits, fractions in percent, a dash for unknown (None)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def listed(texts: Iterable[str]) -> str:
 
 
 def few(names: Sequence[str], most: int = 3) -> str:
-    """The first `most` names, each on one line, and how many more there are: "a, b, c and 7 more".
+    """The first `most` names and the number of the others: "a, b, c and 7 more".
 
-    One more is named too.
+    If there is just one more, it is named instead.
     """
     lines = list(map(one_line, names))
     return listed(lines if len(lines) <= most + 1 else [*lines[:most], f"{len(lines) - most} more"])
@@ -46,25 +46,27 @@ def _decimals(value: float, digits: int) -> int:
 
 
 def count(value: float | None) -> str:
-    """A median of whole numbers."""
+    """A median of integers, without trailing zeros: "16" or "16.5"."""
     return UNKNOWN if value is None else f"{value:.15g}"
 
 
 def percent(value: float | None, decimals: int = 0) -> str:
+    """A fraction (1 = 100 %) in percent."""
     return UNKNOWN if value is None else f"{100 * value:.{decimals}f} %"
 
 
-def probability(p: float) -> str:
+def bare_p_value(p: float) -> str:
+    """For a table: "0.012", "<0.001"."""
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def p_value(p: float) -> str:
-    """In a sentence: "p = 0.012", "p < 0.001"."""
+    """For a sentence: "p = 0.012", "p < 0.001"."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def share(estimate: Estimate | None) -> str:
-    """A share of videos with its interval, in percent: "70 % [40–89]"."""
+    """A fraction of videos (0–1) with its interval, in percent: "70 % [40–89]"."""
     if estimate is None:
         return UNKNOWN
     if estimate.interval is None:
@@ -84,13 +86,15 @@ def spread(estimate: Estimate | None, scale: float = 1.0) -> str:
 
 
 def scaled(estimate: Estimate | None, scale: float = 1.0) -> float | None:
-    """The bare value × `scale`."""
+    """The value × `scale`, without its interval; None if unknown."""
     return None if estimate is None else estimate.value * scale
 
 
 def giga(value: float | None) -> float | None:
+    """In units of 10⁹; None if unknown."""
     return None if value is None else value / 1e9
 
 
 def mebi(size_bytes: float | None) -> float | None:
+    """Bytes in MiB; None if unknown."""
     return None if size_bytes is None else size_bytes / 2**20

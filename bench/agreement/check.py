@@ -12,8 +12,8 @@ from ...models.parity import TOLERANCE, mantissa, parity_inputs
 from ...models.registry import find_model
 from ...models.spec import Weights
 from ...records.run_directory import RunWriter
-from ...reports.analysis.agreement import agreement, in_words
-from ...reports.analysis.load_runs import load, merge
+from ...reports.analysis.agreement import agreement, verdict_text
+from ...reports.analysis.load_runs import merge, read_run
 from ..console.progress import Console
 from ..plan.plan import Plan, PlannedModel
 from .logits import compare
@@ -65,11 +65,11 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
         return
     run = writer.run
     writer.write_run(replace(run, models=tuple(replace(m, **agreed.get(m.key, {})) for m in run.models)))
-    comparison = merge([load(writer.path)])
-    for model in comparison.models:
-        found_of = agreement(model, comparison.models, comparison.target)
+    merged = merge([read_run(writer.path)])
+    for model in merged.models:
+        found_of = agreement(model, merged.models, merged.target)
         if found_of is not None:
-            console.say(f"{model.name} {in_words(found_of, comparison.target)}")
+            console.say(f"{model.name} {verdict_text(found_of, merged.target)}")
 
 
 def may_hide_mistakes(model: PlannedModel) -> bool:

@@ -75,7 +75,7 @@ def check_parity(
                     _limit(model.request.precision, found),
                     f"{agreement.top1:.0%}",
                     "–" if found.target_score is None else f"{found.target_score:.1e}",
-                    {"same": "same to rounding", "drifts": "drifts", "other": "ANOTHER NETWORK"}[
+                    {"same": "same to rounding", "drifts": "drifts", "other": "DOES NOT MATCH"}[
                         found.verdict
                     ],
                 ]
@@ -97,7 +97,7 @@ def check_parity(
     print(f"the backends agree ({bounds})")
 
 
-_IN_WORDS = {"same": "same to rounding", "drifts": "drifts", "other": "ANOTHER NETWORK"}
+_IN_WORDS = {"same": "same to rounding", "drifts": "drifts", "other": "DOES NOT MATCH"}
 
 
 def _limit(precision: str, found: Compared) -> str:

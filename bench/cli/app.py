@@ -152,12 +152,12 @@ def report(
 
 def _show(runs: list[Path]) -> None:
     """Print the comparison of finished runs."""
-    from ...reports.analysis.load_runs import load, merge
+    from ...reports.analysis.load_runs import merge, read_run
     from ...reports.analysis.summary import summarise
     from ...reports.formats.terminal import overview
     from ..console.rich_console import PlainConsole
 
-    PlainConsole(sys.stdout).print(overview(summarise(merge([load(path) for path in runs]))))
+    PlainConsole(sys.stdout).print(overview(summarise(merge([read_run(path) for path in runs]))))
 
 
 @app.command("models")

@@ -27,11 +27,11 @@ def compare(
     """
     from tabulate import tabulate
 
-    from ...reports.analysis.load_runs import load
+    from ...reports.analysis.load_runs import read_run
     from ...reports.analysis.run_comparison import compare_runs
     from ...reports.tables.run_comparison import changes_table, document
 
-    comparison = compare_runs(load(first), load(second), share("--threshold", threshold), force)
+    comparison = compare_runs(read_run(first), read_run(second), share("--threshold", threshold), force)
     table = changes_table(comparison)
     titles = [column.title for column in table.columns]
     alignment = [column.align for column in table.columns]

@@ -254,7 +254,7 @@ def _write(
 def _simulate(rule: Rule) -> None:
     from tabulate import tabulate
 
-    from ...reports.statistics.gate_simulation import bars, simulate, simulation_table
+    from ...reports.statistics.gate_simulation import promises, simulate, simulation_table
 
     cells = simulate(rule)
     table = simulation_table(cells)
@@ -263,8 +263,9 @@ def _simulate(rule: Rule) -> None:
     print(tabulate(table.rows, headers=titles, colalign=alignment, disable_numparse=True))
     for note in table.notes:
         print(note)
-    found = bars(cells)
-    for bar in found:
-        print(f"{'kept' if bar.kept else 'NOT kept'}: {bar.promise}; found {100 * bar.cell.called:.3g} %")
-    if broken := [bar.promise for bar in found if not bar.kept]:
+    found = promises(cells)
+    for promise in found:
+        state = "kept" if promise.kept else "NOT kept"
+        print(f"{state}: {promise.text}; found {100 * promise.cell.called:.3g} %")
+    if broken := [promise.text for promise in found if not promise.kept]:
         raise MeasurementError(f"a promise is not kept: {'; '.join(broken)}", where="--simulate")

@@ -33,13 +33,13 @@ def add(
     """Add the medians of processes: one line for each model, metric, machine and commit."""
     from ...records.gate_directory import GATE, GateDirectory
     from ...reports.analysis.history import add_to_history, entries_of_gate, entries_of_run
-    from ...reports.analysis.load_runs import load
+    from ...reports.analysis.load_runs import read_run
 
     if (measured / GATE).is_file():
         gate = GateDirectory(measured)
         entries = entries_of_gate(gate.gate, gate.slots(), commit, date)
     else:
-        entries = entries_of_run(load(measured), commit, date)
+        entries = entries_of_run(read_run(measured), commit, date)
     changed = add_to_history(file, entries)
     print(f"{file}: {counted(changed, 'line')} new or changed, {len(entries) - changed} there already")
 

@@ -1,7 +1,7 @@
-"""How a scenario declares what it records and which figures are made of it.
+"""How a scenario declares its record and the metrics that are computed from it.
 
-Tables, CSV files, results.json and data frames are made from these declarations alone, so that a figure is
-added by one of them.
+Tables, CSV files, results.json and DataFrames are generated from these declarations alone, so one declaration
+adds a metric everywhere.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Values = float | Sequence[float] | None
+MetricValue = float | Sequence[float] | None
 
 Over = Literal["median", "bare median", "first", "sum", "min", "max", "95 %"]
-"""How the values of all processes become one figure.
+"""How the values of all processes are reduced to one figure.
 
 - "median": the median over processes of each process's median, with its interval. "bare median": of all
   values, without an interval.
-- "first": a setting, the same in all of them.
-- "sum", "min", "max": of all values. Of yes and no, "min" is whether all are.
-- "95 %": that percentile of all values, unknown where fewer than ten lie beyond it.
+- "first": the first value, for a setting that is the same in all processes.
+- "sum", "min", "max": of all values. "min" of booleans: whether all are true.
+- "95 %": that percentile of all values; unknown where fewer than ten values lie beyond it.
 """
 
 Shown = Literal["spread", "number", "two digits", "whole", "percent", "change", "ms", "ms spread", "MiB"]
-"""How a figure is written for reading; its raw value is in the files.
+"""How a figure is formatted in tables; files hold the raw value.
 
-- "spread": three digits and the interval; "number", "two digits": without it; "whole": a whole number, or
-  yes and no.
-- "percent": a share of 1; "change": a share with its sign and one decimal.
-- "ms", "ms spread": seconds as milliseconds; "MiB": bytes.
+- "spread": three significant digits with the interval; "number", "two digits": without it; "whole": an
+  integer, or "yes" or "no".
+- "percent": a fraction in percent; "change": in percent with its sign and one decimal.
+- "ms", "ms spread": seconds in milliseconds; "MiB": bytes in MiB.
 """
 
 WAITING = "waiting"
-"""Name of the metric that tells whether a model's figures are disturbed (`records/disturbance.py`)."""
+"""Name of the metric that shows whether a model's figures are disturbed (`records/disturbance.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +40,23 @@ class Metric:
     """A figure of a scenario.
 
     - `name`: its key in results.json and its column in tables/*.csv.
-    - `value`: from one record to its value, to several (of its answers, for one), or to None where unknown.
-    - `per`: what a process's values are divided by, sum by sum: a rate that is kept up includes the slow
-      records. Unknown where a sum is 0 or a record's value is unknown. Only of medians over processes.
-    - `over`: how the values of all processes become one figure.
-    - `unit`: in words, as in a heading; empty for what is counted or a share.
+    - `value`: from one record to its value, to several values (one for each answer, for example), or to None
+      where it is unknown.
+    - `over`: how the values of all processes are reduced to one figure.
+    - `per`: from one record to the denominator of a rate. A process's figure is then the sum of the values
+      divided by the sum of these, so that slow records count with their full time; unknown where a sum is 0
+      or a value is unknown. Only with `over` "median".
+    - `unit`: as in a heading, for example "s / video"; empty for counts and fractions.
     - `better`: whether "more" or "less" of it is better; None for a setting.
-    - `per_process`: `value` and `per` are given the `ProcessRecord`s, also of processes that failed.
-    - `title`: heading of a column of its own, behind those of the scenario; None where one of those shows it,
-      or where it is in the files only.
-    - `shown`: how it is written for reading.
-    - `column`: its column in tables/*.csv where that has another name.
+    - `per_process`: `value` and `per` get the `ProcessRecord`s, also those of processes that failed.
+    - `title`: heading of a column of its own, after those of the scenario; None if one of those shows it, or
+      if it is in the files only.
+    - `shown`: how it is formatted in tables.
+    - `column`: its column in tables/*.csv, where that differs from `name`.
     """
 
     name: str
-    value: Callable[[Any], Values]
+    value: Callable[[Any], MetricValue]
     over: Over = "median"
     per: Callable[[Any], float | None] | None = None
     unit: str = ""
@@ -70,7 +72,8 @@ class ShownColumn:
     """A column of a scenario's table.
 
     - `title`: its heading, with the unit.
-    - `cell`: its text, with metrics by name in braces; `{name:number}` shows one otherwise than it declares.
+    - `cell`: template of its text, with metrics by name in braces; `{name:number}` overrides the format
+      that the metric declares (`Shown`).
     """
 
     title: str
@@ -78,28 +81,30 @@ class ShownColumn:
 
 
 def nothing_skipped(_: object) -> Mapping[str, str]:
-    """Of a record that tells of no clip that was left out."""
+    """Default of `ScenarioType.skipped`: the record lists no skipped clips."""
     return {}
 
 
 def no_remarks(_: object) -> Iterable[str]:
-    """Of a record that needs none."""
+    """Default of `ScenarioType.remarks`: the record needs no remark."""
     return ()
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioType:
-    """A scenario, as far as its records tell.
+    """A scenario's record and figures; how it is measured is in `bench/scenarios/`.
 
-    - `name`: as in `--scenarios`, and of its file `<name>.jsonl`. `title`: of its section in reports.
-    - `asks`: what stays unknown where it was not measured, for the caveats; None where that needs no mention.
+    - `name`: as in `--scenarios`, and of its file `<name>.jsonl`.
+    - `title`: heading of its section in reports.
     - `record`: the dataclass of what a process measures. It has the fields `model` (its key), `process` (its
-      number), `notes` (texts) and `kind`, anything but "process".
-    - `metrics`: its figures, in the order of the files. `columns`: of its table, behind the model's name.
-    - `notes`: below the table.
-    - `beside`: figures of the scenario "latency" that stand in its table too, for comparison.
+      number), `notes` (texts) and `kind` (any text but "process").
+    - `metrics`: its figures, in the order of the files.
+    - `columns`: of its table, after the model's name.
+    - `notes`: texts below the table.
+    - `asks`: what remains unknown if it was not measured, for the caveats; None if that needs no mention.
+    - `beside`: names of metrics of the scenario "latency" that its table shows too, for comparison.
     - `skipped`: from a record to the clips that could not be used, id → reason.
-    - `remarks`: from a record to what belongs beside its figures and is in no note.
+    - `remarks`: from a record to sentences below the table that are not among its notes.
     """
 
     name: str

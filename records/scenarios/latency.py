@@ -17,15 +17,17 @@ PREDICTION = ("upload", "forward", "download")
 class LatencyRecord:
     """One timed clip of the latency pass: nothing else running, no cache.
 
-    - `stages_s`: stage → seconds on the host clock, device synchronised; `total_s` is the wall time around
-      them, `cpu_s` the process's CPU time.
-    - `waited_s`: seconds that its threads were ready and not running, because something else had the
-      cores; the sum over threads. None where the system does not tell.
-    - `device_forward_s`: of all forwards, by device events; None on CPU.
-    - `disturbed`: something else had the cores (see `records/disturbance.py`), and the clip was timed again:
-      `attempt` 1, 2, … of the same clip and repetition.
+    - `repetition`: 0, 1, … of this clip within the process.
+    - `stages_s`: stage → seconds of the host clock, device synchronised.
+    - `total_s`: wall time of all stages and what lies between them. `cpu_s`: CPU time of the process.
+    - `views`, `frames`, `video_s`: of this clip; `video_s` in seconds of video.
+    - `waited_s`: seconds in which its threads were ready but did not run, because other programs used the
+      cores; the sum over threads. None where the system does not report it.
+    - `device_forward_s`: seconds of all forward passes by device events; None on CPU.
+    - `macs`: multiply–accumulates over all views; None if unknown.
+    - `attempt`: 0, then 1, 2, … if the clip was timed again because the sample was disturbed.
+    - `disturbed`: other programs used the cores (see `records/disturbance.py`).
     - `notes`: remarks that belong beside the figure.
-    - `views`, `frames`, `video_s`, `macs`: of this clip (`macs` over all views; None if unknown).
     """
 
     model: str
@@ -66,7 +68,7 @@ def _preprocessing_s(r: LatencyRecord) -> float | None:
 
 
 def _all_work_s(r: LatencyRecord) -> float | None:
-    """Seconds from the file to the answer; None where the way began with network input."""
+    """Seconds from the file to the prediction; None where the file already holds network input."""
     return None if _preprocessed(r) else r.total_s
 
 
@@ -130,8 +132,8 @@ METRICS = (
     Metric("cpu_ratio", _cpu_ratio, over="bare median", shown="number"),
     Metric(WAITING, _waiting, over="bare median", better="less", shown="number", column="waiting_ratio"),
 )
-"""Of the network's own work, its preprocessing and both; FLOP are 2 × multiply–accumulates of the networks
-alone. `cpu_ratio`: CPU time by wall time."""
+"""Times of the network alone, of its preprocessing, and of both. FLOP are 2 × multiply–accumulates of the
+network, without preprocessing. `cpu_ratio`: CPU time divided by wall time."""
 
 LATENCY = ScenarioType(
     "latency",
@@ -147,7 +149,7 @@ LATENCY = ScenarioType(
         ShownColumn("Peak MiB\nhost,\ndevice", "{peak_host_bytes}\n{peak_device_bytes}"),
     ),
     (
-        "Load: import, reading of weights, building. First inference: with the measured shape. Neither is in "
-        "the other times.",
+        "Load: import, reading the weights, building the network. First inference: with the measured shape. "
+        "The other times include neither.",
     ),
 )

@@ -1,4 +1,4 @@
-"""The scenarios there are, in the order of the report's sections."""
+"""All scenarios, in the order of the report's sections."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SCENARIOS = {
     "throughput": "throughput:THROUGHPUT",
     "stream": "stream:STREAM",
 }
-"""Name → "module:attribute", which stands for two objects: in this folder the `ScenarioType`, in
-`bench/scenarios/` how the scenario is measured."""
+"""Name → "module:attribute" of two objects: the `ScenarioType` in this folder, and in `bench/scenarios/` the
+`Scenario`, which measures it."""
 
 
 def scenario_type(name: str) -> ScenarioType:

@@ -9,21 +9,22 @@ from ..disturbance import waiting_ratio
 from .declaration import WAITING, Metric, ScenarioType, ShownColumn
 
 KEPT_UP = 0.99
-"""Share of the labels due that must be answered, and of the frames that must be taken up, to keep up."""
+"""Fraction of the due labels that must be computed, and of the frames that must be processed, to keep up."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
-    """A simulated camera on one clip: frames come by the clock, whether the work keeps up or not.
+    """A simulated camera on one clip: frames arrive by the clock, whether the processing keeps up or not.
 
-    - `fps`, `window`, `stride`: frames a second; frames a label is about; frames from one label to the next.
-    - `frames`: that the camera gave; `dropped`: of these, overwritten before they were taken up.
-    - `due`: windows that were complete by the camera's clock; `age_s`: of each answered one, from the
-      arrival of its last frame to the label.
-    - `frame_s`, `forward_s`: work on one frame (resizing, flow) and on one window (upload to read-back),
-      medians.
-    - `preparing_threads`, `network_threads`: at work at the same time.
-    - `wall_s`, `cpu_s`, `waited_s`: of the whole; see `LatencyRecord`.
+    - `fps`: frames per second of the camera.
+    - `window`: frames that a label is about. `stride`: frames from one label to the next.
+    - `frames`: frames of the camera. `dropped`: those overwritten in the buffer before they were processed.
+    - `due`: windows that were complete by the camera's clock.
+    - `age_s`: for each label, seconds from the arrival of its window's last frame to the label in memory.
+    - `frame_s`, `forward_s`: median seconds of work on one frame (resizing, flow) and on one window (upload
+      to download); `forward_s` is None without a label.
+    - `preparing_threads`, `network_threads`: threads that work at the same time.
+    - `wall_s`, `cpu_s`, `waited_s`: of the whole measurement; see `LatencyRecord`.
     """
 
     model: str
@@ -97,7 +98,7 @@ STREAM = ScenarioType(
         ShownColumn("Labels / s", "{labels_per_s}"),
         ShownColumn("Age of a label, ms\nmedian,\n95 %,\nworst", "{age_s}\n{age_s_p95}\n{age_s_worst}"),
         ShownColumn(
-            "Labels answered\nof those due,\nin the worst process",
+            "Labels computed\nof those due,\nin the worst process",
             "{labels} of {labels_due}\n{labels_answered}",
         ),
         ShownColumn("Frames lost", "{frames_lost} of {frames}"),
@@ -105,9 +106,9 @@ STREAM = ScenarioType(
     ),
     (
         "A simulated camera at a fixed rate; each frame is resized and its flow computed once. Age: from the "
-        "arrival of a window's last frame to its label. A window that is complete while another is in the "
-        "network waits; a newer one takes its place.",
-        "Keeps up: 99 % of the labels due and of the frames, in every process.",
+        "arrival of a window's last frame to its label. A window that is complete while the network computes "
+        "another one waits; a newer window replaces it.",
+        "Keeps up: at least 99 % of the due labels computed and of the frames processed, in every process.",
     ),
-    asks="whether a camera is kept up with",
+    asks="whether a model keeps up with a camera",
 )

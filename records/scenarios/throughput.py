@@ -1,4 +1,4 @@
-"""The scenarios "throughput" and "pipelined": clips worked on by several threads."""
+"""The scenarios "throughput" and "pipelined": clips processed by several threads."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ from ..disturbance import waiting_ratio
 from .declaration import WAITING, Metric, ScenarioType, ShownColumn
 
 FEWEST_READINGS = 9
-"""Readings of memory from which its growth is told: three in each third of a stretch."""
+"""Memory readings that `memory_growth` needs: three in each third of the measurement window."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThroughputRecord:
-    """One stretch in which clips were worked on by several threads, from one answer to another.
+    """One measurement window, in which several threads processed clips. It begins and ends with an answer.
 
-    - `in_flight`: clips on their way at the same time; 1 in the scenario "pipelined".
-    - `lanes`: threads that the work was shared out over; `network_threads`: of one forward call; `batch`:
-      most views in it, `mean_batch` their mean, warm-up included. `streams_apart`: each stream of the
-      network computes by itself; `forwards_at_once`: forward calls may overlap.
-    - `warm_up`: answers before the stretch, which are not counted.
-    - `wall_s`, `cpu_s`, `waited_s`: of the stretch; see `LatencyRecord`.
-    - `videos`, `views`, `frames`, `video_s`: answered in it. `answer_s`: of each of these videos, from its
-      being taken up to its answer.
-    - `rss_bytes`: of the process, after answers at even distances.
-    - `gpu_busy`: share of the time (0–1) that the device computed, as nvidia-smi tells; None on CPU.
+    - `in_flight`: clips in flight at the same time; 1 in the scenario "pipelined".
+    - `lanes`: worker threads that share the work. `network_threads`: threads of one forward call.
+    - `batch`: most views in a forward call. `mean_batch`: their mean, warm-up included.
+    - `streams_apart`: the network's streams are computed in separate forward calls.
+    - `forwards_at_once`: forward calls may overlap.
+    - `warm_up`: answers before the window, which are not counted.
+    - `wall_s`, `cpu_s`, `waited_s`: of the window; see `LatencyRecord`.
+    - `videos`, `views`, `frames`, `video_s`: what was answered in the window; `video_s` in seconds of video.
+    - `answer_s`: for each of these videos, seconds from the start of its processing to its answer.
+    - `rss_bytes`: resident memory of the process, read after answers at even intervals.
+    - `gpu_busy`: fraction of the time (0–1) in which the device computed, by nvidia-smi; None on CPU.
     - `skipped`: clips that could not be used, id → reason.
+    - `kind`: "stretch", an older name of the measurement window.
     """
 
     model: str
@@ -78,7 +80,10 @@ def _waiting(r: ThroughputRecord) -> float | None:
 
 
 def memory_growth(r: ThroughputRecord) -> float | None:
-    """Of the process's memory, last third of the stretch against the first; None with too few readings."""
+    """Growth of the resident memory: median of the last third of the window over that of the first, minus 1.
+
+    None with fewer than `FEWEST_READINGS` readings.
+    """
     if len(r.rss_bytes) < FEWEST_READINGS:
         return None
     third = len(r.rss_bytes) // 3
@@ -106,8 +111,8 @@ METRICS = (
     Metric("memory_growth", memory_growth, over="max", better="less", shown="change"),
     Metric(WAITING, _waiting, over="bare median", better="less", shown="number", column="waiting_ratio"),
 )
-"""Threads are those that the videos are shared out over; `network_threads` those of one forward call. Busy is
-CPU time by wall time and threads, of a GPU the share of the time that nvidia-smi tells."""
+"""`threads` are the worker threads, `network_threads` those of one forward call. `cores_busy` is CPU time
+divided by wall time and threads, `gpu_busy` the fraction of the time that nvidia-smi reports."""
 
 
 def _skipped(r: ThroughputRecord) -> Mapping[str, str]:
@@ -115,7 +120,7 @@ def _skipped(r: ThroughputRecord) -> Mapping[str, str]:
 
 
 def _remarks(r: ThroughputRecord) -> Iterable[str]:
-    return () if r.forwards_at_once else ("forward calls one at a time",)
+    return () if r.forwards_at_once else ("one forward call at a time",)
 
 
 PIPELINED = ScenarioType(
@@ -132,9 +137,9 @@ PIPELINED = ScenarioType(
         ShownColumn("Threads,\nof a forward call", "{threads}\n{network_threads}"),
     ),
     (
-        "One video on its way at a time; decoding, flow and the forward passes of the streams overlap where "
-        "they can. Beside it the latency table's time of the same work, one stage after the other.",
-        "Cores busy: CPU time by wall time and threads.",
+        "One video in flight at a time; decoding, flow and the forward passes of the streams overlap where "
+        "they can. Stages one by one: the time of the same work in the latency table.",
+        "Cores busy: CPU time divided by wall time and threads.",
     ),
     beside=("total_s_per_video",),
     skipped=_skipped,
@@ -159,12 +164,12 @@ THROUGHPUT = ScenarioType(
         ShownColumn("Peak MiB,\ngrowth", "{peak_host_bytes}\n{memory_growth}"),
     ),
     (
-        "Several videos on their way at a time, shared out over the threads. Measured from one answer to "
-        "another: start-up and the emptying at the end are not in it.",
-        "Cores busy: CPU time by wall time and threads. Growth: memory in the last third of the time against "
-        "the first. Views / call: mean of the views in a forward call, of those it takes at most.",
+        "Several videos in flight at a time, processed by a pool of threads. The measurement window begins "
+        "and ends with an answer: filling the pipeline and draining it at the end are not included.",
+        "Cores busy: CPU time divided by wall time and threads. Growth: memory in the last third of the "
+        "window against the first third. Views / call: mean of the views in a forward call, of the maximum.",
     ),
-    asks="several videos at a time",
+    asks="the throughput of several videos at a time",
     skipped=_skipped,
     remarks=_remarks,
 )

@@ -1,4 +1,4 @@
-"""From answers to accuracy: how often a network is right, on the target class and against another."""
+"""Accuracy from predictions: top-1 and top-5, the target class, and models compared in pairs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ...records.run import ClipRecord
 from ..statistics.intervals import Estimate, f1, holm, mcnemar_exact, proportion, ranking
-from .load_runs import Comparison, Measured
+from .load_runs import MergedRuns, ModelData
 
 RANDOM_WEIGHTS = "random weights: accuracy not measured"
 SWEPT = "a sweep is about time: accuracy not measured"
@@ -19,13 +19,14 @@ DEMO_WEIGHTS = "demo weights: accuracy says nothing about real video"
 
 @dataclass(frozen=True, slots=True)
 class TargetAccuracy:
-    """The target class against all others; the first label decides what counts as predicted.
+    """The target class one-vs-rest; a video counts as predicted if the target is its top-1 label.
 
-    - `videos`: scored videos of the class. `predicted`: scored videos taken for it. `hits`: both.
-    - `precision`, `recall`, `f1`, `average_precision`: None where undefined.
-    - `taken_for`: what its missed videos were taken for; `mistaken`: the true classes of the videos that
-      were wrongly taken for it. (label, videos) pairs, most frequent first.
-    - `reason`: why there are no figures; None where there are.
+    - `videos`: scored videos of the class. `predicted`: scored videos predicted as the class.
+    - `hits`: videos that are in both (true positives).
+    - `precision`, `recall`, `f1`, `average_precision`: 0–1; None where undefined.
+    - `taken_for`: what its missed videos were predicted as. `mistaken`: the true classes of its false
+      positives. Both are (label, number of videos) pairs, most frequent first.
+    - `reason`: why there are no figures; None if there are.
     """
 
     videos: int = 0
@@ -42,11 +43,13 @@ class TargetAccuracy:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """One model's answers to a run's videos.
+    """One model's predictions of a run's videos.
 
-    - `top1`, `top5`: over the scored videos; None where there is none, or `reason` says why not.
-    - `unlabelled`, `unknown_label`: answered videos left out, because there is no label or the network
-      does not know it. `failed`: records with an error.
+    - `top1`, `top5`: accuracy (0–1) over the scored videos; None if there are none, or for `reason`.
+    - `unlabelled`, `unknown_label`: numbers of predicted videos that are not scored, because they have no
+      label or one that is none of the network's classes.
+    - `failed`: records with an error.
+    - `reason`: why accuracy was not measured; None if it was.
     """
 
     top1: Estimate | None
@@ -60,10 +63,14 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """Two models on the videos that both answered: how many were right for both, one, none.
+    """Two models on the videos that both predicted.
 
-    `label` is the class the videos are of, None for all. `p_value`: exact McNemar; `adjusted_p`: by Holm
-    for all pairs of models of the report on the same kind of videos.
+    - `first`, `second`: names of the models.
+    - `label`: the class of the videos; None for videos of all classes.
+    - `both`, `only_first`, `only_second`, `neither`: numbers of videos that both models, one or none of them
+      predicted correctly.
+    - `p_value`: exact McNemar test, two-sided.
+    - `adjusted_p`: the same by Holm's method, over all pairs of models of the report with this `label`.
     """
 
     first: str
@@ -78,11 +85,12 @@ class Paired:
 
     @property
     def n(self) -> int:
+        """Number of videos."""
         return self.both + self.only_first + self.only_second + self.neither
 
 
-def accuracy(measured: Measured, target: str) -> Accuracy:
-    """Top-1, top-5 and the target class of one model. With random weights there is no accuracy."""
+def accuracy(measured: ModelData, target: str) -> Accuracy:
+    """Top-1, top-5 and target-class accuracy of one model; none with random weights or in a sweep."""
     failed = tuple(r for r in measured.clips if r.error is not None)
     answered = [r for r in measured.clips if r.error is None]
     scored = [r for r in answered if r.scored]
@@ -91,7 +99,7 @@ def accuracy(measured: Measured, target: str) -> Accuracy:
     if measured.weights_kind == "random" or measured.model.sweep:
         why = RANDOM_WEIGHTS if measured.weights_kind == "random" else SWEPT
         return Accuracy(None, None, TargetAccuracy(reason=why), unlabelled, unknown, failed, why)
-    reason = None if scored else "no labelled video was answered"
+    reason = None if scored else "no labelled video was predicted"
     return Accuracy(
         proportion(sum(_right(r) for r in scored), len(scored)),
         proportion(sum(r.label in dict(r.top5) for r in scored), len(scored)),
@@ -107,7 +115,7 @@ def _right(record: ClipRecord) -> bool:
     return record.top5[0][0] == record.label
 
 
-def _target_accuracy(measured: Measured, scored: Sequence[ClipRecord], target: str) -> TargetAccuracy:
+def _target_accuracy(measured: ModelData, scored: Sequence[ClipRecord], target: str) -> TargetAccuracy:
     if target not in measured.model.labels:
         return TargetAccuracy(reason=f"{target} is not a class of this network")
     predicted = [r.top5[0][0] == target for r in scored]
@@ -116,7 +124,7 @@ def _target_accuracy(measured: Measured, scored: Sequence[ClipRecord], target: s
     mistaken = Counter(str(r.label) for r, p, t in zip(scored, predicted, true, strict=True) if p and not t)
     if videos == 0:
         return TargetAccuracy(
-            0, taken, 0, mistaken=_ranked(mistaken), reason=f"no video of {target} was answered"
+            0, taken, 0, mistaken=_ranked(mistaken), reason=f"no video of {target} was predicted"
         )
     hits = sum(p and t for p, t in zip(predicted, true, strict=True))
     taken_for = Counter(r.top5[0][0] for r, p, t in zip(scored, predicted, true, strict=True) if t and not p)
@@ -133,7 +141,7 @@ def _target_accuracy(measured: Measured, scored: Sequence[ClipRecord], target: s
     )
 
 
-def _score(measured: Measured, record: ClipRecord, target: str) -> float:
+def _score(measured: ModelData, record: ClipRecord, target: str) -> float:
     return float(measured.scores[record.clip][measured.model.labels.index(target)])
 
 
@@ -141,24 +149,22 @@ def _ranked(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def pairs(comparison: Comparison) -> tuple[Paired, ...]:
-    """Every two models whose accuracy was measured, on all their videos and on those of the target.
+def pairs(merged: MergedRuns) -> tuple[Paired, ...]:
+    """All pairs of models with measured accuracy, on all shared videos and on those of the target class.
 
-    Backends of one network that answered alike are one hypothesis: the first of them counts.
+    Backends of one network with identical predictions count as one model: the first of them stands for all.
     """
-    models = [
-        group[0] for group in same_answers([m for m in comparison.models if m.weights_kind != "random"])
-    ]
+    models = [group[0] for group in same_answers([m for m in merged.models if m.weights_kind != "random"])]
 
     def of_target(record: ClipRecord) -> bool:
-        return record.label == comparison.target
+        return record.label == merged.target
 
-    found = _pairs(models, None, lambda _: True) + _pairs(models, comparison.target, of_target)
+    found = _pairs(models, None, lambda _: True) + _pairs(models, merged.target, of_target)
     return tuple(found)
 
 
 def _pairs(
-    models: Sequence[Measured], label: str | None, chosen: Callable[[ClipRecord], bool]
+    models: Sequence[ModelData], label: str | None, chosen: Callable[[ClipRecord], bool]
 ) -> list[Paired]:
     counted = []
     for a, b in itertools.combinations(models, 2):
@@ -175,12 +181,12 @@ def _pairs(
     ]
 
 
-def same_answers(models: Sequence[Measured]) -> list[list[Measured]]:
-    """The models in groups, in their order: backends of one network that answered alike are in one.
+def same_answers(models: Sequence[ModelData]) -> list[list[ModelData]]:
+    """Group backends of one network that made identical predictions; the order of the models is kept.
 
-    That is: of the same run, with the same weights, views and flow, and the same first label for every video.
+    A group has the same run, network, weights, views and flow, and the same top-1 label for every video.
     """
-    groups: dict[object, list[Measured]] = {}
+    groups: dict[object, list[ModelData]] = {}
     for m in models:
         network, _, _ = m.model.key.partition("@")
         weights = json.dumps(m.model.weights, sort_keys=True)

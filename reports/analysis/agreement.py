@@ -1,8 +1,8 @@
-"""How far a model is from its float32 reference: on drawn input, as recorded, and on the clips both answered.
+"""How far a model is from its float32 reference: on synthetic input and on the clips that both predicted.
 
-The run has both models' probabilities of each clip (`scores.bin`), so nothing is computed again. A logarithm
-of the probabilities gives back the logits but for a constant a clip, which taking the mean of all classes
-away makes the same for both. docs/backends.md derives the limit.
+The run holds both models' probabilities of each clip (`scores.bin`), so no network runs again. The logarithm
+of the probabilities equals the logits up to a constant per clip; subtracting the class mean removes it.
+docs/backends.md derives the limit.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ import numpy as np
 import numpy.typing as npt
 
 from ..numbers import number, one_line
-from .load_runs import Measured
+from .load_runs import ModelData
 
-Verdict = Literal["same", "drifts", "other"]
-"""The same to float32's rounding; off by no more than the precision explains; another network."""
+AgreementVerdict = Literal["same", "drifts", "other"]
+"""Equal to float32 rounding; off by no more than the precision explains; off by more (does not match)."""
 
 SMALLEST = 1e-30
-"""Probabilities below are taken for this: float32 has fewer digits there."""
+"""Lower bound of probabilities before the logarithm, so that float32 underflow gives no infinite logits."""
 
 
 @dataclass(frozen=True, slots=True)
 class OnClips:
-    """Two models' probabilities of the clips that both answered.
+    """The difference between two models' probabilities of the clips that both predicted.
 
-    - `clips`: how many. `same_top1`: of them, those with the same first class.
-    - `p_median`, `p_largest`: over the clips, of the largest difference of any class's probability.
-    - `p_target`: largest difference of the target class's probability; None if it is no class of theirs.
-    - `relative_l2`: distance of the logits, each clip's mean taken away.
-    - `verdict`: by the limits of drawn input; None for a run from before they were recorded.
+    - `clips`: number of these clips. `same_top1`: number of them with the same top-1 class.
+    - `p_median`, `p_largest`: median and maximum over clips of the largest difference of any class's
+      probability.
+    - `p_target`: largest difference of the target class's probability; None if it is none of their classes.
+    - `relative_l2`: relative L2 distance of the logits, centred for each clip.
+    - `verdict`: by the limits of synthetic input; None for older runs, which do not record these limits.
     """
 
     clips: int
@@ -41,47 +42,51 @@ class OnClips:
     p_largest: float
     p_target: float | None
     relative_l2: float
-    verdict: Verdict | None
+    verdict: AgreementVerdict | None
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A model against its reference.
+    """A model compared with its reference.
 
-    - `reference`: its key. `in_run`: whether it is a model of the run, or computed for this alone.
-    - `drawn`: `ModelRecord.drift`. `on_drawn`: what drawn input says. `on_clips`: None where no clip was
-      answered by both.
-    - `verdict`: what both say together. In float32, where there is little to explain, the worse of them; in
-      another precision what the clips say, which are what the weights were made for, unless random weights
-      show that it is another network.
+    - `reference`: its key. `in_run`: whether it is a model of the run, or was computed only for this
+      comparison.
+    - `drawn`: the comparison on synthetic ("drawn") input: `ModelRecord.drift`. `on_drawn`: its verdict.
+    - `on_clips`: the comparison on clips; None if no clip was predicted by both.
+    - `verdict`: the overall verdict. In float32 the worse of the two. In other precisions that of the clips,
+      which the weights were trained for, unless the comparison with random weights is "other".
     """
 
     reference: str
     in_run: bool
     drawn: Mapping[str, Any]
-    on_drawn: Verdict
+    on_drawn: AgreementVerdict
     on_clips: OnClips | None
-    verdict: Verdict
+    verdict: AgreementVerdict
 
 
-def agreement(model: Measured, models: Iterable[Measured], target: str) -> Agreement | None:
-    """How `model` agrees with its reference, which `models` may hold; None if it was compared with none."""
+def agreement(model: ModelData, models: Iterable[ModelData], target: str) -> Agreement | None:
+    """How well `model` agrees with its reference; None if it was not compared with one.
+
+    - `models`: the models of the report, among them the reference if it is in the run.
+    - `target`: the target class.
+    """
     drift = model.model.drift
     if drift is None:
         return None
     reference = next((m for m in models if (m.run, m.model.key) == (model.run, drift["reference"])), None)
     clips = None if reference is None else _on_clips(model, reference, target)
     drawn = _on_drawn(model)
-    told = [drawn] if clips is None or clips.verdict is None else [drawn, clips.verdict]
+    verdicts = [drawn] if clips is None or clips.verdict is None else [drawn, clips.verdict]
     if model.model.precision == "fp32":
-        verdict: Verdict = "other" if "other" in told else drawn
+        verdict: AgreementVerdict = "other" if "other" in verdicts else drawn
     else:
-        verdict = "other" if drift.get("random_weights") == "other" else told[-1]
+        verdict = "other" if drift.get("random_weights") == "other" else verdicts[-1]
     return Agreement(str(drift["reference"]), reference is not None, drift, drawn, clips, verdict)
 
 
-def _on_drawn(model: Measured) -> Verdict:
-    """What was recorded; half precisions of runs with an older rule, which accused right ones, drift."""
+def _on_drawn(model: ModelData) -> AgreementVerdict:
+    """The recorded verdict. Half precisions of older runs count as "drifts": their rule was too strict."""
     drift = model.model.drift or {}
     if (verdict := drift.get("verdict")) in ("same", "drifts", "other"):
         return verdict  # type: ignore[no-any-return]
@@ -90,7 +95,7 @@ def _on_drawn(model: Measured) -> Verdict:
     return "other" if drift.get("agrees") is False else "same"
 
 
-def _on_clips(model: Measured, reference: Measured, target: str) -> OnClips | None:
+def _on_clips(model: ModelData, reference: ModelData, target: str) -> OnClips | None:
     both = [clip for clip in reference.scores if clip in model.scores]
     if not both or model.model.labels != reference.model.labels:
         return None
@@ -102,7 +107,7 @@ def _on_clips(model: Measured, reference: Measured, target: str) -> OnClips | No
     relative = float(np.linalg.norm(found - expected) / (np.linalg.norm(expected) or 1.0))
     drift = model.model.drift or {}
     limit = drift.get("limit")
-    verdict: Verdict | None = None
+    verdict: AgreementVerdict | None = None
     if (tolerance := drift.get("tolerance")) is not None:
         # Two logits that are each off by the tolerance change their difference by twice as much.
         if np.abs(found - expected).max() <= 2 * tolerance:
@@ -123,55 +128,54 @@ def _on_clips(model: Measured, reference: Measured, target: str) -> OnClips | No
 
 
 def _logits(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Logits (clips, classes) but for each clip's mean."""
+    """Logits (clips, classes), centred for each clip."""
     logits = np.log(np.maximum(probabilities, SMALLEST))
     centred: npt.NDArray[np.float64] = logits - logits.mean(1, keepdims=True)
     return centred
 
 
-_IN_WORDS: Mapping[Verdict, str] = {
-    "same": "gives the same as {} to rounding",
+_VERDICT_TEXTS: Mapping[AgreementVerdict, str] = {
+    "same": "matches {} to rounding",
     "drifts": "drifts from {}",
-    "other": "IS ANOTHER NETWORK than {}",
+    "other": "DOES NOT MATCH {}",
 }
 
 
-def in_words(found: Agreement, target: str) -> str:
-    """The verdict and the figures behind it, without the model's name and a full stop."""
-    verdict = _IN_WORDS[found.verdict].format(one_line(found.reference))
-    parts = [_drawn_in_words(found), _clips_in_words(found, target)]
+def verdict_text(found: Agreement, target: str) -> str:
+    """The verdict and its figures as a sentence without its subject (the model) and full stop."""
+    verdict = _VERDICT_TEXTS[found.verdict].format(one_line(found.reference))
+    parts = [_drawn_text(found), _clips_text(found, target)]
     if found.drawn.get("random_weights") == "other":
-        parts.append("with random weights on drawn input it is off by more than the limit")
+        parts.append("with random weights on synthetic input it is off by more than the limit")
     elif found.on_clips is not None and found.on_drawn == "other" != found.verdict:
-        parts.append("more than the limit on drawn input, but not on the clips, which decide")
+        parts.append("more than the limit on synthetic input, but not on the clips, which decide")
     return f"{verdict}: {'; '.join(parts)}"
 
 
-def _drawn_in_words(found: Agreement) -> str:
+def _drawn_text(found: Agreement) -> str:
     drawn, limit = found.drawn, found.drawn.get("limit")
     relative, largest = f"{drawn['relative_l2']:.1e}", f"{drawn['max_abs']:.1e}"
-    text = f"on drawn input the logits are {relative} off (relative L2; {largest} at most)"
+    text = f"on synthetic input the logits are {relative} off (relative L2; {largest} at most)"
     if limit is not None:
-        return f"{text}, limit {limit:.1e}, rounding weights and input alone gives {drawn['yardstick']:.1e}"
+        return f"{text}, limit {limit:.1e}, rounding only weights and input gives {drawn['yardstick']:.1e}"
     if found.on_drawn == "drifts" or "tolerance" not in drawn:
         return f"{text}, no limit known"
     return f"{text}, tolerance {drawn['tolerance']:g}"
 
 
-def _clips_in_words(found: Agreement, target: str) -> str:
+def _clips_text(found: Agreement, target: str) -> str:
     clips = found.on_clips
     if clips is None:
-        return "no clip was answered by both" if found.in_run else "no clips: the reference is not in the run"
-    of_target = (
-        "" if clips.p_target is None else f", of {one_line(target)} at most {probability(clips.p_target)}"
-    )
+        missing = "no clip was predicted by both"
+        return missing if found.in_run else "no clips: the reference is not in the run"
+    of_target = "" if clips.p_target is None else f", of {one_line(target)} at most {delta_p(clips.p_target)}"
     return (
         f"on {clips.clips} clip{'' if clips.clips == 1 else 's'} the same top-1 in {clips.same_top1}, "
-        f"|Δp| {probability(clips.p_median)} in the median, {probability(clips.p_largest)} at most"
+        f"|Δp| {delta_p(clips.p_median)} in the median, {delta_p(clips.p_largest)} at most"
         f"{of_target}, logits {clips.relative_l2:.1e} off"
     )
 
 
-def probability(difference: float) -> str:
-    """A difference of probabilities to two digits."""
+def delta_p(difference: float) -> str:
+    """A difference of probabilities (0–1) as text with two significant digits."""
     return "below 0.0001" if difference < 1e-4 else number(difference, 2)

@@ -1,4 +1,4 @@
-"""Each class by itself: how many of its videos were recognised, and how many were taken for it."""
+"""Recall and precision of each class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from .summary import ModelSummary, Summary
 
 @dataclass(frozen=True, slots=True)
 class ClassAccuracy:
-    """One class of one model: its scored videos, those predicted as it, both; None where undefined."""
+    """One class of one model.
+
+    - `label`: the class.
+    - `videos`: scored videos of the class. `predicted`: scored videos predicted as the class.
+    - `hits`: videos that are in both (true positives).
+    - `recall`, `precision`: 0–1; None where undefined.
+    """
 
     label: str
     videos: int
@@ -25,7 +31,7 @@ class ClassAccuracy:
 
 
 def class_accuracies(m: ModelSummary) -> tuple[ClassAccuracy, ...]:
-    """The classes with a scored video, by name; none where accuracy was not measured."""
+    """All classes that have a scored video, sorted by name; empty if accuracy was not measured."""
     if m.accuracy.top1 is None:
         return ()
     answered = [(str(r.label), r.top5[0][0]) for r in m.measured.clips if r.error is None and r.scored]
@@ -46,7 +52,7 @@ def class_accuracies(m: ModelSummary) -> tuple[ClassAccuracy, ...]:
 
 
 def weakest_first(summary: Summary) -> tuple[str, ...]:
-    """The classes with a scored video, the least recognised (over all models) first."""
+    """All classes that have a scored video, by recall over all models, the lowest first."""
     videos: Counter[str] = Counter()
     hits: Counter[str] = Counter()
     for m in summary.models:
@@ -57,7 +63,7 @@ def weakest_first(summary: Summary) -> tuple[str, ...]:
 
 
 def classes(summary: Summary) -> Table:
-    """Every class and model, the least recognised classes first."""
+    """A row for each class and model, the classes with the lowest recall first."""
     columns = (
         Column("Class", "left"),
         Column("Model", "left"),
@@ -70,8 +76,8 @@ def classes(summary: Summary) -> Table:
     notes = []
     if lines:
         notes.append(
-            f"The least recognised classes first. In brackets, {percent(LEVEL)} intervals (Wilson) of each "
-            "class by itself: among many classes some are low by chance."
+            f"Lowest recall first. In brackets: {percent(LEVEL)} intervals (Wilson) of each single class; "
+            "among many classes some are low by chance."
         )
     return table("classes", "Classes", columns, lines, notes)
 

@@ -1,4 +1,4 @@
-"""Which network keeps up with a camera on this machine: the question that a report answers first."""
+"""Which network keeps up with a camera on this machine: the first question of a report."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from ..tables.table import Column, Line, Record, Table, table, values
 from .summary import ModelSummary, Summary
 
 RATES = (25, 30)
-"""Frames a second of the cameras asked about: PAL and most films and streams; NTSC and most webcams."""
+"""Frame rates of the cameras that are judged, per second: PAL and most films; NTSC and most webcams."""
 
 Answer = Literal["yes", "not always", "no", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Whether one model keeps up, preprocessing counted.
+    """Whether one model keeps up with a camera, preprocessing included.
 
-    - `frames_per_s`: sustained rate of all work. `answers`: (frames a second asked for, answer).
-    - `reason`: why nothing is known; None where something is.
+    - `frames_per_s`: sustained frames per second of preprocessing and network; None if unknown.
+    - `answers`: (camera's frames per second, answer) for each of `RATES`.
+    - `reason`: why the answers are unknown; None if they are known.
     """
 
     model: ModelSummary
@@ -31,7 +32,7 @@ class Deployment:
 
 
 def deployments(summary: Summary) -> tuple[Deployment, ...]:
-    """One answer a model, in the report's order."""
+    """One entry for each model, in the report's order."""
     return tuple(_deployment(m) for m in summary.models)
 
 
@@ -41,7 +42,14 @@ def _deployment(m: ModelSummary) -> Deployment:
 
 
 def keeps_up(sustained: Estimate | None, asked: float) -> Answer:
-    """ "yes" if the whole interval (or the slowest process) does, "not always" if only the median does."""
+    """Whether a sustained rate reaches a camera's rate.
+
+    - `sustained`: frames per second; None if unknown.
+    - `asked`: the camera's frames per second.
+
+    "yes" if the lower end of the interval (or of the range over processes) reaches it, "not always" if only
+    the median does.
+    """
     if sustained is None:
         return "unknown"
     if sustained.value < asked:
@@ -54,14 +62,14 @@ def _reason(m: ModelSummary) -> str | None:
     if m.timing.estimate("frames_per_s") is not None:
         return None
     if m.timing.preprocessed:
-        return "its input was preprocessed, so the work before the network was not measured"
+        return "its input was already preprocessed, so preprocessing was not measured"
     if m.measured.model.state == "failed":
         return f"it failed: {m.measured.model.error or 'no reason recorded'}"
     return "no time was measured"
 
 
 def deployment(summary: Summary) -> Table:
-    """Each model against the frame rates of cameras."""
+    """A row for each model: whether it keeps up with each of `RATES`."""
     columns = (
         Column("Model", "left"),
         Column("Sustained\nframes / s"),
@@ -92,20 +100,20 @@ def _line(d: Deployment) -> Line:
 
 
 def notes(summary: Summary) -> list[str]:
-    """How the answers are meant, and why some are missing."""
+    """Definition of the answers, and why some are unknown."""
     found = deployments(summary)
-    said = [f"{one_line(d.model.name)}: unknown, as {one_line(d.reason)}." for d in found if d.reason]
+    texts = [f"{one_line(d.model.name)}: unknown, as {one_line(d.reason)}." for d in found if d.reason]
     if any(d.frames_per_s for d in found):
-        said.append(
-            "Sustained: frames through decoding, resizing, flow and network per second, one video at a time. "
-            "yes: in the whole interval, or in the slowest process; not always: in the median only."
+        texts.append(
+            "Sustained: frames per second through decoding, resizing, flow and network, one video at a time. "
+            "yes: the whole interval (or the slowest process) keeps up; not always: only the median does."
         )
-        said.append("A network that takes 25 frames of every second of video needs 25 from any camera.")
-    said += [
-        f"{one_line(d.model.name)}: disturbed, so its rate is too low; undisturbed it may keep up."
+        texts.append("A network that samples 25 frames per second needs 25 from a camera of any frame rate.")
+    texts += [
+        f"{one_line(d.model.name)}: disturbed by other programs, so its true rate is higher and may suffice."
         for d in found
         if d.model.timing.disturbed and any(answer != "yes" for _, answer in d.answers)
     ]
     if any(d.frames_per_s and d.frames_per_s.interval is None for d in found):
-        said.append("Timed in one process: another one may be slower.")
-    return said
+        texts.append("Timed in one process only: another one may be slower.")
+    return texts

@@ -1,4 +1,4 @@
-"""From a gate's slots to its verdict, and to what explains it."""
+"""The result of a gate from its slots: the verdict, and the changes that explain it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import MeasurementError, UsageError
-from ...records.gate import Accuracy, Gate, Slot
+from ...records.gate import ArmAccuracy, Gate, Slot
 from ...records.gate_directory import GateDirectory
-from ...records.metrics import NO_STAGES, TOTAL, unit
+from ...records.metrics import DECLARED, TOTAL, unit
 from ..statistics.intervals import Estimate, Interval, mcnemar_exact, median_interval
 from ..statistics.sequential import Decision, Look, Rule, Verdict, decide, log_ratios
 
@@ -20,10 +20,12 @@ from ..statistics.sequential import Decision, Look, Rule, Verdict, decide, log_r
 class Change:
     """One metric in both arms: medians over processes, and the median ratio over pairs.
 
-    - `unit`: "s" or "bytes". `ratio`: candidate / base with its interval, None below 6 pairs; for a primary
-      metric that of the verdict, else 95 % on its own.
+    - `unit`: "s" or "bytes", of `base`, `candidate` and `difference`.
+    - `base`, `candidate`: medians over the arm's processes.
+    - `difference`: median over pairs of candidate − base.
+    - `ratio`: median over pairs of candidate / base. For a primary metric with the interval of the verdict,
+      else with a 95 % interval of its own; without an interval below 6 pairs.
     - `verdict`: of a primary metric; None for one that only explains.
-    - `difference`: median over pairs of candidate − base, in `unit`.
     """
 
     model: str
@@ -37,12 +39,19 @@ class Change:
 
     @property
     def name(self) -> str:
-        return f"{self.model}: {self.metric}"
+        """Model and metric, unique in a result."""
+        return _name(self.model, self.metric)
 
 
 @dataclass(frozen=True, slots=True)
 class AccuracyChange:
-    """Predictions of both arms on the same labelled clips. `p`: exact McNemar."""
+    """Predictions of both arms on the same labelled clips.
+
+    - `clips`: number of clips that both arms predicted.
+    - `base_right`, `candidate_right`: numbers of correct predictions.
+    - `only_base`, `only_candidate`: numbers of clips that only this arm predicted correctly.
+    - `p`: p-value of the exact McNemar test, two-sided.
+    """
 
     model: str
     clips: int
@@ -55,11 +64,16 @@ class AccuracyChange:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What a gate found.
+    """The result of a gate.
 
-    - `reason`: the verdict in a sentence. `next_pairs`: measure until there are so many; None at the end.
-    - `changes`: primaries first. `control`: the unchanged workload, in seconds.
-    - `moved`: model → the stage that the total's change came from most; absent where no stage was told.
+    - `pairs`: number of complete pairs.
+    - `reason`: why the verdict was reached, as a sentence.
+    - `next_pairs`: number of pairs at which the next verdict may be given; None at the end.
+    - `changes`: all metrics of all models, primary ones first.
+    - `control`: the control workload, which is the same in both arms.
+    - `moved`: model → the stage with the largest share in the change of the total; absent if no stage was
+      measured.
+    - `accuracy`: one entry for each model; empty without `--accuracy`.
     """
 
     gate: Gate
@@ -74,35 +88,41 @@ class GateResult:
 
     @property
     def primaries(self) -> tuple[Change, ...]:
+        """The metrics that decide."""
         return tuple(change for change in self.changes if change.verdict is not None)
 
     def explanation(self, model: str) -> str | None:
-        """Which stage of `model` moved most, in words; None where no stage was told."""
+        """A sentence on which stage of `model` changed most; None if no stage was measured."""
         stage = self.moved.get(model)
         if stage is None:
             return None
         total = next(c for c in self.changes if c.model == model and c.metric == TOTAL)
         return (
-            f"{model}: {stage.metric} moved most, by {stage.difference:+.3g} s a video, "
-            f"of {total.difference:+.3g} s in all"
+            f"{model}: {stage.metric} changed most, by {stage.difference:+.3g} s per video "
+            f"(total: {total.difference:+.3g} s)"
         )
 
 
-def load_gate(path: GateDirectory) -> GateResult:
-    """The result of a gate's directory, as far as it has come. Raises MeasurementError if it has no pair."""
-    gate = path.gate
+def load_gate(directory: GateDirectory) -> GateResult:
+    """The result of a gate as recorded so far. Raises MeasurementError if no pair is complete."""
+    gate = directory.gate
     config = gate.config
     rule = Rule(config["threshold"], config["pairs"], config["max_pairs"])
-    return judge(gate, path.slots(), path.accuracies(), config["primary"], rule)
+    return judge(gate, directory.slots(), directory.accuracies(), config["primary"], rule)
 
 
 def judge(
-    gate: Gate, slots: Sequence[Slot], accuracies: Sequence[Accuracy], primary: Sequence[str], rule: Rule
+    gate: Gate, slots: Sequence[Slot], accuracies: Sequence[ArmAccuracy], primary: Sequence[str], rule: Rule
 ) -> GateResult:
-    """The verdict on the complete pairs of `slots`, each of the `primary` metrics of each model deciding.
+    """Decide on the complete pairs of a gate.
 
-    Raises MeasurementError if there is no pair, or an arm gave no value of a primary metric; UsageError if a
-    primary metric is none that was measured.
+    - `slots`: all recorded slots; those without their partner are ignored.
+    - `accuracies`: of both arms, or empty.
+    - `primary`: names of the metrics that decide, each for every model that has it.
+    - `rule`: when a verdict is given.
+
+    Raises MeasurementError if no pair is complete, or if a slot has no value of a primary metric;
+    UsageError if a primary metric was measured in no slot.
     """
     base = {slot.pair: slot for slot in slots if slot.arm == "base"}
     candidate = {slot.pair: slot for slot in slots if slot.arm == "candidate"}
@@ -114,8 +134,8 @@ def judge(
     for key in deciding:
         if key not in measured:
             raise MeasurementError(
-                f"'{key[1]}' of {key[0]} has no positive, finite figure in every slot of both arms",
-                remedy="Only what every slot measures can decide.",
+                f"'{key[1]}' of {key[0]} does not have a positive, finite value in every slot of both arms",
+                remedy="Choose a --primary metric that every slot measures.",
             )
     ratios = {key: log_ratios(*series) for key, series in measured.items()}
     control = [s.control_s for s, _ in pairs], [s.control_s for _, s in pairs]
@@ -140,7 +160,7 @@ Series = tuple[list[float], list[float]]
 
 
 def _series(pairs: Sequence[tuple[Slot, Slot]]) -> dict[Key, Series]:
-    """(model, metric) → values of base and candidate, one a pair; of those that every slot has."""
+    """(model, metric) → values of base and candidate, one for each pair; only metrics that every slot has."""
     first = pairs[0][0].values
     keys = [(model, metric) for model, metrics in first.items() for metric in metrics]
     return {
@@ -188,7 +208,7 @@ def _estimate(look: Look) -> Estimate:
     if look.low is None or look.high is None:
         return Estimate(look.ratio, None, look.pairs)
     return Estimate(
-        look.ratio, Interval(look.low, look.high, "that of the verdict, over all looks"), look.pairs
+        look.ratio, Interval(look.low, look.high, "interval of the verdict, over all looks"), look.pairs
     )
 
 
@@ -222,13 +242,13 @@ def _moved(changes: Sequence[Change]) -> dict[str, Change]:
         if total.metric != TOTAL:
             continue
         direction = math.copysign(1, total.difference)
-        stages = [c for c in changes if c.model == total.model and c.metric not in NO_STAGES]
+        stages = [c for c in changes if c.model == total.model and c.metric not in DECLARED]
         if stages:
             moved[total.model] = max(stages, key=lambda stage: direction * stage.difference)
     return moved
 
 
-def _accuracy_changes(accuracies: Sequence[Accuracy]) -> list[AccuracyChange]:
+def _accuracy_changes(accuracies: Sequence[ArmAccuracy]) -> list[AccuracyChange]:
     by_arm = {accuracy.arm: accuracy.right for accuracy in accuracies}
     if by_arm.keys() != {"base", "candidate"}:
         return []

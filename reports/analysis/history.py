@@ -1,9 +1,9 @@
-"""The times of many commits in one file that merges well in git, and the series that are read from it.
+"""Histories: the metrics of many commits in one file that merges well in git.
 
-One JSON object a line, one line for each (model, setting, metric, machine, commit). Lines and keys are sorted
-and nothing in them depends on when they were written, so two branches that add different commits add
-different lines, and with `merge=union` in .gitattributes git joins them by itself. What such a merge leaves
-twice is dropped on reading.
+The file has one JSON object per line, for each (model, setting, metric, machine, commit). Lines and keys are
+sorted and do not depend on when they were written, so two branches that add different commits add different
+lines, and with `merge=union` in .gitattributes git joins them by itself. Duplicates that such a merge leaves
+are dropped on reading.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from ...records.fingerprint import machine_id
 from ...records.gate import Gate, Slot
 from ...records.metrics import unit
 from ..statistics.intervals import Estimate, process_median
-from .load_runs import Measured, RunData, merge
+from .load_runs import ModelData, RunData, merge
 from .process_medians import process_medians
 
 SCHEMA = 1
-"""Version of a line."""
+"""Version of the format of a line."""
 
 DIGITS = 6
 """Significant digits of a stored value."""
@@ -36,12 +36,14 @@ DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One metric of one model, as one commit had it on one machine.
+    """One metric of one model at one commit, measured on one machine.
 
-    - `setting`: what else the figure depends on, in words; another setting is another series.
-    - `machine`: `fingerprint.machine_id`; `cpu`: the processor's name, for reading.
-    - `commit`: what was measured. `date`: ISO 8601 in UTC; orders the series.
-    - `values`: a median for each process, in the order of processes; `unit`: "s" or "bytes".
+    - `setting`: description of what else the values depend on; another setting is another series.
+    - `metric`, `unit`: see `records/metrics.py`.
+    - `machine`: `fingerprint.machine_id`. `cpu`: the processor's name, for reading.
+    - `commit`: the measured commit. `date`: ISO 8601 in UTC; orders the series.
+    - `values`: one median for each process, in the order of processes.
+    - `schema`: version of the line, see `SCHEMA`.
     """
 
     model: str
@@ -57,21 +59,25 @@ class Entry:
 
     @property
     def series(self) -> tuple[str, str, str, str]:
+        """What identifies the series that the entry belongs to."""
         return self.model, self.setting, self.metric, self.machine
 
     @property
     def median(self) -> Estimate:
-        """Over processes, with its interval, or their range where there are too few for one."""
+        """Median over processes with its interval; with fewer than six processes, their range."""
         found = process_median([[value] for value in self.values])
         assert found is not None, "an entry has values"
         return found
 
 
 def entries_of_run(data: RunData, commit: str | None = None, date: str | None = None) -> list[Entry]:
-    """What a run adds: every metric of every model that was timed.
+    """The entries of a run: every metric of every timed model.
 
-    `commit`: by default that of ActionBench's source, as the run recorded it. `date`: by default the run's.
-    Raises UsageError if the commit is not known or was changed, a date is none, or nothing was timed.
+    - `commit`: None takes that of ActionBench's source, as the run recorded it.
+    - `date`: ISO 8601 with an offset; None takes the start of the run.
+
+    Raises UsageError if the commit is unknown or had uncommitted changes, if the date cannot be read, or if
+    nothing was timed.
     """
     environment = data.run.environment
     recorded = environment.get("git_commit")
@@ -88,10 +94,12 @@ def entries_of_run(data: RunData, commit: str | None = None, date: str | None = 
 def entries_of_gate(
     gate: Gate, slots: Iterable[Slot], commit: str | None = None, date: str | None = None
 ) -> list[Entry]:
-    """What a gate adds: every metric of its candidate, a value for each slot. The base was one before.
+    """The entries of a gate: every metric of its candidate, with one value for each slot.
 
-    `commit`: by default the candidate's. `date`: by default the gate's. Raises UsageError as
-    `entries_of_run` does.
+    - `commit`: None takes the candidate's.
+    - `date`: ISO 8601 with an offset; None takes the start of the gate.
+
+    Raises UsageError as `entries_of_run` does.
     """
     identity = gate.candidate.identity
     changed = identity.get("changes") is not None
@@ -102,17 +110,17 @@ def entries_of_gate(
             for model, metrics in slot.values.items():
                 for metric, value in metrics.items():
                     values.setdefault((model, metric), []).append(value)
-    found = [(model, f"gate, {gate.work}", metric, told) for (model, metric), told in values.items()]
+    found = [(model, f"gate, {gate.work}", metric, medians) for (model, metric), medians in values.items()]
     return _entries(found, gate.environment, commit, gate.started if date is None else date)
 
 
 def _commit(named: str | None, recorded: str | None, changed: bool, where: str) -> str:
     if named is None and (recorded is None or changed):
         raise UsageError(
-            "it is not known which commit was measured",
+            "the measured commit is unknown",
             where=where,
             found="none recorded" if recorded is None else f"{recorded}, with changes",
-            remedy="Name it by --commit.",
+            remedy="Name it with --commit.",
         )
     commit = str(recorded if named is None else named)
     if len(commit.split()) != 1:
@@ -145,7 +153,7 @@ def _entries(
     ]
 
 
-def _setting(measured: Measured, data: RunData) -> str:
+def _setting(measured: ModelData, data: RunData) -> str:
     model, config = measured.model, data.run.config
     clips = "\n".join(sorted({sample.clip for sample in measured.latencies}))
     threads = {p.details["threads"] for p in measured.processes if "threads" in p.details}
@@ -163,7 +171,7 @@ def _setting(measured: Measured, data: RunData) -> str:
 
 
 def _utc(date: str, where: str) -> str:
-    """The date in UTC; `where` it stands is named in errors."""
+    """The date in UTC; `where`: its place, for errors."""
     try:
         read = datetime.fromisoformat(date)
     except ValueError:
@@ -178,14 +186,14 @@ def _utc(date: str, where: str) -> str:
 
 
 def read_history(path: Path) -> list[Entry]:
-    """The entries of a file in the order of its lines; of two for one key the one of the later date.
+    """The entries of a file in the order of its lines; of duplicates, the one with the later date.
 
-    Raises UsageError for what is no history.
+    Raises UsageError if the file is not a history, or holds an unresolved merge.
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError as error:
-        raise UsageError(f"is no history: {error}", where=path) from error
+        raise UsageError(f"is not a history: {error}", where=path) from error
     return _without_duplicates(_entry(line, path, n) for n, line in enumerate(lines, 1) if line.strip())
 
 
@@ -198,7 +206,7 @@ def _entry(line: str, path: Path, number: int) -> Entry:
         raw: dict[str, Any] = parse_json(line)
         found = raw["schema"]
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError("is no entry of a history", where=where, found=line[:60]) from error
+        raise UsageError("is not an entry of a history", where=where, found=line[:60]) from error
     if found != SCHEMA:
         raise UsageError(
             "written in another version of the format", where=where, expected=SCHEMA, found=found
@@ -212,7 +220,7 @@ def _entry(line: str, path: Path, number: int) -> Entry:
         or not values
         or not all(isinstance(v, int | float) and 0 <= v < math.inf for v in values)
     ):
-        raise UsageError("is no entry of a history", where=where, found=line[:60])
+        raise UsageError("is not an entry of a history", where=where, found=line[:60])
     return Entry(
         **{**raw, "values": tuple(map(float, values)), "date": _utc(raw["date"], f"{where}, `date`")}
     )
@@ -222,16 +230,16 @@ def _without_duplicates(entries: Iterable[Entry]) -> list[Entry]:
     latest: dict[tuple[str, ...], Entry] = {}
     for entry in entries:
         key = (*entry.series, entry.commit)
-        # By value where dates are equal, so that the order of lines does not matter.
+        # Equal dates: ordered by values, so that the order of lines does not matter.
         if key not in latest or (entry.date, entry.values) > (latest[key].date, latest[key].values):
             latest[key] = entry
     return list(latest.values())
 
 
 def add_to_history(path: Path, entries: Sequence[Entry]) -> int:
-    """Write the file anew with these entries in it; how many of its lines are new or changed.
+    """Add entries to the file, which is replaced; returns the number of new or changed lines.
 
-    Raises UsageError if there is a file that is no history.
+    Raises UsageError if the file exists and is not a history.
     """
     before = read_history(path) if path.exists() else []
     after = _without_duplicates([*before, *entries])
@@ -246,7 +254,10 @@ def _line(entry: Entry) -> str:
 
 
 def series_of(entries: Iterable[Entry], metric: str | None = None) -> list[list[Entry]]:
-    """The series in a fixed order, each by date; `metric` leaves the others out."""
+    """The series, sorted by what identifies them, each by date.
+
+    `metric`: only series of this metric; None for all.
+    """
     found: dict[tuple[str, str, str, str], list[Entry]] = {}
     for entry in entries:
         if metric is None or entry.metric == metric:

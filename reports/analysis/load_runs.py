@@ -1,4 +1,4 @@
-"""Finished runs as the reports read them: one entry for each model of each run."""
+"""Reads run directories and merges them: one entry for each model of each run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ScoreVector = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """What the processes of one scenario measured. `samples`: records of the scenario's type."""
+    """The records of one scenario: its processes, and the samples, which have the scenario's type."""
 
     processes: tuple[ProcessRecord, ...]
     samples: tuple[Any, ...]
@@ -31,10 +31,14 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """One run directory, read. `name` is the folder's; `scores`: (model, clip) → (classes,) float32.
+    """The contents of one run directory.
 
-    `scenarios`: the timed ones beside "latency", so far as they were measured.
-    `folder`: where it is, for its pictures; None for a run that is in no folder.
+    - `name`: the folder's name.
+    - `clips`: records of the accuracy pass.
+    - `processes`, `latencies`: the scenario "latency".
+    - `scores`: (model, clip id) → probabilities (classes,) float32, 0–1.
+    - `scenarios`: the other scenarios that were measured.
+    - `folder`: path of the directory, for its thumbnails; None for a run that is not on disk.
     """
 
     name: str
@@ -48,13 +52,18 @@ class RunData:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One model of one run. `name` is unique in the report: the model's key, with the run's if need be.
+class ModelData:
+    """One model of one run.
 
-    `clips`, `processes` and `latencies` hold one record each for a clip, a process and a timed clip; of
-    repeated ones (a resumed run) the last. Samples count only of processes that came to their end: one that
-    failed, or was killed before it was recorded, measured only the first of its videos. `environment`: the
-    run's.
+    Of records that a resumed run repeated only the last counts. Samples count only if their process ended
+    without an error: one that failed or was killed measured only some of its videos.
+
+    - `name`: unique in the report: the model's key, with the run's name if several runs have that key.
+    - `run`: the run's name.
+    - `clips`, `processes`, `latencies`: one record for each clip, process and timed clip.
+    - `scores`: clip id → probabilities (classes,) float32, 0–1.
+    - `scenarios`: scenarios other than "latency" that were measured.
+    - `environment`: `Run.environment`.
     """
 
     name: str
@@ -69,24 +78,29 @@ class Measured:
 
     @property
     def weights_kind(self) -> WeightsKind:
-        """What the weakest of the streams' weights is: one random stream makes a random network."""
+        """The least trained kind among the streams: one random stream makes a random network."""
         kinds = {stream["kind"] for stream in self.model.weights.values()}
         order: tuple[WeightsKind, ...] = ("random", "demo", "user", "published")
         return next((kind for kind in order if kind in kinds), "random")
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """What one report is about. `notes`: what a reader must know about how runs were joined."""
+class MergedRuns:
+    """The runs of one report.
+
+    - `models`: all models of all runs, in order: the rows of the report.
+    - `target`: the target class.
+    - `notes`: how far the runs are comparable.
+    """
 
     runs: tuple[RunData, ...]
-    models: tuple[Measured, ...]
+    models: tuple[ModelData, ...]
     target: str
     notes: tuple[str, ...] = ()
 
 
-def load(path: Path) -> RunData:
-    """Read a run directory, finished or not. Raises UsageError if it is none, or damaged."""
+def read_run(path: Path) -> RunData:
+    """Read a run directory, finished or not. Raises UsageError if it is not one, or is damaged."""
     directory = RunDirectory(path)
     run = directory.run
     clips = directory.clips()
@@ -107,10 +121,13 @@ def load(path: Path) -> RunData:
     )
 
 
-def merge(runs: Sequence[RunData], target: str | None = None) -> Comparison:
-    """The models of one or several runs, in order, as the rows of one report.
+def merge(runs: Sequence[RunData], target: str | None = None) -> MergedRuns:
+    """Merge the models of one or several runs into one report.
 
-    `target` overrides the runs' target class. Raises UsageError if there is no run, or one twice.
+    - `runs`: at least one; their order is that of the report.
+    - `target`: the target class; None takes that of the first run.
+
+    Raises UsageError if there is no run, or if one is named twice.
     """
     if not runs:
         raise UsageError("no run to report on", remedy="Name at least one run directory")
@@ -126,7 +143,7 @@ def merge(runs: Sequence[RunData], target: str | None = None) -> Comparison:
         for model in data.run.models
     )
     chosen = runs[0].run.target if target is None else target
-    return Comparison(tuple(runs), models, chosen, tuple(_notes(runs, chosen, target is not None)))
+    return MergedRuns(tuple(runs), models, chosen, tuple(_notes(runs, chosen, target is not None)))
 
 
 def _named_apart(runs: Sequence[RunData]) -> list[RunData]:
@@ -139,7 +156,7 @@ def _named_apart(runs: Sequence[RunData]) -> list[RunData]:
     return named
 
 
-def _measured(data: RunData, model: ModelRecord, name: str) -> Measured:
+def _measured(data: RunData, model: ModelRecord, name: str) -> ModelData:
     clips = {r.clip: r for r in data.clips if r.model == model.key}
     processes = {r.process: r for r in data.processes if r.model == model.key}
     ended = {p.process for p in processes.values() if p.error is None}
@@ -149,7 +166,7 @@ def _measured(data: RunData, model: ModelRecord, name: str) -> Measured:
         if r.model == model.key and r.process in ended
     }
     scores = {clip: vector for (key, clip), vector in data.scores.items() if key == model.key}
-    return Measured(
+    return ModelData(
         name,
         data.name,
         model,
@@ -167,7 +184,7 @@ def _measured(data: RunData, model: ModelRecord, name: str) -> Measured:
 
 
 def _of_model(timings: Timings, key: str) -> Timings:
-    """One model's; the samples of processes that came to their end."""
+    """The records of one model, with samples of processes that ended without an error."""
     processes = tuple(p for p in timings.processes if p.model == key)
     ended = {p.process for p in processes if p.error is None}
     return Timings(processes, tuple(s for s in timings.samples if s.model == key and s.process in ended))
@@ -184,7 +201,7 @@ def _notes(runs: Sequence[RunData], target: str, chosen: bool) -> Iterable[str]:
     if others and not chosen:
         yield f"The runs had different target classes; {target} is used, not {', '.join(others)}."
     if len({_machine(d.run) for d in runs}) > 1:
-        yield "The runs come from different machines: their times do not compare the models alone."
+        yield "The runs come from different machines, so differences in time are not due to the models alone."
 
 
 def _machine(run: Run) -> str:

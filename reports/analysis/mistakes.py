@@ -1,4 +1,4 @@
-"""Where networks were wrong and sure of it: the mistakes worth looking at."""
+"""Wrong predictions with a high probability: the mistakes worth looking at."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .summary import ModelSummary, Summary
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a model said of a video: its first label, with that label's probability."""
+class ModelAnswer:
+    """One model's prediction of a video: its top-1 label, with that label's probability (0–1)."""
 
     model: str
     label: str
@@ -24,37 +24,44 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A video that at least one model was wrong about, with what all of them said. `run`: whose video."""
+    """A video that at least one model predicted wrongly.
+
+    - `run`: name of the run. `clip`: id of the clip.
+    - `label`: the true class.
+    - `answers`: the predictions of all models of the run.
+    """
 
     run: str
     clip: str
     label: str
-    said: tuple[Said, ...]
+    answers: tuple[ModelAnswer, ...]
 
     @property
     def confidence(self) -> float:
         """The highest probability of a wrong label."""
-        return max(s.probability for s in self.said if not s.right)
+        return max(answer.probability for answer in self.answers if not answer.right)
 
 
 def worst_mistakes(summary: Summary, most: int) -> tuple[Mistake, ...]:
-    """The videos with the most confident wrong answers, at most `most`, the most confident first."""
-    found: defaultdict[tuple[str, str, str], list[Said]] = defaultdict(list)
+    """At most `most` videos with the most confident wrong predictions, the most confident first."""
+    found: defaultdict[tuple[str, str, str], list[ModelAnswer]] = defaultdict(list)
     for m, record in _scored(summary):
         label, probability = record.top5[0]
-        said = Said(m.name, label, probability, label == record.label)
-        found[m.measured.run, record.clip, str(record.label)].append(said)
-    wrong = [Mistake(*key, tuple(said)) for key, said in found.items() if not all(s.right for s in said)]
+        answer = ModelAnswer(m.name, label, probability, label == record.label)
+        found[m.measured.run, record.clip, str(record.label)].append(answer)
+    wrong = [
+        Mistake(*key, tuple(answers)) for key, answers in found.items() if not all(a.right for a in answers)
+    ]
     return tuple(sorted(wrong, key=lambda mistake: (-mistake.confidence, mistake.clip))[:most])
 
 
 def mistakes(summary: Summary) -> Table:
-    """Every wrong answer, the most confident first."""
+    """Every wrong prediction, the most confident first."""
     columns = (
         Column("Video", "left"),
         Column("True class", "left"),
         Column("Model", "left"),
-        Column("Taken for", "left"),
+        Column("Predicted as", "left"),
         Column("Probability"),
     )
     wrong = [(m.name, r) for m, r in _scored(summary) if r.top5[0][0] != r.label]
@@ -77,7 +84,7 @@ def _line(name: str, record: ClipRecord) -> Line:
 
 
 def _scored(summary: Summary) -> Iterator[tuple[ModelSummary, ClipRecord]]:
-    """The answers that count as right or wrong; none of random weights."""
+    """The predictions that count as right or wrong; none of random weights."""
     for m in summary.models:
         if m.accuracy.top1 is not None:
             for record in m.measured.clips:

@@ -1,8 +1,8 @@
-"""Two stored runs, the later one judged against the earlier: times, memory, accuracy.
+"""Compares two stored runs, the second with the first: times, memory, accuracy.
 
-Nothing pairs the processes of two runs, which were made one after the other, so ratios come from all of them
-(`statistics.shift` of the log values). What drifted on the machine between the runs no interval can show;
-`bench gate` measures both in turns instead.
+The processes of two runs are not paired, because the runs were made one after the other, so ratios come from
+all processes (`statistics.intervals.shift` of the log values). No interval can show a drift of the machine
+between the runs; `bench gate` measures both versions in turns instead.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ...records.run import ModelRecord, Run
 from ..statistics.intervals import Estimate, Interval, holm, shift
 from ..statistics.sequential import FEWEST_PAIRS, Look, Rule, Verdict, decide_by, verdict_of
 from .accuracy import Paired, pairs
-from .load_runs import Comparison, Measured, RunData, merge
+from .load_runs import MergedRuns, ModelData, RunData, merge
 from .process_medians import process_medians
 from .timing import timing
 
 DRIFT = (
-    "The runs were made one after the other: a drift of the machine between them is not in the intervals. "
-    "`bench gate` measures both in turns."
+    "The runs were made one after the other: the intervals do not include a drift of the machine between "
+    "them. `bench gate` measures both versions in turns."
 )
 
 UNRELATED = {"models", "out", "processes", "target", "latency_seconds", "clip_timeout", "python", "seed"}
@@ -37,9 +37,12 @@ UNRELATED = {"models", "out", "processes", "target", "latency_seconds", "clip_ti
 
 @dataclass(frozen=True, slots=True)
 class MetricChange:
-    """One metric of one model in both runs: medians over processes, in `unit`, and second / first.
+    """One metric of one model in both runs.
 
-    `ratio`: with its 95 % interval, None where there are too few processes for one. `processes`: of each run.
+    - `unit`: "s" or "bytes", of `first` and `second`.
+    - `first`, `second`: medians over the run's processes.
+    - `ratio`: second / first with its 95 % interval; without one if there are too few processes.
+    - `processes`: number of processes of each run.
     """
 
     model: str
@@ -53,13 +56,18 @@ class MetricChange:
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """What two runs say about each other.
+    """The comparison of two runs.
 
-    - `verdict`: about the second run's total time per video; None if the machines are not the same.
-    - `machine`: where the machines differ; `settings`: what else does, and may be what changed the times.
-    - `accuracy`: model → its answers in both runs to the labelled videos that both answered, if there are
-      any; `adjusted_p` over the models.
-    - `notes`: what must stand beside the figures.
+    - `first`, `second`: names of the runs.
+    - `verdict`: on the second run's total time per video; None if the machines differ.
+    - `reason`: why that verdict was reached.
+    - `threshold`: the change that matters, as a fraction.
+    - `machine`: properties in which the machines differ.
+    - `settings`: other differences, which may have changed the times.
+    - `changes`: one entry for each metric of each model.
+    - `accuracy`: model → its predictions in both runs of the labelled videos that both predicted, if
+      there are any; `adjusted_p` over the models.
+    - `notes`: caveats of the comparison.
     """
 
     first: str
@@ -77,16 +85,19 @@ class RunComparison:
 def compare_runs(
     first: RunData, second: RunData, threshold: float = Rule().threshold, force: bool = False
 ) -> RunComparison:
-    """Compare the models that both runs have. Verdict on the total time of each; Holm if there are several.
+    """Compare the models that both runs have, with a verdict on their total time (Holm if there are several).
 
-    Raises UsageError if they have no model in common, MeasurementError if one of those was not timed on any
-    clip that the other run timed too, or if the runs were made on different machines; with `force` these are
-    compared, but there is no verdict.
+    - `first`, `second`: the earlier and the later run.
+    - `threshold`: the change that matters, as a fraction.
+    - `force`: compare runs of different machines too, without a verdict.
+
+    Raises UsageError if the runs have no model in common; MeasurementError if one of these has no timed clip
+    in common, or if the runs were made on different machines.
     """
     machine = differences(first.run.environment, second.run.environment)
     if machine and not force:
         raise MeasurementError(
-            "the runs were made on different machines, so their times say nothing about what changed",
+            "the runs were made on different machines, so their times cannot be compared",
             where=f"{first.name}, {second.name}",
             found="; ".join(machine),
             remedy="--force shows the figures without a verdict.",
@@ -95,7 +106,7 @@ def compare_runs(
     changes: list[MetricChange] = []
     accuracy: dict[str, Paired] = {}
     unfinished = [data.name for data in (first, second) if data.run.state != "done"]
-    notes = [DRIFT, *(f"{name}: not all that was planned was measured." for name in unfinished)]
+    notes = [DRIFT, *(f"{name}: the run is not complete." for name in unfinished)]
     looks = {}
     disturbed = []
     for mine, theirs in _common(first, second):
@@ -106,7 +117,7 @@ def compare_runs(
         before, after = process_medians(mine, clips), process_medians(theirs, clips)
         looks[key] = partial(_look, list(before[TOTAL].values()), list(after[TOTAL].values()))
         changes += _changes(key, before, after)
-        for pair in pairs(Comparison((), (mine, theirs), second.run.target)):
+        for pair in pairs(MergedRuns((), (mine, theirs), second.run.target)):
             if pair.label is None:
                 accuracy[key] = pair
         disturbed += [f"{key} in {m.run}" for m in (mine, theirs) if timing(m).disturbed]
@@ -119,9 +130,9 @@ def compare_runs(
         verdict, reason = None, f"made on different machines: {'; '.join(machine)}"
     elif disturbed:
         verdict = "inconclusive"
-        reason = f"something else was computing while these were timed: {', '.join(disturbed)}"
+        reason = f"other programs used the cores while these were timed: {', '.join(disturbed)}"
     elif few < FEWEST_PAIRS:
-        reason = f"{few} processes, a verdict needs {FEWEST_PAIRS} in each run (`bench run --processes`)"
+        reason = f"{few} processes; a verdict needs {FEWEST_PAIRS} in each run (`bench run --processes`)"
     return RunComparison(
         first.name,
         second.name,
@@ -136,7 +147,7 @@ def compare_runs(
     )
 
 
-def _common(first: RunData, second: RunData) -> list[tuple[Measured, Measured]]:
+def _common(first: RunData, second: RunData) -> list[tuple[ModelData, ModelData]]:
     """Each model of both runs. Raises UsageError if there is none, MeasurementError if one of them failed."""
     models = merge([first, second]).models
     earlier = len(first.run.models)
@@ -151,12 +162,12 @@ def _common(first: RunData, second: RunData) -> list[tuple[Measured, Measured]]:
         )
     for measured in (m for both in common for m in both):
         if measured.model.state == "failed" or not measured.latencies:
-            why = measured.model.error or "no process of its latency pass came to its end"
+            why = measured.model.error or "no process of its latency pass ended without an error"
             raise MeasurementError(f"{measured.model.key} was not timed: {why}", where=measured.run)
     return common
 
 
-def _shared_clips(mine: Measured, theirs: Measured) -> set[str]:
+def _shared_clips(mine: ModelData, theirs: ModelData) -> set[str]:
     shared = {s.clip for s in mine.latencies} & {s.clip for s in theirs.latencies}
     if not shared:
         raise MeasurementError(
@@ -168,7 +179,7 @@ def _shared_clips(mine: Measured, theirs: Measured) -> set[str]:
 
 
 def _look(first: list[float], second: list[float], rule: Rule) -> Look:
-    """The ratio of two runs at the rule's level. `pairs`: processes of the run that has fewer."""
+    """The ratio of two runs at the rule's level; `pairs` counts the processes of the run that has fewer."""
     found = shift(_logs(first), _logs(second), 1 - rule.level)
     if found.interval is None:
         return Look(found.n, math.exp(found.value), None, None, "inconclusive", None)
@@ -180,7 +191,7 @@ def _look(first: list[float], second: list[float], rule: Rule) -> Look:
 def _changes(
     model: str, before: Mapping[str, Mapping[int, float]], after: Mapping[str, Mapping[int, float]]
 ) -> Iterator[MetricChange]:
-    """Of every metric that both runs have and that is never 0."""
+    """Every metric that both runs have, if all its values are positive."""
     for metric in before:
         first, second = list(before[metric].values()), list(after.get(metric, {}).values())
         if not second or min(*first, *second) <= 0:
@@ -205,7 +216,7 @@ def _logs(values: list[float]) -> list[float]:
 
 
 def _settings(first: Run, second: Run) -> Iterator[str]:
-    """What differs besides the machine: settings, models, data, versions."""
+    """Differences other than the machine: settings, models, data, versions."""
     yield from _different("", _timed_settings(first), _timed_settings(second))
     if first.data.get("digest") != second.data.get("digest"):
         yield f"videos: {first.data.get('name')}, {second.data.get('name')} (another list)"
@@ -221,7 +232,7 @@ def _timed_settings(run: Run) -> dict[str, Any]:
 
 
 def _of_model(model: ModelRecord) -> dict[str, Any]:
-    """What of a model's record decides its times."""
+    """The fields of a model's record that its times depend on."""
     files = {
         stream: f"{w.get('kind')} {w.get('name')} {w.get('sha256')}" for stream, w in model.weights.items()
     }

@@ -1,4 +1,4 @@
-"""What a scenario's processes say about one model, by the declarations of its metrics."""
+"""The figures of one model in a scenario, computed as its metrics are declared."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from ..statistics.intervals import Estimate, percentile, process_median
 from .load_runs import Timings
 
 Figure = Estimate | float | None
-"""An `Estimate` of a metric that is a median over processes, else a bare number, or yes and no (bool)."""
+"""An `Estimate` if the metric is a median over processes, else a number or a bool; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioSummary:
     """One model in one scenario.
 
-    - `kind`: the scenario's declaration. `processes`: those that gave a measurement.
-    - `figures`: metric → figure, None where it is unknown.
-    - `skipped`: (clip, reason) of those that could not be used. `notes`: what belongs beside the figures.
+    - `kind`: the scenario's declaration.
+    - `processes`: number of processes that measured something.
+    - `figures`: metric → figure; None if unknown.
+    - `skipped`: (clip id, reason) of the clips that could not be used.
+    - `notes`: remarks that belong beside the figures.
     - `errors`: (process, why it measured nothing).
     """
 
@@ -35,33 +37,37 @@ class ScenarioSummary:
     errors: tuple[tuple[int, str], ...]
 
     def estimate(self, metric: str) -> Estimate | None:
-        """A metric that is a median over processes; None where it is unknown."""
+        """A metric that is a median over processes; None if unknown."""
         figure = self.figures[metric]
         assert figure is None or isinstance(figure, Estimate), f"{metric} is no median over processes"
         return figure
 
     def value(self, metric: str) -> float | None:
-        """The bare number of a metric; None where it is unknown."""
+        """The value of any metric, without its interval; None if unknown."""
         return value_of(self.figures[metric])
 
     @property
     def waiting(self) -> float | None:
-        """See `waiting_ratio`; None where it is unknown or the scenario has no such metric."""
+        """See `records.disturbance.waiting_ratio`; None if unknown, or if the scenario has no such metric."""
         return value_of(self.figures.get(WAITING))
 
     @property
     def disturbed(self) -> bool:
-        """Whether something else had the cores."""
+        """Whether other programs used the cores."""
         return is_disturbed(self.waiting)
 
 
 def value_of(figure: Figure) -> float | None:
-    """The bare number of a figure."""
+    """The value of a figure, without its interval; None if unknown."""
     return figure.value if isinstance(figure, Estimate) else figure
 
 
 def summarise_scenario(kind: ScenarioType, timings: Timings) -> ScenarioSummary:
-    """The figures of one model's processes, those that failed among them."""
+    """The figures of one model.
+
+    - `kind`: the scenario's declaration.
+    - `timings`: the model's records, those of failed processes included.
+    """
     records, processes = timings.samples, timings.processes
     return ScenarioSummary(
         kind,
@@ -98,7 +104,7 @@ def _values(metric: Metric, record: Any) -> Sequence[float]:
 
 
 def _rate(metric: Metric, per: Callable[[Any], float | None], records: Sequence[Any]) -> float | None:
-    """Sum by sum."""
+    """The sum of the values divided by the sum of `per`."""
     amounts, works = [metric.value(r) for r in records], [per(r) for r in records]
     if None in amounts or None in works:
         return None

@@ -1,4 +1,4 @@
-"""All derived figures of a report, computed once."""
+"""All figures of a report, computed once for every format."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ...records.scenarios.registry import SCENARIOS, scenario_type
 from ..statistics.intervals import Estimate
 from .accuracy import Accuracy, Paired, accuracy, pairs
 from .agreement import Agreement, agreement
-from .load_runs import Comparison, Measured
+from .load_runs import MergedRuns, ModelData
 from .scenarios import ScenarioSummary, summarise_scenario
 from .timing import Timing, timing
 
 
 @dataclass(frozen=True, slots=True)
 class GemmPeak:
-    """Measured speed of a matrix product; `by`: the library that was fastest."""
+    """Measured speed of a matrix product (GEMM), and the fastest library."""
 
     gflop_per_s: float
     by: str
@@ -25,42 +25,44 @@ class GemmPeak:
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """One row of the report: a model of a run, its accuracy and its times.
+    """One model of one run: a row of the report.
 
-    - `scenarios`: by name, those that were measured, in the order of their sections.
-    - `agreement`: with its float32 reference, None where there was none.
+    - `measured`: the records. `accuracy`, `timing`: figures from them.
+    - `scenarios`: name → figures, of the scenarios that were measured, in the order of their sections.
+    - `agreement`: with its float32 reference; None if it was not compared.
     """
 
-    measured: Measured
+    measured: ModelData
     accuracy: Accuracy
     timing: Timing
     scenarios: Mapping[str, ScenarioSummary] = field(default_factory=dict)
     agreement: Agreement | None = None
 
     def estimate(self, scenario: str, metric: str) -> Estimate | None:
-        """A figure of a scenario; None where it was not measured."""
+        """A metric of a scenario that is a median over processes; None if it was not measured."""
         found = self.scenarios.get(scenario)
         return None if found is None else found.estimate(metric)
 
     @property
     def name(self) -> str:
+        """The model's name, unique in the report."""
         return self.measured.name
 
     @property
     def details(self) -> dict[str, Any]:
-        """What the network said about itself in the last process that could."""
+        """The network's description of itself (`Network.describe`) in the last process that reported one."""
         others = (p for timings in self.measured.scenarios.values() for p in timings.processes)
-        told = [p.details for p in (*others, *self.measured.processes) if p.details]
-        return told[-1] if told else {}
+        reported = [p.details for p in (*others, *self.measured.processes) if p.details]
+        return reported[-1] if reported else {}
 
     @property
     def precision(self) -> str:
-        """What was computed in, as the network told; else what was asked for."""
+        """The precision that was computed in, as the network reported it; else the requested one."""
         return str(self.details.get("precision") or self.measured.model.precision)
 
     @property
     def gemm_peak(self) -> GemmPeak | None:
-        """The machine's own matrix product with the model's device, threads and precision."""
+        """Matrix product on the model's device, with its threads and precision; None if unknown."""
         threads = self.details.get("threads")
         on_cpu = self.on_cpu
         for peak in self.measured.environment.get("gemm_peaks", ()):
@@ -71,21 +73,23 @@ class ModelSummary:
 
     @property
     def parameters(self) -> int | None:
+        """Number of trainable parameters; None if unknown."""
         recorded = self.measured.model.parameters
         return self.details.get("parameters") if recorded is None else recorded
 
     @property
     def device(self) -> str:
-        """The device in words: as the network named it, else as it was asked for."""
+        """The device as the network reported it; else the requested one."""
         return str(self.details.get("device") or self.measured.model.device)
 
     @property
     def on_cpu(self) -> bool:
+        """Whether the model was computed on the CPU."""
         return self.measured.model.device.lower() == "cpu"
 
     @property
     def setting(self) -> str:
-        """What qualifies the figures, in a few words: weights, flow, device."""
+        """The settings that qualify the figures: weights, flow, device."""
         model = self.measured.model
         flow = "RGB only" if model.flow is None else f"flow {model.flow}"
         return f"{self.measured.weights_kind} weights, {flow}, {'CPU' if self.on_cpu else self.device}"
@@ -93,23 +97,30 @@ class ModelSummary:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What tables, sentences and files are made from."""
+    """All figures of a report: what tables, charts, sentences and files are made from.
 
-    comparison: Comparison
+    - `merged`: the runs, with the raw records.
+    - `models`: the rows of the report, in the order of the runs.
+    - `pairs`: pairwise comparisons of accuracy.
+    """
+
+    merged: MergedRuns
     models: tuple[ModelSummary, ...]
     pairs: tuple[Paired, ...]
 
     @property
     def target(self) -> str:
-        return self.comparison.target
+        """The target class."""
+        return self.merged.target
 
 
-def summarise(comparison: Comparison) -> Summary:
-    models = tuple(_summary(m, comparison) for m in comparison.models)
-    return Summary(comparison, models, pairs(comparison))
+def summarise(merged: MergedRuns) -> Summary:
+    """Compute all figures of the runs."""
+    models = tuple(_summary(m, merged) for m in merged.models)
+    return Summary(merged, models, pairs(merged))
 
 
-def _summary(m: Measured, comparison: Comparison) -> ModelSummary:
+def _summary(m: ModelData, merged: MergedRuns) -> ModelSummary:
     times = timing(m)
     scenarios = {
         name: times.latency
@@ -120,8 +131,8 @@ def _summary(m: Measured, comparison: Comparison) -> ModelSummary:
     }
     return ModelSummary(
         m,
-        accuracy(m, comparison.target),
+        accuracy(m, merged.target),
         times,
         scenarios,
-        agreement(m, comparison.models, comparison.target),
+        agreement(m, merged.models, merged.target),
     )

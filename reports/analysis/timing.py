@@ -1,4 +1,4 @@
-"""From timed clips to how long a video takes, where the time goes, and whether that keeps up with it."""
+"""Times of the latency scenario: per video, per stage, percentiles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...records.disturbance import drop_disturbed
 from ...records.run import PREPROCESSED_INPUT, STAGES
 from ...records.scenarios.latency import LATENCY, LatencyRecord
 from ..statistics.intervals import Estimate, percentile, process_median
-from .load_runs import Measured, Timings
+from .load_runs import ModelData, Timings
 from .scenarios import ScenarioSummary, summarise_scenario
 
 PERCENTILES = (0.9, 0.95, 0.99)
@@ -17,7 +17,7 @@ PERCENTILES = (0.9, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage: seconds a video, and its share of the whole work (0–1)."""
+    """One stage: seconds per video, and its fraction (0–1) of the total time."""
 
     seconds: Estimate
     share: float
@@ -25,13 +25,16 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What the latency pass says about one model.
+    """The figures of one model in the latency scenario.
 
-    - `latency`: its metrics. `videos`: different videos timed; `samples`: timed clips over all processes.
-    - `stages`: per stage that occurred. `other_share`: of the wall time, in no stage.
-    - `percentiles`: of the total per video, pooled; share → seconds, None where the sample is too small.
-    - `repeated`: disturbed samples that were taken again and are left out of all figures.
-    - `preprocessed`: the input was ready for the network, so no preprocessing was measured.
+    - `latency`: its metrics.
+    - `videos`: number of different videos. `samples`: number of timed clips over all processes.
+    - `stages`: (name, figures) of each stage that occurred.
+    - `other_share`: fraction (0–1) of the total time that lies between stages; None without samples.
+    - `percentiles`: (fraction, seconds) of the total per video, over all samples; seconds are None if the
+      sample is too small.
+    - `repeated`: number of disturbed samples that were repeated and are excluded from all figures.
+    - `preprocessed`: the input was already preprocessed, so preprocessing was not measured.
     """
 
     latency: ScenarioSummary
@@ -48,27 +51,27 @@ class Timing:
         return self.latency.estimate(metric)
 
     def value(self, metric: str) -> float | None:
-        """The bare number of any of its metrics."""
+        """The value of any of its metrics, without an interval; None if unknown."""
         return self.latency.value(metric)
 
     @property
     def processes(self) -> int:
-        """Those that gave samples."""
+        """Number of processes that gave samples."""
         return self.latency.processes
 
     @property
     def errors(self) -> tuple[tuple[int, str], ...]:
-        """(Process, why it gave none)."""
+        """(Process, why it gave no samples)."""
         return self.latency.errors
 
     @property
     def disturbed(self) -> bool:
-        """Whether something else had the cores while clips were timed."""
+        """Whether other programs used the cores while clips were timed."""
         return self.latency.disturbed
 
 
-def timing(measured: Measured) -> Timing:
-    """Summary of the latency pass of one model."""
+def timing(measured: ModelData) -> Timing:
+    """The figures of one model in the latency scenario."""
     samples = undisturbed(measured.latencies)
     return Timing(
         latency=summarise_scenario(LATENCY, Timings(measured.processes, tuple(samples))),
@@ -83,7 +86,7 @@ def timing(measured: Measured) -> Timing:
 
 
 def undisturbed(samples: Sequence[LatencyRecord]) -> list[LatencyRecord]:
-    """The samples without the disturbed ones, where a clip has others in the same process."""
+    """The samples without the disturbed ones of clips that have undisturbed ones in the same process."""
     return drop_disturbed(samples, clip=lambda s: (s.process, s.clip), disturbed=lambda s: s.disturbed)
 
 

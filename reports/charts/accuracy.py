@@ -1,4 +1,4 @@
-"""Charts of accuracy: classes, and what the target class is confused with."""
+"""Charts of accuracy: recall of classes, and confusions of the target class."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_CONFUSIONS = 15
 
 
 def class_bars(summary: Summary) -> Chart | None:
-    """Recall of the target class and of the least recognised ones."""
+    """Recall of the target class and of the classes with the lowest recall; None if nothing was scored."""
     order = weakest_first(summary)
     if not order:
         return None
@@ -51,10 +51,10 @@ def class_bars(summary: Summary) -> Chart | None:
     return Chart(
         "classes",
         "Classes",
-        f"Share of videos recognised in each of {shown}, one bar a model, as in the table of classes.",
-        f"Recall in {shown}{', the target first, then' if first else ','} the least recognised; {n} videos "
-        f"of each. Lines: {methods(recalls)}, of each class by itself.",
-        Axis("videos of the class recognised, %", limits=(0, 102)),
+        f"Recall of each of {shown}, one bar per model, as in the table of classes.",
+        f"Recall of {shown}{': the target class first, then' if first else ':'} the lowest; {n} videos of "
+        f"each. Lines: {methods(recalls)}, of each single class.",
+        Axis("recall, %", limits=(0, 102)),
         Axis("", ticks=tuple((_row(k, 0, len(chosen), 1), label(name)) for k, name in enumerate(chosen))),
         tuple(series),
         5 + len(chosen) * max(1.2, 0.75 * len(found)),
@@ -62,7 +62,7 @@ def class_bars(summary: Summary) -> Chart | None:
 
 
 def confusion_bars(summary: Summary) -> Chart | None:
-    """What the target was taken for, and what was taken for it."""
+    """What the target class was predicted as, and what was predicted as it; None without confusions."""
     target = summary.target
     counts: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for m in summary.models:
@@ -90,7 +90,7 @@ def confusion_bars(summary: Summary) -> Chart | None:
                 starts,
                 tuple(float(n) for _, _, n in known),
                 tuple(
-                    f"{label(m.name)}: {n} of {label(pair[0])} taken for {label(pair[1])}"
+                    f"{label(m.name)}: {n} of {label(pair[0])} predicted as {label(pair[1])}"
                     for _, pair, n in known
                 ),
                 style(i)[0],
@@ -100,17 +100,17 @@ def confusion_bars(summary: Summary) -> Chart | None:
         (_row(k, 0, len(chosen), 1), f"{label(true, 20)} → {label(taken, 20)}")
         for k, (true, taken) in enumerate(chosen)
     )
-    words = "; ".join(
-        f"{label(m.name)}: {m.accuracy.target.hits} of {m.accuracy.target.videos} recognised, "
-        f"{m.accuracy.target.predicted - m.accuracy.target.hits} others taken for it"
+    counted = "; ".join(
+        f"{label(m.name)}: {m.accuracy.target.hits} of {m.accuracy.target.videos} correct, "
+        f"{m.accuracy.target.predicted - m.accuracy.target.hits} false positives"
         for _, m in models
     )
     fewer = "" if len(chosen) == len(order) else f" The {len(chosen)} most frequent of {len(order)}."
     return Chart(
         "confusions",
         f"Confusions of {label(one_line(target))}",
-        f"True class and what it was taken for, in numbers of videos. {words}.",
-        f"True class → what it was taken for, the models' videos side by side. {words}.{fewer}",
+        f"True class and predicted class, in numbers of videos. {counted}.",
+        f"True class → predicted class, the models' videos stacked. {counted}.{fewer}",
         Axis("videos", step=math.ceil(max(ends.values()) / 6)),
         Axis("", ticks=ticks),
         tuple(series),
@@ -119,5 +119,5 @@ def confusion_bars(summary: Summary) -> Chart | None:
 
 
 def _row(row: int, place: int, rows: int, places: int) -> float:
-    """Height of a bar: `row` from above, and the `place` among the bars that share it."""
+    """Vertical position of a bar: row `row` of `rows` from the top, bar `place` of `places` in that row."""
     return rows - 1 - row + 0.4 - 0.8 * (place + 0.5) / places

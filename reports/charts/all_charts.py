@@ -1,4 +1,4 @@
-"""The report's charts; each maker gives None where there is nothing to draw."""
+"""The report's charts; each function returns None if there is nothing to draw."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from ..analysis.summary import Summary
 from ..numbers import number, share, spread
 from ..statistics.intervals import Estimate
 from .accuracy import class_bars, confusion_bars
-from .chart import GREY, Axis, Chart, Mark, Points, Symbol, bounds, label, methods, spread_in_words, style
+from .chart import GREY, Axis, Chart, Mark, Points, Symbol, bounds, label, methods, range_note, style
 from .timing import repetitions, stage_bars
 
 CHARTS = ("pareto", "stages", "repetitions", "classes", "confusions")
-"""Names of all charts there can be."""
+"""Names of all charts, drawn or not."""
 
 
 def all_charts(summary: Summary) -> tuple[Chart, ...]:
-    """Every chart that this report has something for, in its order."""
+    """All charts that this report has data for, in their order."""
     made = (make(summary) for make in (pareto, stage_bars, repetitions, class_bars, confusion_bars))
     return tuple(chart for chart in made if chart is not None)
 
 
 def pareto(summary: Summary) -> Chart | None:
-    """Accuracy against time: up is more often right, left is faster."""
+    """Top-1 accuracy against time per video; None without a model that has both."""
     shown = [
         (i, m, total, top1)
         for i, m in enumerate(summary.models)
@@ -41,7 +41,7 @@ def pareto(summary: Summary) -> Chart | None:
     front = _front([(total.value, top1.value) for _, _, total, top1 in shown])
     if len(front) > 1:
         x, y = zip(*((seconds, 100 * right) for seconds, right in front), strict=True)
-        texts = ("nothing measured is both faster and more often right",) * len(front)
+        texts = ("no measured model is both faster and more accurate",) * len(front)
         series.insert(0, Points("Pareto front", x, y, texts, GREY, line=True))
     times = [x for points in series for x in points.x]
     lengths = {m.timing.value("video_s") for _, m, _, _ in shown}
@@ -49,15 +49,17 @@ def pareto(summary: Summary) -> Chart | None:
     if len(lengths) == 1 and (video_s := lengths.pop()) is not None:
         marks = (Mark("x", video_s, f"real time: {number(video_s)} s of video"),)
         times.append(video_s)
-    words = "; ".join(f"{label(m.name)}: {share(top1)} at {spread(total)} s" for _, m, total, top1 in shown)
+    described = "; ".join(
+        f"{label(m.name)}: {share(top1)} at {spread(total)} s" for _, m, total, top1 in shown
+    )
     totals, shares = [total for _, _, total, _ in shown], [top1 for _, _, _, top1 in shown]
     videos = ", ".join(sorted({str(top1.n) for top1 in shares}))
     return Chart(
         "pareto",
         "Accuracy against latency",
-        f"Top-1 accuracy against seconds per video. {words}.",
-        "Filled: all work, preprocessing counted; hollow: the prediction alone. Lines: "
-        f"accuracy: {methods(shares)}, of {videos} videos; times: {spread_in_words(totals)}",
+        f"Top-1 accuracy against seconds per video. {described}.",
+        "Filled: total time with preprocessing; hollow: prediction only. Lines: "
+        f"accuracy: {methods(shares)}, of {videos} videos; times: {range_note(totals)}",
         Axis("time per video, s", log=max(times) > 5 * min(times)),
         Axis("top-1 accuracy, %", limits=(-3, 103)),
         tuple(series),
@@ -84,12 +86,12 @@ def _pareto_point(
 
 
 def _hollow(p: Points) -> Points:
-    """Where the prediction alone would stand: an outline, without the interval that the filled one has."""
+    """The point of the prediction only: an outline without intervals or a legend entry."""
     return Points(p.name, p.x, p.y, p.texts, p.color, p.symbol, 9, hollow=True, legend=False)
 
 
 def _front(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The (time, accuracy) that no other is both faster and more accurate than, the fastest first."""
+    """The Pareto front of (time, accuracy), the fastest first."""
     front: list[tuple[float, float]] = []
     for seconds, right in sorted(points, key=lambda point: (point[0], -point[1])):
         if not front or right > front[-1][1]:

@@ -1,6 +1,7 @@
-"""A chart as data: what is drawn, whoever draws it. Positions and stacking are resolved here, colours named.
+"""A chart as data, independent of the library that draws it, with final positions and colours.
 
-`charts.py` and its neighbours make them, `plots.py` draws them as files, `interactive.py` for the page.
+`accuracy.py`, `timing.py` and `all_charts.py` make charts; `plots.py` draws them as files, `interactive.py`
+for the HTML page.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from ...plain_text import plain_line
 from ..statistics.intervals import Estimate
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Distinct to colour-blind readers, without the palette's yellow and black: one is faint on white, the other
-on a dark page. Okabe and Ito (2008), https://jfly.uni-koeln.de/color/."""
+"""Colours that colour-blind readers can distinguish, without the palette's yellow and black: one is faint on
+white, the other on a dark page. Okabe and Ito (2008), https://jfly.uni-koeln.de/color/."""
 
 YELLOW = "#F0E442"
 GREY = "#8C959F"
-"""For what belongs to no model: legible on white and on a dark page."""
+"""For what belongs to no model: visible on white and on a dark page."""
 
 Symbol = Literal["circle", "square", "diamond", "triangle", "cross", "star", "dash"]
 SYMBOLS: tuple[Symbol, ...] = ("circle", "square", "diamond", "triangle", "cross", "star")
@@ -28,8 +29,14 @@ Range = tuple[float, float] | None
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """`title` names the unit. `ticks`: (position, text) in place of numbers. `limits`: None fits the data.
-    `step`: from one number to the next; None where any will do."""
+    """One axis.
+
+    - `title`: names the unit.
+    - `log`: logarithmic scale.
+    - `step`: distance of the numbers; None chooses one.
+    - `ticks`: (position, text) in place of numbers.
+    - `limits`: None fits the data.
+    """
 
     title: str
     log: bool = False
@@ -40,9 +47,13 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """Marks at (x, y), each with a text for the pointer and, where known, the interval in x and y.
+    """Points of one series.
 
-    - `line`: joined, without marks. `hollow`: outlines. `legend`: whether it is named beside the chart.
+    - `name`: in the legend, if `legend` is true.
+    - `x`, `y`: positions. `texts`: tooltip of each point.
+    - `size`: of a marker, in points.
+    - `x_ranges`, `y_ranges`: interval of each point; empty for none.
+    - `line`: joined by a line, without markers. `hollow`: markers are outlines.
     """
 
     name: str
@@ -61,7 +72,12 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Horizontal bars at the heights `y`, from `starts` on, `lengths` long and `thickness` thick."""
+    """Horizontal bars of one series.
+
+    - `y`: vertical positions. `starts`, `lengths`: along x. `thickness`: along y.
+    - `texts`: tooltip of each bar.
+    - `ranges`: interval of each bar's end; empty for none.
+    """
 
     name: str
     y: tuple[float, ...]
@@ -75,7 +91,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A dotted line across the chart at a value of `axis`, with its meaning unless the axis says it."""
+    """A dotted line across the chart at a value of `axis`, with its meaning as text if it needs one."""
 
     axis: Literal["x", "y"]
     value: float
@@ -84,8 +100,12 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`name` is the file's without an ending. `alt` says what the picture shows to who cannot see it;
-    `caption` what it is made from: how many videos and processes, which interval. `height`: in rows of text.
+    """A chart.
+
+    - `name`: file name without its suffix.
+    - `alt`: text alternative for readers who cannot see the picture.
+    - `caption`: what it is made from: numbers of videos and processes, kind of interval.
+    - `height`: in rows of text.
     """
 
     name: str
@@ -100,7 +120,7 @@ class Chart:
 
 
 def label(text: str, most: int = 34) -> str:
-    """A name as a chart shows it: harmless, on one line, cut in the middle if it is long."""
+    """A name for a chart: one line without control characters, cut in the middle to `most` characters."""
     text = plain_line(text)
     if len(text) <= most:
         return text
@@ -115,17 +135,18 @@ def style(index: int) -> tuple[str, Symbol]:
 
 
 def bounds(estimate: Estimate, scale: float = 1.0) -> Range:
+    """The interval × `scale`; None without one."""
     interval = estimate.interval
     return None if interval is None else (interval.low * scale, interval.high * scale)
 
 
 def methods(estimates: Sequence[Estimate]) -> str:
-    """Which intervals are drawn."""
+    """Names of the kinds of intervals that are drawn."""
     return " and ".join(sorted({e.interval.method for e in estimates if e.interval is not None}))
 
 
-def spread_in_words(times: Sequence[Estimate]) -> str:
-    """What the lines at times are."""
+def range_note(times: Sequence[Estimate]) -> str:
+    """A sentence on what the ranges drawn at times are."""
     if not (method := methods(times)):
         return "one process, without a range."
     single = any(t.interval is None for t in times)

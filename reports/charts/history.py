@@ -1,4 +1,4 @@
-"""The trend of each series of a history, with its changes: a figure to look at."""
+"""The figure of a history: the trend of each series, with its change points."""
 
 from __future__ import annotations
 
@@ -19,22 +19,25 @@ from ..statistics.change_points import FEWEST, change_points
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which colour-blind readers tell apart (https://jfly.uni-koeln.de/color/).
+# Okabe and Ito's colours, which colour-blind readers can distinguish (https://jfly.uni-koeln.de/color/).
 _TIMES, _LEVEL, _CHANGE = "#0072B2", "#444444", "#D55E00"
 
 _PANEL_INCHES = (9.0, 3.2)
 
 _UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".png": {}, ".pdf": {"CreationDate": None}}
-"""Kind of file → what leaves the date of writing out of it."""
+"""Kind of file → metadata without the date of writing."""
 
 _MOST_LABELS = 24
-"""Commits that are named on the axis; more would touch each other."""
+"""Most commits that are named on the axis; more would overlap."""
 
 
 def plot_history(series: Sequence[Sequence[Entry]], path: Path) -> None:
-    """Draw one panel a series, above one another, into `path` (.svg, .png or .pdf).
+    """Draw a figure with one panel for each series.
 
-    Raises UsageError if there is nothing to draw, or for another kind of file.
+    - `series`: entries of each series by date, as `series_of` returns them.
+    - `path`: the file to write, .svg, .png or .pdf.
+
+    Raises UsageError if there is no series, or for another kind of file.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -43,7 +46,7 @@ def plot_history(series: Sequence[Sequence[Entry]], path: Path) -> None:
         raise UsageError("no series to draw", where=path)
     kind = path.suffix.lower()
     if kind not in _UNDATED:
-        raise UsageError("no kind of figure", where=path, expected=", ".join(_UNDATED))
+        raise UsageError("unknown kind of figure", where=path, expected=", ".join(_UNDATED))
     width, height = _PANEL_INCHES
     # The same history gives the same bytes.
     with mpl.rc_context({"svg.hashsalt": "actionbench", "font.size": 9}):
@@ -101,14 +104,14 @@ def _levels(axes: Axes, values: npt.NDArray[np.float64], commits: Sequence[str])
 
 
 def _caption(entries: Sequence[Entry]) -> str:
-    """How many commits, what the bars are, which machine."""
+    """Number of commits, kind of interval, machine."""
     methods = sorted({m.interval.method for m in (entry.median for entry in entries) if m.interval})
     bars = f"bars: {'; '.join(methods)}" if methods else "one process each, so no bars"
     commits = f"{len(entries)} commit{'' if len(entries) == 1 else 's'}"
     days = f"{entries[0].date[:10]} to {entries[-1].date[:10]}"
-    found = "dashed: change of level, found afterwards (ranks, PELT)"
+    found = "dashed: change point (PELT on ranks)"
     if len(entries) < FEWEST:
-        found = f"no changes are looked for in fewer than {FEWEST} commits"
+        found = f"change points need at least {FEWEST} commits"
     machine = f"{entries[0].cpu}, machine {entries[0].machine}"
     return f"{commits}, {days}. Median over processes; {bars}; {found}. {machine}"
 

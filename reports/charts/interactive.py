@@ -1,4 +1,4 @@
-"""The same charts for a browser: figures in the form that Plotly draws, and Plotly itself, once, compressed.
+"""Charts for a browser: figures for Plotly, and Plotly's script, compressed.
 
 Plotly is 4.8 MB of JavaScript; compressed it adds 2 MB to a page, and every current browser can unpack it.
 """
@@ -48,11 +48,12 @@ def library() -> Library:
 
 
 def csp_digest(script: bytes) -> str:
+    """The script's SHA-256 as a source of a Content-Security-Policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
 
 
 def figure(chart: Chart) -> dict[str, Any]:
-    """{"data", "layout"} of a chart. Colours of text and lines are the page's: its script adds them."""
+    """Plotly's {"data", "layout"} of a chart. The page's script adds the colours of text and lines."""
     return {
         "data": [_bars(s) if isinstance(s, Bars) else _points(s) for s in chart.series],
         "layout": {
@@ -157,7 +158,7 @@ def _line(mark: Mark) -> dict[str, Any]:
 
 
 def _note(mark: Mark, chart: Chart) -> dict[str, Any]:
-    """What an upright line means, beside its upper end, where there is more room."""
+    """The meaning of a vertical line, beside its upper end, on the side with more space."""
     points = [x for s in chart.series if isinstance(s, Points) for x in s.x]
     return {
         # An annotation's place on a logarithmic axis is a logarithm, unlike a shape's.
@@ -173,5 +174,5 @@ def _note(mark: Mark, chart: Chart) -> dict[str, Any]:
 
 
 def _text(text: str) -> str:
-    """Plotly reads a few tags of HTML in its texts."""
+    """Escaped, because Plotly interprets some HTML tags in texts."""
     return html.escape(text, quote=False)

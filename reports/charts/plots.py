@@ -1,4 +1,5 @@
-"""Charts drawn by matplotlib: SVG and PNG files, and SVG for the page. The same chart, the same bytes."""
+"""Charts drawn by matplotlib: SVG and PNG files, and SVG for the page. The same chart gives the same
+bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator
 from .chart import Axis, Bars, Chart, Points, Range
 
 WIDTH = 7.2
-"""Inches: a text column."""
+"""Width in inches: a text column."""
 
 _ROW = 0.21
 """Inches of one row of text."""
@@ -27,7 +28,7 @@ _DPI = 150
 
 _INK, _FAINT = "#24292F", "#D0D7DE"
 _THEMED = {_INK.lower(): "currentColor", _FAINT.lower(): "var(--line)", "#ffffff": "var(--card)"}
-"""Colours that the page gives its own for."""
+"""Colours that the page replaces by those of its theme."""
 
 _SYMBOLS = {
     "circle": "o",
@@ -63,7 +64,7 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A chart as pictures. Letters in `svg` are text, which a reader can search and a screen reader read."""
+    """A chart as pictures. `svg` holds letters as text, which can be searched and read by a screen reader."""
 
     chart: Chart
     svg: str
@@ -71,6 +72,7 @@ class Drawing:
 
 
 def draw(chart: Chart) -> Drawing:
+    """Draw a chart as SVG and PNG."""
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
         # A name in a script that the font lacks is shown as boxes in PNG, and as it is in SVG.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
@@ -78,7 +80,7 @@ def draw(chart: Chart) -> Drawing:
         text, picture = io.StringIO(), io.BytesIO()
         metadata = {"Date": None, "Creator": None, "Title": chart.title}
         FigureCanvasSVG(figure).print_figure(text, format="svg", metadata=metadata)
-        # The places that were found are kept: finding them is most of the work.
+        # The layout is kept for the PNG: computing it takes most of the time.
         figure.set_layout_engine("none")
         FigureCanvasAgg(figure).print_figure(picture, format="png", dpi=_DPI, metadata={"Software": None})
     return Drawing(chart, text.getvalue(), picture.getvalue())

@@ -1,4 +1,4 @@
-"""Charts of time: where it goes, and how far repetitions and processes differ."""
+"""Charts of time: stages, and the variation between repetitions and processes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .chart import (
     Points,
     bounds,
     label,
-    spread_in_words,
+    range_note,
     style,
 )
 
 MOST_MARKS = 60
-"""Marks for one process: beyond it, evenly spaced quantiles of its samples stand for them."""
+"""Most points of one process; of more samples, evenly spaced quantiles are drawn."""
 
 _STAGE_COLORS = {
     "decode": OKABE_ITO[5],
@@ -41,7 +41,7 @@ _STAGE_COLORS = {
 
 
 def stage_bars(summary: Summary) -> Chart | None:
-    """Where the time of a video goes, one bar a model."""
+    """Time of a video by stage, one bar per model; None if nothing was timed."""
     timed = [m for m in summary.models if m.timing.stages]
     if not timed:
         return None
@@ -75,13 +75,13 @@ def stage_bars(summary: Summary) -> Chart | None:
             x_ranges=tuple(bounds(total, 1000) for _, total in totals),
         )
     )
-    words = "; ".join(f"{label(m.name)}: {spread(total)} s" for m, total in totals)
+    described = "; ".join(f"{label(m.name)}: {spread(total)} s" for m, total in totals)
     return Chart(
         "stages",
         "Where the time goes",
-        f"Stacked bars of milliseconds per video and stage. All work: {words}.",
-        "Each stage's median, stacked; the diamond is the median of the whole, which the medians of its "
-        f"parts need not add up to. Lines: {spread_in_words([total for _, total in totals])}",
+        f"Stacked bars of milliseconds per video and stage. All work: {described}.",
+        "Median of each stage, stacked; the diamond is the median of the total, which can differ from the "
+        f"sum of the medians. Lines: {range_note([total for _, total in totals])}",
         Axis("ms per video"),
         Axis("", ticks=tuple((row, label(name)) for name, row in rows.items())),
         tuple(series),
@@ -90,7 +90,7 @@ def stage_bars(summary: Summary) -> Chart | None:
 
 
 def repetitions(summary: Summary) -> Chart | None:
-    """Every sample that the figures are made of, relative to the median of the same video and model."""
+    """Every timed sample, relative to the median of the same video and model; None if nothing was timed."""
     timed = [(i, m) for i, m in enumerate(summary.models) if m.measured.latencies]
     if not timed:
         return None
@@ -123,7 +123,7 @@ def repetitions(summary: Summary) -> Chart | None:
                 f"{label(m.name)}, process {process}: median {number(median)} of {len(samples)} samples"
             )
         series.append(Points(label(m.name), tuple(x), tuple(y), tuple(marks), color, symbol, 5))
-    # The colour of no model, and only as wide as a process.
+    # In the colour of no model, as wide as one process.
     series.append(
         Points("median of a process", tuple(x_medians), tuple(y_medians), tuple(texts), GREY, "dash", 16)
     )
@@ -132,13 +132,13 @@ def repetitions(summary: Summary) -> Chart | None:
         f"process{'' if m.timing.processes == 1 else 'es'}"
         for _, m in timed
     )
-    fewer = f" At most {MOST_MARKS} marks a process: evenly spaced quantiles." if thinned else ""
+    fewer = f" At most {MOST_MARKS} points per process: evenly spaced quantiles." if thinned else ""
     return Chart(
         "repetitions",
         "Every repetition",
         f"Each timed video's time relative to the median of the same video, by process. {counted}.",
-        "All work of every timed video ÷ the median of the same video and model: one strip a process, in the "
-        f"order of measurement. {counted}.{fewer}",
+        "Total time of every timed video ÷ the median of the same video and model: one strip per process, in "
+        f"the order of measurement. {counted}.{fewer}",
         Axis(
             "",
             ticks=tuple((float(k), label(m.name)) for k, (_, m) in enumerate(timed)),
@@ -154,7 +154,7 @@ def repetitions(summary: Summary) -> Chart | None:
 def _relative_times(
     samples: Sequence[LatencyRecord],
 ) -> list[tuple[int, list[tuple[float, LatencyRecord]]]]:
-    """Process → its samples with their time by the median of the same clip, in the order of measurement."""
+    """Process → (time ÷ median of the same clip, sample), in the order of measurement."""
     of_clip: defaultdict[str, list[float]] = defaultdict(list)
     for s in samples:
         of_clip[s.clip].append(s.total_s)

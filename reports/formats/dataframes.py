@@ -11,26 +11,26 @@ import numpy as np
 import pandas as pd
 
 from ...records.run import STAGES
-from ..analysis.load_runs import load as read
-from ..analysis.load_runs import merge
+from ..analysis.load_runs import merge, read_run
 from ..analysis.summary import Summary, summarise
 from ..tables.all_tables import all_tables
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
-    """What was measured, and what the report makes of it. Seconds are float64, NaN where unknown.
+class RunDataFrames:
+    """Measured values and the report's tables as DataFrames. Seconds are float64, NaN if unknown.
 
-    - `models`: one row a model: the report's comparison, raw values.
-    - `clips`: one row a model and video of the accuracy pass: "model", "run", "clip", "label", "scored",
+    - `models`: a row per model: the report's comparison, raw values.
+    - `clips`: a row per model and video of the accuracy pass: "model", "run", "clip", "label", "scored",
       "predicted", "probability", "right" (missing unless scored), "target_score", "views", "frames",
       "video_s", "flow_cached", "error".
-    - `scores`: model → its probabilities, a row a video (by id), a column a class, float32.
-    - `processes`: one row a process of the latency pass: "model", "run", "process", "order", "load_s",
+    - `scores`: model → its probabilities (0–1), a row per video (by id), a column per class, float32.
+    - `processes`: a row per process of the latency pass: "model", "run", "process", "order", "load_s",
       "first_s", "peak_rss_bytes", "peak_device_bytes", "error".
-    - `samples`: one row a timed video: "model", "run", "process", "repetition", "clip", "total_s", "cpu_s",
-      "waited_s", "device_forward_s", "views", "frames", "video_s", "attempt", "disturbed" (the report leaves
-      out a disturbed one that was taken again). `stages`: long form, a row a sample and stage: "model",
+    - `samples`: a row per timed video: "model", "run", "process", "repetition", "clip", "total_s", "cpu_s",
+      "waited_s", "device_forward_s", "views", "frames", "video_s", "attempt", "disturbed" (the report
+      excludes a disturbed sample that was repeated).
+    - `stages`: long form, a row per sample and stage: "model",
       "process", "repetition", "attempt", "clip", "stage", "seconds".
     - `tables`: every table of the report by name, raw values.
     """
@@ -44,15 +44,16 @@ class Frames:
     tables: Mapping[str, pd.DataFrame]
 
 
-def frames(runs: str | Path | Sequence[str | Path], target: str | None = None) -> Frames:
-    """Read one or several run directories, as `bench report` does. Raises UsageError for what is none."""
+def read_dataframes(runs: str | Path | Sequence[str | Path], target: str | None = None) -> RunDataFrames:
+    """Read one or several run directories, as `bench report` does; see `reports.load`."""
     paths = [runs] if isinstance(runs, str | Path) else list(runs)
-    return from_summary(summarise(merge([read(Path(path)) for path in paths], target)))
+    return from_summary(summarise(merge([read_run(Path(path)) for path in paths], target)))
 
 
-def from_summary(summary: Summary) -> Frames:
+def from_summary(summary: Summary) -> RunDataFrames:
+    """The DataFrames of runs that were read already."""
     tables = {table.name: table.frame() for table in all_tables(summary)}
-    return Frames(
+    return RunDataFrames(
         models=tables["comparison"],
         clips=_frame(_clips(summary), _CLIPS),
         scores={m.name: _scores(m.measured.scores, m.measured.model.labels) for m in summary.models},
@@ -118,7 +119,7 @@ _STAGES = {
 
 
 def _frame(rows: Iterable[Mapping[str, Any]], types: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows with the columns of `types`, which hold also where there is no row."""
+    """The rows with the columns and types of `types`, also if there is no row."""
     return pd.DataFrame(list(rows), columns=list(types)).astype(types)
 
 

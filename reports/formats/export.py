@@ -1,4 +1,4 @@
-"""Writing a report: every derived file of a run directory. The same runs give the same bytes."""
+"""Writes a report: every derived file of a run directory. The same runs give the same bytes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from ...errors import UsageError
 from ...plain_text import spreadsheet_cell
 from ...records.run import ClipRecord
 from ...records.scenarios.registry import SCENARIOS
-from ..analysis.accuracy import Accuracy, Paired
+from ..analysis.accuracy import Accuracy
 from ..analysis.classes import ClassAccuracy, class_accuracies
 from ..analysis.deployment import RATES, keeps_up
-from ..analysis.load_runs import load, merge
+from ..analysis.load_runs import merge, read_run
 from ..analysis.scenarios import ScenarioSummary
 from ..analysis.summary import ModelSummary, Summary, summarise
 from ..analysis.timing import Timing
 from ..charts.all_charts import CHARTS, all_charts
 from ..charts.plots import Drawing, draw
 from ..statistics.intervals import Estimate
+from ..tables.accuracy import paired_record
 from ..tables.all_tables import agreement_text, all_tables
 from ..tables.table import Table
 from .html import page
@@ -31,27 +32,32 @@ from .latex import tabular
 from .markdown import report
 
 SCHEMA = 1
-"""Version of results.json; raised when a key changes its name or its meaning. New keys do not raise it."""
+"""Version of results.json; increased when a key changes its name or meaning, not for new keys."""
 
 
 def write_report(runs: Path | Sequence[Path], out: Path | None = None, target: str | None = None) -> Path:
-    """Derive the report of one or several run directories; returns the path of report.html.
+    """Write the report of one or several run directories; returns the path of report.html.
 
-    `out`: folder to write to, by default the run directory itself. `target` overrides the target class.
-    Each file is replaced whole. Raises UsageError for what is not a run directory, or for several runs
-    without `out`.
+    - `runs`: paths of run directories.
+    - `out`: folder to write to; None takes the directory of a single run.
+    - `target`: the target class; None takes that of the first run.
+
+    Each file is replaced atomically. Raises UsageError for a path that is no run directory, for several runs
+    without `out`, or if the report cannot be written.
     """
     paths = [runs] if isinstance(runs, Path) else list(runs)
     if out is None and len(paths) > 1:
-        raise UsageError("several runs need a place for their report", where="--out", remedy="Name a folder")
-    summary = summarise(merge([load(path) for path in paths], target))
+        raise UsageError(
+            "several runs need a folder for their report", where="--out", remedy="Name a folder."
+        )
+    summary = summarise(merge([read_run(path) for path in paths], target))
     return write_summary(summary, paths[0] if out is None else out)
 
 
 def write_summary(summary: Summary, out: Path) -> Path:
-    """Write all forms of a report into the folder `out`; returns the path of report.html.
+    """Write a report in all formats into the folder `out`; returns the path of report.html.
 
-    Raises UsageError if that cannot be written.
+    Raises UsageError if it cannot be written.
     """
     tables, charts = all_tables(summary), all_charts(summary)
     drawings = [draw(chart) for chart in charts]
@@ -74,7 +80,7 @@ def write_summary(summary: Summary, out: Path) -> Path:
 
 
 def _write_plots(drawings: Sequence[Drawing], folder: Path) -> None:
-    """Each chart as SVG and PNG; one that there is nothing for any more is removed."""
+    """Write each chart as SVG and PNG; remove files of charts that this report does not have."""
     folder.mkdir(exist_ok=True)
     for drawing in drawings:
         _write(folder / f"{drawing.chart.name}.svg", drawing.svg)
@@ -91,7 +97,7 @@ def _write(path: Path, content: str | bytes) -> Path:
 
 
 def csv(table: Table) -> str:
-    """The raw values as CSV, unknown ones empty; no text in it is a formula to a spreadsheet."""
+    """The raw values as CSV, unknown ones empty; texts are escaped so that no spreadsheet reads a formula."""
     frame = table.frame().rename(columns=spreadsheet_cell).map(spreadsheet_cell)
     return frame.to_csv(index=False, lineterminator="\n")
 
@@ -103,11 +109,11 @@ def json_text(summary: Summary) -> str:
 
 
 def results(summary: Summary) -> dict[str, Any]:
-    """What results.json holds."""
+    """The content of results.json."""
     return {
         "schema": SCHEMA,
         "target": summary.target,
-        "notes": list(summary.comparison.notes),
+        "notes": list(summary.merged.notes),
         "runs": [
             {
                 "run": data.name,
@@ -117,10 +123,10 @@ def results(summary: Summary) -> dict[str, Any]:
                 "environment": data.run.environment,
                 "config": data.run.config,
             }
-            for data in summary.comparison.runs
+            for data in summary.merged.runs
         ],
         "models": [_model(m, summary.target) for m in summary.models],
-        "paired": [_paired(p) for p in summary.pairs],
+        "paired": [paired_record(p) for p in summary.pairs],
     }
 
 
@@ -240,21 +246,6 @@ def _figures(s: ScenarioSummary) -> dict[str, Any]:
     }
 
 
-def _paired(p: Paired) -> dict[str, Any]:
-    return {
-        "first": p.first,
-        "second": p.second,
-        "label": p.label,
-        "videos": p.n,
-        "both_right": p.both,
-        "only_first_right": p.only_first,
-        "only_second_right": p.only_second,
-        "none_right": p.neither,
-        "p_mcnemar_exact": p.p_value,
-        "p_holm": p.adjusted_p,
-    }
-
-
 def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
     if estimate is None:
         return None
@@ -269,7 +260,7 @@ def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
 
 
 def _finite(value: Any) -> Any:
-    """The same with null for every number that JSON has no word for."""
+    """The same with None for every number that JSON cannot represent."""
     if isinstance(value, dict):
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""A gate's result for machines: JSON, JUnit's XML, and github-action-benchmark's format."""
+"""A gate's result for programs: JSON, JUnit XML, and the format of github-action-benchmark."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ...plain_text import plain
 from ...records.gate import SCHEMA
 from ..analysis.gate_result import Change, GateResult
 
-# What XML 1.0 cannot hold even as a reference, beyond what `plain` replaces: section 2.2, Char.
+# Characters that XML 1.0 does not allow and `plain` does not replace (section 2.2, Char).
 _NO_XML = re.compile("[\ufffe\uffff]")
 
 
 def to_json(result: GateResult) -> dict[str, Any]:
-    """The whole result as plain values: docs/gate.md describes them."""
+    """The result as the JSON object that docs/gate.md describes."""
     gate = result.gate
     return {
         "kind": "gate",
@@ -59,7 +59,7 @@ def _change(change: Change) -> dict[str, Any]:
 
 
 def to_github_benchmark(result: GateResult) -> list[dict[str, Any]]:
-    """The candidate's figures as `customSmallerIsBetter` of github-action-benchmark takes them."""
+    """The candidate's figures in the format `customSmallerIsBetter` of github-action-benchmark."""
     entries = []
     for change in result.changes:
         interval = change.ratio.interval
@@ -77,8 +77,11 @@ def to_github_benchmark(result: GateResult) -> list[dict[str, Any]]:
 
 
 def to_junit(result: GateResult, inconclusive_fails: bool) -> str:
-    """One test case for each primary metric: a regression is a failure; what is inconclusive is one if
-    `inconclusive_fails`, else skipped."""
+    """JUnit XML with a test case for each primary metric of each model.
+
+    A regression is a failure. `inconclusive_fails`: whether an inconclusive verdict is a failure too, else it
+    is skipped.
+    """
     suite = ElementTree.Element("testsuite", name="bench gate", timestamp=result.gate.started)
     counts = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
     for change in result.primaries:

@@ -1,4 +1,4 @@
-"""A gate's result for people: on the terminal, and as Markdown for a job's summary."""
+"""A gate's result for reading: on the terminal, and as Markdown for the summary of a CI job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from ...plain_text import plain
 from ..analysis.gate_result import AccuracyChange, Change, GateResult
-from ..numbers import number, percent, probability
+from ..numbers import bare_p_value, number, percent
 from ..statistics.intervals import Estimate
 from .markdown import escape
 
@@ -31,7 +31,7 @@ def terminal(result: GateResult) -> RenderableType:
 
 
 def markdown(result: GateResult) -> str:
-    """The same as GitHub-flavoured Markdown."""
+    """The same content as GitHub-flavoured Markdown."""
     grid = tabulate(
         [[escape(cell) for cell in row] for row in _rows(result)],
         headers=_HEAD,
@@ -64,11 +64,11 @@ def _ratio(ratio: Estimate) -> str:
 
 
 def _sentences(result: GateResult) -> Iterator[str]:
-    """The verdict first, then what explains it and what must be known to read the table."""
+    """The verdict first, then its explanation and how to read the table."""
     gate = result.gate
     yield f"{result.verdict}: {result.reason}."
     if result.verdict == "inconclusive":
-        yield "More pairs (--max-pairs), or a machine that does nothing else meanwhile, may decide it."
+        yield "More pairs (--max-pairs) or an otherwise idle machine may give a verdict."
     for model in dict.fromkeys(change.model for change in result.primaries):
         if (explanation := result.explanation(model)) is not None:
             yield f"{explanation}."
@@ -76,9 +76,9 @@ def _sentences(result: GateResult) -> Iterator[str]:
         yield _accuracy(change)
     yield f"base: {gate.base.title}; candidate: {gate.candidate.title}."
     yield (
-        f"{result.pairs} pairs of fresh processes, order alternating; medians over processes, ratios "
-        "candidate / base: median over pairs. The verdict's intervals hold over all looks together, the "
-        "others 95 % each."
+        f"{result.pairs} pairs of fresh processes in alternating order. Base and candidate: median over "
+        "processes; ratio: median over pairs of candidate / base. The intervals of metrics with a verdict "
+        "hold over all looks together; the others are 95 % each."
     )
     yield f"control workload: {gate.control}."
 
@@ -88,8 +88,9 @@ def _accuracy(change: AccuracyChange) -> str:
         return f"{change.model}: no labelled clip was predicted in both arms."
     base, candidate = change.base_right / change.clips, change.candidate_right / change.clips
     return (
-        f"{change.model}: {change.clips} clips, right {change.base_right} of them before ({percent(base)}), "
-        f"{change.candidate_right} now ({percent(candidate)}); {change.only_base} only before, "
-        f"{change.only_candidate} only now: p = {probability(change.p)}, exact McNemar. Accuracy does not "
+        f"{change.model}: of {change.clips} clips {change.base_right} are right with the base "
+        f"({percent(base)}), {change.candidate_right} with the candidate ({percent(candidate)}); "
+        f"{change.only_base} only with the base, {change.only_candidate} only with the candidate: "
+        f"p = {bare_p_value(change.p)}, exact McNemar. Accuracy does not "
         "decide the gate."
     )

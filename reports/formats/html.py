@@ -1,8 +1,7 @@
-"""report.html: one file without a network, for a phone, a desk and a printer.
+"""report.html: one file that loads nothing, for phones, desktops and printers.
 
-Everything from data reaches the page through Jinja's autoescaping or `tojson`. A Content-Security-Policy
-names the page's own scripts by digest, so that nothing else could run even if it got in, and lets nothing be
-loaded from anywhere.
+Every text from data reaches the page through Jinja's autoescaping or `tojson`. A Content-Security-Policy
+allows only the page's own scripts, by digest, and no requests.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from ..caveats import caveats, weights_notes
 from ..charts.chart import Chart
 from ..charts.interactive import csp_digest, figure, library
 from ..charts.plots import Drawing, inline
-from ..numbers import count, number, percent, probability, scaled, share, spread
+from ..numbers import percent, share, spread
 from ..sentences import verdict
 from ..tables.table import Table
 
@@ -42,7 +41,7 @@ MOST_ROWS = 300
 MOST_MISTAKES = 12
 
 _MOST_THUMBNAIL_BYTES = 100_000
-"""A picture of 160 pixels has 10 kB; whatever is larger is none of ours."""
+"""A thumbnail of 160 pixels has about 10 kB; a larger file is not one that a run wrote."""
 
 _JPEG = b"\xff\xd8\xff"
 
@@ -51,7 +50,7 @@ _POLICY = "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A chart as the page shows it: at once as SVG, and for Plotly."""
+    """A chart of the page: as SVG, which is shown at once, and as a figure for Plotly."""
 
     chart: Chart
     svg: Markup
@@ -59,9 +58,13 @@ class Plot:
 
 
 def page(summary: Summary, tables: Iterable[Table], drawings: Iterable[Drawing]) -> str:
-    """The whole page; the same summary gives the same text."""
+    """The whole page; the same summary gives the same text.
+
+    - `tables`: the report's, in their order.
+    - `drawings`: the report's charts.
+    """
     by_name = {table.name: table for table in tables}
-    # Those that the template does not name follow one another.
+    # Tables that the template does not place follow one another.
     placed = set(re.findall(r"\btables\.(\w+)", _file("report.html")))
     script = _file("report.js")
     plotly = library()
@@ -87,7 +90,7 @@ def page(summary: Summary, tables: Iterable[Table], drawings: Iterable[Drawing])
             mistakes=[
                 (mistake, _thumbnail(summary, mistake)) for mistake in worst_mistakes(summary, MOST_MISTAKES)
             ],
-            configs=[(data.name, _config(data.run.config)) for data in summary.comparison.runs],
+            configs=[(data.name, _config(data.run.config)) for data in summary.merged.runs],
         )
     )
 
@@ -117,18 +120,14 @@ def _environment() -> Environment:
         "lines": lambda text: plain(text).split("\n"),
         "spread": spread,
         "share": share,
-        "number": number,
         "percent": percent,
-        "count": count,
-        "probability": probability,
-        "value": scaled,
     }
     environment.globals |= {"most_rows": MOST_ROWS, "state": _state}
     return environment
 
 
 def _state(d: Deployment, answer: str) -> str:
-    """The class that colours an answer: one whose times are too long has not failed for certain."""
+    """The CSS class of an answer: a "no" from disturbed times, which are too long, is not certain."""
     if answer == "no" and d.model.timing.disturbed:
         return "not-always"
     return answer.replace(" ", "-")
@@ -139,8 +138,8 @@ def _config(config: object) -> str:
 
 
 def _thumbnail(summary: Summary, mistake: Mistake) -> str | None:
-    """The picture of a video as a data URL, if the run has one that is a JPEG."""
-    folder = next(data.folder for data in summary.comparison.runs if data.name == mistake.run)
+    """The thumbnail of a video as a data URL; None if the run has no such JPEG file."""
+    folder = next(data.folder for data in summary.merged.runs if data.name == mistake.run)
     if folder is None:
         return None
     try:

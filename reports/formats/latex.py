@@ -37,12 +37,12 @@ _ESCAPES = {
 
 
 def escape(text: str) -> str:
-    """`text` as one line that LaTeX sets as it is; letters beyond ASCII need a font that has them."""
+    """`text` on one line, escaped for LaTeX; letters beyond ASCII need a font that has them."""
     return "".join(_ESCAPES.get(c, c) for c in plain_line(text))
 
 
 def tabular(table: Table) -> str:
-    r"""The table as a `tabular`, for `\input` within a `table`; its notes stand before it as comments."""
+    r"""The table as a `tabular`, for `\input` within a `table`; its notes precede it as comments."""
     lines = [
         r"% \usepackage{booktabs} \usepackage[T1]{fontenc} \usepackage{textcomp}",
         *(f"% {plain_line(note)}" for note in table.notes),
@@ -63,7 +63,7 @@ def _row(texts: tuple[str, ...] | list[str], columns: tuple[Column, ...], place:
 
 
 def _cell(text: str, align: str, place: str) -> str:
-    """A cell with line breaks is a table of its own, its `place` ("t", "b") on the row's line."""
+    """A cell; one with line breaks is a nested table, aligned at `place` ("t", "b")."""
     lines = [escape(line) for line in text.split("\n")]
     if len(lines) == 1:
         return lines[0]

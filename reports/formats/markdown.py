@@ -1,4 +1,4 @@
-"""report.md, as GitHub renders it: the verdict, the comparison, then what stands behind them."""
+"""report.md for GitHub: the verdict, the comparison, then all other tables and charts."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _BLOCK_START = re.compile(r"^(\d*)([.)](?= |$)|[-+=](?=[-= ]|$)|\[)")
 
 
 def escape(text: str) -> str:
-    """`text` as one line that Markdown and HTML show as it is, in a paragraph, list or table.
+    """`text` on one line, escaped for Markdown and HTML in a paragraph, list or table.
 
-    Also no link, which GitHub makes of bare addresses, and no formula, which it makes between dollar signs.
+    Bare addresses and dollar signs are escaped too: GitHub turns them into links and formulas.
     """
     text = _SPECIAL.sub(lambda m: _ENTITIES.get(m[0], f"\\{m[0]}"), plain_line(text))
     return _BLOCK_START.sub(r"\1\\\2", text)
@@ -45,11 +45,12 @@ def escape(text: str) -> str:
 def report(summary: Summary, tables: Iterable[Table], charts: Iterable[Chart] = ()) -> str:
     """The whole report as GitHub-flavoured Markdown; the same summary gives the same text.
 
-    - `tables`: the report's, in their order. `charts`: those that are in plots/ beside it.
+    - `tables`: the report's, in their order.
+    - `charts`: those that are in the folder plots/ beside report.md.
     """
     plots = {chart.name: chart for chart in charts}
     names = ", ".join(escape(m.name) for m in summary.models)
-    on = ", ".join(dict.fromkeys(escape(str(d.run.data.get("name", ""))) for d in summary.comparison.runs))
+    on = ", ".join(dict.fromkeys(escape(str(d.run.data.get("name", ""))) for d in summary.merged.runs))
     parts = [
         f"# ActionBench: {names} on {on}",
         _list(verdict(summary)),
@@ -61,12 +62,12 @@ def report(summary: Summary, tables: Iterable[Table], charts: Iterable[Chart] = 
         parts += _placed(table)
         for name, level in _PLOTS.get(table.name, {}).items():
             parts += _plot(plots.get(name), level)
-    parts += [_config(d.name, d.run.config) for d in summary.comparison.runs]
+    parts += [_config(d.name, d.run.config) for d in summary.merged.runs]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _placed(table: Table) -> list[str]:
-    """A table as the report has it: the comparison right below the verdict, the environment folded."""
+    """A table in its place: the comparison directly below the verdict, the environment folded."""
     if table.name == "comparison":
         return [_grid(table), _list(table.notes)]
     if table.name == "environment":

@@ -1,4 +1,4 @@
-"""The comparison as the terminal shows it at the end of a run."""
+"""The comparison on the terminal, at the end of `bench report`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ..tables.all_tables import comparison
 from ..tables.table import Table
 
 _UNBOUNDED = 10_000
-"""Columns of a terminal that anything fits into."""
+"""A terminal width that every table fits into."""
 
 _HEAD = 16
-"""Columns of a terminal for a model's name and setting, which are broken where they are longer."""
+"""Terminal columns for a model's name and setting; longer ones are wrapped."""
 
 
 def comparison_table(summary: Summary) -> RenderableType:
-    """The report's first table. Texts are shown as they are: none is read as rich's markup."""
+    """The report's first table. Texts are shown literally, never interpreted as rich's markup."""
     return _Fitting(comparison(summary))
 
 
 def overview(summary: Summary) -> RenderableType:
-    """Table, verdict and what must be said about the weights."""
+    """Comparison, verdict, and warnings about the weights."""
     return Group(
         comparison_table(summary),
         *map(Text, verdict(summary)),
@@ -40,7 +40,7 @@ def overview(summary: Summary) -> RenderableType:
 
 @dataclass(frozen=True, slots=True)
 class _Fitting:
-    """A table with a row a model; with a column a model where the terminal would cut its figures."""
+    """A table with a row per model, or a column per model if the terminal is too narrow for that."""
 
     table: Table
 
@@ -51,7 +51,7 @@ class _Fitting:
 
 
 def _grid(table: Table) -> RichTable:
-    """A row a line of the table. Names may be broken, figures may not."""
+    """A row per line of the table. Names may be wrapped, figures may not."""
     grid = RichTable(show_lines=True)
     for number, column in enumerate(table.columns):
         texts = [column.title, *(row[number] for row in table.rows)]
@@ -63,7 +63,7 @@ def _grid(table: Table) -> RichTable:
 
 
 def _turned(table: Table) -> RichTable:
-    """A column a line of the table, a row each of its columns."""
+    """The transposed table: a column per model."""
     grid = RichTable(show_lines=True)
     grid.add_column(Text(table.columns[0].title))
     for head, *figures in table.rows:

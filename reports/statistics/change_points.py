@@ -1,4 +1,4 @@
-"""Where a series of times changed for good, found after the fact: for a trend, never for a verdict."""
+"""Change points of a series of times, found afterwards: to show a trend, not to give a verdict."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import numpy as np
 from scipy import stats
 
 SHORTEST = 3
-"""Values on either side of a change: fewer are an outlier."""
+"""Fewest values between two changes: fewer count as outliers."""
 
 FEWEST = 10
-"""Values in which a change can be found at all: with fewer, complete separation is not rare enough."""
+"""Fewest values of a series in which changes are looked for: with fewer, chance separates two halves too
+often."""
 
 
 def change_points(values: Sequence[float]) -> list[int]:
     """Positions at which a new level begins, in order; none in fewer than `FEWEST` values.
+
+    `values`: the series, in order.
 
     PELT (Killick, Fearnhead and Eckley, JASA 107 (2012) 1590–1598, by the library ruptures) on ranks, whose
     cost is that of Lung-Yut-Fong, Lévy-Leduc and Cappé (J. SFdS 156 (2015) 133–162): no distribution is

@@ -1,7 +1,7 @@
-"""How often the gate is wrong, and how much it sees: its decision on synthetic histories of known truth.
+"""False-alarm rate and power of the gate: its decision on simulated histories with a known change.
 
-A history is a sequence of processes; each one's log time is the noise of the machine at that moment plus, for
-the candidate, the true change. The decision is that of `sequential.look`, on all histories at once.
+A history is a sequence of processes; the log time of each is the noise of the machine at that moment plus,
+for the candidate, the true change. The decision is that of `sequential.look`, on all histories at once.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ Array = npt.NDArray[np.float64]
 Order = Literal["alternating", "base first"]
 
 PROCESS_SD = 0.03
-"""Standard deviation between processes of the same code on a machine at rest: 3 %, as on hosted runners
-(2.7 % within a job, as several projects report)."""
+"""Standard deviation between processes of the same code on an idle machine: 3 %, as on hosted CI runners
+(several projects report 2.7 % within a job)."""
 
 BLOCK_SD = 0.05
-"""Standard deviation of the drift between blocks, what runs in one go: a pair, or an arm if all of it runs
-before the other."""
+"""Standard deviation of the drift between blocks. A block is what runs without interruption: a pair, or a
+whole arm if one arm runs before the other."""
 
 SLOT_SD = 0.01
-"""What is left of the drift between the two processes of a block."""
+"""Standard deviation of the drift between the two processes of a block."""
 
 CHANGES = (0.0, 0.05, 0.10, 0.15, 0.20)
 HISTORIES = 20_000
@@ -58,7 +58,7 @@ def _bimodal(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
 
 
 def _neighbour(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    """Something else computes for a third of the time, in stretches of six slots on average: 20 % slower."""
+    """Other programs run for a third of the time, during six slots on average: 20 % slower."""
     histories, slots = shape
     begins, ends = 1 / 12, 1 / 6
     busy = np.empty(shape, dtype=bool)
@@ -70,7 +70,7 @@ def _neighbour(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
 
 
 def _slot_bias(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    """Whoever runs second in a pair is 3 % slower."""
+    """The second process of a pair is 3 % slower."""
     return _process(rng, shape) + (np.arange(shape[1]) % 2) * math.log(1.03)
 
 
@@ -87,9 +87,12 @@ NOISES: dict[str, Callable[[np.random.Generator, tuple[int, int]], Array]] = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What became of so many histories: `ends` counts verdicts, `mean_pairs` is how many pairs they took.
+    """The results of many simulated gates.
 
-    `change` is the candidate's true slowdown, as a share.
+    - `noise`: a name of `NOISES`. `order`: of the processes, see `log_ratio_histories`.
+    - `rule`: the rule they are decided by.
+    - `change`: the candidate's true slowdown, as a fraction.
+    - `ends`: verdict → number of gates. `mean_pairs`: mean number of pairs until the verdict.
     """
 
     noise: str
@@ -101,24 +104,28 @@ class Cell:
 
     @property
     def histories(self) -> int:
+        """Number of simulated gates."""
         return sum(self.ends.values())
 
     @property
     def called(self) -> float:
-        """Share that ended as a regression: false alarms without a change, else slowdowns caught."""
+        """Fraction called a regression: false alarms if `change` is 0, else slowdowns detected."""
         return self.share("regression")
 
     def share(self, verdict: Verdict) -> float:
+        """Fraction of the gates that ended with this verdict."""
         return self.ends.get(verdict, 0) / self.histories
 
 
 def log_ratio_histories(
     rng: np.random.Generator, noise: str, order: Order, histories: int, pairs: int
 ) -> Array:
-    """log(candidate / base) of unchanged code, (histories, pairs).
+    """log(candidate / base) of unchanged code, (histories, pairs) float64.
 
-    "alternating": base, candidate, candidate, base, …; each pair is a block of the drift. "base first": all
-    of the base, then all of the candidate; each arm is a block.
+    - `noise`: a name of `NOISES`.
+    - `order`: "alternating": base, candidate, candidate, base, …; each pair is a block of the drift. "base
+      first": all processes of the base, then all of the candidate; each arm is a block.
+    - `histories`, `pairs`: the shape.
     """
     slots = NOISES[noise](rng, (histories, 2 * pairs)) + rng.normal(0, SLOT_SD, (histories, 2 * pairs))
     if order == "base first":
@@ -130,7 +137,12 @@ def log_ratio_histories(
 
 
 def run_gates(ratios: Array, change: float, rule: Rule) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
-    """How gates end on log ratios (histories, pairs) of unchanged code, and after how many pairs."""
+    """Simulated gates: their verdicts (histories,), and after how many pairs (histories,) each was given.
+
+    - `ratios`: log ratios of unchanged code, (histories, pairs).
+    - `change`: the true slowdown to add, as a fraction.
+    - `rule`: needs no more pairs than `ratios` has.
+    """
     moved = ratios + math.log1p(change)
     verdicts = np.full(len(moved), "inconclusive")
     taken = np.full(len(moved), rule.max_pairs)
@@ -152,9 +164,13 @@ def run_gates(ratios: Array, change: float, rule: Rule) -> tuple[npt.NDArray[np.
 
 
 def simulate(rule: Rule | None = None, histories: int = HISTORIES, seed: int = SEED) -> list[Cell]:
-    """Every noise with every change, decided by `rule` (the default one) and with each fixed number of pairs.
+    """Simulate every noise with every change, decided by `rule` and with each fixed number of pairs.
 
-    The same histories stand behind all rules and changes of one noise.
+    All rules and changes of one noise are applied to the same histories.
+
+    - `rule`: None takes the default `Rule()`.
+    - `histories`: number of gates for each cell.
+    - `seed`: of the random numbers; the same seed gives the same cells.
     """
     rule = Rule() if rule is None else rule
     fixed = [replace(rule, pairs=n, max_pairs=n) for n in range(FEWEST_PAIRS, rule.max_pairs + 1)]
@@ -173,16 +189,16 @@ def simulate(rule: Rule | None = None, histories: int = HISTORIES, seed: int = S
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A promise, the cell that comes nearest to breaking it, and whether it is kept there."""
+class Promise:
+    """A promise of the gate, the cell that comes closest to breaking it, and whether that cell keeps it."""
 
-    promise: str
+    text: str
     cell: Cell
     kept: bool
 
 
-def bars(cells: Sequence[Cell]) -> list[Bar]:
-    """What the gate promises, of those promises that are about any of the cells."""
+def promises(cells: Sequence[Cell]) -> list[Promise]:
+    """The gate's promises that apply to any of the cells."""
     ours = [cell for cell in cells if cell.order == "alternating"]
     unchanged = [cell for cell in ours if cell.change == 0]
     slower = [cell for cell in ours if cell.change == 0.15]
@@ -191,18 +207,18 @@ def bars(cells: Sequence[Cell]) -> list[Bar]:
     found = []
     if unchanged:
         worst = max(unchanged, key=lambda cell: cell.called)
-        found.append(Bar("unchanged code: at most 1 % false alarms, always", worst, worst.called <= 0.01))
+        found.append(Promise("unchanged code: at most 1 % false alarms, always", worst, worst.called <= 0.01))
     for cell in ten:
-        promise = "15 % slower, plain noise, 10 pairs: at least 95 % caught"
-        found.append(Bar(promise, cell, cell.called >= 0.95))
+        text = "15 % slower, plain noise, 10 pairs: at least 95 % caught"
+        found.append(Promise(text, cell, cell.called >= 0.95))
     for cell in more:
-        promise = "15 % slower, bimodal times, up to 30 pairs: at least 90 % caught"
-        found.append(Bar(promise, cell, cell.called >= 0.90))
+        text = "15 % slower, bimodal times, up to 30 pairs: at least 90 % caught"
+        found.append(Promise(text, cell, cell.called >= 0.90))
     return found
 
 
 def simulation_table(cells: Sequence[Cell]) -> Table:
-    """A row for each noise and rule: regressions called at every true change, and how it ends without one."""
+    """A row for each noise and rule: fraction called a regression at every true change."""
     changes = sorted({cell.change for cell in cells})
     columns = [
         Column("Noise", "left"),
@@ -215,7 +231,9 @@ def simulation_table(cells: Sequence[Cell]) -> Table:
     rows: dict[tuple[str, Order, Rule], dict[float, Cell]] = {}
     for cell in cells:
         rows.setdefault((cell.noise, cell.order, cell.rule), {})[cell.change] = cell
-    notes = [f"Share of {cells[0].histories} histories that was called a regression: at 0 % a false alarm."]
+    notes = [
+        f"Fraction of {cells[0].histories} histories called a regression; at 0 % these are false alarms."
+    ]
     return table("gate_simulation", "The gate, simulated", columns, map(_line, rows.values()), notes)
 
 

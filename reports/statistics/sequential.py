@@ -1,11 +1,12 @@
-"""When paired times allow a verdict: a group-sequential test that assumes no distribution.
+"""The verdict on paired times: a group-sequential test that assumes no distribution.
 
-A *pair* is a base process and a candidate process run one after the other; what counts is the logarithm of
-candidate / base. The median of these log ratios gets the interval from the r-th smallest to the r-th largest.
-That interval inverts a sign test: it lies wholly above a boundary exactly if at most r − 1 values do not. If
-the true median is the boundary, the number of values above it is a random walk with steps of 0 and 1, each of
-probability ½, whatever the distribution of times. So the chance that *any* of several looks misleads is
-computed exactly, and r is chosen at every look to keep it within what may be spent until then.
+A *pair* is a base process and a candidate process run one after the other; its value is the logarithm of
+candidate / base. The interval of the median of these log ratios goes from the r-th smallest to the r-th
+largest. It inverts a sign test: it lies wholly above a boundary if and only if at most r − 1 values do not.
+If the true median is the boundary, the number of values above it is a random walk with steps of 0 and 1, each
+of probability ½, whatever the distribution of times. So the probability that *any* of several looks gives a
+wrong verdict is computed exactly, and r is chosen at every look to keep it within the error that may be spent
+so far.
 """
 
 from __future__ import annotations
@@ -28,20 +29,21 @@ FEWEST_PAIRS = 6
 """Below it no distribution-free 95 % interval of a median exists: 2 · ½⁶ = 3.1 %, 2 · ½⁵ = 6.3 %."""
 
 STEP = 2
-"""Pairs between looks: base–candidate and candidate–base, so that either order has come equally often at a
-look, and a slot that is always faster favours nobody."""
+"""Pairs between looks: base–candidate and candidate–base, so that both orders are equally frequent at a look,
+and a slot that is always faster favours neither arm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is decided before anything is measured.
+    """The parameters of the test, fixed before anything is measured.
 
-    - `threshold`: the change that matters, as a share: 0.05 is a ratio of 1.05, or of 1 / 1.05 downwards.
-    - `pairs`, `max_pairs`: pairs at the first look and at the last.
-    - `level`: the chance, over all looks together, that an interval does not hold the true median: half of it
-      on each side. So a change of exactly the threshold is called a regression with at most `level` / 2.
+    - `threshold`: the change that matters, as a fraction > 0: 0.05 is a ratio of 1.05, or of 1 / 1.05.
+    - `pairs`, `max_pairs`: numbers of pairs at the first look and at the last.
+    - `level`: the probability, over all looks together, that an interval does not contain the true median,
+      half of it on each side. So a change of exactly the threshold is called a regression with a probability
+      of at most `level` / 2.
 
-    Raises UsageError if the numbers make no sense, or if no look could give a verdict.
+    Raises UsageError if a value is out of range, or if no look could give a verdict.
     """
 
     threshold: float = 0.05
@@ -51,26 +53,26 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < math.inf:
-            raise UsageError("must be a share above 0", where="--threshold", found=self.threshold)
+            raise UsageError("must be above 0", where="--threshold", found=self.threshold)
         if self.pairs < FEWEST_PAIRS:
             raise UsageError(
                 "too few pairs for any verdict",
                 where="--pairs",
-                expected=f"{FEWEST_PAIRS} at least",
+                expected=f"at least {FEWEST_PAIRS}",
                 found=self.pairs,
             )
         if self.max_pairs < self.pairs:
             raise UsageError(
-                "is fewer than the pairs before the first verdict",
+                "is below the number of pairs at the first verdict",
                 where="--max-pairs",
-                expected=f"{self.pairs} at least, as --pairs says",
+                expected=f"at least {self.pairs}, the value of --pairs",
                 found=self.max_pairs,
             )
         if not 0 < self.level < 1:
             raise UsageError("the level must lie between 0 and 1", found=self.level)
         if not self.looks():
             raise UsageError(
-                f"{self.max_pairs} pairs that all agree are no verdict at a level of {self.level:.3g}",
+                f"{self.max_pairs} pairs allow no verdict at a level of {self.level:.3g}, even if all agree",
                 remedy="Allow more pairs, or test fewer metrics.",
             )
 
@@ -92,20 +94,20 @@ class Rule:
         return next((look for look in self.looks() if look > pairs), None)
 
     def shared_by(self, metrics: int) -> Rule:
-        """The rule for each of several metrics that share this one's level (Bonferroni)."""
+        """The rule for each of several metrics that share this rule's level (Bonferroni)."""
         return replace(self, level=self.level / metrics)
 
 
 @lru_cache(maxsize=256)
 def _depths(rule: Rule) -> dict[int, int]:
-    """Look → r, the deepest interval whose chance of having lain above the median so far may be spent.
+    """Look → r of the narrowest interval whose error probability so far is within what may be spent.
 
     Spending: Lan and DeMets, Biometrika 70 (1983) 659–663, doi:10.1093/biomet/70.3.659, in the form that
-    resembles Pocock's boundaries, a(t) = α · ln(1 + (e − 1) t): 45 % of what there is by a third of the way,
-    because most slowdowns that matter show in the first pairs. What a look leaves, the next ones may spend.
+    resembles Pocock's boundaries, a(t) = α · ln(1 + (e − 1) t): 45 % of α after a third of the pairs, because
+    most slowdowns that matter show in the first pairs. What one look does not use, later looks may.
     """
     looks = sorted({*range(rule.pairs, rule.max_pairs, STEP), rule.max_pairs})
-    # walk[k]: chance of k values above the boundary, no look having crossed it; exact to 52 pairs.
+    # walk[k]: probability of k values above the boundary with no crossing so far; exact up to 52 pairs.
     walk: npt.NDArray[np.float64] = np.ones(1)
     spent, seen = 0.0, 0
     depths = {}
@@ -126,14 +128,15 @@ def _depths(rule: Rule) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is known about one metric after so many pairs.
+    """The state of one metric after a number of pairs.
 
+    - `pairs`: this number.
     - `ratio`: exp of the median log ratio: 1.08 is 8 % slower.
-    - `low`, `high`: interval of that ratio: at a look at the rule's level over all looks; between looks at
-      that level for this number of pairs alone, which decides nothing; None with fewer pairs than it needs.
+    - `low`, `high`: interval of that ratio. At a look it has the rule's level over all looks; between looks
+      it has that level for this number of pairs alone and decides nothing. None with too few pairs.
     - `verdict`: "regression" if the whole interval is above 1 + threshold, "improvement" if it is below
       1 / (1 + threshold), "fine" if it is below 1 + threshold: no slowdown that matters. Else "inconclusive".
-    - `next_pairs`: where the next verdict may be given; None if this one is one, or if there is no more look.
+    - `next_pairs`: number of pairs of the next look; None if this look gave a verdict or was the last.
     """
 
     pairs: int
@@ -145,9 +148,10 @@ class Look:
 
 
 def look(log_ratios: Sequence[float], rule: Rule) -> Look:
-    """What these pairs say, in whichever order they were run. Between looks it is "inconclusive".
+    """Judge the pairs of one metric; between looks the verdict is "inconclusive".
 
-    With more pairs than the rule's most there is no look either: which rule to use is decided beforehand.
+    - `log_ratios`: log(candidate / base) of each pair, in any order.
+    - `rule`: the rule fixed beforehand; with more pairs than its `max_pairs` there is no look.
 
     Raises MeasurementError if there is no pair, or a ratio is not finite.
     """
@@ -172,7 +176,7 @@ def look(log_ratios: Sequence[float], rule: Rule) -> Look:
 
 
 def verdict_of(bottom: float, top: float, rule: Rule) -> Verdict:
-    """What an interval of the log ratio says. An end on the boundary is not beyond it."""
+    """The verdict from an interval of the log ratio. An end on a boundary is not beyond it."""
     if bottom > rule.margin:
         return "regression"
     if top < -rule.margin:
@@ -184,11 +188,12 @@ def verdict_of(bottom: float, top: float, rule: Rule) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict over all primary metrics, and why in a sentence.
+    """The verdict over all primary metrics.
 
-    - `looks`: metric → what is known of it at the level that its verdict was given at.
-    - `control`: the same of the unchanged control workload; None without one.
-    - `next_pairs`: measure until there are so many pairs, then decide again; None if this is the end.
+    - `reason`: a sentence on why.
+    - `looks`: metric → its state at the level at which its verdict was given.
+    - `control`: the state of the control workload; None without one.
+    - `next_pairs`: number of pairs at which to decide again; None at the end.
     """
 
     verdict: Verdict
@@ -201,7 +206,13 @@ class Decision:
 def decide(
     primaries: Mapping[str, Sequence[float]], rule: Rule, control: Sequence[float] | None = None
 ) -> Decision:
-    """The verdict from the log ratios of the metrics that were declared primary, equally many of each.
+    """The verdict from the log ratios of the primary metrics.
+
+    - `primaries`: metric → log ratios, equally many for each.
+    - `rule`: fixed beforehand.
+    - `control`: log ratios of the control workload; None without one.
+
+    How the metrics are combined:
 
     - "regression" if any primary regressed, "fine" only if every one is, "improvement" if every one is fine
       and any of them improved.
@@ -209,10 +220,11 @@ def decide(
       procedure (Scand. J. Statist. 6 (1979) 65–70): the first of m is tested at level / m, the next at
       level / (m − 1), each with the looks of its own level (Maurer and Bretz, Stat. Biopharm. Res. 5 (2013)
       311–320). That *every* one is fine needs no correction: it is wrong only if a single one of them is.
-    - No verdict if the control workload, the same in both arms, was not: its interval does not hold 1 and
-      reaches beyond the threshold. Then the machine treated the arms differently, by what would matter.
+    - No verdict if the control workload, which is the same in both arms, changed: its interval does not
+      contain 1 and reaches beyond the threshold. Then the machine treated the arms differently by a relevant
+      amount.
 
-    Raises UsageError without a primary or if so many cannot be decided by this rule, MeasurementError as
+    Raises UsageError without a primary metric, or if there are too many for this rule; MeasurementError as
     `look` does.
     """
     pairs = {name: len(values) for name, values in primaries.items()}
@@ -226,7 +238,7 @@ def decide(
     if steady is not None and _moved(steady, rule):
         reason = (
             f"the control workload, the same in both arms, took {_factor(steady)} times as long with the "
-            "candidate: something else disturbed the machine"
+            "candidate: other programs disturbed the machine"
         )
         open_looks = {
             name: replace(found, verdict="inconclusive", next_pairs=rule.next_look(found.pairs))
@@ -238,14 +250,17 @@ def decide(
 
 
 def decide_by(primaries: Mapping[str, Callable[[Rule], Look]], rule: Rule) -> Decision:
-    """The verdict from what is known of each primary metric at any rule's level; see `decide`.
+    """The verdict from functions that judge each primary metric by a given rule; see `decide`.
 
-    Raises UsageError without a primary, or if so many cannot be decided by this rule.
+    - `primaries`: metric → from a rule to its `Look`.
+    - `rule`: fixed beforehand.
+
+    Raises UsageError without a primary metric, or if there are too many for this rule.
     """
     if not primaries:
         raise UsageError("no primary metric to decide on")
     claimed = _holm(primaries, rule)
-    # A change that holds at the shared level is claimed; one that holds only at its own is not yet.
+    # A change that holds at the shared level is claimed; one that holds only at the full level is not.
     looks = {
         name: claimed[name] if name in claimed else _not_claimed(look_at(rule), rule)
         for name, look_at in primaries.items()
@@ -255,7 +270,7 @@ def decide_by(primaries: Mapping[str, Callable[[Rule], Look]], rule: Rule) -> De
 
 
 def _holm(primaries: Mapping[str, Callable[[Rule], Look]], rule: Rule) -> dict[str, Look]:
-    """The metrics whose change holds for all of them together → their looks at the level it holds at."""
+    """The metrics whose change is significant by Holm's procedure → their looks at that level."""
     claimed: dict[str, Look] = {}
     while len(claimed) < len(primaries):
         shared = rule.shared_by(len(primaries) - len(claimed))
@@ -268,7 +283,7 @@ def _holm(primaries: Mapping[str, Callable[[Rule], Look]], rule: Rule) -> dict[s
 
 
 def _not_claimed(found: Look, rule: Rule) -> Look:
-    """A metric's look where its change does not hold among several: faster is still fine, slower is open."""
+    """A look whose change is not significant among several: faster becomes fine, slower inconclusive."""
     if found.verdict == "improvement":
         return replace(found, verdict="fine")
     if found.verdict == "regression":
@@ -304,13 +319,17 @@ def _factor(found: Look) -> str:
 
 
 def log_ratios(base: Sequence[float], candidate: Sequence[float]) -> list[float]:
-    """log(candidate / base) of each pair: positive, finite figures (seconds, bytes), equally many of each.
+    """log(candidate / base) of each pair.
 
-    Raises MeasurementError otherwise: a time of 0 is one that was not measured.
+    `base`, `candidate`: positive, finite values (seconds or bytes), equally many.
+
+    Raises MeasurementError for other values: a time of 0 was not measured.
     """
     if len(base) != len(candidate):
-        raise MeasurementError("arms of different length", expected=len(base), found=len(candidate))
+        raise MeasurementError(
+            "the arms have different numbers of values", expected=len(base), found=len(candidate)
+        )
     for value in (*base, *candidate):
         if not 0 < value < math.inf:
-            raise MeasurementError("no ratio can be formed", expected="positive, finite figures", found=value)
+            raise MeasurementError("no ratio can be formed", expected="positive, finite values", found=value)
     return [math.log(c / b) for b, c in zip(base, candidate, strict=True)]

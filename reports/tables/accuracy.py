@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from ..analysis.accuracy import Paired, same_answers
 from ..analysis.summary import ModelSummary, Summary
-from ..numbers import few, one_line, p_value, percent, probability, share
+from ..numbers import bare_p_value, few, one_line, p_value, percent, share
 from ..statistics.intervals import ALPHA, LEVEL, Estimate, fewest_discordant, mcnemar_exact
 from .table import Column, Line, Record, Table, table, values
 
 
 def share_text(m: ModelSummary, estimate: Estimate | None, counts: str = "") -> str:
-    """A share of videos, or why there is none."""
+    """A fraction of videos with its interval, or why there is none.
+
+    `counts`: a second line, for example "7 of 10"; only shown beside a fraction.
+    """
     if m.measured.weights_kind == "random" or m.measured.model.sweep:
         return "not measured"
     return share(estimate) + (f"\n{counts}" if counts and estimate else "")
 
 
 def precision_text(m: ModelSummary, counts: str = "") -> str:
-    """The target's precision; "undefined" if the target was never predicted."""
+    """The target class's precision with its interval; "undefined" if the class was never predicted."""
     target = m.accuracy.target
     if target.videos and not target.predicted:
         return "undefined"
@@ -25,7 +28,7 @@ def precision_text(m: ModelSummary, counts: str = "") -> str:
 
 
 def target_class(summary: Summary) -> Table:
-    """The target class one-vs-rest, beside top-1 and top-5 over all videos."""
+    """A row for each model: the target class one-vs-rest, with top-1 and top-5 over all videos."""
     target = one_line(summary.target)
     columns = (
         Column("Model", "left"),
@@ -86,20 +89,20 @@ def _target_notes(summary: Summary, target: str) -> list[str]:
             notes.append(f"{name}: {target} was never predicted, so its precision is undefined.")
     if any(m.accuracy.top1 for m in summary.models):
         notes.append(
-            f"One-vs-rest: a video counts as predicted {target} if that is its first label. In brackets, "
-            f"{percent(LEVEL)} intervals: Wilson; for F1, of TP / (TP + FP + FN) and carried over; for "
-            "average precision, as a proportion of the class's videos."
+            f"One-vs-rest: a video counts as predicted {target} if that is its top-1 label. In brackets: "
+            f"{percent(LEVEL)} intervals (Wilson; for F1, that of TP / (TP + FP + FN), transformed; for "
+            "average precision, as a proportion of the class's videos)."
         )
     return notes
 
 
 def confusions(summary: Summary) -> Table:
-    """What the target's videos were taken for, and which videos were taken for the target."""
+    """False negatives of the target class by predicted class, and false positives by true class."""
     target = one_line(summary.target)
     columns = (
         Column("Model", "left"),
         Column("True class", "left"),
-        Column("Taken for", "left"),
+        Column("Predicted as", "left"),
         Column("Videos"),
     )
     lines: list[Line] = []
@@ -120,9 +123,9 @@ def confusions(summary: Summary) -> Table:
 
 
 def paired(summary: Summary) -> Table:
-    """Every two models on the videos both answered, with the exact McNemar test.
+    """A row for each pair of models: the videos that both predicted, with the exact McNemar test.
 
-    Backends of one network that answered alike stand in one line.
+    Backends of one network with identical predictions share a row.
     """
     columns = (
         Column("Models", "left"),
@@ -131,26 +134,28 @@ def paired(summary: Summary) -> Table:
         Column("Both\nright"),
         Column("Only first\nright"),
         Column("Only second\nright"),
-        Column("None\nright"),
+        Column("Neither\nright"),
         Column("p"),
     )
     groups = same_answers([m.measured for m in summary.models if m.accuracy.top1 is not None])
     repeated = {m.name: group[0].name for group in groups for m in group[1:]}
     notes = []
     if summary.pairs:
-        notes.append("p: exact McNemar test, two-sided, on the videos that only one of the two got right.")
+        notes.append(
+            "p: exact McNemar test, two-sided, on the videos that only one of the two predicted correctly."
+        )
     several = len({(p.first, p.second) for p in summary.pairs}) > 1
     if several:
         notes.append("p is adjusted for the number of pairs (Holm).")
     notes += [
-        f"{one_line(name)} gave the same answers as {one_line(first)}, which stands for both."
+        f"{one_line(name)} made the same predictions as {one_line(first)}, which stands for both."
         for name, first in repeated.items()
     ]
-    said: dict[str, list[str]] = {}
+    sentences: dict[str, list[str]] = {}
     for p in summary.pairs:
-        if p.adjusted_p > ALPHA or not several:  # the line of a difference says it by itself
-            said.setdefault(paired_sentence(p), []).append(f"{p.first} and {p.second}")
-    notes += [f"{few(names)}: {sentence}" for sentence, names in said.items()]
+        if p.adjusted_p > ALPHA or not several:  # a significant difference is clear from its row
+            sentences.setdefault(paired_sentence(p), []).append(f"{p.first} and {p.second}")
+    notes += [f"{few(names)}: {sentence}" for sentence, names in sentences.items()]
     return table("paired", "Two models on the same videos", columns, map(_paired_line, summary.pairs), notes)
 
 
@@ -159,12 +164,19 @@ def _paired_line(p: Paired) -> Line:
         f"{one_line(p.first)}\n{one_line(p.second)}",
         one_line(p.label or "all"),
         *(str(n) for n in (p.n, p.both, p.only_first, p.only_second, p.neither)),
-        probability(p.adjusted_p),
+        bare_p_value(p.adjusted_p),
     )
-    record: Record = {
-        "first": p.first,
-        "second": p.second,
-        "label": p.label,
+    return texts, paired_record(p)
+
+
+def paired_record(p: Paired) -> Record:
+    """A paired comparison as raw values, for every file that holds it."""
+    return {"first": p.first, "second": p.second, "label": p.label, **paired_counts(p)}
+
+
+def paired_counts(p: Paired) -> Record:
+    """The numbers of videos and the p-values of a paired comparison."""
+    return {
         "videos": p.n,
         "both_right": p.both,
         "only_first_right": p.only_first,
@@ -173,24 +185,23 @@ def _paired_line(p: Paired) -> Line:
         "p_mcnemar_exact": p.p_value,
         "p_holm": p.adjusted_p,
     }
-    return texts, record
 
 
 def paired_sentence(pair: Paired) -> str:
-    """What `pair.n` videos can and cannot tell about two models."""
+    """What the paired test shows about two models, and what it could have shown with `pair.n` videos."""
     fewest = fewest_discordant()
     videos = f"{pair.n} video{'' if pair.n == 1 else 's'}"
     if pair.label is not None:
         videos += f" of {one_line(pair.label)}"
     if pair.n < fewest:
         return (
-            f"{videos} cannot tell two models apart: were one always right and the other never, p would "
-            f"still be {probability(mcnemar_exact(pair.n, 0))}. It takes at least {fewest}."
+            f"{videos} cannot distinguish two models: if one were always right and the other never, p would "
+            f"still be {bare_p_value(mcnemar_exact(pair.n, 0))}. At least {fewest} are needed."
         )
     if pair.adjusted_p <= ALPHA:
         better = pair.first if pair.only_first > pair.only_second else pair.second
-        return f"{one_line(better)} is right more often on {videos} ({p_value(pair.adjusted_p)})."
+        return f"{one_line(better)} is more often right on {videos} ({p_value(pair.adjusted_p)})."
     return (
-        f"no difference shown on {videos}, which is not the same as no difference: one below {fewest} videos "
-        f"({percent(fewest / pair.n)}) can never be significant at {percent(ALPHA)}, however they fall."
+        f"no significant difference on {videos}, which does not prove that there is none: a difference of "
+        f"fewer than {fewest} videos ({percent(fewest / pair.n)}) cannot be significant at {percent(ALPHA)}."
     )

@@ -1,4 +1,4 @@
-"""The report's tables in their order, which every format follows; the comparison comes first."""
+"""The report's tables, in the order that every format follows; the comparison comes first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...records.scenarios.registry import SCENARIOS, scenario_type
-from ..analysis.agreement import in_words
+from ..analysis.agreement import verdict_text
 from ..analysis.classes import classes
 from ..analysis.deployment import deployment
 from ..analysis.mistakes import mistakes
@@ -21,7 +21,7 @@ from .timing import DRIFT_NOTE, DRIFT_TITLE, drift_text, drift_values, latency, 
 
 
 def all_tables(summary: Summary) -> tuple[Table, ...]:
-    """Every table of a report, in its order."""
+    """All tables of a report, in their order."""
     return (
         comparison(summary),
         deployment(summary),
@@ -43,7 +43,7 @@ def all_tables(summary: Summary) -> tuple[Table, ...]:
 
 
 def comparison(summary: Summary) -> Table:
-    """One row a model: accuracy beside what it costs; with backends of one network, what each changes."""
+    """A row for each model: accuracy, times and size; with a reference, how far the model is from it."""
     drifts = any(m.agreement for m in summary.models)
     columns = (
         Column("Model", "left"),
@@ -62,12 +62,12 @@ def comparison(summary: Summary) -> Table:
             for m in summary.models
             if m.measured.model.state == "failed"
         ),
-        "Prediction: upload, network, read-back. Preprocessing: decoding, resizing, optical flow.",
-        "Real-time factor: seconds of video per second of work; from 1 on, the work keeps up with the video.",
-        "GFLOPs: 2 × multiply–accumulates of the network, in thousand millions, without preprocessing.",
+        "Prediction: upload, network, download. Preprocessing: decoding, resizing, optical flow.",
+        "Real-time factor: seconds of video per second of work; at 1 or above, the work keeps up.",
+        "GFLOPs: 2 × multiply–accumulates of the network in units of 10⁹, without preprocessing.",
     ]
     if any(m.accuracy.top1 for m in summary.models):
-        notes.append(f"Accuracy: share of videos [{percent(LEVEL)} interval, Wilson].")
+        notes.append(f"Accuracy: fraction of videos [{percent(LEVEL)} interval, Wilson].")
     if drifts:
         notes.append(DRIFT_NOTE)
     return table(
@@ -121,7 +121,7 @@ def _comparison_line(m: ModelSummary, drifts: bool) -> Line:
 
 
 def models(summary: Summary) -> Table:
-    """What was compared: network, backend, device, weights, views, flow."""
+    """A row for each model: network, backend, device, weights, views, flow."""
     titles = ("Model", "Network", "Backend", "Device", "Weights", "Views", "Flow")
     columns = tuple(Column(title, "left") for title in titles)
     target = summary.target
@@ -136,14 +136,14 @@ def models(summary: Summary) -> Table:
 
 
 def agreement_text(m: ModelSummary, target: str) -> str | None:
-    """Whether the model gives what its reference does, with figures; None if it was compared with none."""
-    return m.measured.model.agreement if m.agreement is None else in_words(m.agreement, target)
+    """Whether the model matches its reference, with figures; None if it was not compared."""
+    return m.measured.model.agreement if m.agreement is None else verdict_text(m.agreement, target)
 
 
 def _published(weights: Mapping[str, Any]) -> str:
-    """The kind of a stream's weights; of published ones also if nothing but their name says so."""
+    """The kind of a stream's weights, and whether only the file name identifies published ones."""
     unchecked = weights["kind"] == "published" and not weights.get("checked", False)
-    return "by its name, unchecked, published" if unchecked else str(weights["kind"])
+    return "published (by file name, no checksum)" if unchecked else str(weights["kind"])
 
 
 def _model_line(m: ModelSummary, target: str) -> Line:
@@ -185,7 +185,7 @@ def _model_line(m: ModelSummary, target: str) -> Line:
 
 
 def runs(summary: Summary) -> Table:
-    """Where the figures come from."""
+    """A row for each run that the figures come from."""
     columns = (
         Column("Run", "left"),
         Column("Started", "left"),
@@ -195,7 +195,7 @@ def runs(summary: Summary) -> Table:
         Column("Digest of the list", "left"),
     )
     lines: list[Line] = []
-    for data in summary.comparison.runs:
+    for data in summary.merged.runs:
         record: Record = {
             "run": data.name,
             "started": data.run.started,
@@ -206,15 +206,15 @@ def runs(summary: Summary) -> Table:
         }
         shown = {**record, "digest": str(record["digest"] or UNKNOWN)[:12]}
         lines.append(([one_line(str(UNKNOWN if v is None else v)) for v in shown.values()], record))
-    return table("runs", "Runs", columns, lines, map(one_line, summary.comparison.notes))
+    return table("runs", "Runs", columns, lines, map(one_line, summary.merged.notes))
 
 
 def skipped(summary: Summary) -> Table:
-    """Videos without an answer, with the reason; what was left out of accuracy."""
+    """Videos without a prediction, with the reason; in the notes, what accuracy does not count."""
     columns = (Column("Model", "left"), Column("Video", "left"), Column("Reason", "left"))
-    runs = summary.comparison.runs
+    runs = summary.merged.runs
     found = [
-        ("all" if len(runs) == 1 else f"all ({data.name})", str(clip), "listed, but the file is not there")
+        ("all" if len(runs) == 1 else f"all ({data.name})", str(clip), "listed, but the file is missing")
         for data in runs
         for clip in data.run.data.get("missing", ())
     ]
@@ -223,9 +223,11 @@ def skipped(summary: Summary) -> Table:
     for m in summary.models:
         left_out = (
             (m.accuracy.unlabelled, "without a label"),
-            (m.accuracy.unknown_label, "with a label that the network does not know"),
+            (m.accuracy.unknown_label, "whose label is not a class of the network"),
         )
-        notes += [f"{one_line(m.name)}: left out of accuracy: {n} videos {why}." for n, why in left_out if n]
+        notes += [
+            f"{one_line(m.name)}: not counted in accuracy: {n} videos {why}." for n, why in left_out if n
+        ]
     labels = sorted({str(label) for data in runs for label in data.run.data.get("unknown_labels", ())})
     if labels:
         notes.append(f"Labels outside the vocabulary: {', '.join(map(one_line, labels))}.")
@@ -237,7 +239,7 @@ def skipped(summary: Summary) -> Table:
 
 
 def remarks(summary: Summary) -> Table:
-    """What was noted beside single answers."""
+    """Remarks on single predictions."""
     columns = (Column("Model", "left"), Column("Video", "left"), Column("Remark", "left"))
     found = [(m.name, r.clip, note) for m in summary.models for r in m.measured.clips for note in r.notes]
     lines: list[Line] = [
@@ -248,9 +250,9 @@ def remarks(summary: Summary) -> Table:
 
 
 def environment(summary: Summary) -> Table:
-    """Hardware and software as recorded: one row a fact, one column a run."""
-    runs = summary.comparison.runs
-    columns = (Column("Fact", "left"), *(Column(one_line(data.name), "left") for data in runs))
+    """Hardware and software as recorded: a row for each property, a column for each run."""
+    runs = summary.merged.runs
+    columns = (Column("Property", "left"), *(Column(one_line(data.name), "left") for data in runs))
     facts = [dict(_flat(data.run.environment)) for data in runs]
     lines: list[Line] = []
     for name in dict.fromkeys(name for fact in facts for name in fact):
@@ -261,7 +263,7 @@ def environment(summary: Summary) -> Table:
 
 
 def _flat(facts: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
-    """Nested facts as ("a.b", text) pairs; what is None is left out."""
+    """Nested properties as ("a.b", text) pairs; those that are None are omitted."""
     if isinstance(facts, dict):
         for key, value in facts.items():
             yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))

@@ -1,4 +1,4 @@
-"""A scenario's figures as columns: how they are written for reading, and their raw values."""
+"""A scenario's figures as table columns: formatted for reading, and as raw values."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from .table import Column, Record, values
 
 
 def headings(kind: ScenarioType) -> list[Column]:
-    """The columns of a scenario's table, then those of its metrics that have one of their own."""
+    """The columns of a scenario's table, followed by those of metrics with a title of their own."""
     own = [Column(f"{metric.title}\n{metric.unit}".strip()) for metric in kind.metrics if metric.title]
     return [*(Column(column.title) for column in kind.columns), *own]
 
 
 def cells(kind: ScenarioType, figures: Iterable[tuple[Metric, Figure]]) -> list[str]:
-    """The texts of one row below `headings`."""
+    """The texts of one row, one for each of `headings`.
+
+    - `kind`: the scenario's declaration.
+    - `figures`: (metric, figure) of all metrics that its columns name.
+    """
     texts = {metric.name: _Text(metric, figure) for metric, figure in figures}
     own = [format(texts[metric.name]) for metric in kind.metrics if metric.title]
     return [*(column.cell.format_map(texts) for column in kind.columns), *own]
 
 
 def raw(figures: Iterable[tuple[Metric, Figure]]) -> Record:
-    """The raw values of one row."""
+    """The raw values of one row: an estimate gives four columns, see `table.values`."""
     record: Record = {}
     for metric, figure in figures:
         key = metric.column or metric.name
@@ -41,7 +45,7 @@ def _yes_or_no(figure: bool) -> str:
 
 
 class _Text:
-    """A figure that is written as its metric declares, or as a format of `Shown` asks."""
+    """A figure that is formatted as its metric declares, or by another format of `Shown`."""
 
     def __init__(self, metric: Metric, figure: Figure) -> None:
         self._shown, self._figure = metric.shown, figure
@@ -81,4 +85,4 @@ _WRITTEN: Mapping[str, Callable[[Figure], str]] = {
     "ms spread": lambda figure: _spread(figure, 1000),
     "MiB": lambda figure: number(mebi(value_of(figure))),
 }
-"""Every `Shown`."""
+"""Format (`Shown`) → its function."""

@@ -1,4 +1,4 @@
-"""Two runs side by side, for reading and as JSON."""
+"""The comparison of two runs as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import Any
 
 from ..analysis.accuracy import Paired
 from ..analysis.run_comparison import MetricChange, RunComparison
-from ..numbers import number, one_line, probability, spread
+from ..numbers import bare_p_value, number, one_line, spread
+from .accuracy import paired_counts
 from .table import Column, Line, Table, table, values
 
 SCHEMA = 1
-"""Version of the JSON; raised when a key changes its name or its meaning."""
+"""Version of the JSON; increased when a key changes its name or meaning."""
 
 
 def changes_table(comparison: RunComparison) -> Table:
-    """A line for each metric of each model: both medians, and the ratio with its interval."""
+    """A row for each metric of each model: both medians, and the ratio with its interval."""
     columns = (
         Column("Model", "left"),
         Column("Metric", "left"),
@@ -36,8 +37,8 @@ def _accuracy(model: str, pair: Paired) -> str:
     first, second = pair.both + pair.only_first, pair.both + pair.only_second
     return (
         f"{one_line(model)}: of {pair.n} videos {first} are right in the first run, {second} in the second, "
-        f"{pair.only_first} in the first alone, {pair.only_second} in the second alone: "
-        f"p = {probability(pair.adjusted_p)} (exact McNemar, Holm over models)."
+        f"{pair.only_first} only in the first, {pair.only_second} only in the second: "
+        f"p = {bare_p_value(pair.adjusted_p)} (exact McNemar, Holm over models)."
     )
 
 
@@ -65,7 +66,7 @@ def _line(change: MetricChange) -> Line:
 
 
 def document(comparison: RunComparison) -> dict[str, Any]:
-    """Everything as plain values; unknown is None. See docs/gate-statistics.md."""
+    """The comparison as the JSON object that docs/gate-statistics.md describes; unknown is None."""
     return {
         "schema": SCHEMA,
         "first": comparison.first,
@@ -76,18 +77,6 @@ def document(comparison: RunComparison) -> dict[str, Any]:
         "machine_differences": list(comparison.machine),
         "differences": list(comparison.settings),
         "changes": list(changes_table(comparison).records),
-        "accuracy": [
-            {
-                "model": model,
-                "videos": pair.n,
-                "both_right": pair.both,
-                "only_first_right": pair.only_first,
-                "only_second_right": pair.only_second,
-                "none_right": pair.neither,
-                "p_mcnemar_exact": pair.p_value,
-                "p_holm": pair.adjusted_p,
-            }
-            for model, pair in comparison.accuracy.items()
-        ],
+        "accuracy": [{"model": model, **paired_counts(pair)} for model, pair in comparison.accuracy.items()],
         "notes": list(comparison.notes),
     }

@@ -1,4 +1,4 @@
-"""The tables of the scenarios, by their declarations, and of sweeps."""
+"""The tables of the scenarios, generated from their declarations, and of sweeps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .table import Column, Line, Record, Table, table, values
 
 
 def scenario(kind: ScenarioType, summary: Summary) -> Table:
-    """One row a model that was measured in this scenario."""
+    """A row for each model that was measured in this scenario."""
     columns = (Column("Model", "left"), *headings(kind))
     lines: list[Line] = []
     notes = list(kind.notes)
@@ -37,16 +37,16 @@ def _notes(m: ModelSummary, s: ScenarioSummary) -> Iterable[str]:
     name = one_line(m.name)
     if s.disturbed:
         yield (
-            f"{name}: disturbed: each of its threads waited for a core {number(s.waiting)} s in every "
-            "second; something else was computing."
+            f"{name}: disturbed: other programs used the cores; each of its threads waited for a core for "
+            f"{number(s.waiting)} s per second."
         )
-    yield from (f"{name}: left out {one_line(clip)}: {one_line(reason)}." for clip, reason in s.skipped)
+    yield from (f"{name}: skipped {one_line(clip)}: {one_line(reason)}." for clip, reason in s.skipped)
     yield from (f"{name}: {one_line(note)}." for note in s.notes)
     yield from (f"{name}: process {i} measured nothing: {one_line(error)}." for i, error in s.errors)
 
 
 def sweep(summary: Summary) -> Table:
-    """Times at each point of a sweep."""
+    """A row for each point of a sweep."""
     models = [m for m in summary.models if m.measured.model.sweep]
     axes = list(dict.fromkeys(axis for m in models for axis in m.measured.model.sweep))
     columns = (
@@ -78,7 +78,7 @@ def sweep(summary: Summary) -> Table:
         }
         lines.append((texts, record))
     notes = [
-        "Threads: CPU threads of a process. Window: frames of the one view. Batch: views in a forward call."
+        "threads: CPU threads of a process; window: frames of the single view; batch: views per forward call."
     ]
     return table("sweep", "Sweep", columns, lines, notes if lines else [])
 

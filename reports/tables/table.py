@@ -1,4 +1,4 @@
-"""A table of the report: texts for reading beside the raw values."""
+"""A table of the report: texts for reading, and the raw values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Line = tuple[Sequence[str], Record]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as it is read: `title` names the unit; a line break in it is meant."""
+    """A column for reading: `title` names the unit and may hold line breaks."""
 
     title: str
     align: Literal["left", "right"] = "right"
@@ -26,10 +26,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`rows` are for reading; `records`, one a row, hold the raw values, with the unit in the key.
+    """A table, independent of the format that it is written in.
 
-    `name` is the table's file name without an ending. Texts are what the data say: whoever writes them
-    into a format escapes them.
+    - `name`: the table's file name without its suffix.
+    - `rows`: texts for reading, one for each of `columns`. They are not escaped: every format does that
+      itself.
+    - `records`: the raw values, one record for each row; the key names the unit.
+    - `notes`: sentences below the table.
     """
 
     name: str
@@ -40,14 +43,18 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
-        """The records as a data frame; unknown values are missing, and whole numbers stay so beside them."""
+        """The records as a DataFrame; unknown values are missing (pandas.NA), integers stay integers."""
         return pd.DataFrame.from_records(list(self.records)).convert_dtypes()
 
 
 def table(
     name: str, title: str, columns: Sequence[Column], lines: Iterable[Line], notes: Iterable[str] = ()
 ) -> Table:
-    """A table from its lines, (texts, raw values) each; control characters in texts are made harmless."""
+    """A table from its lines; control characters in texts are replaced.
+
+    - `name`, `title`, `columns`, `notes`: see `Table`.
+    - `lines`: (texts, raw values) of each row.
+    """
     lines = list(lines)
     return Table(
         name,
@@ -60,7 +67,7 @@ def table(
 
 
 def values(key: str, estimate: Estimate | None, scale: float = 1.0) -> Record:
-    """The raw columns of an estimate × `scale`: value, low, high, and which interval that is."""
+    """The columns `key`, `key`_low, `key`_high (all × `scale`) and `key`_interval of an estimate."""
     interval = None if estimate is None else estimate.interval
     return {
         key: None if estimate is None else estimate.value * scale,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...records.scenarios.latency import LATENCY
-from ..analysis.agreement import probability
+from ..analysis.agreement import delta_p
 from ..analysis.summary import ModelSummary, Summary
 from ..numbers import UNKNOWN, number, one_line, percent, scaled, spread
 from .figures import cells, headings, raw
@@ -12,28 +12,28 @@ from .table import Column, Line, Record, Table, table, values
 DRIFT_TITLE = "Drift of\nlogits,\nΔp (videos)"
 
 DRIFT_NOTE = (
-    "Drift: relative L2 distance of the logits from those of the first float32 form of the same network and "
-    "weights, on drawn input; then, over the videos that both answered, the largest difference of a "
-    "probability and the number of videos."
+    "Drift: relative L2 distance of the logits from those of the reference (the first float32 variant with "
+    "the same network and weights) on synthetic input; then the largest difference of a probability over the "
+    "videos that both predicted, and the number of these videos."
 )
 
 
 def drift_text(m: ModelSummary) -> str:
-    """How far the model is from its reference; unknown where there is none."""
+    """How far the model is from its reference, for a cell; unknown if it was not compared."""
     if (found := m.agreement) is None:
         return UNKNOWN
     clips = found.on_clips
     return "\n".join(
         [
-            *(["another network"] if found.verdict == "other" else []),
+            *(["does not match"] if found.verdict == "other" else []),
             f"{found.drawn['relative_l2']:.1e}",
-            "no videos" if clips is None else f"{probability(clips.p_largest)} ({clips.clips})",
+            "no videos" if clips is None else f"{delta_p(clips.p_largest)} ({clips.clips})",
         ]
     )
 
 
 def drift_values(m: ModelSummary) -> Record:
-    """The same as values."""
+    """How far the model is from its reference, as raw values."""
     found = m.agreement
     drawn = {} if found is None else found.drawn
     clips = None if found is None else found.on_clips
@@ -52,26 +52,30 @@ def drift_values(m: ModelSummary) -> Record:
 
 
 def spread_notes(summary: Summary) -> list[str]:
-    """What the brackets behind a time mean, or why there are none."""
+    """Notes on what the brackets after a time mean, or why there are none."""
     totals = [m.timing.estimate("total_s_per_video") for m in summary.models]
     methods = sorted({e.interval.method for e in totals if e is not None and e.interval is not None})
     notes = []
     if methods:
         notes.append(f"Times: median over processes of their medians [{'; '.join(methods)}].")
     if any(m.timing.processes == 1 for m in summary.models):
-        notes.append("Timed in one process: how far processes differ is unknown, so no range is given.")
+        notes.append(
+            "Timed in one process only: the variation between processes is unknown, so no range is given."
+        )
     return notes
 
 
 def stages(summary: Summary) -> Table:
-    """Where the time of a video goes."""
+    """A row for each model and stage: time per video."""
     columns = (
         Column("Model", "left"),
         Column("Stage", "left"),
         Column("ms / video"),
-        Column("Share of all work"),
+        Column("Share of total"),
     )
-    notes = ["resize: with crop and scaling to the network's range. download: with averaging over views."]
+    notes = [
+        "resize includes crop and scaling to the network's range; download includes averaging over views."
+    ]
     lines = [line for m in summary.models for line in _stage_lines(m)]
     return table("stages", "Stages", columns, lines, [*notes, *spread_notes(summary)] if lines else [])
 
@@ -98,7 +102,7 @@ def _stage_lines(m: ModelSummary) -> list[Line]:
 
 
 def latency(summary: Summary) -> Table:
-    """Totals, sustained rate, start-up, memory."""
+    """A row for each model: total times, sustained rate, start-up, memory."""
     columns = (
         Column("Model", "left"),
         Column("Videos ×\nprocesses"),
@@ -146,7 +150,7 @@ def _latency_line(m: ModelSummary) -> Line:
 
 
 def _of_peak(m: ModelSummary) -> float | None:
-    """GFLOP/s of the network by those of a matrix product on the same threads, in the same precision."""
+    """GFLOP/s of the network divided by those of a matrix product with the same threads and precision."""
     speed, peak = m.timing.estimate("network_flop_per_s"), m.gemm_peak
     return None if speed is None or peak is None else speed.value * 1e-9 / peak.gflop_per_s
 
@@ -155,22 +159,22 @@ def _latency_notes(m: ModelSummary) -> list[str]:
     t, name = m.timing, one_line(m.name)
     notes = []
     if (peak := m.gemm_peak) is not None:
-        above = "; the network is above that" if (_of_peak(m) or 0) > 1 else ""
+        above = "; the network is faster than that" if (_of_peak(m) or 0) > 1 else ""
         notes.append(
             f"{name}: GEMM, a square matrix product in {one_line(m.precision)} on the same threads: "
             f"{number(peak.gflop_per_s)} GFLOP/s ({one_line(peak.by)}){above}."
         )
     if t.repeated:
         notes.append(
-            f"{name}: {t.repeated} sample{'' if t.repeated == 1 else 's'} disturbed by other work: taken "
-            "again, and left out of the figures."
+            f"{name}: {t.repeated} sample{'' if t.repeated == 1 else 's'} disturbed by other programs, "
+            "repeated and excluded from all figures."
         )
     known = [f"{percent(q)} within {number(s)} s" for q, s in t.percentiles if s is not None]
     if known:
-        notes.append(f"{name}: all work of a video: {', '.join(known)} ({t.samples} samples).")
+        notes.append(f"{name}: total time of a video: {', '.join(known)} ({t.samples} samples).")
     if t.disturbed:
         notes.append(
-            f"{name}: disturbed: its threads waited for a core {number(t.latency.waiting)} s in every second "
-            "timed; something else was computing."
+            f"{name}: disturbed: other programs used the cores; its threads waited for a core for "
+            f"{number(t.latency.waiting)} s per second."
         )
     return notes + [f"{name}: process {i} gave no samples: {one_line(error)}." for i, error in t.errors]

@@ -20,7 +20,7 @@ from actionbench.datasets.sources.registry import load_clips
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions, Weights
 from actionbench.preprocessing.preparer import Preparer
-from actionbench.reports.analysis.load_runs import load, merge
+from actionbench.reports.analysis.load_runs import merge, read_run
 from actionbench.reports.analysis.scenarios import value_of
 from actionbench.reports.analysis.summary import ModelSummary, summarise
 
@@ -78,7 +78,7 @@ def throughput_of(tmp_path: Path, model: str, data: str | Path, seconds: float, 
         check=True,
         capture_output=True,
     )
-    (summary,) = summarise(merge([load(out)])).models
+    (summary,) = summarise(merge([read_run(out)])).models
     return summary
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from actionbench.models.capabilities import cpu_flags
-from actionbench.reports.analysis.load_runs import load, merge
+from actionbench.reports.analysis.load_runs import merge, read_run
 from actionbench.reports.analysis.summary import summarise
 
 pytestmark = pytest.mark.benchmark
@@ -62,7 +62,7 @@ def test_ten_seconds_of_video_take(bar: Bar, video: Path, tmp_path: Path) -> Non
         # More cores than threads would be help from what the threads are not counted for.
         preexec_fn=lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS]),
     )
-    (summary,) = summarise(merge([load(tmp_path / "run")])).models
+    (summary,) = summarise(merge([read_run(tmp_path / "run")])).models
     pipelined = summary.scenarios["pipelined"]
     answer = pipelined.estimate("answer_s_per_video")
     assert answer is not None

@@ -98,20 +98,23 @@ def test_scenarios_answer_where_only_they_were_measured(fake: SimpleNamespace) -
     run = fake.run([fake.model(name, fake.answers(5, 10), forward_s=[]) for name in ("a", "b")])
     cameras = replace(run, scenarios={"stream": joined(camera("a", 32, 10.0), camera("b", 20, 10.0))})
     assert "a keeps up with a camera at 10 frames per second; b does not." in said(cameras)
-    assert "a labels a camera's frames 0.200 s after they came" in said(cameras)
+    assert "a labels a camera's frames 0.200 s after their arrival" in said(cameras)
     rates = joined(throughput("a", 2.0, 1), throughput("b", 0.01, 1))
     assert "a keeps up with a camera at 30 frames per second; b does not." in said(
         replace(run, scenarios={"pipelined": rates})
     )
     at_once = joined(throughput("a", 2.0, 4), throughput("b", 1.0, 4))
     text = said(replace(run, scenarios={"throughput": at_once}))
-    assert "Whether a camera is kept up with was not measured." in text
-    assert "a does 2.00 videos a second, several at once, 2.00 times as fast as b (one process each" in text
+    assert "Whether a model keeps up with a camera was not measured." in text
+    assert (
+        "a predicts 2.00 videos per second, several at once, 2.00 times as fast as b (one process each"
+        in text
+    )
 
 
 def test_disturbed_times_are_called_so_before_they_are_believed(two_models: RunData) -> None:
-    assert "something else was computing while" in timed(two_models, (0.5, 0.5, 0.5), waited=0.4)
-    assert "something else was computing" not in timed(two_models, (0.5, 0.5, 0.5))
+    assert "other programs used the cores while" in timed(two_models, (0.5, 0.5, 0.5), waited=0.4)
+    assert "other programs used the cores" not in timed(two_models, (0.5, 0.5, 0.5))
 
 
 def test_the_fastest_with_preprocessing_may_be_another(fake: SimpleNamespace) -> None:
@@ -128,7 +131,7 @@ def test_what_computes_something_else_is_neither_fastest_nor_deployable(two_mode
         resnext={"drift": {"reference": "i3d", "verdict": "other", "relative_l2": 1.0, "max_abs": 1.0}},
     )
     text = said(run)
-    assert "resnext IS ANOTHER NETWORK than i3d, so its times do not count" in text
+    assert "resnext DOES NOT MATCH i3d, so its times do not count" in text
     assert "resnext predicts" not in text
     assert "resnext keeps" not in text
 
@@ -145,7 +148,7 @@ def test_backends_that_answer_alike_are_one_mention_and_one_line(fake: SimpleNam
         ["res@a", "res@b"],
         ["i3d@d"],
     ]
-    assert "No difference in top-1 accuracy is shown between any two of 3 networks" in " ".join(
+    assert "No significant difference in top-1 accuracy between any two of 3 networks" in " ".join(
         verdict(summary)
     )
     (paired,) = (table for table in all_tables(summary) if table.name == "paired")
@@ -154,9 +157,11 @@ def test_backends_that_answer_alike_are_one_mention_and_one_line(fake: SimpleNam
         "i3d@a\ni3d@d",
         "res@a\ni3d@d",
     ]
-    assert "i3d@c gave the same answers as i3d@a, which stands for both." in paired.notes
+    assert "i3d@c made the same predictions as i3d@a, which stands for both." in paired.notes
     alone = said(backends(fake, {"i3d@a": 7, "i3d@b": 7}))
-    assert "Top-1 accuracy of i3d@a (and 1 more backend with the same answers): 85 % [64–95] of 20" in alone
+    assert (
+        "Top-1 accuracy of i3d@a (and 1 more backend with the same predictions): 85 % [64–95] of 20" in alone
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,7 +181,7 @@ def test_the_best_is_named_with_whom_it_beats(fake: SimpleNamespace) -> None:
     run = fake.run([fake.model(key, fake.answers(n, 30), title=key) for key, n in hits.items()])
     text = said(run)
     assert "a is more accurate than c (top-1 100 % [91–100] against 38 % [24–53]; p < 0.001 on 40" in text
-    assert "no difference is shown to b." in text
+    assert "no significant difference from b." in text
 
 
 def test_a_difference_between_others_is_said_if_the_best_shows_none(fake: SimpleNamespace) -> None:
@@ -184,7 +189,7 @@ def test_a_difference_between_others_is_said_if_the_best_shows_none(fake: Simple
     best = fake.model("best", dict(list(fake.answers(30, 30).items())[:4]), title="best")
     others = [fake.model(key, fake.answers(n, 30), title=key) for key, n in (("good", 29), ("bad", 5))]
     text = said(fake.run([best, *others]))
-    assert "of best, with no difference shown to any other; one is shown between good and bad" in text
+    assert "of best, not significantly different from any other; the difference between good and bad" in text
     assert "on 4 to 40 videos" in text
 
 
@@ -198,7 +203,7 @@ def test_weights_of_two_kinds_are_not_compared(fake: SimpleNamespace) -> None:
 def test_models_that_answered_no_video_in_common_are_not_tested(fake: SimpleNamespace) -> None:
     a = fake.model("a", fake.answers(5, 10), title="a")
     b = fake.model("b", {f"x{clip}": answer for clip, answer in a.answers.items()}, title="b")
-    assert "of a; no two models answered the same videos." in said(fake.run([a, b]))
+    assert "of a; no two models predicted the same videos." in said(fake.run([a, b]))
 
 
 @st.composite

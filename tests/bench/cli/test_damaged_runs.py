@@ -10,7 +10,7 @@ import pytest
 from actionbench.bench.cli.app import run_app
 from actionbench.records.run import ClipRecord
 from actionbench.records.run_directory import RunDirectory, RunWriter
-from actionbench.reports.analysis.load_runs import ScoreVector, load
+from actionbench.reports.analysis.load_runs import ScoreVector, read_run
 
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 Videos = Callable[[list[int], int], Path]
@@ -31,7 +31,7 @@ def test_scores_that_are_cut_off_are_named_and_measured_again(
 ) -> None:
     run = tmp_path / "run"
     assert run_app([*words, "--out", str(run)]) == 0
-    before = load(run).scores
+    before = read_run(run).scores
     file = run / "scores.bin"
     file.write_bytes(file.read_bytes()[:-1605])
     capsys.readouterr()
@@ -41,7 +41,7 @@ def test_scores_that_are_cut_off_are_named_and_measured_again(
     assert f"bench run --resume {run}" in message
     assert run_app(["run", "--resume", str(run)]) == 0
     assert "answers that are predicted again: 2" in capsys.readouterr().err
-    after = load(run).scores
+    after = read_run(run).scores
     assert after.keys() == before.keys()
     assert all((after[key] == before[key]).all() for key in before)
 
@@ -64,4 +64,4 @@ def test_a_run_that_is_moved_away_ends_at_once_and_goes_on_elsewhere(
     assert "is lost" in message
     assert len(RunDirectory(elsewhere).clips()) == 1
     assert run_app(["run", "--resume", str(elsewhere)]) == 0
-    assert len(load(elsewhere).scores) == 3
+    assert len(read_run(elsewhere).scores) == 3

@@ -486,9 +486,9 @@ def test_backends_are_compared_before_they_are_timed(
     assert second.drift["target_score"] is not None
     assert "Drift of" in (out / "report.md").read_text()
     assert second.drift["verdict"] == "other"
-    another = "two@wrong IS ANOTHER NETWORK than two@right"
-    assert f"{another}, so its times do not count" in (out / "report.md").read_text()
-    assert f"{another}: on drawn input the logits are 1" in answer.stderr
+    mismatch = "two@wrong DOES NOT MATCH two@right"
+    assert f"{mismatch}, so its times do not count" in (out / "report.md").read_text()
+    assert f"{mismatch}: on synthetic input the logits are 1" in answer.stderr
 
 
 def test_a_half_precision_is_compared_on_the_clips_of_the_run(

@@ -26,7 +26,7 @@ from actionbench.bench.loadgen.measure import (
 from actionbench.bench.loadgen.worker import LoadGenSettings
 from actionbench.errors import MeasurementError
 from actionbench.records.run_directory import RunDirectory
-from actionbench.reports.analysis.load_runs import load, merge
+from actionbench.reports.analysis.load_runs import merge, read_run
 from actionbench.reports.analysis.summary import summarise
 
 from ..conftest import NETWORKS
@@ -104,7 +104,7 @@ def test_the_run_is_recorded_and_is_an_ordinary_run_directory(run: Path) -> None
     record = RunDirectory(run).run
     assert (record.state, [model.state for model in record.models]) == ("done", ["done"])
     assert record.config["report"] is False
-    assert [m.name for m in summarise(merge([load(run)])).models] == ["tiny"]
+    assert [m.name for m in summarise(merge([read_run(run)])).models] == ["tiny"]
 
 
 @needs_loadgen

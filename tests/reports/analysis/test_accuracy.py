@@ -138,8 +138,8 @@ def pair(only_first: int, only_second: int, n: int) -> Paired:
 
 
 def test_the_sentence_says_what_so_many_videos_can_tell() -> None:
-    assert "cannot tell two models apart" in paired_sentence(pair(2, 0, 3))
+    assert "cannot distinguish two models" in paired_sentence(pair(2, 0, 3))
     ten = paired_sentence(pair(2, 0, 10))
-    assert "no difference shown" in ten
-    assert "one below 6 videos (60 %)" in ten
-    assert paired_sentence(pair(0, 9, 20)).startswith("b is right more often")
+    assert "no significant difference" in ten
+    assert "fewer than 6 videos (60 %)" in ten
+    assert paired_sentence(pair(0, 9, 20)).startswith("b is more often right")

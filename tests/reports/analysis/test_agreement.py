@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from actionbench.records.run import ModelRecord
-from actionbench.reports.analysis.agreement import agreement, in_words
-from actionbench.reports.analysis.load_runs import RunData, load, merge
+from actionbench.reports.analysis.agreement import agreement, verdict_text
+from actionbench.reports.analysis.load_runs import RunData, merge, read_run
 from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.formats.export import json_text
 from actionbench.reports.formats.markdown import report
@@ -32,7 +32,7 @@ DRIFT = {
     "limit": 0.048,
     "verdict": "drifts",
 }
-ACCUSATION = "net@b:bf16 IS ANOTHER NETWORK than net"
+ACCUSATION = "net@b:bf16 DOES NOT MATCH net"
 
 
 def a_run(drift: dict[str, Any], off: float, precision: str = "bf16", shared: int = 9) -> RunData:
@@ -95,11 +95,11 @@ def test_three_verdicts(precision: str, drawn: str, off: float, expected: str) -
     bound = DRIFT["limit"] if precision == "bf16" else None
     run = a_run(DRIFT | {"verdict": drawn, "limit": bound}, off, precision)
     assert found(run).verdict == expected
-    words = in_words(found(run), "jogging")
+    words = verdict_text(found(run), "jogging")
     starts = {
-        "same": "gives the same as net",
+        "same": "matches net to rounding",
         "drifts": "drifts from net",
-        "other": "IS ANOTHER NETWORK than",
+        "other": "DOES NOT MATCH net",
     }
     assert words.startswith(starts[expected])
     assert "on 9 clips the same top-1 in 9" in words
@@ -112,7 +112,7 @@ def test_what_random_weights_show_is_another_network_whatever_the_clips_say() ->
     """A wrong epsilon is smaller than what bfloat16 does to trained weights."""
     run = a_run(DRIFT | {"verdict": "drifts", "random_weights": "other"}, 0.02, "bf16")
     assert found(run).verdict == "other"
-    assert "with random weights on drawn input it is off by more than the limit" in in_words(
+    assert "with random weights on synthetic input it is off by more than the limit" in verdict_text(
         found(run), "jogging"
     )
     run = a_run(DRIFT | {"verdict": "drifts", "random_weights": "drifts"}, 0.02, "bf16")
@@ -122,16 +122,16 @@ def test_what_random_weights_show_is_another_network_whatever_the_clips_say() ->
 def test_without_clips_of_both_drawn_input_decides_and_says_so() -> None:
     run = a_run(DRIFT | {"verdict": "other"}, 0.0, shared=0)
     assert found(run).verdict == "other"
-    assert "no clip was answered by both" in in_words(found(run), "jogging")
+    assert "no clip was predicted by both" in verdict_text(found(run), "jogging")
     alone = replace(run, run=replace(run.run, models=run.run.models[1:]))
     (model,) = merge([alone]).models
     lone = agreement(model, [model], "jogging")
     assert lone is not None
-    assert "no clips: the reference is not in the run" in in_words(lone, "jogging")
+    assert "no clips: the reference is not in the run" in verdict_text(lone, "jogging")
 
 
 def test_tables_and_results_have_the_figures(tmp_path: Path) -> None:
-    summary = summarise(merge([load(write_run(tmp_path, a_run(DRIFT, 0.02)))]))
+    summary = summarise(merge([read_run(write_run(tmp_path, a_run(DRIFT, 0.02)))]))
     record = comparison(summary).records[1]
     assert (record["drift_verdict"], record["drift_videos"], record["drift_videos_same_top1"]) == (
         "drifts",
@@ -156,11 +156,11 @@ def test_an_older_run_opens_and_accuses_float32_alone(tmp_path: Path, precision:
     run = a_run(old | {"rounding": 0.0023, "agrees": False}, 0.02, precision)
     changed = [m if m.drift is None else replace(m, agreement="DISAGREES with net") for m in run.run.models]
     path = write_run(tmp_path, replace(run, run=replace(run.run, models=tuple(changed))))
-    of_old = found(load(path))
+    of_old = found(read_run(path))
     assert of_old.verdict == expected
     assert of_old.on_clips.verdict is None
-    assert "no limit known" in in_words(of_old, "jogging")
-    summary = summarise(merge([load(path)]))
+    assert "no limit known" in verdict_text(of_old, "jogging")
+    summary = summarise(merge([read_run(path)]))
     assert "DISAGREES" not in report(summary, all_tables(summary))
 
 

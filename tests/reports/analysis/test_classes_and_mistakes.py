@@ -51,7 +51,7 @@ def test_mistakes_are_ranked_and_join_the_models(summary: Summary) -> None:
     found = worst_mistakes(summary, 100)
     assert [m.clip for m in found] == [f"jogging/{i:02}.mp4" for i in range(5, 10)]
     first = found[0]
-    assert [(s.model, s.label, s.right) for s in first.said] == [
+    assert [(s.model, s.label, s.right) for s in first.answers] == [
         ("i3d", "jogging", True),
         ("resnext", "running on treadmill", False),
     ]

@@ -52,4 +52,4 @@ def test_the_table_counts_preprocessing(fake: SimpleNamespace) -> None:
 
 def test_one_process_is_said(fake: SimpleNamespace) -> None:
     run = fake.run([fake.model("net", fake.answers(1, 2), forward_s=[1.0])])
-    assert "Timed in one process: another one may be slower." in notes(summarise(merge([run])))
+    assert "Timed in one process only: another one may be slower." in notes(summarise(merge([run])))

@@ -204,13 +204,13 @@ def test_branches_that_add_commits_merge_in_git_without_a_conflict(tmp_path: Pat
     ("text", "told"),
     [
         ("not json\n", "line 1"),
-        ("[]\n", "no entry"),
-        ("[" * 100_000 + "\n", "line 1: is no entry"),
-        ("{}\n", "no entry"),
+        ("[]\n", "not an entry"),
+        ("[" * 100_000 + "\n", "line 1: is not an entry"),
+        ("{}\n", "not an entry"),
         ("<<<<<<< HEAD\n", "unresolved merge"),
         (json.dumps(asdict(ENTRY) | {"date": "soon"}) + "\n", "line 1, `date`: is not a date"),
         (json.dumps({"schema": 99}) + "\n", "another version"),
-        (json.dumps({"schema": 1, "model": "i3d"}) + "\n", "no entry"),
+        (json.dumps({"schema": 1, "model": "i3d"}) + "\n", "not an entry"),
     ],
 )
 def test_what_is_no_history_is_refused_with_its_line(tmp_path: Path, text: str, told: str) -> None:
@@ -228,7 +228,7 @@ def test_values_that_are_none_are_refused(tmp_path: Path, values: object) -> Non
     path = tmp_path / "history.jsonl"
     add_to_history(path, [ENTRY])
     path.write_text(json.dumps({**json.loads(path.read_text()), "values": values}) + "\n")
-    with pytest.raises(UsageError, match="no entry"):
+    with pytest.raises(UsageError, match="not an entry"):
         read_history(path)
 
 

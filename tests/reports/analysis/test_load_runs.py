@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from actionbench.errors import UsageError
-from actionbench.reports.analysis.load_runs import RunData, load, merge
+from actionbench.reports.analysis.load_runs import RunData, merge, read_run
 
 
 def test_what_was_written_is_read(two_models: RunData, two_models_dir: Path) -> None:
-    data = load(two_models_dir)
+    data = read_run(two_models_dir)
     assert data.run == two_models.run
     assert [c.clip for c in data.clips] == [c.clip for c in two_models.clips]
     assert (data.processes, data.latencies) == (two_models.processes, two_models.latencies)
@@ -26,12 +26,12 @@ def test_scores_that_were_cut_off_are_refused(two_models_dir: Path) -> None:
     file = two_models_dir / "scores.bin"
     file.write_bytes(file.read_bytes()[:-4])
     with pytest.raises(UsageError, match=r"scores\.bin.*cut off.*expected 6 values; found 5"):
-        load(two_models_dir)
+        read_run(two_models_dir)
 
 
 def test_no_run_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a run directory"):
-        load(tmp_path)
+        read_run(tmp_path)
 
 
 def test_one_run_keeps_its_keys(two_models: RunData) -> None:
@@ -56,7 +56,7 @@ def test_one_run_named_twice_is_refused(two_models_dir: Path, tmp_path: Path) ->
     link.symlink_to(two_models_dir)
     for other in (two_models_dir, link):
         with pytest.raises(UsageError, match=f"{two_models_dir}: is named more than once"):
-            merge([load(two_models_dir), load(other)])
+            merge([read_run(two_models_dir), read_run(other)])
 
 
 def test_other_videos_machines_and_targets_are_said(fake: SimpleNamespace, two_models: RunData) -> None:

@@ -143,7 +143,7 @@ def test_only_clips_that_both_timed_are_compared(run: Maker) -> None:
 
 def test_a_run_that_did_not_end_is_named(run: Maker) -> None:
     notes = compare_runs(run(name="before"), run(name="after", state="interrupted")).notes
-    assert "after: not all that was planned was measured." in notes
+    assert "after: the run is not complete." in notes
     assert not any(note.startswith("before") for note in notes)
 
 
@@ -175,7 +175,7 @@ def test_accuracy_is_compared_on_the_same_videos(run: Maker) -> None:
     pair = comparison.accuracy["resnext"]
     assert (pair.n, pair.only_first, pair.only_second) == (20, 8, 0)
     assert pair.adjusted_p == pytest.approx(2 / 2**8)
-    assert any("8 in the first alone" in note for note in changes_table(comparison).notes)
+    assert any("8 only in the first" in note for note in changes_table(comparison).notes)
     assert compare_runs(run(kind="random"), run(kind="random")).accuracy == {}
 
 

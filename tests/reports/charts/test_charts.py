@@ -47,7 +47,7 @@ def test_axes_have_units_and_captions_have_n_and_interval(two_models: RunData) -
     assert "Wilson, 95 %, of 20 videos" in made["pareto"].caption
     assert "range of 3 processes" in made["pareto"].caption
     assert "i3d: 24 samples of 4 videos in 3 processes" in made["repetitions"].caption
-    assert "7 of 10 recognised" in made["confusions"].caption
+    assert "7 of 10 correct" in made["confusions"].caption
     assert all(chart.alt for chart in made.values())
 
 
@@ -92,7 +92,7 @@ def test_repetitions_are_relative_to_the_same_video_and_thinned(fake: SimpleName
     (marks,) = points(charts(fake.run([model]))["repetitions"], "net")
     assert len(marks.x) == 2 * MOST_MARKS
     assert set(marks.y) == {1.0}
-    assert "At most 60 marks a process" in charts(fake.run([model]))["repetitions"].caption
+    assert "At most 60 points per process" in charts(fake.run([model]))["repetitions"].caption
 
 
 def test_classes_are_cut_and_the_target_stays(fake: SimpleNamespace) -> None:

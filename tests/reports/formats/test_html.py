@@ -95,7 +95,7 @@ def test_what_can_be_deployed_comes_first(two_models_page: str) -> None:
     assert "i3d user weights, flow tvl1, CPU 25 fps keeps up 30 fps does not keep up" in text
     assert "resnext user weights, RGB only, CPU 25 fps keeps up 30 fps keeps up" in text
     assert "70 % [40–89]" in text
-    assert text.index("Caveats") > text.index("Wrong, and sure of it")
+    assert text.index("Caveats") > text.index("Most confident mistakes")
 
 
 def test_every_chart_is_there_as_svg_and_for_plotly(two_models_page: str) -> None:
@@ -177,9 +177,9 @@ def test_hostile_names_do_not_act(fake: SimpleNamespace) -> None:
 
 def test_random_weights_have_speed_and_no_accuracy(fake: SimpleNamespace) -> None:
     text = Page(render(fake.run([fake.model("net", fake.answers(5, 10), kind="random")]))).text
-    assert "Random weights: its speed is real, its answers are not." in text
+    assert "Random weights: its speed is real, its predictions are meaningless." in text
     assert "Top-1 not measured" in text
-    assert "Wrong, and sure of it" not in text
+    assert "Most confident mistakes" not in text
 
 
 def test_a_run_without_any_figure_is_a_page(fake: SimpleNamespace) -> None:
@@ -210,7 +210,7 @@ def test_the_page_of_the_thesiss_size_is_small(fake: SimpleNamespace) -> None:
     source = render(fake.big_run(), plots=False)
     assert len(source) < 1_000_000
     assert "more in tables/classes.csv" in source
-    assert Page(source).text.count("no picture") == MOST_MISTAKES
+    assert Page(source).text.count("no thumbnail") == MOST_MISTAKES
     assert source.count("<tr>") < 12 * MOST_ROWS
 
 
@@ -224,7 +224,7 @@ def test_pictures_are_shown_if_they_are_some(fake: SimpleNamespace, tmp_path: Pa
     assert [a["src"] for a in parsed.named("img")] == [
         f"data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}"
     ]
-    assert parsed.text.count("no picture") == 2
+    assert parsed.text.count("no thumbnail") == 2
 
 
 @pytest.mark.parametrize("clip", ["../../etc/passwd", "a/b", "\0", "x" * 5000, "日本語"])

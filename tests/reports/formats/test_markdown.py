@@ -151,7 +151,7 @@ def test_random_weights_show_no_accuracy(fake: SimpleNamespace) -> None:
 def test_demo_weights_carry_their_caveat_above_the_table(fake: SimpleNamespace) -> None:
     text = render(fake.run([fake.model("net", fake.answers(5, 10), kind="demo")]))
     assert text.index("> **Demo weights: accuracy says nothing about real video") < text.index("| Model")
-    assert "means nothing beyond this test" in text
+    assert "has no meaning for real video" in text
 
 
 def test_undefined_precision_is_said(fake: SimpleNamespace) -> None:
@@ -162,8 +162,8 @@ def test_undefined_precision_is_said(fake: SimpleNamespace) -> None:
 
 def test_no_video_of_the_target_is_said(fake: SimpleNamespace) -> None:
     text = render(fake.run([fake.model("net", fake.answers(0, 0))]))
-    assert "no video of jogging was answered" in text
-    assert "No video of jogging was answered: nothing is known about that class." in text
+    assert "no video of jogging was predicted" in text
+    assert "No video of jogging was predicted: precision and recall of that class are unknown." in text
 
 
 def test_a_failed_model_is_a_row_with_its_reason(fake: SimpleNamespace) -> None:
@@ -181,7 +181,7 @@ def test_skipped_videos_are_listed_with_reasons_and_long_lists_cut(fake: SimpleN
         run, run=replace(run.run, data=run.run.data | {"missing": ["gone.mp4"], "unknown_labels": ["x"]})
     )
     text = render(run)
-    assert "| all     | gone.mp4 | listed, but the file is not there |" in text
+    assert "| all     | gone.mp4 | listed, but the file is missing |" in text
     assert "| net     | v0       | no moov atom" in text
     assert "… and 11 more in tables/skipped.csv." in text
     assert "Labels outside the vocabulary: x." in text
@@ -191,7 +191,7 @@ def test_real_time_verdicts(fake: SimpleNamespace) -> None:
     slow = fake.model("slow", fake.answers(1, 2), flow_s=40.0)
     fast = fake.model("fast", fake.answers(1, 2), flow_s=None)
     assert "slow does not keep up with a camera at 25 frames per second" in render(fake.run([slow]))
-    assert "of the time going into optical flow" in render(fake.run([slow]))
+    assert "of the time spent on optical flow" in render(fake.run([slow]))
     both = render(fake.run([slow, fast]))
     assert "fast keeps up with a camera at 30 frames per second; slow does not." in both
 
@@ -199,7 +199,7 @@ def test_real_time_verdicts(fake: SimpleNamespace) -> None:
 def test_overlapping_times_are_not_called_faster(fake: SimpleNamespace) -> None:
     a = fake.model("a", fake.answers(1, 2), forward_s=(1.0, 1.2, 1.4))
     b = fake.model("b", fake.answers(1, 2), forward_s=(1.1, 1.3, 1.5))
-    assert "a predicts a video in 1.21 s, no clearly faster than b" in render(fake.run([a, b]))
+    assert "a predicts a video in 1.21 s, not clearly faster than b" in render(fake.run([a, b]))
 
 
 def test_one_process_has_no_range_and_says_so(fake: SimpleNamespace) -> None:

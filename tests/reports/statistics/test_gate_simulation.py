@@ -8,8 +8,8 @@ import pytest
 from actionbench.reports.statistics.gate_simulation import (
     NOISES,
     Cell,
-    bars,
     log_ratio_histories,
+    promises,
     run_gates,
     simulate,
     simulation_table,
@@ -55,17 +55,17 @@ def test_slowdowns_are_caught(cells: list[Cell]) -> None:
 
 
 def test_the_promises_are_kept_and_name_their_cells(cells: list[Cell]) -> None:
-    found = bars(cells)
-    assert [bar.kept for bar in found] == [True] * 3
-    assert [bar.cell.change for bar in found] == [0.0, 0.15, 0.15]
-    assert bars([]) == []
+    found = promises(cells)
+    assert [promise.kept for promise in found] == [True] * 3
+    assert [promise.cell.change for promise in found] == [0.0, 0.15, 0.15]
+    assert promises([]) == []
 
 
 def test_a_promise_that_is_broken_is_told() -> None:
     rule = Rule(pairs=10, max_pairs=10)
     alarms = Cell("plain", "alternating", rule, 0.0, {"regression": 11, "fine": 989}, 10)
     blind = Cell("plain", "alternating", rule, 0.15, {"regression": 949, "inconclusive": 51}, 10)
-    assert [bar.kept for bar in bars([alarms, blind])] == [False, False]
+    assert [promise.kept for promise in promises([alarms, blind])] == [False, False]
 
 
 def test_without_alternating_more_pairs_make_more_false_alarms(cells: list[Cell]) -> None:

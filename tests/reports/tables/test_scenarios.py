@@ -14,7 +14,7 @@ from actionbench.records.run_directory import RunWriter
 from actionbench.records.scenarios.latency import LatencyRecord
 from actionbench.records.scenarios.stream import STREAM, StreamRecord
 from actionbench.records.scenarios.throughput import PIPELINED, THROUGHPUT, ThroughputRecord
-from actionbench.reports.analysis.load_runs import RunData, Timings, load, merge
+from actionbench.reports.analysis.load_runs import RunData, Timings, merge, read_run
 from actionbench.reports.analysis.summary import Summary, summarise
 from actionbench.reports.analysis.timing import timing
 from actionbench.reports.formats.markdown import report
@@ -94,7 +94,7 @@ def test_throughput_is_a_rate_over_the_stretch(fake: SimpleNamespace) -> None:
     assert table.records[0]["videos_per_s"] == 1.5
     assert table.records[0]["precision"] == "float32"
     assert "flow tvl1, float32" in table.rows[0][0]
-    assert any("left out bad.mp4" in note for note in table.notes)
+    assert any("skipped bad.mp4" in note for note in table.notes)
 
 
 def test_a_batch_is_told_with_what_was_computed_of_it(fake: SimpleNamespace) -> None:
@@ -108,7 +108,7 @@ def test_a_throughput_beside_other_work_is_called_disturbed(fake: SimpleNamespac
     run = with_scenarios(fake, throughput=(replace(STRETCH, waited_s=6.0),))
     summary = summary_of(run)
     assert summary.models[0].scenarios["throughput"].disturbed
-    assert any("something else was computing while net" in sentence for sentence in verdict(summary))
+    assert any("other programs used the cores while net" in sentence for sentence in verdict(summary))
     assert any("disturbed" in note for note in scenario(THROUGHPUT, summary).notes)
 
 
@@ -119,7 +119,9 @@ def test_one_video_pipelined_stands_beside_the_time_of_its_stages(fake: SimpleNa
     assert record["answer_s_per_video"] == 4.1
     assert record["total_s_per_video"] == pytest.approx(0.3 + 0.2 + 8 + 0.21 + 0.01 + 0.001)
     alone = summary_of(replace(with_scenarios(fake, pipelined=(one,)), latencies=()))
-    assert any("answers one video in 4.10 s" in sentence for sentence in verdict(alone))
+    assert any(
+        "predicts a video in 4.10 s with overlapping stages" in sentence for sentence in verdict(alone)
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_disturbed_samples_count_only_where_a_clip_has_no_others(fake: SimpleNam
     summary = summary_of(replace(run, latencies=repeated))
     t = summary.models[0].timing
     assert (t.samples, t.repeated) == (3, 1)
-    assert any("1 sample disturbed by other work: taken again" in note for note in latency(summary).notes)
+    assert any("1 sample disturbed by other programs, repeated" in note for note in latency(summary).notes)
     assert timing(merge([run]).models[0]).repeated == 0
 
 
@@ -181,7 +183,7 @@ def test_the_networks_speed_stands_beside_the_machines_own(fake: SimpleNamespace
         [fake.model("net", fake.answers(5, 10), forward_s=[0.2])],
         environment={"gemm_peaks": [{**peak, "gflop_per_s": 500.0}]},
     )
-    assert any("the network is above that" in note for note in latency(summary_of(slow)).notes)
+    assert any("the network is faster than that" in note for note in latency(summary_of(slow)).notes)
 
 
 def test_a_sweep_is_a_table_of_its_points(fake: SimpleNamespace) -> None:
@@ -202,7 +204,7 @@ def test_records_come_back_as_they_were_written(fake: SimpleNamespace, tmp_path:
         for name, timings in run.scenarios.items():
             for record in (*timings.samples, *timings.processes):
                 writer.append_timing(name, record)
-    back = load(tmp_path / "run")
+    back = read_run(tmp_path / "run")
     assert back.scenarios == run.scenarios
     summary = summarise(merge([back]))
     assert "## Throughput" in report(summary, all_tables(summary))
@@ -213,6 +215,6 @@ def test_runs_from_before_the_scenarios_are_read(two_models_dir: Path) -> None:
     old = old.replace(', "attempt": 0, "disturbed": false', "")
     assert "attempt" not in old
     (two_models_dir / "latency.jsonl").write_text(old)
-    back = load(two_models_dir)
+    back = read_run(two_models_dir)
     assert back.scenarios == {}
     assert not any(sample.disturbed for sample in back.latencies)
