@@ -30,7 +30,7 @@ def predict(
 ) -> Prediction:
     """What a network says of one video, as `bench predict` does, in a fresh process of its own.
 
-    - `model`: "i3d", "resnext@openvino:bf16", "path/to/file.py:factory": NAME@BACKEND:PRECISION:FORM.
+    - `model`: "i3d", "resnext@openvino:bf16", "path/to/file.py:factory": NAME@BACKEND:PRECISION:VARIANT.
     - `video`: a video file, or a file of arrays (docs/adding-a-dataset.md).
     - `weights`: a file, "random" or "demo" for all streams, or model or model-stream ("i3d-rgb") → one of
       these; None for what `bench weights fetch` stored.

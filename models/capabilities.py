@@ -1,6 +1,6 @@
 """What each backend can compute, and why this machine cannot: one table, without importing a framework.
 
-A selection is `backend:precision:form`; what a network's own backends and a user's are asked is the same.
+A selection is `backend:precision:variant`; what a network's own backends and a user's are asked is the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PRECISIONS = {
 }
 """Name on the command line → what it is."""
 
-FORMS = {
+VARIANTS = {
     "tuned": "every exact transformation that helps",
     "plain": "as the authors' code or its usual port runs",
     "compiled": "tuned, then torch.compile",
@@ -32,7 +32,7 @@ FORMS = {
 """Name on the command line → what it is."""
 
 Offer = Mapping[str, tuple[str, ...]]
-"""Precision → its forms; the first is the default."""
+"""Precision → its variants; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class Backend:
     def precisions(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.cpu, *self.cuda)))
 
-    def forms(self, precision: str) -> tuple[str, ...]:
-        """All forms of a precision, on whatever device."""
+    def variants(self, precision: str) -> tuple[str, ...]:
+        """All variants of a precision, on whatever device."""
         return tuple(dict.fromkeys((*self.cpu.get(precision, ()), *self.cuda.get(precision, ()))))
 
     @property
@@ -124,7 +124,7 @@ _OFF_CUDA = {
     "1.7 times slower in OpenVINO)",
     "graphs": "CUDA graphs need a CUDA device",
 }
-"""Precision or form that a CPU does not compute → why."""
+"""Precision or variant that a CPU does not compute → why."""
 
 
 def offer(model: Model, backend: str) -> Backend:
@@ -143,7 +143,7 @@ def offer(model: Model, backend: str) -> Backend:
 
 
 def _only(precisions: tuple[str, ...], offered: Offer) -> Offer:
-    return {precision: forms for precision, forms in offered.items() if precision in precisions}
+    return {precision: variants for precision, variants in offered.items() if precision in precisions}
 
 
 def missing_packages(backend: str, precision: str = "") -> tuple[str, ...]:
@@ -154,16 +154,16 @@ def missing_packages(backend: str, precision: str = "") -> tuple[str, ...]:
     return tuple(name for name in needed if importlib.util.find_spec(name) is None)
 
 
-def why_not(offered: Backend, precision: str, form: str, device: str) -> str | None:
+def why_not(offered: Backend, precision: str, variant: str, device: str) -> str | None:
     """Why this machine's `device` does not compute so, as a clause; None if it does.
 
     Packages are not looked at: another interpreter may have them.
     """
     on_cpu = device == "cpu"
-    if form not in (offered.cpu if on_cpu else offered.cuda).get(precision, ()):
-        if on_cpu and (reason := _OFF_CUDA.get(precision) or _OFF_CUDA.get(form)):
+    if variant not in (offered.cpu if on_cpu else offered.cuda).get(precision, ()):
+        if on_cpu and (reason := _OFF_CUDA.get(precision) or _OFF_CUDA.get(variant)):
             return reason
-        return f"{precision}:{form} is not offered on {'the CPU' if on_cpu else 'CUDA devices'}"
+        return f"{precision}:{variant} is not offered on {'the CPU' if on_cpu else 'CUDA devices'}"
     if precision == "bf16" and on_cpu and _is_x86() and not cpu_flags() & _AVX512:
         return (
             "this CPU has no AVX-512, without which bfloat16 convolutions run in scalar code (measured: 28 "

@@ -192,7 +192,7 @@ class LoadOptions:
     - `device`: "cpu" or "cuda:N". `threads`: of one forward call, on the CPU. `at_once`: forward calls that
       are to overlap there, each on so many threads.
     - `tf32`: let CUDA round the operands of float32 products to 10-bit mantissas, as precision "tf32" does.
-    - `precision`, `form`: of `capabilities.PRECISIONS` and `capabilities.FORMS`.
+    - `precision`, `variant`: of `capabilities.PRECISIONS` and `capabilities.VARIANTS`.
     - `quantised`: stream → the file of its network in int8, where that is the precision.
     """
 
@@ -200,7 +200,7 @@ class LoadOptions:
     threads: int = 1
     tf32: bool = False
     precision: str = "fp32"
-    form: str = "tuned"
+    variant: str = "tuned"
     at_once: int = 1
     quantised: Mapping[str, Path] = field(default_factory=dict)
 

@@ -1,8 +1,9 @@
 """Flow that is computed on a network's own device, and stays there.
 
-For torch alone: a method of `flow/tvl1_torch` and a network of `models/torch_network` in one process. The
-frames go to the device as 8-bit grey, and the network's input never comes back from it. Tensors stand where
-arrays stand otherwise; nothing but this file, `Preparer`, `Pipeline` and `TorchNetwork.upload` knows.
+For torch alone: a method of `flow/tvl1_torch` and a network of `models/backends/torch_network.py` in one
+process. The frames go to the device as 8-bit grey, and the network's input is not copied back to the host. It
+is a tensor instead of an array, which only this file, `Preparer`, `Pipeline` and `TorchNetwork.upload` depend
+on.
 """
 
 from __future__ import annotations
@@ -42,7 +43,13 @@ def network_flow(
     watch: Stopwatch,
     progress: Progress,
 ) -> Any:
-    """Network input (T−1, crop, crop, 2) float32, a tensor on the method's device, of grey frames (T, H, W).
+    """The network input of a flow stream: a tensor (T−1, crop, crop, 2) float32 on the method's device.
+
+    - `grey`: the grey frames (T, H, W).
+    - `method`: the flow method.
+    - `spec`: how the stream's pixels are prepared.
+    - `watch`: gets the time of "flow" and "resize".
+    - `progress`: called as ("flow", pairs done, pairs in all).
 
     Raises ClipError as `Preparer` does.
     """

@@ -164,7 +164,7 @@ def list_models() -> None:
     """List the networks, their backends, and what this machine can run."""
     from tabulate import tabulate
 
-    from ...models.capabilities import BACKENDS, FORMS, PRECISIONS
+    from ...models.capabilities import BACKENDS, PRECISIONS, VARIANTS
     from ...models.registry import find_model, model_names
     from ..plan.selection import capabilities_rows
 
@@ -173,11 +173,11 @@ def list_models() -> None:
         model = find_model(name).model
         rows.append([name, model.title, ", ".join(model.backends), "+".join(model.streams), model.paper])
     print(tabulate(rows, headers=["name", "network", "backends (first: default)", "streams", "paper"]))
-    headers = ["backend", "precision", "forms (first: default)", "CPU", "CUDA"]
-    print("\nNAME@BACKEND:PRECISION:FORM, on this machine\n")
+    headers = ["backend", "precision", "variants (first: default)", "CPU", "CUDA"]
+    print("\nNAME@BACKEND:PRECISION:VARIANT, on this machine\n")
     print(tabulate(capabilities_rows(BACKENDS), headers=headers, maxcolwidths=[None, None, None, 60, 40]))
     print()
-    print(tabulate([*PRECISIONS.items(), *FORMS.items()], tablefmt="plain"))
+    print(tabulate([*PRECISIONS.items(), *VARIANTS.items()], tablefmt="plain"))
 
 
 @app.command()

@@ -60,7 +60,7 @@ class PlannedModel:
     def refusal(self) -> str | None:
         """Why this machine's device does not compute so, as a clause; None if it does."""
         request = self.request
-        return why_not(request.offered, request.precision, request.form, self.options.device)
+        return why_not(request.offered, request.precision, request.variant, self.options.device)
 
     @property
     def whole(self) -> bool:
@@ -105,7 +105,7 @@ class PlannedModel:
             title=model.title,
             backend=self.request.backend,
             precision=self.request.precision,
-            form=self.request.form,
+            form=self.request.variant,
             device=self.options.device,
             weights={
                 stream: {

@@ -95,11 +95,11 @@ def unable(request: ModelRequest, config: RunConfig) -> str | None:
     device = config.device
     if device == "auto":
         device = "cuda:0" if has_gpu() else "cpu"
-    return why_not(request.offered, request.precision, request.form, device)
+    return why_not(request.offered, request.precision, request.variant, device)
 
 
 def capabilities_rows(backends: dict[str, Backend]) -> list[list[str]]:
-    """For people: backend, precision, forms, and whether this machine can, on the CPU and on CUDA."""
+    """For people: backend, precision, variants, and whether this machine can, on the CPU and on CUDA."""
     rows = []
     for name, backend in backends.items():
         for precision in backend.precisions:
@@ -107,14 +107,14 @@ def capabilities_rows(backends: dict[str, Backend]) -> list[list[str]]:
             if lacking := missing_packages(name, precision):
                 remedy = INT8_REMEDY if precision == "int8" else backend.remedy
                 states = [f"no: {sys.executable} lacks {', '.join(lacking)} ({remedy})", ""]
-            rows.append([name, precision, ", ".join(backend.forms(precision)), *states])
+            rows.append([name, precision, ", ".join(backend.variants(precision)), *states])
     return rows
 
 
 def _state(backend: Backend, precision: str, device: str) -> str:
     offered = backend.cpu if device == "cpu" else backend.cuda
-    form = offered[precision][0] if precision in offered else backend.forms(precision)[0]
-    if (reason := why_not(backend, precision, form, device)) is not None:
+    variant = offered[precision][0] if precision in offered else backend.variants(precision)[0]
+    if (reason := why_not(backend, precision, variant, device)) is not None:
         return f"no: {reason}"
     if device != "cpu" and not has_gpu():
         return "no: no CUDA device"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +11,20 @@ from typing import Any
 from ...errors import UsageError, did_you_mean
 
 WEIGHTS_WORDS = ("random", "demo")
-"""Weights that are no files: seeded random ones (timing only), and those made from the drawn clips."""
+"""Values of `--weights` that are not paths: seeded random weights (for timing only), and demo weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What values a setting has.
+    """The kind of values that a setting takes.
 
-    - `words`: in the document, e.g. "names". `expected`: in an error, e.g. "a list of names".
-    - `option`: type of its option on the command line. `metavar`: what stands for a value in the help.
-    - `parse`: a plain value, as YAML has it, → the setting's value. Raises ValueError for what does not fit.
-    - `as_text`: a default as the command line and the document write it.
+    - `words`: its name in docs/configuration.md, e.g. "names".
+    - `expected`: its name in an error, e.g. "a list of names".
+    - `option`: type of the option on the command line.
+    - `metavar`: placeholder of a value in `--help`; None for a switch.
+    - `parse`: from a plain value, as YAML has it, to the setting's value. Raises ValueError for values of
+      another kind.
+    - `as_text`: from a default to the text that the command line and the document show.
     """
 
     words: str
@@ -39,7 +43,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _pairs(value: Any) -> dict[str, str]:
-    # Weights alone have a word that speaks for all.
+    # Only --weights takes a single value for all models.
     if isinstance(value, str):
         return {"*": value}
     if not isinstance(value, Mapping):
@@ -75,9 +79,10 @@ SWITCH = Kind("true, false", "true or false", bool, None, lambda value: _instanc
 class Setting:
     """A setting as it was declared.
 
-    - `name`: of the field, and of its key. `option`: `--name`, with hyphens.
-    - `kind`: what values it has. `help`: what it means, for the option and the document.
-    - `default`: its value where nothing else is asked for; None where that is left open.
+    - `name`: of the dataclass field and of the key in a YAML file; the option is `--name`, with hyphens.
+    - `kind`: the values that it takes.
+    - `help`: what it means, for `--help`, docs/configuration.md and the dataclass's docstring.
+    - `default`: its value if none is given; None where `help` says what happens then.
     """
 
     name: str
@@ -87,10 +92,11 @@ class Setting:
 
     @property
     def option(self) -> str:
+        """The option on the command line, e.g. "--clip-timeout"."""
         return "--" + self.name.replace("_", "-")
 
     def parse(self, value: Any, where: str) -> Any:
-        """The setting's value of a plain one. Raises UsageError, which names `where`."""
+        """The setting's value from a plain one. Raises UsageError that names `where`."""
         if value is None and self.default is None:
             return None
         try:
@@ -103,7 +109,7 @@ class Setting:
 
 
 def setting(kind: Kind, help: str, default: Any) -> Any:
-    """A dataclass field that is a setting: see `Setting`."""
+    """A dataclass field that is a setting; the parameters are the fields of `Setting`."""
     metadata = {"kind": kind, "help": help}
     if isinstance(default, Mapping):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
@@ -120,8 +126,14 @@ def settings_of(record: type) -> dict[str, Setting]:
     return found
 
 
+def documented(record: type) -> str:
+    """The docstring of the dataclass `record` with a bullet for each of its settings."""
+    bullets = [f"- `{each.name}`: {each.help}." for each in settings_of(record).values()]
+    return "\n".join([inspect.cleandoc(record.__doc__ or ""), "", *bullets])
+
+
 def markdown_table(record: type) -> str:
-    """The settings of `record` as the document shows them."""
+    """The settings of `record` as the table of docs/configuration.md."""
     rows = ["| Key | Value | Default | Meaning |", "|:--|:--|:--|:--|"]
     for each in settings_of(record).values():
         value = None if each.default is None else each.kind.as_text(each.default)
@@ -132,7 +144,14 @@ def markdown_table(record: type) -> str:
 
 
 def key_values(option: str, items: list[str]) -> dict[str, str]:
-    """The NAME=VALUE items of an option as a mapping. A lone word for --weights has the name "*"."""
+    """The NAME=VALUE items of an option as a mapping.
+
+    - `option`: name of the setting.
+    - `items`: as given on the command line; for `weights` also one of WEIGHTS_WORDS alone, which gets the
+      name "*".
+
+    Raises UsageError for anything else.
+    """
     pairs: dict[str, str] = {}
     for item in items:
         name, _, value = item.partition("=")

@@ -1,4 +1,4 @@
-"""What both networks are made of in torch: folded convolutions, and max pools that are not slow."""
+"""What the networks in torch share: folded convolutions, fast max pools, and the choice of a variant."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from ..spec import FloatArray, LoadOptions
+from ..state import State
 from ..transforms import Convolution, Triple
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -73,7 +74,7 @@ def tuned_for(options: LoadOptions) -> Tuning:
     half = options.precision in HALF
     conv: type[nn.Conv3d] = nn.Conv3d
     # The compiler fuses by itself.
-    if options.form != "compiled":
+    if options.variant != "compiled":
         has_one_dnn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         if options.device == "cpu":
             conv = OneDnnConv3d if has_one_dnn and not half else nn.Conv3d
@@ -82,10 +83,30 @@ def tuned_for(options: LoadOptions) -> Tuning:
     return Tuning(wide=half, conv=conv)
 
 
+def in_variant(
+    state: State,
+    options: LoadOptions,
+    plain: Callable[[State, MaxPool], Net],
+    folded: Callable[[State, Tuning], Net],
+) -> Net:
+    """A network with the tensors of `state`, in the variant, precision and layout of `options`.
+
+    - `plain`: makes the network as its usual port has it.
+    - `folded`: makes it with batch norms folded into convolutions, for every other variant.
+    """
+    if options.variant == "plain":
+        return plain(state, torch_max_pool)
+    return in_arithmetic(folded(state, tuned_for(options)), options.precision, options.device)
+
+
 def pad(
     x: torch.Tensor, sides: Sequence[tuple[int, int]], value: float = 0.0, channels: int = 0
 ) -> torch.Tensor:
-    """(N, C, T, H, W) with `sides` cells before and behind T, H and W, and `channels` more channels."""
+    """(N, C, T, H, W) with more cells at the borders, and `channels` more channels at the end.
+
+    - `sides`: cells before and behind T, H and W.
+    - `value`: of the new cells.
+    """
     amounts = [*chain.from_iterable(reversed(sides)), 0, channels]
     return functional.pad(x, amounts, value=value) if any(amounts) else x
 

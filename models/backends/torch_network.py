@@ -13,7 +13,7 @@ from ...errors import BackendUnavailable
 from ..inputs import check_inputs, gpu_index
 from ..spec import FloatArray, InputArray, LoadOptions, Model, Weights
 from ..transforms import pixel_scaling
-from .torch_forms import Compiled, Graphed
+from .torch_variants import Compiled, Graphed
 
 _WORDS = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 
@@ -62,9 +62,9 @@ class TorchNetwork:
         }
         self.uint8_streams = frozenset(self._scaling)
         self._logits: Callable[[dict[str, torch.Tensor]], torch.Tensor] = self._sum
-        if options.form == "compiled":
+        if options.variant == "compiled":
             self._logits = Compiled(self._sum)
-        elif options.form == "graphs":
+        elif options.variant == "graphs":
             self._logits = Graphed(self._sum)
 
     def _pixel_scaling(self, weights: Weights) -> tuple[torch.Tensor, torch.Tensor]:
@@ -105,7 +105,7 @@ class TorchNetwork:
         On the CPU that takes no copy, and float32 is 5 to 10 % faster with it in both networks (torch 2.13,
         one thread with AVX-512, convolutions as torch chose them). On CUDA the tensor cores want it.
         """
-        if self._options.form == "plain":
+        if self._options.variant == "plain":
             return False
         return self._clock is None or self._options.precision != "fp32"
 

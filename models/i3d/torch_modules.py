@@ -16,12 +16,10 @@ from ..backends.torch_layers import (
     Tuning,
     convolution,
     convolved,
-    in_arithmetic,
+    in_variant,
     pad,
     parameter,
     separable_max_pool,
-    torch_max_pool,
-    tuned_for,
 )
 from ..backends.torch_network import TorchNetwork
 from ..spec import LoadOptions, Model, Network, Weights
@@ -110,15 +108,9 @@ def _sides(x: torch.Tensor, step: i3d.Unit | i3d.MaxPool) -> list[tuple[int, int
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The networks of the streams in `weights`, ready to compute. Raises WeightsError, BackendUnavailable."""
     states = stream_states(weights)
-    modules = {stream: _net(state, options) for stream, state in states.items()}
+    modules = {stream: in_variant(state, options, from_state, folded) for stream, state in states.items()}
     parameters = sum(i3d.parameters(net.channels, net.head.out_features) for net in modules.values())
     return TorchNetwork(model, modules, options, parameters, weights)
-
-
-def _net(state: State, options: LoadOptions) -> I3D:
-    if options.form == "plain":
-        return from_state(state, torch_max_pool)
-    return in_arithmetic(folded(state, tuned_for(options)), options.precision, options.device)
 
 
 def folded(state: State, tuning: Tuning) -> I3D:

@@ -15,12 +15,10 @@ from ..backends.torch_layers import (
     Tuning,
     convolution,
     convolved,
-    in_arithmetic,
+    in_variant,
     pad,
     parameter,
     separable_max_pool,
-    torch_max_pool,
-    tuned_for,
 )
 from ..backends.torch_network import TorchNetwork
 from ..spec import LoadOptions, Model, Network, Weights
@@ -104,15 +102,8 @@ class FusedBottleneck(Bottleneck):
 
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The network with `weights["rgb"]`, ready to compute. Raises WeightsError, BackendUnavailable."""
-    state = network_state(weights["rgb"])
-    net = _net(state, options)
+    net = in_variant(network_state(weights["rgb"]), options, from_state, folded)
     return TorchNetwork(model, {"rgb": net}, options, resnext.parameters(net.fc.out_features), weights)
-
-
-def _net(state: State, options: LoadOptions) -> ResNeXt:
-    if options.form == "plain":
-        return from_state(state, torch_max_pool)
-    return in_arithmetic(folded(state, tuned_for(options)), options.precision, options.device)
 
 
 def folded(state: State, tuning: Tuning) -> ResNeXt:

@@ -9,7 +9,7 @@ from ...errors import WeightsError
 from ...home import home
 from ..spec import Weights, WeightsDescription
 from .catalogue import CATALOGUE, Source
-from .formats.readers import FORMATS, detect_format
+from .formats.readers import FORMATS, detect_format, sibling_formats
 from .formats.tensor_bundle import files_of, index_path, prefix_of
 from .record import FIRST_USE, RECORD, difference, digest, recorded
 from .sidecar import described
@@ -162,7 +162,7 @@ def _known_names(stream: str, description: WeightsDescription) -> tuple[list[str
         other = source.description
         if other is None or source.unpack or other.stream != stream:
             continue
-        if (other.format == "hara") != (description.format == "hara"):
+        if other.format not in sibling_formats(description.format):
             continue
         names = own if other.name == description.name else others
         file = source.files[0]

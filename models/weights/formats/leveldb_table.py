@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from .crc32c import crc32c, masked
+from .crc32c import masked_crc32c
 from .protobuf import Malformed, read_varint, varint
 
 _MAGIC: Final = 0xDB4775248B80FB57
@@ -54,7 +54,7 @@ def _block(data: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]
     if data[end] != 0:
         raise Malformed(f"compressed blocks (type {data[end]}), which TensorFlow does not write")
     (crc,) = struct.unpack_from("<I", data, end + 1)
-    if masked(crc32c(data[offset : end + 1])) != crc:
+    if masked_crc32c(data[offset : end + 1]) != crc:
         raise Malformed("a block with a wrong checksum")
     (restarts,) = struct.unpack_from("<I", data, end - 4)
     if 4 * (restarts + 1) > size:
@@ -100,4 +100,4 @@ def _pack(entries: list[tuple[bytes, bytes]]) -> bytes:
 
 
 def _sealed(block: bytes) -> bytes:
-    return block + b"\0" + struct.pack("<I", masked(crc32c(block + b"\0")))
+    return block + b"\0" + struct.pack("<I", masked_crc32c(block + b"\0"))

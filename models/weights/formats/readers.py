@@ -17,7 +17,9 @@ from .safetensors_files import SUFFIX, list_safetensors
 from .tensor_bundle import HUB_VARIABLES, index_path, list_tensors, prefix_of
 from .torch_files import read_torch
 
-LAYOUTS: Final[Mapping[str, Layout]] = {**I3D_LAYOUTS, **RESNEXT_LAYOUTS}
+_NETWORKS: Final = (I3D_LAYOUTS, RESNEXT_LAYOUTS)
+
+LAYOUTS: Final[Mapping[str, Layout]] = {name: each for layouts in _NETWORKS for name, each in layouts.items()}
 """Format → how it is read and written."""
 
 FORMATS: Final = tuple(LAYOUTS)
@@ -25,6 +27,11 @@ FORMATS: Final = tuple(LAYOUTS)
 
 WRITABLE: Final = tuple(name for name, layout in LAYOUTS.items() if layout.write is not None)
 """Formats that are written."""
+
+
+def sibling_formats(format: str) -> Collection[str]:
+    """The formats of the network that `format` is a format of; `format` alone if it is none of ours."""
+    return next((layouts for layouts in _NETWORKS if format in layouts), (format,))
 
 
 def read_state(path: Path, format: str, stream: str) -> State:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from ....atomic import replacing
 from ....errors import WeightsError
-from .crc32c import crc32c, masked
+from .crc32c import masked_crc32c
 from .leveldb_table import read_table, write_table
 from .protobuf import Fields, Malformed, field, integer, parse, submessage, varint
 
@@ -141,7 +141,7 @@ def write_bundle(prefix: Path, tensors: Mapping[str, npt.NDArray[np.float32]]) -
             file.write(data)
             shape = b"".join(submessage(2, field(1, extent)) for extent in tensor.shape)
             entry = field(1, FLOAT) + submessage(2, shape) + field(4, offset) + field(5, len(data))
-            table.append((key, entry + _fixed32(6, masked(crc32c(data)))))
+            table.append((key, entry + _fixed32(6, masked_crc32c(data))))
             offset += len(data)
     with replacing(index_path(prefix)) as file:
         file.write(write_table(table))
@@ -180,12 +180,12 @@ def _read_tensor(
         )
     file.seek(entry.offset)
     data = file.read(entry.size)
-    if masked(crc32c(data)) != entry.crc:
+    if masked_crc32c(data) != entry.crc:
         raise WeightsError(
             f"the checksum of the tensor {name} is wrong: the file is damaged, or is not the index's own",
             where=path,
             expected=f"CRC-32C {entry.crc:08x}",
-            found=f"{masked(crc32c(data)):08x}",
+            found=f"{masked_crc32c(data):08x}",
             remedy="Copy or fetch the file again",
         )
     return np.frombuffer(data, dtype="<f4").astype(np.float32).reshape(entry.shape)

@@ -1,4 +1,4 @@
-"""Forms of a forward pass that are prepared once for each shape of input: compiled, and CUDA graphs.
+"""Variants of a forward pass that are prepared once for each shape of input: compiled, and CUDA graphs.
 
 Neither falls back: what cannot be compiled or captured is an error.
 """
@@ -24,7 +24,7 @@ _Shapes = tuple[tuple[str, torch.dtype, tuple[int, ...], tuple[int, ...]], ...]
 
 
 def _shapes(inputs: dict[str, torch.Tensor]) -> _Shapes:
-    """What a prepared form is bound to: types, sizes and strides."""
+    """What a prepared variant is bound to: types, sizes and strides."""
     return tuple((name, x.dtype, tuple(x.shape), x.stride()) for name, x in inputs.items())
 
 
@@ -57,8 +57,8 @@ class Compiled:
             return self._forward(inputs)
         if len(self._known) == self._SHAPES:
             raise MeasurementError(
-                f"the compiled form is made for each shape of input, and {self._SHAPES} have been",
-                remedy="`--views single` gives inputs of one shape; the tuned form takes any.",
+                f"the compiled variant is made for each shape of input, and {self._SHAPES} have been",
+                remedy="`--views single` gives inputs of one shape; the tuned variant takes any.",
             )
         begin = time.perf_counter()
         with (
