@@ -12,13 +12,13 @@ from ..errors import ClipError
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A labelled (or unlabelled) stretch of a video file or array file.
+    """A labelled (or unlabelled) segment of a video file or array file.
 
     - `id`: unique within its set, stable from run to run, e.g. "jogging/abc.mp4".
     - `path`: the file.
     - `label`: class name as in the vocabulary where it could be matched, as found otherwise; None if
       there is none.
-    - `start_s`, `end_s`: the stretch in seconds from the first frame; None is the file's start or end.
+    - `start_s`, `end_s`: the segment in seconds from the first frame; None is the file's start or end.
     - `source`: name of the source that made the record: "demo", "folder", "kinetics", "manifest", "arrays".
     - `sha256`: of the file, where the source knows it; a reader may verify it.
     """
@@ -79,6 +79,6 @@ class ClipSet:
         return len(self.clips)
 
     def digest(self) -> str:
-        """sha256 over the clips' ids, labels, stretches and, where known, file digests; not their paths."""
+        """sha256 over the clips' ids, labels, segments and, where known, file digests; not their paths."""
         lines = ["\t".join(str(v) for v in (c.id, c.label, c.start_s, c.end_s, c.sha256)) for c in self.clips]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()

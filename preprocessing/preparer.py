@@ -157,7 +157,7 @@ class Preparer:
                     raise ClipError(
                         f"has more than {MAX_FRAMES} frames",
                         where=clip.path,
-                        remedy="Cut it into stretches in a manifest (start_s, end_s).",
+                        remedy="Cut it into segments in a manifest (start_s, end_s).",
                     )
         with watch.stage("resize"):
             pixels = np.stack(resized)

@@ -4,7 +4,7 @@ Annotations (deepmind.com/research/open-source/kinetics): `label,youtube_id,time
 for training and validation, the same without `label` for the test list. Times are whole seconds.
 
 Videos, anywhere under the folder, in any container: `ytid_000010_000020.mp4`, a file that was cut, or
-`ytid.mp4`, the whole upload, of which the annotated stretch is read. Usual layouts are `class name/`,
+`ytid.mp4`, the whole upload, of which the annotated segment is read. Usual layouts are `class name/`,
 `split/class_name/` and flat; where a file is there more than once, the one in its class's folder, then in
 its split's, is taken.
 """
@@ -121,7 +121,7 @@ def read_annotations(path: Path) -> list[Annotation]:
         earlier = seen.setdefault(note.name, note)
         if earlier.label != note.label:
             raise ClipError(
-                "the same stretch has two labels",
+                "the same segment has two labels",
                 where=f"{path}:{reader.line_num}",
                 expected=earlier.label,
                 found=note.label,
@@ -141,7 +141,7 @@ def _annotation(row: Mapping[str, str | None], where: str) -> Annotation:
         ) from None
     if not youtube_id or not 0 <= note.start_s < note.end_s:
         raise ClipError(
-            "not a stretch of a video",
+            "not a segment of a video",
             where=where,
             expected="youtube_id, and time_start before time_end",
             found=f"{youtube_id or 'no id'}, {start} to {end}",

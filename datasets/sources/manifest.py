@@ -188,7 +188,7 @@ def _clip(manifest: Path, line: int, row: Mapping[str, Any]) -> Clip:
         raise ClipError("not a sha256", where=where, expected="64 hexadecimal digits", found=sha256)
     start_s, end_s = (_seconds(row, key, where) for key in ("start_s", "end_s"))
     if end_s is not None and end_s <= (start_s or 0):
-        raise ClipError("the stretch is empty", where=where, found=f"{start_s or 0} s to {end_s} s")
+        raise ClipError("the segment is empty", where=where, found=f"{start_s or 0} s to {end_s} s")
     return Clip(name or place, manifest.parent / place, label, start_s, end_s, "manifest", sha256)
 
 

@@ -19,11 +19,11 @@ class FrameReader:
     One frame is held at a time. A frame that is sampled twice in a row is the same array both times.
 
     - `rate`: frames per second as they come; `native_rate`: the file's own, as it states it.
-    - `start_s`: where the stretch begins, in seconds from the file's first frame.
+    - `start_s`: where the segment begins, in seconds from the file's first frame.
     - `notes`: what was odd, complete at the end: damaged frames left out, a header that lies, …
     - `frames`, `video_s`: frames given and seconds of video they cover, so far.
 
-    Raises ClipError, while iterating, if nothing decodes or the stretch holds no frame.
+    Raises ClipError, while iterating, if nothing decodes or the segment holds no frame.
     """
 
     def __init__(self, clip: Clip, source: FrameSource, rate: Fraction | None = None) -> None:
@@ -36,7 +36,7 @@ class FrameReader:
         self._end = exact_seconds(clip.end_s)
         if self._start < 0 or (self._end is not None and self._end <= self._start):
             raise ClipError(
-                "the stretch is empty", where=clip.path, found=f"{clip.start_s} s to {clip.end_s} s"
+                "the segment is empty", where=clip.path, found=f"{clip.start_s} s to {clip.end_s} s"
             )
         self.native_rate = source.native_rate
         self.rate = rate if rate is not None else source.native_rate
@@ -70,11 +70,11 @@ class FrameReader:
             yield pixels
         if shown is None:
             raise ClipError(
-                "no frame in this stretch",
+                "no frame in this segment",
                 where=self._clip.path,
                 expected=f"frames from {self._clip.start_s} s to {self._clip.end_s} s",
                 found=f"the last frame ends at {float(self._last_end):.2f} s",
-                remedy="A file that was cut to the stretch already needs no start and end",
+                remedy="A file that was cut to the segment already needs no start and end",
             )
 
     def _covered(self, timed: Iterator[TimedFrame]) -> Iterator[TimedFrame]:

@@ -59,7 +59,7 @@ def resample(
     """The frames of [start, end) at a constant `rate`; a frame is repeated or left out as needed.
 
     Output frame k stands for the interval [k, k+1)/rate after `start` and is the last frame that appeared
-    before the middle of that interval. It exists if its middle is not later than the end of the stretch
+    before the middle of that interval. It exists if its middle is not later than the end of the segment
     or of the last frame. At least one frame is given if there is any. This is what FFmpeg's `fps` filter
     does by default (libavfilter/vf_fps.c: timestamps are rounded to the nearest output frame, the last
     one wins); unlike sampling at k/rate it does not stutter where a container rounds to milliseconds.
