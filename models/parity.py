@@ -36,7 +36,7 @@ mistakes from 4 times on (docs/backends.md)."""
 _MANTISSA = {"bf16": 7, "fp16": 10, "tf32": 10}
 """Bits behind the point that a precision keeps of a float32's 23."""
 
-Verdict = Literal["same", "drifts", "other"]
+AgreementVerdict = Literal["same", "drifts", "other"]
 """The same to float32's rounding; off by no more than the precision explains; another network."""
 
 
@@ -48,7 +48,7 @@ class Agreement:
     relative_l2: float
     top1: float
 
-    def verdict(self, precision: str = "fp32", limit: float | None = None) -> Verdict:
+    def verdict(self, precision: str = "fp32", limit: float | None = None) -> AgreementVerdict:
         """What the difference is.
 
         "same" if no logit differs by more than `TOLERANCE`. Beyond that float32 is "other", and another

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import MeasurementError
-from ...models.parity import Agreement, Verdict, compare_logits, drift_limit, mantissa, rounded
+from ...models.parity import Agreement, AgreementVerdict, compare_logits, drift_limit, mantissa, rounded
 from ...models.probabilities import softmax
 from ...models.spec import FloatArray
 from ..console.progress import Console
@@ -37,7 +37,7 @@ class Compared:
     agreement: Agreement
     rounding: float | None
     limit: float | None
-    verdict: Verdict
+    verdict: AgreementVerdict
     target_score: float | None
 
 

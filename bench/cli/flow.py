@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ...datasets.clip import Clip
-    from ...flow.evaluation.comparison import Measured
+    from ...flow.evaluation.comparison import MethodResult
     from ..console.progress import Console
 
 app = typer.Typer(
@@ -190,7 +190,7 @@ def _frames(clip: Clip) -> npt.NDArray[np.uint8]:
     return np.stack(frames)
 
 
-def _print(measured: list[Measured], counts: list[int], videos: int, pairs: int) -> None:
+def _print(measured: list[MethodResult], counts: list[int], videos: int, pairs: int) -> None:
     from tabulate import tabulate
 
     from ...flow.evaluation.comparison import REFERENCE
@@ -237,7 +237,7 @@ def _print(measured: list[Measured], counts: list[int], videos: int, pairs: int)
     )
 
 
-def _plain(m: Measured) -> dict[str, object]:
+def _plain(m: MethodResult) -> dict[str, object]:
     return {
         "method": m.name,
         "seconds_per_pair": {str(n): values for n, values in m.seconds.items()},

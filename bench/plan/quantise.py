@@ -38,7 +38,7 @@ CLIPS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class QuantisationTask:
     """What the process that quantises is told, pickled on its standard input by its own parent.
 
     - `request`: the network; `weights`: of its streams. `clips`, `flow`: what its input is made of.
@@ -83,7 +83,10 @@ def _with_quantised(model: PlannedModel, config: RunConfig, progress: Callable[[
         if missing:
             progress(f"quantising {model.key} ({', '.join(missing)}; once)")
             note = f"{len(clips)} clips of {Path(config.calibration).name}"
-            _run(Task(model.request.key, model.weights, clips, model.flow, missing, note), model.python)
+            _run(
+                QuantisationTask(model.request.key, model.weights, clips, model.flow, missing, note),
+                model.python,
+            )
     return replace(model, options=replace(model.options, quantised=paths))
 
 
@@ -104,7 +107,7 @@ def _path(stream: str, weights: Weights, clips: str, model: PlannedModel) -> Pat
     return home() / "quantised" / f"{network}-{stream}-{name}.xml"
 
 
-def _run(task: Task, python: str) -> None:
+def _run(task: QuantisationTask, python: str) -> None:
     answer = subprocess.run(
         [python, "-m", "actionbench.bench.plan.quantise"],
         input=pickle.dumps(task),
@@ -118,7 +121,7 @@ def _run(task: Task, python: str) -> None:
         )
 
 
-def make(task: Task) -> None:
+def make(task: QuantisationTask) -> None:
     """Quantise the streams in `task.targets`; in a process that may import torch."""
     from ...models.backends.onnx_graphs import stream_graph
     from ...models.backends.quantisation import quantise

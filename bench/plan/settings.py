@@ -15,7 +15,7 @@ WEIGHTS_WORDS = ("random", "demo")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SettingKind:
     """The kind of values that a setting takes.
 
     - `words`: its name in docs/configuration.md, e.g. "names".
@@ -66,13 +66,15 @@ def _instance(value: Any, *types: type) -> Any:
     return value
 
 
-NAMES = Kind("names", "a list of names, or names with commas between them", str, "A,B", _names, ",".join)
-PAIRS = Kind("pairs", "`name: value` pairs", list[str], "NAME=VALUE", _only_pairs, lambda _: None)
+NAMES = SettingKind(
+    "names", "a list of names, or names with commas between them", str, "A,B", _names, ",".join
+)
+PAIRS = SettingKind("pairs", "`name: value` pairs", list[str], "NAME=VALUE", _only_pairs, lambda _: None)
 WEIGHTS = dataclasses.replace(PAIRS, parse=_pairs)
-TEXT = Kind("text", "text", str, "TEXT", lambda value: str(_instance(value, str, int, float)))
-WHOLE = Kind("number", "a whole number", int, "N", lambda value: _instance(value, int))
-NUMBER = Kind("number", "a number", float, "X", lambda value: float(_instance(value, int, float)))
-SWITCH = Kind("true, false", "true or false", bool, None, lambda value: _instance(value, bool))
+TEXT = SettingKind("text", "text", str, "TEXT", lambda value: str(_instance(value, str, int, float)))
+WHOLE = SettingKind("number", "a whole number", int, "N", lambda value: _instance(value, int))
+NUMBER = SettingKind("number", "a number", float, "X", lambda value: float(_instance(value, int, float)))
+SWITCH = SettingKind("true, false", "true or false", bool, None, lambda value: _instance(value, bool))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Setting:
     """
 
     name: str
-    kind: Kind
+    kind: SettingKind
     help: str
     default: Any
 
@@ -108,7 +110,7 @@ class Setting:
             ) from None
 
 
-def setting(kind: Kind, help: str, default: Any) -> Any:
+def setting(kind: SettingKind, help: str, default: Any) -> Any:
     """A dataclass field that is a setting; the parameters are the fields of `Setting`."""
     metadata = {"kind": kind, "help": help}
     if isinstance(default, Mapping):

@@ -26,7 +26,7 @@ CROP = 224
 
 
 @dataclass(slots=True)
-class Measured:
+class MethodResult:
     """One method's measurements.
 
     - `seconds`: threads → seconds a pair, one number for each sequence and repetition; `cpu_seconds`: CPU
@@ -48,7 +48,7 @@ class Measured:
         """Median time of a pair."""
         return 1e3 * statistics.median(self.seconds[threads]) if self.seconds.get(threads) else None
 
-    def speed_up(self, reference: Measured, threads: int) -> float | None:
+    def speed_up(self, reference: MethodResult, threads: int) -> float | None:
         """How many times as fast as `reference`: the mean of its times over the mean of ours.
 
         Means, since both went through the same pairs and OpenCV's time depends on the pair.
@@ -64,7 +64,7 @@ def compare(
     threads: Sequence[int] = (1,),
     repetitions: int = 3,
     progress: Callable[[str], None] = lambda _: None,
-) -> list[Measured]:
+) -> list[MethodResult]:
     """Measure the methods `names` on `sequences`, name → grey frames (T, H, W) uint8.
 
     - `truths`: pairs with a true flow; errors only, not timed.
@@ -75,7 +75,7 @@ def compare(
     method that is not there.
     """
     order = [*([REFERENCE] if REFERENCE in names else []), *(n for n in names if n != REFERENCE)]
-    measured = {name: Measured(name) for name in order}
+    measured = {name: MethodResult(name) for name in order}
     flows: dict[tuple[str, str], FlowField] = {}
     for n_threads in threads:
         # OpenCV's number of threads is the process's: all methods of a round are made with the same one.
@@ -95,7 +95,9 @@ def compare(
     return list(measured.values())
 
 
-def _timed(measured: Measured, method: FlowMethod, frames: npt.NDArray[np.uint8], threads: int) -> FlowField:
+def _timed(
+    measured: MethodResult, method: FlowMethod, frames: npt.NDArray[np.uint8], threads: int
+) -> FlowField:
     cpu, wall = time.process_time(), time.perf_counter()
     flow = flow_fields(frames, method)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -106,7 +108,7 @@ def _timed(measured: Measured, method: FlowMethod, frames: npt.NDArray[np.uint8]
 
 
 def _compare_with_reference(
-    measured: Mapping[str, Measured],
+    measured: Mapping[str, MethodResult],
     flows: Mapping[tuple[str, str], FlowField],
     titles: Mapping[str, object],
 ) -> None:
@@ -120,7 +122,7 @@ def _compare_with_reference(
 
 
 def _compare_with_truth(
-    measured: Mapping[str, Measured], truths: Sequence[GroundTruth], progress: Callable[[str], None]
+    measured: Mapping[str, MethodResult], truths: Sequence[GroundTruth], progress: Callable[[str], None]
 ) -> None:
     for name, result in measured.items():
         if not truths or name in HOLDS_IN:

@@ -23,7 +23,7 @@ Net = TypeVar("Net", bound=nn.Module)
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """Precision → the type that weights and activations are kept in."""
 
-MaxPool = Callable[[torch.Tensor, Triple, Triple, Sequence[tuple[int, int]]], torch.Tensor]
+MaxPoolFunction = Callable[[torch.Tensor, Triple, Triple, Sequence[tuple[int, int]]], torch.Tensor]
 """(x, kernel, stride, sides): max pool of (N, C, T, H, W) with `sides` cells before and behind each axis."""
 
 
@@ -62,7 +62,7 @@ class Tuning:
 
     wide: bool = False
     conv: type[nn.Conv3d] = nn.Conv3d
-    max_pool: MaxPool = separable_max_pool
+    max_pool: MaxPoolFunction = separable_max_pool
 
     @property
     def fused_relu(self) -> bool:
@@ -86,7 +86,7 @@ def tuned_for(options: LoadOptions) -> Tuning:
 def in_variant(
     state: State,
     options: LoadOptions,
-    plain: Callable[[State, MaxPool], Net],
+    plain: Callable[[State, MaxPoolFunction], Net],
     folded: Callable[[State, Tuning], Net],
 ) -> Net:
     """A network with the tensors of `state`, in the variant, precision and layout of `options`.

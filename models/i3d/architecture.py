@@ -14,11 +14,9 @@ from types import MappingProxyType
 from .. import transforms
 from ..spec import DemoWeights, FloatArray, Model, PublishedExample, Views, WeightsDescription
 from ..state import Shapes, State
-from ..transforms import Convolution
+from ..transforms import Convolution, Triple
 from ..weights.descriptions import description
 from .published import EXAMPLE
-
-Triple = tuple[int, int, int]
 
 BATCH_NORM_EPSILON = 1e-3
 """Sonnet 1's default, which the weights were trained with; Sonnet 2 and torch default to 1e-5."""

@@ -6,12 +6,10 @@ import re
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from ..spec import FloatArray
 from ..state import State
 from .architecture import HEAD, units
-
-FloatArray = npt.NDArray[np.float32]
 
 SCOPES: Final = {"rgb": "RGB/inception_i3d/", "flow": "Flow/inception_i3d/"}
 """Stream → prefix of the names in DeepMind's checkpoints."""

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from .. import transforms
 from ..backends.torch_layers import (
-    MaxPool,
+    MaxPoolFunction,
     Tuning,
     convolution,
     convolved,
@@ -40,7 +40,11 @@ class I3D(nn.Module):
     """
 
     def __init__(
-        self, channels: int, classes: int, max_pool: MaxPool = separable_max_pool, fused_relu: bool = False
+        self,
+        channels: int,
+        classes: int,
+        max_pool: MaxPoolFunction = separable_max_pool,
+        fused_relu: bool = False,
     ) -> None:
         super().__init__()
         self.channels = channels
@@ -133,7 +137,7 @@ def folded(state: State, tuning: Tuning) -> I3D:
     return net.eval()
 
 
-def from_state(state: State, max_pool: MaxPool = separable_max_pool) -> I3D:
+def from_state(state: State, max_pool: MaxPoolFunction = separable_max_pool) -> I3D:
     """One stream with the tensors of `state` (`i3d.tensor_shapes`)."""
     channels = state["Conv3d_1a_7x7/conv_3d/w"].shape[3]
     net = I3D(channels, len(state[f"{i3d.HEAD}/conv_3d/b"]), max_pool)

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from .. import transforms
 from ..spec import DemoWeights, Model, Views
 from ..state import Shapes, State
-from ..transforms import Convolution
+from ..transforms import Convolution, Triple
 from ..weights.descriptions import description
-
-Triple = tuple[int, int, int]
 
 BLOCKS = (3, 4, 23, 3)
 """Bottlenecks in each of the four layers."""

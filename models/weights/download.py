@@ -17,7 +17,7 @@ from ...errors import WeightsError
 from ...parsing import parse_json
 from .formats.impostors import impostor
 
-Progress = Callable[[int, "int | None"], None]
+TransferProgress = Callable[[int, "int | None"], None]
 """Told the bytes that are here and the bytes that there will be, None if the server does not say."""
 
 _SPARE_BYTES: Final = 64 << 20  # left free on the disk
@@ -27,7 +27,7 @@ _HEADERS: Final = {"User-Agent": "actionbench", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """`timeout_s` for a connection or a silent server; `attempts` that bring nothing new; first pause."""
 
     timeout_s: float = 30.0
@@ -64,9 +64,9 @@ REDIRECTS: Final[dict[str, Any]] = {
 not passed on to another host."""
 
 
-def web_client(patience: Patience) -> httpx2.Client:
+def web_client(policy: RetryPolicy) -> httpx2.Client:
     """A client for `download`, with the proxy and the certificates that the environment names."""
-    return httpx2.Client(timeout=patience.timeout_s, **REDIRECTS)
+    return httpx2.Client(timeout=policy.timeout_s, **REDIRECTS)
 
 
 def download(
@@ -76,8 +76,8 @@ def download(
     client: httpx2.Client,
     size: int | None = None,
     pinned: bool = False,
-    progress: Progress,
-    patience: Patience,
+    progress: TransferProgress,
+    policy: RetryPolicy,
 ) -> None:
     """Fetch `url` into `part`, going on from what is already there.
 
@@ -88,7 +88,7 @@ def download(
     - `size`: bytes that it must have, None if unknown.
     - `pinned`: see above.
     - `progress`: called with the bytes received and the bytes in all (None if unknown).
-    - `patience`: bounds.
+    - `policy`: bounds.
 
     Raises WeightsError if the server refuses, cannot be reached, has another size, sends a page instead of
     a file, or if the disk has no room for it; OSError if it cannot be written.
@@ -96,18 +96,18 @@ def download(
     attempt, best = 0, _have(part)
     while True:
         try:
-            return _attempt(client, url, part, size, pinned, progress, patience)
+            return _attempt(client, url, part, size, pinned, progress, policy)
         except _Transient as error:
             attempt = 0 if _have(part) > best else attempt + 1
             best = max(best, _have(part))
-            if attempt >= patience.attempts:
+            if attempt >= policy.attempts:
                 raise WeightsError(
-                    f"could not be fetched in {patience.attempts} attempts",
+                    f"could not be fetched in {policy.attempts} attempts",
                     where=url,
                     found=error,
                     remedy="What was received is kept: run the same command again, or use --from",
                 ) from error
-            time.sleep(min(max(error.after_s, patience.pause_s * 2**attempt), _MAX_WAIT_S))
+            time.sleep(min(max(error.after_s, policy.pause_s * 2**attempt), _MAX_WAIT_S))
 
 
 def _attempt(
@@ -116,8 +116,8 @@ def _attempt(
     part: Path,
     size: int | None,
     pinned: bool,
-    progress: Progress,
-    patience: Patience,
+    progress: TransferProgress,
+    policy: RetryPolicy,
 ) -> None:
     have, validator = _have(part), _validator(part)
     if have and not (pinned or validator):
@@ -137,7 +137,7 @@ def _attempt(
                 _forget(part)
                 raise _Transient("the server sent another part than was asked for")
             have = have if response.status_code == 206 else 0
-            _receive(response, url, part, have, size, progress, patience)
+            _receive(response, url, part, have, size, progress, policy)
     except httpx2.TransportError as error:
         _unreachable(error, url)
     except httpx2.HTTPError as error:  # too many redirects, an answer that is no HTTP
@@ -150,15 +150,15 @@ def _receive(
     part: Path,
     have: int,
     size: int | None,
-    progress: Progress,
-    patience: Patience,
+    progress: TransferProgress,
+    policy: RetryPolicy,
 ) -> None:
     length = response.headers.get("Content-Length", "")
     total = have + int(length) if length.isdecimal() else size
     if size is not None and total != size:
         raise WeightsError("has another size than expected", where=url, expected=f"{size} bytes", found=total)
-    limit = patience.max_bytes if total is None else total
-    if limit > patience.max_bytes:
+    limit = policy.max_bytes if total is None else total
+    if limit > policy.max_bytes:
         raise WeightsError("is larger than any weights", where=url, found=f"{limit} bytes")
     if total is not None:
         _check_space(part, total - have)

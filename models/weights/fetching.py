@@ -21,8 +21,8 @@ from ...errors import WeightsError
 from ...parsing import parse_json
 from ..i3d.layouts import flax_state
 from .archive import opened_member, unpack
-from .catalogue import RemoteFile, Source, find_source, total_size
-from .download import NotFound, Patience, Progress, disk_full, download, web_client
+from .catalogue import RemoteFile, WeightsSource, find_source, total_size
+from .download import NotFound, RetryPolicy, TransferProgress, disk_full, download, web_client
 from .formats.impostors import refuse_impostor
 from .formats.pickled_arrays import read_pickled_arrays
 from .formats.readers import detect_format, read_state, write_state
@@ -39,7 +39,11 @@ def _quiet(done: int, total: int | None) -> None:
 
 
 def fetch(
-    name: str, *, mirror: str | None = None, progress: Progress = _quiet, patience: Patience | None = None
+    name: str,
+    *,
+    mirror: str | None = None,
+    progress: TransferProgress = _quiet,
+    policy: RetryPolicy | None = None,
 ) -> Path:
     """The path that loads the weights `name`, fetched into the store unless they are there already.
 
@@ -76,7 +80,7 @@ def fetch(
                     "is in the way, and was not made by fetching", where=final, remedy="Move it elsewhere"
                 )
             partial.mkdir(exist_ok=True)
-            _fill(partial, replace(source, files=files), mirror, progress, patience or Patience())
+            _fill(partial, replace(source, files=files), mirror, progress, policy or RetryPolicy())
             partial.rename(final)
     except filelock.Timeout as error:
         raise WeightsError("another process is still fetching these weights", where=lock.lock_file) from error
@@ -87,7 +91,7 @@ def fetch(
     return final / source.load
 
 
-def _set_aside(final: Path, partial: Path, source: Source) -> tuple[RemoteFile, ...]:
+def _set_aside(final: Path, partial: Path, source: WeightsSource) -> tuple[RemoteFile, ...]:
     """Take damaged weights out of the store, to be fetched again: the files with the digests they had."""
     had = recorded(final)
     shutil.rmtree(partial, ignore_errors=True)
@@ -102,11 +106,13 @@ def _set_aside(final: Path, partial: Path, source: Source) -> tuple[RemoteFile, 
     return tuple(files)
 
 
-def _fill(partial: Path, source: Source, mirror: str | None, progress: Progress, patience: Patience) -> None:
+def _fill(
+    partial: Path, source: WeightsSource, mirror: str | None, progress: TransferProgress, policy: RetryPolicy
+) -> None:
     """Bring every file of `source` into `partial`, check it, and write the record."""
     files = source.files
     if mirror is None and source.tree and not all(file.git_blob for file in files):
-        files = _with_blobs(source, partial, patience)
+        files = _with_blobs(source, partial, policy)
     total, before = total_size(files), 0
     for file in files:
         target = partial / file.name
@@ -115,7 +121,7 @@ def _fill(partial: Path, source: Source, mirror: str | None, progress: Progress,
             progress(before + done, total if len(files) > 1 else whole)
 
         if not target.exists():
-            _bring(file, target, source, mirror, tell, patience)
+            _bring(file, target, source, mirror, tell, policy)
         before += target.stat().st_size
     if source.unpack:
         shutil.rmtree(partial / source.load, ignore_errors=True)
@@ -137,26 +143,26 @@ def _fill(partial: Path, source: Source, mirror: str | None, progress: Progress,
 def _bring(
     file: RemoteFile,
     target: Path,
-    source: Source,
+    source: WeightsSource,
     mirror: str | None,
-    progress: Progress,
-    patience: Patience,
+    progress: TransferProgress,
+    policy: RetryPolicy,
 ) -> None:
     """Download or copy one file of `source` to `target`, checked."""
     if mirror is not None and not mirror.startswith(("https://", "http://")):
         _copy_checked(_in_mirror(Path(mirror), file, source), target, file, progress)
     elif mirror is None and not source.base:
         settings = pip_settings()
-        with index_client(settings, patience) as client:
+        with index_client(settings, policy) as client:
             address = locate(source.project, file.name, settings, client)
             path = local_path(address)
             if path is None:
-                _download_checked(client, address, target, file, progress, patience)
+                _download_checked(client, address, target, file, progress, policy)
             else:
                 _copy_checked(path, target, file, progress)
     else:
-        with web_client(patience) as client:
-            _download_any(client, _addresses(source, file, mirror), target, file, progress, patience)
+        with web_client(policy) as client:
+            _download_any(client, _addresses(source, file, mirror), target, file, progress, policy)
 
 
 def _convert(archive: Path, member: RemoteFile, target: Path) -> None:
@@ -173,13 +179,13 @@ def _convert(archive: Path, member: RemoteFile, target: Path) -> None:
     write_state(flax_state(arrays, archive / member.name), target, "safetensors", "rgb")
 
 
-def _with_blobs(source: Source, partial: Path, patience: Patience) -> tuple[RemoteFile, ...]:
+def _with_blobs(source: WeightsSource, partial: Path, policy: RetryPolicy) -> tuple[RemoteFile, ...]:
     """The files with size and Git blob out of the repository's tree at the pinned commit."""
     listing = partial / "tree.json.part"
     listing.unlink(missing_ok=True)
-    bounded = replace(patience, max_bytes=16 << 20)
-    with web_client(patience) as client:
-        download(source.tree, listing, client=client, progress=_quiet, patience=bounded)
+    bounded = replace(policy, max_bytes=16 << 20)
+    with web_client(policy) as client:
+        download(source.tree, listing, client=client, progress=_quiet, policy=bounded)
     try:
         tree = parse_json(listing.read_text(encoding="utf-8"))["tree"]
         entries = {entry["path"]: entry for entry in tree if entry["type"] == "blob"}
@@ -205,7 +211,7 @@ def _with_blobs(source: Source, partial: Path, patience: Patience) -> tuple[Remo
     return files
 
 
-def _addresses(source: Source, file: RemoteFile, mirror: str | None) -> tuple[str, ...]:
+def _addresses(source: WeightsSource, file: RemoteFile, mirror: str | None) -> tuple[str, ...]:
     if mirror is None:
         return (source.base + file.path,)
     base = mirror.rstrip("/")
@@ -217,16 +223,16 @@ def _download_any(
     urls: tuple[str, ...],
     target: Path,
     file: RemoteFile,
-    progress: Progress,
-    patience: Patience,
+    progress: TransferProgress,
+    policy: RetryPolicy,
 ) -> None:
     """Download from the first of the addresses at which there is something."""
     for url in urls[:-1]:
         try:
-            return _download_checked(client, url, target, file, progress, patience)
+            return _download_checked(client, url, target, file, progress, policy)
         except NotFound:
             continue
-    return _download_checked(client, urls[-1], target, file, progress, patience)
+    return _download_checked(client, urls[-1], target, file, progress, policy)
 
 
 def _download_checked(
@@ -234,16 +240,14 @@ def _download_checked(
     url: str,
     target: Path,
     file: RemoteFile,
-    progress: Progress,
-    patience: Patience,
+    progress: TransferProgress,
+    policy: RetryPolicy,
 ) -> None:
     part = target.with_name(f"{target.name}.part")
     pinned = bool(file.git_blob or file.sha256)
     # The beginning may be of another day's file: then once more, from the start.
     for may_be_mixed in (part.exists(), False):
-        download(
-            url, part, client=client, size=file.size, pinned=pinned, progress=progress, patience=patience
-        )
+        download(url, part, client=client, size=file.size, pinned=pinned, progress=progress, policy=policy)
         try:
             _check_file(part, file, url)
             break
@@ -255,7 +259,7 @@ def _download_checked(
     part.rename(target)
 
 
-def _in_mirror(mirror: Path, file: RemoteFile, source: Source) -> Path:
+def _in_mirror(mirror: Path, file: RemoteFile, source: WeightsSource) -> Path:
     """Where the local folder `mirror` has `file`; `mirror` itself where it is the only file of `source`."""
     if mirror.is_file() and len(source.files) == 1:
         return mirror
@@ -271,7 +275,7 @@ def _in_mirror(mirror: Path, file: RemoteFile, source: Source) -> Path:
     return found
 
 
-def _copy_checked(found: Path, target: Path, file: RemoteFile, progress: Progress) -> None:
+def _copy_checked(found: Path, target: Path, file: RemoteFile, progress: TransferProgress) -> None:
     _check_file(found, file, found)
     size, done = found.stat().st_size, 0
     with replacing(target) as copy:
@@ -307,7 +311,7 @@ def _git_blob(path: Path) -> str:
     return sha1.hexdigest()
 
 
-def _check_contents(source: Source, folder: Path) -> None:
+def _check_contents(source: WeightsSource, folder: Path) -> None:
     """Raise WeightsError unless the files are what they are named. TensorFlow's carry their own CRCs."""
     path = folder / source.load
     if source.description is None:
@@ -324,7 +328,9 @@ def _check_contents(source: Source, folder: Path) -> None:
         raise WeightsError("is of another format", where=path, expected=expected, found=found)
 
 
-def _write_record(folder: Path, source: Source, mirror: str | None, files: tuple[RemoteFile, ...]) -> None:
+def _write_record(
+    folder: Path, source: WeightsSource, mirror: str | None, files: tuple[RemoteFile, ...]
+) -> None:
     by_name = {file.name: file for file in files}
     described = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):

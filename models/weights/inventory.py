@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import WeightsError
-from .catalogue import CATALOGUE, Source, find_source, total_size
+from .catalogue import CATALOGUE, WeightsSource, find_source, total_size
 from .record import RECORD, difference, recorded
 from .store import stored, weights_folder
 
@@ -80,6 +80,6 @@ def list_weights() -> list[WeightsRow]:
     return rows
 
 
-def _stored_size(source: Source) -> int:
+def _stored_size(source: WeightsSource) -> int:
     folder = weights_folder() / source.folder
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and file.name != RECORD)

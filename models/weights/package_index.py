@@ -24,7 +24,7 @@ from unearth.fetchers import PyPIClient
 from unearth.utils import split_auth_from_url
 
 from ...errors import WeightsError
-from .download import REDIRECTS, Patience
+from .download import REDIRECTS, RetryPolicy
 
 _PYPI: Final = "https://pypi.org/simple/"
 # Sections of pip's configuration that `pip download` reads; a later one overrides an earlier one.
@@ -106,14 +106,14 @@ def _configured() -> Mapping[str, str]:
 
 
 @contextmanager
-def index_client(settings: IndexSettings, patience: Patience) -> Iterator[PyPIClient]:
+def index_client(settings: IndexSettings, policy: RetryPolicy) -> Iterator[PyPIClient]:
     """A client that reaches the indexes of `settings`: proxy, certificates, passwords out of addresses and
     netrc. A password goes to the host that it is for, also where that host redirects to another."""
     client = PyPIClient(
         trusted_hosts=settings.trusted_hosts,
         verify=_certificates(settings),
         proxy=settings.proxy,
-        timeout=patience.timeout_s,
+        timeout=policy.timeout_s,
         auth=MultiDomainBasicAuth(prompting=False, index_urls=settings.index_urls),
         **REDIRECTS,
     )

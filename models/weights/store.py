@@ -8,7 +8,7 @@ from pathlib import Path
 from ...errors import WeightsError
 from ...home import home
 from ..spec import Weights, WeightsDescription
-from .catalogue import CATALOGUE, Source
+from .catalogue import CATALOGUE, WeightsSource
 from .formats.readers import FORMATS, detect_format, sibling_formats
 from .formats.tensor_bundle import files_of, index_path, prefix_of
 from .record import FIRST_USE, RECORD, difference, digest, recorded
@@ -26,7 +26,7 @@ def stored_weights(description: WeightsDescription) -> Path | None:
     return None if source is None else stored(source)
 
 
-def stored(source: Source) -> Path | None:
+def stored(source: WeightsSource) -> Path | None:
     """The path that loads `source`, if it is in the store."""
     folder = weights_folder() / source.folder
     return folder / source.load if (folder / RECORD).is_file() else None

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ....errors import WeightsError
-
-FloatArray = npt.NDArray[np.float32]
+from ...spec import FloatArray
 
 # What the pickle machine raises on bytes that are no pickle, or a damaged one.
 _DAMAGE: Final = (

@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ....atomic import replacing
 from ....errors import WeightsError
+from ...spec import FloatArray
 from .impostors import refuse_impostor
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def read_torch(path: Path) -> dict[str, FloatArray]:

@@ -60,7 +60,7 @@ def test_each_stream_is_made_once_from_a_few_clips(
 ) -> None:
     tasks = []
 
-    def run(task: quantise.Task, _python: str) -> None:
+    def run(task: quantise.QuantisationTask, _python: str) -> None:
         tasks.append(task)
         for path in task.targets.values():
             path.touch()
@@ -88,7 +88,7 @@ def test_clips_that_are_not_there(model: PlannedModel, tmp_path: Path) -> None:
 
 
 def test_failure_of_the_process_is_told(model: PlannedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = quantise.Task("i3d@openvino:int8", model.weights, (), None, {}, "no clips")
+    task = quantise.QuantisationTask("i3d@openvino:int8", model.weights, (), None, {}, "no clips")
     monkeypatch.setattr(quantise, "worker_environment", lambda _threads: {"PYTHONHOME": "/nowhere"})
     with pytest.raises(MeasurementError, match="No module named 'encodings'"):
         quantise._run(task, sys.executable)
