@@ -215,8 +215,8 @@ def iterate(height: int, width: int, parameters: SolverParameters, work: Workspa
             while done < parameters.iterations:
                 block = min(longest, parameters.iterations - done)
                 primal_dual(
-                    work.fields, height, width, block, parameters.tau, parameters.sigma, parameters.relaxation,
-                    work.ahead, work.edge,
+                    work.fields, height, width, block, parameters.tau, parameters.sigma,
+                    parameters.relaxation, work.ahead, work.edge,
                 )  # fmt: skip
                 done += block
         elif ascend_until(height, width, parameters, work):

@@ -31,12 +31,14 @@ from .tensors import stream_states
 class I3D(nn.Module):
     """One stream: (N, C, T, H, W) with T ≥ 9 and H, W ≥ 193 to logits (N, classes).
 
+    - `channels`: of the input: 3 for RGB, 2 for flow.
+    - `classes`: number of classes.
+    - `max_pool`: how its max pools are computed.
+    - `fused_relu`: compute ReLUs with the convolutions (`torch_layers.convolved`); needs folded batch norms.
+
     The authors apply their 1×1×1 convolution to every window of the average pool and average the logits
     over time. The convolution is linear, so here the windows are averaged first. Frames larger than 224
     give several windows in space too, which the authors' code does not take: they are averaged likewise.
-
-    `max_pool`: how its max pools are computed. `fused_relu`: see `torch_layers.convolved`, for folded
-    batch norms.
     """
 
     def __init__(
@@ -118,7 +120,11 @@ def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> 
 
 
 def folded(state: State, tuning: Tuning) -> I3D:
-    """One stream with the tensors of `state`, batch norms folded into convolutions: for inference only."""
+    """One stream with batch norms folded into convolutions: for inference only.
+
+    - `state`: tensors by the names of `i3d.tensor_shapes`.
+    - `tuning`: the other exact transformations.
+    """
     convolutions = i3d.folded(state)
     stem = "Conv3d_1a_7x7"
     channels = convolutions[stem].weight.shape[1]
@@ -138,7 +144,11 @@ def folded(state: State, tuning: Tuning) -> I3D:
 
 
 def from_state(state: State, max_pool: MaxPoolFunction = separable_max_pool) -> I3D:
-    """One stream with the tensors of `state` (`i3d.tensor_shapes`)."""
+    """One stream, from tensors by the names of `i3d.tensor_shapes`.
+
+    - `state`: the tensors.
+    - `max_pool`: how its max pools are computed.
+    """
     channels = state["Conv3d_1a_7x7/conv_3d/w"].shape[3]
     net = I3D(channels, len(state[f"{i3d.HEAD}/conv_3d/b"]), max_pool)
     tensors = net.state_dict()  # shares memory with the network

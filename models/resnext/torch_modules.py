@@ -30,10 +30,12 @@ from .tensors import network_state
 class ResNeXt(nn.Module):
     """(N, 3, T, H, W), any T, H, W, to logits (N, classes).
 
-    The authors' average pool has the size of the last feature map (⌈T/16⌉×⌈S/32⌉×⌈S/32⌉): the mean over it.
+    - `classes`: number of classes.
+    - `max_pool`: how its max pool is computed.
+    - `fused_relu`: compute the sum and ReLU with the convolution (`torch_layers.convolved`); needs folded
+      batch norms.
 
-    `max_pool`: how its max pool is computed. `fused_relu`: see `torch_layers.convolved`, for folded batch
-    norms.
+    The authors' average pool has the size of the last feature map (⌈T/16⌉×⌈S/32⌉×⌈S/32⌉): the mean over it.
     """
 
     def __init__(
@@ -107,7 +109,11 @@ def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> 
 
 
 def folded(state: State, tuning: Tuning) -> ResNeXt:
-    """The network with the tensors of `state`, batch norms folded into convolutions: for inference only."""
+    """The network with batch norms folded into convolutions: for inference only.
+
+    - `state`: tensors by the names of `resnext.tensor_shapes`.
+    - `tuning`: the other exact transformations.
+    """
     convolutions = resnext.folded(state)
     if tuning.wide:
         convolutions = {name: transforms.with_wider_groups(each) for name, each in convolutions.items()}
@@ -125,7 +131,11 @@ def folded(state: State, tuning: Tuning) -> ResNeXt:
 
 
 def from_state(state: State, max_pool: MaxPoolFunction = separable_max_pool) -> ResNeXt:
-    """The network with the tensors of `state` (`resnext.tensor_shapes`)."""
+    """The network, from tensors by the names of `resnext.tensor_shapes`.
+
+    - `state`: the tensors.
+    - `max_pool`: how its max pool is computed.
+    """
     net = ResNeXt(len(state["fc.bias"]), max_pool)
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in state.items()}
     # Not in the authors' files, and without influence on inference.

@@ -47,7 +47,7 @@ def test_the_help_has_defaults_and_values(told: Told) -> None:
     defaults = RunConfig().to_dict()
     for name in ("data", "target", "processes", "latency_clips", "stream_seconds", "views", "flow", "seed"):
         assert f"[default: {defaults[name]}]" in text, name
-    for value in (*MODELS, *METHODS, "window, frames of the one window"):
+    for value in (*MODELS, *METHODS, "window, frames of a single window"):
         assert value in text
 
 
