@@ -21,8 +21,9 @@ ALLOWED = {
     "models": set[str](),
     "records": set[str](),
     "preprocessing": SOURCES_OF_INPUT,
+    "training": {*SOURCES_OF_INPUT, "preprocessing", "records"},
     "reports": {"records"},
-    "bench": {*SOURCES_OF_INPUT, "preprocessing", "records", "reports"},
+    "bench": {*SOURCES_OF_INPUT, "preprocessing", "records", "training", "reports"},
 }
 """Folder → the folders that it may import from, as docs/architecture.md draws them."""
 

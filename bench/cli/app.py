@@ -12,16 +12,17 @@ import typer
 from ... import __version__
 from ...errors import ActionBenchError, UsageError
 from ...plain_text import indented
+from ...settings import read_config
 from ..console.output import standard_streams
-from ..plan.config import SETTINGS, from_mapping, read_config
+from ..plan.config import SETTINGS, from_mapping
 from . import compare as cli_compare
-from . import data as cli_data
 from . import flow as cli_flow
 from . import gate as cli_gate
 from . import history as cli_history
 from . import loadgen as cli_loadgen
 from . import predict as cli_predict
 from . import weights as cli_weights
+from .data import app as cli_data
 from .settings import given_settings, with_settings
 
 app = typer.Typer(

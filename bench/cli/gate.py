@@ -228,7 +228,8 @@ def _clear(outputs: tuple[Path | None, ...]) -> None:
 def _run_settings(options: dict[str, Any], config: Path | None) -> dict[str, Any]:
     """The settings of `bench run` that were given, their paths absolute; a model's FILE.py stays relative,
     because each arm has its own."""
-    from ..plan.config import from_mapping, read_config
+    from ...settings import read_config
+    from ..plan.config import from_mapping
 
     values = {} if config is None else read_config(config)
     values |= {name: value for name, value in options.items() if value is not None}

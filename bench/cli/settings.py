@@ -11,8 +11,8 @@ from typing import Annotated, Any, get_args
 import typer
 from typer.models import ArgumentInfo
 
+from ...settings import PAIRS, WEIGHTS, Setting, key_values
 from ..plan.config import SETTINGS
-from ..plan.settings import PAIRS, WEIGHTS, Setting, key_values
 
 _REPEATABLE = {PAIRS, WEIGHTS}
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ... import settings
 from ...errors import UsageError, unknown_name
 from ...flow.registry import METHODS
 from ...models.registry import DEFAULT_MODELS, MODELS
-from ...parsing import parse_yaml
 from ...records.scenarios.registry import SCENARIOS
-from .environment import check_threads
-from .settings import (
+from ...settings import (
     NAMES,
     NUMBER,
     PAIRS,
@@ -28,6 +27,7 @@ from .settings import (
     setting,
     settings_of,
 )
+from .environment import check_threads
 
 ViewsOption = Literal["video", "single"]
 
@@ -250,19 +250,8 @@ def _option(name: str) -> str:
 
 
 def from_mapping(raw: Mapping[str, Any], where: str) -> RunConfig:
-    """The configuration from plain values (YAML, run.json, options).
-
-    - `raw`: name of a setting → its plain value.
-    - `where`: where the values come from, for errors.
-
-    Raises UsageError for an unknown name or a value of another kind.
-    """
-    values: dict[str, Any] = {}
-    for name, value in raw.items():
-        if name not in SETTINGS:
-            raise UsageError(str(unknown_name("key", name, SETTINGS, most=len(SETTINGS))), where=where)
-        values[name] = SETTINGS[name].parse(value, where)
-    return RunConfig(**values)
+    """The configuration from plain values (YAML, run.json, options); see `settings.from_mapping`."""
+    return settings.from_mapping(RunConfig, raw, where)
 
 
 def parse_sweep(given: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
@@ -283,30 +272,6 @@ def parse_sweep(given: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
             raise UsageError("names a value twice", where=where)
         sweep[axis] = values
     return sweep
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """The plain values of a YAML file, under the names of RunConfig's fields; `from_mapping` checks them.
-
-    Raises UsageError for a file that cannot be read, is not YAML, or has a key twice.
-    """
-    try:
-        raw = parse_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=f"--config {path}") from error
-    except ValueError as error:
-        raise UsageError(f"is not YAML that can be read: {error}", where=f"--config {path}") from error
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        raise UsageError("must hold `key: value` lines", where=f"--config {path}", found=type(raw).__name__)
-    values: dict[str, Any] = {}
-    for key, value in raw.items():
-        name = str(key).replace("-", "_")
-        if name in values:
-            raise UsageError(f"the key '{name}' stands twice", where=f"--config {path}")
-        values[name] = value
-    return values
 
 
 DEFAULTS = RunConfig()

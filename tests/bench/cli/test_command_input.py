@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actionbench.bench.cli import data as cli_data
 from actionbench.bench.cli.app import run_app
+from actionbench.bench.cli.data import app as cli_data
 from actionbench.bench.cli.options import counted
 from actionbench.bench.plan.config import RunConfig
 from actionbench.bench.runner import in_words

@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.bench.plan.config import SETTINGS, RunConfig, from_mapping, read_config
+from actionbench.bench.plan.config import SETTINGS, RunConfig, from_mapping
 from actionbench.bench.plan.environment import MOST_PER_CORE, cores
-from actionbench.bench.plan.settings import key_values, markdown_table
 from actionbench.errors import UsageError
+from actionbench.settings import key_values, markdown_table, read_config
 
 
 @given(

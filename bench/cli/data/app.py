@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from ...datasets.check import ClipStatus
-from ...datasets.clip import Clip
-from ...errors import ClipError, UsageError, unknown_name
-from ...plain_text import plain_line, spreadsheet_cell
-from .options import check_writable, counted
+from ....datasets.check import ClipStatus
+from ....datasets.clip import Clip
+from ....errors import ClipError, UsageError, unknown_name
+from ....plain_text import plain_line, spreadsheet_cell
+from ..options import check_writable, counted
 
 app = typer.Typer(
     help="Check that videos decode, sample a subset, decode videos in advance.", no_args_is_help=True
@@ -47,11 +47,11 @@ def check(
     """Decode every video and list those that are missing, broken, too short or duplicated."""
     from tabulate import tabulate
 
-    from ...datasets.check import check_clips
-    from ...datasets.sources.registry import load_clips
-    from ...models.labels import labels as label_list
-    from ..console.progress import Console
-    from ..plan.environment import check_threads, cores
+    from ....datasets.check import check_clips
+    from ....datasets.sources.registry import load_clips
+    from ....models.labels import labels as label_list
+    from ...console.progress import Console
+    from ...plan.environment import check_threads, cores
 
     check_writable("--out", out)
     if workers is not None:
@@ -119,13 +119,13 @@ def subset_(
     min_frames: Annotated[int, typer.Option(help="Videos with fewer frames are left out.")] = 16,
 ) -> None:
     """Sample N videos of each class, of those that decode, and write a manifest with their SHA-256."""
-    from ...datasets.check import Checker
-    from ...datasets.labels import LabelMatcher
-    from ...datasets.sources.manifest import write_manifest
-    from ...datasets.sources.registry import load_clips
-    from ...datasets.subset import draw_subset
-    from ...models.labels import labels as label_list
-    from ..console.progress import Console
+    from ....datasets.check import Checker
+    from ....datasets.labels import LabelMatcher
+    from ....datasets.sources.manifest import write_manifest
+    from ....datasets.sources.registry import load_clips
+    from ....datasets.subset import draw_subset
+    from ....models.labels import labels as label_list
+    from ...console.progress import Console
 
     clips = load_clips(data, vocabulary=label_list(labels), videos=videos)
     if out.suffix.lower() not in (".csv", ".jsonl"):
@@ -177,13 +177,13 @@ def decode(
     """
     from dataclasses import replace
 
-    from ...datasets.sources.arrays import write_frames
-    from ...datasets.sources.manifest import write_manifest
-    from ...datasets.sources.registry import load_clips
-    from ...datasets.video.reader import read_frames
-    from ...models.labels import labels as label_list
-    from ..console.progress import Console
-    from ..plan.plan import sample
+    from ....datasets.sources.arrays import write_frames
+    from ....datasets.sources.manifest import write_manifest
+    from ....datasets.sources.registry import load_clips
+    from ....datasets.video.reader import read_frames
+    from ....models.labels import labels as label_list
+    from ...console.progress import Console
+    from ...plan.plan import sample
 
     clips = load_clips(data, vocabulary=label_list(labels), videos=videos).clips
     chosen = sample(clips, max_clips, seed)

@@ -1,4 +1,7 @@
-"""How a setting of a run is declared: once, for its option, its key in a YAML file, and the documents."""
+"""How a setting of a command is declared: once, for its option, its key in a YAML file, and the documents.
+
+The settings of a command are the fields of one frozen dataclass (`setting`).
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,29 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from ...errors import UsageError, did_you_mean
+from .errors import UsageError, did_you_mean, unknown_name
+from .parsing import parse_yaml
+
+Record = TypeVar("Record")
 
 WEIGHTS_WORDS = ("random", "demo")
 """Values of `--weights` that are not paths: seeded random weights (for timing only), and demo weights."""
 
 
 @dataclass(frozen=True, slots=True)
-class SettingKind:
+class Kind:
     """The kind of values that a setting takes.
 
-    - `words`: its name in docs/configuration.md, e.g. "names".
+    - `words`: its name in documents, e.g. "names".
     - `expected`: its name in an error, e.g. "a list of names".
     - `option`: type of the option on the command line.
     - `metavar`: placeholder of a value in `--help`; None for a switch.
     - `parse`: from a plain value, as YAML has it, to the setting's value. Raises ValueError for values of
       another kind.
-    - `as_text`: from a default to the text that the command line and the document show.
+    - `as_text`: from a default to the text that the command line and documents show.
     """
 
     words: str
@@ -66,15 +73,13 @@ def _instance(value: Any, *types: type) -> Any:
     return value
 
 
-NAMES = SettingKind(
-    "names", "a list of names, or names with commas between them", str, "A,B", _names, ",".join
-)
-PAIRS = SettingKind("pairs", "`name: value` pairs", list[str], "NAME=VALUE", _only_pairs, lambda _: None)
+NAMES = Kind("names", "a list of names, or names with commas between them", str, "A,B", _names, ",".join)
+PAIRS = Kind("pairs", "`name: value` pairs", list[str], "NAME=VALUE", _only_pairs, lambda _: None)
 WEIGHTS = dataclasses.replace(PAIRS, parse=_pairs)
-TEXT = SettingKind("text", "text", str, "TEXT", lambda value: str(_instance(value, str, int, float)))
-WHOLE = SettingKind("number", "a whole number", int, "N", lambda value: _instance(value, int))
-NUMBER = SettingKind("number", "a number", float, "X", lambda value: float(_instance(value, int, float)))
-SWITCH = SettingKind("true, false", "true or false", bool, None, lambda value: _instance(value, bool))
+TEXT = Kind("text", "text", str, "TEXT", lambda value: str(_instance(value, str, int, float)))
+WHOLE = Kind("number", "a whole number", int, "N", lambda value: _instance(value, int))
+NUMBER = Kind("number", "a number", float, "X", lambda value: float(_instance(value, int, float)))
+SWITCH = Kind("true, false", "true or false", bool, None, lambda value: _instance(value, bool))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +88,12 @@ class Setting:
 
     - `name`: of the dataclass field and of the key in a YAML file; the option is `--name`, with hyphens.
     - `kind`: the values that it takes.
-    - `help`: what it means, for `--help`, docs/configuration.md and the dataclass's docstring.
+    - `help`: what it means, for `--help`, documents and the dataclass's docstring.
     - `default`: its value if none is given; None where `help` says what happens then.
     """
 
     name: str
-    kind: SettingKind
+    kind: Kind
     help: str
     default: Any
 
@@ -110,7 +115,7 @@ class Setting:
             ) from None
 
 
-def setting(kind: SettingKind, help: str, default: Any) -> Any:
+def setting(kind: Kind, help: str, default: Any) -> Any:
     """A dataclass field that is a setting; the parameters are the fields of `Setting`."""
     metadata = {"kind": kind, "help": help}
     if isinstance(default, Mapping):
@@ -128,6 +133,48 @@ def settings_of(record: type) -> dict[str, Setting]:
     return found
 
 
+def from_mapping(record: type[Record], raw: Mapping[str, Any], where: str) -> Record:
+    """The record of settings from plain values (YAML, run.json, options).
+
+    - `record`: the dataclass whose fields are the settings.
+    - `raw`: name of a setting → its plain value.
+    - `where`: where the values come from, for errors.
+
+    Raises UsageError for an unknown name or a value of another kind.
+    """
+    known = settings_of(record)
+    values: dict[str, Any] = {}
+    for name, value in raw.items():
+        if name not in known:
+            raise UsageError(str(unknown_name("key", name, known, most=len(known))), where=where)
+        values[name] = known[name].parse(value, where)
+    return record(**values)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The plain values of a YAML file by the names of the settings; `from_mapping` checks them.
+
+    Raises UsageError for a file that cannot be read, is not YAML, or has a key twice.
+    """
+    try:
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=f"--config {path}") from error
+    except ValueError as error:
+        raise UsageError(f"is not YAML that can be read: {error}", where=f"--config {path}") from error
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise UsageError("must hold `key: value` lines", where=f"--config {path}", found=type(raw).__name__)
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        name = str(key).replace("-", "_")
+        if name in values:
+            raise UsageError(f"the key '{name}' stands twice", where=f"--config {path}")
+        values[name] = value
+    return values
+
+
 def documented(record: type) -> str:
     """The docstring of the dataclass `record` with a bullet for each of its settings."""
     bullets = [f"- `{each.name}`: {each.help}." for each in settings_of(record).values()]
@@ -135,7 +182,7 @@ def documented(record: type) -> str:
 
 
 def markdown_table(record: type) -> str:
-    """The settings of `record` as the table of docs/configuration.md."""
+    """The settings of `record` as a table for a document."""
     rows = ["| Key | Value | Default | Meaning |", "|:--|:--|:--|:--|"]
     for each in settings_of(record).values():
         value = None if each.default is None else each.kind.as_text(each.default)

@@ -1,0 +1,1 @@
+"""`bench data`: what is done with videos before a run."""

@@ -1,0 +1,1 @@
+"""Fine-tuning: augmentation, losses, the training loop, experiments."""
