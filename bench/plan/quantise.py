@@ -1,7 +1,7 @@
-"""Networks quantised to int8: made once from given clips, before any worker starts, and kept.
+"""Networks quantised to int8: made once from calibration clips, before any worker starts, and kept.
 
-The clips give the ranges of the activations; their labels are not looked at. What int8 costs in agreement
-is told by `bench parity` and in a run's table. Any network that declares an ONNX graph (`Model.onnx`) can be
+The clips give the ranges of the activations; their labels are not used. `bench parity` and a run's tables
+show how far the results differ from float32. Any network that declares an ONNX graph (`Model.onnx`) can be
 quantised.
 """
 
@@ -39,10 +39,14 @@ CLIPS = 8
 
 @dataclass(frozen=True, slots=True)
 class QuantisationTask:
-    """What the process that quantises is told, pickled on its standard input by its own parent.
+    """The task of the process that quantises; a pickle on its standard input, from its own parent.
 
-    - `request`: the network; `weights`: of its streams. `clips`, `flow`: what its input is made of.
-    - `targets`: stream → the file to write, for those that are to be made. `note`: which clips, in words.
+    - `request`: names the network.
+    - `weights`: stream → its weights.
+    - `clips`: the calibration clips.
+    - `flow`: name of the flow method, None if no stream needs flow.
+    - `targets`: stream → the file to write.
+    - `note`: text that describes the clips, for the record.
     """
 
     request: str
@@ -54,7 +58,11 @@ class QuantisationTask:
 
 
 def with_files(model: PlannedModel, config: RunConfig, progress: Callable[[str], None]) -> PlannedModel:
-    """The model with all files that its workers need, made now where they are missing; `progress` is told.
+    """The model with all files that its workers need: demo weights and int8 networks are made if missing.
+
+    - `model`: the model.
+    - `config`: gives the calibration clips and the interpreter with torch.
+    - `progress`: called with a line of text when something is made.
 
     Raises WeightsError, BackendUnavailable or MeasurementError if one cannot be made.
     """

@@ -31,7 +31,7 @@ def test_the_centre_is_enough_for_i3d_and_not_for_a_network_that_looks_at_more()
 
 def test_torch_does_not_meet_tensorflow() -> None:
     request = find_model("i3d@tensorflow")
-    with pytest.raises(UsageError, match=r"must not meet TensorFlow.*`--flow tvl1-balanced`"):
+    with pytest.raises(UsageError, match=r"cannot be imported beside TensorFlow.*`--flow tvl1-balanced`"):
         _flow("i3d", request, weights(request), "tvl1-balanced-torch")
     request = find_model("i3d@torch")
     assert _flow("i3d", request, weights(request), "tvl1-balanced-torch") == "tvl1-balanced-torch"
