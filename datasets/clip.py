@@ -1,4 +1,4 @@
-"""The one record that stands for a piece of video, and sets of it."""
+"""The record of a labelled segment of a video file, and sets of such records."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Clip:
 
 
 def require_file(path: Path) -> None:
-    """Raise ClipError, in words that fit, for what is not a file with an end: a pipe or a device has none."""
+    """Raise ClipError, naming what `path` is instead, unless it is a regular file: a pipe has no end."""
     try:
         if path.is_file():
             return
@@ -60,10 +60,11 @@ def require_file(path: Path) -> None:
 class ClipSet:
     """Clips in a fixed order, with what the source could not use.
 
-    - `name`: what reports call the set.
-    - `missing`: annotated, but the file is not on disk.
+    - `name`: of the set, in reports.
+    - `clips`: those whose files exist.
+    - `missing`: annotated clips whose files do not exist.
     - `unknown_labels`: labels outside the vocabulary; their clips are kept, and left out of accuracy.
-    - `ignored`: files that were passed over because they are no videos.
+    - `ignored`: number of files that were ignored because they are neither videos nor arrays.
     """
 
     name: str
