@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def shares_device(method: object, network: object) -> bool:
-    """Whether `network` takes tensors from the device that `method` leaves its flow on."""
+    """Whether the flow method `method` and `network` compute on the same device and can exchange tensors."""
     return (
         isinstance(method, DeviceFlowMethod)
         and isinstance(network, TorchDeviceNetwork)

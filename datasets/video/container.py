@@ -233,7 +233,7 @@ class VideoSource:
             self._shape = self._shape_of(frame)
         shape = self._shape
         if (frame.width, frame.height) != shape.coded:
-            note = "picture size changes on the way; scaled to the first frame's"
+            note = "frame size changes within the file; scaled to that of the first frame"
             if note not in self.notes:
                 self.notes.append(note)
         try:

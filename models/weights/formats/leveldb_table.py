@@ -23,7 +23,7 @@ _MAX_KEY_BYTES: Final = 4096
 
 
 def read_table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a table in order; the keys must ascend. Raises Malformed for a damaged one."""
+    """Keys and values of the table `data` in order. Raises Malformed for a damaged one."""
     if len(data) < _FOOTER_BYTES or struct.unpack("<Q", data[-8:])[0] != _MAGIC:
         raise Malformed("no LevelDB footer at the end")
     footer = data[-_FOOTER_BYTES:]
@@ -74,7 +74,10 @@ def _block(data: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]
 
 
 def write_table(entries: list[tuple[bytes, bytes]]) -> bytes:
-    """A table of one data block, from keys in order: LevelDB's block size is a target, not a limit."""
+    """The bytes of a table with one data block; `entries`: (key, value), the keys in ascending order.
+
+    LevelDB's block size is a target, not a limit.
+    """
     data = _sealed(_pack(entries))
     meta = _sealed(_pack([]))
     data_handle = varint(0) + varint(len(data) - _TRAILER_BYTES)

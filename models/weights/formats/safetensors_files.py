@@ -1,4 +1,4 @@
-"""Files in the safetensors format: names, shapes and numbers, and nothing that could run."""
+"""Files in the safetensors format: names, shapes and numbers, and no code."""
 
 from __future__ import annotations
 

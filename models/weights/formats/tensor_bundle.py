@@ -26,7 +26,7 @@ from .crc32c import masked_crc32c
 from .leveldb_table import read_table, write_table
 from .protobuf import Fields, Malformed, field, integer, parse, submessage, varint
 
-# Bounds no checkpoint of a network comes near; they keep a forged file from filling the memory.
+# Limits far above any network's checkpoint; they keep a forged file from filling the memory.
 _MAX_INDEX_BYTES: Final = 64 << 20
 _MAX_SHARDS: Final = 10_000
 _MAX_DIMENSIONS: Final = 254  # TensorShape::MaxDimensions
@@ -39,7 +39,16 @@ FLOAT: Final = 1  # tensorflow/core/framework/types.proto, DT_FLOAT
 
 @dataclass(frozen=True, slots=True)
 class TensorEntry:
-    """Where a tensor lies and what it is. `dtype` is TensorFlow's number (1 is float32), `crc` masked."""
+    """A tensor's type and shape, and where its bytes are.
+
+    - `dtype`: TensorFlow's number (1 is float32).
+    - `shape`: of the tensor.
+    - `shard`: number of the data file, from 0.
+    - `offset`, `size`: of its bytes in that file.
+    - `crc`: masked CRC-32C of its bytes.
+    - `shards`: number of data files.
+    - `sliced`: whether it is stored in slices, which are not supported.
+    """
 
     dtype: int
     shape: tuple[int, ...]
@@ -61,10 +70,12 @@ def prefix_of(path: Path) -> Path:
 
 
 def index_path(prefix: Path) -> Path:
+    """The index file of a checkpoint."""
     return prefix.with_name(f"{prefix.name}.index")
 
 
 def shard_path(prefix: Path, shard: int, shards: int) -> Path:
+    """The data file number `shard`, from 0, of `shards`."""
     return prefix.with_name(f"{prefix.name}.data-{shard:05d}-of-{shards:05d}")
 
 
