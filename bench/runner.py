@@ -18,9 +18,9 @@ from .agreement.check import check_agreement
 from .console.progress import Console
 from .plan.config import RunConfig, from_mapping, is_demo, parse_sweep
 from .plan.environment import environment
+from .plan.files import with_files
 from .plan.peak import gemm_peaks
 from .plan.plan import Plan, PlannedModel, make_plan
-from .plan.quantise import with_files
 from .plan.selection import expanded
 from .plan.sweep import swept
 from .scenarios.accuracy import accuracy_pass

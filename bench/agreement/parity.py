@@ -21,8 +21,8 @@ from ...models.weights.store import stored, stored_weights
 from ...preprocessing.assembly import assemble
 from ..console.progress import Console
 from ..plan.config import RunConfig
+from ..plan.files import with_files
 from ..plan.plan import PlannedModel, plan_models, sample
-from ..plan.quantise import with_files
 from ..plan.selection import unable
 from .certificate import write_certificate
 from .logits import Compared, compare, compute_logits, save_arrays

@@ -164,7 +164,7 @@ def make_plan(config: RunConfig) -> Plan:
 
     Raises UsageError, WeightsError, BackendUnavailable or ClipError for the first error. Models that this
     machine cannot run are put in `Plan.refused`; it is an error if no other is left. Demo weights are not
-    made here: see `quantise.with_files`.
+    made here: see `files.with_files`.
     """
     models = _models(config, config.target)
     able = tuple(model for model in models if model.refusal is None)

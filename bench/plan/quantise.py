@@ -26,9 +26,8 @@ from ...models.capabilities import INT8_REMEDY, QUANTISER
 from ...models.spec import Weights
 from ..worker.supervisor import worker_environment
 from .config import RunConfig
-from .demo import with_demo_weights
 from .environment import cores
-from .plan import PlannedModel, sample, torch_python
+from .plan import PlannedModel, sample
 
 VERSION = 1
 """Raised when the same weights and clips give another network."""
@@ -57,20 +56,15 @@ class QuantisationTask:
     note: str
 
 
-def with_files(model: PlannedModel, config: RunConfig, progress: Callable[[str], None]) -> PlannedModel:
-    """The model with all files that its workers need: demo weights and int8 networks are made if missing.
+def with_quantised(model: PlannedModel, config: RunConfig, progress: Callable[[str], None]) -> PlannedModel:
+    """The model with the int8 networks of its streams, which are made if they do not exist.
 
-    - `model`: the model.
-    - `config`: gives the calibration clips and the interpreter with torch.
+    - `model`: in int8.
+    - `config`: gives the calibration clips.
     - `progress`: called with a line of text when something is made.
 
-    Raises WeightsError, BackendUnavailable or MeasurementError if one cannot be made.
+    Raises BackendUnavailable without NNCF, UsageError without clips, MeasurementError if one cannot be made.
     """
-    model = with_demo_weights(model, torch_python(config), progress)
-    return model if model.request.precision != "int8" else _with_quantised(model, config, progress)
-
-
-def _with_quantised(model: PlannedModel, config: RunConfig, progress: Callable[[str], None]) -> PlannedModel:
     if model.packages.get(QUANTISER) is None:
         raise BackendUnavailable(
             "int8 needs NNCF, which is not installed",
