@@ -1,7 +1,7 @@
-"""Demo weights: a seeded random network whose last layer is fitted to clips that ActionBench drew.
+"""Demo weights: a seeded random network whose last layer is fitted to the demo clips.
 
-They exercise everything that real weights would, at no download. Their accuracy says nothing about real
-video.
+With them everything can be run that real weights are needed for, without a download. Their accuracy says
+nothing about real video.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _WEIGHT_DECAY = 1e-2  # of the fitted layer, for features of variance 1
 
 @dataclass(frozen=True, slots=True)
 class RandomNetwork:
-    """A network in torch with random weights, to be fitted: what `DemoWeights.network` gives.
+    """A network in torch with random weights, to be fitted; returned by `DemoWeights.network`.
 
     - `net`: from (N, C, T, H, W) float32 to logits (N, classes), in evaluation mode.
     - `features`: from the same input to what `head` takes, (N, features) float32.
     - `head`: its last layer, a part of `net`.
-    - `save`: write the tensors that `net` has then to a file that the network's loaders read.
+    - `save`: writes the current tensors of `net` to a file that the network's loaders read.
     """
 
     net: nn.Module

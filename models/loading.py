@@ -1,4 +1,4 @@
-"""From the weights that a run uses to tensors that fit their architecture."""
+"""Loads the tensors of weights and checks that they fit their architecture."""
 
 from __future__ import annotations
 

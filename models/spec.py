@@ -108,7 +108,7 @@ class WeightsDescription:
 class Weights:
     """Weights as a run uses them for one stream.
 
-    - `kind`: "published" or "user" (read from `path`), "demo" (made by ActionBench from drawn clips)
+    - `kind`: "published" or "user" (read from `path`), "demo" (fitted by ActionBench to the demo clips)
       or "random" (`path` is None; seeded).
     - `description`: what they are, and how pixels are prepared for them.
     - `path`: a file, a folder, or the prefix of a TensorFlow checkpoint.
@@ -231,14 +231,14 @@ OnnxGraph = Callable[[Weights, bool], bytes]
 
 @dataclass(frozen=True, slots=True)
 class DemoWeights:
-    """How demo weights are made for one stream: a random network whose last layer is fitted to drawn clips.
+    """How demo weights are made for one stream: a random network whose last layer is fitted to demo clips.
 
     - `name`: of the folder that they are kept in, made once: it has to change when the network or its labels
       change. Models that share these weights give the same name.
     - `file`: name of the file in it.
     - `network`: "module:attribute" of the function that gives the random network from the weights'
       description, the number of classes and the seed; or the function itself.
-    - `views`: how the drawn clips are cut; None for the model's own views.
+    - `views`: how the demo clips are cut; None for the model's own views.
     """
 
     name: str

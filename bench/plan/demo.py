@@ -127,7 +127,7 @@ def make(name: str, stream: str, seed: int) -> None:
             inputs.append(view[stream].astype(np.float32, copy=False))
             targets.append(names.index(clip.label))
     if not inputs:
-        raise WeightsError("has no class of the drawn clips, which demo weights are fitted to", where=name)
+        raise WeightsError("has no class of the demo clips, which demo weights are fitted to", where=name)
     keep_importable(request)
     network = load(demo.network, f"the network for the demo weights of {name}", LOAD_REMEDY)(
         description, len(names), seed

@@ -46,7 +46,7 @@ class WeightsSource:
     - `folder`: its folder in the store; descriptions that differ only in preprocessing share it.
     - `files`: to fetch.
     - `licence`: of the files.
-    - `origin`: address of the publisher, for people.
+    - `origin`: address of the publisher's project, for lists and records.
     - `load`: what the reader gets: a file, a checkpoint prefix, or a subfolder of `folder`.
     - `base`: address that the files' paths are appended to.
     - `tree`: address of the Git tree that lists the files' blobs; empty for none.

@@ -62,7 +62,7 @@ def resolve_weights(stream: str, description: WeightsDescription, path: Path) ->
             replace(
                 description,
                 name=path.name,
-                # A network of a user's own reads files of its own.
+                # A user's own network reads its own formats.
                 format=detect_format(path) if description.format in FORMATS else description.format,
                 licence="not stated",
                 source="the user's file",

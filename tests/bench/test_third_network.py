@@ -85,7 +85,7 @@ def test_a_network_without_a_class_of_the_drawn_clips_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("actionbench.datasets.synthetic.clips.load_demo", lambda _part: ())
-    with pytest.raises(WeightsError, match="no class of the drawn clips"):
+    with pytest.raises(WeightsError, match="no class of the demo clips"):
         demo.make(f"{FILE}:third", "rgb", 0)
 
 
