@@ -312,7 +312,7 @@ def test_an_archive_that_unpacks_to_more_than_its_size_is_not_loaded(
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was loaded"))
     for use in (lambda: read_state(path, "hara", "rgb"), lambda: detect_format(path)):
         with pytest.raises(
-            WeightsError, match=r"weights\.pth: is not as torch .* found \d{7,} bytes.*torch.save"
+            WeightsError, match=r"weights\.pth: was not written by torch.* found \d{7,} bytes.*torch.save"
         ):
             use()
 
