@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 a user's error, 3 and 4 verdicts, 130 interrupted, 1 a bug."""
-    # Nothing has begun that could be lost, and an exception in the middle of an import may be swallowed.
+    # Nothing can be lost yet, and an exception inside an import may be swallowed.
     _on_interrupt(lambda *_: os._exit(130))
     from .bench.cli.app import run_app  # takes a third of a second
 
@@ -19,9 +19,9 @@ def main() -> None:
 
 
 def _on_interrupt(handle: Callable[..., object]) -> None:
-    """Have Ctrl-C, the end of the terminal and `kill` handled alike; what the caller ignores stays ignored.
+    """Handle Ctrl-C, the end of the terminal and `kill` alike; signals that the caller ignores stay ignored.
 
-    `nohup` ignores the end of the terminal, and shells Ctrl-C of what runs in the background.
+    `nohup` ignores the end of the terminal, and shells ignore Ctrl-C for background processes.
     """
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP

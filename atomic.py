@@ -1,4 +1,4 @@
-"""A file that is either the old one or the whole new one."""
+"""Atomic writing: a file is either the old one or the complete new one."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 TEMPORARY = ".tmp"
-"""Suffix of what is being written; a process that is killed leaves it behind."""
+"""Suffix of a file that is being written; a process that is killed leaves it behind."""
 
 
 @contextmanager
 def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
-    """A binary file to write, which takes the place of `path` when the block ends without an error.
+    """A binary file to write, which replaces `path` when the block ends without an error.
 
-    - `path`: the file; its folder is made if it is missing.
-    - `sync`: have the bytes on the disk before they take the place; without it a loss of power may leave a
-      torn file, which will do for what can be made again.
+    - `path`: the file; its folder is created if it does not exist.
+    - `sync`: flush the bytes to the disk first. Without it a power failure may leave a damaged file, which is
+      acceptable for files that can be made again.
 
-    Raises OSError if it cannot be written; what was there stays.
+    Raises OSError if it cannot be written; an existing file is then unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")

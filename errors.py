@@ -1,8 +1,8 @@
-"""Every error a user can cause or repair, as one tree.
+"""Every error that a user can cause or repair, as one class hierarchy.
 
-A message says what went wrong and where, what was expected and what was found, and the next step.
-The exit code belongs to the class: 2 for usage, input and measurement errors. `EXIT_CODES` are those of
-verdicts, which are no errors; 1 is what an uncaught exception, a bug, ends with.
+A message says what went wrong and where, what was expected and what was found, and what to do. The exit code
+belongs to the class: 2 for usage, input and measurement errors. `EXIT_CODES` are those of verdicts, which are
+not errors; 1 is the exit code of an uncaught exception, which is a bug.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ EXIT_CODES = {"fine": 0, "improvement": 0, "regression": 3, "inconclusive": 4}
 class ActionBenchError(Exception):
     """Base of all errors that `bench` reports without a traceback.
 
-    - `what`: one sentence, what went wrong.
-    - `where`: the file, option or clip it went wrong in.
-    - `expected`, `found`: the contradiction, where there is one.
+    - `what`: what went wrong, one sentence.
+    - `where`: the file, option or clip that it is about.
+    - `expected`: what was expected; None where that does not apply.
+    - `found`: what was found instead; None where that does not apply.
     - `remedy`: what to do next.
     """
 
@@ -53,11 +54,11 @@ class ActionBenchError(Exception):
 
 
 class UsageError(ActionBenchError):
-    """An option, a name or a configuration does not make sense."""
+    """An option, a name or a setting is invalid."""
 
 
 class ClipError(ActionBenchError):
-    """A clip cannot be read, or has too few frames for what is asked."""
+    """A clip cannot be read, or has too few frames."""
 
 
 class WeightsError(ActionBenchError):
@@ -65,7 +66,7 @@ class WeightsError(ActionBenchError):
 
 
 class BackendUnavailable(ActionBenchError):
-    """A package or a device that a backend needs is not there."""
+    """A package or a device that a backend needs is missing."""
 
 
 class MeasurementError(ActionBenchError):
@@ -73,9 +74,12 @@ class MeasurementError(ActionBenchError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], most: int = 12) -> UsageError:
-    """The error for `name`, which is none of the `known` names, with the nearest ones suggested.
+    """The error for an unknown name, with similar known names as suggestions.
 
-    - `kind`: what it is the name of. `most`: known names that are listed at most.
+    - `kind`: what it is the name of, e.g. "model".
+    - `name`: the unknown name.
+    - `known`: the known names.
+    - `most`: number of known names that are listed at most.
     """
     known = sorted(known)
     listed = ", ".join(known[:most]) + (f", … ({len(known)} in all)" if len(known) > most else "")
@@ -84,6 +88,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str], most: int = 12) -> 
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The nearest of the `known` names as a question, with a space at its end; empty if none is near."""
+    """Similar `known` names as a question, "Did you mean: …? ", with a space at its end; empty if none is."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     return f"Did you mean: {', '.join(near)}? " if near else ""

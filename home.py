@@ -1,4 +1,4 @@
-"""Where ActionBench keeps what it makes or fetches: weights, drawn clips, flow."""
+"""The folder where ActionBench keeps what it makes or fetches: weights, demo clips, cached flow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading JSON and YAML, here and nowhere else: a text from outside gives a value or one clear error."""
+"""Reading JSON and YAML, here and nowhere else: any text gives a value or one clear error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 def parse_json(text: str | bytes) -> Any:
     """The value that a JSON text describes.
 
-    Raises ValueError, with a message for people on one line, for what is not JSON or nested too deeply.
+    Raises ValueError, with a one-line message, for text that is not JSON or nested too deeply.
     """
     try:
         return json.loads(text)
@@ -24,11 +24,11 @@ def parse_json(text: str | bytes) -> Any:
 def parse_yaml(text: str) -> Any:
     """The plain value that a YAML text describes, None for an empty one.
 
-    Raises ValueError, with a message for people on one line, for what is not YAML and for:
+    Raises ValueError, with a one-line message, for text that is not YAML and for:
 
     - nesting deeper than Python's stack;
-    - an alias (`*name`): a short text of aliases of aliases stands for more than fits into any memory;
-    - a key that stands twice in a mapping, of which YAML itself would keep the last.
+    - an alias (`*name`): a short text with aliases of aliases can expand to more than fits into memory;
+    - a key that occurs twice in a mapping, of which YAML itself would keep the last.
     """
     try:
         return yaml.load(text, Loader=_Loader)

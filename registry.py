@@ -1,4 +1,4 @@
-"""Names that stand for functions: ours, and those that installed packages add by entry points."""
+"""Functions by name: ours, and those that installed packages add by entry points."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .errors import BackendUnavailable, UsageError, unknown_name
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Functions by the names that a user writes; a module is imported when its function is asked for.
+    """Functions by the names that a user writes; a module is imported when its function is loaded.
 
-    - `kind`: what is named, as messages call it: "flow method".
+    - `kind`: what is named, for messages: "flow method".
     - `group`: of the entry points by which other packages add names.
     - `ours`: name → "module:attribute".
-    - `remedy`: what to do if one of them cannot be loaded.
+    - `remedy`: what to do if a function cannot be loaded, for messages.
     """
 
     kind: str
@@ -26,9 +26,9 @@ class Registry:
     remedy: str = "Repair the package that provides it, or uninstall it"
 
     def references(self) -> dict[str, str]:
-        """Name → "module:attribute" of all of them.
+        """Name → "module:attribute" of all functions.
 
-        Raises UsageError if a package takes a name that is in use: a name must mean one function.
+        Raises UsageError if a package adds a name that is in use: a name must mean one function.
         """
         references = dict(self.ours)
         for point in entry_points(group=self.group):
@@ -53,16 +53,17 @@ class Registry:
 
 
 LOAD_REMEDY = "Install what it needs, or repair it"
-"""What to do about a function of a network that cannot be loaded."""
+"""Remedy for a function of a network that cannot be loaded."""
 
 
 def load(reference: str | Callable[..., Any], what: str, remedy: str) -> Callable[..., Any]:
-    """The function that `reference`, "module:attribute", names; a function stands for itself.
+    """The function of a reference.
 
+    - `reference`: "module:attribute", or the function itself.
     - `what`: what it is, for the message.
-    - `remedy`: what to do if it cannot be loaded.
+    - `remedy`: what to do if it cannot be loaded, for the message.
 
-    Raises BackendUnavailable, whatever its import raises: it may be another package's.
+    Raises BackendUnavailable, whatever its import raises: it may be in another package.
     """
     if callable(reference):
         return reference

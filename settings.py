@@ -6,6 +6,7 @@ The settings of a command are the fields of one frozen dataclass (`setting`).
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +18,20 @@ from .parsing import parse_yaml
 Record = TypeVar("Record")
 
 WEIGHTS_WORDS = ("random", "demo")
-"""Weights that are no files: seeded random ones (timing only), and those made from the drawn clips."""
+"""Values of `--weights` that are not paths: seeded random weights (for timing only), and demo weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What values a setting has.
+    """The kind of values that a setting takes.
 
-    - `words`: in the document, e.g. "names". `expected`: in an error, e.g. "a list of names".
-    - `option`: type of its option on the command line. `metavar`: what stands for a value in the help.
-    - `parse`: a plain value, as YAML has it, → the setting's value. Raises ValueError for what does not fit.
-    - `as_text`: a default as the command line and the document write it.
+    - `words`: its name in documents, e.g. "names".
+    - `expected`: its name in an error, e.g. "a list of names".
+    - `option`: type of the option on the command line.
+    - `metavar`: placeholder of a value in `--help`; None for a switch.
+    - `parse`: from a plain value, as YAML has it, to the setting's value. Raises ValueError for values of
+      another kind.
+    - `as_text`: from a default to the text that the command line and documents show.
     """
 
     words: str
@@ -46,7 +50,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _pairs(value: Any) -> dict[str, str]:
-    # Weights alone have a word that speaks for all.
+    # Only --weights takes a single value for all models.
     if isinstance(value, str):
         return {"*": value}
     if not isinstance(value, Mapping):
@@ -82,9 +86,10 @@ SWITCH = Kind("true, false", "true or false", bool, None, lambda value: _instanc
 class Setting:
     """A setting as it was declared.
 
-    - `name`: of the field, and of its key. `option`: `--name`, with hyphens.
-    - `kind`: what values it has. `help`: what it means, for the option and the document.
-    - `default`: its value where nothing else is asked for; None where that is left open.
+    - `name`: of the dataclass field and of the key in a YAML file; the option is `--name`, with hyphens.
+    - `kind`: the values that it takes.
+    - `help`: what it means, for `--help`, documents and the dataclass's docstring.
+    - `default`: its value if none is given; None where `help` says what happens then.
     """
 
     name: str
@@ -94,10 +99,11 @@ class Setting:
 
     @property
     def option(self) -> str:
+        """The option on the command line, e.g. "--clip-timeout"."""
         return "--" + self.name.replace("_", "-")
 
     def parse(self, value: Any, where: str) -> Any:
-        """The setting's value of a plain one. Raises UsageError, which names `where`."""
+        """The setting's value from a plain one. Raises UsageError that names `where`."""
         if value is None and self.default is None:
             return None
         try:
@@ -110,7 +116,7 @@ class Setting:
 
 
 def setting(kind: Kind, help: str, default: Any) -> Any:
-    """A dataclass field that is a setting: see `Setting`."""
+    """A dataclass field that is a setting; the parameters are the fields of `Setting`."""
     metadata = {"kind": kind, "help": help}
     if isinstance(default, Mapping):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
@@ -128,10 +134,11 @@ def settings_of(record: type) -> dict[str, Setting]:
 
 
 def from_mapping(record: type[Record], raw: Mapping[str, Any], where: str) -> Record:
-    """The record of settings that plain values (YAML, run.json, options) describe.
+    """The record of settings from plain values (YAML, run.json, options).
 
     - `record`: the dataclass whose fields are the settings.
-    - `raw`: name of a setting → its plain value. `where`: what errors name.
+    - `raw`: name of a setting → its plain value.
+    - `where`: where the values come from, for errors.
 
     Raises UsageError for an unknown name or a value of another kind.
     """
@@ -145,7 +152,10 @@ def from_mapping(record: type[Record], raw: Mapping[str, Any], where: str) -> Re
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The plain values of a YAML file by the names of the settings; `from_mapping` checks them."""
+    """The plain values of a YAML file by the names of the settings; `from_mapping` checks them.
+
+    Raises UsageError for a file that cannot be read, is not YAML, or has a key twice.
+    """
     try:
         raw = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -165,8 +175,14 @@ def read_config(path: Path) -> dict[str, Any]:
     return values
 
 
+def documented(record: type) -> str:
+    """The docstring of the dataclass `record` with a bullet for each of its settings."""
+    bullets = [f"- `{each.name}`: {each.help}." for each in settings_of(record).values()]
+    return "\n".join([inspect.cleandoc(record.__doc__ or ""), "", *bullets])
+
+
 def markdown_table(record: type) -> str:
-    """The settings of `record` as the document shows them."""
+    """The settings of `record` as a table for a document."""
     rows = ["| Key | Value | Default | Meaning |", "|:--|:--|:--|:--|"]
     for each in settings_of(record).values():
         value = None if each.default is None else each.kind.as_text(each.default)
@@ -177,7 +193,14 @@ def markdown_table(record: type) -> str:
 
 
 def key_values(option: str, items: list[str]) -> dict[str, str]:
-    """The NAME=VALUE items of an option as a mapping. A lone word for --weights has the name "*"."""
+    """The NAME=VALUE items of an option as a mapping.
+
+    - `option`: name of the setting.
+    - `items`: as given on the command line; for `weights` also one of WEIGHTS_WORDS alone, which gets the
+      name "*".
+
+    Raises UsageError for anything else.
+    """
     pairs: dict[str, str] = {}
     for item in items:
         name, _, value = item.partition("=")

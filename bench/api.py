@@ -1,7 +1,7 @@
-"""The commands as functions that return what they find: the Python API, `actionbench.predict` and others.
+"""The Python API: commands as functions that return their results, `actionbench.predict` and others.
 
-They call what the command line calls and print no results. Messages that a user should see, a fallback for
-one, go to standard error as they do there.
+They call the same code as the command line and print no results. Messages for the user, such as warnings, go
+to standard error.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def predict(
     views: ViewsOption = DEFAULTS.views,
     flow: str = DEFAULTS.flow,
 ) -> Prediction:
-    """What a network says of one video, as `bench predict` does, in a fresh process of its own.
+    """The prediction of a network for one video, as by `bench predict`, in a process of its own.
 
-    - `model`: "i3d", "resnext@openvino:bf16", "path/to/file.py:factory": NAME@BACKEND:PRECISION:FORM.
+    - `model`: "i3d", "resnext@openvino:bf16", "path/to/file.py:factory": NAME@BACKEND:PRECISION:VARIANT.
     - `video`: a video file, or a file of arrays (docs/adding-a-dataset.md).
     - `weights`: a file, "random" or "demo" for all streams, or model or model-stream ("i3d-rgb") → one of
       these; None for what `bench weights fetch` stored.
@@ -39,9 +39,9 @@ def predict(
     - `views`: "video" is the authors' protocol for a whole video, "single" one window from its middle.
     - `flow`: name of the optical-flow method, for networks that need one.
 
-    Raises ActionBenchError: UsageError for a name or value that makes no sense, or a `video` that is not one
-    clip; ClipError or WeightsError for files; BackendUnavailable for what this machine cannot run;
-    MeasurementError if the video could not be predicted.
+    Raises subclasses of ActionBenchError: UsageError for an unknown name or invalid value, or a `video` that
+    is not one clip; ClipError or WeightsError for files that cannot be used; BackendUnavailable for a model
+    that this machine cannot run; MeasurementError if the prediction failed.
     """
     named = {} if weights is None else weights if isinstance(weights, Mapping) else {"*": weights}
     settings = {
@@ -69,25 +69,26 @@ def predict(
 
 
 def run(config: RunConfig) -> RunDirectory:
-    """Measure as `bench run` does, with its progress on standard error; the directory with all records.
+    """Measure as `bench run` does, with progress on standard error; returns the directory with all records.
 
-    - `config`: the settings of `bench run` (docs/configuration.md). `report=False` leaves the report out.
+    - `config`: the settings of `bench run` (`help(RunConfig)`, docs/configuration.md); with `report=False` no
+      report is written.
 
-    Raises ActionBenchError for what is wrong with a setting or a file, before anything is measured;
-    MeasurementError, which names the directory, if a model has no result: what was measured is kept there.
-    An interrupted run goes on by `resume`.
+    Raises ActionBenchError for an invalid setting or file, before anything is measured; MeasurementError,
+    which names the directory, if a model has no result: all other results are kept there. `resume` continues
+    an interrupted run.
     """
     given = {field.name: getattr(config, field.name) for field in fields(config)}
     return _finished(start_run(from_mapping(given, "actionbench.run"), Console()))
 
 
 def resume(path: str | Path) -> RunDirectory:
-    """Go on with an interrupted run as `bench run --resume` does; the directory with all records.
+    """Continue an interrupted run as `bench run --resume` does; returns the directory with all records.
 
     - `path`: the run directory.
 
-    Raises ActionBenchError as `run` does, and UsageError if `path` is no run directory or if the clips, the
-    weights or the machine are not those that the run began with.
+    Raises ActionBenchError as `run` does, and UsageError if `path` is not a run directory, or if the clips,
+    the weights or the machine differ from those at the start of the run.
     """
     return _finished(resume_run(Path(path), Console()))
 

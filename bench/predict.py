@@ -17,8 +17,8 @@ from ..datasets.sources.registry import load_clips
 from ..errors import MeasurementError
 from .console.progress import Console
 from .plan.config import RunConfig
+from .plan.files import with_files
 from .plan.plan import PlannedModel, plan_models
-from .plan.quantise import with_files
 from .scenarios.accuracy import doing
 from .worker.supervisor import Outcome, Worker
 

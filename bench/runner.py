@@ -18,9 +18,9 @@ from .agreement.check import check_agreement
 from .console.progress import Console
 from .plan.config import RunConfig, from_mapping, is_demo, parse_sweep
 from .plan.environment import environment
+from .plan.files import with_files
 from .plan.peak import gemm_peaks
 from .plan.plan import Plan, PlannedModel, make_plan
-from .plan.quantise import with_files
 from .plan.selection import expanded
 from .plan.sweep import swept
 from .scenarios.accuracy import accuracy_pass
@@ -29,7 +29,13 @@ from .scenarios.timed import scenario_pass
 
 
 def start_run(config: RunConfig, console: Console) -> Path:
-    """Plan and carry out a new run; its directory. Whether each model has a result: `require_results`."""
+    """Plan and carry out a new run; returns its directory.
+
+    - `config`: the settings.
+    - `console`: shows messages and progress.
+
+    A model without a result does not raise an error here: see `require_results`.
+    """
     config = expanded(config.resolved(), console.say)
     plan = planned(config, console)
     path = new_directory(config)
@@ -42,9 +48,12 @@ def start_run(config: RunConfig, console: Console) -> Path:
 
 
 def resume_run(path: Path, console: Console) -> Path:
-    """Go on with an interrupted run: what it has is kept, what is missing is measured.
+    """Continue an interrupted run: its results are kept, what is missing is measured; returns its directory.
 
-    Raises UsageError if the clips, the weights or the machine are not those that the run began with.
+    - `path`: the run directory.
+    - `console`: shows messages and progress.
+
+    Raises UsageError if the clips, the weights or the machine differ from those at the start of the run.
     """
     before = RunDirectory(path).run
     plan = planned(from_mapping(before.config, str(path)), console)
@@ -77,18 +86,24 @@ def resume_run(path: Path, console: Console) -> Path:
             )
     with RunWriter(path) as writer:
         if writer.lost:
-            console.say(f"{path / SCORES} was cut off: answers that are predicted again: {len(writer.lost)}")
+            console.say(f"{path / SCORES} is truncated: {len(writer.lost)} predictions are computed again")
         writer.write_run(replace(before, state="running"))
         return _carry_out(plan, writer, console)
 
 
 def _devices(run: Run) -> list[str]:
-    """What each model computes on; those that the machine does not compute come last."""
+    """The device of each model; models that this machine cannot run come last."""
     return [f"{model.key} on {model.device}" for model in run.models]
 
 
 def planned(config: RunConfig, console: Console) -> Plan:
-    """The plan, its demo weights made and its sweep laid out."""
+    """The plan of a run, with its demo weights made and one model for each point of its sweep.
+
+    - `config`: the settings.
+    - `console`: shows which models cannot be run, and what is made.
+
+    Raises as `make_plan`, `with_files` and `swept` do.
+    """
     plan = make_plan(config)
     for key, refusal in plan.refusals.items():
         console.say(f"{key}: {refusal}")
@@ -98,7 +113,7 @@ def planned(config: RunConfig, console: Console) -> Plan:
 
 
 def new_directory(config: RunConfig) -> Path:
-    """The run directory that is asked for, or a new name for one."""
+    """The run directory of the settings; by default a new name from the time and the models."""
     if config.out is not None:
         return Path(config.out)
     names = "+".join("".join(c if c.isalnum() else "-" for c in Path(name).name) for name in config.models)
@@ -106,7 +121,7 @@ def new_directory(config: RunConfig) -> Path:
 
 
 def planned_run(plan: Plan) -> Run:
-    """The record of a run that begins."""
+    """The record of a run at its start."""
     config = plan.config
     return Run(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -132,7 +147,7 @@ def planned_run(plan: Plan) -> Run:
 
 
 def counted_models(plan: Plan) -> list[PlannedModel]:
-    """Those whose operations a second are measured: a matrix product of the machine stands beside them."""
+    """Models whose speed in operations per second the report compares with that of a matrix product."""
     config = plan.config
     if not config.peak or "latency" not in config.scenarios or config.latency_clips == 0:
         return []
@@ -145,7 +160,7 @@ def _carry_out(plan: Plan, writer: RunWriter, console: Console) -> Path:
         failures = _measure(plan, writer, console)
     except KeyboardInterrupt:
         finish(writer, "interrupted", plan.refusals)
-        console.say(f"interrupted; go on with: bench run --resume {writer.path}")
+        console.say(f"interrupted; continue with: bench run --resume {writer.path}")
         raise
     finish(writer, "incomplete" if failures else "done", failures)
     duration = in_words(time.monotonic() - begin)
@@ -159,9 +174,9 @@ def in_words(seconds: float) -> str:
 
 
 def _reported(config: RunConfig, run: Path) -> str:
-    """Write the report of a finished run if it is wanted; where it is, in words."""
+    """Write the report of a finished run if `config.report` is set; a message with its path."""
     if not config.report:
-        return f"no report, as asked; it is written by: bench report {run}"
+        return f"no report (--no-report); write it with: bench report {run}"
     from ..reports.formats.export import write_report  # with matplotlib and plotly
 
     path = write_report([run], run)
@@ -195,10 +210,12 @@ def _predicted(writer: RunWriter, key: str) -> bool:
 
 
 def latency_sample(plan: Plan, writer: RunWriter) -> Sequence[Clip]:
-    """The clips that are timed: a seeded sample of those that can be used.
+    """The clips that are timed: a seeded random sample of the usable clips.
 
-    Those are the clips that no model failed on; without an accuracy pass, those that decode and are long
-    enough.
+    - `plan`: the run's clips, models and settings.
+    - `writer`: has the records of the accuracy pass.
+
+    Usable are clips that no model failed on; without an accuracy pass, those that decode and are long enough.
     """
     tried = {record.clip for record in writer.clips()}
     failed = {record.clip for record in writer.clips() if record.error is not None}
@@ -206,7 +223,12 @@ def latency_sample(plan: Plan, writer: RunWriter) -> Sequence[Clip]:
 
 
 def timed_clips(plan: Plan, tried: Collection[str] = (), failed: Collection[str] = ()) -> Sequence[Clip]:
-    """See `latency_sample`. `tried`: ids of clips that were predicted; `failed`: of those that were not."""
+    """As `latency_sample`, from sets of clip ids.
+
+    - `plan`: the run's clips, models and settings.
+    - `tried`: clips that the accuracy pass had; they need no check.
+    - `failed`: clips that a model failed on.
+    """
     wanted = plan.config.latency_clips
     if wanted == 0:
         return ()
@@ -225,7 +247,12 @@ def timed_clips(plan: Plan, tried: Collection[str] = (), failed: Collection[str]
 
 
 def finish(writer: RunWriter, state: str, failures: dict[str, str]) -> None:
-    """Record how the run ended. `failures`: model → why it has no result."""
+    """Record how the run ended.
+
+    - `writer`: of the run.
+    - `state`: "done", "incomplete" or "interrupted".
+    - `failures`: key of a model → why it has no result.
+    """
     run = writer.run
     parameters = {p.model: p.details.get("parameters") for p in writer.processes() if p.error is None}
     models: list[ModelRecord] = []

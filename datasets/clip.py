@@ -1,4 +1,4 @@
-"""The one record that stands for a piece of video, and sets of it."""
+"""The record of a labelled segment of a video file, and sets of such records."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..errors import ClipError
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A labelled (or unlabelled) stretch of a video file or array file.
+    """A labelled (or unlabelled) segment of a video file or array file.
 
     - `id`: unique within its set, stable from run to run, e.g. "jogging/abc.mp4".
     - `path`: the file.
     - `label`: class name as in the vocabulary where it could be matched, as found otherwise; None if
       there is none.
-    - `start_s`, `end_s`: the stretch in seconds from the first frame; None is the file's start or end.
+    - `start_s`, `end_s`: the segment in seconds from the first frame; None is the file's start or end.
     - `source`: name of the source that made the record: "demo", "folder", "kinetics", "manifest", "arrays".
     - `sha256`: of the file, where the source knows it; a reader may verify it.
     """
@@ -33,7 +33,7 @@ class Clip:
 
 
 def require_file(path: Path) -> None:
-    """Raise ClipError, in words that fit, for what is not a file with an end: a pipe or a device has none."""
+    """Raise ClipError, naming what `path` is instead, unless it is a regular file: a pipe has no end."""
     try:
         if path.is_file():
             return
@@ -60,10 +60,11 @@ def require_file(path: Path) -> None:
 class ClipSet:
     """Clips in a fixed order, with what the source could not use.
 
-    - `name`: what reports call the set.
-    - `missing`: annotated, but the file is not on disk.
+    - `name`: of the set, in reports.
+    - `clips`: those whose files exist.
+    - `missing`: annotated clips whose files do not exist.
     - `unknown_labels`: labels outside the vocabulary; their clips are kept, and left out of accuracy.
-    - `ignored`: files that were passed over because they are no videos.
+    - `ignored`: number of files that were ignored because they are neither videos nor arrays.
     """
 
     name: str
@@ -79,6 +80,6 @@ class ClipSet:
         return len(self.clips)
 
     def digest(self) -> str:
-        """sha256 over the clips' ids, labels, stretches and, where known, file digests; not their paths."""
+        """sha256 over the clips' ids, labels, segments and, where known, file digests; not their paths."""
         lines = ["\t".join(str(v) for v in (c.id, c.label, c.start_s, c.end_s, c.sha256)) for c in self.clips]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -10,9 +10,11 @@ from collections.abc import Iterable
 class LabelMatcher:
     """`matcher(label)` gives the vocabulary's name for a label, or None.
 
-    Case, spaces, underscores, hyphens and punctuation do not count: "Playing_Cricket" and "PlayingCricket"
-    are "playing cricket". What stands in parentheses may be missing, as "hurling" for "hurling (sport)",
-    unless two names would fit: "passing American football" is neither of the two in Kinetics.
+    - `vocabulary`: the class names.
+
+    Case, spaces, underscores, hyphens and punctuation are ignored: "Playing_Cricket" and "PlayingCricket"
+    are "playing cricket". Text in parentheses may be missing, as in "hurling" for "hurling (sport)", unless
+    two names would match: "passing American football" matches neither of the two in Kinetics.
     """
 
     def __init__(self, vocabulary: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Drawing N videos of each class, the same ones everywhere."""
+"""Sampling N videos of each class; the sample is the same on every machine."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from .labels import LabelMatcher
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """What was drawn.
+    """A sample of videos.
 
-    - `clips`: class by class in alphabetical order, as drawn.
-    - `shortfalls`: class → videos found, where they are fewer than `per_class`.
-    - `rejected`: drawn, but they do not decode.
+    - `clips`: class by class in alphabetical order, in the order of sampling.
+    - `per_class`, `seed`: as requested.
+    - `shortfalls`: class → number of videos, where it is less than `per_class`.
+    - `rejected`: clips that were sampled but do not decode.
     """
 
     clips: ClipSet
@@ -36,12 +37,17 @@ def draw_subset(
     *,
     decodes: Callable[[Clip], bool],
 ) -> Subset:
-    """`per_class` clips of each class (default: all classes there are) that `decodes` accepts.
+    """A sample of the clips of each class.
 
-    Names in `classes` are matched to those of the clips as `LabelMatcher` does; one without a clip is a
-    shortfall.
-    Clips are drawn in the order of sha256("seed:id"), so the draw depends on the ids and the seed alone,
-    and a draw of 5 is the beginning of a draw of 10. `decodes` is asked for no more clips than needed.
+    - `clips`: to sample from; clips without a label are not sampled.
+    - `per_class`: number of clips per class, at least 1.
+    - `seed`: of the sample.
+    - `classes`: names, matched to the labels by `LabelMatcher`; None for all classes. One without a clip is a
+      shortfall.
+    - `decodes`: whether a clip can be used; called for no more clips than needed.
+
+    Clips are sampled in the order of sha256("seed:id"), so the sample depends on the ids and the seed alone,
+    and a sample of 5 is the beginning of a sample of 10. Raises UsageError for a `per_class` below 1.
     """
     if per_class < 1:
         raise UsageError("videos per class must be at least 1", found=per_class)

@@ -1,7 +1,7 @@
 """Flow fields on disk, so that the same flow is not computed twice.
 
-For accuracy only. Time is never measured through the cache: a cached field costs nothing that anyone
-running the network on new video would be spared. Callers that time leave it out.
+For accuracy only. Time is never measured with the cache, because flow has to be computed for new video.
+Callers that measure time do not use it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FORMAT = 1
 """Version of the key and of the files; raised when old entries must not be found any more."""
 
 ABANDONED_S = 3600.0
-"""A temporary file this old belongs to a process that died while writing."""
+"""A temporary file this old was left by a process that died while writing."""
 
 
 def cache_key(grey: npt.NDArray[np.uint8], method: FlowMethod) -> str:

@@ -1,4 +1,4 @@
-"""A flow method that looks at the centre of the frames only."""
+"""A flow method that computes the centre of the frames only."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ of 16 around it, which keeps off what the edge does to the flow."""
 
 
 class CentreFlow:
-    """`method` on the centre LOOKS_AT × LOOKS_AT of the frames, or as much of it as there is.
+    """Another method on the centre LOOKS_AT × LOOKS_AT of the frames; on all of smaller frames.
 
-    The flow is 0 outside, and meant for use in a smaller square alone (registry.HOLDS_IN): near the edge what
-    moves in from outside is not seen. It differs from the flow of the whole frame even in its middle.
+    - `name`: of this method.
+    - `method`: the method that computes.
+
+    The flow is 0 outside, and valid only in a smaller square (registry.HOLDS_IN), because pixels that move in
+    from outside are not available near the edge. It differs from the flow of the whole frame even in the
+    middle.
     """
 
     def __init__(self, name: str, method: FlowMethod) -> None:

@@ -21,7 +21,7 @@ FLOW_BOUND = 20.0
 
 
 GREY = "0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded as OpenCV's cvtColor does"
-"""How frames are made grey, in words: other roundings move TV-L1's flow visibly."""
+"""The formula for grey frames, as text: another rounding changes TV-L1's flow noticeably."""
 
 
 def grey(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -49,11 +49,13 @@ def flow_fields(
 ) -> npt.NDArray[np.float32]:
     """Flow from each frame to the next: (T, H, W) uint8 → (T−1, H, W, 2) float32, pixels a frame, x first.
 
-    - `cancelled` is asked before each pair; where it says yes, MeasurementError is raised. A pair that has
-      begun is finished: with TV-L1 that may take seconds.
-    - `progress` is told (pairs done, pairs in all) after each pair.
+    - `grey`: the frames.
+    - `method`: the flow method.
+    - `cancelled`: called before each pair; MeasurementError is raised if it returns True. A pair that has
+      begun is finished, which takes seconds with TV-L1.
+    - `progress`: called with (pairs done, pairs in all) after each pair.
 
-    Raises ClipError for fewer than two frames, and for frames that the method cannot take.
+    Raises ClipError for fewer than two frames, and for frames that the method does not accept.
     """
     if grey.ndim != 3 or len(grey) < 2:
         raise ClipError(
@@ -82,9 +84,12 @@ def flow_fields(
 
 
 def to_network(flow: npt.NDArray[np.float32], bound: float = FLOW_BOUND) -> npt.NDArray[np.float32]:
-    """Flow in pixels a frame, any shape, as a network takes it: clipped to ±`bound`, divided by it.
+    """Flow as a network takes it: clipped and scaled to [−1, 1], float32.
 
-    float32 in [−1, 1]. Raises ClipError if a value is not finite.
+    - `flow`: pixels per frame, any shape.
+    - `bound`: values are clipped to ±`bound` and divided by it.
+
+    Raises ClipError if a value is not finite.
     """
     if not np.isfinite(flow).all():
         raise ClipError(

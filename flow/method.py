@@ -1,4 +1,4 @@
-"""What an optical-flow method is to the rest of ActionBench, and what it may be given."""
+"""The interface of optical-flow methods, and the frames that they accept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FlowField = npt.NDArray[np.float32]
 
 
 class FlowMethod(Protocol):
-    """Computes dense optical flow between two frames."""
+    """Computes dense optical flow between two frames; `name` is the name that it is registered under."""
 
     name: str
 
@@ -31,7 +31,7 @@ class FlowMethod(Protocol):
 
 @runtime_checkable
 class BatchFlowMethod(FlowMethod, Protocol):
-    """A method that computes all pairs of a clip itself: in parallel, or sharing work between pairs."""
+    """A method that computes all pairs of a clip in one call: in parallel, or with shared work."""
 
     def fields(
         self,
@@ -60,7 +60,7 @@ class DeviceFlowMethod(BatchFlowMethod, Protocol):
         cancelled: Callable[[], bool] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Any:
-        """As `fields`, but a torch.Tensor on `device`, whose computation is finished."""
+        """As `fields`, but a torch.Tensor on `device`, whose computation has finished."""
 
 
 @runtime_checkable

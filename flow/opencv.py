@@ -57,7 +57,7 @@ def dual_tvl1(threads: int = 1) -> OpenCVFlow:
     """TV-L1 with OpenCV's defaults, as I3D's flow stream was trained on.
 
     On 8-bit grey, which OpenCV takes as it is (float input it multiplies by 255). Zach, Pock and Bischof
-    2007, in the form of Sánchez, Meinhardt-Llopis and Facciolo, IPOL 2013. Raises BackendUnavailable where
+    2007, as implemented by Sánchez, Meinhardt-Llopis and Facciolo, IPOL 2013. Raises BackendUnavailable where
     `cv2` is not that of opencv-contrib.
     """
     if not hasattr(cv2, "optflow"):

@@ -24,7 +24,7 @@ METHODS: dict[str, str] = {
 returns the method."""
 
 NEEDS_TORCH = frozenset(name for name, value in METHODS.items() if ".tvl1_torch." in value)
-"""Methods that import torch, which must not meet TensorFlow in one process."""
+"""Methods that import torch, which must not be imported beside TensorFlow."""
 
 HOLDS_IN = {"tvl1-fast-crop": 224}
 """Methods whose flow is not that of the whole frame: name → side of the square in its centre, pixels, that
@@ -56,12 +56,14 @@ def summary(name: str) -> str:
 
 
 def get_method(name: str, threads: int = 1, device: str | None = None) -> FlowMethod:
-    """The method called `name`, ready to compute with `threads` threads.
+    """A flow method.
 
-    `device`, "cpu" or "cuda:N", is for methods that compute on several; None leaves it to them.
+    - `name`: one of `method_names`.
+    - `threads`: CPU threads that it computes with.
+    - `device`: "cpu" or "cuda:N", for methods that support several devices; None: the method's default.
 
-    Raises UsageError if there is none of that name, BackendUnavailable if it cannot be loaded,
-    because a package that it needs is missing or broken.
+    Raises UsageError for an unknown name, BackendUnavailable if it cannot be loaded because a package that it
+    needs is missing or broken.
     """
     factory = _REGISTRY.load(name)
     options: dict[str, Any] = {"threads": threads}

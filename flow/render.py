@@ -1,4 +1,4 @@
-"""Flow as colours, to look at: the hue is the direction, the saturation the speed."""
+"""Flow as colours: the hue is the direction, the saturation the speed."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ def colour_wheel() -> npt.NDArray[np.float32]:
 
 
 def colours(flow: FlowField, fastest: float) -> npt.NDArray[np.uint8]:
-    """Flow (…, 2) pixels a frame as RGB (…, 3) uint8: white is still, full colours move `fastest` pixels.
+    """Flow as RGB (…, 3) uint8: white is no motion, full saturation is the speed `fastest`, darker is faster.
 
-    What is faster is drawn darker.
+    - `flow`: (…, 2), pixels per frame, x first.
+    - `fastest`: pixels per frame.
     """
     wheel = colour_wheel()
     speed = np.linalg.norm(flow, axis=-1) / max(fastest, 1e-6)

@@ -18,9 +18,9 @@ SMALLEST_LEVEL = 16
 
 @dataclass(frozen=True)
 class DualAscent:
-    """Chambolle's projection in the form of Zach et al. 2007: the step `tau` on the dual variable alone.
+    """Chambolle's projection as used by Zach et al. 2007: steps on the dual variable alone.
 
-    It converges for tau ≤ 1/4 (Chambolle 2004, DOI 10.1023/B:JMIV.0000011325.36760.1e).
+    - `tau`: the step; it converges for tau ≤ 1/4 (Chambolle 2004, DOI 10.1023/B:JMIV.0000011325.36760.1e).
     """
 
     tau: float = 0.25
@@ -34,8 +34,9 @@ class DualAscent:
 class PrimalDual:
     """Chambolle and Pock's primal-dual steps, over-relaxed (DOI 10.1007/s10107-015-0957-3, algorithm 2).
 
-    It converges for tau·sigma ≤ 1/8, 8 bounding the squared norm of the discrete gradient, and a
-    relaxation below 2.
+    - `tau`, `sigma`: primal and dual step; it converges for tau·sigma ≤ 1/8, where 8 bounds the squared norm
+      of the discrete gradient.
+    - `relaxation`: above 0 and below 2.
     """
 
     tau: float = 0.25
@@ -58,7 +59,7 @@ class Convergence:
     """Stop a warp when the flow changes by less than `tolerance` in an iteration.
 
     - `tolerance`: pixels, root mean square over the level.
-    - `rounds`: at most so many rounds of a median and `Schedule.iterations` iterations.
+    - `rounds`: most rounds, each of a median filter and `Schedule.iterations` iterations.
     """
 
     tolerance: float
@@ -77,15 +78,19 @@ class Convergence:
 class Schedule:
     """One way to compute TV-L1 flow.
 
-    - `scales`, `step`: levels of the pyramid and the size of each relative to the next finer one. Levels
-      that would be smaller than SMALLEST_LEVEL are left out.
+    - `name`: of the flow method.
+    - `solver`: how the energy is minimised on a level.
+    - `scales`: number of levels of the pyramid. Levels smaller than SMALLEST_LEVEL are left out.
+    - `step`: size of a level relative to the next finer one, 0.4 to 0.9.
     - `antialias`: a level is the mean over areas of the finer one, not interpolated between its pixels.
-    - `warps`, `warps_below`: linearisations of the data term on the finest level, and on each coarser one.
-    - `iterations`: solver steps after each median; in each warp, unless it stops before.
-    - `stop`: when a warp ends before that, or goes on after; None for one round in every warp.
+    - `warps`: linearisations of the data term on the finest level.
+    - `warps_below`: the same on each coarser level.
+    - `iterations`: solver steps of a round, after its median filter.
+    - `stop`: stopping rule of a warp; None for one round in every warp.
     - `median`: side of the median filter on the flow before each round, 3 or 5.
     - `carry_dual`: begin a level with the dual variable of the coarser one instead of with zero.
-    - `data_weight`, `coupling`: λ, the data term's weight, for frames in 0…255, and θ.
+    - `data_weight`: λ, the weight of the data term, for frames in 0…255.
+    - `coupling`: θ.
     """
 
     name: str

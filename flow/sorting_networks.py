@@ -7,17 +7,17 @@ from the sorted columns. The tests prove both by the 0–1 principle (Knuth, vol
 
 from __future__ import annotations
 
-Network = tuple[tuple[int, int], ...]
+SortingNetwork = tuple[tuple[int, int], ...]
 """Compare-exchanges in order: the lesser of the two numbers goes to the first place."""
 
-SORT: dict[int, Network] = {
+SORT: dict[int, SortingNetwork] = {
     3: ((0, 2), (0, 1), (1, 2)),
     5: ((0, 3), (1, 4), (0, 2), (1, 3), (0, 1), (2, 4), (1, 2), (3, 4), (2, 3)),
 }
 """By the window's side: optimal networks that sort a column (Knuth, vol. 3, 5.3.4)."""
 
 # fmt: off
-SELECT: dict[int, Network] = {
+SELECT: dict[int, SortingNetwork] = {
     3: ((0, 3), (3, 6), (1, 4), (4, 7), (1, 4), (2, 5), (2, 8), (4, 6), (2, 4), (4, 6)),
     5: (
         (0, 15), (5, 20), (0, 10), (10, 20), (5, 10), (15, 20), (10, 15), (1, 16), (1, 11), (6, 16), (1, 6),

@@ -1,4 +1,4 @@
-"""ActionBench's own TV-L1: OpenCV's flow in a fraction of its time.
+"""ActionBench's own TV-L1 on the CPU: the same flow as OpenCV's in a fraction of the time.
 
 Without numba, or on a platform that numba does not support, OpenCV computes the flow instead: with a
 warning, and under OpenCV's name.
@@ -39,11 +39,14 @@ GreyArray = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 
 class TVL1Flow:
-    """A `FlowMethod` that computes TV-L1 flow by a `Schedule`.
+    """A `CompiledFlowMethod` and `BatchFlowMethod` that computes TV-L1 flow.
 
-    Beyond what the protocol asks for it takes float32 frames in 0…1, and all pairs of a clip at once
-    (`fields`), on `threads` threads. The flow is the same, bit for bit, whatever their number. Any number
-    of Python threads may call a method at the same time. Raises UsageError below one thread.
+    - `schedule`: how it is computed.
+    - `threads`: threads that the pairs of a clip are distributed over. The flow does not depend on their
+      number, bit for bit.
+
+    It also accepts float32 frames in 0…1. Any number of Python threads may call it at the same time. Raises
+    UsageError below one thread.
     """
 
     def __init__(self, schedule: Schedule, threads: int = 1) -> None:
@@ -77,8 +80,12 @@ class TVL1Flow:
     ) -> npt.NDArray[np.float32]:
         """Flow from each frame to the next: (T, H, W) uint8 or float32 in 0…1 → (T−1, H, W, 2) float32.
 
-        `cancelled` is asked, and `progress` told (pairs done, pairs in all), in the calling thread after
-        each pair. Raises MeasurementError where cancelled, ClipError for frames that do not fit.
+        - `grey`: the frames.
+        - `cancelled`: called after each pair, in the calling thread; MeasurementError is raised if it returns
+          True.
+        - `progress`: called with (pairs done, pairs in all) after each pair, in the calling thread.
+
+        Raises ClipError for frames of another shape, type or range, or that are too small.
         """
         _check(grey, "(T, H, W)")
         pairs = len(grey) - 1
@@ -162,7 +169,7 @@ class TVL1Flow:
 
     @contextmanager
     def _engine(self, height: int, width: int) -> Iterator[Engine]:
-        """An engine for frames of this size that nobody else has; kept for the next one who needs it."""
+        """An engine for frames of this size that no other thread uses; kept for later calls."""
         from .tvl1_cpu.engine import Engine, is_compiled
 
         if not is_compiled():
@@ -181,7 +188,7 @@ class TVL1Flow:
 
 @cache
 def _announce_compilation() -> None:
-    """Say why the first flow takes its time: to the log, which is stderr where nobody set one up."""
+    """Log why the first flow takes long; the log goes to stderr unless it is configured."""
     logger.warning("compiling TV-L1 for this machine; this takes about 10 s, once")
 
 

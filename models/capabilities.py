@@ -1,6 +1,6 @@
 """What each backend can compute, and why this machine cannot: one table, without importing a framework.
 
-A selection is `backend:precision:form`; what a network's own backends and a user's are asked is the same.
+A selection is `backend:precision:variant`; the same words are used for backends of users' own networks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PRECISIONS = {
 }
 """Name on the command line → what it is."""
 
-FORMS = {
+VARIANTS = {
     "tuned": "every exact transformation that helps",
     "plain": "as the authors' code or its usual port runs",
     "compiled": "tuned, then torch.compile",
@@ -32,7 +32,7 @@ FORMS = {
 """Name on the command line → what it is."""
 
 Offer = Mapping[str, tuple[str, ...]]
-"""Precision → its forms; the first is the default."""
+"""Precision → its variants; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,11 @@ class Backend:
 
     @property
     def precisions(self) -> tuple[str, ...]:
+        """All precisions that it offers on any device; the first is the default."""
         return tuple(dict.fromkeys((*self.cpu, *self.cuda)))
 
-    def forms(self, precision: str) -> tuple[str, ...]:
-        """All forms of a precision, on whatever device."""
+    def variants(self, precision: str) -> tuple[str, ...]:
+        """All variants of a precision, on whatever device."""
         return tuple(dict.fromkeys((*self.cpu.get(precision, ()), *self.cuda.get(precision, ()))))
 
     @property
@@ -70,7 +71,7 @@ class Backend:
 
 
 QUANTISER = "nncf"
-"""What makes networks in int8; they run without it."""
+"""The module that quantises networks to int8; it is not needed to run them."""
 
 INT8_REMEDY = "pip install 'actionbench[int8]'"
 
@@ -124,14 +125,17 @@ _OFF_CUDA = {
     "1.7 times slower in OpenVINO)",
     "graphs": "CUDA graphs need a CUDA device",
 }
-"""Precision or form that a CPU does not compute → why."""
+"""Precision or variant that a CPU does not compute → why."""
 
 
 def offer(model: Model, backend: str) -> Backend:
     """What `backend` offers for `model`.
 
-    That of the table, if the loader is ours. A loader of a user's own computes in float32, and reads weights
-    of any format. A model may name other precisions.
+    - `model`: the network; `Model.precisions` may restrict or replace the precisions.
+    - `backend`: a key of `Model.backends`.
+
+    For one of our loaders it is the entry of BACKENDS. A user's own loader is taken to compute in float32 and
+    to read weights of any format.
     """
     known = BACKENDS.get(backend, Backend())
     loader = model.backends[backend]
@@ -143,27 +147,35 @@ def offer(model: Model, backend: str) -> Backend:
 
 
 def _only(precisions: tuple[str, ...], offered: Offer) -> Offer:
-    return {precision: forms for precision, forms in offered.items() if precision in precisions}
+    return {precision: variants for precision, variants in offered.items() if precision in precisions}
 
 
 def missing_packages(backend: str, precision: str = "") -> tuple[str, ...]:
-    """Modules that the backend needs (for `precision`) and this interpreter has not; nothing is imported."""
+    """Modules that the backend needs and this interpreter lacks; nothing is imported.
+
+    - `backend`: a name; for one that is not in BACKENDS no module is known to be needed.
+    - `precision`: "int8" needs QUANTISER too.
+    """
     needed = BACKENDS[backend].packages if backend in BACKENDS else ()
     if precision == "int8":
         needed = (*needed, QUANTISER)
     return tuple(name for name in needed if importlib.util.find_spec(name) is None)
 
 
-def why_not(offered: Backend, precision: str, form: str, device: str) -> str | None:
-    """Why this machine's `device` does not compute so, as a clause; None if it does.
+def why_not(offered: Backend, precision: str, variant: str, device: str) -> str | None:
+    """Why this machine cannot compute so, as a clause of a sentence; None if it can.
 
-    Packages are not looked at: another interpreter may have them.
+    - `offered`: what the backend offers (`offer`).
+    - `precision`, `variant`: keys of PRECISIONS and VARIANTS.
+    - `device`: "cpu" or "cuda:N"; whether there is such a device is not checked.
+
+    Packages are not checked either: another interpreter may have them.
     """
     on_cpu = device == "cpu"
-    if form not in (offered.cpu if on_cpu else offered.cuda).get(precision, ()):
-        if on_cpu and (reason := _OFF_CUDA.get(precision) or _OFF_CUDA.get(form)):
+    if variant not in (offered.cpu if on_cpu else offered.cuda).get(precision, ()):
+        if on_cpu and (reason := _OFF_CUDA.get(precision) or _OFF_CUDA.get(variant)):
             return reason
-        return f"{precision}:{form} is not offered on {'the CPU' if on_cpu else 'CUDA devices'}"
+        return f"{precision}:{variant} is not offered on {'the CPU' if on_cpu else 'CUDA devices'}"
     if precision == "bf16" and on_cpu and _is_x86() and not cpu_flags() & _AVX512:
         return (
             "this CPU has no AVX-512, without which bfloat16 convolutions run in scalar code (measured: 28 "
@@ -173,7 +185,11 @@ def why_not(offered: Backend, precision: str, form: str, device: str) -> str | N
 
 
 def caution(precision: str, device: str) -> str | None:
-    """What is to be known of a precision that this machine's `device` does compute; None if nothing."""
+    """A warning about a precision that this machine can compute, as a clause; None if there is none.
+
+    - `precision`: a key of PRECISIONS.
+    - `device`: "cpu" or "cuda:N".
+    """
     if precision == "bf16" and device == "cpu" and not cpu_flags() & _BF16:
         return "this CPU has no bfloat16 instructions (AMX, AVX-512 BF16): emulated, slower than float32"
     return None
@@ -185,7 +201,7 @@ _BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # the last one is Arm's name
 
 @lru_cache
 def cpu_flags() -> frozenset[str]:
-    """Instruction sets of the processor by Linux's names; empty where the system does not tell."""
+    """Instruction sets of the processor by Linux's names; empty where /proc/cpuinfo cannot be read."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

@@ -1,7 +1,7 @@
-"""Demo weights: a seeded random network whose last layer is fitted to clips that ActionBench drew.
+"""Demo weights: a seeded random network whose last layer is fitted to the demo clips.
 
-They exercise everything that real weights would, at no download. Their accuracy says nothing about real
-video.
+With them everything can be run that real weights are needed for, without a download. Their accuracy says
+nothing about real video.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _WEIGHT_DECAY = 1e-2  # of the fitted layer, for features of variance 1
 
 @dataclass(frozen=True, slots=True)
 class RandomNetwork:
-    """A network in torch with random weights, to be fitted: what `DemoWeights.network` gives.
+    """A network in torch with random weights, to be fitted; returned by `DemoWeights.network`.
 
     - `net`: from (N, C, T, H, W) float32 to logits (N, classes), in evaluation mode.
     - `features`: from the same input to what `head` takes, (N, features) float32.
     - `head`: its last layer, a part of `net`.
-    - `save`: write the tensors that `net` has then to a file that the network's loaders read.
+    - `save`: writes the current tensors of `net` to a file that the network's loaders read.
     """
 
     net: nn.Module
@@ -43,8 +43,9 @@ class RandomNetwork:
 
 
 def fit(network: RandomNetwork, inputs: Sequence[FloatArray], targets: Sequence[int], seed: int = 0) -> None:
-    """Make `network` know the classes of `inputs`: calibrate its batch norms and fit its last layer.
+    """Train `network` on the classes of `inputs`: calibrate its batch norms and fit its last layer.
 
+    - `network`: is changed in place.
     - `inputs`: preprocessed views, each (T, H, W, C) float32; lengths may differ.
     - `targets`: index of each view's class.
     - `seed`: of the choice of views for the calibration.
@@ -63,10 +64,13 @@ def fit(network: RandomNetwork, inputs: Sequence[FloatArray], targets: Sequence[
 
 @torch.no_grad()
 def calibrate(net: nn.Module, inputs: Sequence[FloatArray], seed: int = 0) -> None:
-    """Set the running statistics of each batch norm to those of what reaches it from `inputs`.
+    """Set the running statistics of each batch norm to those of its input when the network computes `inputs`.
 
-    A random network then keeps its activations sane on such video. The first few views serve, cut to their
-    first frames.
+    - `net`: is changed in place.
+    - `inputs`: preprocessed views, each (T, H, W, C) float32. A few are used, cut to their first frames.
+    - `seed`: of the choice of views.
+
+    A random network then keeps its activations in a normal range on such video.
     """
     frames = min(_CALIBRATION_FRAMES, *(len(view) for view in inputs))
     hooks = [
@@ -98,10 +102,14 @@ def _batch(views: Sequence[FloatArray]) -> torch.Tensor:
 def fit_head(
     features: FloatArray, targets: npt.NDArray[np.integer], classes: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Weight (classes, C) and bias (classes,) of multinomial logistic regression on `features` (N, C).
+    """Weight (classes, C) and bias (classes,), float32, of a multinomial logistic regression.
 
-    With a penalty on the weights, by accelerated gradient descent from zero: deterministic. Classes
-    without examples get the bias `NEVER`.
+    - `features`: (N, C) float32.
+    - `targets`: (N,) class indices, 0 ≤ index < `classes`.
+    - `classes`: number of classes; those without examples get the bias `NEVER`.
+
+    With an L2 penalty on the weights, by accelerated gradient descent from zero (Nesterov 1983): the result
+    is deterministic.
     """
     x = features.astype(np.float64)
     mean = x.mean(0)

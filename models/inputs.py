@@ -1,4 +1,4 @@
-"""What every backend asks of its inputs and its device before it computes."""
+"""What every backend checks of its inputs and its device before it computes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ def check_inputs(
 ) -> None:
     """Raise an error unless `inputs` are what `Network.upload` takes for `model`.
 
-    `uint8_streams`: those that may be pixels (`Network`).
+    - `model`: the network; `model.details["min_side"]` is the least height and width in pixels, 1 if absent.
+    - `inputs`: stream → (N, T, H, W, C).
+    - `uint8_streams`: streams that may be uint8 pixels (`PixelNetwork`).
 
-    UsageError for streams, types or ranks; ClipError for a view that is too short or too small.
-    `model.details["min_side"]` is the least height and width in pixels, 1 if absent.
+    Raises UsageError for wrong streams, types or ranks, ClipError for a view that is too short or too small.
     """
     if inputs.keys() != model.streams.keys():
         raise UsageError(

@@ -22,10 +22,12 @@ def label_lists() -> tuple[str, ...]:
 
 
 def labels(source: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Class names of a list by its name, of a text file by its path, or of the tuple itself.
+    """The class names of a list.
 
-    A text file has one name a line; empty lines and lines that begin with "#" are skipped. Raises
-    UsageError if there is no such list or file, if it names nothing, or one class twice.
+    - `source`: name of a list (`label_lists`), path of a text file, or the names themselves.
+
+    A text file has one name per line; empty lines and lines that begin with "#" are skipped. Raises
+    UsageError if there is no such list or file, or if it has no name or one name twice.
     """
     if isinstance(source, tuple):
         return _checked(source, "labels")

@@ -1,4 +1,4 @@
-"""From the weights that a run uses to tensors that fit their architecture."""
+"""Loads the tensors of weights and checks that they fit their architecture."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ def load_state(
     head: str,
     gains: Mapping[str, float],
 ) -> State:
-    """One stream's tensors, read from the weights' file, or drawn where their kind is "random".
+    """One stream's tensors, read from the weights' file, or random numbers where their kind is "random".
 
-    They are rounded if the weights ask for it.
-
-    - `shapes`: number of classes → what the architecture needs.
+    - `weights`: of the stream; tensors are rounded where it has a `mantissa`.
+    - `shapes`: number of classes → the shapes that the architecture needs.
     - `head`: name of the bias whose length is the number of classes.
     - `gains`: see `random_state`.
 

@@ -1,9 +1,9 @@
-"""Python files with a user's networks, and the modules that lie beside them in the same folder.
+"""Python files with a user's networks, and their neighbours: the modules in the same folder.
 
-Such a file imports its neighbours as a script would: its folder comes first on the path. One run may name
-several networks, and two folders may each have a `layers.py`. So the process that plans the run sees a folder
-only while it executes a file from there, and puts the neighbours away afterwards. The worker, which runs one
-network, keeps them: a network may import in its loader, or later.
+Such a file imports its neighbours as a script would: its folder comes first on `sys.path`. One run may name
+several networks, and two folders may each have a `layers.py`. So the process that plans the run has a folder
+on the path only while it executes a file from there, and removes the neighbours from `sys.modules`
+afterwards. The worker, which runs one network, keeps them: a network may import in its loader, or later.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _neighbours: dict[Path, dict[str, ModuleType]] = {}
 
 
 def execute(file: Path) -> ModuleType:
-    """The module of a Python file, executed anew. Raises what it raises."""
+    """The module of a Python file, executed again at each call. Raises whatever the file raises."""
     # A name of its own for each file: two users' `net.py` are two modules.
     name = _FILE_PREFIX + hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:16]
     spec = importlib.util.spec_from_file_location(name, file)
@@ -51,7 +51,7 @@ def keep_neighbours_importable(file: Path) -> None:
     _put_away()
     folder = file.resolve().parent
     if str(folder) in sys.path:
-        return  # of an installed package, say: what lies there is everybody's
+        return  # on the path already, as an installed package is: its modules are not the network's own
     sys.modules.update(_neighbours.setdefault(folder, {}))
     sys.path.insert(0, str(folder))
 

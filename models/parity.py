@@ -1,4 +1,4 @@
-"""Whether two backends compute the same: inputs to try them on, the comparison, and the published example.
+"""Whether two backends compute the same: test inputs, the comparison, and the published example.
 
 TensorFlow and torch never share a process; each writes its logits, and the arrays are compared here.
 """
@@ -29,30 +29,38 @@ SHAPES = (
 
 
 LIMIT = 3.0
-"""Most that a half precision may be off (relative L2), as a multiple of its yardstick: what rounding weights
-and input to the same mantissa does to the float32 network. Right networks were seen 0.7 to 1.6 times it off,
-mistakes from 4 times on (docs/backends.md)."""
+"""Largest relative L2 distance of a half precision, as a multiple of its yardstick: of the distance that
+rounding weights and input to the same mantissa causes in the float32 network. Correct networks were measured
+at 0.7 to 1.6 times the yardstick, mistakes at 4 times and more (docs/backends.md)."""
 
 _MANTISSA = {"bf16": 7, "fp16": 10, "tf32": 10}
 """Bits behind the point that a precision keeps of a float32's 23."""
 
-Verdict = Literal["same", "drifts", "other"]
-"""The same to float32's rounding; off by no more than the precision explains; another network."""
+AgreementVerdict = Literal["same", "drifts", "other"]
+"""Equal to float32's rounding; different by no more than the precision explains; another network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Logits of two backends compared: `max_abs` difference, relative L2 distance, share of equal top-1."""
+    """Logits of two backends compared.
+
+    - `max_abs`: largest absolute difference of two logits.
+    - `relative_l2`: L2 norm of the difference over the L2 norm of the reference.
+    - `top1`: share of inputs (0–1) with the same first class.
+    """
 
     max_abs: float
     relative_l2: float
     top1: float
 
-    def verdict(self, precision: str = "fp32", limit: float | None = None) -> Verdict:
-        """What the difference is.
+    def verdict(self, precision: str = "fp32", limit: float | None = None) -> AgreementVerdict:
+        """The kind of difference.
 
-        "same" if no logit differs by more than `TOLERANCE`. Beyond that float32 is "other", and another
-        precision if the relative distance is above `limit` (`drift_limit`; None where none is known).
+        - `precision`: of the compared backend.
+        - `limit`: largest relative L2 distance that the precision explains (`drift_limit`); None if unknown.
+
+        "same" if no logit differs by more than `TOLERANCE`. Otherwise "other" in float32, or with a relative
+        distance above `limit`; else "drifts".
         """
         if self.max_abs <= TOLERANCE:
             return "same"
@@ -75,7 +83,11 @@ def mantissa(precision: str) -> int | None:
 
 
 def rounded(inputs: Mapping[str, FloatArray], precision: str) -> dict[str, FloatArray] | None:
-    """`inputs` rounded to the mantissa of `precision`, still float32; None if it has none."""
+    """Inputs rounded to the mantissa of a precision, still float32; None if `mantissa` is None.
+
+    - `inputs`: stream → float32 array of any shape.
+    - `precision`: a key of `capabilities.PRECISIONS`.
+    """
     bits = mantissa(precision)
     if bits is None:
         return None
@@ -83,7 +95,7 @@ def rounded(inputs: Mapping[str, FloatArray], precision: str) -> dict[str, Float
 
 
 def with_mantissa(array: FloatArray, bits: int) -> FloatArray:
-    """To the nearest value with so many bits, ties to even."""
+    """`array` rounded to `bits` explicit mantissa bits (1 to 22), to nearest, ties to even; still float32."""
     drop = np.uint32(23 - bits)
     raw = np.ascontiguousarray(array).view(np.uint32)
     below_half = (np.uint32(1) << (drop - np.uint32(1))) - np.uint32(1)
@@ -108,7 +120,12 @@ def compare_logits(reference: FloatArray, other: FloatArray) -> Agreement:
 def parity_inputs(
     model: Model, frames: int, height: int, width: int, batch: int, seed: int = 0
 ) -> dict[str, FloatArray]:
-    """Smooth, noisy input like preprocessed video: stream → (batch, frames, height, width, C) float32."""
+    """Random input like preprocessed video, smooth with noise: stream → (N, T, H, W, C) float32.
+
+    - `model`: its weights' preprocessing gives channels and value range of each stream.
+    - `frames`, `height`, `width`, `batch`: T, H, W and N.
+    - `seed`: of the random numbers.
+    """
     return {
         stream: _prepared(
             _video((batch, frames, height, width, each.preprocessing.channels), seed + index),
@@ -143,8 +160,9 @@ def _prepared(unit: npt.NDArray[np.float64], how: Preprocessing) -> FloatArray:
 def published_differences(
     example: PublishedExample, logits: FloatArray, labels: tuple[str, ...]
 ) -> dict[str, float]:
-    """Found minus published: "norm", and the logit of each class in `example.top`.
+    """Computed minus published value: of "norm", and of the logit of each class in `example.top`.
 
+    - `example`: the published values.
     - `logits`: (1, classes) or (classes,), those of all streams added.
     - `labels`: the classes in the order of the logits.
     """

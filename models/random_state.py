@@ -1,4 +1,4 @@
-"""Seeded random tensors for timing and for comparing backends: numpy only, the same for every framework."""
+"""Seeded random tensors for timing and for comparing backends: NumPy only, the same for every framework."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ way round, changes every layer by 2.5 %, which no rounding hides."""
 def random_state(
     shapes: Mapping[str, tuple[int, ...]], seed: int, gains: Mapping[str, float]
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Values for `shapes` that keep activations in a sane range through a deep network.
+    """Random tensors that keep activations in a normal range through a deep network: name → float32.
+
+    - `shapes`: tensor name → shape.
+    - `seed`: of the random numbers.
+    - `gains`: tensor name → factor on its values, e.g. to damp the ends of residual branches.
 
     Convolutions are normal with He's variance, 2 / fan-in (arXiv:1502.01852), times `_VARIANCE` where a batch
     norm follows; its statistics vary from channel to channel, so that a mistake in its epsilon or order
-    shows. A tensor depends on `seed`, its own name and whether there is a bias beside it.
-
-    - `gains`: tensor name → factor on its values, e.g. to damp the ends of residual branches.
+    shows. A tensor depends on `seed`, its own name and whether its layer has a bias.
     """
     state = {}
     for name, shape in shapes.items():

@@ -1,4 +1,4 @@
-"""The networks that can be named on the command line, and from a name to a network that computes.
+"""The networks that can be named on the command line, and how a name becomes a loaded network.
 
 Nothing here imports a framework before `load_network` does.
 """
@@ -32,7 +32,7 @@ MODELS = {
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
 
 DEFAULT_MODELS = ("i3d", "resnext")
-"""What is run where no model is named; the first has several backends, which `bench parity` compares."""
+"""Models that are run if none is named; the first has several backends, which `bench parity` compares."""
 
 _REGISTRY = Registry("model", "actionbench.models", MODELS)
 
@@ -42,19 +42,19 @@ _NAME = re.compile(r"(?P<name>[^@]*)(?:@(?P<selection>.*))?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """A model as it was asked for.
+    """A model as it was requested.
 
-    - `key`: the words of the request, e.g. "i3d@torch:bf16".
-    - `backend`, `precision`, `form`: those that were named, else the first that the model or the backend
+    - `key`: the text of the request, e.g. "i3d@torch:bf16".
+    - `backend`, `precision`, `variant`: those that were named, else the first that the model or the backend
       has.
-    - `selection`: the words behind the "@", "" if there is none.
+    - `selection`: the text behind the "@", "" if there is none.
     """
 
     key: str
     model: Model
     backend: str
     precision: str = "fp32"
-    form: str = "tuned"
+    variant: str = "tuned"
     selection: str = ""
 
     @property
@@ -68,8 +68,8 @@ class ModelRequest:
         return offer(self.model, self.backend)
 
     def apply(self, options: LoadOptions) -> LoadOptions:
-        """`options` with the precision and the form of the request."""
-        return replace(options, precision=self.precision, form=self.form)
+        """`options` with the precision and the variant of the request."""
+        return replace(options, precision=self.precision, variant=self.variant)
 
 
 def model_names() -> dict[str, str]:
@@ -78,10 +78,12 @@ def model_names() -> dict[str, str]:
 
 
 def find_model(request: str) -> ModelRequest:
-    """The model behind `name` or `path/to/file.py:factory`, each with or without `@backend:precision:form`.
+    """The model that a request names.
 
-    Raises UsageError for unknown names, for a precision or form that the backend has on no device, and for
-    what is wrong with the user's file; BackendUnavailable for the model of a package that cannot be imported.
+    - `request`: `name` or `path/to/file.py:factory`, each with or without `@backend:precision:variant`.
+
+    Raises UsageError for unknown names, for a precision or variant that the backend has on no device, and for
+    errors in the user's file; BackendUnavailable for the model of a package that cannot be imported.
     """
     in_file = _FILE.fullmatch(request)
     if in_file is not None:
@@ -99,7 +101,7 @@ def find_model(request: str) -> ModelRequest:
 def _selected(request: str, model: Model, selection: str | None) -> ModelRequest:
     words = [] if selection is None else selection.split(":")
     if len(words) > 3:
-        raise UsageError("cannot be read", where=request, expected="NAME@BACKEND:PRECISION:FORM")
+        raise UsageError("cannot be read", where=request, expected="NAME@BACKEND:PRECISION:VARIANT")
     backend = words[0] if words else next(iter(model.backends))
     if backend not in model.backends:
         raise unknown_name(f"backend of {model.name}", backend, model.backends)
@@ -107,11 +109,11 @@ def _selected(request: str, model: Model, selection: str | None) -> ModelRequest
     precision = words[1] if len(words) > 1 else offered.precisions[0]
     if precision not in offered.precisions:
         raise unknown_name(f"precision of {model.name}@{backend}", precision, offered.precisions)
-    forms = offered.forms(precision)
-    form = words[2] if len(words) > 2 else forms[0]
-    if form not in forms:
-        raise unknown_name(f"form of {model.name}@{backend}:{precision}", form, forms)
-    return ModelRequest(request, model, backend, precision, form, selection or "")
+    variants = offered.variants(precision)
+    variant = words[2] if len(words) > 2 else variants[0]
+    if variant not in variants:
+        raise unknown_name(f"variant of {model.name}@{backend}:{precision}", variant, variants)
+    return ModelRequest(request, model, backend, precision, variant, selection or "")
 
 
 def load_network(request: ModelRequest, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
@@ -119,8 +121,9 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
 
     A network of a user's file can import what lies beside the file from then on.
 
+    - `request`: from `find_model`.
     - `weights`: one for each of the model's streams.
-    - `options`: its precision and form are those of the request.
+    - `options`: device and threads; its precision and variant are replaced by those of the request.
 
     Raises BackendUnavailable, WeightsError, or UsageError for streams without weights.
     """
@@ -159,8 +162,8 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
 
 
 def require(request: ModelRequest, device: str) -> None:
-    """Raise BackendUnavailable if this machine's `device` does not compute what is asked for."""
-    reason = why_not(request.offered, request.precision, request.form, device)
+    """Raise BackendUnavailable if this machine's `device` ("cpu" or "cuda:N") cannot run `request`."""
+    reason = why_not(request.offered, request.precision, request.variant, device)
     if reason is not None:
         raise BackendUnavailable(
             reason, where=request.key, remedy="`bench models` lists what this machine can run."
@@ -168,7 +171,7 @@ def require(request: ModelRequest, device: str) -> None:
 
 
 def keep_importable(request: ModelRequest) -> None:
-    """From now on let the functions of a user's file import what lies beside it; nothing for a name."""
+    """From now on let functions in a user's file import the modules beside it; no effect for a name."""
     if (in_file := _FILE.fullmatch(request.key)) is not None:
         keep_neighbours_importable(Path(in_file["path"]))
 
@@ -206,7 +209,7 @@ def _factories(module: ModuleType) -> list[str]:
 
 
 def _call(function: Callable[[], Any], where: object) -> Any:
-    """Run code that may not be ours: whatever it raises becomes an error that names it."""
+    """Run code that may be a user's: whatever it raises becomes a UsageError that names `where`."""
     try:
         return function()
     except ActionBenchError:

@@ -1,4 +1,4 @@
-"""What a network is to the rest of ActionBench: its inputs, its weights, its way of scoring a video.
+"""How a network is described: its inputs, its weights, how it scores a video, and what a backend provides.
 
 Descriptions only: nothing here imports a framework. A backend turns a `Model` and its weights into a
 `Network` that computes.
@@ -54,12 +54,13 @@ class Preprocessing:
 
     @property
     def channels(self) -> int:
+        """Channels of the network's input: 3 for RGB, 2 for flow."""
         return 3 if self.modality == "rgb" else 2
 
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """How a video becomes the clips that go through the network, and their scores one answer.
+    """How a video is cut into views for the network, and how their scores become one prediction.
 
     - `window`: frames per view; None is the whole video in one pass.
     - `stride`: frames between the starts of two views; unused without a window.
@@ -80,12 +81,16 @@ class Views:
 class WeightsDescription:
     """One published (or made) set of weights for one stream of a network.
 
-    - `name`: e.g. "deepmind-rgb-imagenet"; `stream`: the stream it fills, "rgb" or "flow".
-    - `format`: the reader: "tf1-checkpoint", "piergiaj", "hassony2", "hara", "tfhub".
+    - `name`: e.g. "deepmind-rgb-imagenet".
+    - `stream`: the stream that they are for, "rgb" or "flow".
+    - `format`: of the file: one of `weights.formats.readers.FORMATS`, or a user's own.
+    - `preprocessing`: how the pixels were prepared that they were trained on.
     - `labels`: name of the label list, "kinetics-400" or "kinetics-600", the path of a text file, or the
       names themselves.
-    - `licence`, `source`, `paper`: where it comes from.
-    - `accuracy`: what its authors report and on what, in words; empty if nothing.
+    - `licence`: of the weights, e.g. "Apache-2.0".
+    - `source`: address of the publisher's project.
+    - `paper`: citation of the paper; empty if none.
+    - `accuracy`: the accuracy that the authors report and on which data, as text; empty if none.
     """
 
     name: str
@@ -103,14 +108,16 @@ class WeightsDescription:
 class Weights:
     """Weights as a run uses them for one stream.
 
-    - `kind`: "published" or "user" (read from `path`), "demo" (made by ActionBench from drawn clips)
+    - `kind`: "published" or "user" (read from `path`), "demo" (fitted by ActionBench to the demo clips)
       or "random" (`path` is None; seeded).
+    - `description`: what they are, and how pixels are prepared for them.
+    - `path`: a file, a folder, or the prefix of a TensorFlow checkpoint.
     - `sha256`: digest of the file's bytes (of all files in name order where there are several).
-    - `checked`: whether they agree with a checksum of their publisher; False for files that were taken on
-      trust, and for those that nobody published.
-    - `mantissa`: round all tensors to so many bits behind the point when they are read, None for as they
-      are: for the float32 network that a half precision is judged by (`parity`). A loader of a user's own may
-      leave them as they are.
+    - `seed`: of weights of the kinds "demo" and "random".
+    - `checked`: whether they agree with a checksum of their publisher; False for files without a published
+      checksum, and for weights that are not published.
+    - `mantissa`: round all tensors to so many mantissa bits when they are read; None: no rounding. For the
+      float32 network that a half precision is compared with (`parity`). A user's own loader may ignore it.
     """
 
     kind: Literal["published", "user", "demo", "random"]
@@ -129,7 +136,10 @@ class Network(Protocol):
     """
 
     def upload(self, inputs: Mapping[str, InputArray]) -> Any:
-        """Move a batch to the device. `inputs`: stream name → (N, T, H, W, C) float32, preprocessed."""
+        """A batch on the device, in whatever type `forward` takes.
+
+        - `inputs`: stream name → (N, T, H, W, C) float32, preprocessed.
+        """
 
     def forward(self, inputs: Any) -> Any:
         """Logits on the device, for what `upload` returned. May return before they are computed."""
@@ -138,13 +148,13 @@ class Network(Protocol):
         """Logits (N, classes) float32 on the host; waits for them."""
 
     def synchronize(self) -> None:
-        """Return when everything asked of the device has been computed."""
+        """Return when everything that was started on the device has been computed."""
 
     def describe(self) -> dict[str, Any]:
         """Facts for the record, as plain values.
 
-        Keys that reports know: "backend" (with version), "device" (in words), "precision" (what is computed
-        in truth: "float32", "TF32", "bfloat16", "float16", "int8"), "threads", "parameters" (trainable),
+        Keys that reports know: "backend" (with version), "device" (its name), "precision" (that is computed
+        in: "float32", "TF32", "bfloat16", "float16", "int8"), "threads", "parameters" (trainable),
         "compile_s" (seconds that a compilation took so far), and on a device with a clock and a memory of
         its own "device_forward_s" (of the last forward, by device events) and "peak_device_bytes".
         """
@@ -159,7 +169,9 @@ class PixelNetwork(Protocol):
     """
 
     @property
-    def uint8_streams(self) -> frozenset[str]: ...
+    def uint8_streams(self) -> frozenset[str]:
+        """See the class."""
+        ...
 
 
 @runtime_checkable
@@ -171,28 +183,34 @@ class ConcurrentNetwork(Protocol):
     """
 
     @property
-    def concurrent(self) -> bool: ...
+    def concurrent(self) -> bool:
+        """See the class."""
+        ...
 
 
 @runtime_checkable
 class TorchDeviceNetwork(Protocol):
-    """A network whose `upload` takes float32 tensors that are already on its device of PyTorch.
+    """A network whose `upload` also takes float32 torch tensors that are already on its device.
 
     - `device`: that torch.device.
     """
 
     @property
-    def device(self) -> Any: ...
+    def device(self) -> Any:
+        """See the class."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """Where and how a network is put.
+    """The device that a network is loaded on, and how it computes there.
 
-    - `device`: "cpu" or "cuda:N". `threads`: of one forward call, on the CPU. `at_once`: forward calls that
-      are to overlap there, each on so many threads.
+    - `device`: "cpu" or "cuda:N".
+    - `threads`: CPU threads of one forward call.
     - `tf32`: let CUDA round the operands of float32 products to 10-bit mantissas, as precision "tf32" does.
-    - `precision`, `form`: of `capabilities.PRECISIONS` and `capabilities.FORMS`.
+    - `precision`: a key of `capabilities.PRECISIONS`.
+    - `variant`: a key of `capabilities.VARIANTS`.
+    - `at_once`: number of forward calls on the CPU that may overlap, each with `threads` threads.
     - `quantised`: stream → the file of its network in int8, where that is the precision.
     """
 
@@ -200,7 +218,7 @@ class LoadOptions:
     threads: int = 1
     tf32: bool = False
     precision: str = "fp32"
-    form: str = "tuned"
+    variant: str = "tuned"
     at_once: int = 1
     quantised: Mapping[str, Path] = field(default_factory=dict)
 
@@ -213,14 +231,14 @@ OnnxGraph = Callable[[Weights, bool], bytes]
 
 @dataclass(frozen=True, slots=True)
 class DemoWeights:
-    """How demo weights are made for one stream: a random network whose last layer is fitted to drawn clips.
+    """How demo weights are made for one stream: a random network whose last layer is fitted to demo clips.
 
     - `name`: of the folder that they are kept in, made once: it has to change when the network or its labels
       change. Models that share these weights give the same name.
     - `file`: name of the file in it.
     - `network`: "module:attribute" of the function that gives the random network from the weights'
       description, the number of classes and the seed; or the function itself.
-    - `views`: how the drawn clips are cut; None for the model's own views.
+    - `views`: how the demo clips are cut; None for the model's own views.
     """
 
     name: str
@@ -231,7 +249,7 @@ class DemoWeights:
 
 @dataclass(frozen=True, slots=True)
 class PublishedExample:
-    """What the authors' network gives for a sample of theirs: `bench parity --published` has to reproduce it.
+    """What the authors' network gives for a sample of theirs; `bench parity --published` reproduces it.
 
     - `samples`: the source of the catalogue that has the sample's arrays, or the path of their folder.
     - `files`: stream → the array's file in it, (1, T, H, W, C) and already preprocessed.
@@ -262,8 +280,10 @@ class Model:
     - `window_frames`: frames of a single view (`--views single`), the centre of the video.
     - `backends`: backend name → "module:attribute" of a `Loader`, or the loader itself. The first is the
       default.
-    - `precisions`: backend → the precisions that its loader minds (`LoadOptions.precision`), where these are
-      not what `capabilities.BACKENDS` says of a backend of ours, or fp32 alone of anyone else's.
+    - `precisions`: backend → the precisions that its loader supports (`LoadOptions.precision`), where these
+      differ from `capabilities.BACKENDS` for our backends, or from fp32 alone for others.
+    - `paper`: citation of the paper; empty if none.
+    - `details`: "min_side", the least height and width in pixels; 1 if absent.
     - `macs`: multiply–accumulates of one view, from (stream → (T, H, W)) and the number of classes; None if
       unknown.
     - `parameters`: trainable parameters of a stream, from its name and the number of classes; None if

@@ -19,7 +19,14 @@ _NAMED = 5  # tensors named in a message, of each kind
 
 
 def classes_of(state: Mapping[str, npt.NDArray[np.float32]], head: str, where: object) -> int:
-    """Number of classes that `state` was trained for: the length of the bias `head`."""
+    """Number of classes that a network was trained for: the length of the bias of its last layer.
+
+    - `state`: tensor name → values.
+    - `head`: name of the bias.
+    - `where`: the file, for the error.
+
+    Raises WeightsError if there is no such tensor.
+    """
     if head not in state:
         raise WeightsError(
             f"has no tensor {head}",
@@ -31,7 +38,12 @@ def classes_of(state: Mapping[str, npt.NDArray[np.float32]], head: str, where: o
 
 
 def check_state(state: Mapping[str, npt.NDArray[np.float32]], shapes: Shapes, where: object) -> None:
-    """Raise WeightsError, listing them, if tensors are missing, extra, or of another shape."""
+    """Raise WeightsError, listing them, if tensors are missing, extra, or of another shape.
+
+    - `state`: tensor name → values.
+    - `shapes`: tensor name → the shape that the architecture needs.
+    - `where`: the file, for the error.
+    """
     missing = [name for name in shapes if name not in state]
     extra = [name for name in state if name not in shapes]
     misshapen = [

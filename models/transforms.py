@@ -1,6 +1,6 @@
 """Exact transformations of convolutions, each once, for every backend: NumPy in, NumPy out.
 
-Each gives the same function up to rounding; `docs/backends.md` tells which one helps where. Weights are
+Each gives the same function up to rounding; `docs/backends.md` describes which one helps where. Weights are
 (out, in / groups, t, h, w), as torch and ONNX have them.
 """
 
@@ -22,8 +22,9 @@ Triple = tuple[int, int, int]
 class Convolution:
     """A convolution with its bias.
 
-    - `weight`: (out, in / groups, t, h, w) float32. `bias`: (out,) float32.
-    - `groups`: of its channels.
+    - `weight`: (out, in / groups, t, h, w) float32.
+    - `bias`: (out,) float32.
+    - `groups`: number of groups of channels.
     """
 
     weight: FloatArray
@@ -32,6 +33,7 @@ class Convolution:
 
     @property
     def kernel(self) -> Triple:
+        """Size of the kernel: (t, h, w)."""
         t, h, w = self.weight.shape[2:]
         return t, h, w
 
@@ -45,10 +47,14 @@ def folded(
     scale: FloatArray | None = None,
     groups: int = 1,
 ) -> Convolution:
-    """The convolution `weight` with the batch norm behind it in one.
+    """A convolution without bias and the batch norm behind it as one convolution.
 
-    `scale * (weight ∗ x - mean) / sqrt(variance + epsilon) + offset`, without a scale where it is None. In
-    float64, rounded once.
+    - `weight`: (out, in / groups, t, h, w) of the convolution.
+    - `mean`, `variance`, `offset`, `scale`: (out,) of the batch norm; a `scale` of None is 1.
+    - `epsilon`: that the batch norm adds to the variance.
+    - `groups`: of the convolution.
+
+    `scale * (weight ∗ x - mean) / sqrt(variance + epsilon) + offset`, in float64, rounded once to float32.
     """
     factor = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
     if scale is not None:
@@ -61,9 +67,10 @@ def folded(
 
 
 def with_input_channels(convolution: Convolution, channels: int = 4) -> Convolution:
-    """The same over `channels` input channels, of which the last ones do not count: their weights are zero.
+    """The same convolution over more input channels; the weights of the additional ones are zero.
 
-    The inputs may hold anything finite there.
+    - `convolution`: without groups.
+    - `channels`: number of input channels of the result. Those at the end may hold any finite values.
     """
     have = convolution.weight.shape[1]
     missing = [(0, 0), (0, channels - have), (0, 0), (0, 0), (0, 0)]
@@ -71,10 +78,13 @@ def with_input_channels(convolution: Convolution, channels: int = 4) -> Convolut
 
 
 def space_to_depth(convolution: Convolution, stride: Triple) -> Convolution:
-    """The convolution of stride 1 over blocks that does what `convolution` does with `stride` over cells.
+    """The convolution of stride 1 over blocks that is equal to a strided convolution over cells.
 
-    The blocks' channels are (t, h, w, in), the input channel fastest; see `depth_padding` for the cells that
-    the input wants around it. A kernel of 7 with stride 2 becomes one of 4.
+    - `convolution`: without groups.
+    - `stride`: its stride, which is the size of the blocks.
+
+    The blocks' channels are (t, h, w, in), the input channel fastest; `depth_padding` gives the padding of
+    the input. A kernel of 7 with stride 2 becomes one of 4.
     """
     outputs, inputs, *kernel = convolution.weight.shape
     taps = [-(-cells // by) for cells, by in zip(kernel, stride, strict=True)]
@@ -87,17 +97,25 @@ def space_to_depth(convolution: Convolution, stride: Triple) -> Convolution:
 
 
 def depth_padding(size: int, kernel: int, stride: int, before: int, outputs: int) -> tuple[int, int]:
-    """Zero cells to put before and behind an axis of `size` cells, so that it is whole blocks of `stride`.
+    """Zero cells to add before and behind an axis, so that it consists of whole blocks.
 
-    `kernel`, `before`, `outputs`: of the convolution that `space_to_depth` replaces: its taps, the zeros it
-    has before the axis, and what it gives. As many blocks come out as its replacement, unpadded, takes.
+    - `size`: cells of the axis.
+    - `kernel`: taps of the convolution that `space_to_depth` replaces.
+    - `stride`: its stride, which is the size of a block.
+    - `before`: zeros that it has before the axis.
+    - `outputs`: cells of its output.
+
+    The number of blocks is what the new convolution, unpadded, needs for as many outputs.
     """
     blocks = outputs + -(-kernel // stride) - 1
     return before, blocks * stride - size - before
 
 
 def to_depth(array: npt.NDArray[np.generic], stride: Triple) -> npt.NDArray[np.generic]:
-    """(N, T, H, W, C) of whole blocks to (N, T/t, H/h, W/w, t·h·w·C), as `space_to_depth` wants it.
+    """The input (N, T/t, H/h, W/w, t·h·w·C) of a convolution that `space_to_depth` gives.
+
+    - `array`: (N, T, H, W, C), its sizes multiples of the stride.
+    - `stride`: (t, h, w).
 
     What a backend does in its graph, in NumPy: a reshape, one transposition and a reshape. Cells that are
     neighbours in a row stay together, so that runs of w·C numbers are moved and not single ones.
@@ -109,9 +127,11 @@ def to_depth(array: npt.NDArray[np.generic], stride: Triple) -> npt.NDArray[np.g
 
 
 def with_wider_groups(convolution: Convolution, width: int = 16) -> Convolution:
-    """The same with neighbouring groups merged until one has `width` input channels; zeros between them.
+    """The same convolution with neighbouring groups merged, and zeros as weights between them.
 
-    Groups that are as wide already stay, and so do those whose number the merging does not divide.
+    - `convolution`: with any number of groups.
+    - `width`: input channels that a merged group has. Groups that are as wide already are not merged, nor
+      are more groups than divide their number.
     """
     outputs, inputs, *kernel = convolution.weight.shape
     merged = math.gcd(max(width // inputs, 1), convolution.groups)

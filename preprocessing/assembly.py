@@ -1,4 +1,4 @@
-"""A `Preparer` for a network: its flow method, its cache, and what the network does itself."""
+"""Makes a `Preparer` for a network: with its flow method, its cache, and the steps left to the network."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ def assemble(
     - `weights`: stream → its weights, whose description says how its pixels are prepared.
     - `views`: how a video is cut into views.
     - `flow`: name of the flow method, None if no stream needs flow.
-    - `threads`, `device`: of the flow method.
-    - `window`: one window of so many frames from the middle in place of `views`; None for `views`.
-    - `networks`: those that the input is for: streams that they normalise themselves stay uint8, and flow
-      that is computed on their device stays there. Without any: float32 on the host.
-    - `flow_cache`: folder of the flow cache, None for none: never while anything is timed.
-    - `keep_middle`: keep each clip's middle frame, for people to look at.
+    - `threads`: CPU threads of the flow method.
+    - `window`: frames of a single window from the middle instead of `views`; None for `views`.
+    - `device`: that the flow method computes on, if it supports several.
+    - `networks`: that take the input: streams that they normalise themselves stay uint8, and flow that is
+      computed on their device stays there. Without any: float32 on the host.
+    - `flow_cache`: folder of the flow cache; None for no cache, as always when time is measured.
+    - `keep_middle`: keep each clip's middle frame, for the report.
 
-    Compiles what the flow method compiles. A method that cannot run here is replaced by the one that
-    `flow.registry` names, and every clip's notes say so. Raises UsageError for an unknown method.
+    The flow method compiles its code before this returns. A method that cannot run on this machine is
+    replaced by the one that `flow.registry` names, which is noted with every clip. Raises UsageError for an
+    unknown method.
     """
     method, cache = None, None
     notes: tuple[str, ...] = ()
@@ -45,7 +47,7 @@ def assemble(
 
         method = get_method(flow, threads, device)
         if isinstance(method, CompiledFlowMethod):
-            method.warm_up()  # before any clip is timed, or watched
+            method.warm_up()  # before any clip is timed, or has a timeout
         if method.name != flow:
             notes = (f"optical flow by `{method.name}` in place of `{flow}`, which cannot run here",)
     if flow_cache is not None:

@@ -1,4 +1,4 @@
-"""How long this process's threads were ready to run and did not: the sign of a machine that is shared."""
+"""How long this process's threads were ready but had no core: a sign that other processes use the machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def waited_s() -> float | None:
-    """Seconds that the threads alive now have waited for a core since they began, in sum.
+    """Seconds that the current threads of this process have waited for a core since they began, in total.
 
     The second number of Linux's schedstat (kernel documentation, scheduler/sched-stats). None elsewhere.
     """

@@ -1,8 +1,9 @@
 """Flow that is computed on a network's own device, and stays there.
 
-For torch alone: a method of `flow/tvl1_torch` and a network of `models/torch_network` in one process. The
-frames go to the device as 8-bit grey, and the network's input never comes back from it. Tensors stand where
-arrays stand otherwise; nothing but this file, `Preparer`, `Pipeline` and `TorchNetwork.upload` knows.
+For torch alone: a method of `flow/tvl1_torch` and a network of `models/backends/torch_network.py` in one
+process. The frames go to the device as 8-bit grey, and the network's input is not copied back to the host. It
+is a tensor instead of an array, which only this file, `Preparer`, `Pipeline` and `TorchNetwork.upload` depend
+on.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from ..models.spec import Preprocessing, TorchDeviceNetwork
 from .stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from .preparer import Progress
+    from .preparer import StageProgress
 
 
 def shares_device(method: object, network: object) -> bool:
-    """Whether `network` takes tensors from the device that `method` leaves its flow on."""
+    """Whether the flow method `method` and `network` compute on the same device and can exchange tensors."""
     return (
         isinstance(method, DeviceFlowMethod)
         and isinstance(network, TorchDeviceNetwork)
@@ -40,9 +41,15 @@ def network_flow(
     method: DeviceFlowMethod,
     spec: Preprocessing,
     watch: Stopwatch,
-    progress: Progress,
+    progress: StageProgress,
 ) -> Any:
-    """Network input (T−1, crop, crop, 2) float32, a tensor on the method's device, of grey frames (T, H, W).
+    """The network input of a flow stream: a tensor (T−1, crop, crop, 2) float32 on the method's device.
+
+    - `grey`: the grey frames (T, H, W).
+    - `method`: the flow method.
+    - `spec`: how the stream's pixels are prepared.
+    - `watch`: gets the time of "flow" and "resize".
+    - `progress`: called as ("flow", pairs done, pairs in all).
 
     Raises ClipError as `Preparer` does.
     """

@@ -1,4 +1,4 @@
-"""From a clip to what a network's streams take: decode, resize, crop, flow, windows.
+"""From a clip to the input of a network's streams: decode, resize, crop, flow, windows.
 
 The order of the steps is the authors': resize, then grey, then flow on the whole frame, then the crop
 (field facts and sources: docs/preprocessing.md).
@@ -36,26 +36,27 @@ _CHUNK = 16
 View = Mapping[str, InputArray]
 """One view of a clip: stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`)."""
 
-Progress = Callable[[str, int, int], None]
-"""Told (stage, done, in all or 0)."""
+StageProgress = Callable[[str, int, int], None]
+"""Called with (stage, units done, units in all; 0 if unknown)."""
 
 
 def _silent(stage: str, done: int, total: int) -> None:
-    """Nobody is watching."""
+    """Shows no progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A clip ready for the network.
+    """A clip as input of the network.
 
-    - `views`: one entry a view, stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`); a tensor
+    - `views`: for each view, stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`); a tensor
       where flow stays on the device.
-    - `frames`: frames that the views cover. `video_s`: seconds of video that they cover.
+    - `frames`: frames that the views cover.
+    - `video_s`: seconds of video that they cover.
     - `stages_s`: seconds spent in "decode", "resize" and "flow".
-    - `flow_cached`: the flow was read from the cache.
-    - `notes`: remarks on the clip that belong beside its figures.
-    - `preprocessed`: the clip came as network input: nothing was decoded, resized or computed.
+    - `flow_cached`: whether the flow was read from the cache.
+    - `notes`: remarks on the clip that reports show with its figures.
     - `middle`: the middle frame, resized (H, W, 3) uint8; None unless the preparer keeps it.
+    - `preprocessed`: whether the clip was a file of network input: nothing was decoded, resized or computed.
     """
 
     views: tuple[View, ...]
@@ -72,11 +73,14 @@ class Prepared:
 class Preparer:
     """Prepares clips for one network.
 
-    - `streams`: stream → how its pixels are prepared. `views`: how a video is cut into views.
-    - `single`: take one window of so many frames from the middle instead (None: the authors' protocol).
-    - `flow`: the flow method, None if no stream needs flow. `cache`: of flow; never while timing.
-    - `notes`: remarks that hold for every clip. `keep_middle`: keep a frame for people to look at.
-    - `uint8_streams`: those whose pixels the network normalises itself.
+    - `streams`: stream → how its pixels are prepared.
+    - `views`: how a video is cut into views.
+    - `single`: frames of a single window from the middle instead of `views`; None for `views`.
+    - `flow`: the flow method, None if no stream needs flow.
+    - `cache`: of flow; None for none, as always when time is measured.
+    - `notes`: remarks that apply to every clip.
+    - `uint8_streams`: streams whose pixels the network normalises itself.
+    - `keep_middle`: keep the middle frame of each clip, for the report.
     - `on_device`: leave flow on the method's device, as a tensor, for a network there (a `DeviceFlowMethod`).
     """
 
@@ -90,7 +94,7 @@ class Preparer:
     keep_middle: bool = False
     on_device: bool = False
 
-    def __call__(self, clip: Clip, progress: Progress = _silent) -> Prepared:
+    def __call__(self, clip: Clip, progress: StageProgress = _silent) -> Prepared:
         """Prepare `clip`. Raises ClipError if it cannot be read or has too few or too many frames."""
         watch = Stopwatch()
         with watch.stage("decode"):
@@ -136,12 +140,18 @@ class Preparer:
         clip: Clip,
         geometry: tuple[Any, ...],
         watch: Stopwatch,
-        progress: Progress,
+        progress: StageProgress,
         resized_so_far: Callable[[list[npt.NDArray[np.uint8]]], None] = lambda _: None,
     ) -> tuple[npt.NDArray[np.uint8], float, list[str]]:
-        """The clip's frames (T, H, W, 3) uint8, the seconds they cover, and what was odd about them.
+        """The clip's frames (T, H, W, 3) uint8, the seconds that they cover, and remarks on irregularities.
 
-        `resized_so_far` is told after every few frames.
+        - `clip`: the clip.
+        - `geometry`: a key of `geometries`.
+        - `watch`: gets the time of "decode" and "resize".
+        - `progress`: called after every few frames.
+        - `resized_so_far`: called with the frames so far, after every few frames.
+
+        Raises ClipError if the clip cannot be read or has more than MAX_FRAMES frames.
         """
         rate, short_side, filter_, long_side = geometry
         resized: list[npt.NDArray[np.uint8]] = []
@@ -157,7 +167,7 @@ class Preparer:
                     raise ClipError(
                         f"has more than {MAX_FRAMES} frames",
                         where=clip.path,
-                        remedy="Cut it into stretches in a manifest (start_s, end_s).",
+                        remedy="Cut it into segments in a manifest (start_s, end_s).",
                     )
         with watch.stage("resize"):
             pixels = np.stack(resized)
@@ -174,11 +184,11 @@ class Preparer:
 
     @property
     def whole(self) -> bool:
-        """A clip is one view of all its frames."""
+        """Whether a clip is one view of all its frames."""
         return self.single is None and self.views.window is None
 
     def select(self, n: int) -> list[npt.NDArray[np.intp]]:
-        """Which of `n` frames each view has."""
+        """The numbers of the frames of each view, of a clip with `n` frames."""
         if self.single is not None:
             # The whole-video networks take any length: a short video is one short view, not a looped one.
             length = min(self.single, n) if self.views.window is None else self.single
@@ -188,7 +198,12 @@ class Preparer:
         return windows(n, self.views.window, self.views.stride or self.views.window, self.views.tail)
 
     def rgb_input(self, frames: npt.NDArray[np.uint8], name: str, watch: Stopwatch) -> InputArray:
-        """Resized frames (T, H, W, 3) as the stream called `name` takes them."""
+        """The input of an RGB stream: (T, crop, crop, 3) float32, or uint8 for `uint8_streams`.
+
+        - `frames`: resized frames (T, H, W, 3).
+        - `name`: of the stream.
+        - `watch`: gets the time of "resize".
+        """
         spec = self.streams[name]
         with watch.stage("resize"):
             cropped = centre_crop(frames, spec.crop, spec.crop_offset)
@@ -197,7 +212,7 @@ class Preparer:
             return normalise(cropped, spec.scale, spec.mean, spec.std)
 
     def _flow(
-        self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
+        self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: StageProgress
     ) -> tuple[FloatArray, bool]:
         grey_frames = self.grey(frames, watch)
         if self.cache is None:
@@ -213,16 +228,26 @@ class Preparer:
 
     @staticmethod
     def grey(frames: npt.NDArray[np.uint8], watch: Stopwatch) -> npt.NDArray[np.uint8]:
-        """Grey frames (T, H, W) of resized ones (T, H, W, 3): what flow is computed of."""
+        """Grey frames (T, H, W) of resized ones (T, H, W, 3), from which flow is computed."""
         from ..flow.fields import grey  # only here: input that is preprocessed needs no OpenCV
 
         with watch.stage("flow"):
             return grey(frames)
 
     def flow_input(
-        self, grey_frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
+        self,
+        grey_frames: npt.NDArray[np.uint8],
+        spec: Preprocessing,
+        watch: Stopwatch,
+        progress: StageProgress,
     ) -> FloatArray:
-        """Flow of grey frames (T, H, W) as the stream takes it: a tensor where it stays on its device."""
+        """The input of a flow stream: (T−1, crop, crop, 2) float32; a tensor where `on_device` is set.
+
+        - `grey_frames`: (T, H, W).
+        - `spec`: how the stream's pixels are prepared.
+        - `watch`: gets the time of "flow" and "resize".
+        - `progress`: called after each pair of frames.
+        """
         if self.on_device:
             assert isinstance(self.flow, DeviceFlowMethod)
             on_device: FloatArray = network_flow(grey_frames, self.flow, spec, watch, progress)
@@ -230,7 +255,7 @@ class Preparer:
         return self.fields_input(self._fields(grey_frames, watch, progress), spec, watch)
 
     def _fields(
-        self, grey_frames: npt.NDArray[np.uint8], watch: Stopwatch, progress: Progress
+        self, grey_frames: npt.NDArray[np.uint8], watch: Stopwatch, progress: StageProgress
     ) -> npt.NDArray[np.float32]:
         from ..flow.fields import flow_fields
 
@@ -242,7 +267,7 @@ class Preparer:
 
     @staticmethod
     def fields_input(fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
-        """Flow fields (T, H, W, 2) of resized frames as the stream takes them."""
+        """The input of a flow stream, (T, crop, crop, 2) float32, from flow fields (T, H, W, 2)."""
         from ..flow.fields import FLOW_BOUND, to_network
 
         with watch.stage("resize"):
@@ -250,7 +275,14 @@ class Preparer:
             return to_network(cropped, spec.flow_bound or FLOW_BOUND)
 
     def from_inputs(self, clip: Clip, inputs: Mapping[str, FloatArray], watch: Stopwatch) -> Prepared:
-        """The views of an array file that holds network input already: nothing is resized or computed."""
+        """The views of an array file that contains network input: nothing is resized or computed.
+
+        - `clip`: the clip.
+        - `inputs`: stream → (T, H, W, C) float32 (`read_inputs`).
+        - `watch`: has the time of "decode".
+
+        Raises ClipError if a stream is missing or too short.
+        """
         missing = sorted(self.streams.keys() - inputs.keys())
         if missing:
             raise ClipError(
@@ -268,7 +300,7 @@ class Preparer:
         )
 
     def require_frames(self, clip: Clip, views: Sequence[View]) -> None:
-        """Raise ClipError if a stream of `views` is shorter than the network takes."""
+        """Raise ClipError, with the clip's path, if a stream of `views` is too short for the network."""
         shortest = min((len(stream) for view in views for stream in view.values()), default=0)
         if shortest < self.views.min_frames:
             raise ClipError(

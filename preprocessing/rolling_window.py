@@ -1,4 +1,4 @@
-"""The last frames of a stream, ready for a network at any moment."""
+"""The last frames of a stream, ready as network input at any time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .stopwatch import Stopwatch
 
 
 class RollingWindow:
-    """The last frames as a network takes them: each is resized once, and the flow of each pair computed once.
+    """The last frames as network input: each is resized once, and the flow of each pair is computed once.
 
     - `preparer`: how the network's streams are prepared; it must have a flow method if one of them is flow.
     - `length`: frames of a window. A flow stream has one field fewer.
@@ -29,7 +29,7 @@ class RollingWindow:
         self._grey: dict[str, npt.NDArray[np.uint8]] = {}
 
     def add(self, frame: npt.NDArray[np.uint8]) -> None:
-        """Take one more frame, (H, W, 3) uint8 RGB."""
+        """Add the next frame, (H, W, 3) uint8 RGB; the oldest is dropped if the window is full."""
         for (_, short_side, filter_, long_side), streams in self._preparer.geometries().items():
             pixels = resize(frame, short_side, filter_, long_side)[None]
             for stream in streams:
@@ -53,7 +53,7 @@ class RollingWindow:
             self._kept[stream].append(self._preparer.fields_input(field, spec, Stopwatch())[0])
 
     def whole(self) -> bool:
-        """So many frames have been taken that a window is full."""
+        """Whether enough frames have been added for a full window."""
         return all(len(kept) == kept.maxlen for kept in self._kept.values())
 
     def frames(self) -> dict[str, list[InputArray]]:

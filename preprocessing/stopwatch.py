@@ -1,4 +1,4 @@
-"""Timing of stages that add up, and of what surrounds them."""
+"""Timing of stages, which add up, and of whole blocks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .cpu_contention import waited_s
 
 
 class Stopwatch:
-    """Adds up host-clock seconds by stage. One stage at a time: nested stages would count twice."""
+    """Adds up wall-clock seconds by stage, in `seconds`. Stages cannot be nested: they would count twice."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
@@ -20,6 +20,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        """Add the duration of the block to the stage `name`. Raises RuntimeError inside another stage."""
         if self._running is not None:
             raise RuntimeError(f"stage {name!r} begun inside {self._running!r}")
         self._running = name
@@ -32,9 +33,12 @@ class Stopwatch:
 
 
 class Meter:
-    """Adds up what the blocks under it took: wall time, the process's CPU time, and waiting for a core.
+    """Adds up over the blocks that it is the context manager of:
 
-    `waited_s` is None where the system does not tell.
+    - `wall_s`: wall time, seconds.
+    - `cpu_s`: CPU time of the process.
+    - `waited_s`: time that its threads waited for a core (`cpu_contention`); None if the system has no such
+      figure.
     """
 
     def __init__(self) -> None:
@@ -49,7 +53,7 @@ class Meter:
 
     @property
     def elapsed_s(self) -> float:
-        """Wall time since the block that is running began."""
+        """Wall time since the current block began, seconds."""
         return time.perf_counter() - self._wall
 
     def __exit__(self, *_: object) -> None:
@@ -59,5 +63,5 @@ class Meter:
         if waited is None or self._waited is None or self.waited_s is None:
             self.waited_s = None
         else:
-            # A thread that ended took its record with it.
+            # The record of a thread that has ended is gone, which may make the difference negative.
             self.waited_s += max(0.0, waited - self._waited)

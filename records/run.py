@@ -28,8 +28,9 @@ class ModelRecord:
 
     - `key`: what the user asked for, e.g. "i3d@torch"; the records' `model`.
     - `title`, `backend`, `device`: for reading.
-    - `precision`, `form`: what was asked of the backend, e.g. "bf16" and "tuned"; what was
-      actually computed is reported by each process (`ProcessRecord.details`).
+    - `precision`: that was asked for, e.g. "bf16"; each process records what was computed
+      (`ProcessRecord.details`).
+    - `form`: the variant, e.g. "tuned"; the field keeps the name that it has in earlier runs.
     - `weights`: stream → {"kind", "name", "path", "sha256"}; kind "published", "user", "demo", "random".
     - `labels`: the class names in score order.
     - `views`: description of the protocol, e.g. "whole video in one pass".

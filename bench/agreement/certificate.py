@@ -15,7 +15,7 @@ from ...models.spec import LoadOptions, Weights
 from ...parsing import parse_json
 
 _DECISIVE = ("torch", "tensorflow", "dm-sonnet", "onnxruntime", "onnxruntime-gpu", "openvino")
-"""Distributions with whose versions a certificate ends."""
+"""Distributions whose versions a certificate is bound to: another version needs a new certificate."""
 
 
 def write_certificate(
@@ -25,7 +25,14 @@ def write_certificate(
     packages: Mapping[str, str | None],
     worst: float,
 ) -> Path:
-    """Keep that `request` reproduced the example, at most `worst` off; the file."""
+    """Write that `request` reproduced the authors' published example; returns the path of the file.
+
+    - `request`: the model with its backend, precision and variant.
+    - `weights`: stream → the weights that it was computed with; identified by their SHA-256.
+    - `options`: device and precision that it was computed with.
+    - `packages`: distribution → its version in the interpreter that computed it.
+    - `worst`: largest absolute difference from a published value.
+    """
     path = _path(request, weights, options, packages)
     path.parent.mkdir(parents=True, exist_ok=True)
     facts = {
@@ -45,7 +52,10 @@ def certificate(
     options: LoadOptions,
     packages: Mapping[str, str | None],
 ) -> str | None:
-    """What reports say of the certificate; None if there is none for just this backend and these weights."""
+    """The sentence that reports show of the certificate; None if there is none for this combination.
+
+    The parameters are those of `write_certificate`. Raises UsageError for a damaged file.
+    """
     path = _path(request, weights, options, packages)
     if not path.is_file():
         return None
@@ -65,13 +75,13 @@ def _path(
     options: LoadOptions,
     packages: Mapping[str, str | None],
 ) -> Path:
-    """One file for each set of weights, kind of device, arithmetic, form and versions of the frameworks."""
+    """One file for each set of weights, kind of device, precision, variant and versions of the frameworks."""
     what = {
         "weights": {stream: each.sha256 for stream, each in weights.items()},
         "device": options.device.partition(":")[0],
         "tf32": options.tf32,
         "precision": options.precision,
-        "form": options.form,
+        "form": options.variant,  # the key of certificates written before
         "packages": {name: packages.get(name) for name in _DECISIVE},
     }
     name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]

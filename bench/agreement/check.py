@@ -1,4 +1,4 @@
-"""Whether the backends that a run is about to time compute the same: asked before they are timed."""
+"""Whether the backends that a run is about to time compute the same: checked before they are timed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,17 @@ AGREEMENT_FRAMES = 16
 
 
 def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
-    """Compare the backends of one network that a run is about to time, and record how far they are apart.
+    """Compare the backends of each network that a run is about to time, and record how far they differ.
 
-    On seeded input, 16 frames; for the same network with the same weights. A half precision is compared with
-    random weights too: rounding trained ones may hide a wrong constant, which random ones show
-    (docs/backends.md). What the clips say that the run has predicted is derived from its records
-    (`reports.analysis.agreement`). One that fails at it is recorded as not compared: the others are measured
-    all the same.
+    - `plan`: the run's models, and the seed of the input.
+    - `writer`: gets the result of each model in the run's record.
+    - `console`: shows the result of each model.
+
+    Backends are compared that have the same network and the same weights, on seeded input of 16 frames. A
+    half precision is also compared with random weights: rounding trained weights may hide a wrong constant,
+    which random weights reveal (docs/backends.md). How the predictions on the run's clips differ is derived
+    from the records (`reports.analysis.agreement`). A model that fails here is recorded as not compared, and
+    is timed all the same.
     """
     agreed: dict[str, dict[str, Any]] = {}
     for reference, group in compared_groups(plan.models):
@@ -86,11 +90,13 @@ def _with_random_weights(model: PlannedModel) -> PlannedModel:
 
 
 def compared_groups(models: Sequence[PlannedModel]) -> list[tuple[PlannedModel, list[PlannedModel]]]:
-    """What is compared before it is timed: (reference, models that differ from it in their backend alone).
+    """(reference, group) of each network that is compared before it is timed.
 
-    The reference is the first of them in float32, or else one that is not timed: float32 in the first one's
-    backend. A network that is there once, in float32, is compared with nothing. Of a sweep's points the
-    first counts.
+    - `models`: of a plan. Of the points of a sweep, the first is used.
+
+    A group has the same network and the same weights, in several backends or precisions. The reference is the
+    first in float32, or else a model that is not timed: the first one in float32. A network that occurs only
+    once, in float32, has no group.
     """
     first: dict[str, PlannedModel] = {}
     for model in models:
@@ -109,7 +115,7 @@ def compared_groups(models: Sequence[PlannedModel]) -> list[tuple[PlannedModel, 
 
 
 def _in_float32(model: PlannedModel) -> PlannedModel | None:
-    """The same model in float32; None if its backend has no such thing here."""
+    """The same model in float32; None if its backend does not offer it on this machine."""
     name = f"{model.request.name}@{model.request.backend}:fp32"
     if "fp32" not in model.request.offered.precisions:
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import MeasurementError
-from ...models.parity import Agreement, Verdict, compare_logits, drift_limit, mantissa, rounded
+from ...models.parity import Agreement, AgreementVerdict, compare_logits, drift_limit, mantissa, rounded
 from ...models.probabilities import softmax
 from ...models.spec import FloatArray
 from ..console.progress import Console
@@ -20,24 +20,26 @@ from ..worker.job import Job
 from ..worker.supervisor import run_arrays
 
 WEIGHTS_ROUNDED = 1e-5
-"""Relative L2 distance from which on weights were rounded indeed: float32 rounding stays below (8e-6 between
-backends), rounding them to ten bits gives 1e-4 and more."""
+"""Relative L2 distance above which the weights were in fact rounded: float32 rounding stays below (8e-6
+between backends), rounding weights to ten bits gives 1e-4 and more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
     """A model against the reference on one input.
 
-    - `agreement`: of the logits. `rounding`: relative distance that rounding weights and input to the model's
-      precision gives the reference; None in float32, and where the reference did not round its weights.
-    - `limit`: see `drift_limit`. `verdict`: see `Agreement.verdict`. `target_score`: drift of the target
-      class's probability.
+    - `agreement`: of the logits.
+    - `rounding`: relative L2 distance that rounding weights and input to the model's precision causes in the
+      reference; None in float32, and where the reference did not round its weights.
+    - `limit`: see `drift_limit`.
+    - `verdict`: see `Agreement.verdict`.
+    - `target_score`: largest change of the target class's probability; None without a target class.
     """
 
     agreement: Agreement
     rounding: float | None
     limit: float | None
-    verdict: Verdict
+    verdict: AgreementVerdict
     target_score: float | None
 
 
@@ -52,8 +54,14 @@ def compare(
 ) -> dict[str, list[Compared]]:
     """Key of each of `others` → how it differs from `reference` on each of `inputs`.
 
-    `folder`: for the arrays that go to the processes and come back. `failures`: is told why one of `others`
-    could not be compared, which then is not in the answer. Raises MeasurementError where there are none.
+    - `reference`: the model in float32 that the others are compared with.
+    - `others`: the same network with the same weights, in other backends or precisions.
+    - `inputs`: each stream → (N, T, H, W, C) float32.
+    - `folder`: for the files with inputs and logits, which processes exchange.
+    - `config`: gives the timeout.
+    - `console`: shows which model is computed.
+    - `failures`: gets the key of each model that could not be compared → why; it is then not in the result.
+      None: raise MeasurementError instead.
     """
     files = _saved(folder, "input", inputs)
     rounded_files = {
@@ -133,17 +141,26 @@ def _saved(folder: Path, name: str, inputs: Sequence[Mapping[str, FloatArray]]) 
 
 
 def save_arrays(path: Path, arrays: Mapping[str, FloatArray]) -> None:
-    """Keep the input of a network, one array a stream, as `compute_logits` takes it."""
+    """Write the input of a network as a file for `compute_logits`.
+
+    - `path`: the .npz file.
+    - `arrays`: stream → (N, T, H, W, C) float32.
+    """
     np.savez(path, **arrays)  # type: ignore[arg-type]  # the stub takes any name for one of its own options
 
 
 def compute_logits(
     model: PlannedModel, inputs: Sequence[Path], config: RunConfig, console: Console, how: str = ""
 ) -> list[FloatArray]:
-    """Logits (N, classes) of each of the files of `inputs`, computed in a process of its own.
+    """Logits (N, classes) float32 of each input, all computed in one new process.
 
-    The answers are left beside them. `how`: what the console says behind the model's name. Raises
-    MeasurementError.
+    - `model`: the model.
+    - `inputs`: files of `save_arrays`, in one folder; the logits are kept there too, as .npy files.
+    - `config`: gives the timeout.
+    - `console`: shows that the model is computed.
+    - `how`: what is shown behind the model's name.
+
+    Raises MeasurementError if the process fails.
     """
     pairs = tuple((path, path.with_suffix(".npy")) for path in inputs)
     job = Job("arrays", model.request.key, model.weights, model.options, len(model.labels), arrays=pairs)

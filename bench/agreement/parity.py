@@ -21,8 +21,8 @@ from ...models.weights.store import stored, stored_weights
 from ...preprocessing.assembly import assemble
 from ..console.progress import Console
 from ..plan.config import RunConfig
+from ..plan.files import with_files
 from ..plan.plan import PlannedModel, plan_models, sample
-from ..plan.quantise import with_files
 from ..plan.selection import unable
 from .certificate import write_certificate
 from .logits import Compared, compare, compute_logits, save_arrays
@@ -41,10 +41,13 @@ def check_parity(
 ) -> None:
     """Print how far the logits of a network's backends are apart, on seeded input of each of `shapes`.
 
-    - `config`: names one model. `on_clips`: on `config.max_clips` clips of `config.data` instead, a window of
-      each. `target`: a class whose probability's drift is told too.
-    - `backends`: each `backend:precision:form`, the first is the reference; None for float32 in its plain
-      form and all that this machine can run.
+    - `config`: names one model; `max_clips` and `data` where `on_clips` is True.
+    - `backends`: each `backend:precision:variant`, the first is the reference; None for the plain variant of
+      float32 and all that this machine can run.
+    - `shapes`: (frames, height, width, batch) of each input.
+    - `console`: shows the progress.
+    - `on_clips`: compare on clips of the data instead of `shapes`, one window from the middle of each.
+    - `target`: a class; the drift of its probability is printed too. None for no class.
 
     Raises MeasurementError if they disagree, UsageError if there is only one.
     """
@@ -75,9 +78,7 @@ def check_parity(
                     _limit(model.request.precision, found),
                     f"{agreement.top1:.0%}",
                     "–" if found.target_score is None else f"{found.target_score:.1e}",
-                    {"same": "same to rounding", "drifts": "drifts", "other": "DOES NOT MATCH"}[
-                        found.verdict
-                    ],
+                    _VERDICTS[found.verdict],
                 ]
             )
     kinds = ", ".join(sorted({w.kind for w in reference.weights.values()}))
@@ -85,7 +86,10 @@ def check_parity(
     headers = ["backends", "clip" if on_clips else "T×H×W×batch", "largest |Δ logit|", "relative L2"]
     headers += ["× rounding", "limit", "same top-1", f"Δ P({target or 'target'})", ""]
     print(tabulate(rows, headers=headers, disable_numparse=True))
-    print("× rounding: by what rounding weights and input to that precision gives in the reference.")
+    print(
+        "× rounding: relative to the difference that rounding weights and input to that precision causes "
+        "in the reference."
+    )
     bounds = f"float32: logits within {TOLERANCE:g}; half precisions: relative L2 within {LIMIT:g} × rounding"
     if failed:
         raise MeasurementError(
@@ -97,18 +101,18 @@ def check_parity(
     print(f"the backends agree ({bounds})")
 
 
-_IN_WORDS = {"same": "same to rounding", "drifts": "drifts", "other": "DOES NOT MATCH"}
+_VERDICTS = {"same": "same to rounding", "drifts": "drifts", "other": "DOES NOT MATCH"}
 
 
 def _limit(precision: str, found: Compared) -> str:
-    """What a row is judged by."""
+    """The limit that the verdict of a row is based on."""
     if precision == "fp32":
         return f"|Δ logit| {TOLERANCE:g}"
     return "none known" if found.limit is None else f"relative L2 {found.limit:.1e}"
 
 
 def _clip_inputs(model: PlannedModel, config: RunConfig) -> Iterator[tuple[str, dict[str, FloatArray]]]:
-    """Id and network input of clips of `config.data`: of each the window from its middle."""
+    """Id and network input of clips of `config.data`: the window from the middle of each."""
     clips = load_clips(config.data, vocabulary=model.labels)
     preparer = assemble(
         model.weights,
@@ -123,7 +127,11 @@ def _clip_inputs(model: PlannedModel, config: RunConfig) -> Iterator[tuple[str, 
 
 
 def check_published(config: RunConfig, backends: Sequence[str] | None, console: Console) -> None:
-    """Reproduce the authors' example (`Model.published`), and keep a certificate.
+    """Reproduce the authors' example (`Model.published`), and write a certificate.
+
+    - `config`: names one model; without weights, those of the example are used.
+    - `backends`: each `backend:precision:variant`; None for all in float32 that this machine can run.
+    - `console`: shows the progress.
 
     Raises UsageError for a network without a published example, WeightsError if weights or samples are not
     stored, MeasurementError if the logits are not the published ones.
@@ -140,7 +148,7 @@ def check_published(config: RunConfig, backends: Sequence[str] | None, console: 
         config = replace(config, weights={f"{request.model.name}-{s}": w for s, w in example.weights.items()})
     exact = [s for s in runnable(request, config) if ":" not in s or ":fp32" in s]
     models = with_backends(config, backends or exact, console, least=1)
-    # Weights of a user's file are called like the file.
+    # Weights from a user's file are named after the file.
     expected = {stream: Path(each).name for stream, each in example.weights.items()}
     for model in models:
         found = {stream: each.description.name for stream, each in model.weights.items()}
@@ -194,14 +202,23 @@ def with_backends(
     least: int = 2,
     target: str | None = None,
 ) -> list[PlannedModel]:
-    """The one model of `config` in each backend; in all of its own weights' ones if none are named."""
+    """The one model of `config`, planned once for each backend.
+
+    - `config`: names one model. Without weights, and with none stored, they are random.
+    - `backends`: each `backend:precision:variant`; None for those of `runnable`.
+    - `console`: shows what is made for them first.
+    - `least`: fewest backends that are accepted.
+    - `target`: the target class, None for none.
+
+    Raises UsageError for fewer backends than `least`, or one that is named twice.
+    """
     (name,) = config.models
     request = find_model(name)
     chosen = list(backends or runnable(request, config))
     if len(chosen) < least:
         raise UsageError(
             f"{name} has one backend, {', '.join(chosen)}: there is nothing to compare",
-            remedy="`bench models` tells which networks have several.",
+            remedy="`bench models` lists which networks have several.",
         )
     if len(set(chosen)) < len(chosen):
         raise UsageError("a backend is named twice", where="--backends", found=", ".join(chosen))
@@ -216,9 +233,9 @@ def with_backends(
 
 
 def runnable(request: ModelRequest, config: RunConfig) -> list[str]:
-    """What this machine can run of a network, but for backends whose weights are their own.
+    """What this machine can run of a network, without backends that run a network of their own.
 
-    First float32 in its plain form, where a backend has one.
+    Each as `backend:precision:variant`; the plain variants of float32 come first.
     """
     found = []
     for backend in request.model.backends:
@@ -226,7 +243,7 @@ def runnable(request: ModelRequest, config: RunConfig) -> list[str]:
         for precision in () if offered.own_network else offered.precisions:
             if unable(find_model(f"{request.name}@{backend}:{precision}"), config) is None:
                 found.append(backend if precision == "fp32" else f"{backend}:{precision}")
-                if precision == "fp32" and "plain" in offered.forms(precision)[1:]:
+                if precision == "fp32" and "plain" in offered.variants(precision)[1:]:
                     found.append(f"{backend}:fp32:plain")
     return sorted(found, key=lambda selection: not selection.endswith(":plain"))
 

@@ -54,7 +54,7 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except (BrokenPipeError, SystemExit):
-        # Whoever read the output has seen enough (where typer notices, it exits); nothing more can be said.
+        # The reader of the output has closed it (where typer notices, it exits): nothing more can be shown.
         return 2
     except OSError as error:
         if error.filename is None:
@@ -96,11 +96,14 @@ def _common(
 def run(
     context: typer.Context,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file with any of these as `name: value`; options override it.")
+        Path | None,
+        typer.Option(help="YAML file with any of these settings as `name: value`; options override it."),
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue the interrupted run in this directory.")
+    ] = None,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Tell how long it will take, and measure nothing.")
+        bool, typer.Option("--estimate", help="Print how long the run would take, without running it.")
     ] = False,
 ) -> None:
     """Compare networks on videos: accuracy, latency and preprocessing, in one report."""
@@ -112,7 +115,7 @@ def run(
     if resume is not None:
         if given or estimate or config is not None:
             raise UsageError(
-                "takes no other option: the run goes on as it began",
+                "takes no other option: the run continues with its own settings",
                 where="--resume",
                 found=", ".join(SETTINGS[name].option for name in given)
                 or ("--estimate" if estimate else "--config"),
@@ -135,10 +138,11 @@ def run(
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run directories; several are joined.")],
     out: Annotated[
-        Path | None, typer.Option(help="Where to; the run's own directory if there is one run.")
+        Path | None,
+        typer.Option(help="Folder to write to; by default the directory of the run, if it is one."),
     ] = None,
 ) -> None:
-    """Rebuild the report of a run, or join several runs in one, without measuring again."""
+    """Write the report of a run again, or a joint report of several runs; nothing is measured."""
     from ...reports.formats.export import write_report
 
     if out is None:
@@ -165,7 +169,7 @@ def list_models() -> None:
     """List the networks, their backends, and what this machine can run."""
     from tabulate import tabulate
 
-    from ...models.capabilities import BACKENDS, FORMS, PRECISIONS
+    from ...models.capabilities import BACKENDS, PRECISIONS, VARIANTS
     from ...models.registry import find_model, model_names
     from ..plan.selection import capabilities_rows
 
@@ -174,16 +178,16 @@ def list_models() -> None:
         model = find_model(name).model
         rows.append([name, model.title, ", ".join(model.backends), "+".join(model.streams), model.paper])
     print(tabulate(rows, headers=["name", "network", "backends (first: default)", "streams", "paper"]))
-    headers = ["backend", "precision", "forms (first: default)", "CPU", "CUDA"]
-    print("\nNAME@BACKEND:PRECISION:FORM, on this machine\n")
+    headers = ["backend", "precision", "variants (first: default)", "CPU", "CUDA"]
+    print("\nNAME@BACKEND:PRECISION:VARIANT, on this machine\n")
     print(tabulate(capabilities_rows(BACKENDS), headers=headers, maxcolwidths=[None, None, None, 60, 40]))
     print()
-    print(tabulate([*PRECISIONS.items(), *FORMS.items()], tablefmt="plain"))
+    print(tabulate([*PRECISIONS.items(), *VARIANTS.items()], tablefmt="plain"))
 
 
 @app.command()
 def doctor() -> None:
-    """Print the environment that a run records, and what is missing for which backend."""
+    """Print hardware and software as a run records them, and which packages each backend lacks."""
     from .doctor import print_diagnosis
 
     print_diagnosis()

@@ -1,4 +1,4 @@
-"""`bench compare`: the run of a change against an earlier one, with a verdict where there can be one."""
+"""`bench compare`: a run compared with an earlier one, with a verdict where the figures allow one."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from .options import share
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="Run directory to compare with.")],
-    second: Annotated[Path, typer.Argument(help="Run directory that is judged.")],
-    threshold: Annotated[str, typer.Option(help="Change of the total time that matters.")] = "5%",
+    first: Annotated[Path, typer.Argument(help="Run directory of the baseline.")],
+    second: Annotated[Path, typer.Argument(help="Run directory that is compared with it.")],
+    threshold: Annotated[
+        str, typer.Option(help="Smallest change of the total time that counts: 5% or 0.05.")
+    ] = "5%",
     force: Annotated[
-        bool, typer.Option("--force", help="Show the figures of different machines, without a verdict.")
+        bool, typer.Option("--force", help="Also compare runs of different machines, without a verdict.")
     ] = False,
-    output: Annotated[Path | None, typer.Option("--json", help="Write every figure to this file.")] = None,
+    output: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")] = None,
 ) -> int:
-    """Compare two stored runs of the same machine, the second one judged by its total time per video.
+    """Compare two stored runs of the same machine: is the second one slower, by its total time per video?
 
     Exit codes: 0 not slower, 3 slower, 4 no verdict, 2 an error (also: different machines), 1 a bug.
     """

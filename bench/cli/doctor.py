@@ -1,4 +1,4 @@
-"""`bench doctor`: the environment as a run records it, and what each backend lacks."""
+"""`bench doctor`: hardware and software as a run records them, and which packages each backend lacks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..plan.environment import environment, probe
 
 
 def print_diagnosis() -> None:
+    """Print the environment, the versions of packages, and whether each backend and the flow can be used."""
     facts = environment()
     packages = facts.pop("packages")
     for name, value in facts.items():
@@ -25,11 +26,11 @@ def print_diagnosis() -> None:
     print("\nbackends")
     for backend, missing in probe(sys.executable)["missing"].items():
         if missing:
-            print(f"  {backend:12} lacks {', '.join(missing)}: {BACKENDS[backend].remedy} installs them")
+            print(f"  {backend:12} lacks {', '.join(missing)}; install: {BACKENDS[backend].remedy}")
             continue
         found = probe(sys.executable, backend)
         if "error" in found:
-            print(f"  {backend:12} does not import: {found['error']}")
+            print(f"  {backend:12} cannot be imported: {found['error']}")
         else:
             print(
                 f"  {backend:12} ready on CPU"

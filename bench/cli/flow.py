@@ -1,4 +1,4 @@
-"""`bench flow`: the optical-flow methods, side by side, and their flow to look at."""
+"""`bench flow`: the optical-flow methods, their comparison, and their flow as a video."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ...datasets.clip import Clip
-    from ...flow.evaluation.comparison import Measured
+    from ...flow.evaluation.comparison import MethodResult
     from ..console.progress import Console
 
 app = typer.Typer(
-    help="Optical flow: list the methods, compare them, look at their flow.", no_args_is_help=True
+    help="Optical flow: list the methods, compare them, render their flow as a video.", no_args_is_help=True
 )
 
 RATE = Fraction(25)
@@ -35,7 +35,7 @@ SHORT_SIDE = 256
 
 @app.command("list")
 def list_() -> None:
-    """List the methods that `--flow` takes: what they are, their parameters, their error on a drawn pair."""
+    """List the methods that `--flow` takes, their parameters, and their error on a synthetic frame pair."""
     from ...errors import BackendUnavailable
     from ...flow.evaluation.known_motion import SHIFT, known_motion_error
     from ...flow.registry import get_method, method_names, summary
@@ -52,30 +52,40 @@ def list_() -> None:
                 value = ", ".join(f"{k} {v}" for k, v in value.items() if k != "name")
             if key != "name":
                 print(f"  {key}: {value}")
-        print(f"  error on a drawn pair, measured now: {known_motion_error(method):.3f} px")
+        print(f"  error on a synthetic pair, measured now: {known_motion_error(method):.3f} px")
         print()
     print(
-        f"The drawn pair moves by {SHIFT[0]:g}, {SHIFT[1]:g} px; `bench flow compare` measures on real video."
+        f"The synthetic pair moves by {SHIFT[0]:g}, {SHIFT[1]:g} px; "
+        "`bench flow compare` measures on real video."
     )
 
 
 @app.command()
 def compare(
     videos: Annotated[
-        list[Path] | None, typer.Argument(help="Videos or folders of them; the drawn clips by default.")
+        list[Path] | None, typer.Argument(help="Videos or folders of videos; by default the demo clips.")
     ] = None,
     methods: Annotated[
-        str | None, typer.Option(help="Comma-separated; by default all that are at home on this machine.")
+        str | None,
+        typer.Option(
+            help="Names of methods, comma-separated; by default all, without a CUDA device all but `-torch`."
+        ),
     ] = None,
     ground_truth: Annotated[
-        Path | None, typer.Option(help="Folder of pairs with a true flow (Middlebury, KITTI, Chairs).")
+        Path | None,
+        typer.Option(help="Folder of frame pairs with true flow (Middlebury, KITTI, Flying Chairs)."),
     ] = None,
-    pairs: Annotated[int, typer.Option(help="Consecutive pairs from the middle of each video.")] = 10,
-    threads: Annotated[int | None, typer.Option(help="Timed with 1 and with so many; all cores.")] = None,
-    repetitions: Annotated[int, typer.Option(help="Rounds through all videos.")] = 3,
-    output: Annotated[Path | None, typer.Option("--json", help="Write every number to this file.")] = None,
+    pairs: Annotated[
+        int, typer.Option(help="Number of consecutive frame pairs from the middle of each video.")
+    ] = 10,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Methods are timed with one thread and with this number; by default one per core."),
+    ] = None,
+    repetitions: Annotated[int, typer.Option(help="Number of rounds over all videos.")] = 3,
+    output: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")] = None,
 ) -> None:
-    """Time the methods in turns on the same pairs of frames, and measure how far their flow is off."""
+    """Time the methods in turns on the same pairs of frames, and measure the error of their flow."""
     from ...flow.evaluation.comparison import compare as compare_methods
     from ...flow.evaluation.ground_truth import load_ground_truth, shrunk
     from ...flow.fields import GREY
@@ -86,7 +96,7 @@ def compare(
         raise UsageError("must be at least 1", where="--pairs/--repetitions")
     names, left_out = _default_methods() if methods is None else (methods.replace(" ", "").split(","), "")
     for name in names:
-        get_method(name)  # one that is not there ends the command before videos are read
+        get_method(name)  # an unknown one ends the command before videos are read
     check_writable("--json", output)
     counts = sorted({1, _threads(threads)})
     truths = [] if ground_truth is None else [shrunk(t, SHORT_SIDE) for t in load_ground_truth(ground_truth)]
@@ -110,7 +120,7 @@ def compare(
 
 
 def _threads(wanted: int | None) -> int:
-    """The number of threads that is asked for, None for all cores. Raises UsageError for far too many."""
+    """The number of threads, one per core for None. Raises UsageError for far too many."""
     from ..plan.environment import check_threads, cores
 
     if wanted is None:
@@ -120,7 +130,7 @@ def _threads(wanted: int | None) -> int:
 
 
 def _default_methods() -> tuple[list[str], str]:
-    """The methods that are compared when none is named, and what to say of those that are not."""
+    """The methods that are compared by default, and a sentence on those that are left out."""
     from importlib.util import find_spec
 
     from ...flow.registry import NEEDS_TORCH, method_names
@@ -133,7 +143,7 @@ def _default_methods() -> tuple[list[str], str]:
 
         if torch.cuda.is_available():
             return names, ""
-        reason = "without a CUDA device they take twenty times as long as the same methods without `-torch`"
+        reason = "without a CUDA device they are twenty times slower than the same methods without `-torch`"
     left_out = [name for name in names if name in NEEDS_TORCH]
     return (
         [name for name in names if name not in NEEDS_TORCH],
@@ -142,9 +152,9 @@ def _default_methods() -> tuple[list[str], str]:
 
 
 def _sequences(videos: list[Path] | None, pairs: int, console: Console) -> dict[str, npt.NDArray[np.uint8]]:
-    """Grey frames from the middle of each video: where it comes from → (pairs + 1, H, W) uint8, or fewer.
+    """Grey frames from the middle of each video: name → (pairs + 1, H, W) uint8, or fewer frames.
 
-    What cannot be read is left out, and `console` says so. Raises ClipError if nothing is left.
+    A video that cannot be read is left out with a message on `console`. Raises ClipError if none is left.
     """
     from ...datasets.sources.registry import load_clips
     from ...flow.fields import grey
@@ -162,7 +172,7 @@ def _sequences(videos: list[Path] | None, pairs: int, console: Console) -> dict[
             begin = max(0, (len(frames) - pairs - 1) // 2)
             found[f"{source}: {clip.id}"] = grey(frames[begin : begin + pairs + 1])
     if not found:
-        raise ClipError("none of the videos can be compared on", where=", ".join(sources))
+        raise ClipError("none of the videos can be read", where=", ".join(sources))
     return found
 
 
@@ -176,11 +186,11 @@ def _frames(clip: Clip) -> npt.NDArray[np.uint8]:
     with read_frames(clip, RATE) as reader:
         frames = [resize(frame, SHORT_SIDE, "opencv-bilinear") for frame in reader]
     if len(frames) < 2:
-        raise ClipError("has a single frame, and flow is between two", where=clip.path)
+        raise ClipError("has a single frame; flow needs two", where=clip.path)
     return np.stack(frames)
 
 
-def _print(measured: list[Measured], counts: list[int], videos: int, pairs: int) -> None:
+def _print(measured: list[MethodResult], counts: list[int], videos: int, pairs: int) -> None:
     from tabulate import tabulate
 
     from ...flow.evaluation.comparison import REFERENCE
@@ -220,14 +230,14 @@ def _print(measured: list[Measured], counts: list[int], videos: int, pairs: int)
     print(tabulate(rows, headers=headers, floatfmt=".3g", missingval="–"))
     print(
         f"{counted(videos, 'video')}, {counted(pairs, 'pair')} of each, shorter side {SHORT_SIDE}, "
-        f"{RATE} frames a second. "
-        "Medians of wall time; how many times as fast: by CPU time on one thread. "
-        "Errors to OpenCV in the centre 224×224, after clipping to ±20 px; to the truth wherever it is "
-        f"known. Grey: {GREY}."
+        f"{RATE} frames per second. "
+        "Times: medians of wall time; speed relative to the reference: CPU time on one thread. "
+        "Errors relative to OpenCV: in the centre 224×224, after clipping to ±20 px; relative to the true "
+        f"flow: wherever it is known. Grey: {GREY}."
     )
 
 
-def _plain(m: Measured) -> dict[str, object]:
+def _plain(m: MethodResult) -> dict[str, object]:
     return {
         "method": m.name,
         "seconds_per_pair": {str(n): values for n, values in m.seconds.items()},
@@ -243,10 +253,12 @@ def render(
     video: Annotated[Path, typer.Argument(help="Video to compute the flow of.")],
     out: Annotated[Path, typer.Argument(help="Video to write (.mp4), or a folder for images.")],
     method: Annotated[str, typer.Option(help=SETTINGS["flow"].help)] = SETTINGS["flow"].default,
-    fastest: Annotated[float, typer.Option(help="Pixels a frame that get full colour.")] = 10.0,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; all cores by default.")] = None,
+    fastest: Annotated[
+        float, typer.Option(help="Speed, in pixels per frame, that is shown in full saturation.")
+    ] = 10.0,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; by default one per core.")] = None,
 ) -> None:
-    """Write the flow of a video as colours: the hue is the direction, the saturation the speed."""
+    """Write the flow of a video as a video in colours: hue is direction, saturation is speed."""
     from ...datasets.sources.registry import load_clips
     from ...flow.fields import flow_fields, grey
     from ...flow.registry import get_method
@@ -263,4 +275,4 @@ def render(
     with Console().task(f"flow · {method}", len(frames) - 1) as progress:
         fields = flow_fields(grey(frames), flow_method, progress=lambda *_: progress.advance())
     write_pictures(out, colours(fields, fastest), RATE)
-    print(f"{out}: {counted(len(fields), 'picture')}, full colour at {fastest:g} px a frame")
+    print(f"{out}: {counted(len(fields), 'picture')}, full saturation at {fastest:g} px per frame")

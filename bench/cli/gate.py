@@ -1,4 +1,4 @@
-"""`bench gate`: is the candidate slower than the base, on this machine, by more than matters?"""
+"""`bench gate`: is the candidate slower than the base, on this machine, by more than a threshold?"""
 
 from __future__ import annotations
 
@@ -27,48 +27,74 @@ _OF_BENCH_RUN = ("models", "data", "videos", "target", "weights", "device", "thr
 
 
 @with_settings(
-    *_OF_BENCH_RUN, help={"weights": f"{SETTINGS['weights'].help}. In a gate random ones unless given"}
+    *_OF_BENCH_RUN, help={"weights": f"{SETTINGS['weights'].help}. In a gate: random unless given"}
 )
 def gate(
     context: typer.Context,
     base: Annotated[
         str | None,
-        typer.Option(help="git:REF, python:INTERPRETER, command:…; a plain word is an interpreter or a REF."),
+        typer.Option(
+            help="Version to compare with: git:REF, python:INTERPRETER or command:COMMAND; without a prefix, "
+            "an interpreter's path or a REF."
+        ),
     ] = None,
-    candidate: Annotated[str, typer.Option(help="The same, or tree: the working tree.")] = "tree",
+    candidate: Annotated[
+        str, typer.Option(help="Version to judge, in the same syntax; tree: the working tree.")
+    ] = "tree",
     repository: Annotated[Path, typer.Option(help="Folder of the repository under test.")] = Path(),
     command: Annotated[
-        str | None, typer.Option(help="What both arms run, in their own tree, instead of `bench run`.")
+        str | None,
+        typer.Option(help="Command that both versions run, each in its own tree, instead of `bench run`."),
     ] = None,
     packages: Annotated[
-        str, typer.Option(help="Of a commit whose pins differ: pinned, its own; shared, this environment's.")
+        str,
+        typer.Option(
+            help="Packages of a commit whose constraints.txt differs: `pinned` installs its own, `shared` "
+            "uses those of this environment."
+        ),
     ] = "pinned",
-    latency_clips: Annotated[int | None, typer.Option(help="Clips that a slot times; 1 by default.")] = None,
+    latency_clips: Annotated[
+        int | None, typer.Option(help="Number of clips that a slot times; by default 1.")
+    ] = None,
     latency_seconds: Annotated[
-        float | None, typer.Option(help="Least time that a slot measures; 1 by default.")
+        float | None, typer.Option(help="Minimum measuring time of a slot, seconds; by default 1.")
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML file of `bench run`; options override it.")
     ] = None,
     primary: Annotated[
-        list[str] | None, typer.Option(help="Metric that decides; repeatable. total by default.")
+        list[str] | None,
+        typer.Option(help="Metric that the verdict is about; may be repeated. By default total."),
     ] = None,
-    threshold: Annotated[str, typer.Option(help="The change that matters: 5% or 0.05.")] = "5%",
-    pairs: Annotated[int, typer.Option(help="Pairs of slots before the first verdict.")] = 10,
-    max_pairs: Annotated[int, typer.Option(help="Pairs after which it stays inconclusive.")] = 30,
+    threshold: Annotated[
+        str, typer.Option(help="Smallest slowdown that counts as a regression: 5% or 0.05.")
+    ] = "5%",
+    pairs: Annotated[int, typer.Option(help="Number of pairs of slots before the first verdict.")] = 10,
+    max_pairs: Annotated[
+        int, typer.Option(help="Number of pairs after which an open verdict is inconclusive.")
+    ] = 30,
     accuracy: Annotated[
-        bool, typer.Option("--accuracy", help="Predict the labelled clips once in each arm too.")
+        bool, typer.Option("--accuracy", help="Also predict the labelled clips once with each version.")
     ] = False,
-    on_inconclusive: Annotated[str, typer.Option(help="ok: exit with 0; fail: with 4.")] = "fail",
-    timeout: Annotated[float, typer.Option(help="Seconds until a slot is given up.")] = 600.0,
-    out: Annotated[Path | None, typer.Option(help="The gate's directory; runs/TIME-gate by default.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the gate in this directory.")] = None,
+    on_inconclusive: Annotated[
+        str, typer.Option(help="Exit code of an inconclusive verdict: ok, 0; fail, 4.")
+    ] = "fail",
+    timeout: Annotated[float, typer.Option(help="Most seconds for one slot.")] = 600.0,
+    out: Annotated[Path | None, typer.Option(help="The gate's directory; by default runs/TIME-gate.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue the interrupted gate in this directory.")
+    ] = None,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Measure one slot of each arm, tell the duration, end.")
+        bool,
+        typer.Option(
+            "--estimate", help="Measure one slot of each version and print how long the gate would take."
+        ),
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write a job's summary to this file.")] = None,
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit's XML to this file.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write a summary for a CI job to this Markdown file.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the result as JUnit XML to this file.")] = None,
     github_benchmark: Annotated[
         Path | None, typer.Option(help="Write github-action-benchmark's customSmallerIsBetter to this file.")
     ] = None,
@@ -76,19 +102,26 @@ def gate(
         bool,
         typer.Option(
             "--self-test",
-            help="Measure the gate itself: false alarms and power, here. Exit code 0 whatever is found.",
+            help="Measure the gate itself, its false alarms and its power, on this machine; exit code 0.",
         ),
     ] = False,
     simulate: Annotated[
         bool,
         typer.Option(
             "--simulate",
-            help="Of --self-test: on synthetic times, in two minutes. Exit code 2 if a promise is not kept.",
+            help="With --self-test: on simulated times, in two minutes; exit code 2 if an error rate is too "
+            "high.",
         ),
     ] = False,
-    minutes: Annotated[float, typer.Option(help="Of --self-test: begin no new gate after so long.")] = 60.0,
-    gates: Annotated[int | None, typer.Option(help="Of --self-test: at most so many of each kind.")] = None,
-    injected: Annotated[str, typer.Option(help="Of --self-test: the slowdown to be caught.")] = "20%",
+    minutes: Annotated[
+        float, typer.Option(help="With --self-test: minutes after which no new gate begins.")
+    ] = 60.0,
+    gates: Annotated[
+        int | None, typer.Option(help="With --self-test: most gates with, and most without, a slowdown.")
+    ] = None,
+    injected: Annotated[
+        str, typer.Option(help="With --self-test: slowdown that is injected, to be detected.")
+    ] = "20%",
 ) -> int:
     """Compare two versions on this machine, in pairs of fresh processes, and end with a verdict.
 
@@ -122,12 +155,12 @@ def gate(
         _refuse(
             given - _OF_RESUME,
             "--resume",
-            "goes on as the gate began, and takes no other option than where the result goes",
+            "continues the gate with its own settings; only options that name an output go with it",
         )
         result = resume_gate(resume, Console())
     else:
         if base is None:
-            raise UsageError("must name what to compare with", where="--base", remedy="E.g. git:main.")
+            raise UsageError("is required", where="--base", remedy="E.g. --base git:main.")
         run = {
             **given_settings(context),
             "latency_clips": latency_clips,
@@ -173,12 +206,12 @@ _OF_SELF_TEST = {
 
 
 def _given(context: typer.Context) -> set[str]:
-    """Names of the options that stand on the command line."""
+    """Names of the options that are given on the command line."""
     return {name for name in context.params if is_given(context, name)}
 
 
 def _refuse(options: set[str], where: str, why: str) -> None:
-    """An option that would do nothing is an error."""
+    """Raise UsageError if there are `options`, which would have no effect."""
     if options:
         named = {"json_file": "json"}
         found = (named.get(name, name).replace("_", "-") for name in sorted(options))
@@ -186,7 +219,7 @@ def _refuse(options: set[str], where: str, why: str) -> None:
 
 
 def _clear(outputs: tuple[Path | None, ...]) -> None:
-    """Remove the results of an earlier gate: if this one fails, nobody shall read them as its verdict."""
+    """Remove the results of an earlier gate, so that they are not taken for the verdict of this one."""
     for path in outputs:
         if path is not None and path.is_file() and not path.is_symlink():
             path.unlink()
@@ -214,7 +247,7 @@ def _print_estimate(settings: GateConfig) -> None:
     print(
         f"one slot: base {found.base_s:.1f} s, candidate {found.candidate_s:.1f} s\n"
         f"{settings.pairs} pairs: about {_duration(found.shortest_s)}; "
-        f"{settings.max_pairs} pairs, if they are needed: about {_duration(found.longest_s)}"
+        f"{settings.max_pairs} pairs, if needed: about {_duration(found.longest_s)}"
     )
 
 

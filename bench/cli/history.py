@@ -1,4 +1,4 @@
-"""`bench history`: the times of many commits in one file, their trend and where they changed."""
+"""`bench history`: the times of many commits in one file, their trend and the commits that changed it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,29 @@ from .options import counted
 if TYPE_CHECKING:
     from ...reports.analysis.history import Entry
 
-app = typer.Typer(help="The times of many commits in one file: add to it, look at it.", no_args_is_help=True)
+app = typer.Typer(
+    help="Keep the times of many commits in one file, and show where they changed.", no_args_is_help=True
+)
 
 
 @app.command()
 def add(
     measured: Annotated[
-        Path, typer.Argument(help="Run directory, or a gate's: then its candidate is added.")
+        Path, typer.Argument(help="Run directory, or a gate's directory, of which the candidate is added.")
     ],
-    file: Annotated[Path, typer.Argument(help="History to add to (JSON lines); made if it is not there.")],
+    file: Annotated[Path, typer.Argument(help="History file (JSON Lines); created if it does not exist.")],
     commit: Annotated[
-        str | None, typer.Option(help="What was measured; of a run, ActionBench's own commit by default.")
+        str | None,
+        typer.Option(
+            help="Commit that was measured; by default the commit of ActionBench in a run's record."
+        ),
     ] = None,
     date: Annotated[
-        str | None, typer.Option(help="Place in the trend, ISO 8601; the time of measuring by default.")
+        str | None,
+        typer.Option(help="Position in the trend, ISO 8601; by default the time of the measurement."),
     ] = None,
 ) -> None:
-    """Add the medians of processes: one line for each model, metric, machine and commit."""
+    """Add the medians over processes: one line per model, metric, machine and commit."""
     from ...records.gate_directory import GATE, GateDirectory
     from ...reports.analysis.history import add_to_history, entries_of_gate, entries_of_run
     from ...reports.analysis.load_runs import read_run
@@ -46,9 +52,11 @@ def add(
 
 @app.command()
 def show(
-    file: Annotated[Path, typer.Argument(help="History.")],
+    file: Annotated[Path, typer.Argument(help="History file.")],
     metric: Annotated[str, typer.Option(help="Metric to show, or `all`.")] = "total",
-    plot: Annotated[Path | None, typer.Option(help="Draw the trends into this .svg, .png or .pdf.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Plot the trends to this file: .svg, .png or .pdf.")
+    ] = None,
 ) -> None:
     """Show each series: its last value, and the commits at which its level changed."""
     from ...plain_text import plain_line
@@ -62,7 +70,7 @@ def show(
         raise unknown_name("metric", metric, metrics)
     series = series_of(entries, None if metric == "all" else metric)
     for one in series:
-        for line in _told(one):
+        for line in _lines(one):
             print(plain_line(line) if line[0] != " " else f"  {plain_line(line)}")
     if plot is not None:
         from ...reports.charts.history import plot_history
@@ -71,8 +79,8 @@ def show(
         print(f"trend: {plot}")
 
 
-def _told(series: list[Entry]) -> list[str]:
-    """A series in lines: what it is, where it stands, each change of level."""
+def _lines(series: list[Entry]) -> list[str]:
+    """The lines that describe a series: its name, its last value, each change of level."""
     from ...reports.numbers import spread
     from ...reports.statistics.change_points import FEWEST, change_points
 
@@ -83,7 +91,7 @@ def _told(series: list[Entry]) -> list[str]:
         f"  {counted(len(series), 'commit')}; {last.commit[:9]}: {spread(last.median, scale)} {unit}",
     ]
     if len(series) < FEWEST:
-        return [*lines, f"  no changes are looked for in fewer than {FEWEST} commits"]
+        return [*lines, f"  change points are searched from {FEWEST} commits on"]
     values = [entry.median.value for entry in series]
     begins = change_points(values)
     for before, begin, after in zip([0, *begins], begins, [*begins[1:], len(values)], strict=False):

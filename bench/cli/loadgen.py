@@ -1,4 +1,4 @@
-"""`bench loadgen`: the audit of a network's latency by MLPerf's load generator."""
+"""`bench loadgen`: a network's latency measured by MLPerf's load generator."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ def loadgen(
     context: typer.Context,
     model: ModelArgument,
     scenario: Annotated[
-        str, typer.Option(help="Comma-separated: SingleStream, MultiStream, Server, Offline.")
+        str,
+        typer.Option(
+            help="LoadGen's scenarios, comma-separated: SingleStream, MultiStream, Server, Offline."
+        ),
     ] = "SingleStream",
-    seconds: Annotated[float, typer.Option(help="Least time of a scenario.")] = 10.0,
+    seconds: Annotated[float, typer.Option(help="Minimum measuring time of a scenario, seconds.")] = 10.0,
     qps: Annotated[
         float | None,
         typer.Option(
-            help="Videos a second: asked for in Server (default: half of what the network manages alone), "
-            "expected in Offline."
+            help="Videos per second: the load in Server (by default half of the measured throughput), the "
+            "expected throughput in Offline."
         ),
     ] = None,
-    clips: Annotated[int, typer.Option(help="Videos to ask for: a seeded sample of the data.")] = 2,
+    clips: Annotated[int, typer.Option(help="Number of videos, a seeded random sample of the data.")] = 2,
 ) -> None:
-    """Have MLPerf's LoadGen time a network, videos in and predictions out, beside our own clock."""
+    """Time a network, from video to prediction, by MLPerf's LoadGen and by our own clock."""
     from ..console.progress import Console
     from ..loadgen.measure import run_loadgen
 

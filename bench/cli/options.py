@@ -1,4 +1,4 @@
-"""What several commands share: the values of options, checks before work begins, counts in words."""
+"""What several commands share: parsing of option values, checks before work begins, counts with a noun."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def share(option: str, text: str) -> float:
 
 
 def check_writable(option: str, path: Path | None) -> None:
-    """Raise UsageError if no file can be written at `path`, before hours of work end there.
+    """Raise UsageError if no file can be written at `path`: checked before the work whose result it takes.
 
-    What is there is left as it is. None, and what is neither a file nor a folder, a pipe for one, is not
-    looked at.
+    - `option`: the option that names the path, for the error.
+    - `path`: an existing file is left unchanged; None, and special files such as pipes, are not checked.
     """
     if path is None or (path.exists() and not path.is_file() and not path.is_dir()):
         return
     new = not path.exists()
     try:
-        # By trying: permissions alone do not tell whether a file system can be written.
+        # By trying: permissions alone do not say whether a file system is writable.
         with path.open("ab"):
             pass
         if new:

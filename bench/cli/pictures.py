@@ -1,4 +1,4 @@
-"""Writing pictures for people to look at: a video, or a folder of images."""
+"""Writing pictures as a video or as a folder of images."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from .options import check_writable
 
 
 def write_pictures(out: Path, pictures: npt.NDArray[np.uint8], rate: Fraction) -> None:
-    """Write (T, H, W, 3) uint8 RGB as a video `out` (.mp4, `rate` frames a second), or as PNG files in it.
+    """Write pictures as a video or as PNG files.
 
-    `out`: as `check_output` asks for. Raises UsageError if it cannot be written.
+    - `out`: a video file (.mp4), or the folder of the PNG files; checked by `check_output`.
+    - `pictures`: (T, H, W, 3) uint8 RGB.
+    - `rate`: frames per second of the video.
+
+    Raises UsageError if `out` cannot be written.
     """
     try:
         if out.suffix:
@@ -27,7 +31,7 @@ def write_pictures(out: Path, pictures: npt.NDArray[np.uint8], rate: Fraction) -
 
 
 def check_output(out: Path) -> None:
-    """Raise UsageError if `out` is there already, has another ending, or lies in no folder."""
+    """Raise UsageError if `out` exists, has another suffix than .mp4 or none, or cannot be written."""
     if out.exists():
         raise UsageError("exists already", where=out, remedy="Name a new file or folder.")
     if out.suffix.lower() not in (".mp4", ""):

@@ -1,4 +1,4 @@
-"""`bench predict` and `bench parity`: what a network says, and whether two backends say the same."""
+"""`bench predict` and `bench parity`: predictions of a network, and whether its backends agree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from ..predict import Prediction
 
 ModelArgument = Annotated[
-    str, typer.Argument(help="NAME or FILE.py:FACTORY, each with @BACKEND:PRECISION:FORM or not.")
+    str,
+    typer.Argument(
+        help="A name that `bench models` lists, or FILE.py:FACTORY; @BACKEND:PRECISION:VARIANT may follow."
+    ),
 ]
 
 
@@ -31,7 +34,7 @@ def predict(
         Path | None, typer.Option(help="Write the logits (views, classes) to this .npy.")
     ] = None,
 ) -> None:
-    """Top-5 classes of videos, or their logits."""
+    """Print the top-5 classes of videos; with --logits, also write the logits of one video."""
     from ..console.progress import Console
     from ..predict import caveat, plan_predictions, predictions
 
@@ -72,25 +75,35 @@ def _print(answer: Prediction) -> None:
 @with_settings("weights", "device", "threads", "flow")
 def parity(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="Network with several backends.")] = SETTINGS["models"].default[
-        0
-    ],
+    model: Annotated[
+        str, typer.Argument(help="A network with several backends (`bench models`).")
+    ] = SETTINGS["models"].default[0],
     backends: Annotated[
-        str | None, typer.Option(help="Comma-separated BACKEND:PRECISION:FORM; the first is the reference.")
+        str | None,
+        typer.Option(
+            help="Comma-separated BACKEND:PRECISION:VARIANT, the first is the reference; by default all that "
+            "this machine can run."
+        ),
     ] = None,
     shapes: Annotated[
-        str | None, typer.Option(help="TxHxW[xN], comma-separated; by default five that mistakes show on.")
+        str | None,
+        typer.Option(
+            help="Sizes of the random input, comma-separated: frames x height x width [x batch], such as "
+            "17x199x210x2; by default five that reveal mistakes in padding."
+        ),
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="Compare on clips of this data in place of drawn input.")
+        str | None, typer.Option(help="Compare on clips of this data instead of random input.")
     ] = None,
-    clips: Annotated[int, typer.Option(help="With --data: a seeded sample of so many clips.")] = 4,
-    target: Annotated[str | None, typer.Option(help="Tell the drift of this class's probability.")] = None,
+    clips: Annotated[int, typer.Option(help="With --data: number of clips, a seeded random sample.")] = 4,
+    target: Annotated[
+        str | None, typer.Option(help="Also print the drift of this class's probability.")
+    ] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Reproduce the authors' published example with their weights.")
     ] = False,
 ) -> None:
-    """Whether the backends of a network agree on the same weights, on this machine."""
+    """Check that the backends of a network give the same result with the same weights, on this machine."""
     from ..agreement.parity import check_parity, check_published, parse_shapes
     from ..console.progress import Console
 

@@ -1,4 +1,4 @@
-"""Options of commands that are settings of a run, out of where the settings are declared."""
+"""Options of commands that are settings of a run, made from the declarations of the settings."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _REPEATABLE = {PAIRS, WEIGHTS}
 def with_settings(
     *names: str, help: Mapping[str, str] = MappingProxyType({})
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the options of these settings of `bench run`; all of them without a name.
+    """A decorator that gives a command the options of settings of `bench run`.
 
-    - `names`: of settings. `help`: what is said of some of them in place of what is declared.
+    - `names`: names of the settings; without one, all of them.
+    - `help`: name of a setting → its help text, where it differs from the declared one.
 
     The command takes the context, and gets their values from `given_settings`.
     """
@@ -46,7 +47,7 @@ def with_settings(
 
 
 def given_settings(context: typer.Context) -> dict[str, Any]:
-    """Name → plain value of the settings that stand on the command line."""
+    """Name → plain value of the settings that are given on the command line."""
     given = {
         name: value for name, value in context.params.items() if name in SETTINGS and is_given(context, name)
     }
@@ -57,7 +58,7 @@ def given_settings(context: typer.Context) -> dict[str, Any]:
 
 
 def is_given(context: typer.Context, name: str) -> bool:
-    """Whether the parameter `name` stands on the command line."""
+    """Whether the parameter `name` is given on the command line."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 

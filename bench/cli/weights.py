@@ -1,4 +1,4 @@
-"""`bench weights`: what is published, what is stored, and how it comes here."""
+"""`bench weights`: list, fetch, verify and convert published weights."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import typer
 
 app = typer.Typer(help="Published weights: list, fetch, verify, convert.", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(help="A name that `bench weights list` shows.")]
-
 
 @app.command("list")
 def list_() -> None:
-    """List the published weights that are known, and which are stored."""
+    """List the published weights that ActionBench knows, and which of them are stored."""
     from tabulate import tabulate
 
     from ...home import home
@@ -37,16 +35,17 @@ def list_() -> None:
 
 @app.command()
 def fetch(
-    names: Annotated[list[str], typer.Argument(help="Names that `bench weights list` shows.")],
+    names: Annotated[list[str], typer.Argument(help="Names from `bench weights list`.")],
     source: Annotated[
         str | None,
         typer.Option(
             "--from",
-            help="The file, or a mirror: a folder or URL laid out like the store or the authors' repository.",
+            help="Where to take them from instead: a file, or a folder or URL laid out like the store or the "
+            "authors' repository.",
         ),
     ] = None,
 ) -> None:
-    """Download weights, verified and resumable; nothing else ever downloads."""
+    """Download weights and check them; an interrupted download continues. No other command downloads."""
     from ...models.weights import fetch as fetch_weights
     from ..console.progress import transfer
 
@@ -58,9 +57,11 @@ def fetch(
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="All stored weights by default.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names of weights; by default all that are stored.")
+    ] = None,
 ) -> None:
-    """Compare stored files with their checksums."""
+    """Check the files of stored weights against their recorded checksums."""
     from ...errors import WeightsError
     from ...models.weights import list_weights
     from ...models.weights import verify as verify_weights
@@ -85,11 +86,13 @@ def verify(
 @app.command()
 def convert(
     source: Annotated[Path, typer.Argument(help="Weights file, or prefix of a TensorFlow checkpoint.")],
-    destination: Annotated[Path, typer.Argument(help="File or prefix to write.")],
-    to: Annotated[str, typer.Option(help="tf1-checkpoint, safetensors, piergiaj, hassony2 or hara.")],
-    stream: Annotated[str, typer.Option(help="rgb or flow.")] = "rgb",
+    destination: Annotated[Path, typer.Argument(help="File or checkpoint prefix to write.")],
+    to: Annotated[
+        str, typer.Option(help="Format to write: tf1-checkpoint, safetensors, piergiaj, hassony2 or hara.")
+    ],
+    stream: Annotated[str, typer.Option(help="Stream that the weights are for: rgb or flow.")] = "rgb",
 ) -> None:
-    """Write weights in another author's format."""
+    """Convert weights to another format."""
     from ...models.weights import convert as convert_weights
 
     convert_weights(source, destination, to, stream)

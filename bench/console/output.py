@@ -1,8 +1,8 @@
-"""Standard output and standard error of every command: the one way out to a terminal.
+"""Standard output and standard error of every command.
 
-What is printed holds names of files and classes, messages of networks and of tools. `standard_streams` puts
-an `Output` in place of each stream for as long as a command runs, so that none of it can act on a terminal,
-whoever prints it; a character that the stream's encoding lacks is shown as an escape (`\\u2713`).
+Printed text contains names of files and classes, and messages of networks and of tools. `standard_streams`
+replaces each stream by an `Output` while a command runs, so that none of that text can control the terminal,
+whichever code prints it; a character that the stream's encoding lacks is shown as an escape (`\\u2713`).
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from ...plain_text import plain
 
 
 class Output(io.TextIOBase):
-    """A text stream that lets nothing act on a terminal: see `plain`.
+    """A text stream without characters that control a terminal: see `plain`.
 
-    - `stream`: where to.
-    - `name`: what it is called in an error; None for one whose failures are no errors: what it does not take
-      is lost.
-    - `filtered`: False for what may act, because it is ActionBench's own: colours, a cursor's moves.
+    - `stream`: the stream that is written to.
+    - `name`: its name in errors; None: failures to write are ignored, and the text is lost.
+    - `filtered`: False for ActionBench's own control characters: colours, cursor moves.
 
-    Writing raises UsageError if the stream takes no more (a full disk), BrokenPipeError if its reader left.
+    Writing raises UsageError if it fails (a full disk), BrokenPipeError if the reader has closed the pipe.
     """
 
     def __init__(self, stream: TextIO, name: str | None, *, filtered: bool = True) -> None:
         self._stream, self._name, self._filtered = stream, name, filtered
 
     def own(self) -> Output:
+        """The same stream, unfiltered."""
         return Output(self._stream, self._name, filtered=False)
 
     def write(self, text: str) -> int:
+        """Write `text`; returns its length."""
         with self._failures():
             self._stream.write(plain(text) if self._filtered else text)
         return len(text)
@@ -71,16 +72,16 @@ class Output(io.TextIOBase):
 
 
 def unfiltered(stream: TextIO) -> TextIO:
-    """The same stream for what may act on a terminal; texts from outside must be plain already."""
+    """The same stream without the filter, for control characters; other text must be `plain` already."""
     return cast(TextIO, stream.own()) if isinstance(stream, Output) else stream
 
 
 @contextlib.contextmanager
 def standard_streams() -> Iterator[None]:
-    """Put an `Output` in place of sys.stdout, which stays None if it is closed, and of sys.stderr.
+    """Replace sys.stdout (unless it is closed, and None) and sys.stderr by an `Output` while the block runs.
 
-    Messages that standard error does not take are lost, and end nothing. What a stream has refused to take
-    is dropped at the end.
+    Messages that cannot be written to standard error are lost without an error. Text that could not be
+    written is dropped at the end.
     """
     _fill_closed_descriptors()
     before = sys.stdout, sys.stderr
@@ -112,9 +113,9 @@ def _fill_closed_descriptors() -> None:
 
 
 def _drop_refused(stream: TextIO) -> None:
-    """Let what is still in the stream's buffer go nowhere, if it cannot go where it should.
+    """Discard the stream's buffer if it cannot be written.
 
-    The interpreter would try once more at its end, and end with an exit code of its own.
+    The interpreter would otherwise try again at exit, and exit with a code of its own.
     """
     try:
         stream.flush()

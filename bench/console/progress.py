@@ -1,4 +1,4 @@
-"""Showing long work: a bar with rate and time left on a terminal, a line now and then in a log."""
+"""Progress of long tasks: a bar with the time left on a terminal, occasional lines in a log."""
 
 from __future__ import annotations
 
@@ -13,24 +13,30 @@ from .output import Output, unfiltered
 
 
 class Progress(Protocol):
-    """What a long task tells: clips done, and what the one in hand is doing."""
+    """Shows the progress of a long task: units done, and what is being done."""
 
     def advance(self, note: str = "") -> None:
-        """One more unit is done."""
+        """Report that one more unit is done; `note`: what is being done."""
 
     def note(self, text: str) -> None:
-        """What is being done now."""
+        """Report what is being done, `text`."""
 
 
 class Console:
     """Standard error, as a terminal or as a log. Results go to standard output, not here."""
 
     def say(self, text: str) -> None:
-        # Made plain here too: where the Python API is used no `Output` stands before the stream.
+        """Print a message."""
+        # Made plain here too: with the Python API the stream is no `Output`.
         print(plain(indented(text)), file=sys.stderr, flush=True)
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Progress]:
+        """Show a task while the block runs.
+
+        - `title`: its name.
+        - `total`: its number of units.
+        """
         if sys.stderr.isatty():
             with _bar(title, total) as progress:
                 yield progress
@@ -39,10 +45,11 @@ class Console:
 
 
 class Messages(Console):
-    """Says what the user should know, and shows no progress."""
+    """Prints messages, but shows no progress."""
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Progress]:  # noqa: ARG002
+        """A task that is not shown; see `Console.task`."""
         yield _Silent()
 
 
@@ -120,12 +127,15 @@ class _Log:
             )
 
     def note(self, text: str) -> None:
-        """A log is not told what is being done at every moment."""
+        """Nothing: a line for every note would flood the log."""
 
 
 @contextmanager
 def transfer(name: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress function of a download: called with (bytes so far, bytes in all or None)."""
+    """A function that shows the progress of a download: called with (bytes received, bytes in all or None).
+
+    - `name`: of what is downloaded.
+    """
     last = 0.0
     terminal = sys.stderr.isatty()
     stream = unfiltered(sys.stderr)

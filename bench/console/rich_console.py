@@ -1,4 +1,4 @@
-"""rich's console, for texts from outside."""
+"""rich's console for text that is not ActionBench's own."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ...plain_text import plain
 from .output import unfiltered
 
 LOG_WIDTH = 150
-"""Columns where the output is no terminal: it has no width, and rich's 80 would break every cell."""
+"""Columns if the output is not a terminal, where rich's default of 80 would wrap every cell."""
 
 
 class PlainConsole(Console):
-    """Writes to `stream`; a terminal gets rich's colours and cursor moves, and none of a text's own."""
+    """Writes to `stream`; a terminal gets rich's control characters, but none that the texts contain."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(file=unfiltered(stream), width=None if stream.isatty() else LOG_WIDTH)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """What `renderable` consists of; all that rich writes, inner parts too, passes through here."""
+        """The segments of `renderable`, made plain; everything that rich writes passes through here."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=plain(segment.text))

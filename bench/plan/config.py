@@ -1,4 +1,4 @@
-"""What a run is asked to do: one record behind the command line, the YAML file and the run directory."""
+"""The settings of a run: one record behind the command line, the YAML file and the run directory."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from ...settings import (
     WEIGHTS,
     WEIGHTS_WORDS,
     WHOLE,
+    documented,
     setting,
     settings_of,
 )
@@ -33,73 +34,86 @@ ViewsOption = Literal["video", "single"]
 SWEEP_AXES = {
     "batch": "views in one forward call",
     "threads": "CPU threads of a process",
-    "window": "frames of the one window",
+    "window": "frames of a single window from the middle",
 }
-"""What can be swept, and what its values are."""
+"""Axis of `--sweep` → what its values are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """Settings of `bench run`. Each field is an option of the same name and a key of the YAML file; what it
-    means stands where it is declared. Raises UsageError for values that make no sense."""
+    """Settings of `bench run`: each field is an option of the same name and a key of the YAML file.
+
+    Raises UsageError for a value that is out of range or unknown.
+    """
 
     models: tuple[str, ...] = setting(
         NAMES,
-        f"what is compared: {', '.join(MODELS)}, another that `bench models` lists, or `FILE.py:FACTORY`, "
-        "each with or without `@BACKEND:PRECISION:FORM`",
+        f"models to compare: {', '.join(MODELS)}, another that `bench models` lists, or `FILE.py:FACTORY`; "
+        "`@BACKEND:PRECISION:VARIANT` may follow each",
         DEFAULT_MODELS,
     )
     backends: tuple[str, ...] = setting(
-        NAMES, "backends of the models named without one; `all` for what this machine can run", ()
+        NAMES, "backends for models named without one; `all`: every one that this machine can run", ()
     )
     precisions: tuple[str, ...] = setting(
-        NAMES, "precisions of the models named without one, such as `fp32,bf16`", ()
+        NAMES, "precisions for models named without one, such as `fp32,bf16`", ()
     )
     data: str = setting(
         TEXT,
-        "videos: `demo` (drawn at first use), a folder of `class/video`, a manifest or a Kinetics CSV",
+        "videos: `demo` (synthetic clips, made at first use), a folder of `class/video` files, a manifest or "
+        "a Kinetics CSV",
         "demo",
     )
-    videos: str | None = setting(TEXT, "folder of the videos of a Kinetics CSV", None)
-    target: str = setting(TEXT, "the class that precision and recall are about", "jogging")
+    videos: str | None = setting(TEXT, "folder with the videos that a Kinetics CSV lists", None)
+    target: str = setting(TEXT, "class whose precision and recall are reported", "jogging")
     weights: Mapping[str, str] = setting(
         WEIGHTS,
-        f"model, or `MODEL-STREAM`, and its weights: a path, {' or '.join(WEIGHTS_WORDS)}; "
-        "`*`, or a lone word, for all others. Without it what `bench weights fetch` stored, or demo for "
-        "drawn clips",
+        f"weights of a model or of one stream (`MODEL-STREAM`): a path, {' or '.join(WEIGHTS_WORDS)}; the "
+        f"name `*`, or {' or '.join(WEIGHTS_WORDS)} alone, means all other models. By default what "
+        "`bench weights fetch` stored; if nothing is stored, demo weights for the demo clips",
         {},
     )
     device: str = setting(TEXT, "`auto`, `cpu` or `cuda:N`", "auto")
     threads: int | None = setting(
-        WHOLE, "CPU threads of a process, at most four for each core; without it, one for each core", None
+        WHOLE, "CPU threads of a process, at most four per core; by default one per core", None
     )
     tf32: bool = setting(
-        SWITCH, "let CUDA round float32 products to 10-bit mantissas; named in every report", False
+        SWITCH, "let CUDA compute float32 products in TF32 (10-bit mantissas); every report says so", False
     )
-    scenarios: tuple[str, ...] = setting(NAMES, f"what is timed, of {', '.join(SCENARIOS)}", ("latency",))
-    processes: int = setting(WHOLE, "fresh processes for each model and scenario, the unit of replication", 3)
-    latency_clips: int = setting(WHOLE, "clips that are timed; 0 times nothing", 2)
+    scenarios: tuple[str, ...] = setting(NAMES, f"scenarios to time, of {', '.join(SCENARIOS)}", ("latency",))
+    processes: int = setting(
+        WHOLE, "fresh processes per model and scenario; the range over them is reported", 3
+    )
+    latency_clips: int = setting(WHOLE, "number of clips that are timed; 0: no timing", 2)
     latency_seconds: float = setting(
-        NUMBER, "least time that a process measures which works on one video at a time, seconds", 5.0
+        NUMBER, "minimum measuring time of a process in scenarios with one video at a time, seconds", 5.0
     )
     throughput_seconds: float = setting(
-        NUMBER, "least time that a process measures which works on several videos at a time, seconds", 10.0
+        NUMBER,
+        "minimum measuring time of a process in scenarios with several videos at a time, seconds",
+        10.0,
     )
-    stream_seconds: float = setting(NUMBER, "time that the camera of stream runs, seconds", 10.0)
+    stream_seconds: float = setting(
+        NUMBER, "time that the simulated camera of the scenario stream runs, seconds", 10.0
+    )
     stream_fps: float | None = setting(
-        NUMBER, "frames a second of that camera; without it, those of the weights", None
+        NUMBER,
+        "frames per second of the simulated camera; by default those that the weights were trained on",
+        None,
     )
-    stride: int = setting(WHOLE, "frames from one label of a stream to the next", 8)
+    stride: int = setting(WHOLE, "frames between two predictions of the scenario stream", 8)
     sweep: Mapping[str, str] = setting(
         PAIRS,
-        "axis and the values that each combination is timed at, such as `batch=1,4,8`: "
+        "axis and its values, such as `batch=1,4,8`; each combination is timed. Axes: "
         + "; ".join(f"{axis}, {meaning}" for axis, meaning in SWEEP_AXES.items()),
         {},
     )
-    max_clips: int | None = setting(WHOLE, "a seeded sample of so many clips; without it, all of them", None)
+    max_clips: int | None = setting(
+        WHOLE, "number of clips to use, a seeded random sample; by default all", None
+    )
     views: ViewsOption = setting(  # noqa: RUF009  # a field, whatever its type is called
         TEXT,
-        "`video`: the authors' protocol for a whole video; `single`: one window from its middle",
+        "`video`: the authors' protocol for a whole video; `single`: one window from the middle of the video",
         "video",
     )
     batch: int = setting(WHOLE, "views in one forward call", 1)
@@ -108,19 +122,24 @@ class RunConfig:
     )
     calibration: str = setting(
         TEXT,
-        "clips that int8 takes its ranges from, named as `data` is; an error where no model is in int8",
+        "clips that int8 quantisation is calibrated on, in the syntax of `data`; an error if no model is in "
+        "int8",
         "demo:train",
     )
-    python: Mapping[str, str] = setting(PAIRS, "backend and the interpreter that has it", {})
-    out: str | None = setting(TEXT, "run directory; without it, `runs/TIME-MODELS`", None)
+    python: Mapping[str, str] = setting(PAIRS, "backend and the Python interpreter that runs it", {})
+    out: str | None = setting(TEXT, "run directory; by default `runs/TIME-MODELS`", None)
     report: bool = setting(
         SWITCH, "write report, tables and plots at the end; `bench report` can do it later", True
     )
     peak: bool = setting(
-        SWITCH, "measure the machine's matrix product, which the report sets beside the networks' speed", True
+        SWITCH,
+        "measure the machine's speed in matrix products, to which the report compares the networks' speed",
+        True,
     )
     seed: int = setting(WHOLE, "seed of every random choice", 0)
-    clip_timeout: float = setting(NUMBER, "seconds without a sign of life until a clip is given up", 300.0)
+    clip_timeout: float = setting(
+        NUMBER, "seconds without progress until the process is killed and its clip fails", 300.0
+    )
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -141,7 +160,7 @@ class RunConfig:
             _at_least(name, getattr(self, name), least)
         for name, value in ((each.name, getattr(self, each.name)) for each in dataclasses.fields(self)):
             if value == "":
-                raise UsageError("is empty", where=_option(name), remedy="Name something, or leave it out.")
+                raise UsageError("is empty", where=_option(name), remedy="Give a value, or omit the option.")
         if self.threads is not None:
             check_threads("--threads", self.threads)
         if self.max_clips is not None:
@@ -193,17 +212,19 @@ class RunConfig:
         )
 
 
+RunConfig.__doc__ = documented(RunConfig)
+
 SETTINGS = settings_of(RunConfig)
-"""Name → setting, in the order of the document."""
+"""Name → setting, in the order of docs/configuration.md."""
 
 
 def is_demo(data: str) -> bool:
-    """Whether `data` names the drawn set, whatever files of that name there are."""
+    """Whether `data` names the demo clips, even if there is a file of that name."""
     return data.partition(":")[0] == "demo"
 
 
 def _absolute(value: str) -> str:
-    """A path, or what has one beside its colon, made absolute if it exists; other words as they are."""
+    """A path, or the path before or behind a colon, made absolute if it exists; other text unchanged."""
     if is_demo(value):
         return value
     if Path(value).exists():
@@ -229,12 +250,13 @@ def _option(name: str) -> str:
 
 
 def from_mapping(raw: Mapping[str, Any], where: str) -> RunConfig:
-    """The configuration that plain values (YAML, run.json, options) describe; see `settings.from_mapping`."""
+    """The configuration from plain values (YAML, run.json, options); see `settings.from_mapping`."""
     return settings.from_mapping(RunConfig, raw, where)
 
 
 def parse_sweep(given: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
-    """`{"batch": "1,4,8"}` as numbers. Raises UsageError for what is no axis, or no list of whole numbers."""
+    """`{"batch": "1,4,8"}` as numbers. Raises UsageError for an unknown axis or a value that is not a list of
+    whole numbers."""
     sweep = {}
     for axis, text in given.items():
         where = f"--sweep {axis}={text}"
@@ -253,4 +275,4 @@ def parse_sweep(given: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
 
 
 DEFAULTS = RunConfig()
-"""What a run does where nothing else is asked for."""
+"""The settings of a run without any option."""

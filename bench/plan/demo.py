@@ -1,8 +1,8 @@
 """Demo weights: a seeded random network whose last layer is fitted to the drawn training clips.
 
-They make every accuracy table, interval and test run end to end without a download. A network declares how
-they are made (`Model.demo`); ours are written in the authors' formats and read back by the same readers. They
-say nothing about real video.
+With them every accuracy table, interval and test can be computed without a download. A network declares how
+they are made (`Model.demo`); ours are written in the authors' formats and read back by the same readers.
+Their accuracy says nothing about real video.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ _COMPLETE = "complete"
 
 
 def demo_path(demo: DemoWeights, seed: int) -> Path:
-    """The weights, for the drawn set and the seed that they were fitted to; they need not be there."""
+    """Path of demo weights, which need not exist.
+
+    - `demo`: how they are made.
+    - `seed`: of the random network.
+    """
     from ...datasets.synthetic.clips import DRAWING  # needs a video library, which runs on arrays do without
 
     folder = home() / "demo-weights" / f"v{VERSION}-drawing{DRAWING}-seed{seed}"
@@ -44,9 +48,10 @@ def demo_path(demo: DemoWeights, seed: int) -> Path:
 
 
 def with_demo_weights(model: PlannedModel, python: str, progress: Callable[[str], None]) -> PlannedModel:
-    """The model with its demo weights on disk; made now, by `python`, where they are not.
+    """The model with its demo weights on disk; they are made if they do not exist.
 
-    - `python`: an interpreter with torch.
+    - `model`: the model; weights of other kinds are not changed.
+    - `python`: an interpreter with torch, which makes them.
     - `progress`: called with a line of text when something is made.
 
     Raises WeightsError for a network that declares none (`Model.demo`), MeasurementError if they cannot be
@@ -89,9 +94,11 @@ def _made(request: ModelRequest, weights: Weights, python: str, progress: Callab
 
 
 def make(name: str, stream: str, seed: int) -> None:
-    """Fit a network to the drawn training clips and write it; in a process that may import torch.
+    """Fit a network to the training part of the demo clips and write it; for a process that may import torch.
 
-    - `name`: of the model, as it was asked for; it declares demo weights for `stream`.
+    - `name`: the request of the model (`find_model`).
+    - `stream`: a stream that the model declares demo weights for.
+    - `seed`: of the random network.
 
     Clips of classes that the network does not have are left out. Raises WeightsError if none is left,
     BackendUnavailable if the function that gives the network cannot be loaded.
@@ -120,7 +127,7 @@ def make(name: str, stream: str, seed: int) -> None:
             inputs.append(view[stream].astype(np.float32, copy=False))
             targets.append(names.index(clip.label))
     if not inputs:
-        raise WeightsError("has no class of the drawn clips, which demo weights are fitted to", where=name)
+        raise WeightsError("has no class of the demo clips, which demo weights are fitted to", where=name)
     keep_importable(request)
     network = load(demo.network, f"the network for the demo weights of {name}", LOAD_REMEDY)(
         description, len(names), seed

@@ -47,12 +47,16 @@ def cores() -> int:
 
 
 MOST_PER_CORE = 4
-"""Threads or processes for each core that may be asked for: a few show what too many cost, and thousands make
-the machine unusable."""
+"""Most threads or processes per core: a few more than one may be measured, thousands make the machine
+unusable."""
 
 
 def check_threads(option: str, number: int) -> None:
-    """Raise UsageError for a number of threads or processes that is below 1 or far above the cores."""
+    """Raise UsageError for a number of threads or processes below 1 or far above the number of cores.
+
+    - `option`: the option, for the error.
+    - `number`: its value.
+    """
     most = MOST_PER_CORE * cores()
     if number < 1:
         raise UsageError("is too small", where=option, expected="at least 1", found=number)
@@ -88,6 +92,7 @@ def environment() -> dict[str, Any]:
 
 
 def package_versions() -> dict[str, str | None]:
+    """Version of each of DISTRIBUTIONS in this interpreter; None where it is not installed."""
     versions: dict[str, str | None] = {}
     for name in DISTRIBUTIONS:
         try:
@@ -109,10 +114,10 @@ def gpus() -> list[dict[str, str]]:
 
 
 class GpuWatch:
-    """Reads every second, while its block runs, how busy a device is; `busy` (0–1) is the mean.
+    """Reads the utilisation of a GPU by nvidia-smi every second while its block runs.
 
-    None for "cpu", and where nvidia-smi tells nothing. Its number N of "cuda:N" is nvidia-smi's unless
-    CUDA_VISIBLE_DEVICES says otherwise, in which case nothing is read.
+    - `device`: "cpu", for which nothing is read, or "cuda:N". N is nvidia-smi's number unless
+      CUDA_VISIBLE_DEVICES is set, in which case nothing is read.
     """
 
     def __init__(self, device: str) -> None:
@@ -135,6 +140,7 @@ class GpuWatch:
 
     @property
     def busy(self) -> float | None:
+        """Mean utilisation, 0 to 1; None without a reading."""
         return sum(self._readings) / len(self._readings) if self._readings else None
 
     def _read(self) -> None:
@@ -146,12 +152,13 @@ class GpuWatch:
 
 
 def has_gpu() -> bool:
-    """Whether the system shows an NVIDIA device; cheap, no framework is asked."""
+    """Whether the system has an NVIDIA device, by its device files; no framework is imported."""
     devices = [*Path("/dev").glob("nvidia[0-9]*"), Path("/dev/dxg")]
     return any(device.exists() for device in devices) or shutil.which("nvidia-smi") is not None
 
 
 def cpu_model() -> str:
+    """Name of the processor as the system gives it."""
     for line in (_read("/proc/cpuinfo") or "").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
@@ -160,10 +167,12 @@ def cpu_model() -> str:
 
 @lru_cache
 def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
-    """What an interpreter has: versions, what each backend lacks, and the CUDA devices that one sees.
+    """Versions in an interpreter, the packages that each backend lacks, and the CUDA devices of one backend.
 
-    `devices_of`: a backend, or None (then no framework is imported). `{"error": …}` if the
-    interpreter does not start or has no ActionBench.
+    - `python`: path of the interpreter.
+    - `devices_of`: the backend whose devices are listed; None: no framework is imported.
+
+    Keys as in `own_packages`; `{"error": …}` if the interpreter does not start or has no ActionBench.
     """
     if python == sys.executable and devices_of is None:
         return own_packages(None)
@@ -186,12 +195,17 @@ def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
     try:
         found: dict[str, Any] = parse_json(answer.stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        return {"error": f"it answers {answer.stdout[-80:]!r}"}
+        return {"error": f"it printed {answer.stdout[-80:]!r}"}
     return found
 
 
 def own_packages(devices_of: str | None) -> dict[str, Any]:
-    """The answer to `probe`, in the interpreter that is asked."""
+    """The result of `probe` for this interpreter.
+
+    - `devices_of`: as in `probe`.
+
+    {"actionbench": version, "packages": `package_versions`, "missing": backend → packages, "cuda": names}.
+    """
     found: dict[str, Any] = {
         "actionbench": __version__,
         "packages": package_versions(),
@@ -209,7 +223,7 @@ def own_packages(devices_of: str | None) -> dict[str, Any]:
     elif devices_of == "onnx":
         import onnxruntime
 
-        # It says whether it was built for CUDA, and not which devices there are.
+        # It reports whether it was built for CUDA, but not the devices.
         if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
             found["cuda"] = [gpu["name"] for gpu in gpus()]
     elif devices_of == "openvino":

@@ -1,7 +1,7 @@
-"""The machine's matrix product, measured: what a network's arithmetic could reach at most, in practice.
+"""The machine's measured speed in matrix products: a practical upper bound for a network's speed.
 
 `PYTHON -m actionbench.bench.plan.peak DEVICE THREADS PRECISION` prints one JSON line; in a process of its
-own, whose thread counts act before anything is imported.
+own, so that thread counts are set before anything is imported.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ...parsing import parse_json
 from ..worker.supervisor import worker_environment
 
 SIZES = (256, 1024, 2048)
-"""Sides of the square matrices: large enough to hide what surrounds the arithmetic."""
+"""Sides of the square matrices: large enough for overheads to be negligible."""
 
 SECONDS = 0.3
-"""Least time that a size is repeated for. The fastest product counts: others were disturbed."""
+"""Minimum time that each size is repeated for. The fastest product counts: slower ones were disturbed."""
 
 LONGEST_S = 1.0
-"""A size that would take longer than that is left out: types that the processor emulates take minutes."""
+"""A size that would take longer is left out: types that the processor emulates would take minutes."""
 
 PRECISIONS = {"fp32": "float32", "tf32": "TF32", "bf16": "bfloat16", "fp16": "float16"}
-"""As models are asked for → as networks describe themselves. No product of int8 is measured."""
+"""Precision of a request → its name in `Network.describe`. No product of int8 is measured."""
 
 
 def gemm_peaks(wanted: Sequence[tuple[str, LoadOptions]]) -> list[dict[str, Any]]:
@@ -61,7 +61,14 @@ def _combination(options: LoadOptions) -> tuple[str, int, str]:
 
 
 def measure_peak(device: str, threads: int, precision: str) -> dict[str, Any] | None:
-    """The fastest library at hand: {"gflop_per_s", "by", "kernel"}; None if none has the precision."""
+    """Speed of the fastest installed library; None if none has the precision.
+
+    - `device`: "cpu" or "cuda:N".
+    - `threads`: CPU threads.
+    - `precision`: a value of PRECISIONS.
+
+    {"gflop_per_s": GFLOP/s, "by": the library and its version, "kernel": BLAS's instruction set or None}.
+    """
     found = []
     if device == "cpu" and precision == "float32":
         found.append(_numpy_peak())
@@ -123,7 +130,7 @@ def _fastest(product: Callable[[int], Callable[[], None]]) -> float:
 
 
 def _blas_kernel() -> str | None:
-    """The instruction set that numpy's BLAS computes with, where threadpoolctl is installed to tell."""
+    """The instruction set of numpy's BLAS, where threadpoolctl is installed; else None."""
     if importlib.util.find_spec("threadpoolctl") is None:
         return None
     import threadpoolctl  # type: ignore[import-untyped]

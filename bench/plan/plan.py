@@ -1,4 +1,4 @@
-"""From a configuration to a plan: every name, file and device resolved before anything starts."""
+"""From settings to a plan: every name, file and device is resolved and checked before anything starts."""
 
 from __future__ import annotations
 
@@ -29,14 +29,19 @@ from .weights import planned_weights, weights_names
 
 @dataclass(frozen=True, slots=True)
 class PlannedModel:
-    """A model of the plan: what its worker is given, and what its scores mean.
+    """A model of the plan: what its worker needs, and what its scores mean.
 
     - `key`: its name in reports, "i3d@torch"; unique in the plan.
-    - `labels`: class names in score order. `target`: index of the target class, None if none is asked for.
+    - `request`: the model with backend, precision and variant.
+    - `weights`: stream → its weights.
+    - `options`: device and threads.
+    - `python`: path of the interpreter that runs it.
+    - `labels`: class names in the order of its scores.
+    - `target`: index of the target class, None without one.
     - `flow`: name of the flow method, None if no stream needs flow.
-    - `window`: one window of so many frames from the middle of a video, None for the authors' protocol.
-      `batch`: views in one forward call.
-    - `point`: where in a sweep it stands, axis → value.
+    - `window`: frames of a single window from the middle of a video, None for the authors' protocol.
+    - `batch`: views in one forward call.
+    - `point`: its point in a sweep, axis → value; empty without a sweep.
     """
 
     key: str
@@ -53,28 +58,33 @@ class PlannedModel:
 
     @property
     def timed_only(self) -> bool:
-        """It is not asked for predictions: random weights have none, and a sweep is about time."""
+        """Whether it is only timed: predictions by random weights mean nothing, and a sweep is about time."""
         return bool(self.point) or any(weights.kind == "random" for weights in self.weights.values())
 
     @property
     def refusal(self) -> str | None:
-        """Why this machine's device does not compute so, as a clause; None if it does."""
+        """Why this machine cannot run it, as a clause of a sentence; None if it can."""
         request = self.request
-        return why_not(request.offered, request.precision, request.form, self.options.device)
+        return why_not(request.offered, request.precision, request.variant, self.options.device)
 
     @property
     def whole(self) -> bool:
-        """A video is one view."""
+        """Whether a video is one view."""
         return self.window is not None or self.request.model.views.window is None
 
     @property
     def packages(self) -> Mapping[str, str | None]:
-        """Versions in the interpreter that runs it."""
+        """Distribution → version in the interpreter that runs it."""
         versions: Mapping[str, str | None] = probe(self.python)["packages"]
         return versions
 
     def job(self, mode: str, clips: Iterable[Clip], **more: Any) -> Job:
-        """The job of predicting or timing `clips`; `more`: other fields of `Job`."""
+        """The job for its worker.
+
+        - `mode`: of `Job`: what is done with the clips.
+        - `clips`: the clips.
+        - `more`: other fields of `Job`.
+        """
         return Job(
             mode,
             self.request.key,
@@ -89,6 +99,7 @@ class PlannedModel:
         )
 
     def views_in_words(self) -> str:
+        """How a video is cut into views and their scores averaged, as text for reports."""
         views = self.request.model.views
         if self.window is not None:
             return f"one window of up to {self.window} frames from the middle"
@@ -99,13 +110,14 @@ class PlannedModel:
         return f"windows of {views.window} frames {step}, {tail}, {views.average} averaged"
 
     def record(self) -> ModelRecord:
+        """Its record in `run.json`, before it is measured."""
         model = self.request.model
         return ModelRecord(
             key=self.key,
             title=model.title,
             backend=self.request.backend,
             precision=self.request.precision,
-            form=self.request.form,
+            form=self.request.variant,
             device=self.options.device,
             weights={
                 stream: {
@@ -130,8 +142,10 @@ class PlannedModel:
 class Plan:
     """What a run does.
 
-    - `clips`: those of the run, after sampling. Those that are timed are chosen when accuracy is known.
-    - `models`: what is measured. `refused`: what was asked for and this machine does not compute.
+    - `config`: its settings.
+    - `clips`: its clips, after sampling. The clips that are timed are chosen after the accuracy pass.
+    - `models`: the models that are measured.
+    - `refused`: requested models that this machine cannot run.
     """
 
     config: RunConfig
@@ -141,16 +155,16 @@ class Plan:
 
     @property
     def refusals(self) -> dict[str, str]:
-        """Model → why it cannot be measured."""
-        return {model.key: f"this machine does not compute it: {model.refusal}" for model in self.refused}
+        """Key of each refused model → why it cannot be measured."""
+        return {model.key: f"this machine cannot run it: {model.refusal}" for model in self.refused}
 
 
 def make_plan(config: RunConfig) -> Plan:
-    """Resolve and check everything in `config`.
+    """The plan of a run: everything in `config` resolved and checked.
 
-    Raises UsageError, WeightsError, BackendUnavailable or ClipError for the first thing that is wrong; what
-    this machine does not compute is left out as long as something is left. Demo weights are not made here:
-    see `demo.demo_weights`.
+    Raises UsageError, WeightsError, BackendUnavailable or ClipError for the first error. Models that this
+    machine cannot run are put in `Plan.refused`; it is an error if no other is left. Demo weights are not
+    made here: see `files.with_files`.
     """
     models = _models(config, config.target)
     able = tuple(model for model in models if model.refusal is None)
@@ -161,9 +175,12 @@ def make_plan(config: RunConfig) -> Plan:
 
 
 def plan_models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
-    """The configured models with their weights, devices and interpreters; the clips are not looked at.
+    """The configured models with their weights, devices and interpreters; clips are not loaded.
 
-    Raises BackendUnavailable for one that this machine does not compute, and as `make_plan` does.
+    - `config`: the settings.
+    - `target`: the target class, None for none.
+
+    Raises BackendUnavailable for a model that this machine cannot run, and otherwise as `make_plan` does.
     """
     models = _models(config, target)
     for model in models:
@@ -176,7 +193,7 @@ def _models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
     methods = method_names()
     if config.flow not in methods:
         raise unknown_name("flow method", config.flow, methods)
-    # Names of models that this run leaves out are no mistake: a file of settings may serve several runs.
+    # Models that are not in this run may be named too: a file of settings may be used for several runs.
     known = [(name, find_model(name)) for name in model_names()]
     _check_keys(
         "--weights", config.weights, {n for k, r in known + requests for n in weights_names(k, r)} | {"*"}
@@ -196,7 +213,7 @@ def _models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
 
 
 def _keyed(requests: list[ModelRequest]) -> list[tuple[str, ModelRequest]]:
-    """Each request with its name in reports: as it was asked for, but for a file the model's own name."""
+    """Each request with its name in reports: its text, but for a model in a file the model's own name."""
     short = [_short_name(request) for request in requests]
     return [
         (name if short.count(name) == 1 else request.key, request)
@@ -232,7 +249,12 @@ def _clips(config: RunConfig, models: tuple[PlannedModel, ...]) -> ClipSet:
 
 
 def sample(clips: tuple[Clip, ...], n: int | None, seed: int) -> tuple[Clip, ...]:
-    """`n` of the clips, in their order; which ones depends on the seed and on their ids alone."""
+    """A seeded random sample of clips, in their order; it depends on the seed and the clips' ids alone.
+
+    - `clips`: to choose from.
+    - `n`: number of clips; None for all.
+    - `seed`: of the sample.
+    """
     if n is None or n >= len(clips):
         return clips
     chosen = set(random.Random(seed).sample(sorted(clip.id for clip in clips), n))
@@ -276,17 +298,17 @@ def _flow(key: str, request: ModelRequest, weights: Mapping[str, Weights], metho
     side = HOLDS_IN.get(method)
     if side is not None and max(crops) > side:
         raise UsageError(
-            f"looks at too little of the frames for {key}",
+            f"computes too small a part of the frames for {key}",
             where=f"--flow {method}",
-            expected=f"a network that looks at the centre {side}×{side} at most",
+            expected=f"a network with a centre crop of {side}×{side} at most",
             found=f"{max(crops)}×{max(crops)}",
-            remedy="Take a method that computes the whole frame, such as `--flow tvl1-fast`.",
+            remedy="Use a method that computes the whole frame, such as `--flow tvl1-fast`.",
         )
     if method in NEEDS_TORCH and "tensorflow" in request.offered.packages:
         raise UsageError(
-            f"needs torch, which must not meet TensorFlow in the process of {key}",
+            f"needs torch, which cannot be imported beside TensorFlow in the process of {key}",
             where=f"--flow {method}",
-            remedy="Run the model by a torch backend, or take the same flow by numba: "
+            remedy="Use a torch backend for the model, or the same flow computed by numba: "
             f"`--flow {method.partition('-torch')[0]}`.",
         )
     return method
@@ -322,7 +344,7 @@ def _device(wanted: str, request: ModelRequest, python: str) -> str:
         return "cpu"
     if wanted != "auto" and not (wanted.startswith("cuda:") and wanted[5:].isdigit()):
         raise UsageError("unknown device", where="--device", expected="auto, cpu or cuda:N", found=wanted)
-    # A network of a user's own is asked as a torch one: what else could see CUDA is TensorFlow.
+    # The devices of a user's own backend are taken to be those of torch.
     found = probe(python, request.backend if request.backend in BACKENDS else "torch").get("cuda", [])
     if wanted == "auto":
         return "cuda:0" if found else "cpu"
@@ -331,11 +353,11 @@ def _device(wanted: str, request: ModelRequest, python: str) -> str:
             f"{request.backend} sees no such device",
             where=f"--device {wanted}",
             found=", ".join(found) or "no CUDA device",
-            remedy="`bench doctor` tells what each backend sees; --device cpu works everywhere.",
+            remedy="`bench doctor` lists the devices of each backend; --device cpu works everywhere.",
         )
     return wanted
 
 
 def torch_python(config: RunConfig) -> str:
-    """The interpreter that torch is run by, also where no planned model does."""
+    """The interpreter with torch, also if no model of the plan uses torch."""
     return config.python.get("torch", sys.executable)

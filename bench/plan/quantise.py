@@ -1,7 +1,7 @@
-"""Networks quantised to int8: made once from given clips, before any worker starts, and kept.
+"""Networks quantised to int8: made once from calibration clips, before any worker starts, and kept.
 
-The clips give the ranges of the activations; their labels are not looked at. What int8 costs in agreement
-is told by `bench parity` and in a run's table. Any network that declares an ONNX graph (`Model.onnx`) can be
+The clips give the ranges of the activations; their labels are not used. `bench parity` and a run's tables
+show how far the results differ from float32. Any network that declares an ONNX graph (`Model.onnx`) can be
 quantised.
 """
 
@@ -26,9 +26,8 @@ from ...models.capabilities import INT8_REMEDY, QUANTISER
 from ...models.spec import Weights
 from ..worker.supervisor import worker_environment
 from .config import RunConfig
-from .demo import with_demo_weights
 from .environment import cores
-from .plan import PlannedModel, sample, torch_python
+from .plan import PlannedModel, sample
 
 VERSION = 1
 """Raised when the same weights and clips give another network."""
@@ -38,11 +37,15 @@ CLIPS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What the process that quantises is told, pickled on its standard input by its own parent.
+class QuantisationTask:
+    """The task of the process that quantises; a pickle on its standard input, from its own parent.
 
-    - `request`: the network; `weights`: of its streams. `clips`, `flow`: what its input is made of.
-    - `targets`: stream → the file to write, for those that are to be made. `note`: which clips, in words.
+    - `request`: names the network.
+    - `weights`: stream → its weights.
+    - `clips`: the calibration clips.
+    - `flow`: name of the flow method, None if no stream needs flow.
+    - `targets`: stream → the file to write.
+    - `note`: text that describes the clips, for the record.
     """
 
     request: str
@@ -53,16 +56,15 @@ class Task:
     note: str
 
 
-def with_files(model: PlannedModel, config: RunConfig, progress: Callable[[str], None]) -> PlannedModel:
-    """The model with all files that its workers need, made now where they are missing; `progress` is told.
+def with_quantised(model: PlannedModel, config: RunConfig, progress: Callable[[str], None]) -> PlannedModel:
+    """The model with the int8 networks of its streams, which are made if they do not exist.
 
-    Raises WeightsError, BackendUnavailable or MeasurementError if one cannot be made.
+    - `model`: in int8.
+    - `config`: gives the calibration clips.
+    - `progress`: called with a line of text when something is made.
+
+    Raises BackendUnavailable without NNCF, UsageError without clips, MeasurementError if one cannot be made.
     """
-    model = with_demo_weights(model, torch_python(config), progress)
-    return model if model.request.precision != "int8" else _with_quantised(model, config, progress)
-
-
-def _with_quantised(model: PlannedModel, config: RunConfig, progress: Callable[[str], None]) -> PlannedModel:
     if model.packages.get(QUANTISER) is None:
         raise BackendUnavailable(
             "int8 needs NNCF, which is not installed",
@@ -83,7 +85,10 @@ def _with_quantised(model: PlannedModel, config: RunConfig, progress: Callable[[
         if missing:
             progress(f"quantising {model.key} ({', '.join(missing)}; once)")
             note = f"{len(clips)} clips of {Path(config.calibration).name}"
-            _run(Task(model.request.key, model.weights, clips, model.flow, missing, note), model.python)
+            _run(
+                QuantisationTask(model.request.key, model.weights, clips, model.flow, missing, note),
+                model.python,
+            )
     return replace(model, options=replace(model.options, quantised=paths))
 
 
@@ -104,7 +109,7 @@ def _path(stream: str, weights: Weights, clips: str, model: PlannedModel) -> Pat
     return home() / "quantised" / f"{network}-{stream}-{name}.xml"
 
 
-def _run(task: Task, python: str) -> None:
+def _run(task: QuantisationTask, python: str) -> None:
     answer = subprocess.run(
         [python, "-m", "actionbench.bench.plan.quantise"],
         input=pickle.dumps(task),
@@ -118,7 +123,7 @@ def _run(task: Task, python: str) -> None:
         )
 
 
-def make(task: Task) -> None:
+def make(task: QuantisationTask) -> None:
     """Quantise the streams in `task.targets`; in a process that may import torch."""
     from ...models.backends.onnx_graphs import stream_graph
     from ...models.backends.quantisation import quantise

@@ -17,12 +17,15 @@ ALL = "all"
 
 
 def expanded(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
-    """The configuration with each named model in the backends and precisions that are asked for.
+    """The settings with each model once for each of its backends and precisions.
 
-    `--backends` speaks for models named without one ("all": those that this machine can run), `--precisions`
-    for those named without one. What a model has not is left out and said; with "all" also what this machine
-    cannot run, which otherwise is a row without figures. Raises UsageError if nothing of a model is left, or
-    for a name that no model knows.
+    - `config`: the settings. `backends` applies to models named without a backend ("all": those that this
+      machine can run), `precisions` to models named without a precision.
+    - `say`: called with a message for each combination that is left out.
+
+    A combination that a model does not offer is left out. With "all", so is one that this machine cannot run,
+    which otherwise is a row without figures. Raises UsageError if no combination of a model is left, or for a
+    name that no model has.
     """
     if not config.backends and not config.precisions:
         return config
@@ -39,7 +42,7 @@ def expanded(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
         for word in given:
             if word not in known:
                 raise UsageError(
-                    f"'{word}' is of no model that is named",
+                    f"none of the models has '{word}'",
                     where=option,
                     remedy=unknown_name("name", word, known).remedy,
                 )
@@ -70,7 +73,7 @@ def _expanded(request: ModelRequest, config: RunConfig, say: Callable[[str], Non
         found.append(asked)
     if not found:
         raise UsageError(
-            "nothing of it is left by --backends and --precisions",
+            "has none of the combinations of --backends and --precisions",
             where=request.key,
             remedy="`bench models` lists what this machine can run.",
         )
@@ -78,7 +81,7 @@ def _expanded(request: ModelRequest, config: RunConfig, say: Callable[[str], Non
 
 
 def _without_weights(request: ModelRequest, config: RunConfig) -> str | None:
-    """Why there are no weights such as the user wants for it, as a clause; None if nothing speaks against."""
+    """Why it cannot have the weights that are configured for it, as a clause; None if it can."""
     wanted = {config.weights.get(name) for name in (request.model.name, request.key, "*")}
     if request.offered.own_network and "random" in wanted:
         return f"{request.backend} runs a network as it is stored: there are no random weights for it"
@@ -86,7 +89,11 @@ def _without_weights(request: ModelRequest, config: RunConfig) -> str | None:
 
 
 def unable(request: ModelRequest, config: RunConfig) -> str | None:
-    """Why this machine cannot run it on the configured device, as a clause; None if it can."""
+    """Why this machine cannot run a model on the configured device, as a clause; None if it can.
+
+    - `request`: the model.
+    - `config`: gives the device and other interpreters.
+    """
     if request.backend not in config.python and (
         lacking := missing_packages(request.backend, request.precision)
     ):
@@ -95,11 +102,11 @@ def unable(request: ModelRequest, config: RunConfig) -> str | None:
     device = config.device
     if device == "auto":
         device = "cuda:0" if has_gpu() else "cpu"
-    return why_not(request.offered, request.precision, request.form, device)
+    return why_not(request.offered, request.precision, request.variant, device)
 
 
 def capabilities_rows(backends: dict[str, Backend]) -> list[list[str]]:
-    """For people: backend, precision, forms, and whether this machine can, on the CPU and on CUDA."""
+    """Rows of a table: backend, precision, variants, and whether this machine's CPU and GPU can run it."""
     rows = []
     for name, backend in backends.items():
         for precision in backend.precisions:
@@ -107,14 +114,14 @@ def capabilities_rows(backends: dict[str, Backend]) -> list[list[str]]:
             if lacking := missing_packages(name, precision):
                 remedy = INT8_REMEDY if precision == "int8" else backend.remedy
                 states = [f"no: {sys.executable} lacks {', '.join(lacking)} ({remedy})", ""]
-            rows.append([name, precision, ", ".join(backend.forms(precision)), *states])
+            rows.append([name, precision, ", ".join(backend.variants(precision)), *states])
     return rows
 
 
 def _state(backend: Backend, precision: str, device: str) -> str:
     offered = backend.cpu if device == "cpu" else backend.cuda
-    form = offered[precision][0] if precision in offered else backend.forms(precision)[0]
-    if (reason := why_not(backend, precision, form, device)) is not None:
+    variant = offered[precision][0] if precision in offered else backend.variants(precision)[0]
+    if (reason := why_not(backend, precision, variant, device)) is not None:
         return f"no: {reason}"
     if device != "cpu" and not has_gpu():
         return "no: no CUDA device"

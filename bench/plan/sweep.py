@@ -14,10 +14,13 @@ from .plan import PlannedModel
 def swept(
     models: Sequence[PlannedModel], sweep: Mapping[str, Sequence[int]], several_videos: bool
 ) -> tuple[PlannedModel, ...]:
-    """Each model at each point of the sweep, under a key of its own; the models themselves without one.
+    """Each model at each point of the sweep, under a key of its own; unchanged without a sweep.
 
-    `several_videos`: a scenario is planned in which views of several videos may share a batch. Raises
-    UsageError for a model that an axis does not apply to.
+    - `models`: of the plan.
+    - `sweep`: axis → values.
+    - `several_videos`: whether a scenario is planned in which a batch may hold views of several videos.
+
+    Raises UsageError for a model that an axis does not apply to.
     """
     if not sweep:
         return tuple(models)

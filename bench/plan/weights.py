@@ -1,4 +1,4 @@
-"""Which weights each stream of a planned model has."""
+"""The weights of each stream of a planned model."""
 
 from __future__ import annotations
 
@@ -14,18 +14,25 @@ from .config import RunConfig, is_demo
 
 
 def weights_names(key: str, request: ModelRequest) -> list[str]:
-    """What the user may call a model, or a stream of it, when naming weights; the most specific first."""
+    """Names for a model, or one of its streams, in `--weights`; the most specific first.
+
+    - `key`: the model's name in reports.
+    - `request`: the model.
+    """
     name = request.model.name
     return [*(f"{name}-{stream}" for stream in request.model.streams), key, name]
 
 
 def planned_weights(key: str, request: ModelRequest, config: RunConfig) -> dict[str, Weights]:
-    """Stream → its weights: what the user names, else what `fetch` stored, else (drawn data) demo weights.
+    """Stream → its weights: those of `--weights`, else the stored ones, else (with demo clips) demo weights.
 
-    - `key`: the model's name in reports. `request`: the model. `config`: names weights and data.
+    - `key`: the model's name in reports.
+    - `request`: the model.
+    - `config`: names weights and data.
 
-    Streams of one network are all trained or all made up: where one has nothing stored, with drawn data, all
-    that the user does not name have demo weights. Raises WeightsError where that is not possible.
+    Streams of one network have either all trained weights or none: with the demo clips, if one stream has no
+    stored weights, all streams without a `--weights` have demo weights. Raises WeightsError where trained and
+    demo weights would be mixed, or a stream has no weights.
     """
     streams = request.model.streams
     named = {stream: _named(key, request, stream, config) for stream in streams}
@@ -54,14 +61,14 @@ def planned_weights(key: str, request: ModelRequest, config: RunConfig) -> dict[
 
 
 def _named(key: str, request: ModelRequest, stream: str, config: RunConfig) -> str | None:
-    """What the user names as the weights of a stream; None if nothing."""
+    """The value of `--weights` for a stream; None without one."""
     model = request.model.name
     names = (f"{model}-{stream}", key, model, "*")
     return next((config.weights[name] for name in names if name in config.weights), None)
 
 
 def _published(request: ModelRequest, stream: str) -> list[WeightsDescription]:
-    """The published weights that a stream may have, and its backend reads; the first are preferred."""
+    """The published weights for a stream that its backend can read, the preferred ones first."""
     every = (request.model.streams[stream], *request.model.alternatives.get(stream, ()))
     return [each for each in every if _reads(request, each)]
 

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any, BinaryIO
 
-from ...preprocessing.preparer import Progress
+from ...preprocessing.preparer import StageProgress
 
 
 class Events:
@@ -24,7 +24,7 @@ class Events:
             self._stream.flush()
 
 
-def signs_of_life(events: Events) -> Progress:
+def signs_of_life(events: Events) -> StageProgress:
     """Told the parent: signs of life for the parent's watchdog and progress bar, a few a second at most."""
     last = 0.0
 

@@ -158,8 +158,8 @@ def _event(line: bytes) -> dict[str, Any] | None:
 
 
 def _wants_memory_kept(job: Job) -> bool:
-    """torch's tuned and compiled forms do; others keep it themselves, and one heap slows OpenVINO."""
-    return find_model(job.request).backend == "torch" and job.options.form != "plain"
+    """torch's tuned and compiled variants do; others keep it themselves, and one heap slows OpenVINO."""
+    return find_model(job.request).backend == "torch" and job.options.variant != "plain"
 
 
 def worker_environment(threads: int, keep_memory: bool = False) -> dict[str, str]:

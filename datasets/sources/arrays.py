@@ -40,12 +40,14 @@ class ArraySource:
         self.notes = notes
 
     def frames(self, since: Fraction | None) -> Iterator[TimedFrame]:
+        """See `FrameSource.frames`."""
         first = 0 if since is None else int(since * self.native_rate)
         for k in range(first, len(self._frames)):
             pixels = partial(np.ascontiguousarray, self._frames[k])
             yield TimedFrame(k / self.native_rate, (k + 1) / self.native_rate, pixels)
 
     def close(self) -> None:
+        """See `FrameSource.close`."""
         self._frames = self._frames[:0]
 
 
@@ -74,10 +76,13 @@ def open_array(path: Path) -> ArraySource:
 
 
 def write_frames(path: Path, frames: Iterable[Pixels], rate: Fraction) -> None:
-    """Write a clip's frames, (H, W, 3) uint8 each, as `open_array` reads them; whole or not at all.
+    """Write a clip's frames as a file that `open_array` reads; the file appears only when it is complete.
 
-    One frame is held in memory at a time. Raises UsageError if the file cannot be written, and what `frames`
-    raises.
+    - `path`: the .npz file.
+    - `frames`: (H, W, 3) uint8 each; one is held in memory at a time.
+    - `rate`: frames per second.
+
+    Raises UsageError if the file cannot be written, and what `frames` raises.
     """
     try:
         # The number of frames comes first in the file, and is known last.

@@ -18,9 +18,13 @@ SPLITS = frozenset({"train", "training", "val", "valid", "validate", "validation
 def load_folder(argument: str, *, vocabulary: Sequence[str], videos: Path | None = None) -> ClipSet:  # noqa: ARG001
     """The videos and arrays under a folder, in the order of their paths; or the one file that is named.
 
-    The class of a file is the nearest folder above it that is in the vocabulary, otherwise the folder it
-    lies in; a file that lies directly in the root, or in a folder named like a split, has none. Raises
-    ClipError if there is no video at all.
+    - `argument`: path of the folder or file.
+    - `vocabulary`: the class names.
+    - `videos`: not used.
+
+    The class of a file is the nearest parent folder whose name is in the vocabulary, otherwise the folder
+    that contains it; a file directly in the root, or in a folder named like a split, has none. Raises
+    ClipError if there is no video.
     """
     return _load(argument, vocabulary, "folder", MEDIA_SUFFIXES)
 

@@ -4,9 +4,9 @@ Annotations (deepmind.com/research/open-source/kinetics): `label,youtube_id,time
 for training and validation, the same without `label` for the test list. Times are whole seconds.
 
 Videos, anywhere under the folder, in any container: `ytid_000010_000020.mp4`, a file that was cut, or
-`ytid.mp4`, the whole upload, of which the annotated stretch is read. Usual layouts are `class name/`,
-`split/class_name/` and flat; where a file is there more than once, the one in its class's folder, then in
-its split's, is taken.
+`ytid.mp4`, the whole upload, of which the annotated segment is read. Usual layouts are `class name/`,
+`split/class_name/` and flat; of several files of one name, the one in its class's folder, then in its
+split's, is preferred.
 """
 
 from __future__ import annotations
@@ -30,7 +30,13 @@ CUT_NAME = re.compile(r"(?P<id>.+)_(?P<start>\d+)_(?P<end>\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One line of an annotation file; `label` is None in the test list."""
+    """One line of an annotation file.
+
+    - `youtube_id`: id of the upload.
+    - `start_s`, `end_s`: the segment, whole seconds.
+    - `split`: as in the file, e.g. "validate".
+    - `label`: class name as in the file; None in the test list.
+    """
 
     youtube_id: str
     start_s: int
@@ -40,6 +46,7 @@ class Annotation:
 
     @property
     def name(self) -> str:
+        """Name of the cut file without suffix, "ytid_000010_000020"; also the clip's id."""
         return f"{self.youtube_id}_{self.start_s:06d}_{self.end_s:06d}"
 
 
@@ -54,10 +61,13 @@ def is_kinetics(path: Path) -> bool:
 
 
 def load_kinetics(argument: str, *, vocabulary: Sequence[str], videos: Path | None = None) -> ClipSet:
-    """Annotated clips in the file's order; those without a video go to `missing`.
+    """Annotated clips in the file's order; those without a video are in `ClipSet.missing`.
 
-    `argument`: the CSV file; `videos`: the folder of videos, by default the one the CSV file lies in.
-    Raises ClipError for a malformed file, and if none of its videos is there.
+    - `argument`: path of the CSV file.
+    - `vocabulary`: the class names.
+    - `videos`: folder of the videos; None for the folder of the CSV file.
+
+    Raises ClipError for a malformed file, and if none of its videos exists.
     """
     path = Path(argument)
     annotations = read_annotations(path)
@@ -87,11 +97,11 @@ def load_kinetics(argument: str, *, vocabulary: Sequence[str], videos: Path | No
         (clips if found else missing).append(clip)
     if not clips:
         raise ClipError(
-            f"none of the {len(annotations)} annotated videos is there",
+            f"none of the {len(annotations)} annotated videos exists",
             where=root,
             expected=f"e.g. {annotations[0].name}.mp4, in any sub-folder" if annotations else None,
-            found=f"{len(files)} videos",
-            remedy="Name the folder of videos (--videos DIR, or 'kinetics:FILE.csv' beside them)",
+            found=f"{len(files)} other videos",
+            remedy="Give the folder of the videos (--videos DIR), or put the CSV file into it",
         )
     return ClipSet(path.stem, tuple(clips), tuple(missing), tuple(sorted(unknown)), ignored)
 
@@ -121,7 +131,7 @@ def read_annotations(path: Path) -> list[Annotation]:
         earlier = seen.setdefault(note.name, note)
         if earlier.label != note.label:
             raise ClipError(
-                "the same stretch has two labels",
+                "the same segment has two labels",
                 where=f"{path}:{reader.line_num}",
                 expected=earlier.label,
                 found=note.label,
@@ -141,7 +151,7 @@ def _annotation(row: Mapping[str, str | None], where: str) -> Annotation:
         ) from None
     if not youtube_id or not 0 <= note.start_s < note.end_s:
         raise ClipError(
-            "not a stretch of a video",
+            "not a segment of a video",
             where=where,
             expected="youtube_id, and time_start before time_end",
             found=f"{youtube_id or 'no id'}, {start} to {end}",
@@ -168,6 +178,6 @@ def _index(files: Sequence[Path]) -> tuple[Cut, dict[str, list[Path]]]:
 
 
 def _best(files: Sequence[Path], note: Annotation) -> Path:
-    """Of files with the same name, the one in the annotated class's folder, in the annotated split's."""
+    """Of files with the same name, the one in the annotated class's folder, then in the split's."""
     fits = LabelMatcher(name for name in (note.label, note.split) if name)
     return max(files, key=lambda path: [fits(part) is not None for part in path.parts[-2:-4:-1]])

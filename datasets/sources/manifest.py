@@ -1,4 +1,4 @@
-"""Manifests: lists of clips with digests, so that the same set can be used again anywhere.
+"""Manifests: lists of clips with SHA-256 digests, so that exactly the same set can be used elsewhere.
 
 CSV with a header, or JSON Lines, by the file's suffix. Columns or keys: `path` (needed; relative to the
 manifest, or absolute), `id` (default: the path), `label`, `start_s`, `end_s`, `sha256`; others are ignored.
@@ -30,9 +30,12 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_manifest(path: Path, vocabulary: Sequence[str]) -> ClipSet:
-    """The manifest's clips, in its order; those whose file is not there go to `missing`.
+    """The manifest's clips, in its order; those whose file does not exist are in `ClipSet.missing`.
 
-    Raises ClipError, with the line, for what is malformed and for an id that is used twice.
+    - `path`: the manifest, .csv or .jsonl.
+    - `vocabulary`: the class names that labels are matched to.
+
+    Raises ClipError, with the line, for malformed entries and for an id that is used twice.
     """
     matcher = LabelMatcher(vocabulary)
     clips: list[Clip] = []
@@ -58,15 +61,17 @@ def read_manifest(path: Path, vocabulary: Sequence[str]) -> ClipSet:
 
 
 def load_manifest(argument: str, *, vocabulary: Sequence[str], videos: Path | None = None) -> ClipSet:  # noqa: ARG001
-    """`read_manifest` as a source."""
+    """`read_manifest` as a `Source`; `videos` is not used."""
     return read_manifest(Path(argument), vocabulary)
 
 
 def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
-    """Write a manifest, CSV or JSON Lines by suffix, whole or not at all; digests not known are computed.
+    """Write a manifest; the file appears only when it is complete.
 
-    Paths are written relative to the manifest. Raises ClipError if a file is not there, or the manifest
-    cannot be written.
+    - `path`: the manifest; its suffix decides between CSV and JSON Lines.
+    - `clips`: their digests are computed where they are None; paths are written relative to the manifest.
+
+    Raises ClipError if a clip's file does not exist, or the manifest cannot be written.
     """
     folder = path.resolve().parent
     rows = []
@@ -97,7 +102,7 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
 
 
 def file_digest(path: Path) -> str:
-    """sha256 of the file's bytes; of both files', RGB first, if it is one of a pair of arrays."""
+    """SHA-256 of the file's bytes, in hex; over both files, RGB first, if it is one of a pair of arrays."""
     files = [file for file in input_pair(path).values() if file.is_file()] or [path]
     digest = hashlib.sha256()
     for file in files:
@@ -111,7 +116,7 @@ def file_digest(path: Path) -> str:
 
 
 def verify(clip: Clip) -> None:
-    """Raise ClipError if the clip's file is not the one its digest was taken of. No digest: nothing to do."""
+    """Raise ClipError if the clip has a digest and its file has another one."""
     if clip.sha256 is not None and (found := file_digest(clip.path)) != clip.sha256:
         raise ClipError(
             "the file is not the one in the manifest",
@@ -164,7 +169,11 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def refuse_repeated_columns(header: Sequence[str], where: str) -> None:
-    """Raise ClipError if a CSV file's header names a column twice, of which only the last would be read."""
+    """Raise ClipError if a CSV header has a column twice, of which only the last would be read.
+
+    - `header`: names of the columns.
+    - `where`: the file and line, for the error.
+    """
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise ClipError(f"column '{twice[0]}' stands twice", where=where, found=",".join(header))
 
@@ -188,7 +197,7 @@ def _clip(manifest: Path, line: int, row: Mapping[str, Any]) -> Clip:
         raise ClipError("not a sha256", where=where, expected="64 hexadecimal digits", found=sha256)
     start_s, end_s = (_seconds(row, key, where) for key in ("start_s", "end_s"))
     if end_s is not None and end_s <= (start_s or 0):
-        raise ClipError("the stretch is empty", where=where, found=f"{start_s or 0} s to {end_s} s")
+        raise ClipError("the segment is empty", where=where, found=f"{start_s or 0} s to {end_s} s")
     return Clip(name or place, manifest.parent / place, label, start_s, end_s, "manifest", sha256)
 
 

@@ -1,4 +1,4 @@
-"""Where clips come from: a registry of sources, and finding out which one a path is for.
+"""Where clips come from: a registry of sources, and which of them reads a given path.
 
 A source is a function `load(argument, *, vocabulary, videos) -> ClipSet`. Another package adds one by an
 entry point in the group `actionbench.sources`.
@@ -28,21 +28,32 @@ _REGISTRY = Registry("source of clips", "actionbench.sources", SOURCES)
 
 
 class Source(Protocol):
-    """`argument` is what stands after the source's name; labels are matched to `vocabulary`.
+    """A function that loads clips."""
 
-    `videos`: folder of the videos, for sources whose argument is only a list. Raises ActionBenchError.
-    """
+    def __call__(self, argument: str, *, vocabulary: Sequence[str], videos: Path | None) -> ClipSet:
+        """The clips.
 
-    def __call__(self, argument: str, *, vocabulary: Sequence[str], videos: Path | None) -> ClipSet: ...
+        - `argument`: the text after the source's name and the colon.
+        - `vocabulary`: the class names that labels are matched to.
+        - `videos`: folder of the videos, for sources whose argument is only a list.
+
+        Raises ActionBenchError.
+        """
+        ...
 
 
 def load_clips(data: str, *, vocabulary: Sequence[str], videos: Path | None = None) -> ClipSet:
-    """The clips that `data` names: `SOURCE:ARGUMENT`, `demo`, or a path.
+    """The clips that `data` names.
+
+    - `data`: `SOURCE:ARGUMENT`, `demo`, or a path.
+    - `vocabulary`: the class names that labels are matched to.
+    - `videos`: folder of the videos of a Kinetics CSV.
 
     A path to a folder is read as `folder`, a CSV file with Kinetics' columns as `kinetics` (with `videos`),
     another CSV or JSON Lines file as `manifest`, any other file as one clip without a label.
-    Raises UsageError or ClipError, with near names, for what does not exist, UsageError for `videos` with
-    one of our sources that has no use for it, and BackendUnavailable for a source that cannot be imported.
+    Raises UsageError or ClipError, with similar names, for a path that does not exist, UsageError for
+    `videos` with one of our sources that does not use it, BackendUnavailable for a source that cannot be
+    imported.
     """
     if not data:
         raise UsageError("no clips are named: the text is empty", remedy="'.' is the current folder.")
@@ -64,7 +75,7 @@ def load_clips(data: str, *, vocabulary: Sequence[str], videos: Path | None = No
 
 
 def load_demo_part(argument: str, *, vocabulary: Sequence[str], videos: Path | None = None) -> ClipSet:  # noqa: ARG001
-    """The drawn set's `argument` part, "test" by default."""
+    """A part of the demo clips as a `Source`: "train" or "test", the default; `videos` is not used."""
     from ..synthetic.clips import load_demo
 
     return load_demo(argument or "test")

@@ -16,9 +16,12 @@ MEDIA_SUFFIXES = (*VIDEO_SUFFIXES, *ARRAY_SUFFIXES)
 
 
 def media_files(root: Path, suffixes: Iterable[str] = MEDIA_SUFFIXES) -> tuple[list[Path], int]:
-    """Files under `root` with one of the suffixes, sorted; and how many others there are.
+    """Files in a folder and its subfolders with one of the suffixes, sorted; and the number of other files.
 
-    Links are followed, a folder is entered once however many links lead to it. Hidden folders are not
+    - `root`: the folder.
+    - `suffixes`: with the dot, in lower case.
+
+    Links are followed; a folder is entered once even if several links lead to it. Hidden folders are not
     entered; hidden files count as others.
     """
     wanted = set(suffixes)

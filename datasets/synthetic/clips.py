@@ -1,8 +1,8 @@
-"""The embedded default data: a small labelled set in Kinetics layout, drawn by the project itself.
+"""The demo clips, which are the default data: a small labelled set in Kinetics layout, drawn by ActionBench.
 
-Figures of shaded bars perform some of Kinetics-400's classes before moving textures. The set exists so
-that everything can be run and tested without any download; accuracy on it says nothing about real video.
-The clips are short because the reference optical flow takes about half a second for a pair of frames.
+Figures of shaded bars perform some of Kinetics-400's classes in front of moving textures. With this set
+everything can be run and tested without any download; accuracy on it says nothing about real video. The clips
+are short because the reference optical flow takes about half a second for a pair of frames.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from .figures import MOTIONS, Motion
 from .painting import Clothes, paint_capsule, paint_figure, texture
 
 DRAWING = 2
-"""Version of the drawings; raised when a figure, a motion or a texture changes, so that all is redrawn."""
+"""Version of the clips; raised when a figure, a motion or a texture changes, so that all are drawn again."""
 
 WIDTH, HEIGHT, FRAMES = 160, 144, 16
 RATES = (Fraction(25), Fraction(25), Fraction(30000, 1001), Fraction(25), Fraction(25), Fraction(30))
 """Frames a second of a class's clips in turn: mostly I3D's 25, some that must be resampled."""
 
 TARGET = "jogging"
-"""The default target class, with more test clips than the others so that recall has something to count."""
+"""The default target class; it has more test clips than the others, so that its recall has more cases."""
 
 PARTS = ("train", "test")
 TRAIN_CLIPS, TEST_CLIPS, TARGET_TEST_CLIPS = 6, 2, 4
@@ -45,11 +45,12 @@ MANIFEST = "manifest.json"
 
 
 def load_demo(part: str = "test") -> ClipSet:
-    """The clips of a part of the set, "train" or "test"; drawn first if they are not there or damaged.
+    """The clips of a part of the set; they are drawn first if they do not exist or are damaged.
 
-    They are kept under `home()`, complete or not at all; several processes may ask at once.
-    Raises UsageError for any other part and where they cannot be written, BackendUnavailable where PyAV
-    cannot encode H.264.
+    - `part`: "train" or "test".
+
+    They are kept under `home()`; several processes may call this at once. Raises UsageError for another part
+    and if the clips cannot be written, BackendUnavailable if PyAV cannot encode H.264.
     """
     if part not in PARTS:
         raise unknown_name("part of the demo set", part, PARTS)
@@ -102,7 +103,12 @@ def draw_demo(folder: Path) -> list[dict[str, Any]]:
 
 
 def draw_clip(label: str, rng: np.random.Generator, rate: Fraction) -> npt.NDArray[np.uint8]:
-    """Frames (T, H, W, 3) uint8 RGB of somebody doing `label`, everything else about it left to `rng`."""
+    """The frames of a clip, (T, H, W, 3) uint8 RGB.
+
+    - `label`: the class: a key of `figures.MOTIONS`.
+    - `rng`: chooses everything else: size, colours, speed, camera motion.
+    - `rate`: frames per second.
+    """
     motion: Motion = MOTIONS[label]
     period_s = rng.uniform(*motion.period_s)
     phase = rng.uniform(0, 1)
@@ -120,7 +126,7 @@ def draw_clip(label: str, rng: np.random.Generator, rate: Fraction) -> npt.NDArr
     facing = -1.0 if mirrored else 1.0
     ground = HEIGHT * motion.ground
     origin_x = WIDTH / 2 - facing * scale * motion.centre + rng.uniform(-0.04, 0.04) * WIDTH
-    # The camera follows the figure, and its operator's hand is never quite still.
+    # The camera follows the figure, and shakes like a hand-held one.
     pan = (facing * scale * rng.uniform(*motion.pan) + rng.uniform(-8, 8), rng.uniform(-4, 4))
     seconds = float(FRAMES / rate)
     margin = 8
@@ -180,7 +186,7 @@ def _indices(part: str, label: str) -> range:
 
 
 def _identity() -> str:
-    """Digest of all that decides what is drawn."""
+    """Digest of everything that the clips depend on."""
     plan = [DRAWING, WIDTH, HEIGHT, FRAMES, [str(rate) for rate in RATES]]
     plan += [[part, label, *_indices(part, label)] for part in PARTS for label in sorted(MOTIONS)]
     return hashlib.sha256(json.dumps(plan).encode()).hexdigest()

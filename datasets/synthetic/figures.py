@@ -1,4 +1,4 @@
-"""How the figures of the drawn clips move: the joints of a body at a moment of an action.
+"""How the figures of the demo clips move: the joints of a body at a moment of an action.
 
 Lengths are in body heights, x to the front (to the right, before a clip is mirrored) and y down, from a
 point on the ground below the figure. Angles are in radians from straight down, towards the front. The
@@ -24,8 +24,11 @@ THIGH, SHIN = 0.25, 0.25
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where the joints are.
+    """Positions of the joints.
 
+    - `head`: centre of the head.
+    - `neck`: between the shoulders.
+    - `pelvis`: between the hips.
     - `arms`: (shoulder, elbow, hand), `legs`: (hip, knee, ankle); the one farther from the camera first.
     - `toes`: tips of the feet, in the order of `legs`.
     - `facing`: seen from the front, so that the arms are drawn over the head.
@@ -50,8 +53,9 @@ CURTAIN, MIRROR, RUBBER = (0.42, 0.22, 0.26), (0.56, 0.60, 0.66), (0.24, 0.26, 0
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """An action: `pose(cycle)` has period 1.
+    """An action.
 
+    - `pose`: cycles since the start, a real number → the pose; it has period 1.
     - `period_s`: seconds a cycle takes, the shortest and the longest.
     - `height`: body height over frame height, the least and the greatest.
     - `ground`: where the ground is, in frame heights from the top; beyond 1 for a close-up.

@@ -1,4 +1,4 @@
-"""Painting a figure before a background: shaded limbs, clothes, a moving texture."""
+"""Painting a figure in front of a background: shaded limbs, clothes, a moving texture."""
 
 from __future__ import annotations
 
@@ -32,9 +32,13 @@ class Clothes:
 def paint_capsule(
     canvas: Canvas, start: Point, end: Point, radii: tuple[float, float], colour: Colour, opacity: float = 1.0
 ) -> None:
-    """Paint a rounded, shaded bar on `canvas` (H, W, 3) float32, in place.
+    """Paint a rounded, shaded bar in place; its edge is smoothed over one pixel.
 
-    `start`, `end` in pixels; `radii` in pixels at either end. Its edge is smoothed over one pixel.
+    - `canvas`: (H, W, 3) float32 RGB in [0, 1].
+    - `start`, `end`: (x, y) of its ends, pixels.
+    - `radii`: at either end, pixels.
+    - `colour`: RGB in [0, 1].
+    - `opacity`: 0 to 1.
     """
     height, width = canvas.shape[:2]
     reach = max(radii) + 1
@@ -64,7 +68,15 @@ def paint_capsule(
 def paint_figure(
     canvas: Canvas, pose: Pose, clothes: Clothes, origin: Point, scale: float, mirrored: bool
 ) -> None:
-    """Paint a figure whose ground point is at `origin` (x, y), pixels, and whose height is `scale` pixels."""
+    """Paint a figure in place.
+
+    - `canvas`: (H, W, 3) float32 RGB in [0, 1].
+    - `pose`: its joints.
+    - `clothes`: its colours.
+    - `origin`: (x, y) of the point on the ground below it, pixels.
+    - `scale`: its height, pixels.
+    - `mirrored`: it faces left.
+    """
     side = -1.0 if mirrored else 1.0
 
     def at(point: Point) -> Point:
@@ -109,13 +121,13 @@ def paint_figure(
 
 
 def muted(rng: np.random.Generator, darkest: float, brightest: float) -> Colour:
-    """A random colour near grey, as most things outdoors have."""
+    """A random colour near grey, RGB; `darkest` and `brightest` bound its brightness, in [0, 1]."""
     red, green, blue = rng.uniform(darkest, brightest) + rng.uniform(-0.12, 0.12, 3)
     return float(red), float(green), float(blue)
 
 
 def varied(rng: np.random.Generator, colour: Colour) -> Colour:
-    """`colour`, in another light and of another make."""
+    """`colour` (RGB in [0, 1]) with random changes of brightness and of each channel."""
     red, green, blue = np.array(colour) * rng.uniform(0.85, 1.15) + rng.uniform(-0.05, 0.05, 3)
     return float(red), float(green), float(blue)
 
@@ -123,9 +135,12 @@ def varied(rng: np.random.Generator, colour: Colour) -> Colour:
 def texture(
     rng: np.random.Generator, height: int, width: int, horizon: int, colours: tuple[Colour, Colour]
 ) -> Canvas:
-    """A scene (height, width, 3) float32 in [0, 1]: ground from row `horizon` on, blurred things above.
+    """A background (height, width, 3) float32 in [0, 1]: ground below the horizon, blurred boxes above.
 
-    `colours`: about what is above and below the horizon.
+    - `rng`: chooses the boxes and the texture.
+    - `height`, `width`: pixels.
+    - `horizon`: row where the ground begins.
+    - `colours`: approximate RGB colours above and below the horizon.
     """
     scene = np.empty((height, width, 3), np.float32)
     scene[:horizon] = varied(rng, colours[0])

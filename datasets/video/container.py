@@ -1,6 +1,6 @@
-"""Decoding video files with PyAV (FFmpeg): the only file that knows PyAV.
+"""Decoding video files with PyAV (FFmpeg): the only file that uses PyAV for reading.
 
-Rules, where files leave room:
+Rules where formats are ambiguous:
 
 - Stream: the first video stream that is not a cover picture.
 - Time: presentation timestamps. AVI stores none, so there the decoding timestamp of the packet that
@@ -8,8 +8,8 @@ Rules, where files leave room:
 - Orientation: the display matrix is applied (quarter turns and mirrorings).
 - Aspect: pixels that are more than 1 % from square are made square by scaling the width, height kept.
 - Colour: RGB by libswscale with the matrix and range the frame is tagged with; untagged pictures of any
-  size are taken as BT.601, limited range, as FFmpeg and OpenCV do. Interlaced pictures are not taken
-  apart.
+  size are taken as BT.601, limited range, as FFmpeg and OpenCV do. Interlaced pictures are not
+  deinterlaced.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from av.video.reformatter import VideoReformatter
 from ...errors import ClipError
 from .sampling import Pixels, TimedFrame
 
-# Containers that hold their pictures themselves. Left out on purpose: playlists and scripts, which make
-# FFmpeg open other files or addresses, still images, and text (FFmpeg can render .txt as video). Sound
-# formats are here to be refused by their right name.
+# Containers that contain their pictures. Left out on purpose: playlists and scripts, which make FFmpeg open
+# other files or addresses, still images, and text (FFmpeg can render .txt as video). Audio formats are listed
+# so that the error can say that there is no video stream.
 FORMATS = (
     "mov,mp4,matroska,webm,avi,gif,apng,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,rm,ivf,dv,mxf,nut,wtv,"
     "h264,hevc,av1,obu,mjpeg,vc1,yuv4mpegpipe,mp3,aac,flac,wav"
@@ -40,18 +40,24 @@ FORMATS = (
 MAX_PIXELS = 100_000_000
 # A longer gap between timestamps is damage; filling it would repeat one frame for hours.
 MAX_GAP_S = 60
-# Headers state nonsense such as 90000 (the time base) where there is no frame rate.
+# Headers state wrong values such as 90000 (the time base) where there is no frame rate.
 MAX_RATE = 1000
 FALLBACK_RATE = Fraction(25)
 SQUARE_TOLERANCE = 0.01
 MAX_ASPECT = 10
 
 _LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-"""Titles and the like need not be UTF-8: PyAV 19 takes them as they are, earlier ones have to be told."""
+"""Metadata such as titles need not be UTF-8: PyAV 19 accepts this by default, earlier versions with this."""
 
 
 class VideoSource:
-    """An open video file, as a `FrameSource`."""
+    """An open video file, as a `FrameSource`.
+
+    - `path`: the file.
+    - `threads`: of the decoder and of the conversion to RGB.
+
+    Raises ClipError if it cannot be opened or has no video stream.
+    """
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         self.notes: list[str] = []
@@ -107,6 +113,7 @@ class VideoSource:
         return FALLBACK_RATE
 
     def close(self) -> None:
+        """See `FrameSource.close`."""
         self._container.close()
 
     def frames(self, since: Fraction | None) -> Iterator[TimedFrame]:
@@ -195,7 +202,7 @@ class VideoSource:
                 try:
                     packet = next(packets, None)
                 except av.FFmpegError as error:
-                    self.notes.append(f"file breaks off: {error.strerror}")
+                    self.notes.append(f"the file is truncated or damaged: {error.strerror}")
                     packet = av.Packet()  # an empty packet makes the decoder give what it still holds
                     packet.stream = self._stream
                 if packet is None:
@@ -226,7 +233,7 @@ class VideoSource:
             self._shape = self._shape_of(frame)
         shape = self._shape
         if (frame.width, frame.height) != shape.coded:
-            note = "picture size changes on the way; scaled to the first frame's"
+            note = "frame size changes within the file; scaled to that of the first frame"
             if note not in self.notes:
                 self.notes.append(note)
         try:

@@ -14,16 +14,24 @@ from .sampling import FrameSource, Pixels, TimedFrame, each, resample
 
 
 class FrameReader:
-    """Iterator over a clip's frames, each (H, W, 3) uint8 RGB, all of one size. Read them, do not write.
+    """Iterator over a clip's frames, each (H, W, 3) uint8 RGB, all of one size; they must not be modified.
 
     One frame is held at a time. A frame that is sampled twice in a row is the same array both times.
 
-    - `rate`: frames per second as they come; `native_rate`: the file's own, as it states it.
-    - `start_s`: where the stretch begins, in seconds from the file's first frame.
-    - `notes`: what was odd, complete at the end: damaged frames left out, a header that lies, …
-    - `frames`, `video_s`: frames given and seconds of video they cover, so far.
+    - `clip`: the clip.
+    - `source`: its open file.
+    - `rate`: frames per second to resample to; None for the file's own frames.
 
-    Raises ClipError, while iterating, if nothing decodes or the stretch holds no frame.
+    Attributes:
+
+    - `rate`: frames per second of the iteration.
+    - `native_rate`: frames per second that the file states.
+    - `start_s`: start of the segment, in seconds from the file's first frame.
+    - `notes`: irregularities, complete at the end: damaged frames left out, a wrong header, …
+    - `frames`: number of frames so far.
+    - `video_s`: seconds of video that they cover.
+
+    Raises ClipError, while iterating, if nothing decodes or the segment holds no frame.
     """
 
     def __init__(self, clip: Clip, source: FrameSource, rate: Fraction | None = None) -> None:
@@ -36,7 +44,7 @@ class FrameReader:
         self._end = exact_seconds(clip.end_s)
         if self._start < 0 or (self._end is not None and self._end <= self._start):
             raise ClipError(
-                "the stretch is empty", where=clip.path, found=f"{clip.start_s} s to {clip.end_s} s"
+                "the segment is empty", where=clip.path, found=f"{clip.start_s} s to {clip.end_s} s"
             )
         self.native_rate = source.native_rate
         self.rate = rate if rate is not None else source.native_rate
@@ -48,6 +56,7 @@ class FrameReader:
 
     @property
     def notes(self) -> list[str]:
+        """See the class."""
         return self._source.notes
 
     def __iter__(self) -> Iterator[Pixels]:
@@ -70,11 +79,11 @@ class FrameReader:
             yield pixels
         if shown is None:
             raise ClipError(
-                "no frame in this stretch",
+                "no frame in this segment",
                 where=self._clip.path,
                 expected=f"frames from {self._clip.start_s} s to {self._clip.end_s} s",
                 found=f"the last frame ends at {float(self._last_end):.2f} s",
-                remedy="A file that was cut to the stretch already needs no start and end",
+                remedy="For a file that has been cut to the segment, leave start and end out",
             )
 
     def _covered(self, timed: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
@@ -103,10 +112,13 @@ class FrameReader:
 
 
 def read_frames(clip: Clip, rate: Fraction | None = None, *, threads: int = 1) -> FrameReader:
-    """A reader of the clip's frames: each once (`rate` None), or resampled to exactly `rate` a second.
+    """A reader of a clip's frames.
 
-    `threads`: of the decoder and of the conversion to RGB. Raises ClipError, with file and reason, for what
-    is not a readable video.
+    - `clip`: a video or an array file.
+    - `rate`: frames per second to resample to, exactly; None: each frame of the file once.
+    - `threads`: of the decoder and of the conversion to RGB.
+
+    Raises ClipError, with file and reason, for a file that is not a readable video.
     """
     require_file(clip.path)
     if clip.path.stat().st_size == 0:
@@ -119,5 +131,5 @@ def read_frames(clip: Clip, rate: Fraction | None = None, *, threads: int = 1) -
 
 
 def exact_seconds(seconds: float | None) -> Fraction | None:
-    """The number as it is written in decimals: 0.1 is 1/10, not the double next to it."""
+    """The number exactly as its decimal notation: 0.1 is 1/10, not the nearest double."""
     return None if seconds is None else Fraction(str(seconds))

@@ -20,10 +20,11 @@ HALF = Fraction(1, 2)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimedFrame:
-    """A frame that is on screen from `start` until `end`, in seconds from the file's first frame.
+    """A frame with the time that it is shown.
 
-    `pixels()` gives the (H, W, 3) uint8 RGB array. It is a call because converting costs time, which is
-    saved for frames that are not sampled.
+    - `start`, `end`: seconds from the file's first frame.
+    - `pixels`: gives the (H, W, 3) uint8 RGB array. A function, so that frames that are not sampled need not
+      be converted.
     """
 
     start: Fraction
@@ -32,20 +33,24 @@ class TimedFrame:
 
 
 class FrameSource(Protocol):
-    """An open file: its frames in presentation order, and what was odd about it."""
+    """An open file.
+
+    - `native_rate`: frames per second that it states.
+    - `notes`: irregularities found so far.
+    """
 
     native_rate: Fraction
     notes: list[str]
 
     def frames(self, since: Fraction | None) -> Iterator[TimedFrame]:
-        """All frames; with `since`, those that end before it may be left out."""
+        """Frames in presentation order; with `since` (seconds), those that end before it may be left out."""
 
     def close(self) -> None:
         """Free the file."""
 
 
 def each(frames: Iterable[TimedFrame], start: Fraction, end: Fraction | None) -> Iterator[TimedFrame]:
-    """Every frame that appears in [start, end), once."""
+    """Every frame whose start is in [start, end), once; an `end` of None is the end of the file."""
     for frame in frames:
         if end is not None and frame.start >= end:
             return
@@ -56,10 +61,14 @@ def each(frames: Iterable[TimedFrame], start: Fraction, end: Fraction | None) ->
 def resample(
     frames: Iterable[TimedFrame], rate: Fraction, start: Fraction, end: Fraction | None
 ) -> Iterator[TimedFrame]:
-    """The frames of [start, end) at a constant `rate`; a frame is repeated or left out as needed.
+    """The frames of [start, end) at a constant rate; a frame is repeated or left out as needed.
+
+    - `frames`: in presentation order.
+    - `rate`: frames per second of the output.
+    - `start`, `end`: seconds; an `end` of None is the end of the file.
 
     Output frame k stands for the interval [k, k+1)/rate after `start` and is the last frame that appeared
-    before the middle of that interval. It exists if its middle is not later than the end of the stretch
+    before the middle of that interval. It exists if its middle is not later than the end of the segment
     or of the last frame. At least one frame is given if there is any. This is what FFmpeg's `fps` filter
     does by default (libavfilter/vf_fps.c: timestamps are rounded to the nearest output frame, the last
     one wins); unlike sampling at k/rate it does not stutter where a container rounds to milliseconds.

@@ -1,4 +1,4 @@
-"""From decoded frames to what a network saw in training, to the pixel. Pure functions on arrays.
+"""From decoded frames to the input that a network had in training, to the pixel. Pure functions on arrays.
 
 Sizes and counts are in pixels and frames. The two resizing filters differ by several grey levels when
 they shrink: "opencv-bilinear" (cv2.INTER_LINEAR) samples the 2×2 neighbours of a point whatever the scale,
@@ -23,10 +23,14 @@ Indices = npt.NDArray[np.intp]
 
 
 def resized_size(width: int, height: int, short_side: int, long_side: Rounding = "round") -> tuple[int, int]:
-    """(width, height) after the shorter side became `short_side`, aspect kept.
+    """(width, height) after the shorter side is resized, aspect ratio kept.
 
-    The longer side's fraction of a pixel is rounded (half up), or dropped: `int(112 * long / short)`, as
-    Hara's `Scale` and torchvision do.
+    - `width`, `height`: before, pixels.
+    - `short_side`: the shorter side after, pixels.
+    - `long_side`: the longer side's fraction of a pixel is rounded half up ("round"), or dropped ("floor"):
+      `int(112 * long / short)`, as Hara's `Scale` and torchvision do.
+
+    Raises UsageError for a size below 1.
     """
     if min(width, height, short_side) < 1:
         raise UsageError("sizes must be positive", found=f"{width}x{height} to short side {short_side}")
@@ -38,9 +42,12 @@ def resized_size(width: int, height: int, short_side: int, long_side: Rounding =
 
 
 def resize(frame: Pixels, short_side: int, filter: Filter, long_side: Rounding = "round") -> Pixels:
-    """The (H, W, 3) or (H, W) uint8 picture with its shorter side resized to `short_side`, aspect kept.
+    """A picture with its shorter side resized, aspect ratio kept.
 
-    A picture that has the size already is returned as it is.
+    - `frame`: (H, W, 3) or (H, W) uint8; returned unchanged if it has the size already.
+    - `short_side`: pixels.
+    - `filter`: see the module.
+    - `long_side`: see `resized_size`.
     """
     height, width = frame.shape[:2]
     size = resized_size(width, height, short_side, long_side)
@@ -56,10 +63,14 @@ def resize(frame: Pixels, short_side: int, filter: Filter, long_side: Rounding =
 
 
 def centre_crop(array: npt.NDArray[Scalar], size: int, offset: Offset = "floor") -> npt.NDArray[Scalar]:
-    """The central `size`×`size` of (…, H, W, C), as a view.
+    """The central square of pictures, (…, size, size, C), as a view.
 
-    The margin before it is half the surplus, rounded down ("floor") or to the even neighbour ("half-even",
-    Python's `int(round((w - size) / 2.))`, Hara's `CenterCrop`). Raises ClipError if the picture is smaller.
+    - `array`: (…, H, W, C).
+    - `size`: side of the square, pixels.
+    - `offset`: the margin before the square is half the surplus, rounded down ("floor") or to the even
+      neighbour ("half-even", Python's `int(round((w - size) / 2.))`, as in Hara's `CenterCrop`).
+
+    Raises ClipError if the picture is smaller.
     """
     height, width = array.shape[-3:-1]
     if min(height, width) < size:
@@ -79,7 +90,12 @@ def normalise(
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
     std: tuple[float, float, float] = (1.0, 1.0, 1.0),
 ) -> npt.NDArray[np.float32]:
-    """`(frames * scale - mean) / std` in float32, per channel of (…, 3) uint8. I3D: scale 1/127.5, mean 1."""
+    """`(frames * scale - mean) / std` in float32.
+
+    - `frames`: (…, 3) uint8 RGB.
+    - `scale`: factor on all channels.
+    - `mean`, `std`: per channel. I3D has scale 1/127.5 and mean 1: the range [−1, 1].
+    """
     out = np.multiply(frames, np.float32(scale), dtype=np.float32)
     if any(mean):
         out -= np.asarray(mean, dtype=np.float32)
@@ -89,11 +105,15 @@ def normalise(
 
 
 def windows(n_frames: int, window: int, stride: int, tail: Literal["loop", "drop"] = "loop") -> list[Indices]:
-    """Frame numbers of each view: `window` frames every `stride`.
+    """Frame numbers of each view, (window,) each.
 
-    A last window that would run over the end takes the frames it has, over and over ("loop": Hara's
-    `LoopPadding`), or is left out ("drop"). With "loop" each frame is in some view if stride ≤ window. A
-    video shorter than one window is always looped.
+    - `n_frames`: frames of the video.
+    - `window`: frames of a view.
+    - `stride`: frames between the starts of two views.
+    - `tail`: a last window with too few frames repeats those it has ("loop", as Hara's `LoopPadding` does),
+      or is left out ("drop"). With "loop" each frame is in some view if stride ≤ window.
+
+    A video shorter than one window is always looped. Raises UsageError for a number below 1.
     """
     if min(n_frames, window, stride) < 1:
         raise UsageError(
@@ -113,7 +133,13 @@ def windows(n_frames: int, window: int, stride: int, tail: Literal["loop", "drop
 
 
 def centre_window(n_frames: int, window: int) -> Indices:
-    """Frame numbers of the single view in the middle of the video; a shorter video is looped."""
+    """Frame numbers (window,) of a single view from the middle of a video; a shorter video is looped.
+
+    - `n_frames`: frames of the video.
+    - `window`: frames of the view.
+
+    Raises UsageError for a number below 1.
+    """
     if min(n_frames, window) < 1:
         raise UsageError("frames and window must be positive", found=f"{n_frames} and {window}")
     if n_frames <= window:

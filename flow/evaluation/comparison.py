@@ -1,6 +1,6 @@
-"""Flow methods side by side: time per pair and how far their flow is from OpenCV's and from the truth.
+"""Comparison of flow methods: time per pair, and the error of their flow relative to OpenCV and the truth.
 
-All methods are measured in one process, in turns, so that a drift of the machine meets all of them alike.
+All methods are measured in one process, in turns, so that a drift of the machine's speed affects all alike.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ CROP = 224
 
 
 @dataclass(slots=True)
-class Measured:
+class MethodResult:
     """One method's measurements.
 
-    - `seconds`: threads → seconds a pair, one number for each sequence and repetition; `cpu_seconds`: CPU
-      time of the same.
-    - `to_reference`: mean endpoint error to OpenCV's flow in each sequence, pixels; `over_one`: share of
-      pixels more than one off, in each. Empty for OpenCV itself.
+    - `name`: of the method.
+    - `seconds`: threads → wall time per pair, seconds, one number for each sequence and repetition.
+    - `cpu_seconds`: CPU time of the same.
+    - `to_reference`: mean endpoint error to OpenCV's flow in each sequence, pixels; empty for OpenCV itself.
+    - `over_one`: share of pixels with an error above one pixel, in each sequence; empty for OpenCV itself.
     - `to_truth`: name of a pair → mean endpoint error to the true flow of the whole frame; empty for a method
       whose flow holds in the centre only.
     """
@@ -45,13 +46,13 @@ class Measured:
     to_truth: dict[str, float] = field(default_factory=dict)
 
     def milliseconds(self, threads: int) -> float | None:
-        """Median time of a pair."""
+        """Median wall time of a pair with that number of threads, ms; None if it was not timed with it."""
         return 1e3 * statistics.median(self.seconds[threads]) if self.seconds.get(threads) else None
 
-    def speed_up(self, reference: Measured, threads: int) -> float | None:
-        """How many times as fast as `reference`: the mean of its times over the mean of ours.
+    def speed_up(self, reference: MethodResult, threads: int) -> float | None:
+        """Mean CPU time of `reference` over that of this method, with that number of threads.
 
-        Means, since both went through the same pairs and OpenCV's time depends on the pair.
+        Means, since both computed the same pairs and OpenCV's time depends on the pair.
         """
         ours, theirs = self.cpu_seconds.get(threads), reference.cpu_seconds.get(threads)
         return statistics.fmean(theirs) / statistics.fmean(ours) if ours and theirs else None
@@ -64,18 +65,21 @@ def compare(
     threads: Sequence[int] = (1,),
     repetitions: int = 3,
     progress: Callable[[str], None] = lambda _: None,
-) -> list[Measured]:
-    """Measure the methods `names` on `sequences`, name → grey frames (T, H, W) uint8.
+) -> list[MethodResult]:
+    """Measure methods on sequences of frames.
 
+    - `names`: of the methods.
+    - `sequences`: name → grey frames (T, H, W) uint8.
     - `truths`: pairs with a true flow; errors only, not timed.
     - `threads`: numbers of threads to time with. Errors do not depend on them.
-    - `progress`: told what is done next.
+    - `repetitions`: number of rounds over all sequences.
+    - `progress`: called with the name of what is computed next.
 
-    Each method runs once on the first pair before it is timed. Raises UsageError or BackendUnavailable for a
-    method that is not there.
+    Each method runs once on the first pair before it is timed. Raises UsageError for an unknown method,
+    BackendUnavailable for one that cannot be loaded.
     """
     order = [*([REFERENCE] if REFERENCE in names else []), *(n for n in names if n != REFERENCE)]
-    measured = {name: Measured(name) for name in order}
+    measured = {name: MethodResult(name) for name in order}
     flows: dict[tuple[str, str], FlowField] = {}
     for n_threads in threads:
         # OpenCV's number of threads is the process's: all methods of a round are made with the same one.
@@ -95,7 +99,9 @@ def compare(
     return list(measured.values())
 
 
-def _timed(measured: Measured, method: FlowMethod, frames: npt.NDArray[np.uint8], threads: int) -> FlowField:
+def _timed(
+    measured: MethodResult, method: FlowMethod, frames: npt.NDArray[np.uint8], threads: int
+) -> FlowField:
     cpu, wall = time.process_time(), time.perf_counter()
     flow = flow_fields(frames, method)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -106,7 +112,7 @@ def _timed(measured: Measured, method: FlowMethod, frames: npt.NDArray[np.uint8]
 
 
 def _compare_with_reference(
-    measured: Mapping[str, Measured],
+    measured: Mapping[str, MethodResult],
     flows: Mapping[tuple[str, str], FlowField],
     titles: Mapping[str, object],
 ) -> None:
@@ -120,7 +126,7 @@ def _compare_with_reference(
 
 
 def _compare_with_truth(
-    measured: Mapping[str, Measured], truths: Sequence[GroundTruth], progress: Callable[[str], None]
+    measured: Mapping[str, MethodResult], truths: Sequence[GroundTruth], progress: Callable[[str], None]
 ) -> None:
     for name, result in measured.items():
         if not truths or name in HOLDS_IN:
@@ -136,9 +142,11 @@ def _compare_with_truth(
 def endpoint_errors(
     flow: FlowField, reference: FlowField, bound: float = FLOW_BOUND, crop: int = CROP
 ) -> npt.NDArray[np.float32]:
-    """Length of the difference of two flows (…, H, W, 2), pixels, where and as a network sees them.
+    """Endpoint errors, pixels, as an I3D network would see them: (…, crop, crop) float32.
 
-    Both clipped to ±`bound`; in the centre `crop` × `crop`, or as much of it as there is.
+    - `flow`, `reference`: (…, H, W, 2), pixels per frame.
+    - `bound`: both are clipped to ±`bound` first.
+    - `crop`: side of the centre that is compared; smaller frames are compared as a whole.
     """
     height, width = flow.shape[-3:-1]
     top, left = max(0, (height - crop) // 2), max(0, (width - crop) // 2)

@@ -21,7 +21,13 @@ _FLO_UNKNOWN = 1e9
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """Two grey frames (H, W) uint8, the true flow (H, W, 2) float32 between them, and where it is known."""
+    """A pair of frames with its true flow.
+
+    - `name`: of the pair.
+    - `previous`, `following`: grey frames (H, W) uint8.
+    - `flow`: the true flow (H, W, 2) float32, pixels, x first.
+    - `known`: (H, W) bool: where it is known.
+    """
 
     name: str
     previous: GreyFrame
@@ -105,9 +111,12 @@ def read_kitti(path: Path) -> tuple[FlowField, npt.NDArray[np.bool_]]:
 
 
 def shrunk(truth: GroundTruth, short_side: int) -> GroundTruth:
-    """The pair with its shorter side resized to `short_side` by area, the flow's vectors with it.
+    """The pair with its frames shrunk by averaging over areas, and its flow vectors scaled.
 
-    A pixel counts as known if all that it is made of is. Frames that are not larger stay as they are.
+    - `truth`: returned unchanged if its frames are not larger.
+    - `short_side`: the shorter side after, pixels.
+
+    The flow of a pixel is known if it is known at all pixels that it is averaged from.
     """
     height, width = truth.previous.shape
     scale = short_side / min(height, width)

@@ -1,4 +1,4 @@
-"""A drawn pair of frames whose flow is known exactly: what any method can check itself on, anywhere."""
+"""A synthetic pair of frames whose flow is known exactly, to check any method on any machine."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MARGIN = 8
 
 
 def known_pair(height: int = 96, width: int = 128) -> tuple[GreyFrame, GreyFrame, FlowField]:
-    """Two grey frames (H, W) uint8 and the flow (H, W, 2) float32 between them, SHIFT everywhere.
+    """Two grey frames (height, width) uint8 and the flow (height, width, 2) float32, SHIFT everywhere.
 
-    A sum of waves of 8 to 40 pixels, evaluated at the shifted places, so that nothing is interpolated.
+    A sum of waves of 8 to 40 pixels, evaluated at shifted positions, so that nothing is interpolated.
     """
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:height, :width].astype(float)
@@ -38,7 +38,7 @@ def known_pair(height: int = 96, width: int = 128) -> tuple[GreyFrame, GreyFrame
 
 
 def known_motion_error(method: FlowMethod) -> float:
-    """Mean endpoint error of `method` on the drawn pair, pixels, without the border."""
+    """Mean endpoint error of `method` on the synthetic pair, pixels, without the border."""
     previous, following, truth = known_pair()
     inside = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
     difference = method(previous, following)[inside] - truth[inside]

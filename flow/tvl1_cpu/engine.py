@@ -41,8 +41,16 @@ ends late moves the flow: with 5 and 10 the error on Middlebury's Urban2 is 1.8 
 these 0.3 %, and with a wave of one, which is OpenCV's rule exactly, 0.2 %."""
 
 
-class Plan(NamedTuple):
-    """A `Schedule` for compiled code: numbers only. A `tolerance` of 0 stands for a fixed number."""
+class SolverParameters(NamedTuple):
+    """A `Schedule` for compiled code: numbers only.
+
+    - `warps` to `carry_dual`: as in `Schedule` and `Convergence`; a `tolerance` of 0 means a fixed number of
+      iterations.
+    - `magnify`: factor from a level's size to that of the next finer one.
+    - `is_primal_dual`: the solver is `PrimalDual`, else `DualAscent`.
+    - `tau`, `sigma`, `relaxation`, `coupling`: as in the solver and the schedule; 0 where it has none.
+    - `threshold`, `shorten`: see `steps.data_term` in `flow/tvl1_torch`.
+    """
 
     warps: int
     warps_below: int
@@ -62,12 +70,14 @@ class Plan(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """What one pair at a time is computed in.
+    """The arrays that one pair at a time is computed in.
 
-    - `fields`: the level's chunks; `coarser`: six planes, of what the coarser level hands on
-    - `texels`: the second frame's (warp.make_texels); `edge`, `cubic`: see layout.edges, warp.cubic_table
-    - `ahead`, `changes`: the solver's (solver.primal_dual, solver.ascend)
-    - `plane`, `lines`, `places`: scratch
+    - `fields`: the level's chunks.
+    - `coarser`: six planes with the results of the coarser level.
+    - `texels`: of the second frame (warp.make_texels).
+    - `edge`, `cubic`: see layout.edges, warp.cubic_table.
+    - `ahead`, `changes`: of the solver (solver.primal_dual, solver.ascend).
+    - `plane`, `lines`, `places`: scratch memory.
     """
 
     fields: FloatArray
@@ -82,7 +92,7 @@ class Workspace(NamedTuple):
     places: npt.NDArray[np.int32]
 
 
-def make_plan(schedule: Schedule) -> Plan:
+def solver_parameters(schedule: Schedule) -> SolverParameters:
     """`schedule` for compiled code."""
     solver, theta = schedule.solver, schedule.coupling
     shorten, reach = 1.0, theta
@@ -90,7 +100,7 @@ def make_plan(schedule: Schedule) -> Plan:
     if isinstance(solver, PrimalDual):
         sigma, relaxation = solver.sigma, solver.relaxation
         shorten, reach = math.sqrt(solver.tau / (theta + solver.tau)), theta + solver.tau
-    return Plan(
+    return SolverParameters(
         warps=schedule.warps,
         warps_below=schedule.warps_below,
         rounds=schedule.stop.rounds if schedule.stop else 1,
@@ -127,7 +137,7 @@ def make_workspace(height: int, width: int) -> Workspace:
 
 
 @inlined
-def begin_level(level: int, geometry: Geometry, plan: Plan, work: Workspace) -> None:
+def begin_level(level: int, geometry: Geometry, parameters: SolverParameters, work: Workspace) -> None:
     """Give a level the flow and the dual variable that it begins with.
 
     The coarser level's, from its planes; zeros on the coarsest level, and for a dual variable that is not
@@ -143,14 +153,14 @@ def begin_level(level: int, geometry: Geometry, plan: Plan, work: Workspace) -> 
     fill(fields, below, below + in_row * CHUNK)
     height_from, width_from = geometry.heights[level + 1], geometry.widths[level + 1]
     size = plane_size(height_from, width_from)
-    carried = 6 if plan.carry_dual else 2
+    carried = 6 if parameters.carry_dual else 2
     for number in range(carried):
-        factor = plan.magnify if number < 2 else np.float32(1)
+        factor = parameters.magnify if number < 2 else np.float32(1)
         magnify(
             work.coarser, number * size, width_from, fields, number * LANES, height, width,
             geometry.up, level, factor, work.lines,
         )  # fmt: skip
-    if plan.carry_dual:
+    if parameters.carry_dual:
         end_dual(fields, height, width)
     else:
         zero_dual(fields, height, width)
@@ -179,11 +189,11 @@ def zero_dual(fields: FloatArray, height: int, width: int) -> None:
 
 
 @inlined
-def end_level(level: int, geometry: Geometry, plan: Plan, work: Workspace) -> None:
+def end_level(level: int, geometry: Geometry, parameters: SolverParameters, work: Workspace) -> None:
     """Keep in planes what the next finer level begins with."""
     height, width = geometry.heights[level], geometry.widths[level]
     size = plane_size(height, width)
-    for number in range(6 if plan.carry_dual else 2):
+    for number in range(6 if parameters.carry_dual else 2):
         flow_to_plane(work.fields, number * LANES, height, width, work.coarser, number * size)
 
 
@@ -195,38 +205,40 @@ def even_waves(iterations: int) -> int:
 
 
 @inlined
-def iterate(height: int, width: int, plan: Plan, work: Workspace) -> None:
-    """Rounds of a median and iterations, as many as the plan's stopping rule asks for."""
-    longest = even_waves(plan.iterations)
-    for _ in range(plan.rounds):
-        median_filter(work.fields, height, width, plan.median, work.plane, work.lines, work.edge)
-        if plan.is_primal_dual:
+def iterate(height: int, width: int, parameters: SolverParameters, work: Workspace) -> None:
+    """Rounds of a median filter and iterations, until the stopping rule ends the warp."""
+    longest = even_waves(parameters.iterations)
+    for _ in range(parameters.rounds):
+        median_filter(work.fields, height, width, parameters.median, work.plane, work.lines, work.edge)
+        if parameters.is_primal_dual:
             done = 0
-            while done < plan.iterations:
-                block = min(longest, plan.iterations - done)
+            while done < parameters.iterations:
+                block = min(longest, parameters.iterations - done)
                 primal_dual(
-                    work.fields, height, width, block, plan.tau, plan.sigma, plan.relaxation, work.ahead,
-                    work.edge,
+                    work.fields, height, width, block, parameters.tau, parameters.sigma,
+                    parameters.relaxation, work.ahead, work.edge,
                 )  # fmt: skip
                 done += block
-        elif ascend_until(height, width, plan, work):
+        elif ascend_until(height, width, parameters, work):
             return
 
 
 @inlined
-def ascend_until(height: int, width: int, plan: Plan, work: Workspace) -> bool:
-    """Iterate as often as the plan says at most; true if the flow came to rest within its tolerance.
+def ascend_until(height: int, width: int, parameters: SolverParameters, work: Workspace) -> bool:
+    """At most `parameters.iterations` iterations; True if the flow changed by less than the tolerance.
 
     The rule asks after each iteration, but a wave holds several. The next wave is as long as the rest will
     take at the rate of decay seen last, so that few iterations are more than the rule would have had.
     """
-    bound = plan.tolerance * plan.tolerance * np.float32(height * width)
-    fixed = plan.tolerance == 0
+    bound = parameters.tolerance * parameters.tolerance * np.float32(height * width)
+    fixed = parameters.tolerance == 0
     done, before = 0, np.float32(0)
-    block = even_waves(plan.iterations) if fixed else UNSEEN
-    while done < plan.iterations:
-        block = min(block, plan.iterations - done)
-        ascend(work.fields, height, width, block, plan.tau, plan.coupling, work.edge, work.changes)
+    block = even_waves(parameters.iterations) if fixed else UNSEEN
+    while done < parameters.iterations:
+        block = min(block, parameters.iterations - done)
+        ascend(
+            work.fields, height, width, block, parameters.tau, parameters.coupling, work.edge, work.changes
+        )
         done += block
         if fixed:
             continue
@@ -244,22 +256,27 @@ def ascend_until(height: int, width: int, plan: Plan, work: Workspace) -> bool:
 
 @entry_point
 def solve(
-    first: FloatArray, second: FloatArray, geometry: Geometry, plan: Plan, work: Workspace, flow: FloatArray
+    first: FloatArray,
+    second: FloatArray,
+    geometry: Geometry,
+    parameters: SolverParameters,
+    work: Workspace,
+    flow: FloatArray,
 ) -> None:
     """Write the flow between two frames, given by their pyramids, to `flow`, (H, W, 2) in one dimension."""
     for level in range(len(geometry.heights) - 1, -1, -1):
         start, height, width = geometry.starts[level], geometry.heights[level], geometry.widths[level]
         edges(width, work.edge)
         make_texels(second, start, height, width, work.texels)
-        begin_level(level, geometry, plan, work)
-        for _ in range(plan.warps if level == 0 else plan.warps_below):
+        begin_level(level, geometry, parameters, work)
+        for _ in range(parameters.warps if level == 0 else parameters.warps_below):
             warp(
-                work.fields, first, start, height, width, work.texels, plan.threshold, plan.shorten,
-                work.edge, work.cubic, work.lines, work.places,
+                work.fields, first, start, height, width, work.texels, parameters.threshold,
+                parameters.shorten, work.edge, work.cubic, work.lines, work.places,
             )  # fmt: skip
-            iterate(height, width, plan, work)
+            iterate(height, width, parameters, work)
         if level > 0:
-            end_level(level, geometry, plan, work)
+            end_level(level, geometry, parameters, work)
     height, width = geometry.heights[0], geometry.widths[0]
     write_flow(work.fields, height, width, flow)
 
@@ -294,7 +311,7 @@ class Engine:
     def __init__(self, schedule: Schedule, height: int, width: int) -> None:
         self.height, self.width = height, width
         self._geometry: Geometry = geometry(schedule, height, width)
-        self._plan = make_plan(schedule)
+        self._parameters = solver_parameters(schedule)
         self._work = make_workspace(height, width)
         self._size = int(self._geometry.starts[-1])
 
@@ -308,4 +325,4 @@ class Engine:
 
     def flow(self, first: FloatArray, second: FloatArray, into: FloatArray) -> None:
         """Write the flow between two frames, given by their pyramids, to `into`: (H, W, 2) float32."""
-        solve(first, second, self._geometry, self._plan, self._work, into.reshape(-1))
+        solve(first, second, self._geometry, self._parameters, self._work, into.reshape(-1))

@@ -36,7 +36,7 @@ def inlined(function: Function) -> Function:
 def entry_point(function: Function) -> Function:
     """Compile to be called from Python, without the global interpreter lock, and keep it in `cache_folder`.
 
-    Where that folder cannot be written, each process compiles anew.
+    Where that folder cannot be written, each process compiles again.
     """
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(cache_folder())
     try:

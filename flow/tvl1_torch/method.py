@@ -80,8 +80,8 @@ class TorchFlow:
         """Flow from each frame to the next: (T, H, W) → (T−1, H, W, 2) float32, left on `device`.
 
         - `grey`: uint8, or float32 in 0…1.
-        - `cancelled` is asked before each batch; where it says yes, MeasurementError is raised.
-        - `progress` is told (pairs done, pairs in all) after each batch.
+        - `cancelled`: called before each batch; MeasurementError is raised if it returns True.
+        - `progress`: called with (pairs done, pairs in all) after each batch.
 
         Raises ClipError for fewer than two frames, and for frames of another type or below 16×16.
         """
@@ -143,7 +143,7 @@ def _device(name: str, schedule: Schedule, wanted: str | None) -> torch.device:
 
 @cache
 def _announce_cpu(name: str, instead: str) -> None:
-    """Say once what nobody would choose knowingly."""
+    """Warn once that the method is slow on the CPU."""
     logger.warning(
         "%s computes on the CPU, where it is about twenty times slower than `%s`, which gives the same flow",
         name,
@@ -158,9 +158,12 @@ def _triton_version() -> str:
 
 
 def to_network(flow: torch.Tensor, bound: float) -> torch.Tensor:
-    """`fields.to_network` for flow that lies on a device: clipped to ±`bound`, divided by it.
+    """As `fields.to_network` for a tensor: clipped and scaled to [−1, 1], float32, on the same device.
 
-    float32 in [−1, 1], on the same device. Raises ClipError if a value is not finite.
+    - `flow`: pixels per frame, any shape.
+    - `bound`: values are clipped to ±`bound` and divided by it.
+
+    Raises ClipError if a value is not finite.
     """
     finite = torch.isfinite(flow)
     if not bool(finite.all()):

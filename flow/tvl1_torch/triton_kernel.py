@@ -162,7 +162,7 @@ def _iteration(
 ):  # fmt: skip
     """One step of all pairs. `second` is σ with primal-dual steps, τ/θ with dual ascent.
 
-    With `has_bound`, `beyond` (iterations + 1, N) tells which pairs rest, and is told what changes; `number`
+    With `has_bound`, `beyond` (iterations + 1, N) says which pairs rest, and gets what changes; `number`
     is that of the iteration, from 0.
     """
     program = tl.program_id(0)

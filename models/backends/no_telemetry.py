@@ -1,7 +1,7 @@
-"""Import this before OpenVINO or NNCF: it keeps them from reporting their use to their makers.
+"""Import this before OpenVINO or NNCF: it disables their telemetry.
 
 Where the package `openvino_telemetry` can be imported, `import openvino` alone sends a message over the
-network and writes an identifier of the machine into the user's home. Both do without the package.
+network and writes an identifier of the machine into the user's home. Both work without the package.
 """
 
 from __future__ import annotations

@@ -29,8 +29,9 @@ _OPSET, _IR_VERSION = 17, 8
 
 
 def stream_graph(model: Model, weights: Weights, wide: bool = False) -> bytes:
-    """The graph that `model` declares for a stream.
+    """The ONNX graph of a stream, as bytes.
 
+    - `model`: declares it (`Model.onnx`).
     - `weights`: of the stream.
     - `wide`: with more channels where there are few (`Model.onnx`).
 
@@ -39,16 +40,16 @@ def stream_graph(model: Model, weights: Weights, wide: bool = False) -> bytes:
     """
     if model.onnx is None:
         raise UsageError(
-            "has no ONNX graph, which this backend computes",
+            "has no ONNX graph, which this backend needs",
             where=model.name,
-            remedy="Set `onnx` of its Model, or name another backend",
+            remedy="Set `onnx` of its Model, or use another backend",
         )
     graph: bytes = load(model.onnx, f"the ONNX graph of {model.name}", LOAD_REMEDY)(weights, wide)
     return graph
 
 
 def stream_pixels(weights: Weights) -> bytes | None:
-    """The graph that prepares a stream's pixels; None where its input is no picture."""
+    """The graph that prepares a stream's pixels, as bytes; None for flow."""
     how = weights.description.preprocessing
     return pixels_graph(how) if how.modality == "rgb" else None
 
@@ -72,7 +73,11 @@ def pixels_graph(how: Preprocessing) -> bytes:
 
 
 class Graph:
-    """A graph as it grows, from an input (N, T, H, W, C) on. Values are known by their names."""
+    """An ONNX graph under construction, whose input is (N, T, H, W, C); values are referred to by name.
+
+    - `dtype`: of the input, as in `onnx.TensorProto`.
+    - `channels`: C.
+    """
 
     def __init__(self, dtype: int, channels: int) -> None:
         self._model = onnx.ModelProto(ir_version=_IR_VERSION, producer_name="actionbench")
@@ -82,7 +87,12 @@ class Graph:
         self._model.graph.input.append(helper.make_tensor_value_info(INPUT, dtype, sizes))
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """The output of a new node."""
+        """Add a node; returns the name of its output.
+
+        - `operator`: of ONNX.
+        - `inputs`: names of values.
+        - `attributes`: of the operator.
+        """
         nodes = self._model.graph.node
         output = f"{operator}_{len(nodes)}"
         nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
@@ -101,11 +111,16 @@ class Graph:
         return name
 
     def channels_first(self, x: str) -> str:
-        """(N, T, H, W, C) as (N, C, T, H, W): of no cost where kernels want channels last in memory."""
+        """(N, T, H, W, C) as (N, C, T, H, W); costs nothing if kernels have channels last in memory."""
         return self.add("Transpose", x, perm=(0, 4, 1, 2, 3))
 
     def convolution(self, x: str, convolution: Convolution, **window: Any) -> str:
-        """The output of `convolution` for (N, C, T, H, W)."""
+        """Add a convolution; returns the name of its output.
+
+        - `x`: (N, C, T, H, W).
+        - `convolution`: weights, bias and groups.
+        - `window`: attributes of the operator: strides, padding.
+        """
         weight, bias = self.tensor(convolution.weight), self.tensor(convolution.bias)
         return self.add("Conv", x, weight, bias, group=convolution.groups, **window)
 
@@ -115,8 +130,9 @@ class Graph:
         stride: Triple,
         padding: Callable[[int, int, int], tuple[int, int]],
     ) -> str:
-        """The output of `convolution` for the input, computed over blocks of `stride` cells.
+        """Add a convolution of the graph's input, computed over blocks (`space_to_depth`).
 
+        - `convolution`: without groups.
         - `stride`: 1 or 2 along each axis.
         - `padding`: (cells, taps, stride) of an axis → the zeros before and behind it (`depth_padding`). They
           depend on whether the number of cells is odd.
@@ -161,7 +177,7 @@ class Graph:
         return self.finish(logits, ("N", len(bias)))
 
     def finish(self, value: str, sizes: tuple[str | int, ...]) -> bytes:
-        """The graph that gives `value`, float32 of `sizes`."""
+        """The finished graph, as bytes; its output is `value`, float32 of the shape `sizes`."""
         self._model.graph.node.append(helper.make_node("Identity", [value], [OUTPUT], name=OUTPUT))
         self._model.graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, sizes))
         file: bytes = self._model.SerializeToString()

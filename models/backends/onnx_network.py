@@ -91,7 +91,7 @@ class OnnxNetwork:
 
     @property
     def _place(self) -> tuple[str, int]:
-        """Where values lie, in ONNX Runtime's words."""
+        """The device of values: name and index, as ONNX Runtime has them."""
         return ("cpu", 0) if self._gpu is None else ("cuda", self._gpu)
 
     def _session(self, graph: bytes) -> onnxruntime.InferenceSession:

@@ -26,10 +26,10 @@ _KEPT = 4
 """Compiled networks that are kept of a stream. Each holds its weights once more."""
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
-"""Precision → what OpenVINO is asked for, where the network itself does not say int8."""
+"""Precision → OpenVINO's inference precision hint; an int8 network has int8 layers itself."""
 
 _NAMES = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "i8": "int8", "u8": "int8"}
-"""What OpenVINO says that a layer computes in → in our words."""
+"""OpenVINO's name of the precision of a layer → ours."""
 
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
 """Precision → what most convolutions must compute in."""
@@ -56,7 +56,7 @@ class OpenVinoNetwork:
         self.uint8_streams = frozenset(stream for stream, each in self._streams.items() if each.takes_pixels)
 
     def upload(self, inputs: Mapping[str, InputArray]) -> dict[str, openvino.Tensor]:
-        """See `Network.upload`; an array that lies in one piece is not copied."""
+        """See `Network.upload`; a contiguous array is not copied."""
         check_inputs(self._model, inputs, self.uint8_streams)
         return {
             stream: openvino.Tensor(np.ascontiguousarray(array), shared_memory=True)
@@ -164,7 +164,7 @@ class _Stream:
                 "INFERENCE_PRECISION_HINT": _HINTS[self._options.precision],
                 "INFERENCE_NUM_THREADS": self._options.threads * self._options.at_once,
                 "NUM_STREAMS": self._options.at_once,
-                # Which cores are ours is the harness's affair: several networks may be alive at once.
+                # The harness decides on cores: several networks may be loaded at once.
                 "ENABLE_CPU_PINNING": False,
             },
         )
@@ -194,7 +194,7 @@ def _core(options: LoadOptions) -> openvino.Core:
             "the OpenVINO backend computes on the CPU only", where=options.device, remedy="--device cpu."
         )
     core = openvino.Core()
-    # Where the CPU cannot, OpenVINO computes in float32 without a word.
+    # Where the CPU cannot, OpenVINO computes in float32 without a warning.
     able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if options.precision == "bf16" and "BF16" not in able:
         raise BackendUnavailable(
@@ -208,7 +208,7 @@ def _core(options: LoadOptions) -> openvino.Core:
 
 
 def _how_quantised(network: Path) -> str:
-    """What `quantisation.quantise` noted, in words."""
+    """The text that `quantisation.quantise` wrote on how the network was quantised."""
     how: str = parse_json(network.with_suffix(".json").read_text(encoding="utf-8"))["quantised"]
     return how
 
@@ -225,7 +225,7 @@ def _in_words(convolutions: Counter[str], asked: str) -> str:
 
 
 def _precisions(compiled: openvino.CompiledModel) -> Counter[str]:
-    """Number of convolutions by the precision they are computed in, whatever was asked for."""
+    """Number of convolutions by the precision that they are really computed in."""
     layers = [operation.get_rt_info() for operation in compiled.get_runtime_model().get_ops()]
     return Counter(
         _NAMES.get(name := layer["runtimePrecision"].astype(str), name)

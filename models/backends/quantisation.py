@@ -18,12 +18,12 @@ from ..spec import InputArray
 
 
 def quantise(graph: bytes, clips: Sequence[InputArray], path: Path, note: str) -> None:
-    """Write the network `graph` (`onnx_graphs`) with int8 convolutions to `path` (.xml, and .bin beside it).
+    """Write a network with int8 convolutions.
 
-    - `clips`: (1, T, H, W, C) float32 each, what the ranges of activations are taken from.
-    - `note`: which clips these are, for people.
-
-    All of the files are there when `path` is.
+    - `graph`: the network (`onnx_graphs`).
+    - `clips`: (1, T, H, W, C) float32 each, from which the ranges of activations are taken.
+    - `path`: the .xml file; a .bin and a .json file are written in the same folder. It is written last.
+    - `note`: text that describes the clips, for the record.
     """
     quantised = nncf.quantize(
         openvino.Core().read_model(graph),

@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
-# Nothing public tells whether TensorFlow computes with oneDNN ("MKL" of old).
+# No public function says whether TensorFlow computes with oneDNN (formerly "MKL").
 from tensorflow.python.util._pywrap_util_port import IsMklEnabled
 
 from ...errors import BackendUnavailable, UsageError
@@ -61,7 +61,7 @@ class TensorFlowNetwork:
             tf.test.experimental.sync_devices()
 
     def describe(self) -> dict[str, Any]:
-        """See `Network.describe`; `parameters` are the trainable ones, None if the file does not tell."""
+        """See `Network.describe`; `parameters` are the trainable ones, None if unknown."""
         facts = {
             "backend": f"tensorflow {tf.__version__}{' with oneDNN' if IsMklEnabled() else ''}",
             "device": "CPU",
@@ -83,8 +83,10 @@ class TensorFlowNetwork:
 def configure(options: LoadOptions) -> None:
     """Set TensorFlow's device, threads and precision, which hold for the whole process.
 
-    Raises BackendUnavailable if the device is not there, UsageError if TensorFlow computes already with
-    other settings: it takes them once.
+    - `options`: device, threads and precision.
+
+    Raises BackendUnavailable if there is no such device, UsageError if TensorFlow already computes with other
+    settings, which it accepts only once.
     """
     index = gpu_index(options.device)
     gpus = tf.config.list_physical_devices("GPU")
@@ -106,7 +108,7 @@ def configure(options: LoadOptions) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(options.at_once)
     except RuntimeError as error:
         raise UsageError(
-            "TensorFlow computes in this process already, with another device or number of threads",
+            "TensorFlow already computes in this process with another device or number of threads",
             expected=f"{options.device}, {options.threads} threads",
             remedy="Use a process for each.",
         ) from error

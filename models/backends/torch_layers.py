@@ -1,4 +1,4 @@
-"""What both networks are made of in torch: folded convolutions, and max pools that are not slow."""
+"""What the networks in torch share: folded convolutions, fast max pools, and the choice of a variant."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from ..spec import FloatArray, LoadOptions
+from ..state import State
 from ..transforms import Convolution, Triple
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -22,14 +23,14 @@ Net = TypeVar("Net", bound=nn.Module)
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """Precision → the type that weights and activations are kept in."""
 
-MaxPool = Callable[[torch.Tensor, Triple, Triple, Sequence[tuple[int, int]]], torch.Tensor]
+MaxPoolFunction = Callable[[torch.Tensor, Triple, Triple, Sequence[tuple[int, int]]], torch.Tensor]
 """(x, kernel, stride, sides): max pool of (N, C, T, H, W) with `sides` cells before and behind each axis."""
 
 
 def separable_max_pool(
     x: torch.Tensor, kernel: Triple, stride: Triple, sides: Sequence[tuple[int, int]]
 ) -> torch.Tensor:
-    """The max pool one axis after the other.
+    """The max pool computed one axis after the other; parameters as in MaxPoolFunction.
 
     Exact, since a maximum of maxima is the maximum. torch's `max_pool3d` takes as long on the CPU as all
     convolutions of I3D together, because it is scalar code there; on CUDA this saves a tenth of I3D's time in
@@ -46,25 +47,27 @@ def separable_max_pool(
 def torch_max_pool(
     x: torch.Tensor, kernel: Triple, stride: Triple, sides: Sequence[tuple[int, int]]
 ) -> torch.Tensor:
-    """The max pool by torch's `max_pool3d`, as usual ports have it."""
+    """The max pool by torch's `max_pool3d`, as usual ports have it; parameters as in MaxPoolFunction."""
     return functional.max_pool3d(pad(x, sides, value=-torch.inf), kernel, stride)
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """The exact transformations, beside folded batch norms, that a network in torch is built with.
+    """The exact transformations that a network in torch is built with, in addition to folded batch norms.
 
-    - `wide`: four input channels, and groups of 16 channels at least, which half precisions are fast with.
-    - `conv`: by what convolutions are computed.
-    - `max_pool`: how max pools are computed.
+    - `wide`: use four input channels, and groups of at least 16 channels, which are faster in half
+      precisions.
+    - `conv`: the module that computes convolutions.
+    - `max_pool`: the function that computes max pools.
     """
 
     wide: bool = False
     conv: type[nn.Conv3d] = nn.Conv3d
-    max_pool: MaxPool = separable_max_pool
+    max_pool: MaxPoolFunction = separable_max_pool
 
     @property
     def fused_relu(self) -> bool:
+        """Whether `conv` computes the sum and ReLU behind a convolution too."""
         return issubclass(self.conv, FusedConv3d)
 
 
@@ -73,7 +76,7 @@ def tuned_for(options: LoadOptions) -> Tuning:
     half = options.precision in HALF
     conv: type[nn.Conv3d] = nn.Conv3d
     # The compiler fuses by itself.
-    if options.form != "compiled":
+    if options.variant != "compiled":
         has_one_dnn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         if options.device == "cpu":
             conv = OneDnnConv3d if has_one_dnn and not half else nn.Conv3d
@@ -82,10 +85,30 @@ def tuned_for(options: LoadOptions) -> Tuning:
     return Tuning(wide=half, conv=conv)
 
 
+def in_variant(
+    state: State,
+    options: LoadOptions,
+    plain: Callable[[State, MaxPoolFunction], Net],
+    folded: Callable[[State, Tuning], Net],
+) -> Net:
+    """A network with the tensors of `state`, in the variant, precision and layout of `options`.
+
+    - `plain`: makes the network as its usual port has it.
+    - `folded`: makes it with batch norms folded into convolutions, for every other variant.
+    """
+    if options.variant == "plain":
+        return plain(state, torch_max_pool)
+    return in_arithmetic(folded(state, tuned_for(options)), options.precision, options.device)
+
+
 def pad(
     x: torch.Tensor, sides: Sequence[tuple[int, int]], value: float = 0.0, channels: int = 0
 ) -> torch.Tensor:
-    """(N, C, T, H, W) with `sides` cells before and behind T, H and W, and `channels` more channels."""
+    """(N, C, T, H, W) with more cells at the borders, and `channels` more channels at the end.
+
+    - `sides`: cells before and behind T, H and W.
+    - `value`: of the new cells.
+    """
     amounts = [*chain.from_iterable(reversed(sides)), 0, channels]
     return functional.pad(x, amounts, value=value) if any(amounts) else x
 
@@ -99,7 +122,7 @@ class FusedConv3d(nn.Conv3d, ABC):
 
 
 def convolved(conv: nn.Module, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
-    """relu(conv(x) + plus), `conv` being a `FusedConv3d`."""
+    """relu(conv(x) + plus), where `conv` is a `FusedConv3d`; `plus` of None is 0."""
     assert isinstance(conv, FusedConv3d)
     return conv.relu(x, plus)
 
@@ -116,15 +139,15 @@ class CudnnConv3d(FusedConv3d):
 
 
 class OneDnnConv3d(FusedConv3d):
-    """In float32 by oneDNN, whatever torch would choose: for the CPU.
+    """In float32 by oneDNN on the CPU, even where torch would choose another implementation.
 
-    At one thread torch has most float32 convolutions computed by its own loop over a matrix product, which
-    is up to 2.5 times slower with the channels innermost. And it orders the weights as oneDNN wants them at
-    every call: here they stay in the order for the last shape of input that came, beside the weights as they
-    are. Called as torch.compile calls oneDNN; `torch.mkldnn_convolution` takes no ordered weights.
+    With one thread torch computes most float32 convolutions by its own loop over a matrix product, which is
+    up to 2.5 times slower with the channels innermost. And it reorders the weights for oneDNN at every call:
+    here the weights reordered for the last shape of input are kept, in addition to the original ones. oneDNN
+    is called as torch.compile does; `torch.mkldnn_convolution` does not accept reordered weights.
 
-    For inference: there are no gradients, of the input neither, and the weights stay as they are at the first
-    call.
+    For inference only: there are no gradients, and changes of the weights after the first call have no
+    effect.
     """
 
     _ordered: tuple[torch.Size, torch.Tensor] | None = None
@@ -149,7 +172,7 @@ class OneDnnConv3d(FusedConv3d):
 
     def _how(self, x: torch.Tensor) -> tuple[object, ...]:
         where = self.padding, self.stride, self.dilation, self.groups
-        # Of several threads each works with what it has in hand.
+        # Another thread may replace `_ordered` at any time: each works with its own reference.
         ordered = self._ordered
         if ordered is None or ordered[0] != x.shape:
             weight = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *where, x.shape)
@@ -158,9 +181,11 @@ class OneDnnConv3d(FusedConv3d):
 
 
 def convolution(of: Convolution, like: nn.Module, kind: type[nn.Conv3d]) -> nn.Conv3d:
-    """A module of `kind` with the tensors of a folded convolution, and the stride and padding of `like`.
+    """A module that computes a folded convolution; its parameters are not trainable.
 
-    Training does not change it.
+    - `of`: weights and bias.
+    - `like`: the module whose stride and padding it gets.
+    - `kind`: class of the module.
     """
     assert isinstance(like, nn.Conv3d)
     outputs, inputs = of.weight.shape[:2]
@@ -172,15 +197,19 @@ def convolution(of: Convolution, like: nn.Module, kind: type[nn.Conv3d]) -> nn.C
 
 
 def parameter(array: FloatArray) -> nn.Parameter:
-    """A copy of `array` that training does not change."""
+    """A copy of `array` as a parameter that is not trainable."""
     return nn.Parameter(torch.from_numpy(np.array(array, order="C")), requires_grad=False)
 
 
 def in_arithmetic(net: Net, precision: str, device: str) -> Net:
-    """A folded `net` in the type of `precision`, and in the layout that is fastest with it.
+    """A network in the type of a precision, and in the memory layout that is fastest with it.
 
-    Its last layer, a matrix times a vector, stays in float32: the module `head` or `fc`. The channels are
-    innermost on the CPU, and on CUDA but for exact float32.
+    - `net`: with folded batch norms; changed in place.
+    - `precision`: a key of `capabilities.PRECISIONS`.
+    - `device`: "cpu" or "cuda:N".
+
+    The last layer, the module `head` or `fc`, stays in float32. Channels are innermost on the CPU, and on
+    CUDA except for exact float32.
     """
     dtype = HALF.get(precision)
     net = net.eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""torch modules, one a stream, as a `Network`."""
+"""torch modules, one for each stream, as a `Network`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...errors import BackendUnavailable
 from ..inputs import check_inputs, gpu_index
 from ..spec import FloatArray, InputArray, LoadOptions, Model, Weights
 from ..transforms import pixel_scaling
-from .torch_forms import Compiled, Graphed
+from .torch_variants import Compiled, Graphed
 
 _WORDS = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 
@@ -21,12 +21,15 @@ _WORDS = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "
 class TorchNetwork:
     """Adds the logits of `modules`: stream → module from (N, C, T, H, W) to (N, classes).
 
+    - `model`: the network.
     - `modules`: in the type that they compute in; their input is cast to that of their first parameter.
-    - `parameters`: trainable ones, where the modules do not tell (their batch norms are folded).
-    - `weights`: given, RGB streams may be pixels, which are normalised here as their weights want it.
+    - `options`: device, threads and variant.
+    - `parameters`: number of trainable parameters; None: counted in the modules, which is wrong if their
+      batch norms are folded.
+    - `weights`: stream → its weights. If given, RGB streams may be uint8 pixels, which are normalised here.
 
-    Sets torch's number of threads and its use of TF32, which hold for the whole process. Raises
-    BackendUnavailable if the device is not there.
+    Sets torch's number of threads and its use of TF32 for the whole process. Raises BackendUnavailable if
+    there is no such device.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class TorchNetwork:
         self._model = model
         self._options = options
         self._device = _device(options.device)
-        # On a GPU the clock is one for all, and threads would wait for each other all the same.
+        # On a GPU all threads share the clock, and would wait for each other anyway.
         self.concurrent = self._device.type == "cpu"
         self._clock: tuple[torch.cuda.Event, torch.cuda.Event] | None = None
         if self._device.type == "cuda":
@@ -62,9 +65,9 @@ class TorchNetwork:
         }
         self.uint8_streams = frozenset(self._scaling)
         self._logits: Callable[[dict[str, torch.Tensor]], torch.Tensor] = self._sum
-        if options.form == "compiled":
+        if options.variant == "compiled":
             self._logits = Compiled(self._sum)
-        elif options.form == "graphs":
+        elif options.variant == "graphs":
             self._logits = Graphed(self._sum)
 
     def _pixel_scaling(self, weights: Weights) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,11 +79,11 @@ class TorchNetwork:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is; `upload` takes float32 tensors that lie there as they are."""
+        """The network's device; `upload` does not copy float32 tensors that are there already."""
         return self._device
 
     def _on_device(self) -> AbstractContextManager[object]:
-        """What makes the device the current one, which is so for each thread by itself."""
+        """A context in which the device is the current one of this thread."""
         return nullcontext() if self._clock is None else torch.cuda.device(self._device)
 
     @torch.inference_mode()
@@ -105,7 +108,7 @@ class TorchNetwork:
         On the CPU that takes no copy, and float32 is 5 to 10 % faster with it in both networks (torch 2.13,
         one thread with AVX-512, convolutions as torch chose them). On CUDA the tensor cores want it.
         """
-        if self._options.form == "plain":
+        if self._options.variant == "plain":
             return False
         return self._clock is None or self._options.precision != "fp32"
 

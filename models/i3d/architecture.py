@@ -14,11 +14,9 @@ from types import MappingProxyType
 from .. import transforms
 from ..spec import DemoWeights, FloatArray, Model, PublishedExample, Views, WeightsDescription
 from ..state import Shapes, State
-from ..transforms import Convolution
+from ..transforms import Convolution, Triple
 from ..weights.descriptions import description
 from .published import EXAMPLE
-
-Triple = tuple[int, int, int]
 
 BATCH_NORM_EPSILON = 1e-3
 """Sonnet 1's default, which the weights were trained with; Sonnet 2 and torch default to 1e-5."""
@@ -44,7 +42,12 @@ HEAD = "Logits/Conv3d_0c_1x1"
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A convolution without bias, batch norm without scale, ReLU; padded "SAME"."""
+    """A convolution without bias, batch norm without scale, ReLU; padded "SAME".
+
+    - `scope`: prefix of its tensors' names.
+    - `inputs`, `outputs`: channels.
+    - `kernel`, `stride`: (t, h, w).
+    """
 
     scope: str
     inputs: int
@@ -55,7 +58,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class MaxPool:
-    """A max pool, padded "SAME"."""
+    """A max pool, padded "SAME"; `kernel` and `stride` are (t, h, w)."""
 
     kernel: Triple
     stride: Triple = (1, 1, 1)
@@ -180,7 +183,10 @@ def _outputs_first(weight: FloatArray) -> FloatArray:
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Cells that TensorFlow's "SAME" adds before and behind an axis of `size` cells.
+    """Cells that TensorFlow's "SAME" adds before and behind an axis.
+
+    - `size`: cells of the axis.
+    - `kernel`, `stride`: along the axis.
 
     The odd cell goes behind, so padding depends on the size and is not symmetric.
     """
@@ -196,7 +202,8 @@ def same_size(size: int, stride: int) -> int:
 def macs(streams: Mapping[str, Triple], classes: int) -> int:
     """Multiply–accumulates of one view, summed over its streams; taps on padding are counted.
 
-    `streams`: stream → (T, H, W) of its input.
+    - `streams`: stream → (T, H, W) of its input.
+    - `classes`: number of classes.
     """
     return sum(_stream_macs(CHANNELS[stream], shape, classes) for stream, shape in streams.items())
 

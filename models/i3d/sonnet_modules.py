@@ -1,4 +1,4 @@
-"""I3D in Sonnet 2 and TensorFlow: the authors' network in the library's present form."""
+"""I3D in Sonnet 2 and TensorFlow: the authors' network, ported to the current version of their library."""
 
 from __future__ import annotations
 

@@ -6,12 +6,10 @@ import re
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from ..spec import FloatArray
 from ..state import State
 from .architecture import HEAD, units
-
-FloatArray = npt.NDArray[np.float32]
 
 SCOPES: Final = {"rgb": "RGB/inception_i3d/", "flow": "Flow/inception_i3d/"}
 """Stream → prefix of the names in DeepMind's checkpoints."""
@@ -91,7 +89,11 @@ def torch_scales(port: str) -> dict[str, str]:
 
 
 def fold_scale(state: State, scope: str, scale: FloatArray) -> None:
-    """Put the batch-norm scale γ of one convolution into `state`, because I3D as published has none.
+    """Fold the batch-norm scale γ of one convolution into `state`, because I3D as published has none.
+
+    - `state`: canonical tensors; those of the convolution are replaced.
+    - `scope`: of the convolution.
+    - `scale`: γ, (out,) float32.
 
     γ(w∗x − μ)/√(σ² + ε) + β is the same with γw for w, γμ for μ and no scale. A scale of ones, as in all
     ports of DeepMind's weights, changes no bit.

@@ -1,6 +1,7 @@
 """I3D as TensorFlow functions over constants, its batch norms folded: what a frozen graph amounts to.
 
-The plain form is the authors' network in Sonnet (`i3d_sonnet.py`); `tensorflow_loading.py` loads either.
+The plain variant is the authors' network in Sonnet (`sonnet_modules.py`); `tensorflow_loading.py` loads
+either.
 There is no XLA: on the CPU it takes convolutions away from oneDNN, and was measured 4.5 times slower.
 """
 

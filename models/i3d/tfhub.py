@@ -1,7 +1,7 @@
 """TensorFlow Hub's I3D (deepmind/i3d-kinetics-400/1 and -600/1: RGB) from a folder on this machine.
 
-What range the module wants is told in two ways: the official notebook feeds it [0, 1], while training and
-other users have [-1, 1]. The preprocessing of the weights' description decides, and that says [-1, 1].
+Sources differ on the value range of its input: the official notebook feeds it [0, 1], training and other
+users have [-1, 1]. The preprocessing of the weights' description decides, and that says [-1, 1].
 """
 
 from __future__ import annotations

@@ -12,16 +12,14 @@ from torch.nn import functional
 
 from .. import transforms
 from ..backends.torch_layers import (
-    MaxPool,
+    MaxPoolFunction,
     Tuning,
     convolution,
     convolved,
-    in_arithmetic,
+    in_variant,
     pad,
     parameter,
     separable_max_pool,
-    torch_max_pool,
-    tuned_for,
 )
 from ..backends.torch_network import TorchNetwork
 from ..spec import LoadOptions, Model, Network, Weights
@@ -33,16 +31,22 @@ from .tensors import stream_states
 class I3D(nn.Module):
     """One stream: (N, C, T, H, W) with T ≥ 9 and H, W ≥ 193 to logits (N, classes).
 
+    - `channels`: of the input: 3 for RGB, 2 for flow.
+    - `classes`: number of classes.
+    - `max_pool`: how its max pools are computed.
+    - `fused_relu`: compute ReLUs with the convolutions (`torch_layers.convolved`); needs folded batch norms.
+
     The authors apply their 1×1×1 convolution to every window of the average pool and average the logits
     over time. The convolution is linear, so here the windows are averaged first. Frames larger than 224
     give several windows in space too, which the authors' code does not take: they are averaged likewise.
-
-    `max_pool`: how its max pools are computed. `fused_relu`: see `torch_layers.convolved`, for folded
-    batch norms.
     """
 
     def __init__(
-        self, channels: int, classes: int, max_pool: MaxPool = separable_max_pool, fused_relu: bool = False
+        self,
+        channels: int,
+        classes: int,
+        max_pool: MaxPoolFunction = separable_max_pool,
+        fused_relu: bool = False,
     ) -> None:
         super().__init__()
         self.channels = channels
@@ -110,19 +114,17 @@ def _sides(x: torch.Tensor, step: i3d.Unit | i3d.MaxPool) -> list[tuple[int, int
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The networks of the streams in `weights`, ready to compute. Raises WeightsError, BackendUnavailable."""
     states = stream_states(weights)
-    modules = {stream: _net(state, options) for stream, state in states.items()}
+    modules = {stream: in_variant(state, options, from_state, folded) for stream, state in states.items()}
     parameters = sum(i3d.parameters(net.channels, net.head.out_features) for net in modules.values())
     return TorchNetwork(model, modules, options, parameters, weights)
 
 
-def _net(state: State, options: LoadOptions) -> I3D:
-    if options.form == "plain":
-        return from_state(state, torch_max_pool)
-    return in_arithmetic(folded(state, tuned_for(options)), options.precision, options.device)
-
-
 def folded(state: State, tuning: Tuning) -> I3D:
-    """One stream with the tensors of `state`, batch norms folded into convolutions: for inference only."""
+    """One stream with batch norms folded into convolutions: for inference only.
+
+    - `state`: tensors by the names of `i3d.tensor_shapes`.
+    - `tuning`: the other exact transformations.
+    """
     convolutions = i3d.folded(state)
     stem = "Conv3d_1a_7x7"
     channels = convolutions[stem].weight.shape[1]
@@ -141,8 +143,12 @@ def folded(state: State, tuning: Tuning) -> I3D:
     return net.eval()
 
 
-def from_state(state: State, max_pool: MaxPool = separable_max_pool) -> I3D:
-    """One stream with the tensors of `state` (`i3d.tensor_shapes`)."""
+def from_state(state: State, max_pool: MaxPoolFunction = separable_max_pool) -> I3D:
+    """One stream, from tensors by the names of `i3d.tensor_shapes`.
+
+    - `state`: the tensors.
+    - `max_pool`: how its max pools are computed.
+    """
     channels = state["Conv3d_1a_7x7/conv_3d/w"].shape[3]
     net = I3D(channels, len(state[f"{i3d.HEAD}/conv_3d/b"]), max_pool)
     tensors = net.state_dict()  # shares memory with the network

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from .. import transforms
 from ..spec import DemoWeights, Model, Views
 from ..state import Shapes, State
-from ..transforms import Convolution
+from ..transforms import Convolution, Triple
 from ..weights.descriptions import description
-
-Triple = tuple[int, int, int]
 
 BLOCKS = (3, 4, 23, 3)
 """Bottlenecks in each of the four layers."""
@@ -38,7 +36,10 @@ FEATURES = 2048
 class Bottleneck:
     """1×1×1, grouped 3×3×3 with the stride, 1×1×1; each with batch norm; added to the shortcut.
 
-    `shortcut`: whether the shortcut is a strided 1×1×1 convolution with batch norm, else the identity.
+    - `scope`: prefix of its tensors' names, e.g. "layer1.0".
+    - `inputs`, `width`, `outputs`: channels of its input, of the 3×3×3 convolution, and of its output.
+    - `stride`: along T, H and W.
+    - `shortcut`: whether the shortcut is a strided 1×1×1 convolution with batch norm, else the identity.
     """
 
     scope: str
@@ -119,7 +120,11 @@ def parameters(classes: int) -> int:
 
 
 def macs(streams: Mapping[str, Triple], classes: int) -> int:
-    """Multiply–accumulates of one view of (T, H, W) = `streams["rgb"]`; taps on padding are counted."""
+    """Multiply–accumulates of one view; taps on padding are counted.
+
+    - `streams`: "rgb" → (T, H, W) of its input.
+    - `classes`: number of classes.
+    """
     frames, height, width = streams["rgb"]
     size = [frames, _halved(height), _halved(width)]
     total = math.prod(size) * 7**3 * 3 * STEM
@@ -142,7 +147,7 @@ def _halved(cells: int) -> int:
 
 
 def random_gains() -> dict[str, float]:
-    """Factors on random tensors that keep activations sane.
+    """Factors on random tensors that keep activations in a normal range.
 
     The first convolution takes pixels of about ±64. Undamped, 33 random residual branches amplify a
     rounding of the input 55 times; with their last batch norm scaled by 0.15, 3 times.

@@ -11,7 +11,7 @@ from ..weights.formats.layout import Layout, Tensors, require
 from ..weights.formats.torch_files import read_torch, write_torch
 
 _ARCH: Final = "resnext-101"
-# Tensors that only a 3D ResNeXt or ResNet of Hara has, whatever its depth.
+# Tensors that only Hara's 3D ResNeXts and ResNets have, of any depth.
 _TENSORS: Final = ("conv1.weight", "layer1.0.conv1.weight", "fc.weight", "fc.bias")
 
 

@@ -11,16 +11,14 @@ from torch.nn import functional
 
 from .. import transforms
 from ..backends.torch_layers import (
-    MaxPool,
+    MaxPoolFunction,
     Tuning,
     convolution,
     convolved,
-    in_arithmetic,
+    in_variant,
     pad,
     parameter,
     separable_max_pool,
-    torch_max_pool,
-    tuned_for,
 )
 from ..backends.torch_network import TorchNetwork
 from ..spec import LoadOptions, Model, Network, Weights
@@ -32,14 +30,16 @@ from .tensors import network_state
 class ResNeXt(nn.Module):
     """(N, 3, T, H, W), any T, H, W, to logits (N, classes).
 
-    The authors' average pool has the size of the last feature map (⌈T/16⌉×⌈S/32⌉×⌈S/32⌉): the mean over it.
+    - `classes`: number of classes.
+    - `max_pool`: how its max pool is computed.
+    - `fused_relu`: compute the sum and ReLU with the convolution (`torch_layers.convolved`); needs folded
+      batch norms.
 
-    `max_pool`: how its max pool is computed. `fused_relu`: see `torch_layers.convolved`, for folded batch
-    norms.
+    The authors' average pool has the size of the last feature map (⌈T/16⌉×⌈S/32⌉×⌈S/32⌉): the mean over it.
     """
 
     def __init__(
-        self, classes: int, max_pool: MaxPool = separable_max_pool, fused_relu: bool = False
+        self, classes: int, max_pool: MaxPoolFunction = separable_max_pool, fused_relu: bool = False
     ) -> None:
         super().__init__()
         bottleneck = FusedBottleneck if fused_relu else Bottleneck
@@ -104,19 +104,16 @@ class FusedBottleneck(Bottleneck):
 
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The network with `weights["rgb"]`, ready to compute. Raises WeightsError, BackendUnavailable."""
-    state = network_state(weights["rgb"])
-    net = _net(state, options)
+    net = in_variant(network_state(weights["rgb"]), options, from_state, folded)
     return TorchNetwork(model, {"rgb": net}, options, resnext.parameters(net.fc.out_features), weights)
 
 
-def _net(state: State, options: LoadOptions) -> ResNeXt:
-    if options.form == "plain":
-        return from_state(state, torch_max_pool)
-    return in_arithmetic(folded(state, tuned_for(options)), options.precision, options.device)
-
-
 def folded(state: State, tuning: Tuning) -> ResNeXt:
-    """The network with the tensors of `state`, batch norms folded into convolutions: for inference only."""
+    """The network with batch norms folded into convolutions: for inference only.
+
+    - `state`: tensors by the names of `resnext.tensor_shapes`.
+    - `tuning`: the other exact transformations.
+    """
     convolutions = resnext.folded(state)
     if tuning.wide:
         convolutions = {name: transforms.with_wider_groups(each) for name, each in convolutions.items()}
@@ -133,8 +130,12 @@ def folded(state: State, tuning: Tuning) -> ResNeXt:
     return net.eval()
 
 
-def from_state(state: State, max_pool: MaxPool = separable_max_pool) -> ResNeXt:
-    """The network with the tensors of `state` (`resnext.tensor_shapes`)."""
+def from_state(state: State, max_pool: MaxPoolFunction = separable_max_pool) -> ResNeXt:
+    """The network, from tensors by the names of `resnext.tensor_shapes`.
+
+    - `state`: the tensors.
+    - `max_pool`: how its max pool is computed.
+    """
     net = ResNeXt(len(state["fc.bias"]), max_pool)
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in state.items()}
     # Not in the authors' files, and without influence on inference.

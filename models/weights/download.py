@@ -17,8 +17,8 @@ from ...errors import WeightsError
 from ...parsing import parse_json
 from .formats.impostors import impostor
 
-Progress = Callable[[int, "int | None"], None]
-"""Told the bytes that are here and the bytes that there will be, None if the server does not say."""
+TransferProgress = Callable[[int, "int | None"], None]
+"""Called with the bytes received and the bytes in all, None if the server does not send their number."""
 
 _SPARE_BYTES: Final = 64 << 20  # left free on the disk
 _TRANSIENT: Final = {408, 425, 429, 500, 502, 503, 504}
@@ -27,8 +27,14 @@ _HEADERS: Final = {"User-Agent": "actionbench", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """`timeout_s` for a connection or a silent server; `attempts` that bring nothing new; first pause."""
+class RetryPolicy:
+    """Limits of a download.
+
+    - `timeout_s`: seconds to connect, or without data from the server.
+    - `attempts`: attempts in a row without any new data.
+    - `pause_s`: seconds before the second attempt; doubled for each later one.
+    - `max_bytes`: largest file that is accepted.
+    """
 
     timeout_s: float = 30.0
     attempts: int = 5
@@ -37,11 +43,11 @@ class Patience:
 
 
 class NotFound(WeightsError):
-    """The server has nothing at this address."""
+    """The server has no file at this address."""
 
 
 class _Transient(Exception):
-    """Something that may be over at the next attempt. `after_s`: how long the server asks to wait."""
+    """A failure that may not occur at the next attempt. `after_s`: seconds that the server asks to wait."""
 
     def __init__(self, why: object, after_s: float = 0.0) -> None:
         super().__init__(str(why))
@@ -64,9 +70,9 @@ REDIRECTS: Final[dict[str, Any]] = {
 not passed on to another host."""
 
 
-def web_client(patience: Patience) -> httpx2.Client:
+def web_client(policy: RetryPolicy) -> httpx2.Client:
     """A client for `download`, with the proxy and the certificates that the environment names."""
-    return httpx2.Client(timeout=patience.timeout_s, **REDIRECTS)
+    return httpx2.Client(timeout=policy.timeout_s, **REDIRECTS)
 
 
 def download(
@@ -76,38 +82,38 @@ def download(
     client: httpx2.Client,
     size: int | None = None,
     pinned: bool = False,
-    progress: Progress,
-    patience: Patience,
+    progress: TransferProgress,
+    policy: RetryPolicy,
 ) -> None:
-    """Fetch `url` into `part`, going on from what is already there.
+    """Download a file, continuing a partial download.
 
-    What is there is kept only if the server still has the same file, by its ETag or date, or if the caller
-    will compare a checksum (`pinned`). Whatever ends the download, the bytes received stay in `part`.
+    - `url`: its address.
+    - `part`: the partial file. Its bytes are used if the server still has the same file, by its ETag or date,
+      or if `pinned` is True. However the download ends, the bytes received stay there.
+    - `client`: from `web_client`, or a similar one.
+    - `size`: bytes that the file must have, None if unknown.
+    - `pinned`: whether the caller compares a checksum afterwards.
+    - `progress`: called after each chunk.
+    - `policy`: limits.
 
-    - `client`: of `web_client`, or one like it.
-    - `size`: bytes that it must have, None if unknown.
-    - `pinned`: see above.
-    - `progress`: called with the bytes received and the bytes in all (None if unknown).
-    - `patience`: bounds.
-
-    Raises WeightsError if the server refuses, cannot be reached, has another size, sends a page instead of
-    a file, or if the disk has no room for it; OSError if it cannot be written.
+    Raises WeightsError if the server refuses, cannot be reached, has a file of another size, sends a web page
+    instead, or if the disk is full; OSError if the file cannot be written.
     """
     attempt, best = 0, _have(part)
     while True:
         try:
-            return _attempt(client, url, part, size, pinned, progress, patience)
+            return _attempt(client, url, part, size, pinned, progress, policy)
         except _Transient as error:
             attempt = 0 if _have(part) > best else attempt + 1
             best = max(best, _have(part))
-            if attempt >= patience.attempts:
+            if attempt >= policy.attempts:
                 raise WeightsError(
-                    f"could not be fetched in {patience.attempts} attempts",
+                    f"could not be fetched in {policy.attempts} attempts",
                     where=url,
                     found=error,
                     remedy="What was received is kept: run the same command again, or use --from",
                 ) from error
-            time.sleep(min(max(error.after_s, patience.pause_s * 2**attempt), _MAX_WAIT_S))
+            time.sleep(min(max(error.after_s, policy.pause_s * 2**attempt), _MAX_WAIT_S))
 
 
 def _attempt(
@@ -116,8 +122,8 @@ def _attempt(
     part: Path,
     size: int | None,
     pinned: bool,
-    progress: Progress,
-    patience: Patience,
+    progress: TransferProgress,
+    policy: RetryPolicy,
 ) -> None:
     have, validator = _have(part), _validator(part)
     if have and not (pinned or validator):
@@ -135,9 +141,9 @@ def _attempt(
                 _refused(response, url, part)
             if response.status_code == 206 and not _continues(response.headers, have):
                 _forget(part)
-                raise _Transient("the server sent another part than was asked for")
+                raise _Transient("the server sent another part of the file than requested")
             have = have if response.status_code == 206 else 0
-            _receive(response, url, part, have, size, progress, patience)
+            _receive(response, url, part, have, size, progress, policy)
     except httpx2.TransportError as error:
         _unreachable(error, url)
     except httpx2.HTTPError as error:  # too many redirects, an answer that is no HTTP
@@ -150,16 +156,18 @@ def _receive(
     part: Path,
     have: int,
     size: int | None,
-    progress: Progress,
-    patience: Patience,
+    progress: TransferProgress,
+    policy: RetryPolicy,
 ) -> None:
     length = response.headers.get("Content-Length", "")
     total = have + int(length) if length.isdecimal() else size
     if size is not None and total != size:
         raise WeightsError("has another size than expected", where=url, expected=f"{size} bytes", found=total)
-    limit = patience.max_bytes if total is None else total
-    if limit > patience.max_bytes:
-        raise WeightsError("is larger than any weights", where=url, found=f"{limit} bytes")
+    limit = policy.max_bytes if total is None else total
+    if limit > policy.max_bytes:
+        raise WeightsError(
+            "is too large", where=url, expected=f"at most {policy.max_bytes} bytes", found=f"{limit} bytes"
+        )
     if total is not None:
         _check_space(part, total - have)
     _remember(part, response.headers)
@@ -185,6 +193,7 @@ def _check_space(part: Path, needed: int) -> None:
 
 
 def disk_full(folder: Path, expected: str | None = None, found: str | None = None) -> WeightsError:
+    """The error for a full disk: `folder` is on it, `expected` and `found` are free bytes, as text."""
     return WeightsError(
         "the disk is full",
         where=folder,
@@ -208,7 +217,7 @@ def _refused(response: httpx2.Response, url: str, part: Path) -> None:
         raise NotFound("the server does not have it", where=url, found=found, remedy=by_hand)
     limited = headers.get("X-RateLimit-Remaining") == "0"
     raise WeightsError(
-        "the server limits how often it may be asked" if limited else "the server refuses",
+        "the server's rate limit is reached" if limited else "the server refuses the request",
         where=url,
         found=found,
         remedy=f"Try again in an hour. {by_hand}" if limited else by_hand,

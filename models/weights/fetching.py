@@ -21,8 +21,8 @@ from ...errors import WeightsError
 from ...parsing import parse_json
 from ..i3d.layouts import flax_state
 from .archive import opened_member, unpack
-from .catalogue import RemoteFile, Source, find_source, total_size
-from .download import NotFound, Patience, Progress, disk_full, download, web_client
+from .catalogue import RemoteFile, WeightsSource, find_source, total_size
+from .download import NotFound, RetryPolicy, TransferProgress, disk_full, download, web_client
 from .formats.impostors import refuse_impostor
 from .formats.pickled_arrays import read_pickled_arrays
 from .formats.readers import detect_format, read_state, write_state
@@ -39,20 +39,25 @@ def _quiet(done: int, total: int | None) -> None:
 
 
 def fetch(
-    name: str, *, mirror: str | None = None, progress: Progress = _quiet, patience: Patience | None = None
+    name: str,
+    *,
+    mirror: str | None = None,
+    progress: TransferProgress = _quiet,
+    policy: RetryPolicy | None = None,
 ) -> Path:
-    """The path that loads the weights `name`, fetched into the store unless they are there already.
+    """Fetch weights into the store, unless they are there already; returns the path to load them from.
 
     - `name`: a name of the catalogue.
     - `mirror`: address or folder to take the files from instead of their source. It is laid out like the
-      store or like the authors' repository; a folder may also hold the files themselves. Weights that are
-      one file may be named by that file.
+      store or like the authors' repository; a folder may also contain the files directly. For weights that
+      are one file, it may be the path of that file.
     - `progress`: called with the bytes received and the bytes in all (None if unknown).
+    - `policy`: limits of each download; None for the defaults.
 
-    Files pinned in the catalogue, and files from GitHub, are checked; of the others the digest of this first
-    time is recorded. Stored files that have changed since are fetched anew. An interrupted fetch goes on
-    where it ended. Raises UsageError for an unknown name, WeightsError if the files cannot be had or are not
-    what they should be.
+    Files pinned in the catalogue, and files from GitHub, are checked; of others the digest at the first fetch
+    is recorded. Stored files that have changed since are fetched again. An interrupted fetch is continued.
+    Raises UsageError for an unknown name, WeightsError if the files cannot be fetched or are not the
+    published ones.
     """
     source = find_source(name)
     present = stored(source)
@@ -73,10 +78,12 @@ def fetch(
                 files = _set_aside(final, partial, source)
             elif final.exists():
                 raise WeightsError(
-                    "is in the way, and was not made by fetching", where=final, remedy="Move it elsewhere"
+                    "exists, but was not made by `bench weights fetch`",
+                    where=final,
+                    remedy="Move it elsewhere",
                 )
             partial.mkdir(exist_ok=True)
-            _fill(partial, replace(source, files=files), mirror, progress, patience or Patience())
+            _fill(partial, replace(source, files=files), mirror, progress, policy or RetryPolicy())
             partial.rename(final)
     except filelock.Timeout as error:
         raise WeightsError("another process is still fetching these weights", where=lock.lock_file) from error
@@ -87,8 +94,8 @@ def fetch(
     return final / source.load
 
 
-def _set_aside(final: Path, partial: Path, source: Source) -> tuple[RemoteFile, ...]:
-    """Take damaged weights out of the store, to be fetched again: the files with the digests they had."""
+def _set_aside(final: Path, partial: Path, source: WeightsSource) -> tuple[RemoteFile, ...]:
+    """Move damaged weights out of the store; returns the files to fetch again, with their former digests."""
     had = recorded(final)
     shutil.rmtree(partial, ignore_errors=True)
     final.rename(partial)
@@ -102,20 +109,22 @@ def _set_aside(final: Path, partial: Path, source: Source) -> tuple[RemoteFile, 
     return tuple(files)
 
 
-def _fill(partial: Path, source: Source, mirror: str | None, progress: Progress, patience: Patience) -> None:
-    """Bring every file of `source` into `partial`, check it, and write the record."""
+def _fill(
+    partial: Path, source: WeightsSource, mirror: str | None, progress: TransferProgress, policy: RetryPolicy
+) -> None:
+    """Fetch every file of `source` into `partial`, check it, and write the record."""
     files = source.files
     if mirror is None and source.tree and not all(file.git_blob for file in files):
-        files = _with_blobs(source, partial, patience)
+        files = _with_blobs(source, partial, policy)
     total, before = total_size(files), 0
     for file in files:
         target = partial / file.name
 
-        def tell(done: int, whole: int | None, before: int = before) -> None:
+        def report(done: int, whole: int | None, before: int = before) -> None:
             progress(before + done, total if len(files) > 1 else whole)
 
         if not target.exists():
-            _bring(file, target, source, mirror, tell, patience)
+            _fetch_file(file, target, source, mirror, report, policy)
         before += target.stat().st_size
     if source.unpack:
         shutil.rmtree(partial / source.load, ignore_errors=True)
@@ -125,7 +134,7 @@ def _fill(partial: Path, source: Source, mirror: str | None, progress: Progress,
             _convert(partial / files[0].name, source.member, partial / source.load)
         _check_contents(source, partial)
     except WeightsError:
-        # Complete but wrong: the next attempt must not go on from these bytes.
+        # Complete but wrong: the next attempt must not continue from these bytes.
         for file in files:
             (partial / file.name).unlink()
         raise
@@ -134,29 +143,29 @@ def _fill(partial: Path, source: Source, mirror: str | None, progress: Progress,
     _write_record(partial, source, mirror, files)
 
 
-def _bring(
+def _fetch_file(
     file: RemoteFile,
     target: Path,
-    source: Source,
+    source: WeightsSource,
     mirror: str | None,
-    progress: Progress,
-    patience: Patience,
+    progress: TransferProgress,
+    policy: RetryPolicy,
 ) -> None:
     """Download or copy one file of `source` to `target`, checked."""
     if mirror is not None and not mirror.startswith(("https://", "http://")):
         _copy_checked(_in_mirror(Path(mirror), file, source), target, file, progress)
     elif mirror is None and not source.base:
         settings = pip_settings()
-        with index_client(settings, patience) as client:
+        with index_client(settings, policy) as client:
             address = locate(source.project, file.name, settings, client)
             path = local_path(address)
             if path is None:
-                _download_checked(client, address, target, file, progress, patience)
+                _download_checked(client, address, target, file, progress, policy)
             else:
                 _copy_checked(path, target, file, progress)
     else:
-        with web_client(patience) as client:
-            _download_any(client, _addresses(source, file, mirror), target, file, progress, patience)
+        with web_client(policy) as client:
+            _download_any(client, _addresses(source, file, mirror), target, file, progress, policy)
 
 
 def _convert(archive: Path, member: RemoteFile, target: Path) -> None:
@@ -173,13 +182,13 @@ def _convert(archive: Path, member: RemoteFile, target: Path) -> None:
     write_state(flax_state(arrays, archive / member.name), target, "safetensors", "rgb")
 
 
-def _with_blobs(source: Source, partial: Path, patience: Patience) -> tuple[RemoteFile, ...]:
+def _with_blobs(source: WeightsSource, partial: Path, policy: RetryPolicy) -> tuple[RemoteFile, ...]:
     """The files with size and Git blob out of the repository's tree at the pinned commit."""
     listing = partial / "tree.json.part"
     listing.unlink(missing_ok=True)
-    bounded = replace(patience, max_bytes=16 << 20)
-    with web_client(patience) as client:
-        download(source.tree, listing, client=client, progress=_quiet, patience=bounded)
+    bounded = replace(policy, max_bytes=16 << 20)
+    with web_client(policy) as client:
+        download(source.tree, listing, client=client, progress=_quiet, policy=bounded)
     try:
         tree = parse_json(listing.read_text(encoding="utf-8"))["tree"]
         entries = {entry["path"]: entry for entry in tree if entry["type"] == "blob"}
@@ -205,7 +214,7 @@ def _with_blobs(source: Source, partial: Path, patience: Patience) -> tuple[Remo
     return files
 
 
-def _addresses(source: Source, file: RemoteFile, mirror: str | None) -> tuple[str, ...]:
+def _addresses(source: WeightsSource, file: RemoteFile, mirror: str | None) -> tuple[str, ...]:
     if mirror is None:
         return (source.base + file.path,)
     base = mirror.rstrip("/")
@@ -217,16 +226,16 @@ def _download_any(
     urls: tuple[str, ...],
     target: Path,
     file: RemoteFile,
-    progress: Progress,
-    patience: Patience,
+    progress: TransferProgress,
+    policy: RetryPolicy,
 ) -> None:
     """Download from the first of the addresses at which there is something."""
     for url in urls[:-1]:
         try:
-            return _download_checked(client, url, target, file, progress, patience)
+            return _download_checked(client, url, target, file, progress, policy)
         except NotFound:
             continue
-    return _download_checked(client, urls[-1], target, file, progress, patience)
+    return _download_checked(client, urls[-1], target, file, progress, policy)
 
 
 def _download_checked(
@@ -234,16 +243,14 @@ def _download_checked(
     url: str,
     target: Path,
     file: RemoteFile,
-    progress: Progress,
-    patience: Patience,
+    progress: TransferProgress,
+    policy: RetryPolicy,
 ) -> None:
     part = target.with_name(f"{target.name}.part")
     pinned = bool(file.git_blob or file.sha256)
-    # The beginning may be of another day's file: then once more, from the start.
+    # The beginning may be of an older version of the file: then download once more, from the start.
     for may_be_mixed in (part.exists(), False):
-        download(
-            url, part, client=client, size=file.size, pinned=pinned, progress=progress, patience=patience
-        )
+        download(url, part, client=client, size=file.size, pinned=pinned, progress=progress, policy=policy)
         try:
             _check_file(part, file, url)
             break
@@ -255,7 +262,7 @@ def _download_checked(
     part.rename(target)
 
 
-def _in_mirror(mirror: Path, file: RemoteFile, source: Source) -> Path:
+def _in_mirror(mirror: Path, file: RemoteFile, source: WeightsSource) -> Path:
     """Where the local folder `mirror` has `file`; `mirror` itself where it is the only file of `source`."""
     if mirror.is_file() and len(source.files) == 1:
         return mirror
@@ -266,12 +273,12 @@ def _in_mirror(mirror: Path, file: RemoteFile, source: Source) -> Path:
             f"the mirror does not have {file.name}",
             where=mirror,
             expected=" or ".join(dict.fromkeys(str(path.relative_to(mirror)) for path in candidates)),
-            remedy=None if mirror.is_dir() else "There is no such folder; an address begins with https://",
+            remedy=None if mirror.is_dir() else "There is no such folder; a URL begins with https://",
         )
     return found
 
 
-def _copy_checked(found: Path, target: Path, file: RemoteFile, progress: Progress) -> None:
+def _copy_checked(found: Path, target: Path, file: RemoteFile, progress: TransferProgress) -> None:
     _check_file(found, file, found)
     size, done = found.stat().st_size, 0
     with replacing(target) as copy:
@@ -300,15 +307,15 @@ def _check_file(path: Path, file: RemoteFile, where: object) -> None:
 
 
 def _git_blob(path: Path) -> str:
-    """SHA-1 of the file as Git stores it; what Git is trusted for, not more."""
+    """SHA-1 of the file as a Git object; as trustworthy as Git's own check."""
     sha1 = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     for chunk in chunks(path):
         sha1.update(chunk)
     return sha1.hexdigest()
 
 
-def _check_contents(source: Source, folder: Path) -> None:
-    """Raise WeightsError unless the files are what they are named. TensorFlow's carry their own CRCs."""
+def _check_contents(source: WeightsSource, folder: Path) -> None:
+    """Raise WeightsError unless the files have the expected format. TensorFlow's contain their own CRCs."""
     path = folder / source.load
     if source.description is None:
         for file in source.files:
@@ -324,11 +331,13 @@ def _check_contents(source: Source, folder: Path) -> None:
         raise WeightsError("is of another format", where=path, expected=expected, found=found)
 
 
-def _write_record(folder: Path, source: Source, mirror: str | None, files: tuple[RemoteFile, ...]) -> None:
+def _write_record(
+    folder: Path, source: WeightsSource, mirror: str | None, files: tuple[RemoteFile, ...]
+) -> None:
     by_name = {file.name: file for file in files}
     described = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        # What came out of an archive was checked as the archive was.
+        # Files from an archive were checked with the archive.
         file = by_name.get(path.name, files[0]) if path.parent == folder else files[0]
         checked = "git blob" if file.git_blob else "sha256" if file.sha256 else FIRST_USE
         described[path.relative_to(folder).as_posix()] = {

@@ -1,4 +1,4 @@
-"""What of the published weights is in the store, and whether it still is what was fetched."""
+"""Which published weights are in the store, and whether their files are unchanged."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import WeightsError
-from .catalogue import CATALOGUE, Source, find_source, total_size
+from .catalogue import CATALOGUE, WeightsSource, find_source, total_size
 from .record import RECORD, difference, recorded
 from .store import stored, weights_folder
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """`problems`: what is wrong with the stored files, in words; empty if they are as they were fetched."""
+    """The result of `verify`.
+
+    - `name`: of the weights.
+    - `path`: to load them from.
+    - `files`: number of files.
+    - `problems`: a sentence for each file that is missing or has changed; empty if none.
+    """
 
     name: str
     path: Path
@@ -22,6 +28,7 @@ class VerifyResult:
 
     @property
     def ok(self) -> bool:
+        """Whether there are no problems."""
         return not self.problems
 
 
@@ -29,8 +36,12 @@ class VerifyResult:
 class WeightsRow:
     """One line of the list of published weights.
 
-    - `size`: bytes, None if unknown. `path`: where they are stored, None if they are not. `by_hand`: whether
-      a browser is needed.
+    - `name`, `licence`, `source`: name, licence and origin in the catalogue.
+    - `stream`: "rgb" or "flow"; empty for samples.
+    - `size`: bytes, None if unknown.
+    - `path`: to load them from; None if they are not stored.
+    - `accuracy`: that the authors report, as text; empty if none.
+    - `by_hand`: whether they can only be fetched with a browser.
     """
 
     name: str
@@ -80,6 +91,6 @@ def list_weights() -> list[WeightsRow]:
     return rows
 
 
-def _stored_size(source: Source) -> int:
+def _stored_size(source: WeightsSource) -> int:
     folder = weights_folder() / source.folder
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and file.name != RECORD)

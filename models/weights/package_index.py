@@ -1,6 +1,6 @@
-"""A file on the package index that this machine's pip uses. Nothing is installed, and nothing of it is run.
+"""Finds a file on the package index that this machine's pip uses. Nothing is installed or executed.
 
-Pip itself is not asked to download: for a source distribution it would run the package's build system.
+`pip download` is not used: for a source distribution it would run the package's build system.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from unearth.fetchers import PyPIClient
 from unearth.utils import split_auth_from_url
 
 from ...errors import WeightsError
-from .download import REDIRECTS, Patience
+from .download import REDIRECTS, RetryPolicy
 
 _PYPI: Final = "https://pypi.org/simple/"
 # Sections of pip's configuration that `pip download` reads; a later one overrides an earlier one.
@@ -37,7 +37,7 @@ class IndexSettings:
     """Where pip looks for packages, and how it gets there.
 
     - `index_urls`: addresses of package indexes (PEP 503 or 691), the first one first; may hold a password.
-    - `find_links`: pages, folders or files beside them.
+    - `find_links`: additional pages, folders or files with packages.
     - `trusted_hosts`: hosts, or host:port, whose certificate is not checked.
     - `proxy`: address of a proxy; None for what the environment says (HTTPS_PROXY, …).
     - `certificates`: file of trusted certificates; None for the system's.
@@ -106,14 +106,19 @@ def _configured() -> Mapping[str, str]:
 
 
 @contextmanager
-def index_client(settings: IndexSettings, patience: Patience) -> Iterator[PyPIClient]:
-    """A client that reaches the indexes of `settings`: proxy, certificates, passwords out of addresses and
-    netrc. A password goes to the host that it is for, also where that host redirects to another."""
+def index_client(settings: IndexSettings, policy: RetryPolicy) -> Iterator[PyPIClient]:
+    """A client for package indexes, with proxy, certificates, and passwords from addresses and netrc.
+
+    - `settings`: of pip.
+    - `policy`: gives the timeout.
+
+    A password is sent only to the host that it is for, also after a redirect to another host.
+    """
     client = PyPIClient(
         trusted_hosts=settings.trusted_hosts,
         verify=_certificates(settings),
         proxy=settings.proxy,
-        timeout=patience.timeout_s,
+        timeout=policy.timeout_s,
         auth=MultiDomainBasicAuth(prompting=False, index_urls=settings.index_urls),
         **REDIRECTS,
     )
@@ -137,15 +142,20 @@ def _certificates(settings: IndexSettings) -> ssl.SSLContext | bool:
             "the certificates that pip is configured with cannot be read",
             where=settings.client_certificate or trusted,
             found=error,
-            remedy="`python -m pip config list` tells where they are named",
+            remedy="`python -m pip config list` shows where they are configured",
         ) from error
     return context
 
 
 def locate(project: str, file: str, settings: IndexSettings, client: PyPIClient) -> str:
-    """Address of the file `file` of `project`, without a password; it may begin with "file:".
+    """Address of a file on the index, without a password; it may begin with "file:".
 
-    Raises WeightsError if an index cannot be reached, or none of them has it.
+    - `project`: name of the package.
+    - `file`: name of the file.
+    - `settings`: of pip.
+    - `client`: from `index_client`.
+
+    Raises WeightsError if an index cannot be reached, or none of them has the file.
     """
     places = ", ".join(split_auth_from_url(url)[1] for url in (*settings.index_urls, *settings.find_links))
     finder = PackageFinder(
@@ -180,7 +190,7 @@ def locate(project: str, file: str, settings: IndexSettings, client: PyPIClient)
 
 @contextmanager
 def _complaints() -> Iterator[list[str]]:
-    """What unearth logs as warnings inside the block: why it passed over an index."""
+    """The warnings that unearth logs inside the block: why it skipped an index."""
     said: list[str] = []
 
     class Keeper(logging.Handler):

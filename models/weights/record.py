@@ -1,4 +1,4 @@
-"""What was fetched into the store: the record beside the files, and whether they are still the same."""
+"""The record of what was fetched into a folder of the store, and whether files still agree with it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ RECORD: Final = "fetched.json"
 """Name of the file in a folder of the store that says what was fetched; written last."""
 
 FIRST_USE: Final = "first use"
-"""What a file was checked against that no checksum of its publisher is known for: nothing."""
+"""Value of `FileRecord.checked` for a file without a known checksum of its publisher."""
 
 _CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A file as it was fetched. `checked`: against what, "git blob", "sha256" or nothing, FIRST_USE."""
+    """A file as it was fetched.
+
+    - `size`: bytes.
+    - `sha256`: of its bytes, in hex.
+    - `checked`: the published checksum that it was compared with, "git blob" or "sha256"; FIRST_USE for none.
+    """
 
     size: int
     sha256: str
@@ -44,7 +49,12 @@ def recorded(folder: Path) -> dict[str, FileRecord]:
 
 
 def difference(path: Path, name: str, file: FileRecord) -> str | None:
-    """How the file `path`, called `name`, differs from what was recorded, in words; None if it does not."""
+    """A sentence on how a file differs from its record; None if it does not.
+
+    - `path`: the file.
+    - `name`: its name in the sentence.
+    - `file`: its record.
+    """
     if not path.is_file():
         return f"{name} is missing"
     if path.stat().st_size != file.size:
@@ -62,7 +72,7 @@ def digest(files: Iterable[Path]) -> str:
 
 
 def chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, a piece at a time."""
+    """The bytes of a file, in chunks."""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk

@@ -1,4 +1,4 @@
-"""What a user says of a file of weights, in a YAML file beside it: `<file>.yaml`."""
+"""A user's description of a file of weights, in a YAML file in the same folder: `<file>.yaml`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ def sidecar_path(weights: Path) -> Path:
 
 
 def described(assumed: WeightsDescription, weights: Path) -> WeightsDescription:
-    """`assumed`, with what the file beside `weights` says instead, where there is one.
+    """The description of weights, with the changes of the YAML file beside them, if there is one.
 
-    Its keys are the fields of `Preprocessing` (but not the modality) and of `WeightsDescription` (but not
-    the stream), all optional, and `like`, the name of published weights that replace `assumed`. Raises
-    WeightsError for a key that is unknown or a value that makes no sense.
+    - `assumed`: the description without such a file.
+    - `weights`: path of the weights.
+
+    The file's keys are the fields of `Preprocessing` (but not the modality) and of `WeightsDescription` (but
+    not the stream), all optional, and `like`, the name of published weights that replace `assumed`. Raises
+    WeightsError for an unknown key or an invalid value.
     """
     path = sidecar_path(weights)
     try:
@@ -50,7 +53,7 @@ def described(assumed: WeightsDescription, weights: Path) -> WeightsDescription:
     prepared = {key: value for key, value in values.items() if key in _PREPROCESSING}
     _fits_modality(prepared, base.preprocessing, path)
     stated = {key: value for key, value in values.items() if key not in _PREPROCESSING}
-    # What the authors measured does not hold for a file that is merely like theirs.
+    # The authors' accuracy is not that of another file with the same preprocessing.
     return replace(base, **({"accuracy": ""} | stated), preprocessing=replace(base.preprocessing, **prepared))
 
 
@@ -71,7 +74,7 @@ def _base(like: str | None, assumed: WeightsDescription, path: Path) -> WeightsD
 def _fits_modality(prepared: dict[str, Any], base: Preprocessing, path: Path) -> None:
     foreign = {"scale", "mean", "std"} if base.modality == "flow" else {"flow_bound"}
     for key in foreign & set(prepared):
-        raise WeightsError(f"'{key}' says nothing about {base.modality} weights", where=path)
+        raise WeightsError(f"'{key}' does not apply to {base.modality} weights", where=path)
 
 
 def _checked(key: str, value: Any, path: Path) -> Any:
@@ -81,7 +84,9 @@ def _checked(key: str, value: Any, path: Path) -> Any:
             return _labels(value, path)
         return check(value)
     except (ValueError, TypeError, ZeroDivisionError, OverflowError) as error:
-        raise WeightsError(f"'{key}' makes no sense", where=path, expected=expected, found=value) from error
+        raise WeightsError(
+            f"'{key}' has an invalid value", where=path, expected=expected, found=value
+        ) from error
 
 
 def _labels(value: Any, path: Path) -> str | tuple[str, ...]:

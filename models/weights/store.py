@@ -1,4 +1,4 @@
-"""Which file of weights a run uses: what `fetch` stored, or what the user names."""
+"""The file of weights that a run uses: fetched into the store, or named by the user."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from ...errors import WeightsError
 from ...home import home
 from ..spec import Weights, WeightsDescription
-from .catalogue import CATALOGUE, Source
-from .formats.readers import FORMATS, detect_format
+from .catalogue import CATALOGUE, WeightsSource
+from .formats.readers import FORMATS, detect_format, sibling_formats
 from .formats.tensor_bundle import files_of, index_path, prefix_of
 from .record import FIRST_USE, RECORD, difference, digest, recorded
 from .sidecar import described
@@ -21,33 +21,34 @@ def weights_folder() -> Path:
 
 
 def stored_weights(description: WeightsDescription) -> Path | None:
-    """What `resolve_weights` takes for these weights out of the store; None if they were not fetched."""
+    """The path in the store for `resolve_weights`; None if the weights were not fetched."""
     source = CATALOGUE.get(description.name)
     return None if source is None else stored(source)
 
 
-def stored(source: Source) -> Path | None:
-    """The path that loads `source`, if it is in the store."""
+def stored(source: WeightsSource) -> Path | None:
+    """The path in the store that `source` is loaded from; None if it was not fetched."""
     folder = weights_folder() / source.folder
     return folder / source.load if (folder / RECORD).is_file() else None
 
 
 def resolve_weights(stream: str, description: WeightsDescription, path: Path) -> Weights:
-    """The weights of `stream` at `path`, of the kind "published" if they lie in the store, else "user".
+    """The weights at a path, of the kind "published" if they are in the store, else "user".
 
-    - `description`: what is assumed where no file beside the weights says otherwise (`sidecar`).
+    - `stream`: that they are for.
+    - `description`: of the weights, unless a YAML file beside them says otherwise (`sidecar`).
     - `path`: a file, the prefix or index of a TensorFlow checkpoint, the folder of a TF-Hub module, a folder
       with a file of a known name, or the name of weights that were fetched.
 
-    Raises WeightsError if there is nothing, if a folder leaves a choice, or if the file is not of a known
-    format.
+    Raises WeightsError if there are no weights, if a folder contains several, or if the file's format is
+    unknown.
     """
     named = CATALOGUE.get(str(path))
     if named is not None and not path.exists():
         found = stored(named)
         if found is None:
             raise WeightsError(
-                "these weights were not fetched yet",
+                "these weights have not been fetched",
                 where=path,
                 remedy=f"Run `bench weights fetch {named.name}`",
             )
@@ -61,7 +62,7 @@ def resolve_weights(stream: str, description: WeightsDescription, path: Path) ->
             replace(
                 description,
                 name=path.name,
-                # A network of a user's own reads files of its own.
+                # A user's own network reads its own formats.
                 format=detect_format(path) if description.format in FORMATS else description.format,
                 licence="not stated",
                 source="the user's file",
@@ -83,9 +84,9 @@ def resolve_weights(stream: str, description: WeightsDescription, path: Path) ->
 
 
 def _as_published(path: Path) -> bool:
-    """Whether a checksum of the publisher's stands behind each stored file that `path` loads.
+    """Whether each stored file of `path` was checked against a checksum of its publisher.
 
-    Raises WeightsError if one has changed since it was fetched.
+    Raises WeightsError if a file has changed since it was fetched.
     """
     folder = weights_folder().resolve() / path.resolve().relative_to(weights_folder().resolve()).parts[0]
     records = recorded(folder)
@@ -108,7 +109,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _published(path: Path, assumed: WeightsDescription) -> WeightsDescription | None:
-    """What the catalogue says of a path in the store; `assumed` where several descriptions share it."""
+    """The catalogue's description of a path in the store; `assumed` if it is one of several that share it."""
     store = weights_folder().resolve()
     if not path.resolve().is_relative_to(store):
         return None
@@ -122,7 +123,7 @@ def _published(path: Path, assumed: WeightsDescription) -> WeightsDescription | 
 
 
 def _located(stream: str, description: WeightsDescription, path: Path) -> Path:
-    """The file, prefix or module folder that `path` stands for."""
+    """The file, checkpoint prefix or module folder that `path` means."""
     prefix = prefix_of(path)
     if index_path(prefix).is_file():
         return prefix
@@ -137,7 +138,7 @@ def _located(stream: str, description: WeightsDescription, path: Path) -> Path:
         )
     if (path / "saved_model.pb").is_file():
         return path
-    # What the network assumes comes first; only without it do the other known files count.
+    # The network's own weights come first; other known files are used only without them.
     groups = _known_names(stream, description)
     for known in groups:
         found = [name for name in known if (path / name).is_file()]
@@ -155,14 +156,15 @@ def _located(stream: str, description: WeightsDescription, path: Path) -> Path:
 
 
 def _known_names(stream: str, description: WeightsDescription) -> tuple[list[str], list[str]]:
-    """Where the authors' repositories and the store keep `description`, and what fits in its place."""
+    """Names of files with the weights of `description`, and of others for the same network and stream, as the
+    authors' repositories and the store have them."""
     own: dict[str, None] = {}
     others: dict[str, None] = {}
     for source in CATALOGUE.values():
         other = source.description
         if other is None or source.unpack or other.stream != stream:
             continue
-        if (other.format == "hara") != (description.format == "hara"):
+        if other.format not in sibling_formats(description.format):
             continue
         names = own if other.name == description.name else others
         file = source.files[0]

@@ -16,6 +16,7 @@ from actionbench.bench.agreement.parity import check_published
 from actionbench.bench.console.progress import Console
 from actionbench.bench.plan import demo, quantise
 from actionbench.bench.plan.config import RunConfig
+from actionbench.bench.plan.files import with_files
 from actionbench.bench.plan.plan import plan_models
 from actionbench.datasets.sources.registry import load_clips
 from actionbench.errors import MeasurementError, UsageError, WeightsError
@@ -67,7 +68,7 @@ def logits(name: str, weights: dict[str, Weights], x: Any) -> Any:
 def test_its_demo_weights_are_made_once_and_know_the_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     config = RunConfig(models=(f"{FILE}:third",), weights={"third": "demo"})
     (planned,) = plan_models(config, target=None)
-    (weights,) = quantise.with_files(planned, config, quiet).weights.values()
+    (weights,) = with_files(planned, config, quiet).weights.values()
     assert weights.path is not None
     assert weights.path.parts[-2:] == ("third", "third.npz")
     colours = np.eye(3, dtype=np.float32)[:, None, None, None, :] * np.ones((1, 4, 16, 16, 1), np.float32)
@@ -75,7 +76,7 @@ def test_its_demo_weights_are_made_once_and_know_the_clips(monkeypatch: pytest.M
     assert answers.argmax(1).tolist() == [0, 1, 2]
     assert (answers[:, 3] < answers[:, :3].min()).all(), "nobody drew that class"
     monkeypatch.setattr(demo, "make", lambda *_: pytest.fail("made twice"))
-    (again,) = quantise.with_files(planned, config, quiet).weights.values()
+    (again,) = with_files(planned, config, quiet).weights.values()
     assert again == weights
 
 
@@ -84,7 +85,7 @@ def test_a_network_without_a_class_of_the_drawn_clips_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("actionbench.datasets.synthetic.clips.load_demo", lambda _part: ())
-    with pytest.raises(WeightsError, match="no class of the drawn clips"):
+    with pytest.raises(WeightsError, match="no class of the demo clips"):
         demo.make(f"{FILE}:third", "rgb", 0)
 
 

@@ -1,4 +1,4 @@
-"""How much faster one form is than another: ratios in one run, one thread each, taken in turns.
+"""How much faster one variant is than another: ratios in one run, one thread each, taken in turns.
 
 A ratio counts only if its baseline is as fast as the prototype that the bars were set with, in the same run.
 The bars are those of a processor with AMX; on another one the ratio is told, and the test skipped.

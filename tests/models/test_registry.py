@@ -50,10 +50,10 @@ def test_names(request_: str, name: str, backend: str) -> None:
 )
 def test_selections(request_: str, found: tuple[str, str, str]) -> None:
     request = find_model(request_)
-    assert (request.backend, request.precision, request.form) == found
+    assert (request.backend, request.precision, request.variant) == found
     assert request.name == request_.partition("@")[0]
     options = request.apply(LoadOptions(threads=3))
-    assert (options.threads, options.precision, options.form) == (3, *found[1:])
+    assert (options.threads, options.precision, options.variant) == (3, *found[1:])
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,12 @@ def test_bfloat16_asks_what_the_processor_has(monkeypatch: pytest.MonkeyPatch) -
     assert capabilities.why_not(offered, "bf16", "tuned", "cuda:0") is None
 
 
-def test_every_precision_and_form_of_the_table_is_explained() -> None:
+def test_every_precision_and_variant_of_the_table_is_explained() -> None:
     for backend in capabilities.BACKENDS.values():
         assert set(backend.precisions) <= capabilities.PRECISIONS.keys()
-        assert {form for p in backend.precisions for form in backend.forms(p)} <= capabilities.FORMS.keys()
+        assert {
+            variant for p in backend.precisions for variant in backend.variants(p)
+        } <= capabilities.VARIANTS.keys()
 
 
 def test_every_name_is_the_models_own() -> None:
@@ -111,8 +113,8 @@ def test_every_name_is_the_models_own() -> None:
         ("i3d@torch:fp8", "unknown precision of i3d@torch 'fp8'. Known: bf16, fp16, fp32, tf32"),
         ("i3d@torch:", "unknown precision of i3d@torch ''"),
         ("i3d-rgb@tfhub:bf16", "unknown precision of i3d-rgb@tfhub 'bf16'. Known: fp32, tf32"),
-        ("resnext@torch:fp32:tunde", "unknown form of resnext@torch:fp32 'tunde'. Did you mean: tuned"),
-        ("i3d@torch:fp32:plain:2", "expected NAME@BACKEND:PRECISION:FORM"),
+        ("resnext@torch:fp32:tunde", "unknown variant of resnext@torch:fp32 'tunde'. Did you mean: tuned"),
+        ("i3d@torch:fp32:plain:2", "expected NAME@BACKEND:PRECISION:VARIANT"),
         ("nowhere/net.py:net", "nowhere/net.py: there is no such file"),
     ],
 )

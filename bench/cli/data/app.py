@@ -1,4 +1,4 @@
-"""`bench data`: looking at videos before a run, drawing the subset that it is about, decoding them ahead."""
+"""`bench data`: checking videos before a run, sampling a subset of them, decoding them in advance."""
 
 from __future__ import annotations
 
@@ -16,15 +16,22 @@ from ....plain_text import plain_line, spreadsheet_cell
 from ..options import check_writable, counted
 
 app = typer.Typer(
-    help="Videos: check that they decode, draw a subset, decode them ahead.", no_args_is_help=True
+    help="Check that videos decode, sample a subset, decode videos in advance.", no_args_is_help=True
 )
 
-DataArgument = Annotated[str, typer.Argument(help="`demo`, a folder, a manifest, a Kinetics CSV.")]
-VideosOption = Annotated[Path | None, typer.Option(help="Folder of the videos of a Kinetics CSV.")]
+DataArgument = Annotated[
+    str,
+    typer.Argument(
+        help="`demo`, a folder of `class/video` files, a manifest (.csv, .jsonl) or a Kinetics CSV."
+    ),
+]
+VideosOption = Annotated[Path | None, typer.Option(help="Folder with the videos that a Kinetics CSV lists.")]
 MOST_ROWS = 50
-"""Clips that the terminal is shown; a Kinetics list lacks thousands of videos."""
+"""Most clips that the terminal shows; thousands of videos of a Kinetics list may be missing."""
 
-LabelsOption = Annotated[str, typer.Option(help="Class list that labels are matched to.")]
+LabelsOption = Annotated[
+    str, typer.Option(help="List of class names that labels are matched to: a name or a text file.")
+]
 
 
 @app.command()
@@ -32,12 +39,12 @@ def check(
     data: DataArgument,
     videos: VideosOption = None,
     labels: LabelsOption = "kinetics-400",
-    min_frames: Annotated[int, typer.Option(help="Clips with fewer frames are `too short`.")] = 16,
-    timeout: Annotated[float, typer.Option(help="Seconds until a clip's decoding is given up.")] = 60.0,
-    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the whole table to this CSV.")] = None,
+    min_frames: Annotated[int, typer.Option(help="Clips with fewer frames count as `too short`.")] = 16,
+    timeout: Annotated[float, typer.Option(help="Most seconds for decoding one clip.")] = 60.0,
+    workers: Annotated[int | None, typer.Option(help="Number of processes; by default one per core.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the table of all clips to this CSV file.")] = None,
 ) -> None:
-    """Decode every video; table what is missing, broken, too short or duplicated."""
+    """Decode every video and list those that are missing, broken, too short or duplicated."""
     from tabulate import tabulate
 
     from ....datasets.check import check_clips
@@ -88,7 +95,7 @@ def check(
         f"{counted(len(statuses), 'clip')}: " + ", ".join(f"{n} {state}" for state, n in counts.most_common())
     )
     if clips.ignored:
-        print(f"{counted(clips.ignored, 'other file')}, no video or array by the name, ignored")
+        print(f"ignored: {counted(clips.ignored, 'file')} whose suffix is not of a video or an array")
     if clips.unknown_labels:
         print(plain_line(f"labels outside {labels}, left out of accuracy: {', '.join(clips.unknown_labels)}"))
     if statuses and not counts["ok"]:
@@ -96,22 +103,22 @@ def check(
 
 
 def _reason(status: ClipStatus) -> str:
-    """Why the clip cannot be used; the file need not be named again beside it."""
+    """Why the clip cannot be used, without the path, which another column shows."""
     return (status.reason or "").removeprefix(f"{status.clip.path}: ")
 
 
 @app.command("subset")
 def subset_(
     data: DataArgument,
-    out: Annotated[Path, typer.Argument(help="Manifest to write, .csv or .jsonl.")],
+    out: Annotated[Path, typer.Argument(help="Manifest to write: .csv or .jsonl.")],
     videos: VideosOption = None,
     labels: LabelsOption = "kinetics-400",
-    per_class: Annotated[int, typer.Option(help="Videos of each class.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of the drawing.")] = 0,
-    classes: Annotated[str | None, typer.Option(help="Comma-separated; all by default.")] = None,
-    min_frames: Annotated[int, typer.Option(help="Fewest frames of a video that counts.")] = 16,
+    per_class: Annotated[int, typer.Option(help="Number of videos per class.")] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the random sample.")] = 0,
+    classes: Annotated[str | None, typer.Option(help="Class names, comma-separated; by default all.")] = None,
+    min_frames: Annotated[int, typer.Option(help="Videos with fewer frames are left out.")] = 16,
 ) -> None:
-    """Draw N videos of each class, among those that decode, and write them as a manifest with sha256."""
+    """Sample N videos of each class, of those that decode, and write a manifest with their SHA-256."""
     from ....datasets.check import Checker
     from ....datasets.labels import LabelMatcher
     from ....datasets.sources.manifest import write_manifest
@@ -129,7 +136,7 @@ def subset_(
         if LabelMatcher(there)(name) is None:
             raise UsageError(str(unknown_name("class", name, there)), where="--classes")
     total = per_class * len(wanted or {clip.label for clip in clips})
-    with Console().task("drawing", total) as progress, Checker(min_frames=min_frames) as checker:
+    with Console().task("sampling", total) as progress, Checker(min_frames=min_frames) as checker:
 
         def decodes(clip: Clip) -> bool:
             good = checker.check(clip).state == "ok"
@@ -155,16 +162,18 @@ def subset_(
 @app.command()
 def decode(
     data: DataArgument,
-    out: Annotated[Path, typer.Argument(help="Folder to write arrays and their manifest, clips.csv, in.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the arrays and their manifest, clips.csv.")],
     videos: VideosOption = None,
     labels: LabelsOption = "kinetics-400",
-    max_clips: Annotated[int | None, typer.Option(help="So many of them, drawn; all by default.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the drawing.")] = 0,
+    max_clips: Annotated[
+        int | None, typer.Option(help="Number of clips, a seeded random sample; by default all.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the random sample.")] = 0,
 ) -> None:
-    """Decode clips to NumPy arrays, for machines without a video library; what does not decode is left out.
+    """Decode clips to NumPy arrays, for machines without a video library; clips that fail are left out.
 
-    The frames are the file's own, taken to be evenly spaced; 10 s of 340×256 are about 40 MB. Reading them
-    takes more CPU time than decoding H.264.
+    All frames of the file are kept, as if evenly spaced in time; 10 s of 340×256 take about 40 MB. Reading
+    the arrays takes more CPU time than decoding H.264.
     """
     from dataclasses import replace
 
@@ -185,7 +194,7 @@ def decode(
         with Console().task("decoding", len(chosen)) as progress:
             for number, clip in enumerate(chosen):
                 try:
-                    # Numbered, because ids and labels come from data and may be no names of files.
+                    # Numbered, because ids and labels come from data and need not be valid file names.
                     path = out / f"{number:05}.npz"
                     with read_frames(clip) as reader:
                         write_frames(path, reader, reader.rate)
@@ -194,7 +203,7 @@ def decode(
                     failed.append(f"  left out: {plain_line(str(error))}")
                 progress.advance(clip.id)
     finally:
-        if decoded:  # also what an interrupt leaves can be read
+        if decoded:  # after an interrupt too, so that the clips decoded so far can be used
             write_manifest(manifest, decoded)
     print("\n".join(failed), end="\n" if failed else "")
     if not decoded:

@@ -1,4 +1,4 @@
-"""Files that stand where weights should be: what a failed download, a mirror or a clone leaves behind."""
+"""Files that are not weights but have their name: left by a failed download, a mirror or a clone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def refuse_impostor(path: Path) -> None:
 
 
 def impostor(head: bytes) -> tuple[str, str] | None:
-    """What the first bytes of a file betray, and the remedy; None if nothing does."""
+    """What a file is instead of weights, by its first bytes, and the remedy; None if nothing is known."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not head:
         return "an empty file", "Fetch it again"

@@ -1,4 +1,4 @@
-"""What a format of published weights is: a kind of file, and a network's tensors in it."""
+"""Formats of published weights: each is a kind of file, with the tensors of one network in it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,13 @@ class Layout:
 
 
 def require(tensors: Iterable[str], names: Iterable[str], where: Path, format: str) -> None:
-    """Raise WeightsError if `tensors`, of the file `where`, are not all of `names`."""
+    """Raise WeightsError if tensors are missing.
+
+    - `tensors`: names of the tensors in the file.
+    - `names`: names that are needed.
+    - `where`: the file, for the error.
+    - `format`: name of the format, for the error.
+    """
     held = set(tensors)
     missing = [name for name in names if name not in held]
     if missing:

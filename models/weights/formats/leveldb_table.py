@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from .crc32c import crc32c, masked
+from .crc32c import masked_crc32c
 from .protobuf import Malformed, read_varint, varint
 
 _MAGIC: Final = 0xDB4775248B80FB57
@@ -23,7 +23,7 @@ _MAX_KEY_BYTES: Final = 4096
 
 
 def read_table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a table in order; the keys must ascend. Raises Malformed for a damaged one."""
+    """Keys and values of the table `data` in order. Raises Malformed for a damaged one."""
     if len(data) < _FOOTER_BYTES or struct.unpack("<Q", data[-8:])[0] != _MAGIC:
         raise Malformed("no LevelDB footer at the end")
     footer = data[-_FOOTER_BYTES:]
@@ -54,7 +54,7 @@ def _block(data: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]
     if data[end] != 0:
         raise Malformed(f"compressed blocks (type {data[end]}), which TensorFlow does not write")
     (crc,) = struct.unpack_from("<I", data, end + 1)
-    if masked(crc32c(data[offset : end + 1])) != crc:
+    if masked_crc32c(data[offset : end + 1]) != crc:
         raise Malformed("a block with a wrong checksum")
     (restarts,) = struct.unpack_from("<I", data, end - 4)
     if 4 * (restarts + 1) > size:
@@ -74,7 +74,10 @@ def _block(data: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]
 
 
 def write_table(entries: list[tuple[bytes, bytes]]) -> bytes:
-    """A table of one data block, from keys in order: LevelDB's block size is a target, not a limit."""
+    """The bytes of a table with one data block; `entries`: (key, value), the keys in ascending order.
+
+    LevelDB's block size is a target, not a limit.
+    """
     data = _sealed(_pack(entries))
     meta = _sealed(_pack([]))
     data_handle = varint(0) + varint(len(data) - _TRAILER_BYTES)
@@ -100,4 +103,4 @@ def _pack(entries: list[tuple[bytes, bytes]]) -> bytes:
 
 
 def _sealed(block: bytes) -> bytes:
-    return block + b"\0" + struct.pack("<I", masked(crc32c(block + b"\0")))
+    return block + b"\0" + struct.pack("<I", masked_crc32c(block + b"\0"))

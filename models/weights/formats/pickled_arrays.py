@@ -1,8 +1,8 @@
 """Pickled mappings of NumPy arrays, read without running anything in them.
 
-A pickle can name any function and have it called. Here three names are admitted, those that NumPy writes for
-an array of float32, and stand for classes of this file: NumPy's own code is not given anything out of the
-pickle but shapes and bytes that were checked.
+A pickle can name any function and have it called. Here only the names are accepted that NumPy writes for an
+array of float32, and they are mapped to classes of this file: NumPy's own code gets nothing from the pickle
+but shapes and bytes that were checked.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ....errors import WeightsError
-
-FloatArray = npt.NDArray[np.float32]
+from ...spec import FloatArray
 
 # What the pickle machine raises on bytes that are no pickle, or a damaged one.
 _DAMAGE: Final = (
@@ -37,12 +35,13 @@ _DAMAGE: Final = (
 
 
 def read_pickled_arrays(file: BinaryIO, where: Path) -> dict[tuple[str, ...], FloatArray]:
-    """The float32 arrays in a pickle of nested dicts, each under the keys that lead to it.
+    """The float32 arrays in a pickle of nested dicts: the keys that lead to an array → the array.
 
-    - `file`: the pickle. `where`: the file that an error names.
+    - `file`: the pickle.
+    - `where`: its path, for errors.
 
-    Raises WeightsError for a damaged pickle, and for one that asks for anything but dicts, strings, numbers
-    and float32 arrays.
+    Raises WeightsError for a damaged pickle, and for one with anything but dicts, strings, numbers and
+    float32 arrays.
     """
     try:
         content = _ArraysOnly(file).load()
@@ -69,7 +68,7 @@ def _flatten(
         arrays[keys] = content.values
     else:
         raise WeightsError(
-            "holds something else than arrays",
+            "contains other objects than arrays",
             where=where,
             expected="dicts of float32 arrays",
             found=f"{type(content).__name__.strip('_')} under '{' / '.join(keys)}'",
@@ -77,7 +76,7 @@ def _flatten(
 
 
 class _Refused(Exception):
-    """A name that the pickle asks for and does not get."""
+    """A name in the pickle that is not accepted."""
 
 
 class _ArraysOnly(pickle.Unpickler):

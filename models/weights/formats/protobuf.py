@@ -11,7 +11,7 @@ Fields = Mapping[int, list["int | bytes"]]
 
 
 class Malformed(Exception):
-    """Bytes that are not what their format says. The reader of a file turns it into a WeightsError."""
+    """Bytes that do not follow their format. The reader of a file turns it into a WeightsError."""
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
@@ -31,6 +31,7 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def varint(value: int) -> bytes:
+    """`value`, 0 or more, as a variable-length integer."""
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -79,4 +80,5 @@ def field(number: int, value: int) -> bytes:
 
 
 def submessage(number: int, message: bytes) -> bytes:
+    """Field `number` with the bytes of a message."""
     return varint(number << 3 | 2) + varint(len(message)) + message

@@ -1,4 +1,4 @@
-"""A network's tensors out of every format of published weights, and back into those that are written."""
+"""Reads a network's tensors from every format of published weights, and writes some of the formats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from .safetensors_files import SUFFIX, list_safetensors
 from .tensor_bundle import HUB_VARIABLES, index_path, list_tensors, prefix_of
 from .torch_files import read_torch
 
-LAYOUTS: Final[Mapping[str, Layout]] = {**I3D_LAYOUTS, **RESNEXT_LAYOUTS}
+_NETWORKS: Final = (I3D_LAYOUTS, RESNEXT_LAYOUTS)
+
+LAYOUTS: Final[Mapping[str, Layout]] = {name: each for layouts in _NETWORKS for name, each in layouts.items()}
 """Format → how it is read and written."""
 
 FORMATS: Final = tuple(LAYOUTS)
@@ -25,6 +27,11 @@ FORMATS: Final = tuple(LAYOUTS)
 
 WRITABLE: Final = tuple(name for name, layout in LAYOUTS.items() if layout.write is not None)
 """Formats that are written."""
+
+
+def sibling_formats(format: str) -> Collection[str]:
+    """The formats of the network that `format` is a format of; `format` alone if it is none of ours."""
+    return next((layouts for layouts in _NETWORKS if format in layouts), (format,))
 
 
 def read_state(path: Path, format: str, stream: str) -> State:
@@ -49,10 +56,14 @@ def read_state(path: Path, format: str, stream: str) -> State:
 
 
 def write_state(state: Tensors, path: Path, format: str, stream: str) -> None:
-    """Write canonical tensors as `path` in one of the formats `WRITABLE`, as its authors' code would read it.
+    """Write tensors so that the code of the format's authors reads them.
 
-    A file is replaced as a whole or not at all. For "tf1-checkpoint" `path` is the prefix. Raises
-    WeightsError if the tensors are not those of the network that the format is for.
+    - `state`: canonical name → tensor.
+    - `path`: the file; for "tf1-checkpoint" the prefix. A file is replaced as a whole or not at all.
+    - `format`: one of `WRITABLE`.
+    - `stream`: "rgb" or "flow".
+
+    Raises WeightsError if the tensors are not those of the network that the format is for.
     """
     write = LAYOUTS[format].write if format in LAYOUTS else None
     if write is None:
@@ -67,7 +78,7 @@ def detect_format(path: Path) -> str:
         if layout.container == container and layout.recognises(names):
             return format
     raise WeightsError(
-        "holds tensors of no network that is known here",
+        "contains tensors of no known network",
         where=path,
         expected=f"the names of one of the formats {', '.join(FORMATS)}",
         found=in_words(names),
@@ -93,7 +104,15 @@ def _contents(path: Path) -> tuple[Container, Collection[str]]:
 
 
 def convert(source: Path, target: Path, to_format: str, stream: str) -> None:
-    """Write the weights `source`, of any format, as the new file `target` in the format `to_format`."""
+    """Convert weights to another format.
+
+    - `source`: weights of any format.
+    - `target`: the new file; for "tf1-checkpoint" the prefix.
+    - `to_format`: one of `WRITABLE`.
+    - `stream`: "rgb" or "flow".
+
+    Raises WeightsError if `target` exists, or as `read_state` and `write_state` do.
+    """
     written = index_path(prefix_of(target)) if _is_checkpoint(to_format) else target
     if written.exists():
         raise WeightsError("exists already", where=written, remedy="Name a new file")

@@ -1,4 +1,4 @@
-"""Files in the safetensors format: names, shapes and numbers, and nothing that could run."""
+"""Files in the safetensors format: names, shapes and numbers, and no code."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ....atomic import replacing
 from ....errors import WeightsError
+from ...spec import FloatArray
 from .impostors import refuse_impostor
-
-FloatArray = npt.NDArray[np.float32]
 
 SUFFIX: Final = ".safetensors"
 

@@ -22,11 +22,11 @@ import numpy.typing as npt
 
 from ....atomic import replacing
 from ....errors import WeightsError
-from .crc32c import crc32c, masked
+from .crc32c import masked_crc32c
 from .leveldb_table import read_table, write_table
 from .protobuf import Fields, Malformed, field, integer, parse, submessage, varint
 
-# Bounds no checkpoint of a network comes near; they keep a forged file from filling the memory.
+# Limits far above any network's checkpoint; they keep a forged file from filling the memory.
 _MAX_INDEX_BYTES: Final = 64 << 20
 _MAX_SHARDS: Final = 10_000
 _MAX_DIMENSIONS: Final = 254  # TensorShape::MaxDimensions
@@ -39,7 +39,16 @@ FLOAT: Final = 1  # tensorflow/core/framework/types.proto, DT_FLOAT
 
 @dataclass(frozen=True, slots=True)
 class TensorEntry:
-    """Where a tensor lies and what it is. `dtype` is TensorFlow's number (1 is float32), `crc` masked."""
+    """A tensor's type and shape, and where its bytes are.
+
+    - `dtype`: TensorFlow's number (1 is float32).
+    - `shape`: of the tensor.
+    - `shard`: number of the data file, from 0.
+    - `offset`, `size`: of its bytes in that file.
+    - `crc`: masked CRC-32C of its bytes.
+    - `shards`: number of data files.
+    - `sliced`: whether it is stored in slices, which are not supported.
+    """
 
     dtype: int
     shape: tuple[int, ...]
@@ -61,10 +70,12 @@ def prefix_of(path: Path) -> Path:
 
 
 def index_path(prefix: Path) -> Path:
+    """The index file of a checkpoint."""
     return prefix.with_name(f"{prefix.name}.index")
 
 
 def shard_path(prefix: Path, shard: int, shards: int) -> Path:
+    """The data file number `shard`, from 0, of `shards`."""
     return prefix.with_name(f"{prefix.name}.data-{shard:05d}-of-{shards:05d}")
 
 
@@ -141,7 +152,7 @@ def write_bundle(prefix: Path, tensors: Mapping[str, npt.NDArray[np.float32]]) -
             file.write(data)
             shape = b"".join(submessage(2, field(1, extent)) for extent in tensor.shape)
             entry = field(1, FLOAT) + submessage(2, shape) + field(4, offset) + field(5, len(data))
-            table.append((key, entry + _fixed32(6, masked(crc32c(data)))))
+            table.append((key, entry + _fixed32(6, masked_crc32c(data))))
             offset += len(data)
     with replacing(index_path(prefix)) as file:
         file.write(write_table(table))
@@ -180,12 +191,12 @@ def _read_tensor(
         )
     file.seek(entry.offset)
     data = file.read(entry.size)
-    if masked(crc32c(data)) != entry.crc:
+    if masked_crc32c(data) != entry.crc:
         raise WeightsError(
             f"the checksum of the tensor {name} is wrong: the file is damaged, or is not the index's own",
             where=path,
             expected=f"CRC-32C {entry.crc:08x}",
-            found=f"{masked(crc32c(data)):08x}",
+            found=f"{masked_crc32c(data):08x}",
             remedy="Copy or fetch the file again",
         )
     return np.frombuffer(data, dtype="<f4").astype(np.float32).reshape(entry.shape)

@@ -1,7 +1,7 @@
 """Files of torch, read without executing anything in them, and written.
 
-Such a file is a pickle, which can run any program when it is loaded; `weights_only` admits tensors and plain
-containers only. Files of 2017 to 2019, in torch's older container and tagged `cuda:0`, are read too.
+Such a file is a pickle, which can run any code when it is loaded; `weights_only` accepts only tensors and
+plain containers. Files of 2017 to 2019, in torch's older container and tagged `cuda:0`, are read too.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ....atomic import replacing
 from ....errors import WeightsError
+from ...spec import FloatArray
 from .impostors import refuse_impostor
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def read_torch(path: Path) -> dict[str, FloatArray]:
@@ -72,9 +70,9 @@ def _with_tensors(contents: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_bomb(path: Path) -> None:
-    """Raise WeightsError if a zip archive says that it unpacks to more than it is long.
+    """Raise WeightsError for a zip archive whose unpacked size is larger than the file.
 
-    torch.save stores and never compresses, so this is not its file; torch would take the memory all the same.
+    torch.save never compresses, so torch did not write such a file; loading it could fill the memory.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -84,7 +82,7 @@ def _refuse_bomb(path: Path) -> None:
     size = path.stat().st_size
     if unpacked > size:
         raise WeightsError(
-            "is not as torch writes files: it is compressed, or its directory of entries is false",
+            "was not written by torch: it is compressed, or its directory of entries is wrong",
             where=path,
             expected=f"entries of {size} bytes at most, which the file has",
             found=f"{unpacked} bytes",

@@ -47,7 +47,7 @@ def test_the_help_has_defaults_and_values(told: Told) -> None:
     defaults = RunConfig().to_dict()
     for name in ("data", "target", "processes", "latency_clips", "stream_seconds", "views", "flow", "seed"):
         assert f"[default: {defaults[name]}]" in text, name
-    for value in (*MODELS, *METHODS, "window, frames of the one window"):
+    for value in (*MODELS, *METHODS, "window, frames of a single window"):
         assert value in text
 
 
@@ -100,11 +100,11 @@ def test_videos_without_flow_are_left_out_of_the_comparison(told: Told, tmp_path
     assert code == 0, stderr
     assert "1 video, 1 pair of each" in stdout
     assert "left out: " in stderr
-    assert "b.npy: has a single frame" in stderr
+    assert "b.npy: has a single frame; flow needs two" in stderr
     assert "c.mp4: not a video" in stderr
     code, _, stderr = told("flow", "compare", folder / "c.mp4", *words)
     assert code == 2
-    assert "none of the videos can be compared on" in stderr
+    assert "none of the videos can be read" in stderr
 
 
 def test_results_that_cannot_be_written_are_refused_before_the_work(told: Told, tmp_path: Path) -> None:

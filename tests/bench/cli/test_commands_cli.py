@@ -70,7 +70,7 @@ def test_check_tables_what_is_odd(bench: Bench, coloured_videos: Videos, tmp_pat
     assert answer.returncode == 0, answer.stderr
     assert "1 broken" in answer.stdout
     assert "2 duplicate" in answer.stdout, "the copy, and the second video of one colour"
-    assert "1 other file, no video or array by the name, ignored" in answer.stdout
+    assert "ignored: 1 file whose suffix is not of a video or an array" in answer.stdout
     with table.open(encoding="utf-8") as file:
         states = {row["clip"]: row["state"] for row in csv.DictReader(file)}
     assert len(states) == 6

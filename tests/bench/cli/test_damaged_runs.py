@@ -40,7 +40,7 @@ def test_scores_that_are_cut_off_are_named_and_measured_again(
     assert message.startswith(f"bench: error: {file}: is damaged: the scores of ")
     assert f"bench run --resume {run}" in message
     assert run_app(["run", "--resume", str(run)]) == 0
-    assert "answers that are predicted again: 2" in capsys.readouterr().err
+    assert "is truncated: 2 predictions are computed again" in capsys.readouterr().err
     after = read_run(run).scores
     assert after.keys() == before.keys()
     assert all((after[key] == before[key]).all() for key in before)

@@ -528,14 +528,14 @@ def test_what_the_machine_does_not_compute_is_a_row_and_ends_no_run(
     common = (*common, "--latency-clips", 1, "--latency-seconds", 0)
     answer = bench("run", "--models", f"resnext@torch:fp16,{TINY}:tiny", *common, "--out", out)
     assert answer.returncode == 2
-    reason = "resnext@torch:fp16: this machine does not compute it: float16 gains nothing on a CPU"
+    reason = "resnext@torch:fp16: this machine cannot run it: float16 gains nothing on a CPU"
     assert reason in answer.stderr
     assert f"bench: error: {out}: no result for {reason}" in answer.stderr
     good, bad = RunDirectory(out).run.models
     assert (good.key, good.state) == ("tiny", "done")
     assert bad.state == "failed"
     assert bad.error is not None
-    assert bad.error.startswith("this machine does not compute it: float16")
+    assert bad.error.startswith("this machine cannot run it: float16")
     assert "resnext@torch:fp16" in (out / "report.md").read_text()
     assert bench("run", "--resume", out).returncode == 2
     record = out / "run.json"

@@ -31,7 +31,7 @@ def test_a_slot_leaves_out_what_nobody_reads(place: Place, tmp_path: Path, tiny_
     values = BenchRun(without_unread(place, SETTINGS | sample), timeout_s=120)(place, folder)
     assert values["tiny"][TOTAL] > 0
     assert not any(json.loads((folder / "config.json").read_text())[name] for name in UNREAD)
-    assert "no report, as asked" in (folder / "stderr.txt").read_text()
+    assert "no report (--no-report)" in (folder / "stderr.txt").read_text()
 
 
 def test_an_arm_that_is_older_than_a_setting_is_not_given_it(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.bench.plan.config import RunConfig, from_mapping
+from actionbench.bench.plan.config import SETTINGS, RunConfig, from_mapping
 from actionbench.bench.plan.environment import MOST_PER_CORE, cores
 from actionbench.errors import UsageError
 from actionbench.settings import key_values, markdown_table, read_config
@@ -131,3 +132,9 @@ def test_pairs() -> None:
             key_values("weights", [wrong])
     with pytest.raises(UsageError, match=r"is not NAME=VALUE; found dem\. Did you mean: demo\?"):
         key_values("weights", ["dem"])
+
+
+def test_the_docstring_explains_every_setting() -> None:
+    shown = inspect.getdoc(RunConfig) or ""
+    for setting in SETTINGS.values():
+        assert f"\n- `{setting.name}`: {setting.help}." in shown

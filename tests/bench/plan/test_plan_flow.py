@@ -24,14 +24,14 @@ def weights(request: ModelRequest, **preprocessing: int) -> Mapping[str, Weights
 def test_the_centre_is_enough_for_i3d_and_not_for_a_network_that_looks_at_more() -> None:
     request = find_model("i3d@torch")
     assert _flow("i3d", request, weights(request), "tvl1-fast-crop") == "tvl1-fast-crop"
-    with pytest.raises(UsageError, match=r"centre 224×224.*found 240×240"):
+    with pytest.raises(UsageError, match=r"centre crop of 224×224.*found 240×240"):
         _flow("i3d", request, weights(request, crop=240), "tvl1-fast-crop")
     assert _flow("i3d", request, weights(request, crop=240), "tvl1-fast") == "tvl1-fast"
 
 
 def test_torch_does_not_meet_tensorflow() -> None:
     request = find_model("i3d@tensorflow")
-    with pytest.raises(UsageError, match=r"must not meet TensorFlow.*`--flow tvl1-balanced`"):
+    with pytest.raises(UsageError, match=r"cannot be imported beside TensorFlow.*`--flow tvl1-balanced`"):
         _flow("i3d", request, weights(request), "tvl1-balanced-torch")
     request = find_model("i3d@torch")
     assert _flow("i3d", request, weights(request), "tvl1-balanced-torch") == "tvl1-balanced-torch"

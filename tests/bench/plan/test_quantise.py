@@ -12,6 +12,7 @@ import pytest
 
 from actionbench.bench.plan import plan, quantise
 from actionbench.bench.plan.config import RunConfig
+from actionbench.bench.plan.files import with_files
 from actionbench.bench.plan.plan import PlannedModel, plan_models
 from actionbench.datasets.sources.registry import load_clips
 from actionbench.errors import BackendUnavailable, ClipError, MeasurementError, UsageError, WeightsError
@@ -34,8 +35,8 @@ def model() -> PlannedModel:
 
 def test_other_precisions_need_no_files() -> None:
     (planned,) = plan_models(replace(CONFIG, models=("i3d@openvino",)), target=None)
-    assert quantise.with_files(planned, CONFIG, quiet) is not None
-    assert not quantise.with_files(planned, CONFIG, quiet).options.quantised
+    assert with_files(planned, CONFIG, quiet) is not None
+    assert not with_files(planned, CONFIG, quiet).options.quantised
 
 
 def test_resnext_is_not_offered_in_int8() -> None:
@@ -46,7 +47,7 @@ def test_resnext_is_not_offered_in_int8() -> None:
 def test_missing_nncf_is_named_with_its_remedy(model: PlannedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "probe", lambda _python: {"packages": {"nncf": None}})
     with pytest.raises(BackendUnavailable, match=r"pip install 'actionbench\[int8\]'"):
-        quantise.with_files(model, CONFIG, quiet)
+        with_files(model, CONFIG, quiet)
 
 
 def test_network_that_was_not_quantised_is_an_error_that_says_who_does_it(model: PlannedModel) -> None:
@@ -60,35 +61,35 @@ def test_each_stream_is_made_once_from_a_few_clips(
 ) -> None:
     tasks = []
 
-    def run(task: quantise.Task, _python: str) -> None:
+    def run(task: quantise.QuantisationTask, _python: str) -> None:
         tasks.append(task)
         for path in task.targets.values():
             path.touch()
 
     monkeypatch.setattr(quantise, "_run", run)
-    ready = quantise.with_files(model, CONFIG, quiet)
-    assert quantise.with_files(model, CONFIG, quiet).options.quantised == ready.options.quantised
+    ready = with_files(model, CONFIG, quiet)
+    assert with_files(model, CONFIG, quiet).options.quantised == ready.options.quantised
     (task,) = tasks
     assert task.targets == ready.options.quantised
     assert sorted(task.targets) == ["flow", "rgb"]
     assert len(task.clips) == quantise.CLIPS
     assert task.flow == "dis"
     assert "demo:train" in task.note
-    # Other weights or another flow are quantised anew; RGB does not mind the flow.
+    # Other weights or another flow are quantised again; RGB does not mind the flow.
     (other,) = plan_models(replace(CONFIG, seed=1), target=None)
     (farneback,) = plan_models(replace(CONFIG, flow="farneback"), target=None)
     for planned in (other, farneback):
-        quantise.with_files(planned, CONFIG, quiet)
+        with_files(planned, CONFIG, quiet)
     assert [sorted(task.targets) for task in tasks[1:]] == [["flow", "rgb"], ["flow"]]
 
 
 def test_clips_that_are_not_there(model: PlannedModel, tmp_path: Path) -> None:
     with pytest.raises(ClipError, match="no videos"):
-        quantise.with_files(model, replace(CONFIG, calibration=str(tmp_path)), quiet)
+        with_files(model, replace(CONFIG, calibration=str(tmp_path)), quiet)
 
 
 def test_failure_of_the_process_is_told(model: PlannedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = quantise.Task("i3d@openvino:int8", model.weights, (), None, {}, "no clips")
+    task = quantise.QuantisationTask("i3d@openvino:int8", model.weights, (), None, {}, "no clips")
     monkeypatch.setattr(quantise, "worker_environment", lambda _threads: {"PYTHONHOME": "/nowhere"})
     with pytest.raises(MeasurementError, match="No module named 'encodings'"):
         quantise._run(task, sys.executable)
@@ -98,7 +99,7 @@ def test_failure_of_the_process_is_told(model: PlannedModel, monkeypatch: pytest
 def test_int8_is_near_float32_and_says_what_it_is() -> None:
     config = replace(CONFIG, models=("i3d-rgb@openvino:int8",))
     (planned,) = plan_models(config, target=None)
-    planned = quantise.with_files(planned, config, quiet)
+    planned = with_files(planned, config, quiet)
     # A picture, as the clips are that the ranges come from: noise would leave them.
     how = {stream: each.description.preprocessing for stream, each in planned.weights.items()}
     prepare = Preparer(how, planned.request.model.views, single=planned.request.model.window_frames)

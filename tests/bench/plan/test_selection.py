@@ -61,15 +61,15 @@ def test_all_leaves_out_what_has_no_random_weights() -> None:
     [
         (
             {"backends": "tensorflow"},
-            "--backends: 'tensorflow' is of no model that is named. Known: all, onnx",
+            "--backends: none of the models has 'tensorflow'. Known: all, onnx",
         ),
-        ({"precisions": "fp8"}, "--precisions: 'fp8' is of no model that is named"),
+        ({"precisions": "fp8"}, "--precisions: none of the models has 'fp8'"),
         (
             {"backends": "torch,tochr"},
-            "--backends: 'tochr' is of no model that is named. Did you mean: torch?",
+            "--backends: none of the models has 'tochr'. Did you mean: torch?",
         ),
-        ({"backends": "onnx", "precisions": "bf16"}, "resnext: nothing of it is left"),
-        ({"precisions": "fp32,fp8"}, "--precisions: 'fp8' is of no model that is named"),
+        ({"backends": "onnx", "precisions": "bf16"}, "resnext: has none of the combinations"),
+        ({"precisions": "fp32,fp8"}, "--precisions: none of the models has 'fp8'"),
     ],
 )
 def test_words_that_mean_nothing_are_errors(options: dict[str, str], says: str) -> None:

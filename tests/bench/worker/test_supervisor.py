@@ -58,7 +58,7 @@ def test_what_is_set_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "form", "kept"),
+    ("backend", "variant", "kept"),
     [
         ("torch", "tuned", True),
         ("torch", "compiled", True),
@@ -66,8 +66,8 @@ def test_what_is_set_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
         ("openvino", "tuned", False),
     ],
 )
-def test_only_torchs_tuned_forms_keep_memory(
-    backend: str, form: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_only_torchs_tuned_variants_keep_memory(
+    backend: str, variant: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Started(Exception):
         pass
@@ -77,6 +77,6 @@ def test_only_torchs_tuned_forms_keep_memory(
         raise Started
 
     monkeypatch.setattr(supervisor, "worker_environment", environment)
-    job = Job("arrays", f"resnext@{backend}:fp32:{form}", {}, LoadOptions(threads=2, form=form), 400)
+    job = Job("arrays", f"resnext@{backend}:fp32:{variant}", {}, LoadOptions(threads=2, variant=variant), 400)
     with pytest.raises(Started):
         next(Worker(job, sys.executable, tmp_path / "log", 1, print).events(Outcome()))

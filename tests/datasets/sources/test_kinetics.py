@@ -119,11 +119,11 @@ def test_unknown_labels_are_kept(annotations, tmp_path):
     ("line", "message"),
     [
         ("abseiling,abc,ten,20,val,0", r":6: times are not numbers.*ten"),
-        ("abseiling,abc,20,10,val,0", r":6: not a stretch"),
-        ("abseiling,,10,20,val,0", r":6: not a stretch.*no id"),
+        ("abseiling,abc,20,10,val,0", r":6: not a segment"),
+        ("abseiling,,10,20,val,0", r":6: not a segment.*no id"),
         ("abseiling,abc,nan,20,val,0", r":6: times are not numbers"),
         ("abseiling,abc", r":6: times are not numbers"),
-        ("jogging,0wR5jVB-WPk,417,427,val,0", r":6: the same stretch has two labels"),
+        ("jogging,0wR5jVB-WPk,417,427,val,0", r":6: the same segment has two labels"),
     ],
 )
 def test_malformed_lines_are_named(annotations, line, message):

@@ -120,7 +120,7 @@ def test_hand_written_files(tmp_path, clips):
         ("a.csv", "path,start_s\na,soon\n", r"a.csv:2: start_s is not a time.*soon"),
         ("a.csv", "path,start_s\na,-1\n", r"a.csv:2: start_s is not a time"),
         ("a.csv", "path,end_s\na,inf\n", r"a.csv:2: end_s is not a time"),
-        ("a.csv", "path,start_s,end_s\na,2,1\n", r"a.csv:2: the stretch is empty"),
+        ("a.csv", "path,start_s,end_s\na,2,1\n", r"a.csv:2: the segment is empty"),
         ("a.csv", "path,sha256\na,abc\n", r"a.csv:2: not a sha256"),
         ("a.csv", "path\na,b\n", r"a.csv:2: more fields than columns"),
         ("a.csv", 'path\n"a\n', r"a.csv:\d: not CSV"),

@@ -1,4 +1,4 @@
-"""Reading frames in time: resampling, stretches, odd geometry and colour."""
+"""Reading frames in time: resampling, segments, odd geometry and colour."""
 
 from __future__ import annotations
 

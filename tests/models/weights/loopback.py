@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from actionbench.models.weights.download import Patience
+from actionbench.models.weights.download import RetryPolicy
 
-HASTE = Patience(timeout_s=0.4, attempts=3, pause_s=0.01)
+HASTE = RetryPolicy(timeout_s=0.4, attempts=3, pause_s=0.01)
 
 
 @dataclass

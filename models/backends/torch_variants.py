@@ -1,4 +1,4 @@
-"""Forms of a forward pass that are prepared once for each shape of input: compiled, and CUDA graphs.
+"""Variants of a forward pass that are prepared once for each shape of input: compiled, and CUDA graphs.
 
 Neither falls back: what cannot be compiled or captured is an error.
 """
@@ -24,7 +24,7 @@ _Shapes = tuple[tuple[str, torch.dtype, tuple[int, ...], tuple[int, ...]], ...]
 
 
 def _shapes(inputs: dict[str, torch.Tensor]) -> _Shapes:
-    """What a prepared form is bound to: types, sizes and strides."""
+    """The types, sizes and strides that a forward pass is prepared for."""
     return tuple((name, x.dtype, tuple(x.shape), x.stride()) for name, x in inputs.items())
 
 
@@ -43,7 +43,7 @@ class Compiled:
             raise BackendUnavailable(
                 "torch.compile needs a C++ compiler, and there is none",
                 expected="g++ or clang++, or one named by the environment variable CXX",
-                remedy="Debian: apt-get install g++. Or leave `:compiled` away.",
+                remedy="Debian: apt-get install g++. Or omit `:compiled`.",
             )
         _require_paths_without_spaces()
         self._forward = torch.compile(forward, fullgraph=True, dynamic=False)
@@ -57,8 +57,8 @@ class Compiled:
             return self._forward(inputs)
         if len(self._known) == self._SHAPES:
             raise MeasurementError(
-                f"the compiled form is made for each shape of input, and {self._SHAPES} have been",
-                remedy="`--views single` gives inputs of one shape; the tuned form takes any.",
+                f"the compiled variant is compiled for each shape of input, {self._SHAPES} at most",
+                remedy="`--views single` gives inputs of one shape; the tuned variant accepts any.",
             )
         begin = time.perf_counter()
         with (
@@ -80,7 +80,7 @@ def _require_paths_without_spaces() -> None:
     torch writes paths into the compiler's command line without quotes, which is then split as a shell would
     (torch/_inductor/cpp_builder.py in torch 2.13): the compiler gets half of the path.
     """
-    environment = "Make the environment anew in a folder without one"
+    environment = "Create the environment again in a folder without one"
     for folder, remedy in (
         (Path(torch.__file__).parent, environment),
         (sysconfig.get_config_var("LIBDIR"), environment),
@@ -89,9 +89,9 @@ def _require_paths_without_spaces() -> None:
     ):
         if len(shlex.split(f"-L{folder}")) > 1:
             raise BackendUnavailable(
-                "torch.compile cannot work with a folder whose path has a space",
+                "torch.compile cannot use a folder whose path has a space",
                 where=folder,
-                remedy=f"{remedy}, or leave `:compiled` away.",
+                remedy=f"{remedy}, or omit `:compiled`.",
             )
 
 

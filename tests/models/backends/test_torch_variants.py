@@ -1,4 +1,4 @@
-"""Every backend, precision and form that this machine can run computes what the plain form does."""
+"""Every backend, precision and variant that this machine can run computes what the plain variant does."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from actionbench.errors import BackendUnavailable
 from actionbench.flow.fields import flow_fields
 from actionbench.flow.registry import get_method
 from actionbench.models import parity
-from actionbench.models.backends.torch_forms import Compiled
 from actionbench.models.backends.torch_layers import OneDnnConv3d, Tuning, convolved
+from actionbench.models.backends.torch_variants import Compiled
 from actionbench.models.capabilities import missing_packages, offer, why_not
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model, load_network
@@ -36,7 +36,7 @@ CASES = {
     "resnext": ("9x40x45x1", "16x64x64x1", "17x45x40x2"),
 }
 RELATIVE = {"i3d-rgb": 1e-5, "resnext": 2e-4}
-"""Largest relative L2 distance of float32 forms; ResNeXt's 101 layers amplify a rounding."""
+"""Largest relative L2 distance of float32 variants; ResNeXt's 101 layers amplify a rounding."""
 
 REFERENCE = "torch:fp32:plain"
 
@@ -86,12 +86,12 @@ def runnable() -> list[tuple[str, str]]:
                 continue
             offered = offer(model, backend)
             selections = [
-                f"{backend}:{precision}:{form}"
-                for precision, forms in offered.cpu.items()
-                for form in forms
-                if form != "compiled"
+                f"{backend}:{precision}:{variant}"
+                for precision, variants in offered.cpu.items()
+                for variant in variants
+                if variant != "compiled"
                 and precision != "int8"  # made of calibration clips beforehand
-                and why_not(offered, precision, form, "cpu") is None
+                and why_not(offered, precision, variant, "cpu") is None
             ]
             found.append((name, ",".join(selections)))
     return found
@@ -241,7 +241,7 @@ def test_a_path_that_torch_cannot_compile_with_is_an_error_before_anything_is_co
 def test_compiled_form_computes_the_same_and_tells_what_compiling_took() -> None:
     inputs = parity.parity_inputs(resnext.resnext(), 5, 33, 32, 1)["rgb"]
     try:
-        compiled = resnext_network(form="compiled")
+        compiled = resnext_network(variant="compiled")
     except BackendUnavailable as error:
         pytest.skip(str(error))
     found = logits(compiled, inputs)
@@ -249,7 +249,7 @@ def test_compiled_form_computes_the_same_and_tells_what_compiling_took() -> None
     assert took > 1
     logits(compiled, inputs)
     assert compiled.describe()["compile_s"] == took
-    expected = logits(resnext_network(form="plain"), inputs)
+    expected = logits(resnext_network(variant="plain"), inputs)
     assert parity.compare_logits(expected, found).relative_l2 <= RELATIVE["resnext"]
 
 
