@@ -22,7 +22,7 @@ MODES = ("none", "one", "some", "all")
 TEMPORAL = ("coherent", "fresh")
 
 ADD = 40.0
-"""Grey levels: imgaug's documented example, Add((-40, 40)). Dark clips are darkened by less (`filters.add`)."""
+"""Grey levels: imgaug's documented example, Add((-40, 40)). Dark clips are darkened less (`filters.add`)."""
 
 MULTIPLY = 0.5
 """Factors from 0.5 to 1.5: imgaug's documented example, Multiply((0.5, 1.5)). Up to a stop darker."""
@@ -47,7 +47,6 @@ REFERENCE_SIDE = 256
 sizes they are in proportion, so that the picture looks alike."""
 
 FILTERS = ("add", "multiply", "salt", "pepper", "elastic", "blur", "flip")
-
 
 _RANGES = {
     "add": (0, 255),
@@ -79,7 +78,9 @@ class Augmentation:
     )
     filters: tuple[str, ...] = setting(NAMES, "filters that are drawn from", FILTERS)
     add: float = setting(
-        NUMBER, "grey levels added at most, or taken away; at most half of the clip's mean level is", ADD
+        NUMBER,
+        "grey levels added or taken away at most; never more than half of the clip's mean is taken",
+        ADD,
     )
     multiply: float = setting(NUMBER, "largest distance of the factor from 1", MULTIPLY)
     salt: float = setting(NUMBER, "largest share of white pixels", SALT)

@@ -24,7 +24,7 @@ def add(frames: torch.Tensor, value: int) -> torch.Tensor:
     of ARID is, would turn black, and show no action.
     """
     if value < 0:
-        value = max(value, -int(frames.sum(dtype=torch.int64)) // (2 * frames.numel()))
+        value = max(value, -int(frames.numpy().mean() / 2))
     return frames.to(torch.int16).add_(value).clamp_(0, 255).to(torch.uint8)
 
 

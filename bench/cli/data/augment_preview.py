@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +28,7 @@ SHORT_SIDE = 256
 """Shorter side of the frames, pixels: what the filters' strengths are meant for."""
 
 MOST_FRAMES = 64
-"""Frames of the videos, from the middle of the clip: the longest window that is trained on."""
+"""Frames that are shown: the longest window that is trained on."""
 
 COLUMNS = 6
 ROW_HEIGHT = 128
@@ -42,6 +43,7 @@ def augment_preview(
     out: Annotated[Path, typer.Option(help="New folder for `sheet.png` and a video of each filter.")],
     draws: Annotated[int, typer.Option(help="How often each filter is drawn.")] = 2,
     seed: Annotated[int, typer.Option(help="Of the drawing.")] = 0,
+    start: Annotated[float, typer.Option(help="Where in the video the frames begin, seconds.")] = 0.0,
     config: Annotated[
         Path | None, typer.Option(help="YAML of the filters and their strengths (docs/augmentation.md).")
     ] = None,
@@ -58,10 +60,12 @@ def augment_preview(
 
     if draws < 1:
         raise UsageError("must be at least 1", where="--draws", found=draws)
+    if start < 0:
+        raise UsageError("must not be negative", where="--start", found=start)
     if out.exists():
         raise UsageError("exists already", where=f"--out {out}", remedy="Name a new folder.")
     augmentation = Augmentation() if config is None else _configured(config)
-    frames, rate = _middle(video)
+    frames, rate = _window(video, start)
     looks = _looks(augmentation)
     try:
         out.mkdir(parents=True)
@@ -105,13 +109,12 @@ def _augmented(look: Augmentation, frames: Pixels, generator: torch.Generator) -
     drawn = look.draw(frames.shape, generator)
     for each in drawn:
         augmented = each.apply(augmented)
-    if len(drawn) == 1:
-        return drawn[0].words, augmented.numpy()
-    return "\n".join(f"{each.name}: {each.words}" for each in drawn), augmented.numpy()
+    words = [each.words if look.mode == "one" else f"{each.name}: {each.words}" for each in drawn]
+    return "\n".join(words), augmented.numpy()
 
 
-def _middle(video: Path) -> tuple[Pixels, Fraction]:
-    """Frames (T, H, W, 3) from the middle of the video, `MOST_FRAMES` at most, and their rate."""
+def _window(video: Path, start_s: float) -> tuple[Pixels, Fraction]:
+    """The first `MOST_FRAMES` frames (T, H, W, 3) after `start_s`, or fewer, and their rate."""
     from ....datasets.sources.registry import load_clips
     from ....datasets.video.reader import read_frames
     from ....datasets.video.transform import resize
@@ -119,10 +122,9 @@ def _middle(video: Path) -> tuple[Pixels, Fraction]:
     clips = load_clips(str(video), vocabulary=())
     if len(clips) != 1:
         raise UsageError("is not one video", where=video, found=counted(len(clips), "clip"))
-    with read_frames(clips.clips[0]) as reader:
-        frames = [resize(frame, SHORT_SIDE, "opencv-bilinear") for frame in reader]
-        start = max(0, (len(frames) - MOST_FRAMES) // 2)
-        return np.stack(frames[start : start + MOST_FRAMES]), reader.rate
+    with read_frames(replace(clips.clips[0], start_s=start_s)) as reader:
+        frames = [resize(frame, SHORT_SIDE, "opencv-bilinear") for frame in islice(reader, MOST_FRAMES)]
+        return np.stack(frames), reader.rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ class Row:
 
 
 def _columns(frames: Pixels) -> Pixels:
-    """So many of the frames as the sheet has columns, evenly spaced; copied, for the others to be freed."""
+    """The frames of the sheet's columns, evenly spaced in time."""
     return frames[np.unique(np.linspace(0, len(frames) - 1, COLUMNS).round().astype(int))]
 
 
