@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ...errors import UsageError, unknown_name
+from ...errors import ClipError, UsageError, unknown_name
 from ...settings import NAMES, NUMBER, TEXT, setting
 
 if TYPE_CHECKING:
@@ -120,11 +120,19 @@ class Augmentation:
                 )
 
     def __call__(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """The clip (T, H, W, 3) uint8 as the next epoch sees it: same shape and dtype, `frames` unchanged.
+        """The clip as the next epoch sees it: same shape and dtype; `frames` itself where nothing is drawn.
 
-        `generator`: the only source of chance, on the CPU; same state, same result. Nothing else is kept or
-        changed, so that threads can share an augmentation, each with a generator of its own.
+        - `frames`: (T, H, W, 3) uint8 RGB on the CPU, not changed.
+        - `generator`: the only source of chance, on the CPU; same state, same result. Nothing else is kept or
+          changed, so that threads can share an augmentation, each with a generator of its own.
+
+        Raises ClipError for frames of another kind.
         """
+        import torch
+
+        if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != torch.uint8 or not frames.numel():
+            found = f"{tuple(frames.shape)} {frames.dtype}"
+            raise ClipError("RGB frames are augmented", expected="(T, H, W, 3) uint8", found=found)
         for drawn in self.draw(tuple(frames.shape), generator):
             frames = drawn.apply(frames)
         return frames

@@ -1,6 +1,6 @@
 """The pixel operations of augmentation: what each does with values that are drawn elsewhere.
 
-Frames are (T, H, W, 3) uint8 RGB, and the result is a new tensor of the same shape and dtype. A value, a mask
+Frames are (T, H, W, 3) uint8 RGB on the CPU, and the result is a new tensor of the same shape and dtype. A value, a mask
 or a displacement holds for all frames, so that motion in the clip stays what it was.
 """
 
@@ -13,7 +13,7 @@ import torch
 from ...errors import BackendUnavailable
 
 REACH = 3.0
-"""Standard deviations after which a Gaussian kernel is cut off; 0.3 % of it lies beyond."""
+"""Standard deviations after which a Gaussian kernel is cut off; 0.3 % of its weight lies beyond."""
 
 LEAST_SIGMA = 0.1
 """Pixels: a Gaussian that is narrower weighs a neighbour with less than 1e-21, and changes nothing."""

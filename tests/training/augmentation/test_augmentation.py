@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from actionbench.errors import UsageError
+from actionbench.errors import ClipError, UsageError
 from actionbench.parsing import parse_yaml
 from actionbench.settings import from_mapping, settings_of
 from actionbench.training.augmentation.augmentation import FILTERS, MODES, Augmentation
@@ -188,6 +188,18 @@ def test_any_clip_keeps_its_shape_and_the_original(
     assert (found.shape, found.dtype) == (frames.shape, torch.uint8)
     assert torch.equal(frames, before)
     assert torch.equal(found, augmentation(frames, seeded(seed)))
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        torch.zeros(2, 8, 8, 3),
+        *(torch.zeros(*shape, dtype=torch.uint8) for shape in ((8, 8, 3), (3, 2, 8, 8), (0, 8, 8, 3))),
+    ],
+)
+def test_what_is_no_rgb_clip_is_refused(frames: torch.Tensor) -> None:
+    with pytest.raises(ClipError, match="RGB frames are augmented"):
+        Augmentation(mode="all")(frames, seeded())
 
 
 def test_other_seeds_give_other_clips() -> None:
