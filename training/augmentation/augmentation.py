@@ -1,8 +1,8 @@
 """Online augmentation of a training clip: which filters, in which order and how strong, drawn anew each time.
 
-The seven filters and the three modes are those of the thesis that this reproduces: all of imgaug's names
-(`Add`, `Multiply`, `Salt`, `Pepper`, `ElasticTransformation`, `GaussianBlur`, `Fliplr`; `OneOf`, `SomeOf`,
-`Sequential`). Its strengths are not published: the defaults here are our own, each with its reason.
+The seven filters and the three modes are those of the thesis that this reproduces. Its strengths are not
+published: the defaults here are our own, each with its reason. "imgaug" is the library aleju/imgaug, version
+0.4.0, which has all seven filters and the modes (`OneOf`, `SomeOf`, `Sequential`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ADD = 40.0
 """Grey levels: imgaug's documented example, Add((-40, 40)). Dark clips are darkened less (`filters.add`)."""
 
 MULTIPLY = 0.5
-"""Factors from 0.5 to 1.5: imgaug's documented example, Multiply((0.5, 1.5)). Up to a stop darker."""
+"""Factors from 0.5 to 1.5: imgaug's documented example, Multiply((0.5, 1.5))."""
 
 SALT = PEPPER = 0.03
 """Share of the pixels at most: imgaug's default for SaltAndPepper, (0.0, 0.03). A sensor in poor light."""

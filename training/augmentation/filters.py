@@ -1,7 +1,7 @@
 """The pixel operations of augmentation: what each does with values that are drawn elsewhere.
 
-Frames are (T, H, W, 3) uint8 RGB on the CPU, and the result is a new tensor of the same shape and dtype. A value, a mask
-or a displacement holds for all frames, so that motion in the clip stays what it was.
+Frames are (T, H, W, 3) uint8 RGB on the CPU, and the result is a new tensor of the same shape and dtype. A
+value, a mask or a displacement holds for all frames, so that motion in the clip stays what it was.
 """
 
 from __future__ import annotations
