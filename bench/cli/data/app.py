@@ -14,10 +14,12 @@ from ....datasets.clip import Clip
 from ....errors import ClipError, UsageError, unknown_name
 from ....plain_text import plain_line, spreadsheet_cell
 from ..options import check_writable, counted
+from .augment_preview import augment_preview
 
 app = typer.Typer(
     help="Check that videos decode, sample a subset, decode videos in advance.", no_args_is_help=True
 )
+app.command("augment-preview")(augment_preview)
 
 DataArgument = Annotated[
     str,
