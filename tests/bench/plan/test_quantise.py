@@ -96,7 +96,9 @@ def test_failure_of_the_process_is_told(model: PlannedModel, monkeypatch: pytest
 
 
 @pytest.mark.slow
-def test_int8_is_near_float32_and_says_what_it_is() -> None:
+def test_int8_is_near_float32_and_says_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Other tests leave empty files where the networks are kept.
+    monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path))
     config = replace(CONFIG, models=("i3d-rgb@openvino:int8",))
     (planned,) = plan_models(config, target=None)
     planned = with_files(planned, config, quiet)
