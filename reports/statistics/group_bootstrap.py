@@ -20,8 +20,9 @@ Floats = npt.NDArray[np.float64]
 DRAWS = 2000
 """Resamples of an interval: its ends then differ by less than a tenth of its length from seed to seed."""
 
-FEWEST_GROUPS = 6
-"""Fewest groups that an interval is made of: five or fewer can be drawn again in too few ways for 95 %."""
+FEWEST_GROUPS = 10
+"""Fewest groups that an interval is made of. In simulation (films that differ in how hard they are) intervals
+of 95 % cover the true figure in 83–100 % of the samples with 8 groups, and in 90–98 % with 12 to 30."""
 
 MOST_UNDEFINED = 0.05
 """Share of the resamples in which a figure may be undefined before its interval is left out."""
