@@ -64,5 +64,5 @@ def estimate(values: Floats, groups: int, n: int, level: float = LEVEL) -> Estim
         return Estimate(value, None, n)
     wider = np.sqrt(groups / (groups - 1)) * stats.t.ppf((1 + level) / 2, groups - 1)
     low, high = np.quantile(defined, stats.norm.cdf([-wider, wider]))
-    interval = Interval(float(low), float(high), f"bootstrap of {groups} groups, {100 * level:g} %")
+    interval = Interval(float(low), float(high), f"bootstrap of the groups, {100 * level:g} %")
     return Estimate(value, interval, n)

@@ -50,7 +50,7 @@ def test_every_figure_is_in_every_form(findings: Findings, tmp_path: Path) -> No
     assert f"{100 * figures['f1'].value:.0f} % [" in text
     assert "Two clips were skipped." in text
     assert "F2, which favours recall" in text
-    assert "bootstrap of 15 groups, 95 %" in text
+    assert "bootstrap of the groups, 95 %" in text
     # Two names that give one name of a file are two pictures.
     assert len(list((tmp_path / "plots").glob("confusion-*.png"))) == 2
     for link in ("evaluation", "precision_recall"):
