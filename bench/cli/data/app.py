@@ -20,7 +20,9 @@ app = typer.Typer(
 )
 
 DataArgument = Annotated[str, typer.Argument(help="`demo`, a folder, a manifest, a Kinetics CSV.")]
-VideosOption = Annotated[Path | None, typer.Option(help="Folder of the videos of a Kinetics CSV.")]
+VideosOption = Annotated[
+    Path | None, typer.Option(help="Folder of the videos of a Kinetics CSV or a list of segments.")
+]
 MOST_ROWS = 50
 """Clips that the terminal is shown; a Kinetics list lacks thousands of videos."""
 
