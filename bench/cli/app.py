@@ -24,6 +24,7 @@ from . import predict as cli_predict
 from . import weights as cli_weights
 from .data import app as cli_data
 from .settings import given_settings, with_settings
+from .training import evaluate as cli_evaluate
 
 app = typer.Typer(
     help="Which human-action-recognition network can you deploy, preprocessing counted?",
@@ -194,6 +195,7 @@ def doctor() -> None:
 
 
 app.command()(cli_compare.compare)
+app.command()(cli_evaluate.evaluate)
 app.command()(cli_gate.gate)
 app.command()(cli_loadgen.loadgen)
 app.command()(cli_predict.predict)

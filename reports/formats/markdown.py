@@ -53,15 +53,15 @@ def report(summary: Summary, tables: Iterable[Table], charts: Iterable[Chart] = 
     on = ", ".join(dict.fromkeys(escape(str(d.run.data.get("name", ""))) for d in summary.merged.runs))
     parts = [
         f"# ActionBench: {names} on {on}",
-        _list(verdict(summary)),
+        bullets(verdict(summary)),
         *(f"> **{escape(note)}**" for note in weights_notes(summary)),
     ]
     for table in tables:
         if table.name == "runs":
-            parts += ["## Caveats", _list(caveats(summary))]
+            parts += ["## Caveats", bullets(caveats(summary))]
         parts += _placed(table)
         for name, level in _PLOTS.get(table.name, {}).items():
-            parts += _plot(plots.get(name), level)
+            parts += plot(plots.get(name), level)
     parts += [_config(d.name, d.run.config) for d in summary.merged.runs]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -69,19 +69,21 @@ def report(summary: Summary, tables: Iterable[Table], charts: Iterable[Chart] = 
 def _placed(table: Table) -> list[str]:
     """A table in its place: the comparison directly below the verdict, the environment folded."""
     if table.name == "comparison":
-        return [_grid(table), _list(table.notes)]
+        return [_grid(table), bullets(table.notes)]
     if table.name == "environment":
         return ["<details><summary>Environment</summary>", _grid(table), "</details>"]
-    return _section(table, "###" if table.name == "confusions" else "##")
+    return section(table, "###" if table.name == "confusions" else "##")
 
 
-def _section(table: Table, level: str) -> list[str]:
+def section(table: Table, level: str) -> list[str]:
+    """A table below a heading of `level`, "##" for one, its notes behind it; nothing of an empty table."""
     if not table.rows and not table.notes:
         return []
-    return [f"{level} {escape(table.title)}", _grid(table), _list(table.notes)]
+    return [f"{level} {escape(table.title)}", _grid(table), bullets(table.notes)]
 
 
-def _plot(chart: Chart | None, level: str | None = None) -> list[str]:
+def plot(chart: Chart | None, level: str | None = None) -> list[str]:
+    """The picture of a chart, which lies in plots/, with its caption; nothing of None."""
     if chart is None:
         return []
     heading = [] if level is None else [f"{level} {escape(chart.title)}"]
@@ -107,7 +109,8 @@ def _cell(text: str) -> str:
     return "<br>".join(escape(line) for line in text.split("\n"))
 
 
-def _list(notes: Iterable[str]) -> str:
+def bullets(notes: Iterable[str]) -> str:
+    """Notes as a list."""
     return "\n".join(f"- {escape(note)}" for note in notes)
 
 

@@ -27,7 +27,9 @@ DataArgument = Annotated[
         help="`demo`, a folder of `class/video` files, a manifest (.csv, .jsonl) or a Kinetics CSV."
     ),
 ]
-VideosOption = Annotated[Path | None, typer.Option(help="Folder with the videos that a Kinetics CSV lists.")]
+VideosOption = Annotated[
+    Path | None, typer.Option(help="Folder with the videos that a Kinetics CSV or a list of segments names.")
+]
 MOST_ROWS = 50
 """Most clips that the terminal shows; thousands of videos of a Kinetics list may be missing."""
 
