@@ -65,8 +65,6 @@ class RunConfig:
         "demo",
     )
     videos: str | None = setting(TEXT, "folder with the videos of a Kinetics CSV or a list of segments", None)
-        TEXT, "folder with the videos that a Kinetics CSV or a list of segments names", None
-    )
     target: str = setting(TEXT, "class whose precision and recall are reported", "jogging")
     weights: Mapping[str, str] = setting(
         WEIGHTS,
