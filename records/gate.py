@@ -1,6 +1,6 @@
 """The records of a gate's directory: what was compared, and what each slot gave.
 
-A gate's directory holds `gate.json` (a `Gate`) and `slots.jsonl` (`Slot` and `Accuracy` lines), and, under
+A gate's directory holds `gate.json` (a `Gate`) and `slots.jsonl` (`Slot` and `ArmAccuracy` lines), and, under
 `slots/`, what the processes of each slot left. Verdict and summaries are derived from the first two.
 """
 
@@ -70,7 +70,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
+class ArmAccuracy:
     """The accuracy pass of one arm. `right`: model → clip → whether its first label is the clip's."""
 
     arm: ArmName

@@ -1,4 +1,4 @@
-"""Writing and reading a gate's directory, so that a crash at any instant loses at most the pair in hand."""
+"""Writing and reading a gate's directory, so that a crash at any instant loses at most one pair."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import UsageError
-from .gate import ARMS, SCHEMA, Accuracy, Arm, Gate, Slot
-from .json_lines import append, lines, mend, read_whole, record, to_json, write_atomically
+from .gate import SCHEMA, ArmAccuracy, Gate, Slot
+from .json_lines import append, mend, read_whole, records, to_json, write_atomically
 from .lock import FolderLock
 
 GATE, SLOTS = "gate.json", "slots.jsonl"
@@ -29,21 +29,16 @@ class GateDirectory:
 
     @property
     def gate(self) -> Gate:
-        raw = read_whole(self.path / GATE, SCHEMA)
-        return record(Gate, raw | {arm: record(Arm, raw[arm]) for arm in ARMS})
+        return read_whole(self.path / GATE, Gate, SCHEMA)
 
     def slots(self) -> list[Slot]:
         """By pair, base first; of two for one arm of a pair the later one counts."""
-        latest = {
-            (raw["pair"], raw["arm"]): record(Slot, raw)
-            for raw in lines(self.path / SLOTS)
-            if raw["kind"] == "slot"
-        }
+        slots = records(self.path / SLOTS, Slot, wanted=lambda kind: kind == "slot")
+        latest = {(slot.pair, slot.arm): slot for slot in slots}
         return [latest[key] for key in sorted(latest)]
 
-    def accuracies(self) -> list[Accuracy]:
-        raws = [raw for raw in lines(self.path / SLOTS) if raw["kind"] == "accuracy"]
-        return [record(Accuracy, raw) for raw in raws]
+    def accuracies(self) -> list[ArmAccuracy]:
+        return list(records(self.path / SLOTS, ArmAccuracy, wanted=lambda kind: kind == "accuracy"))
 
 
 class GateWriter(GateDirectory):
@@ -83,7 +78,7 @@ class GateWriter(GateDirectory):
         self._lock.require_in_place(_resume(self.path))
         self._write(self.path, replace(self.gate, state="done"))
 
-    def append(self, entry: Slot | Accuracy) -> None:
+    def append(self, entry: Slot | ArmAccuracy) -> None:
         self._lock.require_in_place(_resume(self.path))
         append(self._file, to_json(asdict(entry)), _resume(self.path))
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import ActionBenchError, MeasurementError, UsageError
-from ...records.gate import ARMS, Accuracy, ArmName, Gate, Slot, Values
+from ...records.gate import ARMS, ArmAccuracy, ArmName, Gate, Slot, Values
 from ...records.gate_directory import GateDirectory, GateWriter
 from ...reports.analysis.gate_result import GateResult, load_gate
 from ..console.progress import Console, Progress
@@ -181,7 +181,9 @@ def _carry_out(
         predicted = {accuracy.arm for accuracy in writer.accuracies()}
         for arm in (arm for arm in ARMS if arm not in predicted):
             console.say(f"accuracy of the {arm}")
-            writer.append(Accuracy(arm, _predict(config, arms.places[arm], writer.path / f"accuracy-{arm}")))
+            writer.append(
+                ArmAccuracy(arm, _predict(config, arms.places[arm], writer.path / f"accuracy-{arm}"))
+            )
     _require_unchanged(arms)
     writer.finish()
     return load_gate(writer)

@@ -17,7 +17,7 @@ from typing import Literal
 from tabulate import tabulate
 
 from ...errors import UsageError
-from ...records.json_lines import append, lines, mend, record, to_json
+from ...records.json_lines import append, mend, records, to_json
 from ...reports.numbers import percent
 from ...reports.statistics.intervals import wilson
 from ...reports.statistics.sequential import Rule, Verdict
@@ -78,7 +78,7 @@ def self_test(plan: Plan, out: Path | None, console: Console) -> str:
     video = folder / "video.mp4"
     workload.write_video(video)
     mend(folder / GATES)
-    tried = [record(Tried, raw) for raw in lines(folder / GATES)]
+    tried = list(records(folder / GATES, Tried))
     begin = time.monotonic()
     most = None if plan.gates is None else 2 * plan.gates
     with (folder / GATES).open("ab") as file:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import MeasurementError, UsageError
-from ...records.gate import Accuracy, Gate, Slot
+from ...records.gate import ArmAccuracy, Gate, Slot
 from ...records.gate_directory import GateDirectory
 from ...records.metrics import NO_STAGES, TOTAL, unit
 from ..statistics.intervals import Estimate, Interval, mcnemar_exact, median_interval
@@ -97,7 +97,7 @@ def load_gate(path: GateDirectory) -> GateResult:
 
 
 def judge(
-    gate: Gate, slots: Sequence[Slot], accuracies: Sequence[Accuracy], primary: Sequence[str], rule: Rule
+    gate: Gate, slots: Sequence[Slot], accuracies: Sequence[ArmAccuracy], primary: Sequence[str], rule: Rule
 ) -> GateResult:
     """The verdict on the complete pairs of `slots`, each of the `primary` metrics of each model deciding.
 
@@ -228,7 +228,7 @@ def _moved(changes: Sequence[Change]) -> dict[str, Change]:
     return moved
 
 
-def _accuracy_changes(accuracies: Sequence[Accuracy]) -> list[AccuracyChange]:
+def _accuracy_changes(accuracies: Sequence[ArmAccuracy]) -> list[AccuracyChange]:
     by_arm = {accuracy.arm: accuracy.right for accuracy in accuracies}
     if by_arm.keys() != {"base", "candidate"}:
         return []

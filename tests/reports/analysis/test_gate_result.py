@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from actionbench.errors import MeasurementError, UsageError
-from actionbench.records.gate import Accuracy, Arm, Gate, Slot, Values
+from actionbench.records.gate import Arm, ArmAccuracy, Gate, Slot, Values
 from actionbench.reports.analysis.gate_result import GateResult, judge
 from actionbench.reports.formats.gate_formats import to_github_benchmark, to_json, to_junit
 from actionbench.reports.formats.gate_text import markdown, terminal
@@ -104,8 +104,8 @@ def test_the_unit_of_time_does_not_matter(ratio: float, scale: float) -> None:
 
 
 def test_accuracy_is_compared_on_the_clips_of_both_arms() -> None:
-    base = Accuracy("base", {"m": {"a": True, "b": True, "c": False, "only here": True}})
-    candidate = Accuracy("candidate", {"m": {"a": True, "b": False, "c": False}})
+    base = ArmAccuracy("base", {"m": {"a": True, "b": True, "c": False, "only here": True}})
+    candidate = ArmAccuracy("candidate", {"m": {"a": True, "b": False, "c": False}})
     same = {"m": {"total": 1.0}}
     result = judge(GATE, slots(same, same), [base, candidate], ["total"], RULE)
     (change,) = result.accuracy
