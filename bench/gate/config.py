@@ -15,7 +15,7 @@ from ...typed_values import typed
 from ..plan.config import from_mapping
 
 SLOT = {"latency_clips": 1, "latency_seconds": 1.0}
-"""What a slot measures unless told otherwise: one clip for a second. It is the process that is repeated."""
+"""What a slot measures by default: one clip for a second. It is the process that is repeated."""
 
 
 Packages = Literal["pinned", "shared"]
