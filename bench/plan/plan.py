@@ -73,10 +73,10 @@ class PlannedModel:
         versions: Mapping[str, str | None] = probe(self.python)["packages"]
         return versions
 
-    def job(self, mode: str, clips: Iterable[Clip], **more: Any) -> Job:
+    def job(self, task: str, clips: Iterable[Clip], **more: Any) -> Job:
         """The job of predicting or timing `clips`; `more`: other fields of `Job`."""
         return Job(
-            mode,
+            task,
             self.request.key,
             self.weights,
             self.options,

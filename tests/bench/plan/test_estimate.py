@@ -11,7 +11,7 @@ import pytest
 
 from actionbench.bench.agreement.check import compared_groups
 from actionbench.bench.plan.config import RunConfig
-from actionbench.bench.plan.estimate import Part, estimate
+from actionbench.bench.plan.estimate import Item, estimate
 from actionbench.bench.plan.plan import Plan, make_plan
 from actionbench.bench.plan.sweep import swept
 from actionbench.bench.scenarios.scenario import Cost
@@ -45,7 +45,7 @@ def test_parts_of_a_plan(plan: Plan) -> None:
     costs = dict.fromkeys(keys, COST)
     parts = estimate(plan, costs, dict.fromkeys(keys, replace(COST, clip=5.0)), peaks_s=2.0)
     of_first = {part.what: part.seconds for part in parts if part.model == keys[0]}
-    assert parts[0] == Part("matrix product", "", 2.0)
+    assert parts[0] == Item("matrix product", "", 2.0)
     assert of_first["accuracy"] == 3 + 6 * 5, "of clips as they come, not of those that are timed"
     assert of_first["agreement"] == 3 + 1.5 * 16 / 32
     # two clips of 4 s are more than the 5 s asked for
