@@ -34,7 +34,7 @@ def typed(kind: type[T], value: Any) -> T:
 
     - `kind`: a dataclass, made of an object with its fields; those with a default may be missing. Its
       fields, and what is in them, may also be of the types `tuple`, `dict` or `Mapping`, a union, `Literal`,
-      `bool`, `int`, `float` (a whole number stays an int), `str`, `Any`; `Path` and `Fraction`, made of text.
+      `bool`, `int` (also of 3.0), `float` (3 stays an int), `str`, `Any`; `Path` and `Fraction`, of a text.
     - `value`: a value of plain types.
 
     Raises Mismatch, a ValueError, for a field that is missing, unknown or of another type.
@@ -50,6 +50,8 @@ def _typed(kind: Any, value: Any) -> Any:
     if is_dataclass(kind):
         return _dataclass(kind, value)
     if kind in _PLAIN:
+        if kind is int and isinstance(value, float) and value.is_integer():
+            return int(value)
         accepted = isinstance(value, (int, float) if kind is float else kind)
         return (
             value if accepted and isinstance(value, bool) == (kind is bool) else _refuse(_PLAIN[kind], value)

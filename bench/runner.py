@@ -228,6 +228,8 @@ def finish(writer: RunWriter, state: str, failures: dict[str, str]) -> None:
     """Record how the run ended. `failures`: model → why it has no result."""
     run = writer.run
     parameters = {p.model: p.details.get("parameters") for p in writer.processes() if p.error is None}
+    # A network of somebody else's may say something else.
+    parameters = {model: count for model, count in parameters.items() if isinstance(count, int)}
     models: list[ModelRecord] = []
     for model in run.models:
         failure = failures.get(model.key)

@@ -18,7 +18,7 @@ from ..models.spec import Preprocessing, TorchDeviceNetwork
 from .stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from .preparer import Progress
+    from .preparer import ReportProgress
 
 
 def shares_device(method: object, network: object) -> bool:
@@ -40,7 +40,7 @@ def network_flow(
     method: DeviceFlowMethod,
     spec: Preprocessing,
     watch: Stopwatch,
-    progress: Progress,
+    progress: ReportProgress,
 ) -> Any:
     """Network input (T−1, crop, crop, 2) float32, a tensor on the method's device, of grey frames (T, H, W).
 

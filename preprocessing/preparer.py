@@ -36,12 +36,12 @@ _CHUNK = 16
 View = Mapping[str, InputArray]
 """One view of a clip: stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`)."""
 
-Progress = Callable[[str, int, int], None]
-"""Told (stage, done, in all or 0)."""
+ReportProgress = Callable[[str, int, int], None]
+"""Is called with a stage, how many units of it are done, and how many there are (0: unknown)."""
 
 
 def _silent(stage: str, done: int, total: int) -> None:
-    """Nobody is watching."""
+    """Report nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Preparer:
     keep_middle: bool = False
     on_device: bool = False
 
-    def __call__(self, clip: Clip, progress: Progress = _silent) -> Prepared:
+    def __call__(self, clip: Clip, progress: ReportProgress = _silent) -> Prepared:
         """Prepare `clip`. Raises ClipError if it cannot be read or has too few or too many frames."""
         watch = Stopwatch()
         with watch.stage("decode"):
@@ -136,7 +136,7 @@ class Preparer:
         clip: Clip,
         geometry: tuple[Any, ...],
         watch: Stopwatch,
-        progress: Progress,
+        progress: ReportProgress,
         resized_so_far: Callable[[list[npt.NDArray[np.uint8]]], None] = lambda _: None,
     ) -> tuple[npt.NDArray[np.uint8], float, list[str]]:
         """The clip's frames (T, H, W, 3) uint8, the seconds they cover, and what was odd about them.
@@ -197,7 +197,7 @@ class Preparer:
             return normalise(cropped, spec.scale, spec.mean, spec.std)
 
     def _flow(
-        self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
+        self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: ReportProgress
     ) -> tuple[FloatArray, bool]:
         grey_frames = self.grey(frames, watch)
         if self.cache is None:
@@ -220,7 +220,11 @@ class Preparer:
             return grey(frames)
 
     def flow_input(
-        self, grey_frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: Progress
+        self,
+        grey_frames: npt.NDArray[np.uint8],
+        spec: Preprocessing,
+        watch: Stopwatch,
+        progress: ReportProgress,
     ) -> FloatArray:
         """Flow of grey frames (T, H, W) as the stream takes it: a tensor where it stays on its device."""
         if self.on_device:
@@ -230,7 +234,7 @@ class Preparer:
         return self.fields_input(self._fields(grey_frames, watch, progress), spec, watch)
 
     def _fields(
-        self, grey_frames: npt.NDArray[np.uint8], watch: Stopwatch, progress: Progress
+        self, grey_frames: npt.NDArray[np.uint8], watch: Stopwatch, progress: ReportProgress
     ) -> npt.NDArray[np.float32]:
         from ..flow.fields import flow_fields
 

@@ -29,8 +29,8 @@ CLIPS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """What a plan spends `seconds` on; `model` is empty where it is about all of them."""
+class EstimatedStep:
+    """A step of a plan and its seconds; `model` is empty where it is about all of them."""
 
     what: str
     model: str
@@ -62,11 +62,11 @@ def print_estimate(config: RunConfig, console: Console) -> None:
     if not costs:
         raise MeasurementError("none of the models can be measured")
     alive = tuple(model for model in plan.models if model.key in costs)
-    items = estimate(replace(plan, models=alive), costs, typical, peaks_s)
-    width = max(len(f"{item.what} {item.model}") for item in items)
-    for item in items:
-        print(f"{f'{item.what} {item.model}':{width}}  {_duration(item.seconds):>9}")
-    print(f"{'in all':{width}}  {_duration(sum(item.seconds for item in items)):>9}")
+    steps = estimate(replace(plan, models=alive), costs, typical, peaks_s)
+    width = max(len(f"{step.what} {step.model}") for step in steps)
+    for step in steps:
+        print(f"{f'{step.what} {step.model}':{width}}  {_duration(step.seconds):>9}")
+    print(f"{'in all':{width}}  {_duration(sum(step.seconds for step in steps)):>9}")
     if any(model.flow is not None and not model.timed_only for model in plan.models):
         print("Optical flow of the accuracy pass is counted as computed anew; what the cache has is quicker.")
 
@@ -116,17 +116,19 @@ def measure_costs(
 
 def estimate(
     plan: Plan, timed: Mapping[str, Cost], typical: Mapping[str, Cost], peaks_s: float = 0.0
-) -> list[Item]:
-    """What a plan spends its time on, in its order.
+) -> list[EstimatedStep]:
+    """The steps of a plan in their order.
 
     `timed`, `typical`: of each model, see `measure_costs`. `peaks_s`: of measuring matrix products.
     """
     config = plan.config
-    items = [Item("matrix product", "", peaks_s)] if peaks_s else []
+    steps = [EstimatedStep("matrix product", "", peaks_s)] if peaks_s else []
     for model in plan.models:
         if not model.timed_only:
             cost = typical[model.key]
-            items.append(Item("accuracy", model.key, cost.start + len(plan.clips) * _beside(model, cost)))
+            steps.append(
+                EstimatedStep("accuracy", model.key, cost.start + len(plan.clips) * _beside(model, cost))
+            )
     for reference, group in compared_groups(plan.models):
         # Once more for each half precision, with rounded weights.
         halves = {m.request.precision for m in group if mantissa(m.request.precision) is not None}
@@ -139,14 +141,14 @@ def estimate(
             # A reference that is not timed itself is taken to be as slow as what is compared with it.
             cost = timed.get(model.key) or timed[group[0].key]
             seconds = cost.start + cost.prediction * AGREEMENT_FRAMES / cost.frames
-            items.append(Item("agreement", model.key, seconds))
+            steps.append(EstimatedStep("agreement", model.key, seconds))
     clips = min(config.latency_clips, len(plan.clips))
     for name in config.scenarios if clips else ():
         for model in plan.models:
             cost = timed[model.key]
             process = cost.start + scenario(name).seconds(model, cost, clips, config)
-            items.append(Item(name, model.key, config.processes * process))
-    return items
+            steps.append(EstimatedStep(name, model.key, config.processes * process))
+    return steps
 
 
 def _beside(model: PlannedModel, cost: Cost) -> float:

@@ -79,7 +79,7 @@ def none_left(timed: int, refused: ClipError | None) -> MeasurementError:
 
 
 def disturbed(sample: Meter) -> bool:
-    """Whether something else had the cores; False where the system does not tell."""
+    """Whether something else had the cores; False where the system does not report it."""
     return is_disturbed(waiting_ratio(sample.waited_s, sample.wall_s))
 
 

@@ -23,7 +23,7 @@ from ...datasets.sources.arrays import read_inputs
 from ...errors import ClipError
 from ...models.spec import FloatArray, InputArray, Preprocessing
 from ...preprocessing.device_flow import computes_on_gpu
-from ...preprocessing.preparer import Preparer, Progress, View
+from ...preprocessing.preparer import Preparer, ReportProgress, View
 from ...preprocessing.stopwatch import Stopwatch
 from .inference import average_views, forward_views, remarks
 from .stream_networks import StreamNetwork
@@ -87,7 +87,7 @@ class Pipeline:
         classes: int,
         batch: int,
         answered: Callable[[Answer], None],
-        progress: Progress,
+        progress: ReportProgress,
     ) -> None:
         self._pool, self._preparer, self._networks = pool, preparer, networks
         self._classes, self._batch = classes, batch

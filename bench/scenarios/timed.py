@@ -94,6 +94,7 @@ def measure(
                 first_s = event.first_s
             case Done():
                 peak_rss_bytes, details = event.peak_rss_bytes, event.details
+    peak_device_bytes = details.get("peak_device_bytes")
     return ProcessRecord(
         model=model,
         process=process,
@@ -101,7 +102,7 @@ def measure(
         load_s=load_s,
         first_s=first_s,
         peak_rss_bytes=peak_rss_bytes,
-        peak_device_bytes=details.get("peak_device_bytes"),
+        peak_device_bytes=peak_device_bytes if isinstance(peak_device_bytes, int) else None,
         details=details,
         error=outcome.failed,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, BinaryIO, get_args
 
 from ...parsing import parse_json
-from ...preprocessing.preparer import Progress
+from ...preprocessing.preparer import ReportProgress
 from ...typed_values import Mismatch, typed
 
 
@@ -178,12 +178,12 @@ def read_event(line: bytes) -> Event | None:
     if not isinstance(values, dict) or "event" not in values:
         return None
     name = values.pop("event")
-    if name not in _KINDS:
+    if not isinstance(name, str) or name not in _KINDS:
         raise Mismatch(f"there is no event {name!r}")
     return typed(_KINDS[name], values)
 
 
-def signs_of_life(send: Send) -> Progress:
+def signs_of_life(send: Send) -> ReportProgress:
     """Function that reports progress, a few times a second at most, for the watchdog and the progress bar."""
     last = 0.0
 

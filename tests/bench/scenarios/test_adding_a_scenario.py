@@ -16,7 +16,7 @@ import actionbench.bench.scenarios
 import actionbench.records.scenarios
 from actionbench.bench.cli.app import run_app
 from actionbench.bench.plan.config import RunConfig
-from actionbench.bench.plan.estimate import Item, estimate
+from actionbench.bench.plan.estimate import EstimatedStep, estimate
 from actionbench.bench.plan.plan import make_plan
 from actionbench.bench.scenarios.scenario import Cost
 from actionbench.bench.worker import process
@@ -100,4 +100,4 @@ def test_its_time_is_part_of_an_estimate(coloured_videos: Callable[..., Path]) -
     plan = make_plan(config)
     cost = Cost(start=3.0, first=2.0, clip=4.0, prediction=1.5, cpu=6.0, frames=32)
     parts = estimate(plan, {"tiny": cost}, {"tiny": cost})
-    assert parts == [Item("decoding", "tiny", 2 * (3 + 2 * 2.5))]
+    assert parts == [EstimatedStep("decoding", "tiny", 2 * (3 + 2 * 2.5))]
