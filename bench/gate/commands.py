@@ -104,8 +104,8 @@ def run_process(command: list[str], place: Place, folder: Path, timeout_s: float
     Raises MeasurementError if it does not start, fails or takes too long; what it started is ended too.
     """
     output, errors = folder / "stdout.txt", folder / "stderr.txt"
-    try:
-        with output.open("wb") as out, errors.open("wb") as err:
+    with output.open("wb") as out, errors.open("wb") as err:
+        try:
             status, wall_s = run_to_end(
                 command,
                 cwd=place.root,
@@ -114,14 +114,14 @@ def run_process(command: list[str], place: Place, folder: Path, timeout_s: float
                 stderr=err,
                 timeout_s=timeout_s,
             )
-    except TimeoutError:
-        raise MeasurementError(
-            f"a slot took longer than {timeout_s:g} s", where=place.record.spec, remedy="See --timeout."
-        ) from None
-    except OSError as error:
-        raise MeasurementError(
-            f"cannot be run: {error.strerror}", where=f"{place.record.spec}: {command[0]}"
-        ) from error
+        except TimeoutError:
+            raise MeasurementError(
+                f"a slot took longer than {timeout_s:g} s", where=place.record.spec, remedy="See --timeout."
+            ) from None
+        except OSError as error:
+            raise MeasurementError(
+                f"cannot be run: {error.strerror}", where=f"{place.record.spec}: {command[0]}"
+            ) from error
     if status != 0:
         raise MeasurementError(
             f"a slot failed ({how_it_ended(status)}); all its output is in {folder}; its last lines:\n"

@@ -39,7 +39,7 @@ def accuracy_pass(
     if not remaining:
         return None
     matcher = LabelMatcher(model.labels)
-    crashing = 0
+    crashes = 0
     suspects: list[str] = []
     with console.task(f"accuracy · {model.key}", len(remaining)) as progress:
 
@@ -73,7 +73,7 @@ def accuracy_pass(
                     case StageProgress():
                         progress.note(str(event))
                     case Predicted() | ClipFailed():
-                        crashing = 0
+                        crashes = 0
                         keep(event)
             if outcome.failed is None:
                 suspects = []
@@ -86,9 +86,9 @@ def accuracy_pass(
                 # Not sure yet that the clip did it: it may have been the machine, or the clip beside it.
                 suspects = outcome.in_flight
                 continue
-            crashing += 1
-            if crashing == MOST_CRASHING_CLIPS:
-                return f"{crashing} clips in a row killed it, the last one: {outcome.failed}"
+            crashes += 1
+            if crashes == MOST_CRASHING_CLIPS:
+                return f"{crashes} clips in a row killed it, the last one: {outcome.failed}"
             suspects = []
             keep(ClipFailed(outcome.in_flight[0], outcome.failed))
     return None
