@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +17,8 @@ from .console.progress import Console
 from .plan.config import RunConfig
 from .plan.files import with_files
 from .plan.plan import PlannedModel, plan_models
-from .scenarios.accuracy import doing
+from .worker.accuracy import AccuracySettings
+from .worker.events import ClipFailed, Predicted, StageProgress
 from .worker.supervisor import Outcome, Worker
 
 FloatArray = npt.NDArray[np.float32]
@@ -91,7 +90,7 @@ def plan_predictions(
 
     - `config`: of its settings, those of the network and of its input count.
     - `inputs`: videos, files of arrays, or whatever else `load_clips` takes.
-    - `say`: told what is made first (demo weights, an int8 network).
+    - `say`: is given what is made first (demo weights, an int8 network), in words.
 
     Raises UsageError, WeightsError, BackendUnavailable, ClipError or MeasurementError for what is wrong with
     any of them.
@@ -112,29 +111,31 @@ def predictions(
     What kills the process of one clip keeps no other clip from its answer.
 
     - `timeout_s`: without a sign of life from the process, until the clip is given up.
-    - `console`: told what the user should know, and how far it is.
+    - `console`: shows what the user should know, and how far it is.
     """
     clips = tuple(clips)
     with tempfile.TemporaryDirectory() as folder, console.task(model.key, len(clips)) as progress:
         log, logits = Path(folder) / "log", Path(folder) / "logits.npy"
         for clip in clips:
             outcome = Outcome()
-            answer: dict[str, Any] = {}
+            answer: Predicted | None = None
             worker = Worker(
-                model.job("accuracy", [clip], ahead=0, logits=logits),
+                model.job("accuracy", [clip], settings=AccuracySettings(ahead=0, logits=logits)),
                 model.python,
                 log,
                 timeout_s,
                 console.say,
             )
             for event in worker.events(outcome):
-                if event["event"] == "progress":
-                    progress.note(doing(event))
-                elif event["event"] == "clip_error":
-                    outcome.failed = event["error"]
-                elif event["event"] == "clip":
-                    answer = event
+                match event:
+                    case StageProgress():
+                        progress.note(str(event))
+                    case ClipFailed(error=error):
+                        outcome.failed = error
+                    case Predicted():
+                        answer = event
             if outcome.failed is None:
+                assert answer is not None  # a worker that has done its job has answered
                 yield _prediction(model, clip, answer, np.load(logits, allow_pickle=False))
             else:
                 reason = outcome.failed.removeprefix(f"{clip.path}: ")
@@ -143,15 +144,15 @@ def predictions(
             progress.advance()
 
 
-def _prediction(model: PlannedModel, clip: Clip, answer: Mapping[str, Any], logits: FloatArray) -> Prediction:
+def _prediction(model: PlannedModel, clip: Clip, answer: Predicted, logits: FloatArray) -> Prediction:
     return Prediction(
         path=clip.path,
         model=model.key,
         labels=model.labels,
-        probabilities=np.frombuffer(base64.b64decode(answer["scores"]), dtype="<f4"),
+        probabilities=np.array(answer.scores, np.float32),
         logits=logits,
-        frames=answer["frames"],
-        stages_s=answer["stages_s"],
+        frames=answer.frames,
+        stages_s=answer.stages_s,
         weights={stream: weights.kind for stream, weights in model.weights.items()},
-        notes=tuple(answer["notes"]),
+        notes=answer.notes,
     )

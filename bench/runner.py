@@ -255,6 +255,8 @@ def finish(writer: RunWriter, state: str, failures: dict[str, str]) -> None:
     """
     run = writer.run
     parameters = {p.model: p.details.get("parameters") for p in writer.processes() if p.error is None}
+    # A network of somebody else's may say something else.
+    parameters = {model: count for model, count in parameters.items() if isinstance(count, int)}
     models: list[ModelRecord] = []
     for model in run.models:
         failure = failures.get(model.key)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,11 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from pathlib import Path
-from typing import Any, Literal, Self, TextIO
+from typing import BinaryIO, Literal, Self
 
+from ..child_process import Child, how_it_ended
 from ..errors import ClipError
 from ..parsing import parse_json
+from ..typed_values import typed
 from .clip import Clip, ClipSet, require_file
 from .sources.arrays import read_inputs
 from .sources.manifest import file_digest, verify
@@ -31,13 +31,28 @@ State = Literal["ok", "broken", "missing", "too short", "duplicate"]
 
 
 @dataclass(frozen=True, slots=True)
-class ClipStatus:
+class Findings:
     """What decoding a clip showed.
 
     - `frames`, `size` (width, height), `duration_s`: as decoded; `rate`: native, frames a second. The last
       two are None for network input that was preprocessed before.
-    - `sha256`: of the file. `reason`: why the state is not "ok". `notes`: oddities that did no harm.
+    - `sha256`: of the file.
+    - `reason`: why it cannot be used, None if it can.
+    - `notes`: oddities that did no harm.
     """
+
+    frames: int = 0
+    size: tuple[int, int] | None = None
+    rate: Fraction | None = None
+    duration_s: float | None = None
+    sha256: str | None = None
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClipStatus:
+    """Whether a clip can be used. `reason`: why the state is not "ok". The rest: see `Findings`."""
 
     clip: Clip
     state: State
@@ -90,20 +105,19 @@ class Checker:
             return ClipStatus(clip, "broken" if clip.path.exists() else "missing", reason=str(error))
         child = self._idle.get()
         try:
-            answer = child.ask(clip, self._timeout_s)
+            found = child.ask(clip, self._timeout_s)
         finally:
             self._idle.put(child)
-        rate, size = answer.get("rate"), answer.get("size")
         status = ClipStatus(
             clip,
-            "broken" if answer.get("reason") else "ok",
-            answer.get("frames", 0),
-            (size[0], size[1]) if size else None,
-            Fraction(rate) if rate else None,
-            answer.get("duration_s"),
-            answer.get("sha256"),
-            answer.get("reason"),
-            tuple(answer.get("notes", ())),
+            "broken" if found.reason else "ok",
+            found.frames,
+            found.size,
+            found.rate,
+            found.duration_s,
+            found.sha256,
+            found.reason,
+            found.notes,
         )
         if status.state == "ok" and status.frames < self._min_frames:
             return replace(
@@ -137,47 +151,26 @@ class _Child:
     """One child process, started when it is needed."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Child | None = None
 
-    def ask(self, clip: Clip, timeout_s: float) -> dict[str, Any]:
+    def ask(self, clip: Clip, timeout_s: float) -> Findings:
         """The child's findings on a clip, or only the `reason` why there are none."""
-        process = self._process or self._start()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            process.kill()
-
-        watchdog = threading.Timer(timeout_s, expire)
-        watchdog.start()
+        if self._process is None:
+            self._process = Child(
+                [sys.executable, "-m", "actionbench.datasets.check"],
+                env=os.environ | {"PYTHONSAFEPATH": "1"},
+            )
+        self._process.send(_to_json(clip))
         try:
-            process.stdin.write(json.dumps(asdict(clip) | {"path": os.fspath(clip.path)}) + "\n")
-            process.stdin.flush()
-            reply = process.stdout.readline()
-        except BrokenPipeError:
-            reply = ""
-        finally:
-            watchdog.cancel()
-        if reply.endswith("\n"):
-            answer: dict[str, Any] = parse_json(reply)
-            return answer
+            reply = self._process.line(timeout_s)
+        except TimeoutError:
+            self.end()
+            return Findings(reason=f"decoding did not end within {timeout_s:g} s")
+        if reply is not None and reply.endswith(b"\n"):
+            return typed(Findings, parse_json(reply))
+        status = self._process.wait()
         self.end()
-        if expired.is_set():
-            return {"reason": f"decoding did not end within {timeout_s:g} s"}
-        return {"reason": f"decoding crashed (exit code {process.returncode})"}
-
-    def _start(self) -> subprocess.Popen[str]:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "actionbench.datasets.check"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            encoding="utf-8",
-            env=os.environ | {"PYTHONSAFEPATH": "1"},
-        )
-        return self._process
+        return Findings(reason=f"decoding failed: {how_it_ended(status)}")
 
     def interrupt(self) -> None:
         """Kill the process, from any thread; an `ask` that waits for it returns."""
@@ -187,14 +180,18 @@ class _Child:
     def end(self) -> None:
         """Kill the process and clean up; the next clip gets a new one."""
         if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
+            self._process.close()
             self._process = None
 
 
-def serve(requests: TextIO, replies: TextIO) -> None:
+def _to_json(what: Clip | Findings) -> bytes:
+    """A line; paths and fractions are texts in it."""
+    return json.dumps(asdict(what), default=str).encode() + b"\n"
+
+
+def serve(requests: BinaryIO, replies: BinaryIO) -> None:
     """A child's work: one line of JSON in, one out, until the parent closes `requests` or dies."""
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def receive() -> None:
         for line in requests:
@@ -203,35 +200,35 @@ def serve(requests: TextIO, replies: TextIO) -> None:
 
     threading.Thread(target=receive, daemon=True).start()
     while True:
-        fields = parse_json(waiting.get())
-        findings = examine(Clip(**fields | {"path": Path(fields["path"])}))
-        replies.write(json.dumps(findings) + "\n")
+        replies.write(_to_json(examine(typed(Clip, parse_json(waiting.get())))))
         replies.flush()
 
 
-def examine(clip: Clip) -> dict[str, Any]:
-    """Decode the clip in this process: fields of `ClipStatus`, as far as it got, in types JSON knows."""
-    findings: dict[str, Any] = {}
+def examine(clip: Clip) -> Findings:
+    """Decode the clip in this process; what was found as far as it got."""
+    findings = Findings()
     try:
-        findings["sha256"] = file_digest(clip.path)
+        findings = replace(findings, sha256=file_digest(clip.path))
         verify(clip)
         inputs = read_inputs(clip)
         if inputs is not None:
             array = next(iter(inputs.values()))
-            return findings | {"frames": len(array), "size": (array.shape[2], array.shape[1])}
+            return replace(findings, frames=len(array), size=(array.shape[2], array.shape[1]))
         with closing(read_frames(clip)) as reader:
-            findings["rate"] = str(reader.native_rate)
+            findings = replace(findings, rate=reader.native_rate)
+            size = None
             for frame in reader:
-                findings["size"] = (frame.shape[1], frame.shape[0])
-        findings |= {"frames": reader.frames, "duration_s": reader.video_s, "notes": reader.notes}
+                size = (frame.shape[1], frame.shape[0])
+        return replace(
+            findings, size=size, frames=reader.frames, duration_s=reader.video_s, notes=tuple(reader.notes)
+        )
     except ClipError as error:
-        findings["reason"] = str(error)
+        return replace(findings, reason=str(error))
     except MemoryError:
-        findings["reason"] = "not enough memory to decode it"
-    return findings
+        return replace(findings, reason="not enough memory to decode it")
 
 
 if __name__ == "__main__":
-    own_stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    own_stdout = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library may print is not a reply
-    serve(sys.stdin, own_stdout)
+    serve(sys.stdin.buffer, own_stdout)

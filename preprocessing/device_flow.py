@@ -19,7 +19,7 @@ from ..models.spec import Preprocessing, TorchDeviceNetwork
 from .stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from .preparer import StageProgress
+    from .preparer import ReportProgress
 
 
 def shares_device(method: object, network: object) -> bool:
@@ -41,7 +41,7 @@ def network_flow(
     method: DeviceFlowMethod,
     spec: Preprocessing,
     watch: Stopwatch,
-    progress: StageProgress,
+    progress: ReportProgress,
 ) -> Any:
     """The network input of a flow stream: a tensor (T−1, crop, crop, 2) float32 on the method's device.
 

@@ -36,12 +36,12 @@ _CHUNK = 16
 View = Mapping[str, InputArray]
 """One view of a clip: stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`)."""
 
-StageProgress = Callable[[str, int, int], None]
-"""Called with (stage, units done, units in all; 0 if unknown)."""
+ReportProgress = Callable[[str, int, int], None]
+"""Is called with a stage, how many units of it are done, and how many there are (0: unknown)."""
 
 
 def _silent(stage: str, done: int, total: int) -> None:
-    """Shows no progress."""
+    """Report nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Preparer:
     keep_middle: bool = False
     on_device: bool = False
 
-    def __call__(self, clip: Clip, progress: StageProgress = _silent) -> Prepared:
+    def __call__(self, clip: Clip, progress: ReportProgress = _silent) -> Prepared:
         """Prepare `clip`. Raises ClipError if it cannot be read or has too few or too many frames."""
         watch = Stopwatch()
         with watch.stage("decode"):
@@ -140,7 +140,7 @@ class Preparer:
         clip: Clip,
         geometry: tuple[Any, ...],
         watch: Stopwatch,
-        progress: StageProgress,
+        progress: ReportProgress,
         resized_so_far: Callable[[list[npt.NDArray[np.uint8]]], None] = lambda _: None,
     ) -> tuple[npt.NDArray[np.uint8], float, list[str]]:
         """The clip's frames (T, H, W, 3) uint8, the seconds that they cover, and remarks on irregularities.
@@ -212,7 +212,7 @@ class Preparer:
             return normalise(cropped, spec.scale, spec.mean, spec.std)
 
     def _flow(
-        self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: StageProgress
+        self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: ReportProgress
     ) -> tuple[FloatArray, bool]:
         grey_frames = self.grey(frames, watch)
         if self.cache is None:
@@ -239,7 +239,7 @@ class Preparer:
         grey_frames: npt.NDArray[np.uint8],
         spec: Preprocessing,
         watch: Stopwatch,
-        progress: StageProgress,
+        progress: ReportProgress,
     ) -> FloatArray:
         """The input of a flow stream: (T−1, crop, crop, 2) float32; a tensor where `on_device` is set.
 
@@ -255,7 +255,7 @@ class Preparer:
         return self.fields_input(self._fields(grey_frames, watch, progress), spec, watch)
 
     def _fields(
-        self, grey_frames: npt.NDArray[np.uint8], watch: Stopwatch, progress: StageProgress
+        self, grey_frames: npt.NDArray[np.uint8], watch: Stopwatch, progress: ReportProgress
     ) -> npt.NDArray[np.float32]:
         from ..flow.fields import flow_fields
 

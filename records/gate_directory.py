@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import UsageError
-from .gate import ARMS, SCHEMA, Arm, ArmAccuracy, Gate, Slot
-from .json_lines import append, lines, mend, read_whole, record, to_json, write_atomically
+from .gate import SCHEMA, ArmAccuracy, Gate, Slot
+from .json_lines import append, mend, read_whole, records, to_json, write_atomically
 from .lock import FolderLock
 
 GATE, SLOTS = "gate.json", "slots.jsonl"
@@ -31,22 +31,17 @@ class GateDirectory:
     @property
     def gate(self) -> Gate:
         """The gate as recorded now. Raises UsageError if `gate.json` is damaged or of another schema."""
-        raw = read_whole(self.path / GATE, SCHEMA)
-        return record(Gate, raw | {arm: record(Arm, raw[arm]) for arm in ARMS})
+        return read_whole(self.path / GATE, Gate, SCHEMA)
 
     def slots(self) -> list[Slot]:
         """All slots by pair, base first; if an arm of a pair was recorded twice, the later record counts."""
-        latest = {
-            (raw["pair"], raw["arm"]): record(Slot, raw)
-            for raw in lines(self.path / SLOTS)
-            if raw["kind"] == "slot"
-        }
+        slots = records(self.path / SLOTS, Slot, wanted=lambda kind: kind == "slot")
+        latest = {(slot.pair, slot.arm): slot for slot in slots}
         return [latest[key] for key in sorted(latest)]
 
     def accuracies(self) -> list[ArmAccuracy]:
         """The accuracy passes in the order of writing; empty without `--accuracy`."""
-        raws = [raw for raw in lines(self.path / SLOTS) if raw["kind"] == "accuracy"]
-        return [record(ArmAccuracy, raw) for raw in raws]
+        return list(records(self.path / SLOTS, ArmAccuracy, wanted=lambda kind: kind == "accuracy"))
 
 
 class GateWriter(GateDirectory):

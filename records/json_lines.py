@@ -4,20 +4,43 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from ..atomic import replacing
 from ..errors import MeasurementError, UsageError
 from ..parsing import parse_json
+from ..typed_values import typed
 
 T = TypeVar("T")
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of a JSONL file; the last one may still be in writing, or torn, and is left out."""
+    """The whole lines of a JSONL file; the last one may still be in writing, or torn, and is left out.
+
+    Raises UsageError for a line that holds no JSON object.
+    """
+    return (raw for _, raw in _numbered(path))
+
+
+def records(path: Path, cls: type[T], *, wanted: Callable[[Any], bool] = lambda _: True) -> Iterator[T]:
+    """The records of type `cls` in a JSONL file, in its order; see `lines`.
+
+    - `wanted`: which values of the field "kind" (None where there is none) such records have.
+
+    Raises UsageError, with the number of the line, for one that is no such record: damaged, or of another
+    version.
+    """
+    for number, raw in _numbered(path):
+        if wanted(raw.get("kind")):
+            try:
+                yield typed(cls, raw)
+            except ValueError as error:
+                raise UsageError(f"line {number} is damaged: {error}", where=path) from error
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if not path.exists():
         return
     with path.open("rb") as file:
@@ -30,33 +53,28 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
                 raise UsageError(f"line {number} is damaged: {error}", where=path) from error
             if not isinstance(raw, dict):
                 raise UsageError(f"line {number} is damaged: it holds no record", where=path)
-            yield raw
+            yield number, raw
 
 
-def record(cls: type[T], raw: dict[str, Any]) -> T:
-    """`raw` as the record it was written from. Raises UsageError if it has fields that the record has not."""
-    known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-    if extra := raw.keys() - known:
-        raise UsageError(f"unknown fields in a {cls.__name__}: {', '.join(sorted(extra))}")
-    return cls(**raw)
+def read_whole(path: Path, cls: type[T], schema: int) -> T:
+    """The record of type `cls` in a JSON file.
 
-
-def read_whole(path: Path, schema: int) -> dict[str, Any]:
-    """The object in a JSON file. Raises UsageError if it is damaged, or of another version than `schema`."""
+    Raises UsageError if it is damaged, or of another version than `schema`.
+    """
     try:
         raw: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
         found = raw["schema"]
+        if found == schema:
+            return typed(cls, raw)
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"damaged: {error}", where=path) from error
-    if found != schema:
-        raise UsageError(
-            "written in another version of the format",
-            where=path,
-            expected=f"schema {schema}",
-            found=f"schema {found}",
-            remedy="Read it with the version of ActionBench that wrote it.",
-        )
-    return raw
+    raise UsageError(
+        "written in another version of the format",
+        where=path,
+        expected=f"schema {schema}",
+        found=f"schema {found}",
+        remedy="Read it with the version of ActionBench that wrote it.",
+    )
 
 
 def to_json(raw: dict[str, Any], indent: int | None = None) -> bytes:

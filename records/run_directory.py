@@ -19,14 +19,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from .json_lines import append, lines, mend, read_whole, record, to_json, write_atomically
+from .json_lines import append, lines, mend, read_whole, records, to_json, write_atomically
 from .lock import FolderLock
-from .run import SCHEMA, ClipRecord, ModelRecord, ProcessRecord, Run
+from .run import SCHEMA, ClipRecord, ProcessRecord, Run
 from .scenarios.latency import LatencyRecord
 from .scenarios.registry import SCENARIOS, scenario_type
 
 RUN, CLIPS, SCORES = "run.json", "clips.jsonl", "scores.bin"
 THUMBNAILS = "thumbnails"
+
+
+def log_path(run: Path, model: str) -> Path:
+    """The file for what a model's workers print: a name that is safe whatever the model is called."""
+    return run / "logs" / ("".join(c if c.isalnum() or c in "-_@." else "_" for c in model) + ".log")
 
 
 def thumbnail_path(run: Path, clip: str) -> Path:
@@ -52,33 +57,21 @@ class RunDirectory:
     @property
     def run(self) -> Run:
         """The run as recorded now. Raises UsageError if `run.json` is damaged or of another schema."""
-        raw = read_whole(self.file(RUN), SCHEMA)
-        models = tuple(
-            record(ModelRecord, {**model, "labels": tuple(model["labels"])}) for model in raw["models"]
-        )
-        return record(Run, {**raw, "models": models})
+        return read_whole(self.file(RUN), Run, SCHEMA)
 
     def clips(self) -> list[ClipRecord]:
         """Records of the accuracy pass in the order of writing; the last one of a (model, clip) counts."""
-        latest: dict[tuple[str, str], ClipRecord] = {}
-        for raw in lines(self.file(CLIPS)):
-            raw["top5"] = tuple((label, score) for label, score in raw["top5"])
-            raw["notes"] = tuple(raw["notes"])
-            latest[raw["model"], raw["clip"]] = record(ClipRecord, raw)
+        latest = {(record.model, record.clip): record for record in records(self.file(CLIPS), ClipRecord)}
         return list(latest.values())
 
     def processes(self, scenario: str = "latency") -> list[ProcessRecord]:
         """The processes of a scenario in the order of writing, failed ones included."""
-        raws = lines(self.timing_file(scenario))
-        return [record(ProcessRecord, raw) for raw in raws if raw["kind"] == "process"]
+        return list(records(self.timing_file(scenario), ProcessRecord, wanted=lambda kind: kind == "process"))
 
     def samples(self, scenario: str) -> list[Any]:
         """What the processes of a scenario measured, as records of its type (`ScenarioType.record`)."""
-        raws = [raw for raw in lines(self.timing_file(scenario)) if raw["kind"] != "process"]
-        kind = scenario_type(scenario).record
-        return [
-            record(kind, {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}) for raw in raws
-        ]
+        cls = scenario_type(scenario).record
+        return list(records(self.timing_file(scenario), cls, wanted=lambda kind: kind != "process"))
 
     def latencies(self) -> list[LatencyRecord]:
         """The samples of the scenario "latency"."""

@@ -16,6 +16,7 @@ from ...models.spec import FloatArray
 from ..console.progress import Console
 from ..plan.config import RunConfig
 from ..plan.plan import PlannedModel
+from ..worker.arrays import ArraySettings
 from ..worker.job import Job
 from ..worker.supervisor import run_arrays
 
@@ -163,7 +164,14 @@ def compute_logits(
     Raises MeasurementError if the process fails.
     """
     pairs = tuple((path, path.with_suffix(".npy")) for path in inputs)
-    job = Job("arrays", model.request.key, model.weights, model.options, len(model.labels), arrays=pairs)
+    job = Job(
+        "arrays",
+        model.request.key,
+        model.weights,
+        model.options,
+        len(model.labels),
+        settings=ArraySettings(pairs),
+    )
     console.say(f"computing with {model.key}{how}")
     run_arrays(job, model.python, inputs[0].with_suffix(".log"), config.clip_timeout, console.say)
     return [np.load(output, allow_pickle=False) for _, output in pairs]

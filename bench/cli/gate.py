@@ -145,8 +145,8 @@ def gate(
         else:
             from ..gate import selftest  # imports what it decodes video with
 
-            plan = selftest.Plan(rule, minutes, gates, share("--injected", injected))
-            print(selftest.self_test(plan, out, Console()))
+            asked = selftest.SelfTestConfig(rule, minutes, gates, share("--injected", injected))
+            print(selftest.self_test(asked, out, Console()))
         return 0
     _refuse(given & {"simulate", "minutes", "gates", "injected"}, "bench gate", "are options of --self-test")
     if not estimate:

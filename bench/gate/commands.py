@@ -7,13 +7,13 @@ import math
 import shutil
 import statistics
 import subprocess
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol, Self
+from typing import Any, Protocol
 
+from ...child_process import how_it_ended, last_lines, run_to_end
 from ...errors import MeasurementError
 from ...parsing import parse_json
 from ...records.disturbance import drop_disturbed
@@ -70,7 +70,7 @@ def bench_run(place: Place, settings: Mapping[str, Any], folder: Path) -> list[s
 
 def without_unread(place: Place, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a run that leaves out what nobody reads, as far as the arm's ActionBench, which may be
-    an older one, knows how to: its help tells."""
+    an older one, has options for it in its help."""
     answer = subprocess.run(
         [place.python, "-P", "-m", "actionbench", "run", "--help"],
         cwd=place.root,
@@ -95,46 +95,7 @@ class Command:
 
     def __call__(self, place: Place, folder: Path) -> Values:
         wall_s, output = run_process(list(self.words), place, folder, self.timeout_s)
-        return {COMMAND: _told(output) or {TOTAL: wall_s}}
-
-
-class _Minder:
-    """A shell that kills a process and what it started when the block ends, or this process does, even by
-    kill -9: its standard input closes then.
-
-    It sleeps while it waits, so it takes no time from what is measured.
-    """
-
-    def __init__(self) -> None:
-        script = 'read group; read end; kill -s KILL -- "-$group"'
-        self._minded: subprocess.Popen[bytes] | None = None
-        self._shell = subprocess.Popen(
-            ["/bin/sh", "-c", script],
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # Out of reach of a signal that is for our whole process group.
-            start_new_session=True,
-        )
-
-    def mind(self, leader: subprocess.Popen[bytes]) -> None:
-        """`leader`: of a process group."""
-        self._minded = leader
-        self._input.write(f"{leader.pid}\n".encode())
-
-    @property
-    def _input(self) -> IO[bytes]:
-        assert self._shell.stdin is not None
-        return self._shell.stdin
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._input.close()
-        self._shell.wait()
-        if self._minded is not None:
-            self._minded.wait()
+        return {COMMAND: _reported(output) or {TOTAL: wall_s}}
 
 
 def run_process(command: list[str], place: Place, folder: Path, timeout_s: float | None) -> tuple[float, str]:
@@ -143,44 +104,37 @@ def run_process(command: list[str], place: Place, folder: Path, timeout_s: float
     Raises MeasurementError if it does not start, fails or takes too long; what it started is ended too.
     """
     output, errors = folder / "stdout.txt", folder / "stderr.txt"
-    with output.open("wb") as out, errors.open("wb") as err, _Minder() as minder:
-        begin = time.perf_counter()
+    with output.open("wb") as out, errors.open("wb") as err:
         try:
-            process = subprocess.Popen(
+            status, wall_s = run_to_end(
                 command,
                 cwd=place.root,
                 env=place.environment(),
-                stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                start_new_session=True,
+                timeout_s=timeout_s,
             )
+        except TimeoutError:
+            raise MeasurementError(
+                f"a slot took longer than {timeout_s:g} s", where=place.record.spec, remedy="See --timeout."
+            ) from None
         except OSError as error:
             raise MeasurementError(
                 f"cannot be run: {error.strerror}", where=f"{place.record.spec}: {command[0]}"
             ) from error
-        minder.mind(process)
-        try:
-            status = process.wait(timeout_s)
-            wall_s = time.perf_counter() - begin
-        except subprocess.TimeoutExpired:
-            raise MeasurementError(
-                f"a slot took longer than {timeout_s:g} s", where=place.record.spec, remedy="See --timeout."
-            ) from None
     if status != 0:
-        how = f"exit status {status}" if status > 0 else f"signal {-status}"
-        tail = "\n".join(errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-15:])
         raise MeasurementError(
-            f"a slot failed ({how}); all it said is in {folder}; its last words:\n{tail or '(none)'}",
+            f"a slot failed ({how_it_ended(status)}); all its output is in {folder}; its last lines:\n"
+            f"{last_lines(errors.read_bytes())}",
             where=place.record.spec,
         )
     return wall_s, output.read_text(encoding="utf-8", errors="replace")
 
 
-def _told(output: str) -> dict[str, float] | None:
-    """The times that a command's last line tells; None if it tells none.
+def _reported(output: str) -> dict[str, float] | None:
+    """The times in a command's last line; None if there are none.
 
-    Raises MeasurementError if it tells what is no time.
+    Raises MeasurementError if what stands there is no time.
     """
     last = output.strip().rpartition("\n")[2]
     try:
@@ -192,11 +146,11 @@ def _told(output: str) -> dict[str, float] | None:
     stages = facts.get("stages_s", {})
     if not isinstance(stages, dict):
         raise MeasurementError("`stages_s` is no object of stage and seconds", found=last[:200])
-    told = {str(name): seconds for name, seconds in stages.items()}
-    told[TOTAL] = facts["total_s"] if "total_s" in facts else sum(map(_seconds, stages.values()))
+    reported = {str(name): seconds for name, seconds in stages.items()}
+    reported[TOTAL] = facts["total_s"] if "total_s" in facts else sum(map(_seconds, stages.values()))
     if "peak_rss_bytes" in facts:
-        told[PEAK_MEMORY] = facts["peak_rss_bytes"]
-    values = {name: _seconds(value) for name, value in told.items()}
+        reported[PEAK_MEMORY] = facts["peak_rss_bytes"]
+    values = {name: _seconds(value) for name, value in reported.items()}
     if values[TOTAL] == 0:
         raise MeasurementError("the command measured nothing: its total is 0 s", found=last[:200])
     return values

@@ -11,10 +11,11 @@ from typing import Any, Literal, get_args
 from ...errors import UsageError, unknown_name
 from ...records.metrics import TOTAL
 from ...reports.statistics.sequential import Rule
+from ...typed_values import typed
 from ..plan.config import from_mapping
 
 SLOT = {"latency_clips": 1, "latency_seconds": 1.0}
-"""What a slot measures unless told otherwise: one clip for a second. It is the process that is repeated."""
+"""What a slot measures by default: one clip for a second. It is the process that is repeated."""
 
 
 Packages = Literal["pinned", "shared"]
@@ -93,8 +94,11 @@ class GateConfig:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> GateConfig:
-        values: dict[str, Any] = {**raw, "primary": tuple(raw["primary"])}
-        return cls(**values)
+        """The settings that `to_dict` gave. Raises UsageError if they are not such."""
+        try:
+            return typed(cls, raw)
+        except ValueError as error:
+            raise UsageError(f"these are no settings of a gate: {error}", where="config") from error
 
 
 def words(command: str, where: str) -> tuple[str, ...]:

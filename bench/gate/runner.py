@@ -38,7 +38,7 @@ class Arms:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class GateDuration:
     """How long a gate takes: seconds of one slot of each arm, of the shortest and of the longest gate."""
 
     base_s: float
@@ -91,7 +91,7 @@ def resume_gate(path: Path, console: Console) -> GateResult:
             return _kept(config, arms, Control(), writer, console)
 
 
-def estimate(config: GateConfig, console: Console) -> Estimate:
+def estimate(config: GateConfig, console: Console) -> GateDuration:
     """Measure one slot of each arm, after one that is not counted, and what the gate would take of it."""
     with _arms(config, console) as arms, tempfile.TemporaryDirectory() as folder:
         control = Control()
@@ -105,7 +105,9 @@ def estimate(config: GateConfig, console: Console) -> Estimate:
                     progress.advance(arm)
     pair = sum(took.values())
     # One slot of each arm is thrown away at the beginning.
-    return Estimate(took["base"], took["candidate"], pair * (config.pairs + 1), pair * (config.max_pairs + 1))
+    return GateDuration(
+        took["base"], took["candidate"], pair * (config.pairs + 1), pair * (config.max_pairs + 1)
+    )
 
 
 @contextmanager

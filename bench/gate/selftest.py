@@ -17,7 +17,7 @@ from typing import Literal
 from tabulate import tabulate
 
 from ...errors import UsageError
-from ...records.json_lines import append, lines, mend, record, to_json
+from ...records.json_lines import append, mend, records, to_json
 from ...reports.numbers import percent
 from ...reports.statistics.intervals import wilson
 from ...reports.statistics.sequential import Rule, Verdict
@@ -32,7 +32,7 @@ GATES = "gates.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SelfTestConfig:
     """What is tried.
 
     - `rule`: of every gate. `minutes`: no gate begins later. `gates`: at most so many of each kind, None for
@@ -70,7 +70,7 @@ class Tried:
     seconds: float
 
 
-def self_test(plan: Plan, out: Path | None, console: Console) -> str:
+def self_test(config: SelfTestConfig, out: Path | None, console: Console) -> str:
     """Run gates of both kinds in turns; their table. A directory that has some already is gone on with."""
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-gate-self-test"
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,35 +78,35 @@ def self_test(plan: Plan, out: Path | None, console: Console) -> str:
     video = folder / "video.mp4"
     workload.write_video(video)
     mend(folder / GATES)
-    tried = [record(Tried, raw) for raw in lines(folder / GATES)]
+    tried = list(records(folder / GATES, Tried))
     begin = time.monotonic()
-    most = None if plan.gates is None else 2 * plan.gates
+    most = None if config.gates is None else 2 * config.gates
     with (folder / GATES).open("ab") as file:
-        while (most is None or len(tried) < most) and time.monotonic() - begin < 60 * plan.minutes:
-            one = _try(len(tried), plan, video, folder, console)
+        while (most is None or len(tried) < most) and time.monotonic() - begin < 60 * config.minutes:
+            one = _try(len(tried), config, video, folder, console)
             append(file, to_json(asdict(one)), f"bench gate --self-test --out {folder}")
             tried.append(one)
             console.say(
                 f"gate {one.number} of {one.kind} arms: {one.verdict} after {one.pairs} pairs, "
                 f"ratio {one.ratio:.3f}, {one.seconds:.0f} s"
             )
-    return table(tried, plan.injected)
+    return table(tried, config.injected)
 
 
-def _try(number: int, plan: Plan, video: Path, folder: Path, console: Console) -> Tried:
+def _try(number: int, config: SelfTestConfig, video: Path, folder: Path, console: Console) -> Tried:
     kind: Kind = "identical" if number % 2 == 0 else "injected"
     command = workload.command(video)
-    slow = [*command, "--slow", f"{plan.injected:g}"] if kind == "injected" else command
-    config = GateConfig(
+    slow = [*command, "--slow", f"{config.injected:g}"] if kind == "injected" else command
+    gate = GateConfig(
         base=f"command:{shlex.join(command)}",
         candidate=f"command:{shlex.join(slow)}",
-        threshold=plan.rule.threshold,
-        pairs=plan.rule.pairs,
-        max_pairs=plan.rule.max_pairs,
+        threshold=config.rule.threshold,
+        pairs=config.rule.pairs,
+        max_pairs=config.rule.max_pairs,
     )
     begin = time.monotonic()
     # A gate that an interruption left half done is no gate of the test: its directory is not used again.
-    result = start_gate(config, folder / f"{number:03}-{kind}-{time.time():.0f}", console)
+    result = start_gate(gate, folder / f"{number:03}-{kind}-{time.time():.0f}", console)
     (total,) = result.primaries
     return Tried(
         number,

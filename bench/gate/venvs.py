@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import site
-import subprocess
 import sys
 import tomllib
 import venv
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from importlib.metadata import requires
 from pathlib import Path
 
-from ...errors import MeasurementError
+from ...child_process import output_of
 from ...parsing import parse_json
 
 PIN_FILES = ("setup.py", "constraints*.txt", "requirements*.txt", "*.lock")
@@ -149,12 +148,11 @@ def _pip(python: Path, tree: Path, borrowed: bool) -> None:
 
 def _run(command: list[str], folder: Path) -> str:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
-    answer = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if answer.returncode != 0:
-        tail = "\n".join(answer.stderr.strip().splitlines()[-15:])
-        raise MeasurementError(
-            "its environment could not be made. Make one yourself and name its interpreter, python:PATH. "
-            f"Last words of `python {' '.join(command[1:4])}`:\n{tail or '(none)'}",
-            where=folder,
-        )
-    return answer.stdout
+    return output_of(
+        command,
+        "its environment could not be made. Make one yourself and name its interpreter, python:PATH. "
+        f"What failed was `python {' '.join(command[1:4])}`",
+        where=folder,
+        cwd=folder,
+        env=environment,
+    )

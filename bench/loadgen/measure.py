@@ -19,12 +19,12 @@ from ...datasets.clip import Clip
 from ...errors import BackendUnavailable, MeasurementError, UsageError, unknown_name
 from ...parsing import parse_json
 from ...records.json_lines import to_json, write_atomically
-from ...records.run_directory import RunWriter
+from ...records.run_directory import RunWriter, log_path
 from ..console.progress import Console
 from ..plan.config import RunConfig
 from ..plan.plan import PlannedModel
 from ..runner import finish, latency_sample, new_directory, planned, planned_run
-from ..scenarios.accuracy import doing, log_path
+from ..worker.events import Answered, StageProgress
 from ..worker.supervisor import Outcome, Worker
 from .worker import LoadGenSettings
 
@@ -47,7 +47,7 @@ class Percentile:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class LoadGenResult:
     """One scenario of one model: `comparison.json`.
 
     - `version`: LoadGen's. `validity`: its own verdict ("VALID", "INVALID") by MLPerf's rules, which ask for
@@ -141,7 +141,7 @@ def _measure(
     config: RunConfig,
     writer: RunWriter,
     console: Console,
-) -> Comparison:
+) -> LoadGenResult:
     """One scenario in a fresh process; what comes of it is written beside LoadGen's logs."""
     worker = Worker(
         model.job("loadgen", clips, settings=settings),
@@ -152,25 +152,25 @@ def _measure(
         console.say,
     )
     outcome = Outcome()
-    answered: list[dict[str, Any]] = []
+    answered: list[Answered] = []
     with console.task(f"{settings.scenario} · {model.key}", 1) as progress:
         for event in worker.events(outcome):
-            kind = event.pop("event")
-            if kind == "progress":
-                progress.note(doing(event))
-            elif kind == "answered":
-                answered.append(event)
+            match event:
+                case StageProgress():
+                    progress.note(str(event))
+                case Answered():
+                    answered.append(event)
     if outcome.failed is not None:
         raise MeasurementError(f"{settings.scenario}: {outcome.failed}", where=model.key)
     comparison = compare(model.key, settings, answered)
     resume = "bench loadgen"
-    lines = b"".join(to_json(sample) for sample in answered)
+    lines = b"".join(to_json(asdict(sample)) for sample in answered)
     write_atomically(settings.logs / "samples.jsonl", lines, resume)
     write_atomically(settings.logs / "comparison.json", to_json(asdict(comparison), indent=1), resume)
     return comparison
 
 
-def compare(model: str, settings: LoadGenSettings, answered: Sequence[Mapping[str, Any]]) -> Comparison:
+def compare(model: str, settings: LoadGenSettings, answered: Sequence[Answered]) -> LoadGenResult:
     """LoadGen's figures, read from its log, beside ours from the times of `answered` samples.
 
     Raises MeasurementError if the log lacks them, or counts other queries than ours.
@@ -188,7 +188,7 @@ def compare(model: str, settings: LoadGenSettings, answered: Sequence[Mapping[st
             )
             for share in PERCENTILES
         )
-        comparison = Comparison(
+        comparison = LoadGenResult(
             model=model,
             scenario=settings.scenario,
             version=found["loadgen_version"],
@@ -199,12 +199,12 @@ def compare(model: str, settings: LoadGenSettings, answered: Sequence[Mapping[st
             queries=found["result_query_count"],
             samples=len(answered),
             percentiles=percentiles,
-            notes=tuple(sorted({note for sample in answered for note in sample["notes"]})),
+            notes=tuple(sorted({note for sample in answered for note in sample.notes})),
             results={key: value for key, value in found.items() if key.startswith("result_")},
         )
     except (KeyError, TypeError) as error:
         raise MeasurementError(f"LoadGen's log lacks a figure: {error}", where=log) from error
-    ours = len({sample["query"] for sample in answered})
+    ours = len({sample.query for sample in answered})
     if comparison.queries != ours:
         raise MeasurementError(
             "LoadGen counts other queries than were answered",
@@ -233,11 +233,11 @@ def read_log(path: Path) -> dict[str, Any]:
         raise MeasurementError(f"LoadGen's log cannot be read: {error}", where=path) from error
 
 
-def our_latencies(scenario: str, answered: Sequence[Mapping[str, Any]]) -> list[float]:
+def our_latencies(scenario: str, answered: Sequence[Answered]) -> list[float]:
     """Seconds from asking to answer: of a query's last sample in MultiStream, else of each sample."""
     if scenario != "MultiStream":
-        return [sample["done_s"] - sample["issued_s"] for sample in answered]
-    last = {sample["query"]: sample["done_s"] - sample["issued_s"] for sample in answered}
+        return [sample.done_s - sample.issued_s for sample in answered]
+    last = {sample.query: sample.done_s - sample.issued_s for sample in answered}
     return list(last.values())
 
 
@@ -246,7 +246,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[int(len(values) * share)]
 
 
-def in_words(comparison: Comparison) -> str:
+def in_words(comparison: LoadGenResult) -> str:
     """The comparison as a table, with what LoadGen thinks of it."""
     rows = [
         [f"{100 * p.percentile:g} %", 1e3 * p.loadgen_s, 1e3 * p.ours_s, 1e3 * (p.ours_s - p.loadgen_s)]

@@ -23,7 +23,7 @@ from ...errors import ClipError, MeasurementError
 from ...preprocessing.stopwatch import Stopwatch
 from ..scenarios.inference import average_views, forward, remarks
 from ..scenarios.scenario import Loaded
-from ..worker.events import Events, signs_of_life
+from ..worker.events import Answered, Notice, Send, signs_of_life
 from ..worker.job import Job
 
 HALF_LOAD = 0.5
@@ -58,49 +58,50 @@ class _Asked:
     issued_s: float
 
 
-def measure_loadgen(job: Job, loaded: Loaded, events: Events) -> None:
-    """Answer LoadGen until it has enough, then tell the parent when each sample was asked for and answered.
+def measure_loadgen(job: Job, loaded: Loaded, send: Send) -> None:
+    """Answer LoadGen until it has enough, then report when each sample was asked for and answered.
 
     Each clip is answered twice before: compiled for its shape, and to know how many queries to prepare.
     Raises MeasurementError if no clip can be used, or one cannot be any more.
     """
     settings: LoadGenSettings = job.settings
-    answer = _Answer(job, loaded, events)
-    clips, seconds = _warmed(job, answer, events)
-    answered: list[dict[str, Any]] = []
+    answer = _Answer(job, loaded, send)
+    clips, seconds = _warmed(job, answer, send)
+    answered: list[Answered] = []
     begin = time.perf_counter()
     try:
         for asked in _asked(settings, clips, seconds):
             begun_s = time.perf_counter()
-            facts = answer(asked.clip)
+            stages_s, notes = answer(asked.clip)
             done_s = time.perf_counter()
             answered.append(
-                {
-                    "query": asked.query,
-                    "clip": asked.clip.id,
-                    "issued_s": asked.issued_s - begin,
-                    "begun_s": begun_s - begin,
-                    "done_s": done_s - begin,
-                    **facts,
-                }
+                Answered(
+                    asked.query,
+                    asked.clip.id,
+                    issued_s=asked.issued_s - begin,
+                    begun_s=begun_s - begin,
+                    done_s=done_s - begin,
+                    stages_s=stages_s,
+                    notes=notes,
+                )
             )
     except ClipError as error:
         raise MeasurementError(f"a clip could not be answered: {error}") from error
     # Not before: a pipe to the parent that is full would be waited for in a sample's time.
     for sample in answered:
-        events("answered", **sample)
+        send(sample)
 
 
 class _Answer:
     """Takes a clip from its file to its probabilities."""
 
-    def __init__(self, job: Job, loaded: Loaded, events: Events) -> None:
+    def __init__(self, job: Job, loaded: Loaded, send: Send) -> None:
         self._job, self._average, self._network = job, loaded.model.views.average, loaded.network
-        self._preparer, self._progress = loaded.preparer, signs_of_life(events)
+        self._preparer, self._progress = loaded.preparer, signs_of_life(send)
         self._answers = 0
 
-    def __call__(self, clip: Clip) -> dict[str, Any]:
-        """`stages_s`, stage → seconds, and `notes`, what was odd. Raises ClipError for an unusable clip."""
+    def __call__(self, clip: Clip) -> tuple[dict[str, float], tuple[str, ...]]:
+        """Stage → seconds, and what was odd about it. Raises ClipError for an unusable clip."""
         watch = Stopwatch()
         prepared = self._preparer(clip, self._progress)
         logits, _ = forward(self._network, prepared, self._job.batch, self._job.classes, watch)
@@ -108,10 +109,10 @@ class _Answer:
             average_views(logits, self._average)
         self._answers += 1
         self._progress("answer", self._answers, 0)
-        return {"stages_s": prepared.stages_s | dict(watch.seconds), "notes": remarks(prepared)}
+        return prepared.stages_s | dict(watch.seconds), tuple(remarks(prepared))
 
 
-def _warmed(job: Job, answer: _Answer, events: Events) -> tuple[list[Clip], list[float]]:
+def _warmed(job: Job, answer: _Answer, send: Send) -> tuple[list[Clip], list[float]]:
     """The clips that can be used, and the seconds that each takes once everything is compiled."""
     clips: list[Clip] = []
     refused = ""
@@ -121,7 +122,7 @@ def _warmed(job: Job, answer: _Answer, events: Events) -> tuple[list[Clip], list
             answer(clip)
         except ClipError as error:
             refused = str(error)
-            events("notice", text=f"left out: {refused}")
+            send(Notice(f"left out: {refused}"))
         else:
             clips.append(clip)
     if not clips:
@@ -171,7 +172,7 @@ def _asked(settings: LoadGenSettings, clips: Sequence[Clip], seconds: Sequence[f
 
 
 def _test_settings(settings: LoadGenSettings, seconds: Sequence[float]) -> Any:
-    """LoadGen's own defaults, but for the duration, and for what must be told about the network's speed."""
+    """LoadGen's own defaults, but for the duration, and for what LoadGen must know of the network's speed."""
     import mlperf_loadgen
 
     test = mlperf_loadgen.TestSettings()

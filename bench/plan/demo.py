@@ -7,7 +7,6 @@ Their accuracy says nothing about real video.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from ...errors import MeasurementError, WeightsError
+from ...child_process import output_of
+from ...errors import WeightsError
 from ...home import home
 from ...models.registry import ModelRequest
 from ...models.spec import DemoWeights, Weights
@@ -78,18 +78,13 @@ def _made(request: ModelRequest, weights: Weights, python: str, progress: Callab
     with FileLock(path.parent.parent / f"{demo.name}.lock"):
         if not (path.parent / _COMPLETE).exists():
             progress(f"making demo weights for {demo.name} (once)")
-            answer = subprocess.run(
+            output_of(
                 [python, "-m", "actionbench.bench.plan.demo", request.key, stream, str(weights.seed)],
-                capture_output=True,
-                text=True,
+                f"demo weights for {demo.name} could not be made",
+                where=python,
+                remedy="They need torch: --python torch=INTERPRETER names one that has it.",
                 env=worker_environment(cores()),
             )
-            if answer.returncode != 0:
-                raise MeasurementError(
-                    f"demo weights for {demo.name} could not be made: {answer.stderr.strip()[-500:]}",
-                    where=python,
-                    remedy="They need torch: --python torch=INTERPRETER names one that has it.",
-                )
     return replace(weights, path=path, sha256=(path.parent / _COMPLETE).read_text(encoding="utf-8"))
 
 

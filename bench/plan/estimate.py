@@ -11,10 +11,13 @@ from pathlib import Path
 from ...datasets.clip import Clip
 from ...errors import MeasurementError
 from ...models.parity import mantissa
+from ...records.scenarios.latency import PREDICTION
 from ..agreement.check import AGREEMENT_FRAMES, compared_groups, may_hide_mistakes
 from ..console.progress import Console
 from ..runner import counted_models, planned, timed_clips
 from ..scenarios.scenario import Cost, scenario
+from ..scenarios.timed import record_of
+from ..worker.events import FirstForward, Measured, Ready
 from ..worker.supervisor import Outcome, Worker
 from .config import RunConfig
 from .peak import gemm_peaks
@@ -26,8 +29,8 @@ CLIPS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a plan and its seconds; `model` is empty where it is about all of them."""
+class EstimatedStep:
+    """A step of a plan and its seconds; `model` is empty where it is about all of them."""
 
     what: str
     model: str
@@ -59,11 +62,11 @@ def print_estimate(config: RunConfig, console: Console) -> None:
     if not costs:
         raise MeasurementError("none of the models can be measured")
     alive = tuple(model for model in plan.models if model.key in costs)
-    parts = estimate(replace(plan, models=alive), costs, typical, peaks_s)
-    width = max(len(f"{part.what} {part.model}") for part in parts)
-    for part in parts:
-        print(f"{f'{part.what} {part.model}':{width}}  {_duration(part.seconds):>9}")
-    print(f"{'in all':{width}}  {_duration(sum(part.seconds for part in parts)):>9}")
+    steps = estimate(replace(plan, models=alive), costs, typical, peaks_s)
+    width = max(len(f"{step.what} {step.model}") for step in steps)
+    for step in steps:
+        print(f"{f'{step.what} {step.model}':{width}}  {_duration(step.seconds):>9}")
+    print(f"{'in all':{width}}  {_duration(sum(step.seconds for step in steps)):>9}")
     if any(model.flow is not None and not model.timed_only for model in plan.models):
         print("Optical flow of the accuracy pass is counted as computed anew; what the cache has is quicker.")
 
@@ -87,18 +90,19 @@ def measure_costs(
         job = scenario("latency").job(model, clips, replace(plan.config, latency_seconds=0.0))
         worker = Worker(job, model.python, log, plan.config.clip_timeout, console.say)
         for event in worker.events(outcome):
-            if event["event"] == "ready":
-                start = time.perf_counter() - begin
-            elif event["event"] == "first":
-                first = event["first_s"]
-            elif event["event"] == "sample":
-                stages = event["stages_s"]
-                samples[event["clip"]] = {
-                    "clip": event["total_s"],
-                    "prediction": sum(stages[name] for name in ("upload", "forward", "download")),
-                    "cpu": event["cpu_s"],
-                    "frames": event["frames"],
-                }
+            match event:
+                case Ready():
+                    start = time.perf_counter() - begin
+                case FirstForward(first_s):
+                    first = first_s
+                case Measured():
+                    record = record_of("latency", event, model.key, process=0)
+                    samples[record.clip] = {
+                        "clip": record.total_s,
+                        "prediction": sum(record.stages_s[name] for name in PREDICTION),
+                        "cpu": record.cpu_s,
+                        "frames": record.frames,
+                    }
     if outcome.failed is not None:
         raise MeasurementError(outcome.failed, where=model.key)
 
@@ -112,17 +116,19 @@ def measure_costs(
 
 def estimate(
     plan: Plan, timed: Mapping[str, Cost], typical: Mapping[str, Cost], peaks_s: float = 0.0
-) -> list[Part]:
-    """The parts of a plan in their order.
+) -> list[EstimatedStep]:
+    """The steps of a plan in their order.
 
     `timed`, `typical`: of each model, see `measure_costs`. `peaks_s`: of measuring matrix products.
     """
     config = plan.config
-    parts = [Part("matrix product", "", peaks_s)] if peaks_s else []
+    steps = [EstimatedStep("matrix product", "", peaks_s)] if peaks_s else []
     for model in plan.models:
         if not model.timed_only:
             cost = typical[model.key]
-            parts.append(Part("accuracy", model.key, cost.start + len(plan.clips) * _beside(model, cost)))
+            steps.append(
+                EstimatedStep("accuracy", model.key, cost.start + len(plan.clips) * _beside(model, cost))
+            )
     for reference, group in compared_groups(plan.models):
         # Once more for each half precision, with rounded weights.
         halves = {m.request.precision for m in group if mantissa(m.request.precision) is not None}
@@ -135,14 +141,14 @@ def estimate(
             # A reference that is not timed itself is taken to be as slow as what is compared with it.
             cost = timed.get(model.key) or timed[group[0].key]
             seconds = cost.start + cost.prediction * AGREEMENT_FRAMES / cost.frames
-            parts.append(Part("agreement", model.key, seconds))
+            steps.append(EstimatedStep("agreement", model.key, seconds))
     clips = min(config.latency_clips, len(plan.clips))
     for name in config.scenarios if clips else ():
         for model in plan.models:
             cost = timed[model.key]
             process = cost.start + scenario(name).seconds(model, cost, clips, config)
-            parts.append(Part(name, model.key, config.processes * process))
-    return parts
+            steps.append(EstimatedStep(name, model.key, config.processes * process))
+    return steps
 
 
 def _beside(model: PlannedModel, cost: Cost) -> float:

@@ -78,15 +78,15 @@ class PlannedModel:
         versions: Mapping[str, str | None] = probe(self.python)["packages"]
         return versions
 
-    def job(self, mode: str, clips: Iterable[Clip], **more: Any) -> Job:
+    def job(self, task: str, clips: Iterable[Clip], **more: Any) -> Job:
         """The job for its worker.
 
-        - `mode`: of `Job`: what is done with the clips.
+        - `task`: of `Job`: what is done with the clips.
         - `clips`: the clips.
         - `more`: other fields of `Job`.
         """
         return Job(
-            mode,
+            task,
             self.request.key,
             self.weights,
             self.options,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,9 +17,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from ...child_process import output_of
 from ...datasets.clip import Clip
 from ...datasets.sources.registry import load_clips
-from ...errors import BackendUnavailable, MeasurementError, UsageError
+from ...errors import BackendUnavailable, UsageError
 from ...home import home
 from ...models.capabilities import INT8_REMEDY, QUANTISER
 from ...models.spec import Weights
@@ -110,17 +110,13 @@ def _path(stream: str, weights: Weights, clips: str, model: PlannedModel) -> Pat
 
 
 def _run(task: QuantisationTask, python: str) -> None:
-    answer = subprocess.run(
+    output_of(
         [python, "-m", "actionbench.bench.plan.quantise"],
-        input=pickle.dumps(task),
-        capture_output=True,
+        "cannot be quantised",
+        where=task.request,
         env=worker_environment(cores()),
+        stdin=pickle.dumps(task),
     )
-    if answer.returncode != 0:
-        raise MeasurementError(
-            f"cannot be quantised: {answer.stderr.decode(errors='replace').strip()[-500:]}",
-            where=task.request,
-        )
 
 
 def make(task: QuantisationTask) -> None:

@@ -22,8 +22,8 @@ class Arrival:
 class Camera:
     """`frames` frames at `fps`, kept in a buffer of `room`: where that is full, the oldest one is lost.
 
-    Frame n is there n / fps seconds after the first `take`. Nothing is filmed: the clock alone tells what has
-    arrived, so that the camera costs no thread and no time.
+    Frame n is there n / fps seconds after the first `take`. Nothing is filmed: what has arrived follows from
+    the clock alone, so that the camera costs no thread and no time.
     """
 
     def __init__(

@@ -85,7 +85,7 @@ def input_shape(prepared: Prepared, batch: int) -> tuple[object, ...]:
 
 
 def multiply_accumulates(model: Model, prepared: Prepared, classes: int) -> int | None:
-    """Multiply–accumulates of all views of a video; None if the model does not tell."""
+    """Multiply–accumulates of all views of a video; None if the model does not say."""
     if model.macs is None:
         return None
     shapes = [

@@ -15,7 +15,7 @@ from ...errors import ClipError, MeasurementError
 from ...preprocessing.preparer import Prepared, Preparer
 from ...preprocessing.stopwatch import Meter, Stopwatch
 from ...records.disturbance import is_disturbed, waiting_ratio
-from ..worker.events import Events, signs_of_life
+from ..worker.events import ClipFailed, FirstForward, Measured, Send, Started, signs_of_life
 from ..worker.job import Job
 from .inference import average_views, forward, input_shape, multiply_accumulates, remarks
 from .scenario import Cost, Loaded, Scenario, repeated
@@ -35,17 +35,17 @@ class LatencySettings:
     min_seconds: float = 0.0
 
 
-def measure_latency(job: Job, loaded: Loaded, events: Events) -> None:
+def measure_latency(job: Job, loaded: Loaded, send: Send) -> None:
     """Go through the sample until `min_seconds` are measured, at least once.
 
-    A disturbed sample is told of as such and taken again, `MOST_REPEATS` times a clip at most. Raises
+    A disturbed sample is reported as such and taken again, `MOST_REPEATS` times a clip at most. Raises
     MeasurementError if no clip can be used, or none can be any more: `min_seconds` would never be measured.
     """
     settings: LatencySettings = job.settings
-    timed = _Timed(job, loaded, events)
+    timed = _Timed(job, loaded, send)
     repeats = dict.fromkeys((clip.id for clip in job.clips), 0)
     measured = 0.0
-    warm_preparation(loaded.preparer, job.clips[0], events)
+    warm_preparation(loaded.preparer, job.clips[0], send)
     samples = 0
     for repetition in count():
         before = samples
@@ -79,31 +79,31 @@ def none_left(timed: int, refused: ClipError | None) -> MeasurementError:
 
 
 def disturbed(sample: Meter) -> bool:
-    """Whether something else had the cores; False where the system does not tell."""
+    """Whether something else had the cores; False where the system does not report it."""
     return is_disturbed(waiting_ratio(sample.waited_s, sample.wall_s))
 
 
 class _Timed:
-    """Times a clip and tells the parent. `refused`: why the last clip that failed could not be used."""
+    """Times a clip and reports it. `refused`: why the last clip that failed could not be used."""
 
-    def __init__(self, job: Job, loaded: Loaded, events: Events) -> None:
+    def __init__(self, job: Job, loaded: Loaded, send: Send) -> None:
         self._job, self._model, self._network = job, loaded.model, loaded.network
-        self._preparer, self._events = loaded.preparer, events
+        self._preparer, self._send = loaded.preparer, send
         self.refused: ClipError | None = None
         self._shapes: set[tuple[object, ...]] = set()
 
     def __call__(self, clip: Clip, repetition: int, attempt: int) -> Meter | None:
         """What the sample took; None if the clip cannot be used."""
-        job, events, network = self._job, self._events, self._network
-        events("start", clip=clip.id)
+        job, send, network = self._job, self._send, self._network
+        send(Started(clip.id))
         meter = Meter()
         try:
             verify(clip)
             with meter:
-                prepared = self._preparer(clip, signs_of_life(events))
+                prepared = self._preparer(clip, signs_of_life(send))
         except ClipError as error:
             self.refused = error
-            events("clip_error", clip=clip.id, error=str(error))
+            send(ClipFailed(clip.id, str(error)))
             return None
         self._warm(prepared)
         watch = Stopwatch()
@@ -111,23 +111,23 @@ class _Timed:
             logits, device_s = forward(network, prepared, job.batch, job.classes, watch)
             with watch.stage("download"):
                 average_views(logits, self._model.views.average)
-        events(
-            "sample",
-            clip=clip.id,
-            repetition=repetition,
-            attempt=attempt,
-            disturbed=disturbed(meter),
-            stages_s=prepared.stages_s | dict(watch.seconds),
-            total_s=meter.wall_s,
-            cpu_s=meter.cpu_s,
-            waited_s=meter.waited_s,
-            views=len(prepared.views),
-            frames=prepared.frames,
-            video_s=prepared.video_s,
-            macs=multiply_accumulates(self._model, prepared, logits.shape[1]),
-            device_forward_s=device_s,
-            notes=remarks(prepared),
-        )
+        values = {
+            "clip": clip.id,
+            "repetition": repetition,
+            "attempt": attempt,
+            "disturbed": disturbed(meter),
+            "stages_s": prepared.stages_s | dict(watch.seconds),
+            "total_s": meter.wall_s,
+            "cpu_s": meter.cpu_s,
+            "waited_s": meter.waited_s,
+            "views": len(prepared.views),
+            "frames": prepared.frames,
+            "video_s": prepared.video_s,
+            "macs": multiply_accumulates(self._model, prepared, logits.shape[1]),
+            "device_forward_s": device_s,
+            "notes": remarks(prepared),
+        }
+        send(Measured(values, clip.id))
         return meter
 
     def _warm(self, prepared: Prepared) -> None:
@@ -138,16 +138,16 @@ class _Timed:
         begin = time.perf_counter()
         forward(self._network, prepared, self._job.batch, self._job.classes, Stopwatch())
         if not self._shapes:
-            self._events("first", first_s=time.perf_counter() - begin)
+            self._send(FirstForward(time.perf_counter() - begin))
         self._shapes.add(shape)
 
 
-def warm_preparation(preparer: Preparer, clip: Clip, events: Events) -> None:
+def warm_preparation(preparer: Preparer, clip: Clip, send: Send) -> None:
     """Decode, resize and compute flow once, over the clip's first moment, before anything is timed."""
     begin = clip.start_s or 0.0
     end = begin + 0.15 if clip.end_s is None else min(clip.end_s, begin + 0.15)
     with suppress(ClipError):  # too short for the network: warm all the same
-        preparer(dataclasses.replace(clip, end_s=end), signs_of_life(events))
+        preparer(dataclasses.replace(clip, end_s=end), signs_of_life(send))
 
 
 def _job(model: PlannedModel, clips: Sequence[Clip], config: RunConfig) -> Job:

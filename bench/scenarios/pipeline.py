@@ -1,4 +1,4 @@
-"""Clips on their way from file to answer, several steps and several clips at a time.
+"""Clips in flight from file to answer, several steps and several clips at a time.
 
 The steps of a clip, in order of urgency: decode and resize; flow, a few pairs at a time, as soon as their
 frames are there; the pixels of the RGB streams; the forward passes. The longest way comes first, so that the
@@ -23,14 +23,14 @@ from ...datasets.sources.arrays import read_inputs
 from ...errors import ClipError
 from ...models.spec import FloatArray, InputArray, Preprocessing
 from ...preprocessing.device_flow import computes_on_gpu
-from ...preprocessing.preparer import Preparer, StageProgress, View
+from ...preprocessing.preparer import Preparer, ReportProgress, View
 from ...preprocessing.stopwatch import Stopwatch
 from .inference import average_views, forward_views, remarks
-from .stream_networks import Part
-from .thread_pool import Lanes
+from .stream_networks import StreamNetwork
+from .thread_pool import ThreadPool
 
 PAIRS = 8
-"""Pairs of frames in one task of flow: few, so that lanes are idle for a short time only at a clip's end."""
+"""Pairs of frames in one task of flow: few, so that threads are idle only briefly at a clip's end."""
 
 _GPU, _NETWORK = "gpu", "network"
 """What does one thing at a time: a GPU, and a backend that cannot compute several forward calls at once."""
@@ -60,7 +60,7 @@ class Answer:
 
 @dataclass(slots=True)
 class _Flight:
-    """A clip on its way. `awaited`: forward results until its answer, None while it is being decoded."""
+    """A clip in flight. `awaited`: forward results until its answer, None while it is being decoded."""
 
     number: int
     clip: Clip
@@ -77,19 +77,19 @@ class _Flight:
 
 
 class Pipeline:
-    """Takes clips to their answers on `lanes`. `answered` is told each, by a lane."""
+    """Takes clips to their answers on the threads of `pool`, which call `answered` with each."""
 
     def __init__(
         self,
-        lanes: Lanes,
+        pool: ThreadPool,
         preparer: Preparer,
-        parts: Sequence[Part],
+        networks: Sequence[StreamNetwork],
         classes: int,
         batch: int,
         answered: Callable[[Answer], None],
-        progress: StageProgress,
+        progress: ReportProgress,
     ) -> None:
-        self._lanes, self._preparer, self._parts = lanes, preparer, parts
+        self._pool, self._preparer, self._networks = pool, preparer, networks
         self._classes, self._batch = classes, batch
         self._answered, self._progress = answered, progress
         self._begun = 0
@@ -99,7 +99,7 @@ class Pipeline:
         self._network_alone = _GPU if preparer.on_device and self._flow_on_gpu else _NETWORK
 
     def counted(self) -> tuple[int, int]:
-        """Forward calls so far, and the views in them: a call takes what is there when a lane is free."""
+        """Forward calls so far, and the views in them: a call takes what is there when a thread is free."""
         with self._lock:
             return self._calls, self._views
 
@@ -120,9 +120,9 @@ class Pipeline:
 
         urgency = (flight.number, rank)
         if on_gpu:
-            self._lanes.gather((_GPU, rank), urgency, task, lambda tasks: tasks[0](), alone=_GPU)
+            self._pool.gather((_GPU, rank), urgency, task, lambda tasks: tasks[0](), alone=_GPU)
         else:
-            self._lanes.submit(urgency, task)
+            self._pool.submit(urgency, task)
 
     def _decode(self, flight: _Flight) -> None:
         preparer, clip, watch = self._preparer, flight.clip, Stopwatch()
@@ -140,7 +140,7 @@ class Pipeline:
             for geometry, streams in preparer.geometries().items():
                 self._decode_geometry(flight, geometry, streams, watch)
         with flight.lock:
-            flight.awaited = len(flight.views) * len(self._parts)
+            flight.awaited = len(flight.views) * len(self._networks)
         self._conclude(flight)
 
     def _decode_geometry(
@@ -185,28 +185,28 @@ class Pipeline:
     def arrived(self, flight: _Flight, view: int, stream: str, array: InputArray) -> None:
         """An input of a view is there; its network begins where that was the last one."""
         self._preparer.require_frames(flight.clip, [{stream: array}])
-        (number, part) = next((i, p) for i, p in enumerate(self._parts) if stream in p.streams)
+        (number, owner) = next((i, n) for i, n in enumerate(self._networks) if stream in n.streams)
         with flight.lock:
             flight.views[view][stream] = array
-            if not all(name in flight.views[view] for name in part.streams):
+            if not all(name in flight.views[view] for name in owner.streams):
                 return
-            inputs = {name: flight.views[view].pop(name) for name in part.streams}
-        self._lanes.gather(
-            (number, *((type(inputs[name]), inputs[name].shape) for name in part.streams)),
+            inputs = {name: flight.views[view].pop(name) for name in owner.streams}
+        self._pool.gather(
+            (number, *((type(inputs[name]), inputs[name].shape) for name in owner.streams)),
             (flight.number, _FORWARD),
             (flight, view, inputs),
-            partial(self._forward, part),
+            partial(self._forward, owner),
             self._batch,
-            None if part.at_once else self._network_alone,
+            None if owner.at_once else self._network_alone,
         )
 
-    def _forward(self, part: Part, items: list[tuple[_Flight, int, View]]) -> None:
+    def _forward(self, owner: StreamNetwork, items: list[tuple[_Flight, int, View]]) -> None:
         items = [item for item in items if not item[0].over]
         if not items:
             return
         try:
             logits = forward_views(
-                part.network, [inputs for _, _, inputs in items], self._classes, Stopwatch()
+                owner.network, [inputs for _, _, inputs in items], self._classes, Stopwatch()
             )
         except ClipError as error:
             for flight, _, _ in items:
@@ -256,7 +256,7 @@ class Pipeline:
         spec: Preprocessing,
         then: Callable[[FloatArray], None],
     ) -> None:
-        """Have a lane compute the flow between consecutive `frames`; `then` takes it as network input."""
+        """Have a thread compute the flow between consecutive `frames`; `then` takes it as network input."""
 
         def step() -> None:
             grey_frames = self._preparer.grey(np.stack(frames), Stopwatch())
@@ -267,7 +267,7 @@ class Pipeline:
     def _flow_in_one(
         self, flight: _Flight, view: int, stream: str, spec: Preprocessing, frames: npt.NDArray[np.uint8]
     ) -> None:
-        """Have the GPU compute the flow of a view; the grey frames are made by the lane that decoded it."""
+        """Have the GPU compute the flow of a view; the grey frames are made by the thread that decoded it."""
         grey_frames = self._preparer.grey(frames, Stopwatch())
 
         def step() -> None:

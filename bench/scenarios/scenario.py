@@ -12,9 +12,9 @@ from ...datasets.clip import Clip
 from ...models.spec import Model, Network
 from ...preprocessing.preparer import Preparer
 from ...records.scenarios.registry import SCENARIOS
-from ..worker.events import Events
+from ..worker.events import Send
 from ..worker.job import Job
-from .stream_networks import Part
+from .stream_networks import StreamNetwork
 
 if TYPE_CHECKING:  # a worker needs neither
     from ..plan.config import RunConfig
@@ -23,16 +23,16 @@ if TYPE_CHECKING:  # a worker needs neither
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a worker measures with. `parts`: the model's network, or one for each of its streams."""
+    """What a worker works with. `networks`: the model's one network, or one for each of its streams."""
 
     model: Model
-    parts: tuple[Part, ...]
+    networks: tuple[StreamNetwork, ...]
     preparer: Preparer
 
     @property
     def network(self) -> Network:
-        """The first part's: the whole network where the streams do not compute by themselves."""
-        return self.parts[0].network
+        """The first one: the whole network where the streams do not compute by themselves."""
+        return self.networks[0].network
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Scenario:
 
     - `job`: from a model, the clips that are timed and the configuration to the job of one process.
       `model.options.threads` is what all of its threads at work together amount to.
-    - `measure`: the worker's side. It sends its measurements as events "measured", with the fields of the
-      scenario's record but for `model` and `process`; as "sample" if an event "start" named the clip before.
+    - `measure`: the worker's side. It reports its measurements as `Measured` events, and names the clip in
+      them where it reported a `Started` before.
     - `seconds`: what a process takes once its network is loaded, from the model, its cost, the number of
       clips and the configuration; for `--estimate`.
     - `apart`: each stream of a network is loaded by itself, so that they can compute at the same time.
@@ -68,7 +68,7 @@ class Scenario:
     """
 
     job: Callable[[PlannedModel, Sequence[Clip], RunConfig], Job]
-    measure: Callable[[Job, Loaded, Events], None]
+    measure: Callable[[Job, Loaded, Send], None]
     seconds: Callable[[PlannedModel, Cost, int, RunConfig], float]
     apart: bool = False
     several_videos: bool = False

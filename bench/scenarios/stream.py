@@ -20,7 +20,7 @@ from ...models.spec import InputArray, Model, Network
 from ...preprocessing.preparer import Preparer, View
 from ...preprocessing.rolling_window import RollingWindow
 from ...preprocessing.stopwatch import Meter, Stopwatch
-from ..worker.events import Events, signs_of_life
+from ..worker.events import Measured, Send, signs_of_life
 from ..worker.job import Job
 from .camera import Camera, Newest, due_windows, is_due
 from .inference import average_views, forward_views
@@ -65,17 +65,17 @@ class _Labels:
     failure: BaseException | None = None
 
 
-def measure_stream(job: Job, loaded: Loaded, events: Events) -> None:
-    """Show the first usable clip to the network at the camera's rate, for the camera's time.
+def measure_stream(job: Job, loaded: Loaded, send: Send) -> None:
+    """Show the first usable clip to the network at the camera's rate, for the camera's time, and report it.
 
     Raises MeasurementError if no clip can be used.
     """
     camera: CameraSettings = job.settings
     network, preparer = loaded.network, loaded.preparer
     clip, frames = _first_usable(job, camera.fps)
-    warm_preparation(preparer, clip, events)
+    warm_preparation(preparer, clip, send)
     _warm(job, network, preparer, camera, frames)
-    _watch(job, loaded.model, network, preparer, events, clip, frames, camera)
+    _watch(job, loaded.model, network, preparer, send, clip, frames, camera)
 
 
 def _first_usable(job: Job, fps: Fraction) -> tuple[Clip, list[Frame]]:
@@ -97,8 +97,8 @@ def _warm(
     for number in range(2):
         window.add(frames[number % len(frames)])
     blank = {
-        stream: np.repeat(parts[:1], camera.window - (preparer.streams[stream].modality == "flow"), axis=0)
-        for stream, parts in window.frames().items()
+        stream: np.repeat(kept[:1], camera.window - (preparer.streams[stream].modality == "flow"), axis=0)
+        for stream, kept in window.frames().items()
     }
     forward_views(network, [blank], job.classes, Stopwatch())
 
@@ -108,7 +108,7 @@ def _watch(
     model: Model,
     network: Network,
     preparer: Preparer,
-    events: Events,
+    send: Send,
     clip: Clip,
     frames: list[Frame],
     settings: CameraSettings,
@@ -122,9 +122,9 @@ def _watch(
     def label() -> None:
         try:
             while (item := windows.take()) is not None:
-                arrived, parts = item
+                arrived, inputs = item
                 begin = time.perf_counter()
-                view: View = {stream: np.stack(kept) for stream, kept in parts.items()}
+                view: View = {stream: np.stack(kept) for stream, kept in inputs.items()}
                 average_views(forward_views(network, [view], job.classes, Stopwatch()), model.views.average)
                 end = time.perf_counter()
                 labels.age_s.append(end - arrived)
@@ -133,7 +133,7 @@ def _watch(
             labels.failure = error
 
     window = RollingWindow(preparer, settings.window)
-    alive = signs_of_life(events)
+    alive = signs_of_life(send)
     frame_s: list[float] = []
     meter = Meter()
     thread = threading.Thread(target=label, name="labels", daemon=True)
@@ -150,7 +150,7 @@ def _watch(
         thread.join()
     if labels.failure is not None:
         raise labels.failure
-    events("measured", **_result(job, settings, clip, camera, total, labels, frame_s, meter, preparer))
+    send(Measured(_result(job, settings, clip, camera, total, labels, frame_s, meter, preparer)))
 
 
 def _result(

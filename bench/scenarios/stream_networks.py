@@ -1,4 +1,4 @@
-"""A model in parts that can compute at the same time."""
+"""The networks that a model is loaded as: one, or one for each stream, which can compute at the same time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ...models.spec import ConcurrentNetwork, LoadOptions, Network, Weights
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A network that computes some of the model's streams by itself; the parts' logits are added."""
+class StreamNetwork:
+    """A network that computes some or all of the model's streams; the logits of several are added."""
 
     streams: tuple[str, ...]
     network: Network
@@ -22,10 +22,10 @@ class Part:
         return isinstance(self.network, ConcurrentNetwork) and self.network.concurrent
 
 
-def load_parts(
+def load_stream_networks(
     request: ModelRequest, weights: Mapping[str, Weights], options: LoadOptions, apart: bool
-) -> tuple[Part, ...]:
-    """The network in one part; `apart`: one for each stream, of a model of ours.
+) -> tuple[StreamNetwork, ...]:
+    """One network; with `apart` one for each stream, of a model of ours.
 
     The loader of anybody else's model may want all streams at once. Raises as `load_network` does.
     """
@@ -33,9 +33,9 @@ def load_parts(
     loader = model.backends[request.backend]
     ours = isinstance(loader, str) and loader.startswith("actionbench.")
     if not apart or len(model.streams) == 1 or not ours:
-        return (Part(tuple(model.streams), load_network(request, weights, options)),)
+        return (StreamNetwork(tuple(model.streams), load_network(request, weights, options)),)
     return tuple(
-        Part(
+        StreamNetwork(
             (stream,),
             load_network(
                 replace(request, model=replace(model, streams={stream: description})),

@@ -26,7 +26,7 @@ class _Gathering:
     items: list[tuple[Urgency, int, Any]] = field(default_factory=list)
 
 
-class Lanes:
+class ThreadPool:
     """`count` threads and the tasks that wait for them. Tasks may add tasks.
 
     An exception of a task ends everything: what waits is dropped, and `wait` raises it. Leaving the block
@@ -43,7 +43,7 @@ class Lanes:
         self._closed = False
         self._failure: BaseException | None = None
         self._threads = [
-            threading.Thread(target=self._work, name=f"lane-{i}", daemon=True) for i in range(count)
+            threading.Thread(target=self._work, name=f"pool-{i}", daemon=True) for i in range(count)
         ]
 
     def __enter__(self) -> Self:
@@ -59,7 +59,7 @@ class Lanes:
             thread.join()
 
     def submit(self, urgency: Urgency, task: Task) -> None:
-        """Have a lane do `task`; nothing happens once the lanes have ended."""
+        """Have a thread do `task`; nothing happens once the pool has ended."""
         with self._condition:
             if self._closed:
                 return
@@ -75,10 +75,10 @@ class Lanes:
         size: int = 1,
         alone: Hashable | None = None,
     ) -> None:
-        """Have a lane call `compute` with `size` items of the same `key`; with fewer when all else is done.
+        """Have a thread call `compute` with `size` items of the same `key`; with fewer when all else is done.
 
         `alone`: of the gatherings that name the same thing here, one is computed at a time. Nothing happens
-        once the lanes have ended.
+        once the pool has ended.
         """
         with self._condition:
             if self._closed:

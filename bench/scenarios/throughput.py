@@ -14,19 +14,19 @@ from ...datasets.sources.manifest import verify
 from ...errors import ClipError
 from ...preprocessing.stopwatch import Meter
 from ..plan.environment import GpuWatch
-from ..worker.events import Events, signs_of_life
+from ..worker.events import Measured, Send, StageProgress, signs_of_life
 from ..worker.job import Job
 from .latency import none_left, warm_preparation
 from .pipeline import Answer, Pipeline
 from .scenario import Cost, Loaded, Scenario, repeated
-from .thread_pool import Lanes
+from .thread_pool import ThreadPool
 
 if TYPE_CHECKING:  # a worker needs neither
     from ..plan.config import RunConfig
     from ..plan.plan import PlannedModel
 
 MOST_RSS = 60
-"""Readings of the process's memory that are kept of a stretch."""
+"""Readings of the process's memory that are kept of a measurement window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +34,26 @@ class ThroughputSettings:
     """How clips are shared out.
 
     - `min_seconds`: least time that is measured.
-    - `lanes`: threads that clips are worked on by, each with `Job.options.threads` in the network.
-    - `in_flight`: clips on their way at the same time.
+    - `threads`: that clips are worked on by, each with `Job.options.threads` in the network.
+    - `in_flight`: clips in flight at the same time.
     """
 
     min_seconds: float
-    lanes: int = 1
+    threads: int = 1
     in_flight: int = 1
 
 
-class Stretch:
-    """What is measured between two answers: the first ones only warm up, the rest count.
+class MeasurementWindow:
+    """What is measured from one answer to another: the first ones only warm up, the rest count.
 
     It begins after `warm_up` answers, and is over as soon as `seconds` have passed and the number of answers
-    in it is a multiple of `multiple`: with one clip a lane, answers come in groups of that size, and part of
-    a group would be a rate of its own. What is answered after that does not count.
+    in it is a multiple of `multiple`: with one clip a thread, answers come in groups of that size, and
+    part of a group would be a rate of its own. What is answered after that does not count.
 
-    - `counted`: tells the forward calls so far and the views in them.
+    - `warm_up`: answers before it begins.
+    - `seconds`: least duration.
+    - `multiple`: of answers in it.
+    - `counted`: returns the forward calls so far and the views in them.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class Stretch:
         self._process = psutil.Process()
 
     def add(self, answer: Answer) -> bool:
-        """Count an answer, if it is one that counts; True if the stretch is over."""
+        """Count an answer, if it is one that counts; True if the window is over."""
         if self.over:
             return True
         if self._before < self._warm_up:
@@ -115,73 +118,73 @@ class _Source:
         self.refused = error
 
 
-def measure_throughput(job: Job, loaded: Loaded, events: Events) -> None:
-    """Keep `in_flight` clips on their way until `min_seconds` have been measured.
+def measure_throughput(job: Job, loaded: Loaded, send: Send) -> None:
+    """Keep `in_flight` clips in flight until `min_seconds` have been measured, and report that.
 
     Raises MeasurementError if no clip can be used, or none can be any more.
     """
     settings: ThroughputSettings = job.settings
-    parts, preparer = loaded.parts, loaded.preparer
+    networks, preparer = loaded.networks, loaded.preparer
     source = _Source(job.clips)
     for clip in job.clips:
         try:
             verify(clip)
         except ClipError as error:
             source.leave_out(clip, error)
-    warm_preparation(preparer, job.clips[0], events)
-    # Each lane has computed, and each clip's shape has been met.
-    warm_up = max(min(settings.lanes, settings.in_flight), len(job.clips))
-    multiple = len(job.clips) if settings.in_flight == 1 else settings.lanes
+    warm_preparation(preparer, job.clips[0], send)
+    # Each thread has computed, and each clip's shape has been met.
+    warm_up = max(min(settings.threads, settings.in_flight), len(job.clips))
+    multiple = len(job.clips) if settings.in_flight == 1 else settings.threads
     lock = threading.Lock()
-    with Lanes(settings.lanes) as lanes, GpuWatch(job.options.device) as gpu:
+    with ThreadPool(settings.threads) as pool, GpuWatch(job.options.device) as gpu:
 
         def answered(answer: Answer) -> None:
             with lock:
-                if stretch.over:
+                if window.over:
                     return
-                events("progress", stage="video", done=len(stretch.answers), total=0)
+                send(StageProgress("video", len(window.answers), 0))
                 if answer.error is not None:
                     source.leave_out(answer.clip, answer.error)
-                elif stretch.add(answer):
-                    lanes.end()
+                elif window.add(answer):
+                    pool.end()
                     return
                 if not source:
-                    raise none_left(len(stretch.answers), source.refused)
+                    raise none_left(len(window.answers), source.refused)
                 pipeline.start(source.take())
 
-        pipeline = Pipeline(lanes, preparer, parts, job.classes, job.batch, answered, signs_of_life(events))
-        stretch = Stretch(warm_up, settings.min_seconds, multiple, pipeline.counted)
+        pipeline = Pipeline(pool, preparer, networks, job.classes, job.batch, answered, signs_of_life(send))
+        window = MeasurementWindow(warm_up, settings.min_seconds, multiple, pipeline.counted)
         if not source:
             raise none_left(0, source.refused)
         with lock:
             first = [source.take() for _ in range(settings.in_flight)]
         for clip in first:
             pipeline.start(clip)
-        lanes.wait()
-    meter, answers = stretch.meter, stretch.answers
-    events(
-        "measured",
-        in_flight=settings.in_flight,
-        lanes=settings.lanes,
-        network_threads=job.options.threads,
-        batch=job.batch,
-        mean_batch=stretch.mean_batch,
-        streams_apart=len(parts) > 1,
-        forwards_at_once=all(part.at_once for part in parts),
-        warm_up=warm_up,
-        wall_s=meter.wall_s,
-        cpu_s=meter.cpu_s,
-        waited_s=meter.waited_s,
-        videos=len(answers),
-        views=sum(answer.views for answer in answers),
-        frames=sum(answer.frames for answer in answers),
-        video_s=sum(answer.video_s for answer in answers),
-        answer_s=[answer.seconds for answer in answers],
-        rss_bytes=stretch.rss_bytes[:: -(-len(stretch.rss_bytes) // MOST_RSS)],
-        gpu_busy=gpu.busy,
-        skipped=source.skipped,
-        notes=sorted({note for answer in answers for note in answer.notes}),
-    )
+        pool.wait()
+    meter, answers = window.meter, window.answers
+    values = {
+        "in_flight": settings.in_flight,
+        "lanes": settings.threads,
+        "network_threads": job.options.threads,
+        "batch": job.batch,
+        "mean_batch": window.mean_batch,
+        "streams_apart": len(networks) > 1,
+        "forwards_at_once": all(each.at_once for each in networks),
+        "warm_up": warm_up,
+        "wall_s": meter.wall_s,
+        "cpu_s": meter.cpu_s,
+        "waited_s": meter.waited_s,
+        "videos": len(answers),
+        "views": sum(answer.views for answer in answers),
+        "frames": sum(answer.frames for answer in answers),
+        "video_s": sum(answer.video_s for answer in answers),
+        "answer_s": [answer.seconds for answer in answers],
+        "rss_bytes": window.rss_bytes[:: -(-len(window.rss_bytes) // MOST_RSS)],
+        "gpu_busy": gpu.busy,
+        "skipped": source.skipped,
+        "notes": sorted({note for answer in answers for note in answer.notes}),
+    }
+    send(Measured(values))
 
 
 def _pipelined_job(model: PlannedModel, clips: Sequence[Clip], config: RunConfig) -> Job:
@@ -189,14 +192,14 @@ def _pipelined_job(model: PlannedModel, clips: Sequence[Clip], config: RunConfig
     threads = model.options.threads
     at_once = len(model.weights) if model.whole else threads
     options = replace(model.options, threads=max(1, threads // at_once), at_once=min(at_once, threads))
-    settings = ThroughputSettings(config.latency_seconds, lanes=threads)
+    settings = ThroughputSettings(config.latency_seconds, threads=threads)
     return replace(model.job("pipelined", clips, settings=settings), options=options)
 
 
 def _throughput_job(model: PlannedModel, clips: Sequence[Clip], config: RunConfig) -> Job:
     """Single-threaded steps of several clips keep the cores busier than steps that are cut in pieces."""
     threads = model.options.threads
-    settings = ThroughputSettings(config.throughput_seconds, lanes=threads, in_flight=threads + model.batch)
+    settings = ThroughputSettings(config.throughput_seconds, threads=threads, in_flight=threads + model.batch)
     options = replace(model.options, threads=1, at_once=threads)
     return replace(model.job("throughput", clips, settings=settings), options=options)
 
@@ -206,11 +209,11 @@ def _pipelined_seconds(_: PlannedModel, cost: Cost, clips: int, config: RunConfi
 
 
 def _throughput_seconds(model: PlannedModel, cost: Cost, clips: int, config: RunConfig) -> float:
-    """Warm-up, the measured time, and what is on its way when that ends; all threads busy."""
-    lanes = model.options.threads
-    group = max(cost.cpu, cost.prediction / lanes)
-    warm_up = max(lanes, clips) * group / lanes
-    return warm_up + repeated(group, config.throughput_seconds) + group / lanes
+    """Warm-up, the measured time, and what is in flight when that ends; all threads busy."""
+    threads = model.options.threads
+    group = max(cost.cpu, cost.prediction / threads)
+    warm_up = max(threads, clips) * group / threads
+    return warm_up + repeated(group, config.throughput_seconds) + group / threads
 
 
 PIPELINED = Scenario(_pipelined_job, measure_throughput, _pipelined_seconds, apart=True)

@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...datasets.clip import Clip
+from ...errors import MeasurementError
 from ...records.run import ProcessRecord
-from ...records.run_directory import RunWriter
+from ...records.run_directory import RunWriter, log_path
 from ...records.scenarios.registry import scenario_type
+from ...typed_values import typed
 from ..console.progress import Console, Progress
 from ..plan.config import RunConfig
 from ..plan.plan import PlannedModel
+from ..worker.events import Done, FirstForward, Measured, Ready, StageProgress
 from ..worker.supervisor import Outcome, Worker
-from .accuracy import doing, log_path
 from .scenario import scenario as scenario_named
 
 
@@ -71,35 +73,44 @@ def measure(
     keep: Callable[[object], None],
     progress: Progress,
 ) -> ProcessRecord:
-    """Run one fresh process: `keep` is told what it measures as it comes, its own record is returned."""
+    """Run one fresh process: `keep` is given each record that it measures, its own record is returned."""
     outcome = Outcome()
-    facts: dict[str, object] = {}
+    load_s = first_s = peak_rss_bytes = None
+    details: dict[str, Any] = {}
     for event in worker.events(outcome):
-        kind = event.pop("event")
-        if kind in ("sample", "measured"):
-            fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in event.items()}
-            keep(scenario_type(scenario).record(model=model, process=process, **fields))
-        elif kind == "progress":
-            progress.note(f"{model}: {doing(event)}")
-        elif kind in ("ready", "first", "end"):
-            facts |= event
-    details = facts.get("details")
+        match event:
+            case Measured():
+                try:
+                    record = record_of(scenario, event, model, process)
+                except MeasurementError as error:
+                    outcome.failed = error.what
+                    break
+                keep(record)
+            case StageProgress():
+                progress.note(f"{model}: {event}")
+            case Ready():
+                load_s, details = event.load_s, event.details
+            case FirstForward():
+                first_s = event.first_s
+            case Done():
+                peak_rss_bytes, details = event.peak_rss_bytes, event.details
+    peak_device_bytes = details.get("peak_device_bytes")
     return ProcessRecord(
         model=model,
         process=process,
         order=order,
-        load_s=_number(facts.get("load_s")),
-        first_s=_number(facts.get("first_s")),
-        peak_rss_bytes=_integer(facts.get("peak_rss_bytes")),
-        peak_device_bytes=_integer(details.get("peak_device_bytes")) if isinstance(details, dict) else None,
-        details=details if isinstance(details, dict) else {},
+        load_s=load_s,
+        first_s=first_s,
+        peak_rss_bytes=peak_rss_bytes,
+        peak_device_bytes=peak_device_bytes if isinstance(peak_device_bytes, int) else None,
+        details=details,
         error=outcome.failed,
     )
 
 
-def _number(value: object) -> float | None:
-    return value if isinstance(value, float) else None
-
-
-def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+def record_of(scenario: str, event: Measured, model: str, process: int) -> Any:
+    """The scenario's record of a measurement. Raises MeasurementError if its values are not those of one."""
+    try:
+        return typed(scenario_type(scenario).record, {"model": model, "process": process, **event.values})
+    except ValueError as error:
+        raise MeasurementError(f"the measurement cannot be read: {error}", where=model) from error

@@ -1,31 +1,190 @@
-"""What a worker tells its parent."""
+"""What a worker reports to its parent: one JSON object a line, written and read here."""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
-from typing import Any, BinaryIO
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, BinaryIO, get_args
 
-from ...preprocessing.preparer import StageProgress
-
-
-class Events:
-    """Writes events to the parent, one JSON object a line; from any thread."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()
-
-    def __call__(self, event: str, **values: Any) -> None:
-        line = json.dumps({"event": event, **values}, allow_nan=False).encode() + b"\n"
-        with self._lock:
-            self._stream.write(line)
-            self._stream.flush()
+from ...parsing import parse_json
+from ...preprocessing.preparer import ReportProgress
+from ...typed_values import Mismatch, typed
 
 
-def signs_of_life(events: Events) -> StageProgress:
-    """Told the parent: signs of life for the parent's watchdog and progress bar, a few a second at most."""
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The network is loaded, in `load_s` seconds. `details`: what it says of itself (`Network.describe`)."""
+
+    load_s: float
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstForward:
+    """The first forward pass took `first_s` seconds."""
+
+    first_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A clip is in flight, until a `Predicted`, `ClipFailed` or `Measured` names it. `clip`: its id."""
+
+    clip: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFailed:
+    """A clip cannot be used. `clip`: its id. `error`: why."""
+
+    clip: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """A network's answer to a clip.
+
+    - `clip`: its id.
+    - `scores`: probabilities, one of each class; float32 values.
+    - the rest: see `ClipRecord`.
+    """
+
+    clip: str
+    scores: tuple[float, ...]
+    views: int
+    frames: int
+    video_s: float
+    stages_s: dict[str, float]
+    flow_cached: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measurement of a scenario.
+
+    - `values`: the fields of the scenario's record but for `model` and `process`, in types that JSON has.
+    - `clip`: id of the clip in flight that it is about; None where that was not reported by a `Started`.
+    """
+
+    values: Mapping[str, Any]
+    clip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A video that MLPerf's LoadGen asked for.
+
+    - `query`: number of the call that asked for it. `clip`: its id.
+    - `issued_s`, `begun_s`, `done_s`: when it was asked for, taken up and answered; seconds by one clock.
+    - `stages_s`: stage → seconds. `notes`: remarks that belong beside the figure.
+    """
+
+    query: int
+    clip: str
+    issued_s: float
+    begun_s: float
+    done_s: float
+    stages_s: dict[str, float]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgress:
+    """`done` units of a stage, of `total` in all (0: unknown). Any event shows that the worker is alive."""
+
+    stage: str
+    done: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.done}" + (f"/{self.total}" if self.total else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """`text`: what the user should know."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The job cannot be done. The last event. `error`: why."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The job is done. The last event.
+
+    - `peak_rss_bytes`: most memory that the process held.
+    - `details`: as in `Ready`, after the work.
+    """
+
+    peak_rss_bytes: int
+    details: dict[str, Any]
+
+
+Event = (
+    Ready
+    | FirstForward
+    | Started
+    | ClipFailed
+    | Predicted
+    | Measured
+    | Answered
+    | StageProgress
+    | Notice
+    | Failed
+    | Done
+)
+
+Send = Callable[[Event], None]
+"""Reports an event to the parent, from any thread."""
+
+_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
+
+
+def event_writer(stream: BinaryIO) -> Send:
+    """Function that writes events to `stream`."""
+    lock = threading.Lock()
+
+    def send(event: Event) -> None:
+        values = {field.name: getattr(event, field.name) for field in fields(event)}
+        line = json.dumps({"event": type(event).__name__, **values}, allow_nan=False).encode() + b"\n"
+        with lock:
+            stream.write(line)
+            stream.flush()
+
+    return send
+
+
+def read_event(line: bytes) -> Event | None:
+    """The event that a worker wrote; None for a line that is no event, such as an interpreter's greeting.
+
+    Raises ValueError for an event that is none of these, or lacks what they have: its worker is of another
+    version of ActionBench.
+    """
+    try:
+        values = parse_json(line)
+    except ValueError:
+        return None
+    if not isinstance(values, dict) or "event" not in values:
+        return None
+    name = values.pop("event")
+    if not isinstance(name, str) or name not in _KINDS:
+        raise Mismatch(f"there is no event {name!r}")
+    return typed(_KINDS[name], values)
+
+
+def signs_of_life(send: Send) -> ReportProgress:
+    """Function that reports progress, a few times a second at most, for the watchdog and the progress bar."""
     last = 0.0
 
     def progress(stage: str, done: int, total: int) -> None:
@@ -33,6 +192,6 @@ def signs_of_life(events: Events) -> StageProgress:
         now = time.monotonic()
         if now - last > 0.3:
             last = now
-            events("progress", stage=stage, done=done, total=total)
+            send(StageProgress(stage, done, total))
 
     return progress

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import os
 import pickle
@@ -10,43 +9,35 @@ import sys
 import threading
 import time
 import warnings
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-import numpy as np
 import psutil
 
-from ...datasets.clip import Clip
-from ...datasets.sources.manifest import verify
-from ...errors import ActionBenchError, ClipError
+from ...errors import ActionBenchError
 from ...models.registry import find_model
-from ...models.spec import FloatArray, Network
 from ...preprocessing.assembly import assemble
-from ...preprocessing.preparer import Prepared, Preparer
-from ...preprocessing.stopwatch import Stopwatch
 from ..loadgen.worker import measure_loadgen
-from ..scenarios.inference import average_views, forward, remarks
 from ..scenarios.scenario import Loaded, scenario
-from ..scenarios.stream_networks import Part, load_parts
-from ..thumbnails import write_thumbnail
-from .events import Events, signs_of_life
+from ..scenarios.stream_networks import StreamNetwork, load_stream_networks
+from .accuracy import predict_clips
+from .arrays import compute_arrays
+from .events import Done, Failed, Notice, Ready, Send, event_writer
 from .job import Job
 
 
 def main() -> None:
-    events = Events(_own_stdout())
+    send = event_writer(_own_stdout())
     job: Job = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _pass_on_notices(events)
+    _pass_on_notices(send)
     try:
-        _run(job, events)
+        _run(job, send)
     except ActionBenchError as error:
-        events("failed", error=str(error))
+        send(Failed(str(error)))
     except MemoryError:
-        events("failed", error="out of memory")
+        send(Failed("out of memory"))
 
 
 def _own_stdout() -> BinaryIO:
@@ -56,12 +47,12 @@ def _own_stdout() -> BinaryIO:
     return pipe
 
 
-def _pass_on_notices(events: Events) -> None:
+def _pass_on_notices(send: Send) -> None:
     """What our own code warns of is for the user, not for the log of the process."""
 
     class Notices(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            events("notice", text=record.getMessage())
+            send(Notice(record.getMessage()))
 
     ours = Path(__file__).parents[2]
     show = warnings.showwarning
@@ -75,7 +66,7 @@ def _pass_on_notices(events: Events) -> None:
         line: str | None = None,
     ) -> None:
         if category is RuntimeWarning and Path(filename).is_relative_to(ours):
-            events("notice", text=str(message))
+            send(Notice(str(message)))
         else:
             show(message, category, filename, lineno, file, line)
 
@@ -91,38 +82,43 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _run(job: Job, events: Events) -> None:
-    timed = None if job.mode in _UNTIMED or job.mode == "arrays" else scenario(job.mode)
+_TASKS: dict[str, Callable[[Job, Loaded, Send], None]] = {
+    "accuracy": predict_clips,
+    "arrays": compute_arrays,
+    "loadgen": measure_loadgen,
+}
+"""What a worker does beside the scenarios of a run."""
+
+
+def _run(job: Job, send: Send) -> None:
+    timed = None if job.task in _TASKS else scenario(job.task)
+    work = _TASKS[job.task] if timed is None else timed.measure
     begin = time.perf_counter()
     request = find_model(job.request)
-    parts = load_parts(request, job.weights, job.options, apart=timed is not None and timed.apart)
-    for part in parts:
-        part.network.synchronize()
+    networks = load_stream_networks(
+        request, job.weights, job.options, apart=timed is not None and timed.apart
+    )
+    for each in networks:
+        each.network.synchronize()
     load_s = time.perf_counter() - begin
-    events("ready", load_s=load_s, details=_details(parts))
-    if job.mode == "arrays":
-        _arrays(job, parts[0].network, events)
-    else:
-        preparer = assemble(
-            job.weights,
-            request.model.views,
-            flow=job.flow,
-            threads=job.options.threads,
-            window=job.window,
-            device=job.options.device,
-            networks=[part.network for part in parts],
-            flow_cache=job.flow_cache,
-            keep_middle=job.run is not None,
-        )
-        work = _UNTIMED[job.mode] if timed is None else timed.measure
-        work(job, Loaded(request.model, parts, preparer), events)
-        events("end", peak_rss_bytes=_peak_rss(), details=_details(parts))
-    events("done")
+    send(Ready(load_s, _details(networks)))
+    preparer = assemble(
+        job.weights,
+        request.model.views,
+        flow=job.flow,
+        threads=job.options.threads,
+        window=job.window,
+        device=job.options.device,
+        networks=[each.network for each in networks],
+        flow_cache=job.flow_cache,
+    )
+    work(job, Loaded(request.model, networks, preparer), send)
+    send(Done(_peak_rss(), _details(networks)))
 
 
-def _details(parts: Sequence[Part]) -> dict[str, Any]:
+def _details(networks: Sequence[StreamNetwork]) -> dict[str, Any]:
     """What the networks say of themselves, as one."""
-    described = [part.network.describe() for part in parts]
+    described = [each.network.describe() for each in networks]
     details = described[0]
     if len(described) > 1:
         known = [d["parameters"] for d in described if d.get("parameters") is not None]
@@ -144,73 +140,6 @@ def _peak_rss() -> int:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _accuracy(job: Job, loaded: Loaded, events: Events) -> None:
-    logits_of_all: list[FloatArray] = []
-    for clip, prepared in _prepared(job, loaded.preparer, events):
-        if isinstance(prepared, ClipError):
-            events("clip_error", clip=clip.id, error=str(prepared))
-            continue
-        watch = Stopwatch()
-        logits, _ = forward(loaded.network, prepared, job.batch, job.classes, watch)
-        with watch.stage("download"):
-            scores = average_views(logits, loaded.model.views.average)
-        logits_of_all.append(logits)
-        events(
-            "clip",
-            clip=clip.id,
-            scores=base64.b64encode(scores.astype("<f4").tobytes()).decode(),
-            stages_s=prepared.stages_s | dict(watch.seconds),
-            views=len(prepared.views),
-            frames=prepared.frames,
-            video_s=prepared.video_s,
-            flow_cached=prepared.flow_cached,
-            notes=remarks(prepared),
-        )
-        if job.run is not None and prepared.middle is not None:
-            write_thumbnail(job.run, clip.id, prepared.middle)
-    if job.logits is not None and logits_of_all:
-        np.save(job.logits, np.concatenate(logits_of_all), allow_pickle=False)
-
-
-def _prepared(job: Job, preparer: Preparer, events: Events) -> Iterator[tuple[Clip, Prepared | ClipError]]:
-    """The job's clips in order, each prepared while the one before it is in the network."""
-
-    def prepare(clip: Clip) -> Prepared | ClipError:
-        events("start", clip=clip.id)
-        try:
-            verify(clip)
-            return preparer(clip, signs_of_life(events))
-        except ClipError as error:
-            return error
-
-    if job.ahead == 0:
-        for clip in job.clips:
-            yield clip, prepare(clip)
-        return
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting: deque[tuple[Clip, Future[Prepared | ClipError]]] = deque()
-        for clip in job.clips:
-            waiting.append((clip, pool.submit(prepare, clip)))
-            if len(waiting) > job.ahead:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
-
-
-_UNTIMED = {"accuracy": _accuracy, "loadgen": measure_loadgen}
-"""What a worker does with clips in the modes that are no scenarios of a run."""
-
-
-def _arrays(job: Job, network: Network, events: Events) -> None:
-    for source, destination in job.arrays:
-        with np.load(source, allow_pickle=False) as inputs:
-            batch = {stream: inputs[stream] for stream in job.weights}
-        np.save(destination, network.download(network.forward(network.upload(batch))), allow_pickle=False)
-        events("progress")  # a sign of life
 
 
 if __name__ == "__main__":

@@ -6,21 +6,16 @@ it is an outcome like any other.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
-import queue
-import signal
-import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from ...child_process import Child, how_it_ended, last_lines
 from ...errors import MeasurementError
 from ...models.registry import find_model
-from ...parsing import parse_json
+from .events import ClipFailed, Done, Event, Failed, Measured, Notice, Predicted, Started, read_event
 from .job import Job
 
 _THREAD_VARIABLES = (
@@ -43,22 +38,25 @@ page fault: a fifth of what I3D takes in torch (docs/backends.md). Heaps but for
 
 @dataclass(slots=True)
 class Outcome:
-    """How a worker ended: `failed` is None if it did all it was asked; else why not.
+    """How a worker ended.
 
-    `in_hand`: ids of the clips it had begun and not finished when it died.
+    - `failed`: None if it did all it was asked; else why not.
+    - `died`: it did not say so itself: it crashed, was killed or gave no sign of life.
+    - `in_flight`: ids of the clips that it had begun and not finished when it ended.
     """
 
     failed: str | None = None
     died: bool = False
-    in_hand: list[str] = field(default_factory=list)
+    in_flight: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
     """A job and the interpreter that runs it.
 
-    - `log`: file that its standard error is appended to. `timeout_s`: without an event, until it is killed.
-    - `notify`: told what the user should know.
+    - `log`: file that its standard error is appended to.
+    - `timeout_s`: seconds without an event, until it is killed.
+    - `notify`: is given what the user should know.
     """
 
     job: Job
@@ -67,94 +65,63 @@ class Worker:
     timeout_s: float
     notify: Callable[[str], None]
 
-    def events(self, outcome: Outcome) -> Iterator[dict[str, Any]]:
+    def events(self, outcome: Outcome) -> Iterator[Event]:
         """Start the process and yield its events until it ends; how it ended is left in `outcome`.
 
-        Closing the iterator kills the process, and what it started.
+        `Notice` and `Failed` are not yielded: they are given to `notify` and `outcome`. Closing the iterator
+        kills the process, and what it started.
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             begin = log.seek(0, os.SEEK_END)
-            process = subprocess.Popen(
+            child = Child(
                 [self.python, "-m", "actionbench.bench.worker.process"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
                 env=worker_environment(self.job.options.threads, keep_memory=_wants_memory_kept(self.job)),
-                # Ctrl-C is the parent's to handle: it ends its workers by closing their input.
-                start_new_session=True,
+                stderr=log,
             )
-        try:
-            yield from self._watched(process, begin, outcome)
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                assert pipe is not None
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+        with child:
+            child.send(pickle.dumps(self.job))
+            yield from self._watched(child, begin, outcome)
 
-    def _watched(
-        self, process: subprocess.Popen[bytes], log_begin: int, outcome: Outcome
-    ) -> Iterator[dict[str, Any]]:
-        lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-
-        def write() -> None:
-            assert process.stdin is not None
-            # Broken: it died at once, and its exit status says how.
-            with contextlib.suppress(BrokenPipeError, ValueError):
-                process.stdin.write(pickle.dumps(self.job))
-                process.stdin.flush()
-
-        def read() -> None:
-            assert process.stdout is not None
-            with contextlib.suppress(ValueError):  # closed: nobody listens any more
-                for line in process.stdout:
-                    lines.put(line)
-            lines.put(None)
-
-        for work in (write, read):
-            threading.Thread(target=work, daemon=True).start()
+    def _watched(self, child: Child, log_begin: int, outcome: Outcome) -> Iterator[Event]:
         while True:
             try:
-                line = lines.get(timeout=self.timeout_s)
-            except queue.Empty:
+                line = child.line(self.timeout_s)
+            except TimeoutError:
                 outcome.died = True
                 outcome.failed = f"no sign of life for {self.timeout_s:g} s"
                 return
             if line is None:
                 outcome.died = True
-                outcome.failed = _cause_of_death(process.wait(), self.log, log_begin)
+                outcome.failed = _cause_of_death(child.wait(), self.log, log_begin)
                 return
-            event = _event(line)
-            if event is None:
-                # Not the worker's: an interpreter that greets, or a line that a kill has torn.
-                with self.log.open("ab") as log:
-                    log.write(line)
-                continue
-            kind = event["event"]
-            if kind == "start":
-                outcome.in_hand.append(event["clip"])
-            elif kind in ("clip", "clip_error", "sample"):
-                outcome.in_hand.remove(event["clip"])
-            elif kind == "failed":
-                outcome.failed = event["error"]
+            try:
+                event = read_event(line)
+            except ValueError as error:
+                outcome.failed = (
+                    f"its process reported what cannot be read ({error}): {self.python} may have another "
+                    "version of ActionBench"
+                )
                 return
-            elif kind == "done":
-                return
-            elif kind == "notice":
-                self.notify(event["text"])
-                continue
+            match event:
+                case None:
+                    # Not the worker's: an interpreter that greets, or a line that a kill has torn.
+                    with self.log.open("ab") as log:
+                        log.write(line)
+                    continue
+                case Notice(text):
+                    self.notify(text)
+                    continue
+                case Failed():
+                    outcome.failed = event.error
+                    return
+                case Started(clip):
+                    outcome.in_flight.append(clip)
+                case Predicted(clip=str(clip)) | ClipFailed(clip=str(clip)) | Measured(clip=str(clip)):
+                    outcome.in_flight.remove(clip)
             yield event
-
-
-def _event(line: bytes) -> dict[str, Any] | None:
-    try:
-        event = parse_json(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and "event" in event else None
+            if isinstance(event, Done):
+                return
 
 
 def _wants_memory_kept(job: Job) -> bool:
@@ -176,16 +143,14 @@ def worker_environment(threads: int, keep_memory: bool = False) -> dict[str, str
 
 def _cause_of_death(status: int, log: Path, begin: int) -> str:
     """In words; `begin` is where in the log this process's messages begin."""
-    if status == -signal.SIGKILL:
-        return "killed (SIGKILL): most likely the machine ran out of memory"
     if status < 0:
-        return f"crashed ({signal.Signals(-status).name})"
-    tail = log.read_bytes()[begin:].decode(errors="replace").strip().splitlines()[-1:]
-    return f"exit status {status}: {tail[0] if tail else 'no message'} (see {log})"
+        return how_it_ended(status)
+    said = log.read_bytes()[begin:].strip()
+    return f"{how_it_ended(status)}: {last_lines(said, 1) if said else 'no message'} (see {log})"
 
 
 def run_arrays(job: Job, python: str, log: Path, timeout_s: float, notify: Callable[[str], None]) -> None:
-    """Run a job of the mode "arrays" to its end. Raises MeasurementError if it does not get there."""
+    """Run a job of the task "arrays" to its end. Raises MeasurementError if it does not get there."""
     outcome = Outcome()
     for _ in Worker(job, python, log, timeout_s, notify).events(outcome):
         pass

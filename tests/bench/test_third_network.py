@@ -48,10 +48,10 @@ def clips(coloured_videos: Callable[..., Path], tmp_path: Path) -> Path:
 def drawn_here(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The videos in place of the drawn set, and demo weights that are made in this process."""
 
-    def run(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+    def run(command: list[str], **_options: Any) -> subprocess.CompletedProcess[bytes]:
         name, stream, seed = command[-3:]
         demo.make(name, stream, int(seed))
-        return subprocess.CompletedProcess(command, 0)
+        return subprocess.CompletedProcess(command, 0, b"", b"")
 
     found = load_clips(str(clips), vocabulary=(*COLOURS, "another class"))
     monkeypatch.setenv("ACTIONBENCH_HOME", str(clips.parent / "home"))

@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 
 from actionbench.bench.scenarios.latency import LatencySettings, measure_latency
 from actionbench.bench.scenarios.scenario import Loaded
-from actionbench.bench.scenarios.stream_networks import Part
+from actionbench.bench.scenarios.stream_networks import StreamNetwork
+from actionbench.bench.worker.events import Event, Measured
 from actionbench.bench.worker.job import Job
 from actionbench.datasets.sources.registry import load_clips
 from actionbench.models.registry import find_model, load_network
@@ -47,14 +49,14 @@ def test_the_latency_scenario_costs_two_percent_more_than_a_bare_loop(tmp_path: 
         return time.process_time() - begin
 
     def harness() -> tuple[float, float]:
-        samples: list[dict[str, Any]] = []
+        samples: list[Mapping[str, Any]] = []
 
-        def events(event: str, **values: Any) -> None:
-            if event == "sample":
-                samples.append(values)
+        def send(event: Event) -> None:
+            if isinstance(event, Measured):
+                samples.append(event.values)
 
-        loaded = Loaded(request.model, (Part(("rgb",), network),), preparer)
-        measure_latency(job, loaded, events)  # type: ignore[arg-type]
+        loaded = Loaded(request.model, (StreamNetwork(("rgb",), network),), preparer)
+        measure_latency(job, loaded, send)
         between = 1 - sum(samples[-1]["stages_s"].values()) / samples[-1]["total_s"]
         return samples[-1]["cpu_s"], between
 

@@ -1,4 +1,4 @@
-"""Arms whose times are made up by a process that prints them; a control workload that is told its own."""
+"""Arms whose times are made up by a process that prints them; a control workload whose times are given."""
 
 from __future__ import annotations
 

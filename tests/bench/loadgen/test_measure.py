@@ -24,6 +24,7 @@ from actionbench.bench.loadgen.measure import (
     read_log,
 )
 from actionbench.bench.loadgen.worker import LoadGenSettings
+from actionbench.bench.worker.events import Answered
 from actionbench.errors import MeasurementError
 from actionbench.records.run_directory import RunDirectory
 from actionbench.reports.analysis.load_runs import merge, read_run
@@ -183,7 +184,7 @@ def test_a_percentile_is_a_value_that_was_measured(values: list[float], share: f
 
 def test_a_query_of_several_videos_is_answered_with_its_last() -> None:
     answered = [
-        {"query": query, "issued_s": query, "done_s": query + done}
+        Answered(query, "a.mp4", query, query, query + done, {}, ())
         for query, done in [(0, 0.25), (0, 0.5), (1, 0.25), (1, 0.75)]
     ]
     assert our_latencies("MultiStream", answered) == [0.5, 0.75]
@@ -197,7 +198,7 @@ def log_of(folder: Path, **entries: object) -> LoadGenSettings:
 
 
 def test_logs_that_do_not_hold_together_are_no_measurement(tmp_path: Path) -> None:
-    answered = [{"query": 0, "issued_s": 0.0, "done_s": 0.5, "notes": ["flow by another method"]}]
+    answered = [Answered(0, "a.mp4", 0.0, 0.0, 0.5, {}, ("flow by another method",))]
     settings = LoadGenSettings("SingleStream", 1.0, None, tmp_path)
     with pytest.raises(MeasurementError, match="cannot be read"):
         compare("tiny", settings, answered)

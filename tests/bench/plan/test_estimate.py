@@ -11,7 +11,7 @@ import pytest
 
 from actionbench.bench.agreement.check import compared_groups
 from actionbench.bench.plan.config import RunConfig
-from actionbench.bench.plan.estimate import Part, estimate
+from actionbench.bench.plan.estimate import EstimatedStep, estimate
 from actionbench.bench.plan.plan import Plan, make_plan
 from actionbench.bench.plan.sweep import swept
 from actionbench.bench.scenarios.scenario import Cost
@@ -45,13 +45,13 @@ def test_parts_of_a_plan(plan: Plan) -> None:
     costs = dict.fromkeys(keys, COST)
     parts = estimate(plan, costs, dict.fromkeys(keys, replace(COST, clip=5.0)), peaks_s=2.0)
     of_first = {part.what: part.seconds for part in parts if part.model == keys[0]}
-    assert parts[0] == Part("matrix product", "", 2.0)
+    assert parts[0] == EstimatedStep("matrix product", "", 2.0)
     assert of_first["accuracy"] == 3 + 6 * 5, "of clips as they come, not of those that are timed"
     assert of_first["agreement"] == 3 + 1.5 * 16 / 32
     # two clips of 4 s are more than the 5 s asked for
     assert of_first["latency"] == 2 * (3 + 2 + 8)
     assert of_first["pipelined"] == 2 * (3 + 8 + 8)
-    # 2 lanes: two answers in 6 s; warm-up 2 answers, 12 s to pass 10, one more on its way
+    # 2 threads: two answers in 6 s; warm-up 2 answers, 12 s to pass 10, one more in flight
     assert of_first["throughput"] == 2 * (3 + 6 + 12 + 3)
     assert of_first["stream"] == 2 * (3 + 2 + 10 + 4 / 25)
     assert [part.model for part in parts[1:]] == keys * 6

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,10 +16,11 @@ import actionbench.bench.scenarios
 import actionbench.records.scenarios
 from actionbench.bench.cli.app import run_app
 from actionbench.bench.plan.config import RunConfig
-from actionbench.bench.plan.estimate import Part, estimate
+from actionbench.bench.plan.estimate import EstimatedStep, estimate
 from actionbench.bench.plan.plan import make_plan
 from actionbench.bench.scenarios.scenario import Cost
 from actionbench.bench.worker import process
+from actionbench.bench.worker.events import Event, event_writer, read_event
 from actionbench.bench.worker.supervisor import Worker
 from actionbench.records.run_directory import RunDirectory
 from actionbench.records.scenarios.registry import SCENARIOS
@@ -44,14 +45,10 @@ def decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path / folder)])
     monkeypatch.setitem(SCENARIOS, name, reference)
 
-    def events(self: Worker, _: object) -> Iterator[dict[str, Any]]:
-        sent: list[dict[str, Any]] = []
-
-        def send(event: str, **values: Any) -> None:
-            sent.append(json.loads(json.dumps({"event": event, **values})))
-
-        process._run(self.job, send)  # type: ignore[arg-type]
-        yield from sent
+    def events(self: Worker, _: object) -> Iterator[Event | None]:
+        sent = io.BytesIO()
+        process._run(self.job, event_writer(sent))
+        yield from map(read_event, sent.getvalue().splitlines())
 
     monkeypatch.setattr(Worker, "events", events)
     yield
@@ -103,4 +100,4 @@ def test_its_time_is_part_of_an_estimate(coloured_videos: Callable[..., Path]) -
     plan = make_plan(config)
     cost = Cost(start=3.0, first=2.0, clip=4.0, prediction=1.5, cpu=6.0, frames=32)
     parts = estimate(plan, {"tiny": cost}, {"tiny": cost})
-    assert parts == [Part("decoding", "tiny", 2 * (3 + 2 * 2.5))]
+    assert parts == [EstimatedStep("decoding", "tiny", 2 * (3 + 2 * 2.5))]

@@ -1,4 +1,4 @@
-"""The camera by a clock that only moves when it is told to."""
+"""The camera by a clock that only moves when a test moves it."""
 
 from __future__ import annotations
 

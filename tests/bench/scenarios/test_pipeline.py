@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +17,10 @@ import torch
 from actionbench.bench.scenarios.inference import average_views, forward
 from actionbench.bench.scenarios.pipeline import Answer, Pipeline
 from actionbench.bench.scenarios.scenario import Loaded
-from actionbench.bench.scenarios.stream_networks import Part
-from actionbench.bench.scenarios.thread_pool import Lanes
-from actionbench.bench.scenarios.throughput import Stretch, ThroughputSettings, measure_throughput
+from actionbench.bench.scenarios.stream_networks import StreamNetwork
+from actionbench.bench.scenarios.thread_pool import ThreadPool
+from actionbench.bench.scenarios.throughput import MeasurementWindow, ThroughputSettings, measure_throughput
+from actionbench.bench.worker.events import Event, Measured
 from actionbench.bench.worker.job import Job
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.sources.registry import load_clips
@@ -62,29 +64,29 @@ class Sums:
 
 
 def answers(
-    clips: list[Clip], preparer: Preparer, parts: list[Part], lanes_: int = 3, batch: int = 1
+    clips: list[Clip], preparer: Preparer, networks: list[StreamNetwork], threads: int = 3, batch: int = 1
 ) -> dict[str, Answer]:
-    return answers_and_counts(clips, preparer, parts, lanes_, batch)[0]
+    return answers_and_counts(clips, preparer, networks, threads, batch)[0]
 
 
 def answers_and_counts(
-    clips: list[Clip], preparer: Preparer, parts: list[Part], lanes_: int, batch: int
+    clips: list[Clip], preparer: Preparer, networks: list[StreamNetwork], threads: int, batch: int
 ) -> tuple[dict[str, Answer], tuple[int, int]]:
     found: dict[str, Answer] = {}
     lock = threading.Lock()
-    with Lanes(lanes_) as lanes:
+    with ThreadPool(threads) as pool:
 
         def answered(answer: Answer) -> None:
             with lock:
                 assert answer.clip.id not in found
                 found[answer.clip.id] = answer
                 if len(found) == len(clips):
-                    lanes.end()
+                    pool.end()
 
-        pipeline = Pipeline(lanes, preparer, parts, 3, batch, answered, lambda *_: None)
+        pipeline = Pipeline(pool, preparer, networks, 3, batch, answered, lambda *_: None)
         for clip in clips:
             pipeline.start(clip)
-        lanes.wait()
+        pool.wait()
     return found, pipeline.counted()
 
 
@@ -106,10 +108,14 @@ def test_it_gives_the_probabilities_of_one_stage_after_the_other(
     clips: list[Clip], views: Views, apart: bool, batch: int
 ) -> None:
     preparer = Preparer({"rgb": RGB, "flow": FLOW}, views, flow=get_method("farneback"))
-    parts = [Part(("rgb",), Sums()), Part(("flow",), Sums())] if apart else [Part(("rgb", "flow"), Sums())]
+    networks = (
+        [StreamNetwork(("rgb",), Sums()), StreamNetwork(("flow",), Sums())]
+        if apart
+        else [StreamNetwork(("rgb", "flow"), Sums())]
+    )
     if views is WINDOWS:
         clips = clips[1:]  # a window of one distinct frame pair is enough to test elsewhere
-    found = answers(clips, preparer, parts, batch=batch)
+    found = answers(clips, preparer, networks, batch=batch)
     for clip in clips:
         prepared = preparer(clip)
         logits, _ = forward(Sums(), prepared, 1, 3, Stopwatch())
@@ -155,7 +161,7 @@ def test_a_gpu_has_the_flow_of_one_whole_view_at_a_time(clips: list[Clip], views
     method = FlowOnGpu()
     streams = {"rgb": RGB, "flow": FLOW}
     found = answers(
-        clips[1:], Preparer(streams, views, flow=method), [Part(tuple(streams), Sums())], lanes_=6
+        clips[1:], Preparer(streams, views, flow=method), [StreamNetwork(tuple(streams), Sums())], threads=6
     )
     pairs = method.pairs.copy()
     plain = Preparer(streams, views, flow=get_method("farneback"))
@@ -171,11 +177,11 @@ def test_a_gpu_has_the_flow_of_one_whole_view_at_a_time(clips: list[Clip], views
 
 
 def test_what_was_computed_is_counted(clips: list[Clip]) -> None:
-    """One lane decodes 41 frames, whose ten windows of 4 are then computed 3, 3, 3 and 1 at a time."""
+    """One thread decodes 41 frames, whose ten windows of 4 are then computed 3, 3, 3 and 1 at a time."""
     preparer = Preparer({"rgb": RGB}, replace(WINDOWS, tail="drop"))
     long = [clip for clip in clips if clip.path.stem == "41"]
-    assert answers_and_counts(long, preparer, [Part(("rgb",), Sums())], 1, batch=3)[1] == (4, 10)
-    assert answers_and_counts(long, preparer, [Part(("rgb",), Sums())], 1, batch=1)[1] == (10, 10)
+    assert answers_and_counts(long, preparer, [StreamNetwork(("rgb",), Sums())], 1, batch=3)[1] == (4, 10)
+    assert answers_and_counts(long, preparer, [StreamNetwork(("rgb",), Sums())], 1, batch=1)[1] == (10, 10)
 
 
 def test_flow_that_stays_on_the_gpu_meets_flow_that_comes_from_a_file(
@@ -187,7 +193,7 @@ def test_flow_that_stays_on_the_gpu_meets_flow_that_comes_from_a_file(
     ready = Clip("ready", tmp_path / "ready.npz")
     seventeen = [clip for clip in clips if clip.path.stem == "17"]
     preparer = Preparer({"flow": FLOW}, WHOLE, flow=FlowOnGpu(), on_device=True)
-    found = answers([*seventeen, ready], preparer, [Part(("flow",), Sums())], lanes_=2, batch=2)
+    found = answers([*seventeen, ready], preparer, [StreamNetwork(("flow",), Sums())], threads=2, batch=2)
     assert all(answer.error is None for answer in found.values())
     through_host = replace(preparer, flow=get_method("farneback"), on_device=False)
     logits, _ = forward(Sums(), through_host(seventeen[0]), 1, 3, Stopwatch())
@@ -202,7 +208,9 @@ def test_a_bad_clip_costs_that_clip(clips: list[Clip], tmp_path: Path) -> None:
     preparer = Preparer(
         {"rgb": RGB, "flow": FLOW}, replace(WHOLE, min_frames=9), flow=get_method("farneback")
     )
-    found = answers([*clips, Clip("broken", broken, None)], preparer, [Part(("rgb", "flow"), Sums())])
+    found = answers(
+        [*clips, Clip("broken", broken, None)], preparer, [StreamNetwork(("rgb", "flow"), Sums())]
+    )
     errors = {id_ for id_, answer in found.items() if answer.error is not None}
     short = {clip.id for clip in clips if clip.path.stem in ("2", "9")}  # 9 frames have 8 fields
     assert errors == {"broken"} | short
@@ -215,45 +223,45 @@ def test_a_network_that_fails_ends_it(clips: list[Clip]) -> None:
             raise MemoryError
 
     with pytest.raises(MemoryError):
-        answers(clips, Preparer({"rgb": RGB}, WHOLE), [Part(("rgb",), Broken())])
+        answers(clips, Preparer({"rgb": RGB}, WHOLE), [StreamNetwork(("rgb",), Broken())])
 
 
-def test_a_stretch_counts_after_the_warm_up_and_in_whole_groups(clips: list[Clip]) -> None:
+def test_a_measurement_window_counts_after_the_warm_up_and_in_whole_groups(clips: list[Clip]) -> None:
     counts = iter([(10, 20), (14, 30)])
-    stretch = Stretch(warm_up=3, seconds=0, multiple=2, counted=lambda: next(counts))
+    window = MeasurementWindow(warm_up=3, seconds=0, multiple=2, counted=lambda: next(counts))
     answer = Answer(clips[0], 1.0)
-    over = [stretch.add(answer) for _ in range(5)]
+    over = [window.add(answer) for _ in range(5)]
     assert over == [False, False, False, False, True]
-    assert len(stretch.answers) == len(stretch.rss_bytes) == 2
-    assert stretch.mean_batch == 2.5
-    took = stretch.meter.wall_s
+    assert len(window.answers) == len(window.rss_bytes) == 2
+    assert window.mean_batch == 2.5
+    took = window.meter.wall_s
     assert took > 0
-    assert stretch.add(answer), "an answer that comes too late"
-    assert len(stretch.answers) == 2
-    assert stretch.meter.wall_s == took
+    assert window.add(answer), "an answer that comes too late"
+    assert len(window.answers) == 2
+    assert window.meter.wall_s == took
 
 
-@pytest.mark.parametrize("lanes", [1, 4])
-def test_a_throughput_is_no_more_than_its_time(clips: list[Clip], lanes: int) -> None:
-    """A network that sleeps for 20 ms answers 50 times a second on each lane, and no more."""
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_throughput_is_no_more_than_its_time(clips: list[Clip], threads: int) -> None:
+    """A network that sleeps for 20 ms answers 50 times a second on each thread, and no more."""
 
     class Sleeps(Sums):
         def forward(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
             time.sleep(0.02)
             return super().forward(inputs)
 
-    measured: list[dict[str, Any]] = []
+    measured: list[Mapping[str, Any]] = []
 
-    def events(event: str, **values: Any) -> None:
-        if event == "measured":
-            measured.append(values)
+    def send(event: Event) -> None:
+        if isinstance(event, Measured):
+            measured.append(event.values)
 
     job = Job("throughput", "sleeps", {}, LoadOptions(threads=1), 3, tuple(clips[:2]))
-    job = replace(job, settings=ThroughputSettings(0.5, lanes=lanes, in_flight=lanes + 1))
-    loaded = Loaded(None, (Part(("rgb",), Sleeps()),), Preparer({"rgb": RGB}, WHOLE))  # type: ignore[arg-type]
+    job = replace(job, settings=ThroughputSettings(0.5, threads=threads, in_flight=threads + 1))
+    loaded = Loaded(None, (StreamNetwork(("rgb",), Sleeps()),), Preparer({"rgb": RGB}, WHOLE))  # type: ignore[arg-type]
     begin = time.perf_counter()
-    measure_throughput(job, loaded, events)  # type: ignore[arg-type]
+    measure_throughput(job, loaded, send)
     took = time.perf_counter() - begin
-    (stretch,) = measured
-    assert 0.5 <= stretch["wall_s"] <= took
-    assert stretch["videos"] / stretch["wall_s"] <= 50 * lanes
+    (window,) = measured
+    assert 0.5 <= window["wall_s"] <= took
+    assert window["videos"] / window["wall_s"] <= 50 * threads

@@ -1,4 +1,4 @@
-"""Lanes: nothing is lost, the urgent comes first, and a failure ends everything without a hang."""
+"""ThreadPool: nothing is lost, the urgent comes first, and a failure ends everything without a hang."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionbench.bench.scenarios.thread_pool import Lanes
+from actionbench.bench.scenarios.thread_pool import ThreadPool
 
 
 def waits_for(event: threading.Event) -> None:
@@ -19,15 +19,15 @@ def waits_for(event: threading.Event) -> None:
 
 def test_one_lane_takes_the_most_urgent_first() -> None:
     done: list[str] = []
-    with Lanes(1) as lanes:
+    with ThreadPool(1) as pool:
         held = threading.Event()
-        lanes.submit((0, 0), partial(waits_for, held))
+        pool.submit((0, 0), partial(waits_for, held))
         time.sleep(0.05)
         for urgency, name in (((2, 0), "third"), ((1, 1), "second"), ((1, 0), "first"), ((2, 0), "last")):
-            lanes.submit(urgency, partial(done.append, name))
-        lanes.submit((3, 0), lanes.end)
+            pool.submit(urgency, partial(done.append, name))
+        pool.submit((3, 0), pool.end)
         held.set()
-        lanes.wait()
+        pool.wait()
     assert done == ["first", "second", "third", "last"]
 
 
@@ -42,7 +42,7 @@ def test_every_item_is_computed_once_in_batches_of_one_key(
 ) -> None:
     computed: list[tuple[int, int]] = []
     lock = threading.Lock()
-    with Lanes(lanes_) as lanes:
+    with ThreadPool(lanes_) as pool:
 
         def compute(batch: list[tuple[int, int]]) -> None:
             assert 1 <= len(batch) <= size
@@ -50,32 +50,32 @@ def test_every_item_is_computed_once_in_batches_of_one_key(
             with lock:
                 computed.extend(batch)
                 if len(computed) == len(items):
-                    lanes.end()
+                    pool.end()
 
         for number, item in enumerate(items):
-            lanes.gather(item[0], (number, 0), item, compute, size)
+            pool.gather(item[0], (number, 0), item, compute, size)
         if not items:
-            lanes.end()
-        lanes.wait()
+            pool.end()
+        pool.wait()
     assert sorted(computed) == sorted(items)
 
 
 def test_a_full_batch_is_waited_for_while_there_is_other_work() -> None:
     batches: list[list[int]] = []
-    with Lanes(1) as lanes:
+    with ThreadPool(1) as pool:
 
         def compute(batch: list[int]) -> None:
             batches.append(batch)
             if sum(map(len, batches)) == 3:
-                lanes.end()
+                pool.end()
 
         def more() -> None:
-            lanes.gather("key", (1, 0), 1, compute, 2)
-            lanes.gather("key", (2, 0), 2, compute, 2)
+            pool.gather("key", (1, 0), 1, compute, 2)
+            pool.gather("key", (2, 0), 2, compute, 2)
 
-        lanes.submit((9, 0), more)  # less urgent than the single item, which is not a full batch
-        lanes.gather("key", (0, 0), 0, compute, 2)
-        lanes.wait()
+        pool.submit((9, 0), more)  # less urgent than the single item, which is not a full batch
+        pool.gather("key", (0, 0), 0, compute, 2)
+        pool.wait()
     assert batches in ([[0, 1], [2]], [[0], [1, 2]])  # the second where the lane was faster than this test
 
 
@@ -84,7 +84,7 @@ def test_what_must_be_alone_never_overlaps_and_the_other_lanes_go_on() -> None:
     most = 0
     lock = threading.Lock()
     done: list[int] = []
-    with Lanes(4) as lanes:
+    with ThreadPool(4) as pool:
 
         def compute(batch: list[int]) -> None:
             nonlocal inside, most
@@ -96,26 +96,26 @@ def test_what_must_be_alone_never_overlaps_and_the_other_lanes_go_on() -> None:
                 inside -= 1
                 done.extend(batch)
                 if len(done) == 20:
-                    lanes.end()
+                    pool.end()
 
         for number in range(20):
-            lanes.gather(number % 3, (number, 0), number, compute, 1, alone="network")
-        lanes.wait()
+            pool.gather(number % 3, (number, 0), number, compute, 1, alone="network")
+        pool.wait()
     assert most == 1
     assert sorted(done) == list(range(20))
 
 
 def test_of_one_key_the_most_urgent_are_computed_together() -> None:
     batches: list[list[int]] = []
-    with Lanes(1) as lanes:
+    with ThreadPool(1) as pool:
         held = threading.Event()
-        lanes.submit((0, 0), partial(waits_for, held))
+        pool.submit((0, 0), partial(waits_for, held))
         time.sleep(0.05)
         for number in (5, 2, 4, 1):
-            lanes.gather("key", (number, 0), number, batches.append, 2)
-        lanes.submit((9, 0), lanes.end)
+            pool.gather("key", (number, 0), number, batches.append, 2)
+        pool.submit((9, 0), pool.end)
         held.set()
-        lanes.wait()
+        pool.wait()
     assert batches == [[1, 2], [4, 5]]
 
 
@@ -123,13 +123,13 @@ def test_nothing_begins_after_the_end() -> None:
     begun: list[str] = []
 
     def more() -> None:
-        lanes.end()
-        lanes.submit((0, 0), lambda: begun.append("task"))
-        lanes.gather("key", (0, 0), "item", lambda _: begun.append("gathering"))
+        pool.end()
+        pool.submit((0, 0), lambda: begun.append("task"))
+        pool.gather("key", (0, 0), "item", lambda _: begun.append("gathering"))
 
-    with Lanes(3) as lanes:
-        lanes.submit((0, 0), more)
-        lanes.wait()
+    with ThreadPool(3) as pool:
+        pool.submit((0, 0), more)
+        pool.wait()
         time.sleep(0.05)
     assert begun == []
 
@@ -139,19 +139,19 @@ def test_a_failure_ends_the_lanes_and_is_raised(error: BaseException) -> None:
     def fail() -> None:
         raise error
 
-    with Lanes(2) as lanes:
-        lanes.submit((1, 0), fail)
+    with ThreadPool(2) as pool:
+        pool.submit((1, 0), fail)
         for number in range(100):
-            lanes.submit((2, number), lambda: None)
+            pool.submit((2, number), lambda: None)
         with pytest.raises(type(error)):
-            lanes.wait()
+            pool.wait()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane-")]
 
 
 def test_an_interrupt_outside_ends_the_threads() -> None:
     def interrupted() -> None:
-        with Lanes(2) as lanes:
-            lanes.submit((0, 0), lambda: time.sleep(0.01))
+        with ThreadPool(2) as pool:
+            pool.submit((0, 0), lambda: time.sleep(0.01))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

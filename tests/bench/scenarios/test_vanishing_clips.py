@@ -15,8 +15,9 @@ import pytest
 from actionbench.bench.cli.app import run_app
 from actionbench.bench.scenarios.latency import LatencySettings, measure_latency
 from actionbench.bench.scenarios.scenario import Loaded
-from actionbench.bench.scenarios.stream_networks import Part
+from actionbench.bench.scenarios.stream_networks import StreamNetwork
 from actionbench.bench.scenarios.throughput import ThroughputSettings, measure_throughput
+from actionbench.bench.worker.events import ClipFailed, Event, Measured
 from actionbench.bench.worker.job import Job
 from actionbench.datasets.sources.registry import load_clips
 from actionbench.datasets.video.reader import read_frames
@@ -37,11 +38,11 @@ class Recorder:
     """Events of a worker. Fails where far more clips are tried in vain than a round has."""
 
     def __init__(self) -> None:
-        self.kinds: Counter[str] = Counter()
+        self.kinds: Counter[type[Event]] = Counter()
 
-    def __call__(self, event: str, **_: Any) -> None:
-        self.kinds[event] += 1
-        assert self.kinds["clip_error"] < 20, "the worker tries unreadable clips again and again"
+    def __call__(self, event: Event) -> None:
+        self.kinds[type(event)] += 1
+        assert self.kinds[ClipFailed] < 20, "the worker tries unreadable clips again and again"
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def measure(coloured_videos: Videos, tiny_module: ModuleType) -> Callable[..., N
             shutil.rmtree(folder)
         preparer = Preparer({"rgb": tiny_module.PIXELS}, model.views)
         job = Job("latency", "vanishing", {}, LoadOptions(threads=1), 400, clips, settings=settings)
-        work(job, Loaded(model, (Part(("rgb",), Vanishing(fragile=False)),), preparer), events)
+        work(job, Loaded(model, (StreamNetwork(("rgb",), Vanishing(fragile=False)),), preparer), events)
 
     return run
 
@@ -74,17 +75,17 @@ def test_latency_ends_after_a_round_without_a_sample(measure: Callable[..., None
     events = Recorder()
     with pytest.raises(MeasurementError, match=r"any more, after \d+ timed videos: .*file does not exist"):
         measure(measure_latency, events, LatencySettings(1e9))
-    assert events.kinds["sample"] >= FORWARDS // 3
-    assert events.kinds["clip_error"] <= 3, "the rest of a round, and one round"
+    assert events.kinds[Measured] >= FORWARDS // 3
+    assert events.kinds[ClipFailed] <= 3, "the rest of a round, and one round"
 
 
 @pytest.mark.parametrize("in_flight", [1, 3])
 def test_throughput_and_pipelined_end(measure: Callable[..., None], in_flight: int) -> None:
     events = Recorder()
-    settings = ThroughputSettings(1e9, lanes=2, in_flight=in_flight)
+    settings = ThroughputSettings(1e9, threads=2, in_flight=in_flight)
     with pytest.raises(MeasurementError, match=r"any more, after \d+ timed videos: .*file does not exist"):
         measure(measure_throughput, events, settings, forwards=30)
-    assert events.kinds["measured"] == 0
+    assert events.kinds[Measured] == 0
 
 
 @pytest.mark.parametrize(

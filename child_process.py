@@ -1,0 +1,224 @@
+"""Child processes: how one is started, watched and ended, with everything that it started itself.
+
+- `Child` answers by lines, as our workers do.
+- `run_to_end` runs any command, such as a user's, with a time limit.
+- `output_of` runs a command that is not expected to fail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Self
+
+from .errors import MeasurementError
+
+
+class Child:
+    """A process that is given bytes and answers by lines; a context manager that ends it.
+
+    It leads a process group of its own: Ctrl-C is for its parent, which ends it and what it started. Its
+    standard input is open as long as its parent lives, so it can end itself when that is closed.
+    """
+
+    def __init__(
+        self, command: Sequence[str], *, env: Mapping[str, str], stderr: int | IO[bytes] = subprocess.DEVNULL
+    ) -> None:
+        """Start it. Raises OSError if that cannot be done.
+
+        - `command`: program and arguments.
+        - `env`: all of its environment variables.
+        - `stderr`: an open file for its standard error, or a constant of `subprocess`.
+        """
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=env,
+            start_new_session=True,
+        )
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with contextlib.suppress(ValueError):  # closed: nobody listens any more
+            for line in self._process.stdout:
+                self._lines.put(line)
+        self._lines.put(None)
+
+    def send(self, data: bytes) -> None:
+        """Write to its standard input without waiting until it reads; answer by answer, never two at once."""
+        stdin = self._process.stdin
+        assert stdin is not None
+
+        def write() -> None:
+            # Broken or closed: it has ended, which `line` reports.
+            with contextlib.suppress(BrokenPipeError, ValueError):
+                stdin.write(data)
+                stdin.flush()
+
+        threading.Thread(target=write, daemon=True).start()
+
+    def line(self, timeout_s: float) -> bytes | None:
+        """Its next line of output, with the line feed; None when it has ended.
+
+        Raises TimeoutError if it writes none for `timeout_s` seconds.
+        """
+        try:
+            return self._lines.get(timeout=timeout_s)
+        except queue.Empty:
+            raise TimeoutError from None
+
+    def wait(self) -> int:
+        """Its exit status, negative for a signal, when it has ended."""
+        return self._process.wait()
+
+    def kill(self) -> None:
+        """Kill it and what it started, from any thread; a `line` that waits then returns None."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill it and what it started, if they still run, and clean up."""
+        self.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def run_to_end(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    stdout: IO[bytes],
+    stderr: IO[bytes],
+    timeout_s: float | None,
+) -> tuple[int, float]:
+    """Run `command` without input: its exit status, negative for a signal, and its seconds of wall time.
+
+    - `cwd`, `env`: its working folder, and all of its environment variables.
+    - `stdout`, `stderr`: open files for what it prints.
+    - `timeout_s`: seconds until it is killed; None for no limit.
+
+    What it started is killed when it has ended, and when this process ends, even by kill -9. Raises OSError
+    if it does not start, TimeoutError if it takes too long.
+    """
+    with _GroupKiller() as killer:
+        begin = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        killer.watch(process)
+        try:
+            status = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        return status, time.perf_counter() - begin
+
+
+class _GroupKiller:
+    """A shell that kills a process group when the block ends, or when this process does, even by kill -9: its
+    standard input is closed then.
+
+    It sleeps while it waits, so it takes no time from what is measured.
+    """
+
+    def __init__(self) -> None:
+        script = 'read group; read end; kill -s KILL -- "-$group"'
+        self._watched: subprocess.Popen[bytes] | None = None
+        self._shell = subprocess.Popen(
+            ["/bin/sh", "-c", script],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # Out of reach of a signal that is for our whole process group.
+            start_new_session=True,
+        )
+
+    def watch(self, leader: subprocess.Popen[bytes]) -> None:
+        """`leader`: of the process group."""
+        self._watched = leader
+        self._input.write(f"{leader.pid}\n".encode())
+
+    @property
+    def _input(self) -> IO[bytes]:
+        assert self._shell.stdin is not None
+        return self._shell.stdin
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._input.close()
+        self._shell.wait()
+        if self._watched is not None:
+            self._watched.wait()
+
+
+def output_of(
+    command: Sequence[str],
+    failure: str,
+    *,
+    where: object,
+    remedy: str | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str],
+    stdin: bytes | None = None,
+) -> str:
+    """What `command` prints.
+
+    - `failure`: what the error says if it fails, before its last lines.
+    - `where`, `remedy`: see `ActionBenchError`.
+    - `cwd`, `env`: its working folder (None: this one), and all of its environment variables.
+    - `stdin`: its input; None leaves it that of this process.
+
+    Raises MeasurementError if it fails.
+    """
+    answer = subprocess.run(command, cwd=cwd, env=env, input=stdin, capture_output=True, check=False)
+    if answer.returncode != 0:
+        raise MeasurementError(
+            f"{failure} ({how_it_ended(answer.returncode)}); its last lines:\n{last_lines(answer.stderr)}",
+            where=where,
+            remedy=remedy,
+        )
+    return answer.stdout.decode(errors="replace")
+
+
+def how_it_ended(status: int) -> str:
+    """An exit status other than 0, negative for a signal, in words."""
+    if status == -signal.SIGKILL:
+        return "killed (SIGKILL): most likely the machine ran out of memory"
+    if status < 0:
+        # Real-time signals have no names.
+        names = {each.value: each.name for each in signal.Signals}
+        return f"crashed ({names.get(-status, f'signal {-status}')})"
+    return f"exit status {status}"
+
+
+def last_lines(output: bytes, most: int = 15) -> str:
+    """The last lines of what a process printed, `most` of them; "(none)" if it printed nothing."""
+    return "\n".join(output.decode(errors="replace").strip().splitlines()[-most:]) or "(none)"
