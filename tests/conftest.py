@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from actionbench.home import home
 
@@ -16,6 +17,11 @@ from actionbench.home import home
 USERS_HOME = home()
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# An example's time is that of a machine that others may be using.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -113,7 +113,7 @@ def test_even_frames_do_not_move(name: str) -> None:
     u=st.floats(-3, 3),
     v=st.floats(-3, 3),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_frames_of_any_size_and_both_types(
     name: str, height: int, width: int, seed: int, u: float, v: float
 ) -> None:

@@ -69,7 +69,7 @@ def test_a_fourth_channel_does_not_count_whatever_it_holds() -> None:
     assert_close(convolve(x, four), convolve(x[:, :3], convolution), EXACT)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     sizes=st.tuples(*[st.integers(1, 12)] * 3),
     kernel=st.tuples(*[st.integers(1, 7)] * 3),

@@ -46,7 +46,7 @@ def arguments(model: str, data: Path, out: Path, weights: Path, *more: object) -
     ]
 
 
-@pytest.mark.parametrize("per_class", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("per_class", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_all_classes_of_the_thesis(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path, per_class: int
 ) -> None:
@@ -57,7 +57,7 @@ def test_all_classes_of_the_thesis(
     assert drawn.returncode == 0, drawn.stderr
     assert f"{videos} videos of 400 classes" in drawn.stdout
     out = tmp_path / "run"
-    answer = bench(*arguments("tiny", subset, out, weights_file, "--processes", 3, "--report"))
+    answer = bench(*arguments("tiny", subset, out, weights_file, "--processes", 2, "--report"))
     assert answer.returncode == 0, answer.stderr
     directory = RunDirectory(out)
     records = directory.clips()
@@ -67,7 +67,7 @@ def test_all_classes_of_the_thesis(
     scores = directory.scores(records[0])
     assert scores.shape == (400,)
     np.testing.assert_allclose(scores.sum(), 1, atol=1e-5)
-    assert len(directory.processes()) == 3
+    assert len(directory.processes()) == 2
     assert (out / "report.md").is_file()
     assert "jogging" in (out / "report.md").read_text()
     (model,) = json.loads((out / "results.json").read_text())["models"]
@@ -78,12 +78,12 @@ def test_a_clip_that_kills_the_network_costs_that_clip(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:
     """Class 1 aborts the process, class 2 hangs it: all others are predicted, and each failure is named."""
-    data = coloured_videos([0, 1, 2, JOGGING], 2)
+    data = coloured_videos([0, 1, 2, JOGGING], 1)
     out = tmp_path / "run"
     answer = bench(*arguments("fragile", data, out, weights_file, "--clip-timeout", 3, "--report"))
     assert answer.returncode == 0, answer.stderr
     records = {record.clip: record for record in RunDirectory(out).clips()}
-    assert len(records) == 8
+    assert len(records) == 4
     for record in records.values():
         if record.label in (NAMES[1], NAMES[2]):
             assert record.error is not None
@@ -141,10 +141,10 @@ def worker_processes(marker: Path) -> list[int]:
 def test_kill_9_in_the_middle_then_resume_gives_the_same_predictions(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:
-    data = coloured_videos(list(range(100, 160)), 4)
+    data = coloured_videos(list(range(100, 116)), 1)
     out, whole = tmp_path / "killed", tmp_path / "whole"
     process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments("tiny", data, out, weights_file))], stderr=subprocess.DEVNULL
+        [*COMMAND, *map(str, arguments("slow", data, out, weights_file))], stderr=subprocess.DEVNULL
     )
     try:
         wait_for_records(out / "clips.jsonl", 5)
@@ -152,7 +152,7 @@ def test_kill_9_in_the_middle_then_resume_gives_the_same_predictions(
         process.send_signal(signal.SIGKILL)
         process.wait()
     before = RunDirectory(out).clips()
-    assert 5 <= len(before) < 240
+    assert 5 <= len(before) < 16
     for _ in range(100):
         if not worker_processes(out):
             break
@@ -167,7 +167,7 @@ def test_kill_9_in_the_middle_then_resume_gives_the_same_predictions(
     a, b = RunDirectory(out), RunDirectory(whole)
     of_a = {r.clip: r for r in a.clips()}
     assert a.clips()[: len(before)] == before, "what was done is kept, not done again"
-    assert len(of_a) == 240
+    assert len(of_a) == 16
     for record in b.clips():
         assert of_a[record.clip].top5 == record.top5
         np.testing.assert_array_equal(a.scores(of_a[record.clip]), b.scores(record))
@@ -177,11 +177,13 @@ def test_kill_9_in_the_middle_then_resume_gives_the_same_predictions(
     assert len(RunDirectory(out).processes()) == 1, "a finished run measures nothing again"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
+)
 def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    data = coloured_videos(list(range(200, 260)), 1)
+    data = coloured_videos(list(range(200, 216)), 1)
     out = tmp_path / "run"
     process = subprocess.Popen(
         [*COMMAND, *map(str, arguments("slow", data, out, weights_file))],

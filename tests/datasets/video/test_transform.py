@@ -63,7 +63,7 @@ def triangle_weights(source: int, target: int, antialias: bool) -> np.ndarray:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     frame=hnp.arrays(np.uint8, st.tuples(st.integers(2, 60), st.integers(2, 60), st.just(3))),
     short=st.integers(1, 70),

@@ -68,7 +68,7 @@ def test_resampling_shows_the_last_frame_before_the_middle_of_each_interval(leng
     assert shown(each(frames, start, end)) == inside
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(lengths=st.lists(st.integers(1, 90), min_size=2, max_size=40), rate=rates)
 def test_resampling_is_what_ffmpegs_fps_filter_does(lengths, rate):
     starts = [sum(lengths[:k]) for k in range(len(lengths))]

@@ -143,7 +143,7 @@ def test_a_pair_is_computed_the_same_in_every_batch(schedule: Schedule) -> None:
     width=st.integers(16, 40),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 def test_any_size_and_any_content_gives_finite_flow(
     schedule: Schedule, height: int, width: int, seed: int
 ) -> None:

@@ -267,7 +267,7 @@ def test_what_failed_downloads_leave(contents: bytes, complaint: str, tmp_path: 
         read_state(tmp_path / "model.ckpt", "tf1-checkpoint", "rgb")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(st.data(), st.booleans())
 def test_damaged_torch_files_end_in_an_error(tmp_path: Path, data: st.DataObject, old: bool) -> None:
     buffer = io.BytesIO()
