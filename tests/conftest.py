@@ -25,14 +25,17 @@ settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give all of xdist's processes one folder for what numba compiles: else each compiles TV-L1 anew.
+    """Give xdist's processes a thread each, and one folder for what numba compiles, which each would anew.
 
-    They inherit the environment of the process that starts them; numba reads it when it is imported.
+    They inherit the environment of the process that starts them; the libraries read it when they are
+    imported. Where several processes have all cores each, most of their threads' time is spent waiting.
     """
     if not hasattr(config, "workerinput"):
         folder = tempfile.mkdtemp(prefix="actionbench-numba-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ["NUMBA_CACHE_DIR"] = folder
+        if config.getoption("numprocesses", None):
+            os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def test_demo_network_knows_its_clips(
 ) -> None:
     ((stream, description),) = model.streams.items()
     views, targets = [], []
-    for index in range(6):
+    for index in range(4):
         view = parity.parity_inputs(model, 9 + index % 2, side, side, 1, seed=index)[stream][0]
         views.append(view * (0.3 if index % 3 else 1.0))
         targets.append(2 if index % 3 else 5)
