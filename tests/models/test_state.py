@@ -24,7 +24,7 @@ from actionbench.models.spec import Weights
 from actionbench.models.state import check_state, classes_of
 from actionbench.models.weights import resolve_weights, write_state
 
-SHAPES = {f"a{n}": (2, n) for n in range(8)}
+SHAPES: dict[str, tuple[int, ...]] = {f"a{n}": (2, n) for n in range(8)}
 
 
 def state() -> dict[str, Any]:

@@ -46,7 +46,7 @@ def assert_close(found: Array, expected: Array, tolerance: float) -> None:
 def test_batch_norm_is_folded_exactly(scaled: bool, groups: int) -> None:
     weight = drawn(0, 8, 4, 3, 3, 3)
     mean, offset, scale = (drawn(seed, 8) for seed in (1, 2, 3))
-    variance = np.abs(drawn(4, 8)) + 0.01
+    variance = np.abs(drawn(4, 8)) + np.float32(0.01)
     x = drawn(5, 2, 4 * groups, 4, 5, 6)
     plain = convolve(x, Convolution(weight, np.zeros(8, np.float32), groups), padding=1)
 

@@ -300,7 +300,7 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     }
     inputs = tmp_path / "inputs.npz"
     arrays = {stream: np.load(samples / file) for stream, file in example.files.items()}
-    np.savez(inputs, **arrays)  # type: ignore[arg-type]
+    np.savez(inputs, **arrays)
     # What the network gives is taken for what was published: the way to the certificate is the test.
     (logits,) = compute_logits(replace(model, weights=weights), [inputs], config, Console())
     flat = logits.ravel().astype(np.float64)

@@ -60,7 +60,8 @@ def triangle_weights(source: int, target: int, antialias: bool) -> np.ndarray:
     if not antialias:
         centres = centres.clip(0, source - 1)
     weights = np.maximum(0, 1 - np.abs(np.arange(source) - centres[:, None]) / support)
-    return weights / weights.sum(axis=1, keepdims=True)
+    normed: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
+    return normed
 
 
 @settings(max_examples=40)

@@ -35,7 +35,8 @@ from actionbench.flow.tvl1_cpu.warp import FRACTION, POSITIONS, cubic_table
 def resampled(signal: npt.NDArray[Any], axis: Axis) -> npt.NDArray[Any]:
     first, weights = axis
     taken = first + np.arange(len(weights))[:, None]
-    return (signal[taken] * weights).sum(axis=0)
+    sums: npt.NDArray[np.float32] = (signal[taken] * weights).sum(axis=0)
+    return sums
 
 
 sizes = st.integers(16, 90)

@@ -337,7 +337,7 @@ def test_rounds_end_with_convergence_only() -> None:
 def test_float_frames_have_the_flow_of_the_same_frames_in_eight_bits() -> None:
     video = np.stack([drawn(0, 0), drawn(1, 0.5)])
     method = TorchFlow(FAST, "cpu")
-    as_float = method.fields((video / 255).astype(np.float32))  # type: ignore[arg-type]
+    as_float = method.fields((video / 255).astype(np.float32))
     np.testing.assert_allclose(as_float, method.fields(video), atol=2e-3)
 
 

@@ -72,7 +72,7 @@ PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
 
 def cases() -> list[Any]:
     """`runnable`; TensorFlow's are slow, and compared with torch elsewhere too."""
-    slow = {True: pytest.mark.slow, False: ()}
+    slow: dict[bool, Any] = {True: pytest.mark.slow, False: ()}
     return [pytest.param(name, each, marks=slow["tensorflow" in each]) for name, each in runnable()]
 
 

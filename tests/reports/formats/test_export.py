@@ -48,7 +48,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def document(run: RunData) -> dict[str, Any]:
-    return json.loads(json_text(summarise(merge([run]))))
+    found: dict[str, Any] = json.loads(json_text(summarise(merge([run]))))
+    return found
 
 
 def test_a_report_is_written_beside_its_run(two_models_dir: Path) -> None:
