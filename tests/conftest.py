@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,15 +24,14 @@ settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give xdist's processes a thread each, and one folder for what numba compiles, which each would anew.
+    """Give xdist's processes a thread each, and all test runs one folder for what numba compiles.
 
-    They inherit the environment of the process that starts them; the libraries read it when they are
-    imported. Where several processes have all cores each, most of their threads' time is spent waiting.
+    The processes inherit the environment of the one that starts them; the libraries read it when they are
+    imported. Where several processes have all cores each, most of their threads' time is spent waiting. What
+    is kept is found again only while the flow engine's sources are the same (`flow/tvl1_cpu/jit.py`).
     """
     if not hasattr(config, "workerinput"):
-        folder = tempfile.mkdtemp(prefix="actionbench-numba-")
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-        os.environ["NUMBA_CACHE_DIR"] = folder
+        os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / "numba")
         if config.getoption("numprocesses", None):
             os.environ.setdefault("OMP_NUM_THREADS", "1")
 
