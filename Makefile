@@ -25,7 +25,8 @@ test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not benchmark" $(PYTEST_ARGS)
 
 test-all: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not benchmark" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not benchmark" \
+		--hypothesis-profile thorough $(PYTEST_ARGS)
 
 # One at a time, on a machine that does nothing else.
 benchmarks: $(VENV)/ready-dev

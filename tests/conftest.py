@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from actionbench.home import home
 
@@ -18,15 +17,23 @@ USERS_HOME = home()
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Give all of xdist's processes one folder for what numba compiles: else each compiles TV-L1 anew.
+# An example's time is that of a machine that others may be using. `make test-all` tries more examples.
+settings.register_profile("tests", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=200)
+settings.load_profile("tests")
 
-    They inherit the environment of the process that starts them; numba reads it when it is imported.
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give xdist's processes a thread each, and all test runs one folder for what numba compiles.
+
+    The processes inherit the environment of the one that starts them; the libraries read it when they are
+    imported. Where several processes have all cores each, most of their threads' time is spent waiting. What
+    is kept is found again only while the flow engine's sources are the same (`flow/tvl1_cpu/jit.py`).
     """
     if not hasattr(config, "workerinput"):
-        folder = tempfile.mkdtemp(prefix="actionbench-numba-")
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-        os.environ["NUMBA_CACHE_DIR"] = folder
+        os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / "numba")
+        if config.getoption("numprocesses", None):
+            os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import json
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from actionbench.parsing import parse_json, parse_yaml
@@ -44,7 +44,6 @@ class _WithoutAliases(yaml.SafeDumper):
 @example("2026-99-99")
 @example("? [a]\n: b")
 @example("\x07")
-@settings(deadline=None)  # of a text as deep as that
 def test_any_text_is_a_value_or_a_value_error(text: str) -> None:
     for parse in (parse_json, parse_yaml):
         with contextlib.suppress(ValueError):

@@ -124,7 +124,7 @@ def test_its_published_example_is_reproduced_or_not(
     np.savez(tmp_path / "third.npz", weight=weight, bias=bias)
     sample = rng.uniform(0, 1, (1, 5, 16, 16, 3)).astype(np.float32)
     right = (sample.mean((1, 2, 3)) @ weight.T + bias)[0].astype(float)
-    values = {"norm": np.linalg.norm(right), "top": [["abseiling", right[0]]]}
+    values: dict[str, Any] = {"norm": np.linalg.norm(right), "top": [["abseiling", right[0]]]}
     (tmp_path / "published.json").write_text(json.dumps(values))
     config = RunConfig(models=(f"{file}:third",), threads=1)
     with pytest.raises(WeightsError, match="no such sample of the published example"):

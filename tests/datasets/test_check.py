@@ -20,6 +20,8 @@ from actionbench.datasets.clip import Clip, ClipSet
 from actionbench.datasets.sources.manifest import file_digest
 from actionbench.datasets.sources.registry import load_clips
 
+from ..known import known
+
 
 @pytest.fixture
 def videos(make_video, tmp_path) -> dict[str, Path]:
@@ -57,9 +59,9 @@ def test_every_state(videos, workers):
     assert good.sha256 == file_digest(videos["good"])
     assert good.reason is None
     assert short.rate == Fraction(30000, 1001)
-    assert "5 frames, at least 16" in short.reason
+    assert "5 frames, at least 16" in known(short.reason)
     assert copy.reason == "same content as good"
-    assert "not a video" in text.reason
+    assert "not a video" in known(text.reason)
     assert (array.frames, array.size, array.rate) == (30, (6, 4), None)
 
 
@@ -76,7 +78,7 @@ def test_a_file_that_is_not_the_manifests_is_broken(videos):
     clips = ClipSet("set", (Clip("a", videos["good"], sha256="0" * 64),))
     (status,) = check_clips(clips)
     assert status.state == "broken"
-    assert "not the one in the manifest" in status.reason
+    assert "not the one in the manifest" in known(status.reason)
 
 
 def test_all_odd_files_at_hand(shared_data):
@@ -127,7 +129,7 @@ def test_a_hang_and_a_crash_cost_one_clip_each(videos):
     found = list(check_clips(clips, timeout_s=3))
     assert time.monotonic() - begun < 30
     assert [status.state for status in found] == ["ok", "broken", "ok", "broken", "ok"]
-    assert "did not end within 3 s" in found[1].reason
+    assert "did not end within 3 s" in known(found[1].reason)
     assert found[3].reason == "decoding failed: crashed (SIGSEGV)"
 
 

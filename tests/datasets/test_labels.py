@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,8 @@ def test_an_exact_name_wins_over_a_similar_one() -> None:
 def test_separators_and_case_do_not_count(name: str, data: st.DataObject) -> None:
     separator = data.draw(st.sampled_from([" ", "_", "-", "", "  ", "._"]))
     written = separator.join(name.split())
-    written = data.draw(st.sampled_from([str.upper, str.lower, str.title, str]))(written)
+    changes: list[Callable[[str], str]] = [str.upper, str.lower, str.title, str]
+    written = data.draw(st.sampled_from(changes))(written)
     assert LabelMatcher(VOCABULARY)(written) == name
 
 

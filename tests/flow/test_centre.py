@@ -37,8 +37,8 @@ def test_small_frames_have_the_flow_of_the_whole() -> None:
     )
     as_float = (video / 255).astype(np.float32)
     np.testing.assert_array_equal(
-        get_method(NAME)(as_float[0], as_float[1]),  # type: ignore[arg-type]
-        get_method("tvl1-fast")(as_float[0], as_float[1]),  # type: ignore[arg-type]
+        get_method(NAME)(as_float[0], as_float[1]),
+        get_method("tvl1-fast")(as_float[0], as_float[1]),
     )
 
 

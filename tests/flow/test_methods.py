@@ -30,13 +30,15 @@ INSIDE = (slice(14, -14), slice(14, -14))
 def textured(seed: int = 0, height: int = H + 40, width: int = W + 40) -> npt.NDArray[np.float32]:
     noise = np.random.default_rng(seed).uniform(0, 255, (height, width)).astype(np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 1.8)
-    return cv2.normalize(smooth, None, 10, 245, cv2.NORM_MINMAX)
+    scaled: npt.NDArray[np.float32] = cv2.normalize(smooth, None, 10, 245, cv2.NORM_MINMAX)
+    return scaled
 
 
 def window(scene: npt.NDArray[np.float32], u: float, v: float) -> npt.NDArray[np.uint8]:
     """The part of `scene` in which everything lies (u, v) from where it lies in window(scene, 0, 0)."""
     centre = ((scene.shape[1] - 1) / 2 - u, (scene.shape[0] - 1) / 2 - v)
-    return np.rint(cv2.getRectSubPix(scene, (W, H), centre)).astype(np.uint8)
+    cut: npt.NDArray[np.uint8] = np.rint(cv2.getRectSubPix(scene, (W, H), centre)).astype(np.uint8)
+    return cut
 
 
 @pytest.mark.parametrize("name", METHODS)

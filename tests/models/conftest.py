@@ -55,7 +55,8 @@ def _i3d(state: dict[str, Array], x: Array) -> Array:
         return np.maximum((x - mean) / np.sqrt(variance.astype(float) + 0.001) + beta, 0)
 
     def pool(x: Array, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Array:
-        return _windows(_same(x, kernel, stride, -np.inf), kernel, stride).max((5, 6, 7))
+        pooled: Array = _windows(_same(x, kernel, stride, -np.inf), kernel, stride).max((5, 6, 7))
+        return pooled
 
     def mixed(x: Array, name: str) -> Array:
         slip = "Conv3d_0a_3x3" if name == "Mixed_5b" else "Conv3d_0b_3x3"
@@ -77,7 +78,8 @@ def _i3d(state: dict[str, Array], x: Array) -> Array:
     averaged = _windows(x, (2, 7, 7), (1, 1, 1)).mean((5, 6, 7))
     head = "Logits/Conv3d_0c_1x1/conv_3d"
     logits = averaged @ state[f"{head}/w"][0, 0, 0].astype(float) + state[f"{head}/b"]
-    return logits.mean((1, 2, 3))
+    mean: Array = logits.mean((1, 2, 3))
+    return mean
 
 
 def _resnext(state: dict[str, Array], x: Array) -> Array:
@@ -86,7 +88,8 @@ def _resnext(state: dict[str, Array], x: Array) -> Array:
             state[f"{scope}.{name}"].astype(float)
             for name in ("weight", "bias", "running_mean", "running_var")
         )
-        return scale * (x - mean) / np.sqrt(variance + 0.00001) + shift
+        normed: Array = scale * (x - mean) / np.sqrt(variance + 0.00001) + shift
+        return normed
 
     def conv(x: Array, scope: str, stride: tuple[int, int, int] = (1, 1, 1)) -> Array:
         w = state[f"{scope}.weight"].transpose(2, 3, 4, 1, 0)
@@ -109,7 +112,8 @@ def _resnext(state: dict[str, Array], x: Array) -> Array:
             if block == 0:
                 x = norm(conv(x, f"{scope}.downsample.0", stride), f"{scope}.downsample.1")
             x = np.maximum(x + y, 0)
-    return x.mean((1, 2, 3)) @ state["fc.weight"].astype(float).T + state["fc.bias"]
+    logits: Array = x.mean((1, 2, 3)) @ state["fc.weight"].astype(float).T + state["fc.bias"]
+    return logits
 
 
 def _same(x: Array, kernel: tuple[int, ...], stride: tuple[int, ...], value: float) -> Array:

@@ -46,7 +46,7 @@ def assert_close(found: Array, expected: Array, tolerance: float) -> None:
 def test_batch_norm_is_folded_exactly(scaled: bool, groups: int) -> None:
     weight = drawn(0, 8, 4, 3, 3, 3)
     mean, offset, scale = (drawn(seed, 8) for seed in (1, 2, 3))
-    variance = np.abs(drawn(4, 8)) + 0.01
+    variance = np.abs(drawn(4, 8)) + np.float32(0.01)
     x = drawn(5, 2, 4 * groups, 4, 5, 6)
     plain = convolve(x, Convolution(weight, np.zeros(8, np.float32), groups), padding=1)
 
@@ -69,7 +69,7 @@ def test_a_fourth_channel_does_not_count_whatever_it_holds() -> None:
     assert_close(convolve(x, four), convolve(x[:, :3], convolution), EXACT)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     sizes=st.tuples(*[st.integers(1, 12)] * 3),
     kernel=st.tuples(*[st.integers(1, 7)] * 3),

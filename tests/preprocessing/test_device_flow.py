@@ -61,8 +61,9 @@ def test_the_input_is_that_of_the_way_through_the_host(
     on_device = Preparer({"flow": FLOW}, VIEWS, flow=method, on_device=True)(clip)
     assert len(on_device.views) == len(through_host.views) > 1
     for here, there in zip(on_device.views, through_host.views, strict=True):
-        assert isinstance(here["flow"], torch.Tensor)
-        np.testing.assert_allclose(here["flow"], there["flow"], atol=1e-6)
+        flow: Any = here["flow"]
+        assert isinstance(flow, torch.Tensor)
+        np.testing.assert_allclose(flow, there["flow"], atol=1e-6)
     assert on_device.stages_s.keys() == through_host.stages_s.keys()
 
 

@@ -25,4 +25,6 @@ def test_pixels_of_a_network_that_normalises_them_itself_are_only_cropped(
     for found, right in zip(pixels, expected, strict=True):
         assert found["rgb"].dtype == np.uint8
         assert right["rgb"].dtype == np.float32
-        np.testing.assert_array_equal(normalise(found["rgb"], tiny_module.PIXELS.scale), right["rgb"])
+        np.testing.assert_array_equal(
+            normalise(found["rgb"].astype(np.uint8), tiny_module.PIXELS.scale), right["rgb"]
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -37,7 +38,7 @@ def timed(run: RunData, total_of_process: tuple[float, float, float], waited: fl
     return said(replace(run, latencies=samples))
 
 
-def with_records(run: RunData, **changes: dict[str, object]) -> RunData:
+def with_records(run: RunData, **changes: dict[str, Any]) -> RunData:
     """The run with fields of its models' records changed: key → changes."""
     models = tuple(replace(m, **changes.get(m.key, {})) for m in run.run.models)
     return replace(run, run=replace(run.run, models=models))
@@ -137,7 +138,8 @@ def test_what_computes_something_else_is_neither_fastest_nor_deployable(two_mode
 
 
 def backends(fake: SimpleNamespace, hits: dict[str, int]) -> RunData:
-    return fake.run([fake.model(key, fake.answers(n, 10), title=key[:3]) for key, n in hits.items()])
+    run: RunData = fake.run([fake.model(key, fake.answers(n, 10), title=key[:3]) for key, n in hits.items()])
+    return run
 
 
 def test_backends_that_answer_alike_are_one_mention_and_one_line(fake: SimpleNamespace) -> None:
@@ -235,7 +237,7 @@ def runs(draw: st.DrawFn, fake: SimpleNamespace) -> RunData:
                 repetitions=1,
             )
         )
-        change: dict[str, object] = {}
+        change: dict[str, Any] = {}
         if draw(st.booleans()):
             verdict = draw(st.sampled_from(["same", "drifts", "other"]))
             change["drift"] = {"reference": keys[0], "verdict": verdict, "relative_l2": 0.1, "max_abs": 0.1}
@@ -249,9 +251,9 @@ def runs(draw: st.DrawFn, fake: SimpleNamespace) -> RunData:
     state = draw(st.sampled_from(["done", "running", "incomplete", "interrupted"]))
     run = with_records(fake.run(models, state=state), **changes)
     waited = draw(st.sampled_from([0.0, 100.0]))
-    scenarios = {}
+    scenarios: dict[str, Timings] = {}
     for name in ("pipelined", "throughput"):
-        if stretches and draw(st.booleans()):
+        if draw(st.booleans()) and stretches:
             scenarios[name] = joined(*stretches)
     if cameras:
         scenarios["stream"] = joined(*cameras)
@@ -259,7 +261,7 @@ def runs(draw: st.DrawFn, fake: SimpleNamespace) -> RunData:
     return replace(run, latencies=samples, scenarios=scenarios)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings().max_examples // 2)
 @given(data=st.data())
 def test_the_verdict_is_at_most_four_sentences_whatever_was_measured(
     fake: SimpleNamespace, data: st.DataObject

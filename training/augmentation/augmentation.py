@@ -8,7 +8,7 @@ published: the defaults here are our own, each with its reason. "imgaug" is the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from ...errors import ClipError, UsageError, unknown_name
 from ...settings import NAMES, NUMBER, TEXT, setting
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from .draws import Drawn
 
-MODES = ("none", "one", "some", "all")
-TEMPORAL = ("coherent", "fresh")
+Mode = Literal["none", "one", "some", "all"]
+Temporal = Literal["coherent", "fresh"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+TEMPORAL: tuple[Temporal, ...] = get_args(Temporal)
 
 ADD = 40.0
 """Grey levels: imgaug's documented example, Add((-40, 40)). Dark clips are darkened less (`filters.add`)."""
@@ -68,10 +70,10 @@ class Augmentation:
     Raises UsageError for words that are not known and strengths out of range.
     """
 
-    mode: Literal["none", "one", "some", "all"] = setting(
+    mode: Mode = setting(  # noqa: RUF009  # a field, whatever its type is called
         TEXT, "filters drawn for a clip: `none`, `one`, `some` (one to all, in random order) or `all`", "none"
     )
-    temporal: Literal["coherent", "fresh"] = setting(
+    temporal: Temporal = setting(  # noqa: RUF009
         TEXT,
         "salt and pepper lie on the same pixels in all frames (`coherent`), or on others (`fresh`)",
         "coherent",

@@ -9,14 +9,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from actionbench.bench.cli import doctor
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.sources.manifest import read_manifest
 from actionbench.datasets.video.reader import read_frames
 from actionbench.flow.fields import GREY
+from actionbench.models.capabilities import BACKENDS
 from actionbench.models.labels import labels
 
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
@@ -37,11 +40,32 @@ def test_models_are_listed_with_their_backends(bench: Bench) -> None:
         assert words in answer.stdout
 
 
-def test_doctor_tells_what_is_here(bench: Bench) -> None:
+def test_doctor_tells_what_is_here(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the answers of four interpreters, each of which would import a framework, made up."""
+    answers: dict[str | None, dict[str, Any]] = {
+        None: {"missing": {"torch": [], "tensorflow": ["tensorflow"], "onnx": [], "openvino": []}},
+        "torch": {"cuda": ["a device"]},
+        "onnx": {"cuda": []},
+        "openvino": {"error": "ImportError: no libtbb"},
+    }
+    monkeypatch.setattr(doctor, "probe", lambda _, backend=None: answers[backend])
     answer = bench("doctor")
     assert answer.returncode == 0, answer.stderr
-    for word in ("cpu", "cores", "memory", "opencv-contrib-python", "tensorflow", "torch", "ready on CPU"):
+    for word in ("cpu", "cores", "memory", "opencv-contrib-python", "torch"):
         assert word in answer.stdout
+    lines = {line.split()[0]: line for line in answer.stdout.partition("\nbackends\n")[2].splitlines()}
+    assert lines["torch"].endswith("ready on CPU, cuda:0 a device")
+    assert "lacks tensorflow: pip install" in lines["tensorflow"]
+    assert lines["onnx"].endswith("ready on CPU")
+    assert lines["openvino"].endswith("does not import: ImportError: no libtbb")
+    assert "flow" in lines
+
+
+@pytest.mark.slow
+def test_doctor_imports_every_framework(bench: Bench) -> None:
+    answer = bench("doctor")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.count("ready on CPU") + answer.stdout.count(" lacks ") == len(BACKENDS)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["data", "--help"], ["--version"]])
@@ -191,7 +215,7 @@ def test_weights_are_listed_and_verified(bench: Bench) -> None:
     ],
 )
 def test_parity_of_backends_on_this_machine(bench: Bench, backends: tuple[str, ...]) -> None:
-    options = ("--backends", ",".join(backends), "--shapes", "10x199x210", "--threads", 1)
+    options = ("--backends", ",".join(backends), "--shapes", "9x194x193", "--threads", 1)
     answer = bench("parity", "i3d-rgb", *options)
     assert answer.returncode == 0, answer.stderr
     for other in backends[1:]:
@@ -227,7 +251,10 @@ def test_backends_that_disagree_are_an_error(bench: Bench) -> None:
 def test_published_example_earns_a_certificate_that_reports_carry(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With weights and samples of the authors' names and formats; the numbers are computed, not published."""
+    """With weights and samples of the authors' names and formats; the numbers are computed, not published.
+
+    That other numbers are an error is tested with a smaller network, in test_third_network.py.
+    """
     from dataclasses import replace
 
     from actionbench.bench.agreement import parity
@@ -235,7 +262,6 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     from actionbench.bench.agreement.logits import compute_logits
     from actionbench.bench.console.progress import Console
     from actionbench.bench.plan.config import RunConfig
-    from actionbench.errors import MeasurementError
     from actionbench.models.i3d import architecture as i3d
     from actionbench.models.i3d.published import EXAMPLE
     from actionbench.models.random_state import random_state
@@ -263,11 +289,9 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     rng = np.random.default_rng(0)
     example = EXAMPLE
     for stream, channels in i3d.CHANNELS.items():
-        clip = rng.uniform(-1, 1, (1, 9, 224, 224, channels)).astype(np.float32)
+        clip = rng.uniform(-1, 1, (1, 9, 193, 193, channels)).astype(np.float32)
         np.save(samples / example.files[stream], clip)
     config = RunConfig(models=("i3d",), threads=1)
-    with pytest.raises(MeasurementError, match="published example is not reproduced"):
-        parity.check_published(config, ["torch"], Console())
     (model,) = parity.with_backends(replace(config, weights={"*": "random"}), ["torch"], Console(), least=1)
     weights = {
         s: resolve_weights(s, d, found)
@@ -276,7 +300,7 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     }
     inputs = tmp_path / "inputs.npz"
     arrays = {stream: np.load(samples / file) for stream, file in example.files.items()}
-    np.savez(inputs, **arrays)  # type: ignore[arg-type]
+    np.savez(inputs, **arrays)
     # What the network gives is taken for what was published: the way to the certificate is the test.
     (logits,) = compute_logits(replace(model, weights=weights), [inputs], config, Console())
     flat = logits.ravel().astype(np.float64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def arguments(model: str, data: Path, out: Path, weights: Path, *more: object) -
     ]
 
 
-@pytest.mark.parametrize("per_class", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("per_class", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_all_classes_of_the_thesis(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path, per_class: int
 ) -> None:
@@ -57,7 +58,7 @@ def test_all_classes_of_the_thesis(
     assert drawn.returncode == 0, drawn.stderr
     assert f"{videos} videos of 400 classes" in drawn.stdout
     out = tmp_path / "run"
-    answer = bench(*arguments("tiny", subset, out, weights_file, "--processes", 3, "--report"))
+    answer = bench(*arguments("tiny", subset, out, weights_file, "--processes", 2, "--report"))
     assert answer.returncode == 0, answer.stderr
     directory = RunDirectory(out)
     records = directory.clips()
@@ -67,7 +68,7 @@ def test_all_classes_of_the_thesis(
     scores = directory.scores(records[0])
     assert scores.shape == (400,)
     np.testing.assert_allclose(scores.sum(), 1, atol=1e-5)
-    assert len(directory.processes()) == 3
+    assert len(directory.processes()) == 2
     assert (out / "report.md").is_file()
     assert "jogging" in (out / "report.md").read_text()
     (model,) = json.loads((out / "results.json").read_text())["models"]
@@ -78,12 +79,12 @@ def test_a_clip_that_kills_the_network_costs_that_clip(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:
     """Class 1 aborts the process, class 2 hangs it: all others are predicted, and each failure is named."""
-    data = coloured_videos([0, 1, 2, JOGGING], 2)
+    data = coloured_videos([0, 1, 2, JOGGING], 1)
     out = tmp_path / "run"
     answer = bench(*arguments("fragile", data, out, weights_file, "--clip-timeout", 3, "--report"))
     assert answer.returncode == 0, answer.stderr
     records = {record.clip: record for record in RunDirectory(out).clips()}
-    assert len(records) == 8
+    assert len(records) == 4
     for record in records.values():
         if record.label in (NAMES[1], NAMES[2]):
             assert record.error is not None
@@ -95,25 +96,27 @@ def test_a_clip_that_kills_the_network_costs_that_clip(
     assert "SIGABRT" in report
 
 
-@pytest.mark.parametrize(("network", "reason"), [("broken", "does not load"), ("fragile", "out of memory")])
-def test_a_network_that_fails_is_a_row_and_the_others_go_on(
-    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path, network: str, reason: str
+def test_networks_that_fail_are_rows_and_the_others_go_on(
+    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:
     data = coloured_videos([3, JOGGING], 2)
     out = tmp_path / "run"
+    names = ("broken", "fragile", "tiny")
     answer = bench(
-        *("run", "--models", f"{TINY}:{network},{TINY}:tiny", "--data", data, "--out", out),
-        *("--weights", f"tiny={weights_file}", "--weights", f"{network}={weights_file}"),
+        *("run", "--models", ",".join(f"{TINY}:{name}" for name in names), "--data", data, "--out", out),
+        *(word for name in names for word in ("--weights", f"{name}={weights_file}")),
         *("--latency-clips", 1, "--latency-seconds", 0, "--processes", 1),
     )
     assert answer.returncode == 2
-    assert reason in answer.stderr
-    first, second = RunDirectory(out).run.models
-    assert first.state == "failed"
-    assert first.error is not None
-    assert reason in first.error
-    assert second.state == "done"
-    assert reason in (out / "report.md").read_text()
+    *failed, last = RunDirectory(out).run.models
+    report = (out / "report.md").read_text()
+    for model, reason in zip(failed, ("does not load", "out of memory"), strict=True):
+        assert model.state == "failed"
+        assert model.error is not None
+        assert reason in model.error
+        assert reason in answer.stderr
+        assert reason in report
+    assert last.state == "done"
     assert RunDirectory(out).run.state == "incomplete"
 
 
@@ -141,10 +144,10 @@ def worker_processes(marker: Path) -> list[int]:
 def test_kill_9_in_the_middle_then_resume_gives_the_same_predictions(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:
-    data = coloured_videos(list(range(100, 160)), 4)
+    data = coloured_videos(list(range(100, 116)), 1)
     out, whole = tmp_path / "killed", tmp_path / "whole"
     process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments("tiny", data, out, weights_file))], stderr=subprocess.DEVNULL
+        [*COMMAND, *map(str, arguments("slow", data, out, weights_file))], stderr=subprocess.DEVNULL
     )
     try:
         wait_for_records(out / "clips.jsonl", 5)
@@ -152,7 +155,7 @@ def test_kill_9_in_the_middle_then_resume_gives_the_same_predictions(
         process.send_signal(signal.SIGKILL)
         process.wait()
     before = RunDirectory(out).clips()
-    assert 5 <= len(before) < 240
+    assert 5 <= len(before) < 16
     for _ in range(100):
         if not worker_processes(out):
             break
@@ -167,7 +170,7 @@ def test_kill_9_in_the_middle_then_resume_gives_the_same_predictions(
     a, b = RunDirectory(out), RunDirectory(whole)
     of_a = {r.clip: r for r in a.clips()}
     assert a.clips()[: len(before)] == before, "what was done is kept, not done again"
-    assert len(of_a) == 240
+    assert len(of_a) == 16
     for record in b.clips():
         assert of_a[record.clip].top5 == record.top5
         np.testing.assert_array_equal(a.scores(of_a[record.clip]), b.scores(record))
@@ -177,11 +180,13 @@ def test_kill_9_in_the_middle_then_resume_gives_the_same_predictions(
     assert len(RunDirectory(out).processes()) == 1, "a finished run measures nothing again"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
+)
 def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    data = coloured_videos(list(range(200, 260)), 1)
+    data = coloured_videos(list(range(200, 216)), 1)
     out = tmp_path / "run"
     process = subprocess.Popen(
         [*COMMAND, *map(str, arguments("slow", data, out, weights_file))],
@@ -344,8 +349,8 @@ def test_the_report_is_rebuilt_and_runs_are_joined(
 ) -> None:
     data = coloured_videos([13, JOGGING], 2)
     one, two = tmp_path / "one", tmp_path / "two"
-    for out in (one, two):
-        assert bench(*arguments("tiny", data, out, weights_file, "--report")).returncode == 0
+    assert bench(*arguments("tiny", data, one, weights_file, "--report")).returncode == 0
+    shutil.copytree(one, two)
     first = (one / "report.md").read_bytes()
     (one / "report.md").unlink()
     assert bench("report", one).returncode == 0

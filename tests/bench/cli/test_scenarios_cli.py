@@ -117,7 +117,7 @@ def test_the_estimate_is_near_and_leaves_nothing_behind(
     data = coloured_videos([34], 2)
     options = (
         *("--models", f"{TINY}:tiny", "--data", data, "--weights", "random", "--processes", 2),
-        *("--scenarios", "latency,stream", "--stream-seconds", 3, "--latency-seconds", 2, "--no-report"),
+        *("--scenarios", "latency,stream", "--stream-seconds", 1.5, "--latency-seconds", 1, "--no-report"),
     )
     answer = bench("run", *options, "--estimate", "--out", tmp_path / "none")
     assert answer.returncode == 0, answer.stderr

@@ -118,7 +118,7 @@ class Terminal(io.StringIO):
 def test_a_terminal_gets_our_colours_and_none_of_a_texts_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     terminal = Terminal()
-    PlainConsole(Output(terminal, "t")).print(Text(EVIL, style="bold"))
+    PlainConsole(Output(terminal, "t")).print(Text(EVIL, style="bold"))  # type: ignore[arg-type]
     text = terminal.getvalue()
     assert "\x1b[1m" in text
     assert RED not in text

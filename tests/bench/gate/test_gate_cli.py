@@ -11,6 +11,7 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -353,7 +354,7 @@ def test_the_workload_of_the_self_test_does_more_when_told_to(tmp_path: Path) ->
     def count(stage: str) -> None:
         counts[stage] += 1
 
-    work = {stage: (lambda stage=stage: count(stage)) for stage in workload.STAGES}
+    work: dict[str, Callable[[], object]] = {stage: partial(count, stage) for stage in workload.STAGES}
     workload.sample(work, workload.units(0.2, "flow"))
     assert counts == {"decode": 10, "flow": 12, "arithmetic": 10}
 

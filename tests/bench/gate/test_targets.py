@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import venv
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -124,6 +125,14 @@ def test_other_pins_get_packages_of_their_own_unless_they_are_shared(
         return ran(command, folder)
 
     monkeypatch.setattr(surroundings, "_run", note)
+    pips: list[bool] = []
+    create = venv.create
+
+    def create_without(folder: Path, *, with_pip: bool, symlinks: bool) -> None:
+        pips.append(with_pip)
+        create(folder, symlinks=symlinks)
+
+    monkeypatch.setattr(venv, "create", create_without)  # unpacking pip takes seconds
     own = place("base", "git:main", repository)
     assert "packages: its own pins" in own.record.title
     # Beside them what the driver's ActionBench needs, which is no package of an extra.
@@ -131,6 +140,7 @@ def test_other_pins_get_packages_of_their_own_unless_they_are_shared(
     shared = place("base", "git:main", repository, shared=True)
     assert "shared, though pins differ" in shared.record.title
     assert installs == [False, True]
+    assert pips == [True, False], "one that borrows packages borrows pip too"
 
 
 def test_an_environment_that_cannot_be_made_is_an_error_with_pips_words(
@@ -226,8 +236,9 @@ def test_an_arm_that_checks_out_another_commit_gets_no_verdict(
 
 @pytest.mark.usefixtures("control")
 def test_a_tree_that_changes_while_it_is_measured_gets_no_verdict(
-    tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(surroundings, "_pip", lambda *_: None)
     (repository / "edits.py").write_text(
         "import pathlib\nfile = pathlib.Path('benchmark.py')\n"
         "file.write_text(file.read_text() + '# edited\\n')\nprint('{\"total_s\": 1}')\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from actionbench.models.registry import ModelRequest, find_model
 from actionbench.models.spec import Weights
 
 
-def weights(request: ModelRequest, **preprocessing: int) -> Mapping[str, Weights]:
+def weights(request: ModelRequest, **preprocessing: Any) -> Mapping[str, Weights]:
     descriptions = {
         stream: replace(description, preprocessing=replace(description.preprocessing, **preprocessing))
         for stream, description in request.model.streams.items()

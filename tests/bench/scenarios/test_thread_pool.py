@@ -31,7 +31,7 @@ def test_one_lane_takes_the_most_urgent_first() -> None:
     assert done == ["first", "second", "third", "last"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     items=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9)), max_size=40),
     lanes_=st.integers(1, 4),

@@ -98,6 +98,7 @@ def test_network_input_in_a_pair_of_files(tmp_path):
     np.save(tmp_path / "v_flow.npy", FLOW[None])
     for name in ("v_rgb.npy", "v_flow.npy"):
         inputs = read_inputs(clip(tmp_path / name))
+        assert inputs is not None
         assert {stream: array.shape for stream, array in inputs.items()} == {
             "rgb": (9, 6, 8, 3),
             "flow": (9, 6, 8, 2),

@@ -150,7 +150,7 @@ def test_absent_and_binary_manifests(tmp_path):
         read_manifest(tmp_path / "b.csv", VOCABULARY)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(content=st.text(max_size=80), suffix=st.sampled_from([".csv", ".jsonl"]))
 def test_any_text_is_read_or_refused(tmp_path_factory, content, suffix):
     path = tmp_path_factory.getbasetemp() / f"any{suffix}"

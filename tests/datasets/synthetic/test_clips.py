@@ -194,7 +194,8 @@ def where_it_moves(frames: list[np.ndarray]) -> np.ndarray:
     grey = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]).astype(np.float32)
     change = cv2.resize(np.abs(np.diff(grey, axis=0)).mean(axis=0), (8, 6), interpolation=cv2.INTER_AREA)
     change = change + change[:, ::-1]
-    return change.ravel() / np.linalg.norm(change)
+    unit: np.ndarray = change.ravel() / np.linalg.norm(change)
+    return unit
 
 
 def test_classes_can_be_told_apart_by_where_they_move() -> None:

@@ -60,10 +60,11 @@ def triangle_weights(source: int, target: int, antialias: bool) -> np.ndarray:
     if not antialias:
         centres = centres.clip(0, source - 1)
     weights = np.maximum(0, 1 - np.abs(np.arange(source) - centres[:, None]) / support)
-    return weights / weights.sum(axis=1, keepdims=True)
+    normed: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
+    return normed
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     frame=hnp.arrays(np.uint8, st.tuples(st.integers(2, 60), st.integers(2, 60), st.just(3))),
     short=st.integers(1, 70),

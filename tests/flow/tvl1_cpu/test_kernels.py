@@ -35,7 +35,8 @@ from actionbench.flow.tvl1_cpu.warp import FRACTION, POSITIONS, cubic_table
 def resampled(signal: npt.NDArray[Any], axis: Axis) -> npt.NDArray[Any]:
     first, weights = axis
     taken = first + np.arange(len(weights))[:, None]
-    return (signal[taken] * weights).sum(axis=0)
+    sums: npt.NDArray[np.float32] = (signal[taken] * weights).sum(axis=0)
+    return sums
 
 
 sizes = st.integers(16, 90)
@@ -137,7 +138,7 @@ def filtered(fields, height, width, side, plane, lines, edge):  # type: ignore[n
 
 @pytest.mark.parametrize("side", [3, 5])
 @given(height=st.integers(16, 30), width=st.integers(16, 70), seed=st.integers(0, 9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_medians_are_opencvs(side: int, height: int, width: int, seed: int) -> None:
     flow = np.random.default_rng(seed).normal(0, 3, (2, height, width)).astype(np.float32)
     work = make_workspace(height, width)

@@ -21,7 +21,9 @@ SEED = 5
 on_x86 = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="TensorFlow's oneDNN is x86's"
 )
-CASES = ((9, 224, 224, 1), (16, 224, 224, 1), (17, 199, 210, 2))
+CASES = ((9, 194, 193, 2), (17, 193, 193, 1))
+"""(frames, height, width, batch): sizes as odd as they can be, since even ones hide mistakes in padding."""
+MORE_CASES = ((9, 224, 224, 1), (16, 224, 224, 1), (64, 224, 224, 1), (17, 199, 210, 2))
 
 BOTH_STREAMS = """
 from actionbench.models.parity import parity_inputs
@@ -66,9 +68,12 @@ def test_tensorflow_and_torch_agree(tensorflow: Any, in_torch: Any, case: tuple[
 
 
 @pytest.mark.slow
-def test_tensorflow_and_torch_agree_on_64_frames(run_script: Callable[..., dict[str, Any]]) -> None:
-    a, b = (run_script(BOTH_STREAMS, backend, "64x224x224x1") for backend in ("tensorflow", "torch"))
-    assert parity.compare_logits(a["64x224x224x1"], b["64x224x224x1"]).max_abs < 1e-4
+def test_tensorflow_and_torch_agree_on_more_shapes(run_script: Callable[..., dict[str, Any]]) -> None:
+    a, b = (run_script(BOTH_STREAMS, backend, *map(name, MORE_CASES)) for backend in ("tensorflow", "torch"))
+    for case in map(name, MORE_CASES):
+        agreement = parity.compare_logits(a[case], b[case])
+        assert agreement.max_abs < 1e-4, case
+        assert agreement.top1 == 1.0, case
 
 
 @on_x86
@@ -101,18 +106,20 @@ def test_parameters_of_both_backends_are_the_published_number(tensorflow: Any, i
 def test_logits_are_the_sum_of_both_streams(in_torch: Any, numpy_i3d: Any) -> None:
     inputs = parity.parity_inputs(i3d.two_stream(), *CASES[0])
     expected = sum(
-        numpy_i3d(random_state(i3d.tensor_shapes(i3d.CHANNELS[stream], 400), SEED, {}), array)
+        numpy_i3d(random_state(i3d.tensor_shapes(i3d.CHANNELS[stream], 400), SEED, {}), array[:1])
         for stream, array in inputs.items()
     )
-    np.testing.assert_allclose(in_torch[name(CASES[0])], expected, atol=1e-4)
+    np.testing.assert_allclose(in_torch[name(CASES[0])][:1], expected, atol=1e-4)
 
 
 @pytest.fixture(scope="module")
 def small_case(numpy_i3d: Any) -> tuple[dict[str, Any], Any, Any]:
     """Tensors, input and right logits of the RGB stream with 7 classes, sensitive to mistakes."""
     state = random_state(i3d.tensor_shapes(3, 7), SEED, {})
-    x = parity.parity_inputs(i3d.rgb(), 17, 199, 210, 1)["rgb"]
-    return state, x, numpy_i3d(state, x)
+    x = parity.parity_inputs(i3d.rgb(), 17, 193, 194, 1)["rgb"]
+    right = numpy_i3d(state, x)
+    assert np.abs(torch_logits(state, x) - right).max() < 1e-4
+    return state, x, right
 
 
 def torch_logits(state: dict[str, Any], x: Any) -> Any:
@@ -145,7 +152,6 @@ def test_known_mistakes_show(
     small_case: Any, monkeypatch: pytest.MonkeyPatch, where: str, mistake: Any
 ) -> None:
     state, x, right = small_case
-    assert np.abs(torch_logits(state, x) - right).max() < 1e-4
     monkeypatch.setattr(i3d, where, mistake)
     assert np.abs(torch_logits(state, x) - right).max() > 5 * parity.TOLERANCE
 
@@ -171,7 +177,7 @@ def test_tensors_survive_the_way_through_torch() -> None:
 
 def test_logits_are_an_affine_function_of_the_features() -> None:
     net = i3d_torch.from_state(random_state(i3d.tensor_shapes(2, 4), 1, {}))
-    x = torch.rand(1, 2, 9, 199, 199)
+    x = torch.rand(1, 2, 9, 193, 193)
     with torch.inference_mode():
         torch.testing.assert_close(net(x), net.features(x) @ net.head.weight.T + net.head.bias)
 

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actionbench.models.i3d import architecture as i3d
-
-READ_INDEX = """
-import os
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import tensorflow as tf
-shapes = tf.train.load_checkpoint(sys.argv[2]).get_variable_to_shape_map()
-give(**{name.replace("/", "|"): np.array(shape, dtype=int) for name, shape in shapes.items()})
-"""
+from actionbench.models.weights.formats.tensor_bundle import list_tensors
 
 
 @pytest.mark.parametrize(("channels", "published"), [(3, 12_689_984), (2, 12_668_032)])
@@ -59,15 +50,11 @@ def test_macs_of_two_streams_add_up() -> None:
     ],
 )
 def test_names_and_shapes_are_those_of_the_published_checkpoints(
-    shared_data: Path,
-    run_script: Callable[..., dict[str, Any]],
-    name: str,
-    scope: str,
-    channels: int,
-    classes: int,
+    shared_data: Path, name: str, scope: str, channels: int, classes: int
 ) -> None:
-    prefix = shared_data / "annotations/i3d_published/checkpoints" / name / "model.ckpt"
-    published = {n.replace("|", "/"): tuple(shape) for n, shape in run_script(READ_INDEX, prefix).items()}
+    """As our reader lists them, which test_tensor_bundle.py holds against TensorFlow's on the same files."""
+    index = shared_data / "annotations/i3d_published/checkpoints" / name / "model.ckpt.index"
+    published = {tensor: entry.shape for tensor, entry in list_tensors(index).items()}
     for tensor, shape in i3d.tensor_shapes(channels, classes).items():
         found = published.pop(scope + tensor)
         # The Kinetics-600 file keeps batch norm's vectors as (1, 1, 1, 1, C).

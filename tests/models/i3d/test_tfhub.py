@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-WRITE = """
+WRITE_AND_USE = """
 import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import tensorflow as tf
+from pathlib import Path
+from actionbench.errors import WeightsError
+from actionbench.models.backends.tensorflow_network import configure, tf
+from actionbench.models.registry import find_model, load_network
+from actionbench.models.spec import LoadOptions, Weights
+from actionbench.models.weights.descriptions import description
+configure(LoadOptions(threads=1))  # before TensorFlow computes anything
 v1 = tf.compat.v1
 w = np.random.default_rng(0).normal(size=(3, 400)).astype(np.float32)
 
@@ -46,19 +52,11 @@ write_tf1("tf1")
 write_tf2("tf2", "default", w)
 write_tf2("narrow", "default", w[:, :399])
 write_tf2("renamed", "other", w)
-give(w=w)
-"""
 
-USE = """
-from pathlib import Path
-from actionbench.errors import WeightsError
-from actionbench.models.registry import find_model, load_network
-from actionbench.models.spec import LoadOptions, Weights
-from actionbench.models.weights.descriptions import description
 request = find_model("i3d-rgb@tfhub")
 each = description("tfhub-module-i3d-kinetics-400")
 x = np.random.default_rng(1).uniform(-1, 1, (2, 9, 224, 224, 3)).astype(np.float32)
-answers = {"mean": x.mean((1, 2, 3)), "range": each.preprocessing.mean[0]}
+answers = {"w": w, "mean": x.mean((1, 2, 3)), "range": each.preprocessing.mean[0]}
 
 def use(name, weights):
     try:
@@ -78,9 +76,8 @@ give(**answers)
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory, run_script: Any) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("modules")
-    written: dict[str, Any] = run_script(WRITE, folder)
-    return written | run_script(USE, folder)
+    found: dict[str, Any] = run_script(WRITE_AND_USE, tmp_path_factory.mktemp("modules"))
+    return found
 
 
 @pytest.mark.parametrize("form", ["tf1", "tf2"])

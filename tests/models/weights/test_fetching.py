@@ -15,6 +15,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,8 +55,11 @@ def weights(i3d_state: State, tmp_path_factory: pytest.TempPathFactory) -> bytes
 def source(server: Server, monkeypatch: pytest.MonkeyPatch, weights: bytes) -> Callable[..., WeightsSource]:
     """Moves a source of the catalogue to the server, with its files there, and gives it back."""
 
-    def move(name: str = NAME, tree: bool = True, **changes: object) -> WeightsSource:
-        here = {"base": f"{server.address}/", "tree": f"{server.address}/tree" if tree else ""}
+    def move(name: str = NAME, tree: bool = True, **changes: Any) -> WeightsSource:
+        here: dict[str, Any] = {
+            "base": f"{server.address}/",
+            "tree": f"{server.address}/tree" if tree else "",
+        }
         moved = replace(CATALOGUE[name], **(here | changes))
         monkeypatch.setattr(catalogue, "CATALOGUE", {**CATALOGUE, name: moved})
         return moved
@@ -74,7 +78,7 @@ def list_tree(server: Server) -> None:
     server.files["tree"] = json.dumps({"sha": "0", "tree": entries, "truncated": False}).encode()
 
 
-def get(name: str = NAME, **options: str) -> Path:
+def get(name: str = NAME, **options: Any) -> Path:
     return fetch(name, policy=HASTE, **options)
 
 

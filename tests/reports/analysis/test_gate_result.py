@@ -93,7 +93,7 @@ def test_a_stage_that_takes_no_time_is_left_out_of_the_explanation() -> None:
     assert [change.metric for change in judged(values, values).changes] == ["total", "flow"]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.floats(0.2, 5.0), st.floats(0.01, 100.0))
 def test_the_unit_of_time_does_not_matter(ratio: float, scale: float) -> None:
     one = judged({"m": {"total": 1.0}}, {"m": {"total": ratio}})

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from PIL import Image
 
 from actionbench.bench.cli.app import run_app
 from actionbench.errors import UsageError
-from actionbench.records.gate import Arm, Gate, Slot
+from actionbench.records.gate import Arm, ArmName, Gate, Slot
 from actionbench.records.gate_directory import GateWriter
 from actionbench.reports.analysis.history import (
     Entry,
@@ -36,7 +37,7 @@ ENTRY = Entry(
 )
 
 
-def commits(times: list[float], **changes: object) -> list[Entry]:
+def commits(times: list[float], **changes: Any) -> list[Entry]:
     """A series, a commit a day."""
     return [
         replace(
@@ -54,7 +55,7 @@ def commits(times: list[float], **changes: object) -> list[Entry]:
 def run(fake: SimpleNamespace) -> Callable[..., RunData]:
     def make(seconds: float = 1.0, commit: str | None = "a" * 40, **changes: object) -> RunData:
         model = fake.model("i3d", fake.answers(7, 10), forward_s=[seconds + i / 100 for i in range(7)])
-        data = fake.run([model], **changes)
+        data: RunData = fake.run([model], **changes)
         return replace(
             data, run=replace(data.run, environment={**data.run.environment, "git_commit": commit})
         )
@@ -103,13 +104,16 @@ def test_what_is_no_commit_no_date_or_not_timed_is_refused(run: Callable[..., Ru
         entries_of_run(replace(run(), latencies=()))
 
 
+ARMS: tuple[ArmName, ...] = ("base", "candidate")
+
+
 def a_gate(identity: dict[str, object]) -> tuple[Gate, list[Slot]]:
     arms = (Arm("git:main", "main", {"commit": "b" * 40}), Arm("tree", "working tree", identity))
     gate = Gate("2026-01-02T03:04:05Z", {}, {"cpu": "Some CPU"}, "resnext on demo", "a control", *arms)
     slots = [
         Slot(pair, arm, 2 * pair + i, {"resnext": {"total": 1.0 + pair + 100 * i, "load": 0.5}}, 0.1, 3.0)
         for pair in range(3)
-        for i, arm in enumerate(("base", "candidate"))
+        for i, arm in enumerate(ARMS)
     ]
     return gate, slots
 

@@ -40,7 +40,8 @@ def run(fake: SimpleNamespace) -> Maker:
             flow_s=None,
             **of_model,
         )
-        return fake.run([model], name, **changes)
+        run: RunData = fake.run([model], name, **changes)
+        return run
 
     return make
 
@@ -164,7 +165,8 @@ def test_several_models_share_the_level(fake: SimpleNamespace) -> None:
             fake.model(str(i), {"a/b.mp4": ("yoga", "yoga")}, forward_s=times, flow_s=None)
             for i in range(models)
         ]
-        return fake.run(made)
+        run: RunData = fake.run(made)
+        return run
 
     assert compare_runs(run(1, 1), run(1.5, 1)).verdict == "regression"
     assert compare_runs(run(1, 30), run(1.5, 30)).verdict == "inconclusive"

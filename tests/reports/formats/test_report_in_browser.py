@@ -99,7 +99,8 @@ class Browser:
             answer = self._read()
             if answer.get("id") == self._number:
                 assert "error" not in answer, answer
-                return answer["result"]
+                result: dict[str, Any] = answer["result"]
+                return result
 
     def _read(self, timeout_s: float = 60) -> dict[str, Any]:
         while b"\0" not in self._rest:

@@ -19,9 +19,12 @@ from actionbench.reports.analysis.summary import Summary, summarise
 from actionbench.reports.analysis.timing import timing
 from actionbench.reports.formats.markdown import report
 from actionbench.reports.sentences import verdict
+from actionbench.reports.statistics.intervals import Estimate
 from actionbench.reports.tables.all_tables import all_tables
 from actionbench.reports.tables.scenarios import scenario, sweep
 from actionbench.reports.tables.timing import latency
+
+from ...known import known
 
 STRETCH = ThroughputRecord(
     model="net",
@@ -72,7 +75,14 @@ def with_scenarios(fake: SimpleNamespace, **samples: tuple[ThroughputRecord | St
         name: Timings(tuple(ProcessRecord("net", s.process, 0, 1.0) for s in records), records)
         for name, records in samples.items()
     }
-    return replace(run, scenarios=scenarios)
+    joined: RunData = replace(run, scenarios=scenarios)
+    return joined
+
+
+def figure(of: Any, name: str) -> Estimate:
+    found = of.figures[name]
+    assert isinstance(found, Estimate)
+    return found
 
 
 def summary_of(run: RunData) -> Summary:
@@ -83,11 +93,11 @@ def test_throughput_is_a_rate_over_the_stretch(fake: SimpleNamespace) -> None:
     run = with_scenarios(fake, throughput=(STRETCH, replace(STRETCH, process=1, wall_s=20.0, waited_s=0.0)))
     t = summary_of(run).models[0].scenarios["throughput"]
     assert t.figures["videos"] == 40
-    assert (t.figures["videos_per_s"].value, t.figures["videos_per_s"].n) == (1.5, 2)
-    assert t.figures["frames_per_s"].value == 375
-    assert t.figures["video_s_per_s"].value == 15
-    assert t.figures["answer_s_per_video"].value == 1.2
-    assert t.figures["cores_busy"].value == pytest.approx((0.95 + 0.475) / 2)
+    assert (figure(t, "videos_per_s").value, figure(t, "videos_per_s").n) == (1.5, 2)
+    assert figure(t, "frames_per_s").value == 375
+    assert figure(t, "video_s_per_s").value == 15
+    assert figure(t, "answer_s_per_video").value == 1.2
+    assert figure(t, "cores_busy").value == pytest.approx((0.95 + 0.475) / 2)
     assert t.figures["memory_growth"] == pytest.approx(0.02)
     assert not t.disturbed
     table = scenario(THROUGHPUT, summary_of(run))
@@ -139,10 +149,10 @@ def test_a_camera_is_kept_up_with_if_99_percent_is_answered_in_every_process(
 ) -> None:
     run = with_scenarios(fake, stream=(CAMERA, replace(CAMERA, process=1, **changes)))
     summary = summary_of(run)
-    figures = summary.models[0].scenarios["stream"].figures
-    assert figures["keeps_up"] == keeps_up
-    assert figures["age_s"].value == pytest.approx(0.2)
-    assert figures["age_s_worst"] == 0.9
+    stream = summary.models[0].scenarios["stream"]
+    assert stream.figures["keeps_up"] == keeps_up
+    assert figure(stream, "age_s").value == pytest.approx(0.2)
+    assert stream.figures["age_s_worst"] == 0.9
     text = " ".join(verdict(summary_of(replace(run, latencies=()))))
     assert ("net keeps up with a camera at 25 frames per second" in text) == keeps_up
     (record,) = scenario(STREAM, summary).records
@@ -192,7 +202,7 @@ def test_a_sweep_is_a_table_of_its_points(fake: SimpleNamespace) -> None:
     summary = summary_of(replace(run, run=replace(run.run, models=models)))
     assert [record["batch"] for record in sweep(summary).records] == [1, 4]
     assert summary.models[0].accuracy.top1 is None
-    assert "a sweep is about time" in summary.models[0].accuracy.reason
+    assert "a sweep is about time" in known(summary.models[0].accuracy.reason)
     sentences = " ".join(verdict(summary))
     assert "net batch=1 predicts a video in" in sentences
     assert "times as fast as" not in sentences

@@ -20,7 +20,7 @@ from scipy import stats
 from actionbench.errors import ClipError, UsageError
 from actionbench.parsing import parse_yaml
 from actionbench.settings import from_mapping, settings_of
-from actionbench.training.augmentation.augmentation import FILTERS, MODES, Augmentation
+from actionbench.training.augmentation.augmentation import FILTERS, MODES, Augmentation, Mode, Temporal
 from actionbench.training.augmentation.draws import DRAWS, Drawn
 
 SMALL = (1, 4, 4, 3)
@@ -46,7 +46,7 @@ def drawn_values(name: str, key: str, shape: tuple[int, ...] = SMALL, **strength
     return values
 
 
-def draw_often(mode: str) -> list[tuple[Drawn, ...]]:
+def draw_often(mode: Mode) -> list[tuple[Drawn, ...]]:
     augmentation, generator = Augmentation(mode=mode), seeded()
     return [augmentation.draw(SMALL, generator) for _ in range(DRAWINGS)]
 
@@ -180,7 +180,7 @@ def test_fresh_changes_nothing_but_salt_and_pepper() -> None:
     seed=st.integers(0, 2**32),
 )
 def test_any_clip_keeps_its_shape_and_the_original(
-    shape: tuple[int, int, int], mode: str, temporal: str, seed: int
+    shape: tuple[int, int, int], mode: Mode, temporal: Temporal, seed: int
 ) -> None:
     frames = clip(*shape, seed=seed)
     before, augmentation = frames.clone(), Augmentation(mode=mode, temporal=temporal)

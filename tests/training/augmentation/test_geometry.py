@@ -16,6 +16,7 @@ from actionbench.errors import ClipError
 from actionbench.training.augmentation.geometry import (
     POSITIONS,
     SCALES,
+    Position,
     corner_crop,
     crop_box,
     jittered_start,
@@ -26,7 +27,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def pillow_crop(frame: np.ndarray, size: int, scale: float, position: str) -> np.ndarray:
+def pillow_crop(frame: np.ndarray, size: int, scale: float, position: Position) -> np.ndarray:
     """One frame as the authors' code crops and resizes it."""
     picture = Image.fromarray(frame)
     width, height = picture.size
@@ -68,7 +69,7 @@ def test_the_crop_is_the_authors_to_the_pixel_and_each_is_drawn_equally_often(
 
 
 @given(st.integers(4, 500), st.integers(4, 500), st.sampled_from(SCALES), st.sampled_from(POSITIONS))
-def test_a_crop_lies_within_the_picture(height: int, width: int, scale: float, position: str) -> None:
+def test_a_crop_lies_within_the_picture(height: int, width: int, scale: float, position: Position) -> None:
     top, left, side = crop_box(height, width, scale, position)
     assert side >= 2
     assert 0 <= top <= top + side <= height

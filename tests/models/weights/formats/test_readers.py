@@ -189,13 +189,12 @@ def test_batch_norm_with_a_scale_means_the_same_without(i3d_state: State, tmp_pa
     state[f"{STEM}.bn.weight"], state[f"{STEM}.bn.running_var"] = gamma, variance
     torch.save({"state_dict": state}, tmp_path / "scaled")
 
-    layer = torch.nn.Sequential(
-        torch.nn.Conv3d(2, 3, (1, 2, 1), bias=False), torch.nn.BatchNorm3d(3, eps=1e-3)
-    )
+    conv, norm = torch.nn.Conv3d(2, 3, (1, 2, 1), bias=False), torch.nn.BatchNorm3d(3, eps=1e-3)
+    layer = torch.nn.Sequential(conv, norm)
     with torch.no_grad():
-        layer[0].weight.copy_(state[f"{STEM}.conv3d.weight"])
+        conv.weight.copy_(state[f"{STEM}.conv3d.weight"])
         for name in ("weight", "bias", "running_mean", "running_var"):
-            getattr(layer[1], name).copy_(state[f"{STEM}.bn.{name}"])
+            getattr(norm, name).copy_(state[f"{STEM}.bn.{name}"])
         pixels = torch.randn(1, 2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
         expected = layer.eval()(pixels).numpy()
 
@@ -267,7 +266,7 @@ def test_what_failed_downloads_leave(contents: bytes, complaint: str, tmp_path: 
         read_state(tmp_path / "model.ckpt", "tf1-checkpoint", "rgb")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(st.data(), st.booleans())
 def test_damaged_torch_files_end_in_an_error(tmp_path: Path, data: st.DataObject, old: bool) -> None:
     buffer = io.BytesIO()

@@ -26,7 +26,8 @@ from actionbench.models.weights.formats.tensor_bundle import (
 )
 
 FOLDER = Path("annotations", "i3d_published", "checkpoints")
-in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+PUBLISHED = ("rgb_imagenet", "flow_imagenet", "rgb_scratch_kin600")
+in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def write(prefix: Path, **shapes: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -67,7 +68,7 @@ def test_published_index(
 
 def test_tensorflow_and_this_reader_read_each_other(tmp_path: Path, shared_data: Path) -> None:
     ours = write(tmp_path / "ours" / "model.ckpt", **{"a/w": (2, 3, 4), "a/b": (4,), "s": (), "none": (0, 3)})
-    published = shared_data / FOLDER / "rgb_scratch_kin600" / "model.ckpt"
+    published = {name: shared_data / FOLDER / name / "model.ckpt" for name in PUBLISHED}
     script = f"""
 import numpy as np, tensorflow as tf
 def save(path, arrays):
@@ -78,8 +79,9 @@ values = [tf.constant(np.arange(n * 7, dtype=np.float32).reshape(7, n)) for n in
 names = [f"scope/tensor_{{n}}" for n in range(1, 90)]
 tf.raw_ops.SaveV2(prefix={str(tmp_path / "theirs")!r}, tensor_names=names, shape_and_slices=[""] * 89,
                   tensors=values)
-shapes = tf.train.load_checkpoint({str(published)!r}).get_variable_to_shape_map()
-save({str(tmp_path / "shapes.npz")!r}, {{name: np.array(shape) for name, shape in shapes.items()}})
+for name, prefix in { ({name: str(prefix) for name, prefix in published.items()})!r}.items():
+    shapes = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
+    save(f"{tmp_path}/{{name}}.npz", {{tensor: np.array(shape) for tensor, shape in shapes.items()}})
 """
     environment = {
         "CUDA_VISIBLE_DEVICES": "",
@@ -97,11 +99,11 @@ save({str(tmp_path / "shapes.npz")!r}, {{name: np.array(shape) for name, shape i
     theirs = read_tensors(tmp_path / "theirs", entries)
     assert len(theirs) == 89
     np.testing.assert_array_equal(theirs["scope/tensor_40"], np.arange(280).reshape(7, 40))
-    with np.load(tmp_path / "shapes.npz") as shapes:
-        listed = list_tensors(index_path(published))
-        assert {k.replace(":", "/"): tuple(shapes[k]) for k in shapes} == {
-            k: e.shape for k, e in listed.items()
-        }
+    for name, prefix in published.items():
+        with np.load(tmp_path / f"{name}.npz") as shapes:
+            assert {tensor.replace(":", "/"): tuple(shapes[tensor]) for tensor in shapes} == {
+                tensor: entry.shape for tensor, entry in list_tensors(index_path(prefix)).items()
+            }
 
 
 @in_one_folder
