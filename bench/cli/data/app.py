@@ -14,6 +14,7 @@ from ....datasets.clip import Clip
 from ....errors import ClipError, UsageError, unknown_name
 from ....plain_text import plain_line, spreadsheet_cell
 from ..options import check_writable, counted
+from .cut import cut
 
 app = typer.Typer(
     help="Videos: check that they decode, draw a subset, decode them ahead.", no_args_is_help=True
@@ -200,3 +201,6 @@ def decode(
     if not decoded:
         raise ClipError("none of the clips decodes", where=data)
     print(f"{manifest}: {counted(len(decoded), 'clip')}; `bench run --data {manifest}` reads them")
+
+
+app.command()(cut)
