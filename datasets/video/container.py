@@ -1,4 +1,4 @@
-"""Decoding video files with PyAV (FFmpeg): the only file that knows PyAV.
+"""Decoding video files with PyAV (FFmpeg): the only file that reads with PyAV.
 
 Rules, where files leave room:
 

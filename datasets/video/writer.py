@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.codec.context import Flags
 
 from ...atomic import replacing
 from ...errors import BackendUnavailable, ClipError
@@ -25,8 +26,8 @@ def write_video(path: Path, frames: Iterable[TimedFrame], rate: Fraction) -> int
       to 1/90000 s.
     - `rate`: frames a second, as the header states it.
 
-    Without loss: RGB as it is, quantiser 0, so the file decodes to the same pixels; it is some ten times as
-    large as usual ones. One frame is held at a time. Raises ClipError if there is no frame or the file cannot
+    Without loss: RGB as it is, quantiser 0, so the file decodes to the same pixels; a frame of 640×480 takes
+    about 0.1 MB. One frame is held at a time. Raises ClipError if there is no frame or the file cannot
     be written, BackendUnavailable if this PyAV has no encoder.
     """
     if CODEC not in av.codecs_available:
@@ -39,11 +40,12 @@ def write_video(path: Path, frames: Iterable[TimedFrame], rate: Fraction) -> int
     origin = Fraction(0)
     try:
         with replacing(path, sync=False) as file, av.open(file, "w", format="mp4") as container:
-            # No B-frames: decoding order is the order of time, so the last frame's duration is kept.
+            # Without B-frames, pictures are stored in the order of time.
             options = {"qp": "0", "preset": "veryfast", "bf": "0"}
             stream = container.add_stream(CODEC, rate=rate, options=options)
             stream.pix_fmt = "rgb24"
             stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
+            stream.codec_context.flags |= Flags.frame_duration
             for frame in frames:
                 pixels = frame.pixels()
                 if not count:

@@ -65,7 +65,7 @@ def cut(
     if out is not None and form is Form.MANIFEST:
         if out.suffix.lower() not in (".csv", ".jsonl"):
             raise UsageError(
-                "has an ending that is not known", where=f"--out {out}", expected=".csv or .jsonl"
+                "has an unknown ending", where=f"--out {out}", expected=".csv or .jsonl"
             )
         check_writable("--out", out)
     tagged = read_annotations(annotations, videos, None if rate is None else positive(rate, "--rate"))
@@ -132,8 +132,8 @@ def _rule(tagged: Sequence[TaggedVideo], end_tag: str | None, max_gap: int, min_
         words = f"from a first frame, tagged with a label, to a last frame, tagged '{plain_line(end_tag)}'"
     else:
         words = (
-            f"the same tag at consecutive visited samples, at most {counted(max_gap, 'sampling step')} apart, "
-            "with half a step on both sides"
+            "the same tag at consecutive visited samples, "
+            f"at most {counted(max_gap, 'sampling step')} apart, with half a step on both sides"
         )
         if all(tag.labels for video in tagged for tag in video.tags):
             words += " (no sample is recorded as visited without a tag: only gaps and other tags end a run)"
