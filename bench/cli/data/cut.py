@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ....datasets.annotations.cutting import Cut, Refused
     from ....datasets.annotations.tags import TaggedVideo
     from ....datasets.clip import Clip
+
+
+MANIFEST = "clips.csv"
+"""Of clips that are files, beside them."""
 
 
 class Form(StrEnum):
@@ -64,9 +68,7 @@ def cut(
             raise UsageError("is less than 1", where=f"{option} {value}")
     if out is not None and form is Form.MANIFEST:
         if out.suffix.lower() not in (".csv", ".jsonl"):
-            raise UsageError(
-                "has an unknown ending", where=f"--out {out}", expected=".csv or .jsonl"
-            )
+            raise UsageError("has an unknown ending", where=f"--out {out}", expected=".csv or .jsonl")
         check_writable("--out", out)
     tagged = read_annotations(annotations, videos, None if rate is None else positive(rate, "--rate"))
     names = {label for video in tagged for tag in video.tags for label in tag.labels}
@@ -97,9 +99,6 @@ def cut(
         clips, manifest = [cut.clip for cut in cuts], out
         write_manifest(manifest, clips)
     print(f"{manifest}: {counted(len(clips), 'clip')}; `bench run --data {manifest}` reads them")
-
-
-MANIFEST = "clips.csv"
 
 
 def _write_files(cuts: Sequence[Cut], out: Path) -> list[Clip]:
@@ -143,16 +142,26 @@ def _rule(tagged: Sequence[TaggedVideo], end_tag: str | None, max_gap: int, min_
 def _print_list(cuts: Sequence[Cut], refused: Sequence[Refused]) -> None:
     from tabulate import tabulate
 
-    def row(video: object, label: str, start_s: float | None, end_s: float | None, last: Any) -> list[Any]:
-        return [plain_line(str(video)), plain_line(label), f"{start_s:.3f}", f"{end_s:.3f}", last]
-
-    where = ["video", "label", "start (s)", "end (s)"]
     print(f"\n{counted(len(cuts), 'clip')}")
     if cuts:
-        rows = [row(c.clip.path, str(c.clip.label), c.clip.start_s, c.clip.end_s, c.frames) for c in cuts]
-        print(tabulate(rows, headers=[*where, "frames"], maxcolwidths=[60, 30, None, None, None]))
+        clips = [(plain_line(c.clip.id), plain_line(str(c.clip.label)), c.frames) for c in cuts]
+        print(
+            tabulate(
+                clips, headers=["clip (file#t=start,end)", "label", "frames"], maxcolwidths=[80, 30, None]
+            )
+        )
     print(f"\n{counted(len(refused), 'refusal')}")
     if refused:
-        rows = [row(r.video, r.label, r.start_s, r.end_s, plain_line(r.reason)) for r in refused]
-        print(tabulate(rows, headers=[*where, "reason"], maxcolwidths=[60, 30, None, None, 60]))
+        tags = [
+            (
+                plain_line(r.video),
+                plain_line(r.label),
+                f"{r.start_s:.3f}",
+                f"{r.end_s:.3f}",
+                plain_line(r.reason),
+            )
+            for r in refused
+        ]
+        headers = ["video", "label", "from (s)", "to (s)", "reason"]
+        print(tabulate(tags, headers=headers, maxcolwidths=[60, 30, None, None, 60]))
     print()
