@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import ClipError, UsageError
 from ...parsing import parse_json
+from ..clip import require_file
 from .names import VideoFolder
 from .tags import RecordedVideo, Tag, TaggedVideo
 from .vott1 import read_v1
@@ -98,10 +99,9 @@ def _read_json(files: list[Path]) -> list[RecordedVideo]:
 
 
 def _text(path: Path) -> str:
+    require_file(path)
     try:
         return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ClipError("no such annotations", where=path) from None
     except UnicodeDecodeError:
         raise ClipError("not a text file", where=path, expected="UTF-8") from None
 

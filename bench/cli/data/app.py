@@ -1,4 +1,4 @@
-"""`bench data`: looking at videos before a run, drawing the subset that it is about, decoding them ahead."""
+"""`bench data`: looking at videos before a run, choosing or cutting what it is about, decoding it ahead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ..options import check_writable, counted
 from .cut import cut
 
 app = typer.Typer(
-    help="Videos: check that they decode, draw a subset, decode them ahead.", no_args_is_help=True
+    help="Videos: check that they decode, draw a subset, decode them ahead, cut annotated ones.",
+    no_args_is_help=True,
 )
 
 DataArgument = Annotated[str, typer.Argument(help="`demo`, a folder, a manifest, a Kinetics CSV.")]

@@ -66,6 +66,8 @@ def cut(
     for option, value in (("--max-gap", max_gap), ("--min-frames", min_frames)):
         if value < 1:
             raise UsageError("is less than 1", where=f"{option} {value}")
+    if out is not None and form is Form.FILES and out.exists() and not out.is_dir():
+        raise UsageError("is not a folder", where=f"--out {out}")
     if out is not None and form is Form.MANIFEST:
         if out.suffix.lower() not in (".csv", ".jsonl"):
             raise UsageError("has an unknown ending", where=f"--out {out}", expected=".csv or .jsonl")

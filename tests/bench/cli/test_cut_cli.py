@@ -137,7 +137,8 @@ def test_a_clip_that_fails_costs_itself_alone(
         return write(cut, path)
 
     monkeypatch.setattr(cutting, "write_clip", failing)
-    failed, error = "00001.mp4", ClipError("the disk is full", where="clip")
+    error: BaseException = ClipError("the disk is full", where="clip")
+    failed = "00001.mp4"
     folder = drawn / "cut"
     answer = bench("data", "cut", drawn / "videos", "--out", folder, "--as", "files")
     assert answer.returncode == 0, answer.stderr
@@ -162,9 +163,10 @@ def test_bad_input_is_one_error_that_says_what_to_do(bench: Bench, drawn: Path) 
     assert "--max-gap 0: is less than 1" in error(videos, "--max-gap", 0)
     assert "--rate: is not a number" in error(videos, "--rate", "fast")
     assert "--rate 4: is not the recorded sampling rate" in error(videos, "--rate", 4)
+    assert "is not a folder" in error(videos, "--as", "files", "--out", videos / "first.mp4")
     assert "unknown ending" in error(videos, "--out", drawn / "clips.txt")
     assert "cannot be written" in error(videos, "--out", drawn / "none" / "clips.csv")
-    assert "no such annotations" in error(drawn / "none.json")
+    assert "file does not exist" in error(drawn / "none.json")
     (videos / "third.mp4.json").write_text('{"frames": {')
     assert "third.mp4.json: not JSON" in error(videos)
 

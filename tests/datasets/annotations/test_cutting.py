@@ -31,7 +31,7 @@ def tagged(path: Path | None, *times: float, rate: int = 10) -> TaggedVideo:
     return TaggedVideo("video.mkv", path, Fraction(rate), tuple(Tag(Fraction(str(t)), ("a",)) for t in times))
 
 
-def inferred(start_s: object, end_s: object, closed: bool = False) -> Inference:
+def inferred(start_s: Fraction | int, end_s: Fraction | int, closed: bool = False) -> Inference:
     return Inference((Interval("a", Fraction(start_s), Fraction(end_s), closed),), ())
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.datasets.annotations.intervals import start_end_tags, tag_runs
+from actionbench.datasets.annotations.intervals import Interval, Refusal, start_end_tags, tag_runs
 from actionbench.datasets.annotations.tags import Tag
 
 RATES = st.sampled_from([Fraction(1), Fraction(5), Fraction(15), Fraction(30000, 1001)])
@@ -16,7 +17,7 @@ PIECES = st.lists(st.tuples(st.none() | LABELS, st.integers(1, 30)), min_size=1,
 """A schedule: label, or none, and how many samples it lasts."""
 
 
-def tags_at(rate: Fraction, labels: list[tuple[str, ...] | None]) -> list[Tag]:
+def tags_at(rate: Fraction, labels: Sequence[tuple[str, ...] | None]) -> list[Tag]:
     """A tag for each sample that is visited, which None is not."""
     return [Tag(k / rate, each) for k, each in enumerate(labels) if each is not None]
 
@@ -26,7 +27,7 @@ def test_a_schedule_that_is_tagged_at_every_sample_comes_back(
     pieces: list[tuple[str | None, int]], rate: Fraction
 ) -> None:
     labels: list[tuple[str, ...] | None] = []
-    expected = []
+    expected: list[tuple[str, Fraction, Fraction]] = []
     for label, length in pieces:
         begin = len(labels)
         labels += [() if label is None else (label,)] * length
@@ -71,7 +72,7 @@ def test_no_tag_is_lost_and_no_two_clips_overlap(
     inference = tag_runs(tags, rate, max_gap)
     for before, after in zip(inference.intervals, inference.intervals[1:], strict=False):
         assert before.end_s <= after.start_s
-    found = [*inference.intervals, *inference.refusals]
+    found: list[Interval | Refusal] = [*inference.intervals, *inference.refusals]
     for tag in tags:
         for label in tag.labels:
             assert any(x.label == label and x.start_s <= tag.time_s <= x.end_s for x in found)
@@ -82,14 +83,11 @@ def test_no_tag_is_lost_and_no_two_clips_overlap(
 
 def test_a_gap_in_what_was_visited_ends_a_run() -> None:
     rate = Fraction(10)
-    labels: list[tuple[str, ...] | None] = [("a",)] * 3 + [None] * 2 + [("a",)] * 3
+    labels = [("a",), ("a",), ("a",), None, None, ("a",), ("a",), ("a",)]
     whole = tag_runs(tags_at(rate, labels), rate, max_gap=3)
-    assert [(each.start_s, each.end_s) for each in whole.intervals] == [(0, Fraction(75, 100))]
+    assert [(float(each.start_s), float(each.end_s)) for each in whole.intervals] == [(0, 0.75)]
     parts = tag_runs(tags_at(rate, labels), rate, max_gap=2)
-    assert [(each.start_s, each.end_s) for each in parts.intervals] == [
-        (0, Fraction(25, 100)),
-        (Fraction(45, 100), Fraction(75, 100)),
-    ]
+    assert [(float(each.start_s), float(each.end_s)) for each in parts.intervals] == [(0, 0.25), (0.45, 0.75)]
 
 
 def test_an_interval_never_reaches_beyond_the_middle_to_the_next_visited_sample() -> None:
@@ -108,9 +106,9 @@ def test_overlapping_runs_are_refused_with_what_they_overlap() -> None:
     ]
 
 
-def refusals(*labels: tuple[str, ...]) -> list[tuple[str, Fraction, str]]:
-    inference = start_end_tags(tags_at(Fraction(1), list(labels)), "end")
-    return [(each.label, each.start_s, each.reason) for each in inference.refusals]
+def refusals(*labels: tuple[str, ...]) -> list[tuple[str, float, str]]:
+    inference = start_end_tags(tags_at(Fraction(1), labels), "end")
+    return [(each.label, float(each.start_s), each.reason) for each in inference.refusals]
 
 
 def test_starts_and_ends_without_each_other_are_refused() -> None:

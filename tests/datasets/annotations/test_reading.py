@@ -77,14 +77,17 @@ def test_a_folder_is_its_project_or_its_json_files(vott: Any, folder: Path) -> N
     vott["v1"](tags, VIDEO, SAMPLES, 10)
     vott["v1"](tags, "other.mp4", SAMPLES, 5)
     (tags / "other.mp4").write_bytes(b"another")
-    assert [(video.name, video.rate) for video in read_annotations(tags)] == [(VIDEO, 10), ("other.mp4", 5)]
+    assert [(video.name, float(video.rate)) for video in read_annotations(tags)] == [
+        (VIDEO, 10),
+        ("other.mp4", 5),
+    ]
     project = vott["project"](tags, VIDEO, SAMPLES, RATE)
     (video,) = read_annotations(tags)
     assert video.rate == RATE
     project.with_name("second.vott").write_text("{}")
     fails(tags, "several projects", "Falls.vott, second.vott")
     fails(folder, "holds no annotations")
-    fails(folder / "none.json", "no such annotations")
+    fails(folder / "none.json", "file does not exist")
 
 
 def test_visited_samples_of_a_project_need_no_file_and_unvisited_ones_say_nothing(
