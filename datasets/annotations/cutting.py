@@ -117,11 +117,10 @@ class _Frames:
 
     def of(self, interval: Interval) -> tuple[int, int]:
         """First and last frame of an interval; the last before the first if it has none."""
+        start, end = interval.start_s, interval.end_s
         if interval.closed:
-            return bisect_right(self._starts, interval.start_s) - 1, bisect_right(
-                self._starts, interval.end_s
-            ) - 1
-        return bisect_left(self._starts, interval.start_s), bisect_left(self._starts, interval.end_s) - 1
+            return bisect_right(self._starts, start) - 1, bisect_right(self._starts, end) - 1
+        return bisect_left(self._starts, start), bisect_left(self._starts, end) - 1
 
     def stretch(self, first: int, last: int) -> tuple[float, float]:
         """Start and end of a clip with these frames, in seconds.

@@ -20,8 +20,8 @@ from ..sources.manifest import SHA256, refuse_repeated_columns
 from .names import readings
 from .tags import RecordedVideo, Tag, checked, distinct, field, label_list, number, positive
 
-VIDEO, VIDEO_FRAME = 2, 3
-"""`AssetType` in applicationState.ts."""
+VIDEO_FRAME = 3
+"""The `AssetType` in applicationState.ts of what alone has a time; others are images and whole videos."""
 
 NOT_VISITED, VISITED, TAGGED = 0, 1, 2
 """`AssetState` there."""
@@ -106,7 +106,6 @@ def read_csv(path: Path, text: str) -> list[RecordedVideo]:
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="more", strict=True)
     labels: dict[tuple[tuple[str, ...], Fraction], list[str]] = defaultdict(list)
     places: dict[tuple[str, ...], str] = {}
-    images = 0
     try:
         header = list(reader.fieldnames or ())
         refuse_repeated_columns(header, f"{path}:1")
@@ -124,20 +123,12 @@ def read_csv(path: Path, text: str) -> list[RecordedVideo]:
             (label,) = label_list([row["label"]], where)
             video, time_s = _split_time(row["image"], where)
             if time_s is None:
-                images += 1
-                continue
+                raise _no_frame(where, row["image"])
             names = readings(video, where)
             places.setdefault(names, where)
             labels[names, time_s].append(label)
     except csv.Error as error:
         raise ClipError("not CSV", where=f"{path}:{reader.line_num}", found=error) from None
-    if images and labels:
-        raise ClipError(
-            "images among the frames of videos",
-            where=path,
-            expected="`#t=` and a time in each name",
-            found=images,
-        )
     frames = [
         _Frame(names, None, places[names], Tag(time_s, distinct(found)))
         for (names, time_s), found in labels.items()
@@ -177,8 +168,8 @@ def _frames(name: str, entry: dict[str, Any], where: str, known: set[str] | None
                 found=label,
             )
     kind = field(asset, "type", int, where)
-    if kind == VIDEO and labels:
-        raise ClipError("a whole video is tagged, which has no time", where=where, found=", ".join(labels))
+    if kind != VIDEO_FRAME and labels:
+        raise _no_frame(where, ", ".join(labels))
     if kind != VIDEO_FRAME:
         return
     state = field(asset, "state", int, where)
@@ -231,6 +222,16 @@ def _split_time(name: str, where: str) -> tuple[str, Fraction | None]:
     return (video, number(seconds, where)) if mark else (name, None)
 
 
+def _no_frame(where: str, found: str) -> ClipError:
+    return ClipError(
+        "tags what is no frame of a video, and so has no time",
+        where=where,
+        expected="a frame, named video.mp4#t=SECONDS",
+        found=found,
+        remedy="Annotations of still images cannot be cut",
+    )
+
+
 def _last(path: str) -> str:
     return path.rpartition("/")[2]
 
@@ -240,7 +241,7 @@ def _videos(frames: list[_Frame], rate: Fraction | None, path: Path) -> list[Rec
         raise ClipError(
             "holds no visited frame of a video",
             where=path,
-            remedy="Exports of still images have no times; in VoTT, tag a video and export visited assets",
+            remedy="In VoTT, tag frames and export visited assets",
         )
     grouped: dict[tuple[tuple[str, ...], str | None], list[_Frame]] = defaultdict(list)
     for frame in frames:

@@ -53,7 +53,7 @@ def v1(samples: Samples, rate: int) -> dict[str, Any]:
 def asset(video: str, time_s: float, labels: list[str], folder: str) -> dict[str, Any]:
     """A frame of a video as VoTT 2 has it, the path encoded and the time to six decimals."""
     path = f"file:{folder}/{quote(video)}"
-    time = f"{round(time_s, 6):g}" if time_s == round(time_s, 4) else f"{time_s:.6f}".rstrip("0")
+    time = f"{time_s:.6f}".rstrip("0").rstrip(".")
     parent = {
         "format": video.rpartition(".")[2],
         "id": hashlib.md5(path.encode()).hexdigest(),

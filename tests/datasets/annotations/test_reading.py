@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from actionbench.datasets.annotations.reading import read_annotations
 from actionbench.datasets.sources.manifest import file_digest
@@ -16,6 +19,7 @@ from actionbench.errors import ActionBenchError, ClipError, UsageError
 
 VIDEO = "a fall (1).mp4"
 RATE = 15
+TAGS = ("falling", "walking", "end")
 SAMPLES = {
     k / RATE: labels for k, labels in enumerate([[], ["falling"], ["falling", "walking"], [], ["end"]], 74)
 }
@@ -61,6 +65,24 @@ def test_every_form_gives_the_same_tags(vott: Any, form: str, folder: Path) -> N
     if form == "csv":
         expected = [(time_s, labels) for time_s, labels in expected if labels]
     assert [(tag.time_s, tag.labels) for tag in video.tags] == expected
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.dictionaries(st.integers(0, 20000), st.sets(st.sampled_from(TAGS)), min_size=1, max_size=8),
+    st.integers(1, 60),
+)
+def test_any_samples_come_back_from_every_file(vott: Any, samples: dict[int, set[str]], rate: int) -> None:
+    """Whatever six decimals of seconds make of a sample's time."""
+    expected = {Fraction(k, rate): tuple(sorted(labels)) for k, labels in samples.items()}
+    for form in ("v1", "export", "csv"):
+        tagged = {time_s: labels for time_s, labels in expected.items() if labels or form != "csv"}
+        if not tagged:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            path = vott[form](Path(folder), VIDEO, {float(t): list(tagged[t]) for t in tagged}, rate)
+            (video,) = read_annotations(path, rate=Fraction(rate))
+        assert [(tag.time_s, tag.labels) for tag in video.tags] == sorted(tagged.items())
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -313,7 +335,7 @@ EXPORT_DAMAGE: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "video tagged": (
         lambda c: list(c["assets"].values())[1]["asset"].update(type=2),
-        "a whole video is tagged",
+        "tags what is no frame of a video",
     ),
 }
 
@@ -360,7 +382,8 @@ CSV_DAMAGE = {
     "image,label\nv.mp4#t=1e999,falling\n": ":2: is not a number",
     "image,label\n../v.mp4#t=1,falling\n": ":2: the path leads out",
     "image,label\nx/#t=1,falling\n": ":2: names no file",
-    "image,label\nv.mp4#t=1,falling\nv.jpg,falling\n": "images among the frames",
+    "image,label\nv.mp4#t=1,falling\nv.jpg,falling\n": ":3: tags what is no frame of a video",
+    "image,label\n": "holds no visited frame",
     'image,label\nv.mp4#t=1,"falling\n': "not CSV",
     "image,label\nv.mp4#t=1,falling\nv.mp4#t=1.0000001,falling\n": "a sample stands twice",
 }
@@ -380,11 +403,10 @@ def test_other_json_is_none_of_vott(tmp_path: Path) -> None:
 
 
 class TestRealFiles:
-    def test_exports_of_images_hold_no_video(self, shared_data: Path) -> None:
+    def test_exports_of_images_cannot_be_cut(self, shared_data: Path) -> None:
         for name in ("vott2_image_export.json", "vott2_image_export.csv"):
-            fails(
-                shared_data / "annotations" / "vott" / name, "no visited frame of a video", rate=Fraction(15)
-            )
+            path = shared_data / "annotations" / "vott" / name
+            fails(path, "tags what is no frame of a video", "still images", rate=Fraction(15))
 
     def test_an_asset_of_a_video(self, shared_data: Path, tmp_path: Path) -> None:
         excerpt = (
