@@ -28,13 +28,13 @@ def readings(recorded: str, where: str) -> tuple[str, ...]:
     scheme = text.partition(":")[0].lower()
     if scheme == "file":
         text = text[len("file:") :]
-    elif scheme in ("http", "https"):
-        text = urlsplit(text).path
-    text = text.replace("\\", "/")
     try:
+        if scheme in ("http", "https"):
+            text = urlsplit(text).path
+        text = text.replace("\\", "/")
         decoded = unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        decoded = text
+    except ValueError as error:  # among them UnicodeDecodeError
+        raise ClipError("is no path", where=where, found=f"{recorded!r:.200}: {error}") from None
     found = tuple(dict.fromkeys((decoded.replace("\\", "/"), text)))
     for path in found:
         if "\0" in path or path.rpartition("/")[2] in ("", "."):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Callable
@@ -203,6 +204,14 @@ class TestFindingVideos:
         path = changed(vott["export"](tmp_path, VIDEO, SAMPLES, RATE), lead_out)
         fails(path, "assets, ", "leads out of its folder", videos=tmp_path / "videos")
 
+    @pytest.mark.parametrize("recorded", ["http://[/v.mp4", "v%FF.mp4", "", ".", "a/", "a\0.mp4"])
+    def test_what_is_no_path(self, vott: Any, tmp_path: Path, recorded: str) -> None:
+        def spoil(content: Any) -> None:
+            for entry in content["assets"].values():
+                entry["asset"]["parent"]["path"] = recorded
+
+        fails(changed(vott["export"](tmp_path, VIDEO, SAMPLES, RATE), spoil), "assets, ", "found '")
+
     def test_a_digest_finds_the_file_by_any_name_and_refuses_another(self, vott: Any, folder: Path) -> None:
         videos = folder / "videos"
         (videos / "renamed.mp4").write_bytes(b"the one")
@@ -345,6 +354,34 @@ def test_damaged_export(vott: Any, folder: Path, damage: str) -> None:
     change, words = EXPORT_DAMAGE[damage]
     path = changed(vott["export"](folder, VIDEO, SAMPLES, RATE), lambda content: change(content) and None)
     fails(path, str(path), words, videos=folder / "videos")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.sampled_from(["v1", "export"]), JSON)
+def test_whatever_stands_in_a_file_ends_in_tags_or_in_one_error(
+    vott: Any, data: st.DataObject, form: str, value: Any
+) -> None:
+    """Any value of a file replaced by any other."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = vott[form](Path(folder), VIDEO, SAMPLES, RATE)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        node = content
+        while True:
+            key = data.draw(st.sampled_from(list(node) if isinstance(node, dict) else range(len(node))))
+            if not node[key] or not isinstance(node[key], dict | list) or data.draw(st.booleans()):
+                break
+            node = node[key]
+        node[key] = value
+        path.write_text(json.dumps(content), encoding="utf-8")
+        with contextlib.suppress(ActionBenchError):
+            read_annotations(path)
 
 
 def asset_files(project: Path) -> list[Path]:
