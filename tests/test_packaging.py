@@ -34,6 +34,7 @@ def test_wheel_installs_one_package_and_nothing_beside_it(wheel: Path) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names} == {"actionbench"}
     for needed in (
         "bench/worker/process.py",
+        "datasets/annotations/tagged/falls.vott-export.json",
         "models/labels/kinetics-400.txt",
         "models/weights/store.py",
         "reports/templates/report.html",

@@ -83,7 +83,9 @@ class OpenVinoNetwork:
         facts = {
             "backend": f"openvino {openvino.__version__.partition('-')[0]}",
             "device": "CPU",
-            "precision": _in_words(sum(map(_precisions, compiled), Counter()), self._options.precision),
+            "precision": _in_words(sum(map(_precisions, compiled), Counter()), self._options.precision)
+            if compiled
+            else _PRECISIONS[self._options.precision],
             "threads": max(threads, default=self._options.threads * at_once) // at_once,
             "parameters": self._parameters,
             "compile_s": sum(stream.compile_s for stream in self._streams.values()),
@@ -170,7 +172,8 @@ class _Stream:
         )
         self.compile_s += time.perf_counter() - begin
         convolutions = _precisions(compiled)
-        if [most for most, _ in convolutions.most_common(1)] != [_PRECISIONS[self._options.precision]]:
+        # A network without convolutions shows nothing of its precision.
+        if convolutions and convolutions.most_common(1)[0][0] != _PRECISIONS[self._options.precision]:
             raise BackendUnavailable(
                 f"OpenVINO does not compute in {self._options.precision} here",
                 where=f"openvino:{self._options.precision}",
@@ -214,9 +217,9 @@ def _how_quantised(network: Path) -> str:
 
 
 def _in_words(convolutions: Counter[str], asked: str) -> str:
-    """ "bfloat16", or "bfloat16 (57 of 58 convolutions, the others float32)"."""
+    """ "bfloat16", or "bfloat16 (57 of 58 convolutions, the others float32)"; `asked`: the precision."""
     if not convolutions:
-        return _PRECISIONS[asked]
+        return f"{_PRECISIONS[asked]} (as asked for; it has no convolution that would show it)"
     (most, number), *others = convolutions.most_common()
     if not others:
         return most

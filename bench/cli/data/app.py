@@ -1,4 +1,4 @@
-"""`bench data`: checking videos before a run, sampling a subset of them, decoding them in advance."""
+"""`bench data`: checking videos before a run, sampling or cutting them, decoding them in advance."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from ....errors import ClipError, UsageError, unknown_name
 from ....plain_text import plain_line, spreadsheet_cell
 from ..options import check_writable, counted
 from .augment_preview import augment_preview
+from .cut import cut
 
 app = typer.Typer(
-    help="Check that videos decode, sample a subset, decode videos in advance.", no_args_is_help=True
+    help="Check that videos decode, sample a subset, cut annotated videos, decode in advance.",
+    no_args_is_help=True,
 )
 app.command("augment-preview")(augment_preview)
 
@@ -213,3 +215,6 @@ def decode(
     if not decoded:
         raise ClipError("none of the clips decodes", where=data)
     print(f"{manifest}: {counted(len(decoded), 'clip')}; `bench run --data {manifest}` reads them")
+
+
+app.command()(cut)
