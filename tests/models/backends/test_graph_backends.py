@@ -188,6 +188,16 @@ def test_openvino_has_no_cuda() -> None:
         load_network(request, random_weights(request.model), LoadOptions(device="cuda:0"))
 
 
+def test_openvino_runs_a_network_without_convolutions_and_says_what_nothing_shows() -> None:
+    request = find_model(f"{THIRD}:third@openvino")
+    weights = random_weights(request.model)
+    network = load_network(request, weights, LoadOptions(threads=1))
+    x = np.random.default_rng(0).random((1, 4, 16, 16, 3), np.float32)
+    reference = load_network(find_model(f"{THIRD}:third@onnx"), weights, LoadOptions(threads=1))
+    np.testing.assert_allclose(logits(network, x), logits(reference, x), rtol=1e-4, atol=1e-5)
+    assert network.describe()["precision"].startswith("float32 (as asked for")
+
+
 def test_onnx_runtime_without_cuda_says_so() -> None:
     import onnxruntime
 
