@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...errors import UsageError, did_you_mean
 from ..sources.segments import OMNIFALL_INCLUDES
@@ -14,18 +14,10 @@ from .readers import Listed, read_source
 from .recipe import DROP, Recipe, SourceRecipe
 
 
-@dataclass(frozen=True, slots=True)
-class Composition:
-    """The set, and what the sources hold that is not in it."""
+def compose(recipe: Recipe, name: str) -> tuple[ComposedSet, tuple[str, ...]]:
+    """The set that a recipe describes, source by source in its order; and what of the sources is not in it.
 
-    composed: ComposedSet
-    notes: tuple[str, ...]
-
-
-def compose(recipe: Recipe, name: str) -> Composition:
-    """The set that a recipe describes, source by source in its order; nothing is decoded.
-
-    - `name`: of the set.
+    - `name`: of the set. Nothing is decoded.
 
     Raises UsageError or ClipError, with file, source and key: for a class that the source does not have, for
     a label without a clip, and for a class that shows another of our labels too.
@@ -45,8 +37,7 @@ def compose(recipe: Recipe, name: str) -> Composition:
             where=recipe.path,
             remedy="Map a class of a source to it, or take it out of `labels`",
         )
-    composed = ComposedSet(name, recipe.labels, tuple(examples), licences, recipe.sha256)
-    return Composition(composed, tuple(notes))
+    return ComposedSet(name, recipe.labels, tuple(examples), licences, recipe.sha256), tuple(notes)
 
 
 def _examples(recipe: Recipe, name: str, source: SourceRecipe) -> tuple[list[Example], list[str]]:

@@ -14,10 +14,13 @@ from ....datasets.clip import Clip
 from ....errors import ClipError, UsageError, unknown_name
 from ....plain_text import plain_line, spreadsheet_cell
 from ..options import check_writable, counted
+from .compose import compose
 
 app = typer.Typer(
-    help="Videos: check that they decode, draw a subset, decode them ahead.", no_args_is_help=True
+    help="Videos: check that they decode, draw a subset, decode them ahead, compose a set.",
+    no_args_is_help=True,
 )
+app.command("compose")(compose)
 
 DataArgument = Annotated[str, typer.Argument(help="`demo`, a folder, a manifest, a Kinetics CSV.")]
 VideosOption = Annotated[
