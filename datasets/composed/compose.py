@@ -52,7 +52,7 @@ def _examples(recipe: Recipe, name: str, source: SourceRecipe) -> tuple[list[Exa
     notes = [
         *reading.notes,
         *(
-            f"left out, {'without a class' if label is None else f'of class {label}'}: {count} clips"
+            f"clips left out, {'without a class' if label is None else f'of class {label}'}: {count}"
             for label, count in sorted(classes.items(), key=lambda each: str(each[0]))
             if mapping[label] is None
         ),

@@ -211,16 +211,16 @@ def _draw(examples: Sequence[Example], share: float, seed: int) -> set[str]:
         members[groups[example.group], labels[str(example.clip.label)]] += 1
     members /= members.sum(axis=0)
     generator = np.random.default_rng(seed)
-    best, nearest = np.zeros(len(groups), bool), len(labels) * share**2
-    for _ in range(DRAWS):
-        drawn = np.zeros(len(groups), bool)
-        rest = np.full(len(labels), share)
-        for group in generator.permutation(len(groups)):
-            left = rest - members[group]
-            if left @ left < rest @ rest:
-                rest, drawn[group] = left, True
-        if rest @ rest < nearest:
-            best, nearest = drawn, rest @ rest
+    orders = generator.permuted(np.tile(np.arange(len(groups)), (DRAWS, 1)), axis=1)
+    # What each order still lacks of each class; all orders take a step at a time.
+    lacking = np.full((DRAWS, len(labels)), share)
+    drawn = np.zeros(orders.shape, bool)
+    for step in orders.T:
+        left = lacking - members[step]
+        nearer = (left**2).sum(axis=1) < (lacking**2).sum(axis=1)
+        lacking[nearer] = left[nearer]
+        drawn[nearer, step[nearer]] = True
+    best = drawn[(lacking**2).sum(axis=1).argmin()]
     return {name for name, place in groups.items() if best[place]}
 
 

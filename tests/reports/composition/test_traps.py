@@ -60,15 +60,15 @@ def test_a_group_that_is_much_of_a_class(made):
 def test_few_groups(made):
     rows = [*SOUND, *(("walking", f"{'ab'[n % 2]}/w{n % 4}", None, ("train",)) for n in range(12))]
     found = named(made(rows))
-    assert found["few groups"].measured == "the 12 clips of walking come from 4 groups"
+    assert found["few groups"].measured == "the clips of walking (n = 12) come from few groups (4)"
     assert "a group is much of a class" not in found
 
 
 def test_classes_and_sources_that_belong_together(made):
     rows = [*SOUND, *(("walking", f"c/{n}", None, ("train",)) for n in range(10))]
     found = named(made(rows))
-    assert found["a class of one source"].measured.startswith("all 10 clips of walking come from c, while")
-    assert found["a source of one class"].measured.startswith("all 10 clips of c are walking, while")
+    assert found["a class of one source"].measured.startswith("every clip of walking (n = 10) comes from c, while")
+    assert found["a source of one class"].measured.startswith("every clip of c (n = 10) is walking, while")
     one_source = [(label, f"a/{label} {n}", None, ("train",)) for label in LABELS for n in range(10)]
     assert traps(made(one_source)) == ()
 
