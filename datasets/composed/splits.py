@@ -86,10 +86,18 @@ def folds(composed: ComposedSet, count: int = 5, seed: int = 0) -> tuple[Split, 
 def thesis_split(composed: ComposedSet, seed: int = 0) -> Split:
     """Of each class 90 % for training and 10 % for test, as near as groups allow; the notes tell how near.
 
-    Validation is drawn by group out of the 90 %, about a tenth of it.
+    Validation is drawn by group out of the 90 %, about a tenth of it. Raises UsageError if every group is
+    so large that none brings the test nearer to its share.
     """
     examples, notes = _labelled(composed)
     tested = _draw(examples, TEST_SHARE, seed)
+    if not tested:
+        raise UsageError(
+            f"no group is small enough for a test of {100 * TEST_SHARE:.0f} %",
+            where=composed.name,
+            found=f"{len({example.group for example in examples})} groups",
+            remedy="Use another split: folds",
+        )
     rest = [example for example in examples if example.group not in tested]
     validated = _draw(rest, TEST_SHARE, seed)
     split = _split("thesis", examples, validated, tested, notes)
