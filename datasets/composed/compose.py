@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...errors import UsageError, did_you_mean
 from ..sources.segments import OMNIFALL_INCLUDES
 from .example import ComposedSet, Example
-from .groups import GroupRule, group_names
+from .groups import group_names
 from .readers import Listed, read_source
-from .recipe import DROP, Recipe, SourceRecipe
+from .recipe import DROP, GroupRule, Recipe, SourceRecipe
 
 
-@dataclass(frozen=True, slots=True)
-class Composition:
-    """The set, and what the sources hold that is not in it."""
+def compose(recipe: Recipe, name: str) -> tuple[ComposedSet, tuple[str, ...]]:
+    """The set that a recipe describes, source by source in its order; and what of the sources is not in it.
 
-    composed: ComposedSet
-    notes: tuple[str, ...]
-
-
-def compose(recipe: Recipe, name: str) -> Composition:
-    """The set that a recipe describes, source by source in its order; nothing is decoded.
-
-    - `name`: of the set.
+    - `name`: of the set. Nothing is decoded.
 
     Raises UsageError or ClipError, with file, source and key: for a class that the source does not have, for
     a label without a clip, and for a class that shows another of our labels too.
@@ -45,8 +37,7 @@ def compose(recipe: Recipe, name: str) -> Composition:
             where=recipe.path,
             remedy="Map a class of a source to it, or take it out of `labels`",
         )
-    composed = ComposedSet(name, recipe.labels, tuple(examples), licences, recipe.sha256)
-    return Composition(composed, tuple(notes))
+    return ComposedSet(name, recipe.labels, tuple(examples), licences, recipe.sha256), tuple(notes)
 
 
 def _examples(recipe: Recipe, name: str, source: SourceRecipe) -> tuple[list[Example], list[str]]:
@@ -61,7 +52,7 @@ def _examples(recipe: Recipe, name: str, source: SourceRecipe) -> tuple[list[Exa
     notes = [
         *reading.notes,
         *(
-            f"{count} clips {'without a class' if label is None else f'of {label}'} are left out"
+            f"clips left out, {'without a class' if label is None else f'of class {label}'}: {count}"
             for label, count in sorted(classes.items(), key=lambda each: str(each[0]))
             if mapping[label] is None
         ),
@@ -76,8 +67,7 @@ def _examples(recipe: Recipe, name: str, source: SourceRecipe) -> tuple[list[Exa
         )
     rule = source.groups
     assert isinstance(rule, GroupRule)  # as `read_recipe` saw to it
-    clips, columns = [each.clip for each in kept], [each.columns for each in kept]
-    groups = group_names(rule, clips, columns, where, recipe.folder)
+    groups = group_names(rule, kept, where, recipe.folder)
     return [
         _example(name, each, mapping[each.clip.label], group)
         for each, group in zip(kept, groups, strict=True)
@@ -117,7 +107,7 @@ def _refuse_mixed_classes(
     """A class that shows another label's action too would teach the network the wrong one."""
     shown = {theirs: ours.split(",") for theirs, ours in (source.includes or {}).items()}
     if source.kind == "omnifall":
-        shown = {theirs: list(labels) for theirs, labels in OMNIFALL_INCLUDES.items()} | shown
+        shown |= {theirs: list(labels) for theirs, labels in OMNIFALL_INCLUDES.items()}
     for theirs, labels in shown.items():
         ours = mapping.get(theirs)
         others = [label for label in labels if label in recipe.labels and label != ours]

@@ -11,10 +11,45 @@ from typing import Any
 from ...errors import UsageError, did_you_mean
 from ...parsing import parse_yaml
 from ...settings import NAMES, PAIRS, TEXT, Kind, from_mapping, setting
-from .groups import NAMED, PARAMETRISED, GroupRule, parse_rule
+
+SEGMENTS = ("segments", "omnifall")
+NEED_LISTS = ("kinetics", *SEGMENTS)
+"""Kinds of sources whose clips are those of a list."""
 
 DROP = "drop"
 """In place of a label: such clips are left out."""
+
+NAMED = ("film", "folder", "video")
+PARAMETRISED = ("pattern", "csv", "column")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRule:
+    """How a source's clips group, as a recipe says it.
+
+    - `kind`: "film" (of HMDB51's file names, whichever part of it), "folder" (the one a file lies in),
+      "video" (the file: clips that are cut from it stay together);
+      "pattern" (a regular expression, searched in the path within the source, whose group `group` is the
+      name), "csv" (a file with the columns `path` and `group`, paths relative to it), "column" (of the list
+      that the clips come from).
+    - `argument`: the expression, the file or the column.
+    """
+
+    kind: str
+    argument: str = ""
+
+
+def parse_rule(value: Any) -> GroupRule:
+    """The rule that a recipe's plain value describes. Raises ValueError for what is none."""
+    if isinstance(value, str) and value in NAMED:
+        return GroupRule(value)
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise ValueError
+    kind, argument = next(iter(value.items()))
+    if kind not in PARAMETRISED or not isinstance(argument, str):
+        raise ValueError
+    return GroupRule(kind, argument)
+
 
 _RULE = Kind(
     "rule",
@@ -158,8 +193,12 @@ def _source(path: Path, name: str, values: Any, labels: tuple[str, ...]) -> Sour
     for key in ("path", "licence", "groups"):
         if getattr(source, key) is None:
             raise UsageError(f"`{key}` is missing", where=where)
-    if source.kind in ("kinetics", "segments", "omnifall") and source.list is None:
+    if source.kind in NEED_LISTS and source.list is None:
         raise UsageError(f"`list` is missing, which the kind {source.kind} needs", where=where)
+    if source.kind not in (*NEED_LISTS, "hmdb51") and source.list is not None:
+        raise UsageError(f"`list` is of no use to the kind {source.kind}", where=where, found=source.list)
+    if source.kind not in SEGMENTS and source.columns is not None:
+        raise UsageError(f"`columns` are of no use to the kind {source.kind}", where=where)
     for theirs, ours in (source.classes or {}).items():
         if ours not in (*labels, DROP):
             raise UsageError(

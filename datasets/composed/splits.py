@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...errors import UsageError
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import UsageError, unknown_name
 from .example import ComposedSet, Example
+
+KINDS = ("folds", "thesis", "official")
 
 TEST_SHARE = 0.1
 """Of each class, in the thesis: 90 % are trained on, 10 % tested."""
+
+ROUNDING = 1e-9
+"""So that 17 of 170 clips are no more than a tenth."""
 
 DRAWS = 50
 """Random orders of the groups of which the one that comes nearest to the shares asked for is taken."""
@@ -31,29 +40,42 @@ class Split:
     notes: tuple[str, ...]
 
 
+def splits_of(composed: ComposedSet, kind: str, count: int = 5, seed: int = 0) -> tuple[Split, ...]:
+    """The splits of a kind, one of `KINDS`; `count` is that of the folds. Raises UsageError as they do."""
+    if kind == "folds":
+        return folds(composed, count, seed)
+    if kind not in KINDS:
+        raise unknown_name("split", kind, KINDS)
+    return (thesis_split(composed, seed) if kind == "thesis" else official_split(composed, seed),)
+
+
 def folds(composed: ComposedSet, count: int = 5, seed: int = 0) -> tuple[Split, ...]:
     """Grouped, stratified cross-validation: each labelled example is tested once.
 
     - `count`: of folds. Validation is drawn by group out of the rest, about 1/`count` of it.
 
-    Raises UsageError if there are fewer groups than folds.
+    Raises UsageError if there are fewer groups than folds, or no class has a clip for each fold.
     """
-    import numpy as np
     from sklearn.model_selection import StratifiedGroupKFold
 
     examples, notes = _labelled(composed)
     groups = [example.group for example in examples]
-    if not 2 <= count <= len(set(groups)):
+    classes = [composed.labels.index(str(example.clip.label)) for example in examples]
+    most = min(len(set(groups)), max(Counter(classes).values(), default=0))
+    if not 2 <= count <= most:
         raise UsageError(
             "cannot be divided into so many folds",
             where=composed.name,
-            expected=f"2 to {len(set(groups))}, the number of groups",
+            expected=f"2 to {most}, for its groups and classes" if most > 1 else "several groups",
             found=count,
         )
-    classes = [composed.labels.index(str(example.clip.label)) for example in examples]
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # Of a class with fewer clips than folds, which the notes tell of.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        divided = list(splitter.split(np.zeros(len(examples)), classes, groups))
     splits = []
-    for number, (_, test) in enumerate(splitter.split(np.zeros(len(examples)), classes, groups)):
+    for number, (_, test) in enumerate(divided):
         tested = {examples[index].group for index in test}
         rest = [example for example in examples if example.group not in tested]
         validated = _draw(rest, 1 / count, seed + number)
@@ -64,10 +86,18 @@ def folds(composed: ComposedSet, count: int = 5, seed: int = 0) -> tuple[Split, 
 def thesis_split(composed: ComposedSet, seed: int = 0) -> Split:
     """Of each class 90 % for training and 10 % for test, as near as groups allow; the notes tell how near.
 
-    Validation is drawn by group out of the 90 %, about a tenth of it.
+    Validation is drawn by group out of the 90 %, about a tenth of it. Raises UsageError if every group is
+    so large that none brings the test nearer to its share.
     """
     examples, notes = _labelled(composed)
     tested = _draw(examples, TEST_SHARE, seed)
+    if not tested:
+        raise UsageError(
+            f"no group is small enough for a test of {100 * TEST_SHARE:.0f} %",
+            where=composed.name,
+            found=f"{len({example.group for example in examples})} groups",
+            remedy="Use another split: folds",
+        )
     rest = [example for example in examples if example.group not in tested]
     validated = _draw(rest, TEST_SHARE, seed)
     split = _split("thesis", examples, validated, tested, notes)
@@ -84,7 +114,11 @@ def official_split(composed: ComposedSet, seed: int = 0) -> Split:
     examples, notes = _labelled(composed)
     tested = {example.group for example in examples if example.official == "test"}
     if not tested:
-        raise UsageError("no source's list has test clips", where=composed.name, remedy="Use folds")
+        raise UsageError(
+            "no source's list has test clips",
+            where=composed.name,
+            remedy="Use another split: folds or thesis",
+        )
     listing = {example.source for example in examples if example.official is not None}
     test = [example for example in examples if example.official == "test"]
     trained = [e for e in examples if e.official == "train" or e.source not in listing]
@@ -92,16 +126,19 @@ def official_split(composed: ComposedSet, seed: int = 0) -> Split:
     unused = len(examples) - len(test) - len(trained)
     crossing = {example.group for example in trained} & tested
     if unused:
-        notes.append(f"{unused} clips that the official lists do not use are left out")
+        notes.append(
+            f"left out, because the official lists do not use them: {unused} of {len(examples)} clips"
+        )
     if crossing:
         notes.append(
-            f"{len(trained) - len(rest)} training clips of {len(crossing)} groups are left out, because "
-            f"the groups have test clips too: {', '.join(sorted(crossing))}"
+            f"left out of training, because their groups have test clips too: {len(trained) - len(rest)} "
+            f"of {len(trained)} clips, of {', '.join(sorted(crossing))}"
         )
     for source in sorted({example.source for example in examples} - listing):
         notes.append(f"{source} has no official list: all of it is trained on")
+    used = {example.clip.id for example in (*test, *rest)}
     validated = _draw(rest, TEST_SHARE, seed)
-    return _split("official", [e for e in examples if e in {*test, *rest}], validated, tested, notes)
+    return _split("official", [e for e in examples if e.clip.id in used], validated, tested, notes)
 
 
 def with_max_share(
@@ -136,7 +173,7 @@ def with_max_share(
         chosen |= {example.clip.id for example in kept[label][: sizes[label]]}
         notes.append(
             f"{label}: {sizes[label]} of {len(by_label[label])} training clips kept, "
-            f"{sizes[label] / sum(sizes.values()):.1%} of all that are trained on"
+            f"{100 * sizes[label] / sum(sizes.values()):.1f} % of all that are trained on"
         )
     train = tuple(example for example in split.train if example.clip.id in chosen)
     return replace(split, train=train, notes=(*split.notes, *notes))
@@ -145,19 +182,27 @@ def with_max_share(
 def _labelled(composed: ComposedSet) -> tuple[list[Example], list[str]]:
     examples = [example for example in composed.examples if example.clip.label is not None]
     left_out = len(composed.examples) - len(examples)
-    return examples, [f"{left_out} clips without a label are left out"] if left_out else []
+    return examples, [
+        f"left out, without a label: {left_out} of {len(composed.examples)} clips"
+    ] if left_out else []
 
 
 def _split(
     name: str, examples: Sequence[Example], validated: set[str], tested: set[str], notes: Iterable[str]
 ) -> Split:
-    return Split(
-        name,
-        tuple(e for e in examples if e.group not in validated | tested),
-        tuple(e for e in examples if e.group in validated),
-        tuple(e for e in examples if e.group in tested),
-        tuple(notes),
-    )
+    parts = {
+        "training": tuple(e for e in examples if e.group not in validated | tested),
+        "validation": tuple(e for e in examples if e.group in validated),
+        "test": tuple(e for e in examples if e.group in tested),
+    }
+    labels = list(dict.fromkeys(str(example.clip.label) for example in examples))
+    missing = [
+        f"{name}: no clip of {label} in {part}; its groups are too few or too large"
+        for part, members in parts.items()
+        for label in labels
+        if all(example.clip.label != label for example in members)
+    ]
+    return Split(name, parts["training"], parts["validation"], parts["test"], (*notes, *missing))
 
 
 def _draw(examples: Sequence[Example], share: float, seed: int) -> set[str]:
@@ -166,35 +211,33 @@ def _draw(examples: Sequence[Example], share: float, seed: int) -> set[str]:
     Of several random orders of the groups the best: each group is taken if it brings the counts nearer to
     what is asked for, in squares relative to the classes' sizes.
     """
-    members: dict[str, Counter[str]] = defaultdict(Counter)
+    groups = {name: place for place, name in enumerate(sorted({example.group for example in examples}))}
+    labels = {name: place for place, name in enumerate(sorted({str(e.clip.label) for e in examples}))}
+    # Each group's share of each class.
+    members: npt.NDArray[np.float64] = np.zeros((len(groups), len(labels)))
     for example in examples:
-        members[example.group][str(example.clip.label)] += 1
-    sizes = sum(members.values(), Counter[str]())
-
-    def distance(counts: Mapping[str, int]) -> float:
-        return sum((counts.get(label, 0) / size - share) ** 2 for label, size in sizes.items())
-
-    generator = random.Random(seed)
-    best: tuple[float, set[str]] = (distance({}), set())
-    for _ in range(DRAWS):
-        order = sorted(members)
-        generator.shuffle(order)
-        counts: Counter[str] = Counter()
-        drawn: set[str] = set()
-        for group in order:
-            if distance(counts + members[group]) < distance(counts):
-                counts += members[group]
-                drawn.add(group)
-        best = min(best, (distance(counts), drawn), key=lambda each: each[0])
-    return best[1]
+        members[groups[example.group], labels[str(example.clip.label)]] += 1
+    members /= members.sum(axis=0)
+    generator = np.random.default_rng(seed)
+    orders = generator.permuted(np.tile(np.arange(len(groups)), (DRAWS, 1)), axis=1)
+    # What each order still lacks of each class; all orders take a step at a time.
+    lacking = np.full((DRAWS, len(labels)), share)
+    drawn = np.zeros(orders.shape, bool)
+    for step in orders.T:
+        left = lacking - members[step]
+        nearer = (left**2).sum(axis=1) < (lacking**2).sum(axis=1)
+        lacking[nearer] = left[nearer]
+        drawn[nearer, step[nearer]] = True
+    best = drawn[(lacking**2).sum(axis=1).argmin()]
+    return {name for name, place in groups.items() if best[place]}
 
 
 def _deviations(composed: ComposedSet, split: Split) -> list[str]:
     sizes = Counter(example.clip.label for example in (*split.train, *split.validation, *split.test))
     tested = Counter(example.clip.label for example in split.test)
     return [
-        f"{label}: {tested[label]} of {sizes[label]} clips tested, {tested[label] / sizes[label]:.1%} "
-        f"where {TEST_SHARE:.0%} are asked for"
+        f"{label}: {tested[label]} of {sizes[label]} clips tested, "
+        f"{100 * tested[label] / sizes[label]:.1f} % where {100 * TEST_SHARE:.0f} % are asked for"
         for label in composed.labels
         if sizes[label]
     ]
@@ -220,12 +263,11 @@ def _limited(sizes: Mapping[str, int], shares: Mapping[str, float]) -> dict[str,
     limited = dict(sizes)
     while True:
         total = sum(limited.values())
-        over = {label: share for label, share in shares.items() if limited[label] > share * total}
+        over = [label for label, share in shares.items() if limited[label] > share * total + ROUNDING]
         if not over:
             return limited
-        for label, share in over.items():
-            others = total - limited[label]
-            most = int(share / (1 - share) * others)
-            if most < 1:
+        for label in over:
+            share = shares[label]
+            limited[label] = int(share / (1 - share) * (total - limited[label]) + ROUNDING)
+            if not limited[label]:
                 raise UsageError("no clip would be left", where=f"--max-share {label}={share:g}")
-            limited[label] = min(most, limited[label] - 1) if most >= limited[label] else most

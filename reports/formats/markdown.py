@@ -69,9 +69,9 @@ def report(summary: Summary, tables: Iterable[Table], charts: Iterable[Chart] = 
 def _placed(table: Table) -> list[str]:
     """A table in its place: the comparison directly below the verdict, the environment folded."""
     if table.name == "comparison":
-        return [_grid(table), bullets(table.notes)]
+        return [grid(table), bullets(table.notes)]
     if table.name == "environment":
-        return ["<details><summary>Environment</summary>", _grid(table), "</details>"]
+        return ["<details><summary>Environment</summary>", grid(table), "</details>"]
     return section(table, "###" if table.name == "confusions" else "##")
 
 
@@ -79,7 +79,7 @@ def section(table: Table, level: str) -> list[str]:
     """A table below a heading of `level`, "##" for one, its notes behind it; nothing of an empty table."""
     if not table.rows and not table.notes:
         return []
-    return [f"{level} {escape(table.title)}", _grid(table), bullets(table.notes)]
+    return [f"{level} {escape(table.title)}", grid(table), bullets(table.notes)]
 
 
 def plot(chart: Chart | None, level: str | None = None) -> list[str]:
@@ -91,7 +91,8 @@ def plot(chart: Chart | None, level: str | None = None) -> list[str]:
     return [*heading, picture, f"*{escape(chart.caption)}*"]
 
 
-def _grid(table: Table) -> str:
+def grid(table: Table) -> str:
+    """The table's rows, the first `MOST_ROWS` of them; empty if it has none."""
     if not table.rows:
         return ""
     grid = tabulate(
@@ -110,7 +111,7 @@ def _cell(text: str) -> str:
 
 
 def bullets(notes: Iterable[str]) -> str:
-    """Notes as a list."""
+    """The notes as a list, each on one line; empty if there is none."""
     return "\n".join(f"- {escape(note)}" for note in notes)
 
 

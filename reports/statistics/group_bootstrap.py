@@ -28,14 +28,14 @@ MOST_UNDEFINED = 0.05
 """Share of the resamples in which a figure may be undefined before its interval is left out."""
 
 
-def group_weights(groups: Sequence[str], draws: int = DRAWS, seed: int = 0) -> Floats:
+def group_weights(groups: Sequence[object], draws: int = DRAWS, seed: int = 0) -> Floats:
     """How often each example is in each resample of the groups: (1 + draws, N), the first row all ones.
 
     - `groups`: group of each of the N examples.
     - `draws`: number of resamples. `seed`: of the drawing; the same seed and groups give the same weights,
       so that two figures of the same examples can be compared resample by resample.
     """
-    names, of_example = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
+    names, of_example = np.unique([str(group) for group in groups], return_inverse=True)
     count = len(names)
     random = np.random.default_rng(seed)
     drawn = random.multinomial(count, np.full(count, 1 / count), size=draws)
@@ -66,3 +66,26 @@ def estimate(values: Floats, groups: int, n: int, level: float = LEVEL) -> Estim
     low, high = np.quantile(defined, stats.norm.cdf([-wider, wider]))
     interval = Interval(float(low), float(high), f"bootstrap of the groups, {100 * level:g} %")
     return Estimate(value, interval, n)
+
+
+def balanced_accuracy(
+    truth: Sequence[object], predicted: Sequence[object], groups: Sequence[object], seed: int = 0
+) -> Estimate | None:
+    """The mean over classes of the share recognised; `n` is the number of examples. None without an example.
+
+    - `truth`, `predicted`: class of each example, and what it was taken for. `groups`: its group.
+    - `seed`: of the resamples, which leave classes that they lack out of their mean.
+
+    Guessing, or always the same class, gives 1 / the number of classes, however rare some are.
+    """
+    if not truth:
+        return None
+    classes, columns = np.unique([str(label) for label in truth], return_inverse=True)
+    of_class = np.eye(len(classes))[columns]
+    right = np.array([t == p for t, p in zip(truth, predicted, strict=True)], dtype=np.float64)
+    weights = group_weights(groups, seed=seed)
+    drawn = weights @ of_class
+    recalls = np.divide(
+        weights @ (of_class * right[:, None]), drawn, where=drawn > 0, out=np.zeros_like(drawn)
+    )
+    return estimate(recalls.sum(1) / (drawn > 0).sum(1), len(set(groups)), len(truth))

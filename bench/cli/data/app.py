@@ -15,13 +15,16 @@ from ....errors import ClipError, UsageError, unknown_name
 from ....plain_text import plain_line, spreadsheet_cell
 from ..options import check_writable, counted
 from .augment_preview import augment_preview
+from .compose import compose
 from .cut import cut
 
 app = typer.Typer(
-    help="Check that videos decode, sample a subset, cut annotated videos, decode in advance.",
+    help="Check that videos decode, sample a subset, compose a labelled set, cut annotated videos, "
+    "decode in advance.",
     no_args_is_help=True,
 )
 app.command("augment-preview")(augment_preview)
+app.command("compose")(compose)
 
 DataArgument = Annotated[
     str,
