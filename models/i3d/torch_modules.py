@@ -145,14 +145,19 @@ def from_state(state: State, max_pool: MaxPool = separable_max_pool) -> I3D:
     """One stream with the tensors of `state` (`i3d.tensor_shapes`)."""
     channels = state["Conv3d_1a_7x7/conv_3d/w"].shape[3]
     net = I3D(channels, len(state[f"{i3d.HEAD}/conv_3d/b"]), max_pool)
+    load_state(net, state)
+    return net.eval()
+
+
+def load_state(net: I3D, state: State) -> None:
+    """Copy the tensors of `state` (`i3d.tensor_shapes`) into `net`."""
     tensors = net.state_dict()  # shares memory with the network
     with torch.no_grad():
-        for name, own in _own_names(channels).items():
+        for name, own in _own_names(net.channels).items():
             array = torch.from_numpy(np.ascontiguousarray(state[name]))
             if array.ndim == 5:
                 array = array.permute(4, 3, 0, 1, 2)
             tensors[own].copy_(array.reshape(tensors[own].shape))
-    return net.eval()
 
 
 def state_of(net: I3D) -> State:
