@@ -39,13 +39,9 @@ def read_manifest(path: Path, vocabulary: Sequence[str]) -> ClipSet:
     missing: list[Clip] = []
     unknown: set[str] = set()
     lines: dict[str, int] = {}
-    for line, row in _rows(path):
-        clip = _clip(path, line, row)
-        if clip.id in lines:
-            raise ClipError(
-                "id used twice", where=f"{path}:{line}", found=f"{clip.id}, also in line {lines[clip.id]}"
-            )
-        lines[clip.id] = line
+    for line, row in manifest_rows(path):
+        clip = clip_of_row(path, line, row)
+        refuse_repeated_id(path, line, clip.id, lines)
         if clip.label is not None:
             known = matcher(clip.label)
             if known is None:
@@ -68,25 +64,29 @@ def write_manifest(path: Path, clips: Iterable[Clip]) -> None:
     Paths are written relative to the manifest. Raises ClipError if a file is not there, or the manifest
     cannot be written.
     """
-    folder = path.resolve().parent
-    rows = []
-    for clip in clips:
-        place = os.path.relpath(clip.path.resolve(), folder)
-        rows.append(
-            {
-                "path": Path(place).as_posix(),
-                "id": clip.id,
-                "label": clip.label,
-                "start_s": clip.start_s,
-                "end_s": clip.end_s,
-                "sha256": clip.sha256 or file_digest(clip.path),
-            }
-        )
+    write_rows(path, COLUMNS, [row_of_clip(path, clip) for clip in clips])
+
+
+def row_of_clip(path: Path, clip: Clip) -> dict[str, Any]:
+    """Column → value of a clip in the manifest `path`; its digest is computed where it is not known."""
+    place = os.path.relpath(clip.path.resolve(), path.resolve().parent)
+    return {
+        "path": Path(place).as_posix(),
+        "id": clip.id,
+        "label": clip.label,
+        "start_s": clip.start_s,
+        "end_s": clip.end_s,
+        "sha256": clip.sha256 or file_digest(clip.path),
+    }
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows, CSV or JSON Lines by suffix, whole or not at all. Raises ClipError if that fails."""
     text = io.StringIO(newline="")
     if _is_json(path):
         text.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     else:
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     try:
@@ -131,8 +131,8 @@ def _is_json(path: Path) -> bool:
     return suffix == ".jsonl"
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Line number and content of each entry."""
+def manifest_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Line number and content, key → value, of each entry. Raises ClipError for what is malformed."""
     json_lines = _is_json(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -179,9 +179,17 @@ def _json_object(text: str, where: str) -> dict[str, Any]:
     return content
 
 
-def _clip(manifest: Path, line: int, row: Mapping[str, Any]) -> Clip:
+def refuse_repeated_id(path: Path, line: int, name: str, lines: dict[str, int]) -> None:
+    """Note in `lines`, id → line, where an id stands. Raises ClipError if it has stood before."""
+    if name in lines:
+        raise ClipError("id used twice", where=f"{path}:{line}", found=f"{name}, also in line {lines[name]}")
+    lines[name] = line
+
+
+def clip_of_row(manifest: Path, line: int, row: Mapping[str, Any]) -> Clip:
+    """The clip of an entry; whether its file is there is not looked at. Raises ClipError, with the line."""
     where = f"{manifest}:{line}"
-    place, name, label, sha256 = (_text(row, key, where) for key in ("path", "id", "label", "sha256"))
+    place, name, label, sha256 = (text_of_row(row, key, where) for key in ("path", "id", "label", "sha256"))
     if place is None or "\0" in place:
         raise ClipError("no path", where=where)
     if sha256 is not None and not SHA256.fullmatch(sha256 := sha256.lower()):
@@ -192,7 +200,8 @@ def _clip(manifest: Path, line: int, row: Mapping[str, Any]) -> Clip:
     return Clip(name or place, manifest.parent / place, label, start_s, end_s, "manifest", sha256)
 
 
-def _text(row: Mapping[str, Any], key: str, where: str) -> str | None:
+def text_of_row(row: Mapping[str, Any], key: str, where: str) -> str | None:
+    """The text in a column, None where there is none. Raises ClipError for a value that is no text."""
     value = row.get(key)
     if value is None or value == "":
         return None

@@ -1,0 +1,231 @@
+"""Dividing a composed set into training, validation and test, seeded, no group ever on two sides."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ...errors import UsageError
+from .example import ComposedSet, Example
+
+TEST_SHARE = 0.1
+"""Of each class, in the thesis: 90 % are trained on, 10 % tested."""
+
+DRAWS = 50
+"""Random orders of the groups of which the one that comes nearest to the shares asked for is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Three disjoint parts of a set, each in the set's order; no group is in two of them.
+
+    - `notes`: what was left out, and by how much the parts differ from what was asked for.
+    """
+
+    name: str
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+    notes: tuple[str, ...]
+
+
+def folds(composed: ComposedSet, count: int = 5, seed: int = 0) -> tuple[Split, ...]:
+    """Grouped, stratified cross-validation: each labelled example is tested once.
+
+    - `count`: of folds. Validation is drawn by group out of the rest, about 1/`count` of it.
+
+    Raises UsageError if there are fewer groups than folds.
+    """
+    import numpy as np
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    examples, notes = _labelled(composed)
+    groups = [example.group for example in examples]
+    if not 2 <= count <= len(set(groups)):
+        raise UsageError(
+            "cannot be divided into so many folds",
+            where=composed.name,
+            expected=f"2 to {len(set(groups))}, the number of groups",
+            found=count,
+        )
+    classes = [composed.labels.index(str(example.clip.label)) for example in examples]
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    splits = []
+    for number, (_, test) in enumerate(splitter.split(np.zeros(len(examples)), classes, groups)):
+        tested = {examples[index].group for index in test}
+        rest = [example for example in examples if example.group not in tested]
+        validated = _draw(rest, 1 / count, seed + number)
+        splits.append(_split(f"fold {number + 1} of {count}", examples, validated, tested, notes))
+    return tuple(splits)
+
+
+def thesis_split(composed: ComposedSet, seed: int = 0) -> Split:
+    """Of each class 90 % for training and 10 % for test, as near as groups allow; the notes tell how near.
+
+    Validation is drawn by group out of the 90 %, about a tenth of it.
+    """
+    examples, notes = _labelled(composed)
+    tested = _draw(examples, TEST_SHARE, seed)
+    rest = [example for example in examples if example.group not in tested]
+    validated = _draw(rest, TEST_SHARE, seed)
+    split = _split("thesis", examples, validated, tested, notes)
+    return replace(split, notes=(*split.notes, *_deviations(composed, split)))
+
+
+def official_split(composed: ComposedSet, seed: int = 0) -> Split:
+    """The sides that the sources' own lists give.
+
+    Clips that a source's list leaves out are left out; a source without a list is trained on. Training
+    clips of a group that has test clips are left out, and the notes tell so. Validation is drawn by group
+    out of the rest, about a tenth. Raises UsageError if no list has test clips.
+    """
+    examples, notes = _labelled(composed)
+    tested = {example.group for example in examples if example.official == "test"}
+    if not tested:
+        raise UsageError("no source's list has test clips", where=composed.name, remedy="Use folds")
+    listing = {example.source for example in examples if example.official is not None}
+    test = [example for example in examples if example.official == "test"]
+    trained = [e for e in examples if e.official == "train" or e.source not in listing]
+    rest = [example for example in trained if example.group not in tested]
+    unused = len(examples) - len(test) - len(trained)
+    crossing = {example.group for example in trained} & tested
+    if unused:
+        notes.append(f"{unused} clips that the official lists do not use are left out")
+    if crossing:
+        notes.append(
+            f"{len(trained) - len(rest)} training clips of {len(crossing)} groups are left out, because "
+            f"the groups have test clips too: {', '.join(sorted(crossing))}"
+        )
+    for source in sorted({example.source for example in examples} - listing):
+        notes.append(f"{source} has no official list: all of it is trained on")
+    validated = _draw(rest, TEST_SHARE, seed)
+    return _split("official", [e for e in examples if e in {*test, *rest}], validated, tested, notes)
+
+
+def with_max_share(
+    split: Split, shares: Mapping[str, float], group_cap: int | None = None, seed: int = 0
+) -> Split:
+    """The split with fewer training clips of some classes; validation and test stay as they are.
+
+    - `shares`: class → most that it may be of the training clips, in (0, 1), e.g. {"falling": 0.1}.
+    - `group_cap`: most clips of such a class that one group may have; None is no limit.
+
+    Groups take turns, one clip each, until the share is reached, so that no film is most of the class.
+    Raises UsageError for a class that is not trained on and for shares that cannot be reached.
+    """
+    by_label: dict[str, list[Example]] = defaultdict(list)
+    for example in split.train:
+        by_label[str(example.clip.label)].append(example)
+    for label, share in shares.items():
+        if label not in by_label or not 0 < share < 1:
+            raise UsageError(
+                "is not a share of a class that is trained on",
+                where=f"--max-share {label}={share:g}",
+                expected=f"one of {', '.join(by_label)}, and a share between 0 and 1",
+            )
+    kept = {label: _by_turns(by_label[label], group_cap, seed) for label in shares}
+    sizes = {label: len(kept.get(label, of_label)) for label, of_label in by_label.items()}
+    sizes |= _limited(sizes, shares)
+    notes = []
+    chosen = {
+        example.clip.id for label, of_label in by_label.items() if label not in shares for example in of_label
+    }
+    for label in shares:
+        chosen |= {example.clip.id for example in kept[label][: sizes[label]]}
+        notes.append(
+            f"{label}: {sizes[label]} of {len(by_label[label])} training clips kept, "
+            f"{sizes[label] / sum(sizes.values()):.1%} of all that are trained on"
+        )
+    train = tuple(example for example in split.train if example.clip.id in chosen)
+    return replace(split, train=train, notes=(*split.notes, *notes))
+
+
+def _labelled(composed: ComposedSet) -> tuple[list[Example], list[str]]:
+    examples = [example for example in composed.examples if example.clip.label is not None]
+    left_out = len(composed.examples) - len(examples)
+    return examples, [f"{left_out} clips without a label are left out"] if left_out else []
+
+
+def _split(
+    name: str, examples: Sequence[Example], validated: set[str], tested: set[str], notes: Iterable[str]
+) -> Split:
+    return Split(
+        name,
+        tuple(e for e in examples if e.group not in validated | tested),
+        tuple(e for e in examples if e.group in validated),
+        tuple(e for e in examples if e.group in tested),
+        tuple(notes),
+    )
+
+
+def _draw(examples: Sequence[Example], share: float, seed: int) -> set[str]:
+    """Groups that hold about this share of each class.
+
+    Of several random orders of the groups the best: each group is taken if it brings the counts nearer to
+    what is asked for, in squares relative to the classes' sizes.
+    """
+    members: dict[str, Counter[str]] = defaultdict(Counter)
+    for example in examples:
+        members[example.group][str(example.clip.label)] += 1
+    sizes = sum(members.values(), Counter[str]())
+
+    def distance(counts: Mapping[str, int]) -> float:
+        return sum((counts.get(label, 0) / size - share) ** 2 for label, size in sizes.items())
+
+    generator = random.Random(seed)
+    best: tuple[float, set[str]] = (distance({}), set())
+    for _ in range(DRAWS):
+        order = sorted(members)
+        generator.shuffle(order)
+        counts: Counter[str] = Counter()
+        drawn: set[str] = set()
+        for group in order:
+            if distance(counts + members[group]) < distance(counts):
+                counts += members[group]
+                drawn.add(group)
+        best = min(best, (distance(counts), drawn), key=lambda each: each[0])
+    return best[1]
+
+
+def _deviations(composed: ComposedSet, split: Split) -> list[str]:
+    sizes = Counter(example.clip.label for example in (*split.train, *split.validation, *split.test))
+    tested = Counter(example.clip.label for example in split.test)
+    return [
+        f"{label}: {tested[label]} of {sizes[label]} clips tested, {tested[label] / sizes[label]:.1%} "
+        f"where {TEST_SHARE:.0%} are asked for"
+        for label in composed.labels
+        if sizes[label]
+    ]
+
+
+def _by_turns(examples: Sequence[Example], cap: int | None, seed: int) -> list[Example]:
+    """The examples, at most `cap` of each group, in an order in which groups take turns."""
+    generator = random.Random(seed)
+    by_group: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        by_group[example.group].append(example)
+    order = sorted(by_group)
+    generator.shuffle(order)
+    for group in order:
+        generator.shuffle(by_group[group])
+    longest = max(map(len, by_group.values()))
+    turns = range(longest if cap is None else min(cap, longest))
+    return [by_group[group][turn] for turn in turns for group in order if turn < len(by_group[group])]
+
+
+def _limited(sizes: Mapping[str, int], shares: Mapping[str, float]) -> dict[str, int]:
+    """Class → most clips with which no class exceeds its share; fewer of one lower what others may have."""
+    limited = dict(sizes)
+    while True:
+        total = sum(limited.values())
+        over = {label: share for label, share in shares.items() if limited[label] > share * total}
+        if not over:
+            return limited
+        for label, share in over.items():
+            others = total - limited[label]
+            most = int(share / (1 - share) * others)
+            if most < 1:
+                raise UsageError("no clip would be left", where=f"--max-share {label}={share:g}")
+            limited[label] = min(most, limited[label] - 1) if most >= limited[label] else most
