@@ -19,6 +19,7 @@ from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_n
 from ..registry import LOAD_REMEDY, Registry
 from ..registry import load as load_function
 from .capabilities import Backend, missing_packages, offer, why_not
+from .finetuned import finetuned_model, is_finetuned, named_base
 from .network_files import execute, keep_neighbours_importable, neighbours_importable
 from .spec import Loader, LoadOptions, Model, Network, Weights
 
@@ -28,11 +29,15 @@ MODELS = {
     "i3d-flow": "actionbench.models.i3d.architecture:flow",
     "resnext": "actionbench.models.resnext.architecture:resnext",
     "resnext-64f": "actionbench.models.resnext.architecture:resnext_64f",
+    "resnet18": "actionbench.models.resnet.architecture:resnet18",
 }
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
 
 DEFAULT_MODELS = ("i3d", "resnext")
 """What is run where no model is named; the first has several backends, which `bench parity` compares."""
+
+DEFAULT_TRAINED = "i3d-rgb"
+"""What is trained where no model is named: the one whose trained weights anyone can fetch."""
 
 _REGISTRY = Registry("model", "actionbench.models", MODELS)
 
@@ -63,6 +68,11 @@ class ModelRequest:
         return self.key.removesuffix(f"@{self.selection}")
 
     @property
+    def is_path(self) -> bool:
+        """It names a file or a folder: in reports the model's own name stands for it."""
+        return _FILE.fullmatch(self.key) is not None or bool(self.model.own_weights)
+
+    @property
     def offered(self) -> Backend:
         """What its backend offers for its model."""
         return offer(self.model, self.backend)
@@ -78,7 +88,9 @@ def model_names() -> dict[str, str]:
 
 
 def find_model(request: str) -> ModelRequest:
-    """The model behind `name` or `path/to/file.py:factory`, each with or without `@backend:precision:form`.
+    """The model behind a request: each of these with or without `@backend:precision:form`.
+
+    - a name; `path/to/file.py:factory`; or `path/to/folder`, a network that `bench finetune` trained.
 
     Raises UsageError for unknown names, for a precision or form that the backend has on no device, and for
     what is wrong with the user's file; BackendUnavailable for the model of a package that cannot be imported.
@@ -91,7 +103,8 @@ def find_model(request: str) -> ModelRequest:
         named = _NAME.fullmatch(request)
         assert named is not None, "the expression matches every string"
         name = named["name"]
-        model = _checked(_call(_REGISTRY.load(name), f"model '{name}'"), name)
+        in_folder = name not in model_names() and Path(name).is_dir()
+        model = _model_in_folder(Path(name)) if in_folder else _named_model(name)
         selection = named["selection"]
     return _selected(request, model, selection)
 
@@ -174,6 +187,20 @@ def keep_importable(request: ModelRequest) -> None:
 
 
 _METHODS = ("upload", "forward", "download", "synchronize", "describe")
+
+
+def _named_model(name: str) -> Model:
+    return _checked(_call(_REGISTRY.load(name), f"model '{name}'"), name)
+
+
+def _model_in_folder(folder: Path) -> Model:
+    if not is_finetuned(folder):
+        raise UsageError(
+            "this folder holds no network",
+            where=folder,
+            expected="a result of `bench finetune`, or the name of a network",
+        )
+    return finetuned_model(folder, _named_model(named_base(folder)))
 
 
 def _model_in_file(path: Path, factory: str | None) -> Model:

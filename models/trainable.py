@@ -27,7 +27,7 @@ class TrainableNetwork(Protocol):
 
     What else it may have: `state() -> State`, the tensors under the names that the network's loaders read
     (without it, its state dict); `for_inference() -> nn.Module`, a module whose `features` gives the same
-    faster (without it, itself).
+    faster on the CPU (without it, itself).
     """
 
     head: nn.Linear
@@ -121,8 +121,16 @@ def saved_state(net: nn.Module) -> State:
     }
 
 
+def load_state(net: nn.Module, state: State) -> None:
+    """Copy the tensors of `state`, named as those of `net`, into it."""
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in state.items()}
+    # In no file of weights, and without influence on inference.
+    counters = {name: t for name, t in net.state_dict().items() if name.endswith("num_batches_tracked")}
+    net.load_state_dict(tensors | counters)
+
+
 def for_inference(net: nn.Module) -> nn.Module:
-    """A module whose `features` gives what those of `net` give now, and faster where `net` knows how."""
+    """A module whose `features` gives what those of `net` give now, on the CPU; faster where it knows how."""
     own = getattr(net, "for_inference", None)
     return cast(nn.Module, own()) if callable(own) else net.eval()
 

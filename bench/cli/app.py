@@ -21,6 +21,7 @@ from . import gate as cli_gate
 from . import history as cli_history
 from . import loadgen as cli_loadgen
 from . import predict as cli_predict
+from . import training as cli_training
 from . import weights as cli_weights
 from .data import app as cli_data
 from .settings import given_settings, with_settings
@@ -194,6 +195,7 @@ app.command()(cli_gate.gate)
 app.command()(cli_loadgen.loadgen)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.parity)
+app.command()(cli_training.finetune)
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_history.app, name="history")

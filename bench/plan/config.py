@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from ... import settings
 from ...errors import UsageError, unknown_name
 from ...flow.registry import METHODS
+from ...models.finetuned import is_finetuned
 from ...models.registry import DEFAULT_MODELS, MODELS
 from ...records.scenarios.registry import SCENARIOS
 from ...settings import (
@@ -45,8 +46,8 @@ class RunConfig:
 
     models: tuple[str, ...] = setting(
         NAMES,
-        f"what is compared: {', '.join(MODELS)}, another that `bench models` lists, or `FILE.py:FACTORY`, "
-        "each with or without `@BACKEND:PRECISION:FORM`",
+        f"what is compared: {', '.join(MODELS)}, another that `bench models` lists, `FILE.py:FACTORY`, or a "
+        "folder of `bench finetune`, each with or without `@BACKEND:PRECISION:FORM`",
         DEFAULT_MODELS,
     )
     backends: tuple[str, ...] = setting(
@@ -172,18 +173,13 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the YAML file has them."""
-        raw = dataclasses.asdict(self)
-        lists = {
-            name: list(getattr(self, name)) for name in ("models", "backends", "precisions", "scenarios")
-        }
-        mappings = {name: dict(getattr(self, name)) for name in ("weights", "python", "sweep")}
-        return raw | lists | mappings
+        return settings.to_plain(self)
 
     def resolved(self) -> RunConfig:
         """The same with paths made absolute, so that the run can be resumed from any folder."""
         return dataclasses.replace(
             self,
-            models=tuple(_absolute(name) if ".py" in name else name for name in self.models),
+            models=tuple(map(_absolute_model, self.models)),
             data=_absolute(self.data),
             calibration=_absolute(self.calibration),
             videos=None if self.videos is None else _absolute(self.videos),
@@ -215,6 +211,14 @@ def _absolute(value: str) -> str:
         return f"{head}:{Path(tail).absolute()}"
     # A TensorFlow checkpoint is named by a prefix that is no file.
     return str(Path(value).absolute()) if Path(f"{value}.index").exists() else value
+
+
+def _absolute_model(name: str) -> str:
+    """A file's network, or a folder's, by its absolute path."""
+    folder, at, selection = name.partition("@")
+    if ".py" not in name and folder not in MODELS and is_finetuned(Path(folder)):
+        return f"{Path(folder).absolute()}{at}{selection}"
+    return _absolute(name) if ".py" in name else name
 
 
 def _at_least(name: str, value: float, least: float) -> None:

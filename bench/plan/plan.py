@@ -196,7 +196,7 @@ def _models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
 
 
 def _keyed(requests: list[ModelRequest]) -> list[tuple[str, ModelRequest]]:
-    """Each request with its name in reports: as it was asked for, but for a file the model's own name."""
+    """Each request with its name in reports: as it was asked for, but for a path the model's own name."""
     short = [_short_name(request) for request in requests]
     return [
         (name if short.count(name) == 1 else request.key, request)
@@ -205,7 +205,7 @@ def _keyed(requests: list[ModelRequest]) -> list[tuple[str, ModelRequest]]:
 
 
 def _short_name(request: ModelRequest) -> str:
-    if ".py" not in request.key:
+    if not request.is_path:
         return request.key
     name = request.model.name
     return f"{name}@{request.selection}" if request.selection else name

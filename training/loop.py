@@ -1,0 +1,144 @@
+"""The loop around a training: Lightning's trainer with checkpoints, early stop and logs, in one folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch.utils.data import DataLoader
+
+from ..atomic import replacing
+from .config import FinetuneConfig
+from .examples import Item
+from .network import MACRO_F1, TRAINING_LOSS, VALIDATION_LOSS, TrainedNetwork
+from .reporting import Progress, Reporter
+
+CHECKPOINTS = "checkpoints"
+LAST, BEST = "last.ckpt", "best.ckpt"
+CSV = "training.csv"
+COLUMNS = ("epoch", "learning_rate", TRAINING_LOSS, VALIDATION_LOSS, MACRO_F1, "validation_accuracy")
+
+
+def fit(
+    network: TrainedNetwork,
+    training: DataLoader[Item],
+    validation: DataLoader[Item] | None,
+    config: FinetuneConfig,
+    folder: Path,
+    reporter: Reporter,
+) -> int:
+    """Train `network`, or go on with what `folder` holds of it; the epoch, from 0 on, that it was best in.
+
+    It has the weights of that epoch afterwards: the one with the best macro F1 on the validation examples
+    (the first of equals), or without any the last one. Written into `folder` alone: checkpoints after each
+    epoch, the figures of all epochs as CSV, and TensorBoard's log where the configuration asks for it.
+    """
+    last = folder / CHECKPOINTS / LAST
+    network.train()
+    with reporter.task("training", config.epochs) as progress, _quiet():
+        figures = _Figures(folder / CSV, progress)
+        checkpoint = ModelCheckpoint(
+            folder / CHECKPOINTS,
+            filename=BEST.removesuffix(".ckpt"),
+            monitor=None if validation is None else MACRO_F1,
+            mode="max",
+            save_last=True,
+            save_top_k=1,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+        callbacks: list[Any] = [figures, checkpoint]
+        if config.early_stop is not None and validation is not None:
+            callbacks.append(EarlyStopping(MACRO_F1, patience=config.early_stop, mode="max"))
+        trainer = lightning.Trainer(
+            accelerator="cpu" if config.device == "cpu" else "gpu",
+            devices=1 if config.device == "cpu" else [int(config.device.removeprefix("cuda:"))],
+            max_epochs=config.epochs,
+            callbacks=callbacks,
+            logger=_tensorboard(folder) if config.tensorboard else False,
+            default_root_dir=folder,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+        trainer.fit(
+            network, training, validation, ckpt_path=last if last.exists() else None, weights_only=True
+        )
+        best = checkpoint.best_model_path if validation is not None else str(last)
+        kept = torch.load(best, map_location="cpu", weights_only=True)
+    network.load_state_dict(kept["state_dict"])
+    network.eval()
+    return int(kept["epoch"])
+
+
+class _Figures(lightning.Callback):
+    """The figures of each epoch, as a table on disk; they are part of the checkpoints."""
+
+    def __init__(self, path: Path, progress: Progress) -> None:
+        self._path, self._progress = path, progress
+        self._rows: list[dict[str, float]] = []
+        self._rate = 0.0
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, _module: lightning.LightningModule) -> None:
+        self._rate = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, _module: lightning.LightningModule) -> None:
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self._rows.append({"epoch": trainer.current_epoch, "learning_rate": self._rate, **figures})
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self._rows)
+        with replacing(self._path) as file:
+            file.write(text.getvalue().encode())
+        note = f"macro F1 {figures[MACRO_F1]:.3f}" if MACRO_F1 in figures else ""
+        self._progress.advance(note)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self._rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._rows = list(state_dict["rows"])
+
+
+def _tensorboard(folder: Path) -> Any:
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    return TensorBoardLogger(folder, name="tensorboard", version="")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's hints, which name products and settings that are not ours; warnings stay."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            for hint in _HINTS:
+                warnings.filterwarnings("ignore", message=hint)
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+_HINTS = (
+    ".*does not have many workers.*",  # with two cores, decoding in others would gain nothing
+    ".*is smaller than the logging interval.*",
+    ".*Checkpoint directory .* exists and is not empty.*",  # where a training goes on
+    ".*module\\(s\\) in eval mode at the start of training.*",  # the frozen ones
+    ".*isinstance\\(treespec, LeafSpec\\).*",  # torch, of Lightning's own code
+)
+"""Of Lightning: what each says is meant to be so."""
