@@ -33,8 +33,8 @@ LOSSES: tuple[LossRule, ...] = get_args(LossRule)
 _WEIGHTS: dict[LossRule, WeightRule] = {"ce": "none", "wce": "inverse", "effective": "effective"}
 
 BETA = 0.99
-"""β of the effective number: counts beyond 1 / (1 - β) = 100 hardly matter, which is where the classes of small
-sets differ. Cui et al. try 0.9 to 0.9999, for sets of 50 000 pictures and more."""
+"""β of the effective number: differences between counts beyond 1 / (1 - β) = 100 hardly matter, which is
+where the classes of small sets lie. Cui et al. try 0.9 to 0.9999, for sets of 10 000 pictures and more."""
 
 TAU = 1.0
 """τ of logit adjustment: 1 makes the loss consistent for the balanced error (Menon et al., section 4.2)."""

@@ -61,7 +61,7 @@ class RunConfig:
         "videos: `demo` (drawn at first use), a folder of `class/video`, a manifest or a Kinetics CSV",
         "demo",
     )
-    videos: str | None = setting(TEXT, "folder of the videos of a Kinetics CSV", None)
+    videos: str | None = setting(TEXT, "folder of the videos of a Kinetics CSV or a list of segments", None)
     target: str = setting(TEXT, "the class that precision and recall are about", "jogging")
     weights: Mapping[str, str] = setting(
         WEIGHTS,

@@ -7,11 +7,19 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...errors import UsageError
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import UsageError, unknown_name
 from .example import ComposedSet, Example
+
+KINDS = ("folds", "thesis", "official")
 
 TEST_SHARE = 0.1
 """Of each class, in the thesis: 90 % are trained on, 10 % tested."""
+
+ROUNDING = 1e-9
+"""So that 17 of 170 clips are no more than a tenth."""
 
 DRAWS = 50
 """Random orders of the groups of which the one that comes nearest to the shares asked for is taken."""
@@ -31,6 +39,15 @@ class Split:
     notes: tuple[str, ...]
 
 
+def splits_of(composed: ComposedSet, kind: str, count: int = 5, seed: int = 0) -> tuple[Split, ...]:
+    """The splits of a kind, one of `KINDS`; `count` is that of the folds. Raises UsageError as they do."""
+    if kind == "folds":
+        return folds(composed, count, seed)
+    if kind not in KINDS:
+        raise unknown_name("split", kind, KINDS)
+    return (thesis_split(composed, seed) if kind == "thesis" else official_split(composed, seed),)
+
+
 def folds(composed: ComposedSet, count: int = 5, seed: int = 0) -> tuple[Split, ...]:
     """Grouped, stratified cross-validation: each labelled example is tested once.
 
@@ -38,7 +55,6 @@ def folds(composed: ComposedSet, count: int = 5, seed: int = 0) -> tuple[Split, 
 
     Raises UsageError if there are fewer groups than folds.
     """
-    import numpy as np
     from sklearn.model_selection import StratifiedGroupKFold
 
     examples, notes = _labelled(composed)
@@ -151,13 +167,19 @@ def _labelled(composed: ComposedSet) -> tuple[list[Example], list[str]]:
 def _split(
     name: str, examples: Sequence[Example], validated: set[str], tested: set[str], notes: Iterable[str]
 ) -> Split:
-    return Split(
-        name,
-        tuple(e for e in examples if e.group not in validated | tested),
-        tuple(e for e in examples if e.group in validated),
-        tuple(e for e in examples if e.group in tested),
-        tuple(notes),
-    )
+    parts = {
+        "training": tuple(e for e in examples if e.group not in validated | tested),
+        "validation": tuple(e for e in examples if e.group in validated),
+        "test": tuple(e for e in examples if e.group in tested),
+    }
+    labels = list(dict.fromkeys(str(example.clip.label) for example in examples))
+    missing = [
+        f"{name}: no clip of {label} in {part}; its groups are too few or too large"
+        for part, members in parts.items()
+        for label in labels
+        if all(example.clip.label != label for example in members)
+    ]
+    return Split(name, parts["training"], parts["validation"], parts["test"], (*notes, *missing))
 
 
 def _draw(examples: Sequence[Example], share: float, seed: int) -> set[str]:
@@ -166,27 +188,25 @@ def _draw(examples: Sequence[Example], share: float, seed: int) -> set[str]:
     Of several random orders of the groups the best: each group is taken if it brings the counts nearer to
     what is asked for, in squares relative to the classes' sizes.
     """
-    members: dict[str, Counter[str]] = defaultdict(Counter)
+    groups = {name: place for place, name in enumerate(sorted({example.group for example in examples}))}
+    labels = {name: place for place, name in enumerate(sorted({str(e.clip.label) for e in examples}))}
+    # Each group's share of each class.
+    members: npt.NDArray[np.float64] = np.zeros((len(groups), len(labels)))
     for example in examples:
-        members[example.group][str(example.clip.label)] += 1
-    sizes = sum(members.values(), Counter[str]())
-
-    def distance(counts: Mapping[str, int]) -> float:
-        return sum((counts.get(label, 0) / size - share) ** 2 for label, size in sizes.items())
-
-    generator = random.Random(seed)
-    best: tuple[float, set[str]] = (distance({}), set())
+        members[groups[example.group], labels[str(example.clip.label)]] += 1
+    members /= members.sum(axis=0)
+    generator = np.random.default_rng(seed)
+    best, nearest = np.zeros(len(groups), bool), len(labels) * share**2
     for _ in range(DRAWS):
-        order = sorted(members)
-        generator.shuffle(order)
-        counts: Counter[str] = Counter()
-        drawn: set[str] = set()
-        for group in order:
-            if distance(counts + members[group]) < distance(counts):
-                counts += members[group]
-                drawn.add(group)
-        best = min(best, (distance(counts), drawn), key=lambda each: each[0])
-    return best[1]
+        drawn = np.zeros(len(groups), bool)
+        rest = np.full(len(labels), share)
+        for group in generator.permutation(len(groups)):
+            left = rest - members[group]
+            if left @ left < rest @ rest:
+                rest, drawn[group] = left, True
+        if rest @ rest < nearest:
+            best, nearest = drawn, rest @ rest
+    return {name for name, place in groups.items() if best[place]}
 
 
 def _deviations(composed: ComposedSet, split: Split) -> list[str]:
@@ -220,12 +240,11 @@ def _limited(sizes: Mapping[str, int], shares: Mapping[str, float]) -> dict[str,
     limited = dict(sizes)
     while True:
         total = sum(limited.values())
-        over = {label: share for label, share in shares.items() if limited[label] > share * total}
+        over = [label for label, share in shares.items() if limited[label] > share * total + ROUNDING]
         if not over:
             return limited
-        for label, share in over.items():
-            others = total - limited[label]
-            most = int(share / (1 - share) * others)
-            if most < 1:
+        for label in over:
+            share = shares[label]
+            limited[label] = int(share / (1 - share) * (total - limited[label]) + ROUNDING)
+            if not limited[label]:
                 raise UsageError("no clip would be left", where=f"--max-share {label}={share:g}")
-            limited[label] = min(most, limited[label] - 1) if most >= limited[label] else most

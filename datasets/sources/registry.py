@@ -20,9 +20,14 @@ SOURCES = {
     "arrays": "actionbench.datasets.sources.folder:load_arrays",
     "demo": "actionbench.datasets.sources.registry:load_demo_part",
     "folder": "actionbench.datasets.sources.folder:load_folder",
+    "hmdb51": "actionbench.datasets.sources.hmdb51:load_hmdb51",
     "kinetics": "actionbench.datasets.sources.kinetics:load_kinetics",
     "manifest": "actionbench.datasets.sources.manifest:load_manifest",
+    "segments": "actionbench.datasets.sources.segments:load_segments",
 }
+
+LISTS = ("kinetics", "segments")
+"""Our sources whose argument is a list, of videos that may lie elsewhere."""
 
 _REGISTRY = Registry("source of clips", "actionbench.sources", SOURCES)
 
@@ -55,9 +60,11 @@ def load_clips(data: str, *, vocabulary: Sequence[str], videos: Path | None = No
         name, argument = _detect(path), data
     elif not argument and name != "demo":
         raise UsageError(f"does not say which {name}", where=f"'{data}'", expected=f"{name}:ARGUMENT")
-    if videos is not None and name in SOURCES and name != "kinetics":
+    if videos is not None and name in SOURCES and name not in LISTS:
         raise UsageError(
-            "is for a Kinetics CSV only", where=f"--videos {videos}", found=f"clips of the source '{name}'"
+            "is for a Kinetics CSV or a list of segments only",
+            where=f"--videos {videos}",
+            found=f"clips of the source '{name}'",
         )
     load: Source = _REGISTRY.load(name)
     return load(argument, vocabulary=vocabulary, videos=videos)

@@ -52,12 +52,12 @@ def report(summary: Summary, tables: Iterable[Table], charts: Iterable[Chart] = 
     on = ", ".join(dict.fromkeys(escape(str(d.run.data.get("name", ""))) for d in summary.comparison.runs))
     parts = [
         f"# ActionBench: {names} on {on}",
-        _list(verdict(summary)),
+        bullets(verdict(summary)),
         *(f"> **{escape(note)}**" for note in weights_notes(summary)),
     ]
     for table in tables:
         if table.name == "runs":
-            parts += ["## Caveats", _list(caveats(summary))]
+            parts += ["## Caveats", bullets(caveats(summary))]
         parts += _placed(table)
         for name, level in _PLOTS.get(table.name, {}).items():
             parts += _plot(plots.get(name), level)
@@ -68,16 +68,16 @@ def report(summary: Summary, tables: Iterable[Table], charts: Iterable[Chart] = 
 def _placed(table: Table) -> list[str]:
     """A table as the report has it: the comparison right below the verdict, the environment folded."""
     if table.name == "comparison":
-        return [_grid(table), _list(table.notes)]
+        return [grid(table), bullets(table.notes)]
     if table.name == "environment":
-        return ["<details><summary>Environment</summary>", _grid(table), "</details>"]
+        return ["<details><summary>Environment</summary>", grid(table), "</details>"]
     return _section(table, "###" if table.name == "confusions" else "##")
 
 
 def _section(table: Table, level: str) -> list[str]:
     if not table.rows and not table.notes:
         return []
-    return [f"{level} {escape(table.title)}", _grid(table), _list(table.notes)]
+    return [f"{level} {escape(table.title)}", grid(table), bullets(table.notes)]
 
 
 def _plot(chart: Chart | None, level: str | None = None) -> list[str]:
@@ -88,7 +88,8 @@ def _plot(chart: Chart | None, level: str | None = None) -> list[str]:
     return [*heading, picture, f"*{escape(chart.caption)}*"]
 
 
-def _grid(table: Table) -> str:
+def grid(table: Table) -> str:
+    """The table's rows, the first `MOST_ROWS` of them; empty if it has none."""
     if not table.rows:
         return ""
     grid = tabulate(
@@ -106,7 +107,8 @@ def _cell(text: str) -> str:
     return "<br>".join(escape(line) for line in text.split("\n"))
 
 
-def _list(notes: Iterable[str]) -> str:
+def bullets(notes: Iterable[str]) -> str:
+    """The notes as a list, each on one line; empty if there is none."""
     return "\n".join(f"- {escape(note)}" for note in notes)
 
 

@@ -8,7 +8,7 @@ The seven filters and the three modes are those of the thesis that this reproduc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from ...errors import UsageError, unknown_name
 from ...settings import NAMES, NUMBER, TEXT, setting
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from .draws import Drawn
 
-Mode = Literal["none", "one", "some", "all"]
-Temporal = Literal["coherent", "fresh"]
+MODES = ("none", "one", "some", "all")
+TEMPORAL = ("coherent", "fresh")
 
 ADD = 40.0
-"""Grey levels: imgaug's documented example, Add((-40, 40)). A room with the light switched on or off."""
+"""Grey levels: imgaug's documented example, Add((-40, 40)). Dark clips are darkened less (`filters.add`)."""
 
 MULTIPLY = 0.5
-"""Factors from 0.5 to 1.5: imgaug's documented example, Multiply((0.5, 1.5)). One aperture stop down, half up."""
+"""Factors from 0.5 to 1.5: imgaug's documented example, Multiply((0.5, 1.5)). Up to a stop darker."""
 
 SALT = PEPPER = 0.03
 """Share of the pixels at most: imgaug's default for SaltAndPepper, (0.0, 0.03). A sensor in poor light."""
@@ -33,20 +33,20 @@ SALT = PEPPER = 0.03
 ELASTIC_SIGMA = 20.0
 ELASTIC_ALPHA = 600.0
 """Pixels, at a shorter side of 256. σ is what a limb is wide, so that limbs bend and keep their width. The
-displacement's standard deviation is α / (2σ√(3π)) = 4.9 px at most, 2 % of the side. Simard et al. move digits
-of 29 pixels by 5 % (σ = 4, α = 34); a person fills a part of the picture only."""
+displacement's standard deviation is α / (2σ√(3π)) = 4.9 px at most, 2 % of the side. Simard et al. move
+digits of 29 pixels by 5 % (σ = 4, α = 34); a person fills a part of the picture only."""
 
 BLUR = 3.0
-"""Standard deviation at most, pixels, at a shorter side of 256: imgaug's default, (0.0, 3.0). Out of focus."""
+"""Standard deviation at most, pixels, at a shorter side of 256: imgaug's default, (0.0, 3.0)."""
 
 FLIP = 0.5
 """Probability, as the authors of 3D-ResNeXt flip: a filter that always flipped would mirror the whole set."""
 
 REFERENCE_SIDE = 256
-"""Shorter side that the pixels of `blur`, `elastic_sigma` and `elastic_alpha` are meant for, as in I3D's frames."""
+"""Shorter side that `blur`, `elastic_sigma` and `elastic_alpha` are meant for: that of I3D's frames. At other
+sizes they are in proportion, so that the picture looks alike."""
 
 FILTERS = ("add", "multiply", "salt", "pepper", "elastic", "blur", "flip")
-
 
 _RANGES = {
     "add": (0, 255),
@@ -68,16 +68,20 @@ class Augmentation:
     Raises UsageError for words that are not known and strengths out of range.
     """
 
-    mode: Mode = setting(
+    mode: Literal["none", "one", "some", "all"] = setting(
         TEXT, "filters drawn for a clip: `none`, `one`, `some` (one to all, in random order) or `all`", "none"
     )
-    temporal: Temporal = setting(
+    temporal: Literal["coherent", "fresh"] = setting(
         TEXT,
         "salt and pepper lie on the same pixels in all frames (`coherent`), or on others (`fresh`)",
         "coherent",
     )
     filters: tuple[str, ...] = setting(NAMES, "filters that are drawn from", FILTERS)
-    add: float = setting(NUMBER, "grey levels added or taken away at most", ADD)
+    add: float = setting(
+        NUMBER,
+        "grey levels added or taken away at most; never more than half of the clip's mean is taken",
+        ADD,
+    )
     multiply: float = setting(NUMBER, "largest distance of the factor from 1", MULTIPLY)
     salt: float = setting(NUMBER, "largest share of white pixels", SALT)
     pepper: float = setting(NUMBER, "largest share of black pixels", PEPPER)
@@ -96,8 +100,8 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         for kind, word, known in (
-            ("augmentation mode", self.mode, get_args(Mode)),
-            ("augmentation in time", self.temporal, get_args(Temporal)),
+            ("augmentation mode", self.mode, MODES),
+            ("augmentation in time", self.temporal, TEMPORAL),
             *(("filter", name, FILTERS) for name in self.filters),
         ):
             if word not in known:

@@ -39,7 +39,7 @@ def _add(augmentation: Augmentation, _: tuple[int, ...], generator: torch.Genera
 
 def _multiply(augmentation: Augmentation, _: tuple[int, ...], generator: torch.Generator) -> Drawn:
     factor = uniform(1 - augmentation.multiply, 1 + augmentation.multiply, generator)
-    return Drawn("multiply", f"× {factor:.2f}", partial(filters.multiply, factor=factor))
+    return Drawn("multiply", f"factor {factor:.2f}", partial(filters.multiply, factor=factor))
 
 
 def _salt(augmentation: Augmentation, shape: tuple[int, ...], generator: torch.Generator) -> Drawn:
@@ -73,13 +73,13 @@ def _elastic(augmentation: Augmentation, shape: tuple[int, ...], generator: torc
     apply = partial(
         filters.elastic, noise=noise, alpha=alpha * scale**2, sigma=augmentation.elastic_sigma * scale
     )
-    return Drawn("elastic", f"α {alpha:.0f}, σ {augmentation.elastic_sigma:g}", apply)
+    return Drawn("elastic", f"alpha {alpha:.0f}, sigma {augmentation.elastic_sigma:g}", apply)
 
 
 def _blur(augmentation: Augmentation, shape: tuple[int, ...], generator: torch.Generator) -> Drawn:
     sigma = uniform(0, augmentation.blur, generator)
     scale = min(shape[1:3]) / REFERENCE_SIDE
-    return Drawn("blur", f"σ {sigma:.1f}", partial(filters.blur, sigma=sigma * scale))
+    return Drawn("blur", f"sigma {sigma:.1f}", partial(filters.blur, sigma=sigma * scale))
 
 
 def _flip(augmentation: Augmentation, _: tuple[int, ...], generator: torch.Generator) -> Drawn:

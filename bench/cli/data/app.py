@@ -14,13 +14,20 @@ from ....datasets.clip import Clip
 from ....errors import ClipError, UsageError, unknown_name
 from ....plain_text import plain_line, spreadsheet_cell
 from ..options import check_writable, counted
+from .augment_preview import augment_preview
+from .compose import compose
 
 app = typer.Typer(
-    help="Videos: check that they decode, draw a subset, decode them ahead.", no_args_is_help=True
+    help="Videos: check that they decode, draw a subset, decode them ahead, compose a set.",
+    no_args_is_help=True,
 )
+app.command("compose")(compose)
+app.command("augment-preview")(augment_preview)
 
 DataArgument = Annotated[str, typer.Argument(help="`demo`, a folder, a manifest, a Kinetics CSV.")]
-VideosOption = Annotated[Path | None, typer.Option(help="Folder of the videos of a Kinetics CSV.")]
+VideosOption = Annotated[
+    Path | None, typer.Option(help="Folder of the videos of a Kinetics CSV or a list of segments.")
+]
 MOST_ROWS = 50
 """Clips that the terminal is shown; a Kinetics list lacks thousands of videos."""
 

@@ -189,7 +189,10 @@ def test_a_subset_names_the_classes_that_no_network_knows(told: Told, tmp_path: 
     [
         (("data", "check", ""), "no clips are named"),
         (("data", "check", "folder:"), "'folder:': does not say which folder; expected folder:ARGUMENT"),
-        (("data", "check", "demo", "--videos", "v"), "--videos v: is for a Kinetics CSV only"),
+        (
+            ("data", "check", "demo", "--videos", "v"),
+            "--videos v: is for a Kinetics CSV or a list of segments only",
+        ),
         (("history", "show", "/no/history"), "/no/history"),
     ],
 )

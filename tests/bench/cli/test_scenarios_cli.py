@@ -151,7 +151,10 @@ def test_the_estimate_is_near_and_leaves_nothing_behind(
         (["--models", "i3d-rgb", "--sweep", "batch=1,2"], ["one view", "--scenarios throughput"]),
         (["--sweep", "threads=1,10000"], ["--sweep threads=1,10000", "far more than this machine has cores"]),
         (["--data", ""], ["--data: is empty"]),
-        (["--videos", "v"], ["--videos", "is for a Kinetics CSV only", "source 'folder'"]),
+        (
+            ["--videos", "v"],
+            ["--videos", "is for a Kinetics CSV or a list of segments only", "source 'folder'"],
+        ),
         (["--calibration", "nope"], ["--calibration nope", "no model is quantised to int8"]),
         (["--resume", "no/run", "--estimate"], ["takes no other option", "--estimate"]),
     ],

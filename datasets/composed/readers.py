@@ -1,0 +1,151 @@
+"""Reading the sources of a recipe: clips with the class that the source gives them, and what it says more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ...errors import UsageError
+from ..clip import Clip
+from ..sources import hmdb51, kinetics, manifest, segments
+from ..sources.registry import load_clips
+from .example import Side
+from .recipe import SourceRecipe
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A clip of a source: `clip.label` is the source's own class.
+
+    - `official`: side in the source's own split list. `columns`: of the line it comes from, if it does.
+    """
+
+    clip: Clip
+    official: Side | None
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a source holds; `notes` tell what could not be used, and how much."""
+
+    listed: tuple[Listed, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_source(source: SourceRecipe, folder: Path, where: str) -> Reading:
+    """The clips of a source that its `include` and `exclude` select, in the source's order.
+
+    - `folder`: that the recipe's paths are relative to. `where`: what errors name.
+
+    Raises ClipError or UsageError for what cannot be read, and if nothing is selected.
+    """
+    path = folder / str(source.path)
+    listing = None if source.list is None else folder / source.list
+    read = _READERS.get(source.kind)
+    reading = _registered(source.kind, path) if read is None else read(source, path, listing)
+    chosen = tuple(each for each in reading.listed if _selected(each.clip.id, source))
+    if not chosen:
+        raise UsageError(
+            "no clip is selected",
+            where=where,
+            expected=f"clips in {path}, include {', '.join(source.include) or '*'}",
+            found=f"{len(reading.listed)} clips before selection",
+        )
+    return Reading(chosen, reading.notes)
+
+
+def _selected(name: str, source: SourceRecipe) -> bool:
+    included = not source.include or _fits(name, source.include)
+    return included and not _fits(name, source.exclude)
+
+
+def _fits(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a path fits one of the patterns, which are about its last part unless they hold a "/"."""
+    place = PurePosixPath(name.partition("#")[0])
+    return any(fnmatchcase(str(place) if "/" in pattern else place.name, pattern) for pattern in patterns)
+
+
+def _read_hmdb51(source: SourceRecipe, path: Path, listing: Path | None) -> Reading:  # noqa: ARG001
+    sides = {} if listing is None else hmdb51.read_split_lists(listing)
+    clips = hmdb51.load_hmdb51(str(path), vocabulary=()).clips
+    names = [hmdb51.listed_name(clip.path.name, sides) for clip in clips]
+    listed = [
+        Listed(clip, None if name is None else sides[name], {})
+        for clip, name in zip(clips, names, strict=True)
+    ]
+    unlisted = names.count(None) if sides else 0
+    return Reading(tuple(listed), _counted(unlisted, "clips stand in none of the split lists"))
+
+
+def _read_kinetics(source: SourceRecipe, path: Path, listing: Path | None) -> Reading:  # noqa: ARG001
+    found = kinetics.load_kinetics(str(listing), vocabulary=(), videos=path)
+    splits = {note.name: note.split for note in kinetics.read_annotations(Path(str(listing)))}
+    listed = [Listed(clip, _KINETICS_SIDES.get(splits[clip.id]), {}) for clip in found]
+    return Reading(tuple(listed), _counted(len(found.missing), "annotated videos are not there"))
+
+
+_KINETICS_SIDES: Mapping[str, Side] = {
+    "train": "train",
+    "val": "test",
+    "validate": "test",
+    "validation": "test",
+    "test": "test",
+}
+"""Results on Kinetics are published for the validation list: the test list's labels were long withheld."""
+
+
+def _read_segments(source: SourceRecipe, path: Path, listing: Path | None) -> Reading:
+    classes = segments.OMNIFALL_CLASSES if source.kind == "omnifall" else ()
+    found = segments.read_segments(Path(str(listing)), path, source.columns, classes)
+    notes = [
+        *_counted(len(found.missing), "segments belong to videos that are not there"),
+        *_counted(len(found.unusable), "lines are no stretch of a video", found.unusable),
+    ]
+    return Reading(tuple(Listed(each.clip, None, each.columns) for each in found.segments), tuple(notes))
+
+
+def _read_manifest(source: SourceRecipe, path: Path, listing: Path | None) -> Reading:  # noqa: ARG001
+    listed = []
+    missing = 0
+    lines: dict[str, int] = {}
+    for line, row in manifest.manifest_rows(path):
+        clip = manifest.clip_of_row(path, line, row)
+        manifest.refuse_repeated_id(path, line, clip.id, lines)
+        if not clip.path.is_file():
+            missing += 1
+            continue
+        listed.append(Listed(clip, _SIDES.get(str(row.get("official"))), _texts(row)))
+    return Reading(tuple(listed), _counted(missing, "clips of the manifest are not there"))
+
+
+_SIDES: Mapping[str, Side] = {"train": "train", "test": "test"}
+
+
+def _texts(row: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in row.items() if value not in (None, "")}
+
+
+def _registered(kind: str, path: Path) -> Reading:
+    found = load_clips(f"{kind}:{path}", vocabulary=())
+    notes = _counted(len(found.missing), "listed videos are not there")
+    return Reading(tuple(Listed(clip, None, {}) for clip in found), notes)
+
+
+def _counted(number: int, what: str, examples: Sequence[str] = ()) -> tuple[str, ...]:
+    if not number:
+        return ()
+    return (f"{number} {what}{f', e.g. {examples[0]}' if examples else ''}",)
+
+
+_READERS: Mapping[str, Callable[[SourceRecipe, Path, Path | None], Reading]] = {
+    "hmdb51": _read_hmdb51,
+    "kinetics": _read_kinetics,
+    "manifest": _read_manifest,
+    "omnifall": _read_segments,
+    "segments": _read_segments,
+}
+"""Kinds that say more of a clip than its class; all others are sources of the registry."""

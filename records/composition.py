@@ -1,0 +1,64 @@
+"""What a composed set is made of and what was measured of it: from the command that composes to reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A clip of the set.
+
+    - `official`: "train" or "test" in its source's own list; None if that has it on neither side.
+    - `parts`: "train", "validation" or "test" in each of the splits; None where it is left out.
+    """
+
+    label: str
+    source: str
+    group: str
+    official: str | None
+    parts: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """How well the class can be told without looking at the action.
+
+    - `feature`: what alone was looked at: "source", "length" or "brightness".
+    - `truth`, `predicted`: label of each clip, predicted by a classifier that was fitted on other groups.
+    - `groups`: of each clip. `labels`: all there are.
+    """
+
+    feature: str
+    labels: tuple[str, ...]
+    truth: tuple[str, ...]
+    predicted: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Two clips that are one: ids; whether byte by byte or by their pictures; whether in two groups."""
+
+    first: str
+    second: str
+    same_bytes: bool
+    in_two_groups: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """- `splits`: names, in the order of `Member.parts`.
+    - `shortcuts`: those that were measured; None if nothing was decoded or there are too few groups.
+    - `pictures_compared`: whether `duplicates` holds those with other bytes too.
+    - `notes`: what was left out, and how the splits differ from what was asked for.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    splits: tuple[str, ...]
+    members: tuple[Member, ...]
+    shortcuts: tuple[Shortcut, ...]
+    duplicates: tuple[Duplicate, ...]
+    pictures_compared: bool
+    notes: tuple[str, ...]
