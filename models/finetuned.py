@@ -130,8 +130,8 @@ def _network(raw: Mapping[str, Any]) -> Finetuned:
 def _preprocessing(raw: Mapping[str, Any]) -> Preprocessing:
     how = Preprocessing(**raw)
     rate = None if how.rate is None else Fraction(str(how.rate))
-    three = {name: tuple(float(value) for value in getattr(how, name)) for name in ("mean", "std")}
-    how = replace(how, rate=rate, **three)
+    mean, std = (tuple(float(value) for value in values) for values in (how.mean, how.std))
+    how = replace(how, rate=rate, mean=mean, std=std)  # type: ignore[arg-type]  # three: see below
     numbers = (*how.mean, *how.std, how.scale, how.short_side, how.crop)
     if (
         how.modality != "rgb"

@@ -115,7 +115,7 @@ def saved_state(net: nn.Module) -> State:
     if callable(own):
         return cast(State, own())
     return {
-        name: np.ascontiguousarray(tensor.detach().cpu().float().numpy())
+        name: np.array(tensor.detach().cpu().float().numpy(), order="C")
         for name, tensor in net.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }

@@ -106,8 +106,8 @@ class FinetuneConfig:
     )
     views: int = setting(WHOLE, "evenly spaced windows of a clip that is evaluated; 1 is the middle one", 1)
     epochs: int = setting(WHOLE, "passes over the training clips at most", 60)
-    early_stop: int | None = setting(
-        WHOLE, "epochs without a better macro F1 on validation clips that end it; without it, all epochs", 20
+    early_stop: int = setting(
+        WHOLE, "epochs without a better macro F1 on validation clips that end it; 0: none do", 20
     )
     batch: int = setting(WHOLE, "clips of a step", 16)
     learning_rate: float = setting(NUMBER, "learning rate of stochastic gradient descent", 0.01)
@@ -237,7 +237,7 @@ _RANGES = (
     ("views", 1, 1000),
     ("window", 1, 1000),
     ("draws", 1, 1000),
-    ("early_stop", 1, 1e5),
+    ("early_stop", 0, 1e5),
     ("group_cap", 1, 1e6),
     ("lr_patience", 1, 1e5),
     ("learning_rate", 0, 100),

@@ -168,6 +168,7 @@ def _description(task: Task, best: int) -> dict[str, Any]:
     """The fields of `Finetuned` but the digest."""
     config, weights, split = task.config, task.weights, task.split
     counts = Counter(str(example.clip.label) for example in split.train)
+    sources = {example.source for example in split.train}
     began = {}
     if weights is not None:
         of = weights.description
@@ -180,9 +181,7 @@ def _description(task: Task, best: int) -> dict[str, Any]:
         "views": config.views,
         "labels": task.labels,
         "began_with": began,
-        "licences": {
-            source: task.composed.licences[source] for source in sorted({e.source for e in split.train})
-        },
+        "licences": {source: task.composed.licences[source] for source in sorted(sources)},
         "training": {
             "data": task.composed.name,
             "split": split.name,

@@ -57,7 +57,7 @@ def fit(
             enable_version_counter=False,
         )
         callbacks: list[Any] = [figures, checkpoint]
-        if config.early_stop is not None and validation is not None:
+        if config.early_stop and validation is not None:
             callbacks.append(EarlyStopping(MACRO_F1, patience=config.early_stop, mode="max"))
         trainer = lightning.Trainer(
             accelerator="cpu" if config.device == "cpu" else "gpu",
@@ -138,6 +138,7 @@ _HINTS = (
     ".*does not have many workers.*",  # with two cores, decoding in others would gain nothing
     ".*is smaller than the logging interval.*",
     ".*Checkpoint directory .* exists and is not empty.*",  # where a training goes on
+    ".*validation_step` but have no `val_dataloader`.*",  # small sets have no validation examples
     ".*module\\(s\\) in eval mode at the start of training.*",  # the frozen ones
     ".*isinstance\\(treespec, LeafSpec\\).*",  # torch, of Lightning's own code
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -60,13 +61,11 @@ def _show(folder: Path) -> None:
     rows = []
     for side in ("validation", "test"):
         on_side = [each for each in predictions if each.side == side]
+        truth = [each.label for each in on_side]
+        answers = [max(each.log_probabilities.items(), key=itemgetter(1))[0] for each in on_side]
         for label in dict.fromkeys(name for each in on_side for name in each.log_probabilities):
-            answers = [
-                max(each.log_probabilities, key=each.log_probabilities.__getitem__) for each in on_side
-            ]
-            truth = [each.label for each in on_side]
-            hits = sum(a == t == label for a, t in zip(answers, truth, strict=True))
-            said, there = answers.count(label), truth.count(label)
+            hits = sum(t == a == label for t, a in zip(truth, answers, strict=True))
+            there, said = truth.count(label), answers.count(label)
             rows.append([side, label, there, _share(hits, there), _share(hits, said)])
     print(tabulate(rows, headers=["side", "class", "clips", "recall", "precision"]))
     print(f"network: {folder}")
