@@ -19,7 +19,7 @@ from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_n
 from ..registry import LOAD_REMEDY, Registry
 from ..registry import load as load_function
 from .capabilities import Backend, missing_packages, offer, why_not
-from .finetuned import finetuned_model, is_finetuned, named_base
+from .finetuning.finetuned import finetuned_model, is_finetuned, named_base
 from .network_files import execute, keep_neighbours_importable, neighbours_importable
 from .spec import Loader, LoadOptions, Model, Network, Weights
 
@@ -107,6 +107,18 @@ def find_model(request: str) -> ModelRequest:
         model = _model_in_folder(Path(name)) if in_folder else _named_model(name)
         selection = named["selection"]
     return _selected(request, model, selection)
+
+
+def absolute_model(request: str) -> str:
+    """The request with the path of a file or a folder in it made absolute, so that it holds in any folder."""
+    in_file = _FILE.fullmatch(request)
+    if in_file is not None:
+        path, rest = in_file["path"], request[len(in_file["path"]) :]
+        return f"{Path(path).absolute()}{rest}" if Path(path).exists() else request
+    folder, at, selection = request.partition("@")
+    if folder not in MODELS and is_finetuned(Path(folder)):
+        return f"{Path(folder).absolute()}{at}{selection}"
+    return request
 
 
 def _selected(request: str, model: Model, selection: str | None) -> ModelRequest:

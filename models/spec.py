@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from .demo import RandomNetwork
-    from .trainable import TrainableNetwork
+    from .finetuning.trainable import TrainableNetwork
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..errors import UsageError, unknown_name
-from ..models.registry import DEFAULT_TRAINED
+from ..models.registry import DEFAULT_TRAINED, absolute_model
 from ..settings import NAMES, NUMBER, PAIRS, SWITCH, TEXT, WHOLE, WHOLES, setting, settings_of
 from .augmentation.augmentation import Augmentation
 from .losses import BETA, LOSSES, TAU
@@ -168,6 +169,17 @@ class FinetuneConfig:
             )
         if self.weights == SCRATCH and self.batch_norm == "fixed":
             raise UsageError("has no statistics to keep", where=f"--batch-norm fixed, --weights {SCRATCH}")
+
+    def resolved(self) -> FinetuneConfig:
+        """The same with paths made absolute, so that it can be resumed from any folder."""
+        return replace(
+            self,
+            model=absolute_model(self.model),
+            data=None if self.data is None else str(Path(self.data).absolute()),
+            weights=str(Path(self.weights).absolute())
+            if self.weights and Path(self.weights).exists()
+            else self.weights,
+        )
 
     @property
     def fold(self) -> tuple[int, int] | None:

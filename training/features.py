@@ -21,7 +21,7 @@ from torch import nn
 
 from ..array_cache import ArrayCache
 from ..datasets.clip import Clip
-from ..models.trainable import for_inference
+from ..models.finetuning.trainable import for_inference
 from .reporting import Reporter
 from .windows import Drawing, Windows, seed_of
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,29 +33,34 @@ def finetune(config: FinetuneConfig, reporter: Reporter) -> Path:
     """Do what `config` asks for; the folder of the result.
 
     Raises an ActionBenchError for what is wrong with the settings, the data or the weights before anything
-    is computed, and ClipError for a clip that cannot be read. `resume` goes on with what was interrupted.
+    is written, and ClipError for a clip that cannot be read: `resume` goes on where that was repaired.
     """
-    name = config.model.rstrip("/").rpartition("/")[2].replace(":", "-").replace("@", "-")
+    name = re.sub(r"[^\w.-]+", "-", Path(config.model).name)
     folder = Path(config.out or f"runs/{time.strftime('%Y%m%d-%H%M%S')}-finetune-{name}").absolute()
-    begin(folder, replace(config, out=str(folder)))
-    return resume(folder, reporter)
+    task = plan(config)
+    begin(folder, task.config)
+    _run(task, folder, reporter)
+    return folder
 
 
 def resume(folder: Path, reporter: Reporter) -> Path:
     """Go on with the fine-tuning in `folder`; nothing is to do if it has ended. Raises as `finetune` does."""
     folder = folder.absolute()
     config = read_settings(folder)
+    if is_finished(folder):
+        reporter.say(f"{folder}: has ended already")
+    else:
+        _run(plan(config), folder, reporter)
+    return folder
+
+
+def _run(task: Task, folder: Path, reporter: Reporter) -> None:
     with FolderLock(folder, "is being trained", remedy="Wait until it ends, or end it."):
-        if is_finished(folder):
-            reporter.say(f"{folder}: has ended already")
-            return folder
-        torch.set_num_threads(config.threads or torch.get_num_threads())
-        task = plan(config)
         settle_split(folder, task.split)
         for note in task.split.notes:
             reporter.say(f"{task.split.name}: {note}")
+        torch.set_num_threads(task.config.threads or os.cpu_count() or 1)
         _train(task, folder, reporter)
-    return folder
 
 
 @dataclass(frozen=True, slots=True)

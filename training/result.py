@@ -13,8 +13,14 @@ from torch import nn
 from ..atomic import replacing
 from ..datasets.composed.splits import Split
 from ..errors import MeasurementError, UsageError
-from ..models.finetuned import WEIGHTS, Finetuned, is_finetuned, read_description, write_description
-from ..models.trainable import saved_state
+from ..models.finetuning.finetuned import (
+    WEIGHTS,
+    Finetuned,
+    is_finetuned,
+    read_description,
+    write_description,
+)
+from ..models.finetuning.trainable import saved_state
 from ..models.weights.formats.safetensors_files import write_safetensors
 from ..models.weights.record import digest
 from ..parsing import parse_json

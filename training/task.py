@@ -10,10 +10,10 @@ from ..datasets.composed.example import ComposedSet, Example
 from ..datasets.composed.manifest import read_composed
 from ..datasets.composed.splits import Split, folds, official_split, thesis_split, with_max_share
 from ..errors import UsageError, WeightsError
-from ..models.finetuned import is_finetuned, named_base
+from ..models.finetuning.finetuned import is_finetuned, named_base
+from ..models.finetuning.trainable import trainable_network
 from ..models.registry import ModelRequest, find_model, keep_importable
 from ..models.spec import Model, Preprocessing, Weights
-from ..models.trainable import trainable_network
 from ..models.weights import resolve_weights, stored_weights
 from ..records.training import Side
 from .config import SCRATCH, FinetuneConfig
@@ -67,6 +67,12 @@ class Task:
 
 def plan(config: FinetuneConfig) -> Task:
     """All that `config` names, found and checked; nothing is decoded. Raises an ActionBenchError."""
+    config = config.resolved()
+    assert config.data is not None, "the configuration has checked it"
+    composed = read_composed(Path(config.data))
+    split = _split(composed, config)
+    if not split.train:
+        raise UsageError("leaves nothing to train on", where=f"--split {config.split}")
     request = find_model(config.model)
     if len(request.model.streams) != 1 or request.model.trainable is None:
         raise UsageError(
@@ -79,11 +85,6 @@ def plan(config: FinetuneConfig) -> Task:
     how = description.preprocessing if weights is None else weights.description.preprocessing
     if how.modality != "rgb":
         raise UsageError("takes no pictures", where=f"--model {config.model}", found=how.modality)
-    assert config.data is not None, "the configuration has checked it"
-    composed = read_composed(Path(config.data))
-    split = _split(composed, config)
-    if not split.train:
-        raise UsageError("leaves nothing to train on", where=f"--split {config.split}")
     rate = None
     if config.window is None and how.rate is None:
         rate = median_rate(example.clip for example in split.train)

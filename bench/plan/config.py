@@ -12,8 +12,7 @@ from typing import Any, Literal, get_args
 from ... import settings
 from ...errors import UsageError, unknown_name
 from ...flow.registry import METHODS
-from ...models.finetuned import is_finetuned
-from ...models.registry import DEFAULT_MODELS, MODELS
+from ...models.registry import DEFAULT_MODELS, MODELS, absolute_model
 from ...records.scenarios.registry import SCENARIOS
 from ...settings import (
     NAMES,
@@ -179,7 +178,7 @@ class RunConfig:
         """The same with paths made absolute, so that the run can be resumed from any folder."""
         return dataclasses.replace(
             self,
-            models=tuple(map(_absolute_model, self.models)),
+            models=tuple(map(absolute_model, self.models)),
             data=_absolute(self.data),
             calibration=_absolute(self.calibration),
             videos=None if self.videos is None else _absolute(self.videos),
@@ -211,14 +210,6 @@ def _absolute(value: str) -> str:
         return f"{head}:{Path(tail).absolute()}"
     # A TensorFlow checkpoint is named by a prefix that is no file.
     return str(Path(value).absolute()) if Path(f"{value}.index").exists() else value
-
-
-def _absolute_model(name: str) -> str:
-    """A file's network, or a folder's, by its absolute path."""
-    folder, at, selection = name.partition("@")
-    if ".py" not in name and folder not in MODELS and is_finetuned(Path(folder)):
-        return f"{Path(folder).absolute()}{at}{selection}"
-    return _absolute(name) if ".py" in name else name
 
 
 def _at_least(name: str, value: float, least: float) -> None:

@@ -7,9 +7,9 @@ from itertools import groupby
 from torch import nn
 
 from ..backends.torch_layers import in_arithmetic, tuned_for
+from ..finetuning.trainable import initialise, renew_head, with_classes
 from ..spec import LoadOptions, Weights
 from ..state import State
-from ..trainable import initialise, renew_head, with_classes
 from . import architecture as i3d
 from .tensors import stream_state
 from .torch_modules import I3D, folded, load_state, state_of

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..demo import RandomNetwork
+from ..finetuning.trainable import saved_state
 from ..random_state import random_state
 from ..spec import WeightsDescription
-from ..trainable import saved_state
 from ..weights import write_state
 from . import architecture as resnet
 from .torch_modules import from_state

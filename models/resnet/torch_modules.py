@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from ..backends.torch_layers import MaxPool, separable_max_pool, torch_max_pool
 from ..backends.torch_network import TorchNetwork
+from ..finetuning.trainable import initialise, load_state, renew_head, with_classes
 from ..spec import LoadOptions, Model, Network, Weights
 from ..state import State
-from ..trainable import initialise, load_state, renew_head, with_classes
 from . import architecture as resnet
 from .tensors import network_state
 

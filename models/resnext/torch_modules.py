@@ -22,9 +22,9 @@ from ..backends.torch_layers import (
     tuned_for,
 )
 from ..backends.torch_network import TorchNetwork
+from ..finetuning.trainable import load_state
 from ..spec import LoadOptions, Model, Network, Weights
 from ..state import State
-from ..trainable import load_state
 from . import architecture as resnext
 from .tensors import network_state
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import nn
 
 from ..backends.torch_layers import in_arithmetic, tuned_for
+from ..finetuning.trainable import initialise, load_state, renew_head, saved_state, with_classes
 from ..spec import LoadOptions, Weights
-from ..trainable import initialise, load_state, renew_head, saved_state, with_classes
 from .tensors import network_state
 from .torch_modules import ResNeXt, folded
 

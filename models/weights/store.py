@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import WeightsError
 from ...home import home
-from ..finetuned import WEIGHTS, finetuned_weights, is_finetuned
+from ..finetuning.finetuned import WEIGHTS, finetuned_weights, is_finetuned
 from ..spec import Weights, WeightsDescription
 from .catalogue import CATALOGUE, Source
 from .formats.readers import FORMATS, detect_format

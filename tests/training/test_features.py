@@ -13,8 +13,8 @@ import torch
 
 from actionbench.array_cache import ArrayCache
 from actionbench.datasets.composed.manifest import read_composed
+from actionbench.models.finetuning.trainable import for_inference, trainable_network
 from actionbench.models.registry import find_model
-from actionbench.models.trainable import for_inference, trainable_network
 from actionbench.training.augmentation.augmentation import Augmentation
 from actionbench.training.features import Features, Wanted
 from actionbench.training.frames import ResizedFrames

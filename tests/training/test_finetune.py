@@ -14,7 +14,7 @@ import yaml
 
 from actionbench.datasets.composed.manifest import read_composed, write_composed
 from actionbench.errors import UsageError
-from actionbench.models.finetuned import read_description
+from actionbench.models.finetuning.finetuned import read_description
 from actionbench.models.weights.formats.safetensors_files import read_safetensors
 from actionbench.records.training import read_predictions
 from actionbench.training import finetune as training
@@ -141,8 +141,8 @@ def test_the_head_is_trained_on_features_and_the_rest_stays(
 def test_the_loss_falls_on_a_fixed_batch(config: FinetuneConfig, quiet: Any) -> None:
     x = torch.randn((4, 3, 4, 24, 24), generator=torch.Generator().manual_seed(0))
     batches: Any = torch.utils.data.DataLoader([(each, k % 2) for k, each in enumerate(x)], batch_size=4)
+    from actionbench.models.finetuning.trainable import trainable_network
     from actionbench.models.registry import find_model
-    from actionbench.models.trainable import trainable_network
 
     net = trainable_network(find_model(config.model).model, None, ("a", "b"), 0)
     long = replace(config, epochs=20, lr_steps=(), learning_rate=0.05)

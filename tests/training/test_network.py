@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from actionbench.errors import UsageError
+from actionbench.models.finetuning.trainable import saved_state, trainable_network
 from actionbench.models.registry import find_model
-from actionbench.models.trainable import saved_state, trainable_network
 from actionbench.training.config import FinetuneConfig
 from actionbench.training.network import TrainedNetwork, freeze, log_probabilities
 

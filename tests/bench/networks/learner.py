@@ -26,7 +26,7 @@ def network(weights, classes, seed):
     from safetensors.torch import load_file
     from torch import nn
 
-    from actionbench.models.trainable import with_classes
+    from actionbench.models.finetuning.trainable import with_classes
 
     class Block(nn.Module):
         def __init__(self, inputs, outputs):

@@ -10,12 +10,12 @@ import torch
 
 from actionbench.models import parity
 from actionbench.models.backends.torch_network import trainable_parameters
+from actionbench.models.finetuning.trainable import saved_state
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.resnext import architecture as resnext
 from actionbench.models.resnext import torch_modules as resnext_torch
 from actionbench.models.spec import LoadOptions, Weights
-from actionbench.models.trainable import saved_state
 
 
 @pytest.fixture(scope="module")

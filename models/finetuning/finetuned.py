@@ -15,10 +15,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..atomic import replacing
-from ..errors import UsageError, WeightsError
-from ..parsing import parse_json
-from .spec import Model, Preprocessing, Views, Weights, WeightsDescription
+from ...atomic import replacing
+from ...errors import UsageError, WeightsError
+from ...parsing import parse_json
+from ..spec import Model, Preprocessing, Views, Weights, WeightsDescription
 
 DESCRIPTION, WEIGHTS, LABELS = "model.json", "weights.safetensors", "labels.txt"
 
@@ -213,8 +213,8 @@ def finetuned_weights(path: Path, stream: str, assumed: WeightsDescription) -> W
 
     Raises WeightsError if they are not the ones that `model.json` is about, or cannot be read.
     """
-    from .weights.formats.readers import FORMATS, detect_format
-    from .weights.record import digest
+    from ..weights.formats.readers import FORMATS, detect_format
+    from ..weights.record import digest
 
     folder = path if path.is_dir() else path.parent
     network = read_description(folder)

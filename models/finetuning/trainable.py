@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..errors import UsageError
-from ..registry import LOAD_REMEDY, load
-from .labels import labels
-from .spec import Model, Weights
-from .state import State
+from ...errors import UsageError
+from ...registry import LOAD_REMEDY, load
+from ..labels import labels
+from ..spec import Model, Weights
+from ..state import State
 
 _HEAD_STD = 0.01  # of a new head's weights: small against features of about 1, so that no class is favoured
 
