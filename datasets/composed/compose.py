@@ -9,9 +9,9 @@ from dataclasses import replace
 from ...errors import UsageError, did_you_mean
 from ..sources.segments import OMNIFALL_INCLUDES
 from .example import ComposedSet, Example
-from .groups import GroupRule, group_names
+from .groups import group_names
 from .readers import Listed, read_source
-from .recipe import DROP, Recipe, SourceRecipe
+from .recipe import DROP, GroupRule, Recipe, SourceRecipe
 
 
 def compose(recipe: Recipe, name: str) -> tuple[ComposedSet, tuple[str, ...]]:
@@ -52,7 +52,7 @@ def _examples(recipe: Recipe, name: str, source: SourceRecipe) -> tuple[list[Exa
     notes = [
         *reading.notes,
         *(
-            f"{count} clips {'without a class' if label is None else f'of {label}'} are left out"
+            f"left out, {'without a class' if label is None else f'of class {label}'}: {count} clips"
             for label, count in sorted(classes.items(), key=lambda each: str(each[0]))
             if mapping[label] is None
         ),
@@ -67,8 +67,7 @@ def _examples(recipe: Recipe, name: str, source: SourceRecipe) -> tuple[list[Exa
         )
     rule = source.groups
     assert isinstance(rule, GroupRule)  # as `read_recipe` saw to it
-    clips, columns = [each.clip for each in kept], [each.columns for each in kept]
-    groups = group_names(rule, clips, columns, where, recipe.folder)
+    groups = group_names(rule, kept, where, recipe.folder)
     return [
         _example(name, each, mapping[each.clip.label], group)
         for each, group in zip(kept, groups, strict=True)

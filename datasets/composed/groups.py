@@ -6,67 +6,32 @@ import csv
 import io
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from ...errors import ClipError, UsageError, did_you_mean
-from ..clip import Clip
 from ..sources.hmdb51 import parse_name
-
-NAMED = ("film", "folder", "video")
-PARAMETRISED = ("pattern", "csv", "column")
-
-
-@dataclass(frozen=True, slots=True)
-class GroupRule:
-    """How a source's clips group, as a recipe says it.
-
-    - `kind`: "film" (of HMDB51's file names, whichever part of it), "folder" (the one a file lies in),
-      "video" (the file: clips that are cut from it stay together);
-      "pattern" (a regular expression, searched in the path within the source, whose group `group` is the
-      name), "csv" (a file with the columns `path` and `group`, paths relative to it), "column" (of the list
-      that the clips come from).
-    - `argument`: the expression, the file or the column.
-    """
-
-    kind: str
-    argument: str = ""
+from .readers import Listed
+from .recipe import GroupRule
 
 
-def parse_rule(value: Any) -> GroupRule:
-    """The rule that a recipe's plain value describes. Raises ValueError for what is none."""
-    if isinstance(value, str) and value in NAMED:
-        return GroupRule(value)
-    if not isinstance(value, Mapping) or len(value) != 1:
-        raise ValueError
-    kind, argument = next(iter(value.items()))
-    if kind not in PARAMETRISED or not isinstance(argument, str):
-        raise ValueError
-    return GroupRule(kind, argument)
+def group_names(rule: GroupRule, listed: Sequence[Listed], where: str, base: Path) -> list[str]:
+    """The group of each clip of a source.
 
-
-def group_names(
-    rule: GroupRule, clips: Sequence[Clip], columns: Sequence[Mapping[str, str]], where: str, base: Path
-) -> list[str]:
-    """The group of each clip.
-
-    - `columns`: of each clip the line of the list it comes from; empty where it comes from none.
     - `where`: what errors name. `base`: folder that the rule's file is relative to.
 
     Raises UsageError if the rule gives a clip no group: a clip whose group is not known could be trained on
     and tested.
     """
     if rule.kind == "pattern":
-        names = _by_pattern(rule.argument, clips, where)
+        names = _by_pattern(rule.argument, listed, where)
     elif rule.kind == "csv":
         by_file = _read_csv(base / rule.argument)
-        names = [by_file.get(_place(clip.path)) for clip in clips]
+        names = [by_file.get(_absolute(each.clip.path)) for each in listed]
     elif rule.kind == "column":
-        names = [row.get(rule.argument) for row in columns]
+        names = [each.columns.get(rule.argument) for each in listed]
         if not any(names):
-            there = sorted({name for row in columns for name in row})
+            there = sorted({name for each in listed for name in each.columns})
             raise UsageError(
                 f"no clip has the column '{rule.argument}' to group by",
                 where=where,
@@ -74,36 +39,36 @@ def group_names(
                 remedy=did_you_mean(rule.argument, there).strip() or None,
             )
     else:
-        names = [_NAMED[rule.kind](clip) for clip in clips]
-    without = [clip for clip, name in zip(clips, names, strict=True) if not name]
+        names = [_NAMED[rule.kind](each.place) for each in listed]
+    without = [each.place for each, name in zip(listed, names, strict=True) if not name]
     if without:
         raise UsageError(
-            f"`groups` gives no group to {len(without)} of {len(clips)} clips",
+            f"`groups` gives no group to {len(without)} of {len(listed)} clips",
             where=where,
             expected=f"{rule.kind} {rule.argument}".strip(),
-            found=f"e.g. {without[0].id}",
+            found=f"e.g. {without[0]}",
             remedy="Widen the rule, or leave such files out with `exclude`",
         )
     return [str(name) for name in names]
 
 
-def _film(clip: Clip) -> str | None:
-    name = parse_name(clip.path.stem)
+def _film(place: str) -> str | None:
+    name = parse_name(PurePosixPath(place).stem)
     return None if name is None else name.whole_film
 
 
-def _folder(clip: Clip) -> str | None:
-    return PurePosixPath(clip.id).parent.as_posix()
+def _folder(place: str) -> str | None:
+    return PurePosixPath(place).parent.as_posix()
 
 
-def _video(clip: Clip) -> str | None:
-    return clip.id.partition("#")[0]
+def _video(place: str) -> str | None:
+    return place
 
 
 _NAMED = {"film": _film, "folder": _folder, "video": _video}
 
 
-def _by_pattern(pattern: str, clips: Sequence[Clip], where: str) -> list[str | None]:
+def _by_pattern(pattern: str, listed: Sequence[Listed], where: str) -> list[str | None]:
     try:
         expression = re.compile(pattern)
     except re.error as error:
@@ -117,7 +82,7 @@ def _by_pattern(pattern: str, clips: Sequence[Clip], where: str) -> list[str | N
             expected="a named group, e.g. (?P<group>fall-[0-9]+)",
             found=pattern,
         )
-    matches = [expression.search(clip.id) for clip in clips]
+    matches = [expression.search(each.place) for each in listed]
     return [None if match is None else match["group"] for match in matches]
 
 
@@ -140,7 +105,7 @@ def _read_csv(path: Path) -> dict[str, str]:
             )
         for row in reader:
             place, group = (row["path"] or "").strip(), (row["group"] or "").strip()
-            file = _place(path.parent / place)
+            file = _absolute(path.parent / place)
             if place and group and groups.setdefault(file, group) != group:
                 raise ClipError(
                     "two groups for one file",
@@ -152,6 +117,6 @@ def _read_csv(path: Path) -> dict[str, str]:
     return groups
 
 
-def _place(path: Path) -> str:
+def _absolute(path: Path) -> str:
     """The path without links to be followed: a list names files as they lie there."""
     return os.path.abspath(path)  # noqa: PTH100 - Path.absolute keeps ".."

@@ -65,10 +65,11 @@ def read_composed(path: Path) -> ComposedSet:
     Raises ClipError, with file and line or key, for what is malformed, for a label that the description
     does not list, and if a clip's file is not there.
     """
+    rows = list(manifest.manifest_rows(path))
     labels, licences, recipe = _description(description_of(path))
     examples: list[Example] = []
     lines: dict[str, int] = {}
-    for line, row in manifest.manifest_rows(path):
+    for line, row in rows:
         example = _example(path, line, row)
         manifest.refuse_repeated_id(path, line, example.clip.id, lines)
         where = f"{path}:{line}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,12 +20,14 @@ from .recipe import SourceRecipe
 class Listed:
     """A clip of a source: `clip.label` is the source's own class.
 
+    - `place`: path of its file within the source, as the source names it.
     - `official`: side in the source's own split list. `columns`: of the line it comes from, if it does.
     """
 
     clip: Clip
-    official: Side | None
-    columns: Mapping[str, str]
+    place: str
+    official: Side | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def read_source(source: SourceRecipe, folder: Path, where: str) -> Reading:
     listing = None if source.list is None else folder / source.list
     read = _READERS.get(source.kind)
     reading = _registered(source.kind, path) if read is None else read(source, path, listing)
-    chosen = tuple(each for each in reading.listed if _selected(each.clip.id, source))
+    chosen = tuple(each for each in reading.listed if _selected(each.place, source))
     if not chosen:
         raise UsageError(
             "no clip is selected",
@@ -58,15 +60,15 @@ def read_source(source: SourceRecipe, folder: Path, where: str) -> Reading:
     return Reading(chosen, reading.notes)
 
 
-def _selected(name: str, source: SourceRecipe) -> bool:
-    included = not source.include or _fits(name, source.include)
-    return included and not _fits(name, source.exclude)
+def _selected(place: str, source: SourceRecipe) -> bool:
+    included = not source.include or _fits(place, source.include)
+    return included and not _fits(place, source.exclude)
 
 
-def _fits(name: str, patterns: Iterable[str]) -> bool:
+def _fits(place: str, patterns: Iterable[str]) -> bool:
     """Whether a path fits one of the patterns, which are about its last part unless they hold a "/"."""
-    place = PurePosixPath(name.partition("#")[0])
-    return any(fnmatchcase(str(place) if "/" in pattern else place.name, pattern) for pattern in patterns)
+    name = PurePosixPath(place).name
+    return any(fnmatchcase(place if "/" in pattern else name, pattern) for pattern in patterns)
 
 
 def _read_hmdb51(source: SourceRecipe, path: Path, listing: Path | None) -> Reading:  # noqa: ARG001
@@ -74,18 +76,21 @@ def _read_hmdb51(source: SourceRecipe, path: Path, listing: Path | None) -> Read
     clips = hmdb51.load_hmdb51(str(path), vocabulary=()).clips
     names = [hmdb51.listed_name(clip.path.name, sides) for clip in clips]
     listed = [
-        Listed(clip, None if name is None else sides[name], {})
+        Listed(clip, clip.id, None if name is None else sides[name])
         for clip, name in zip(clips, names, strict=True)
     ]
     unlisted = names.count(None) if sides else 0
-    return Reading(tuple(listed), _counted(unlisted, "clips stand in none of the split lists"))
+    return Reading(tuple(listed), _counted(unlisted, "clips that stand in none of the split lists"))
 
 
 def _read_kinetics(source: SourceRecipe, path: Path, listing: Path | None) -> Reading:  # noqa: ARG001
     found = kinetics.load_kinetics(str(listing), vocabulary=(), videos=path)
     splits = {note.name: note.split for note in kinetics.read_annotations(Path(str(listing)))}
-    listed = [Listed(clip, _KINETICS_SIDES.get(splits[clip.id]), {}) for clip in found]
-    return Reading(tuple(listed), _counted(len(found.missing), "annotated videos are not there"))
+    listed = [
+        Listed(clip, clip.path.relative_to(path).as_posix(), _KINETICS_SIDES.get(splits[clip.id]))
+        for clip in found
+    ]
+    return Reading(tuple(listed), _counted(len(found.missing), "annotated videos that are not there"))
 
 
 _KINETICS_SIDES: Mapping[str, Side] = {
@@ -102,10 +107,11 @@ def _read_segments(source: SourceRecipe, path: Path, listing: Path | None) -> Re
     classes = segments.OMNIFALL_CLASSES if source.kind == "omnifall" else ()
     found = segments.read_segments(Path(str(listing)), path, source.columns, classes)
     notes = [
-        *_counted(len(found.missing), "segments belong to videos that are not there"),
-        *_counted(len(found.unusable), "lines are no stretch of a video", found.unusable),
+        *_counted(len(found.missing), "segments of videos that are not there"),
+        *_counted(len(found.unusable), "lines that are no stretch of a video", found.unusable),
     ]
-    return Reading(tuple(Listed(each.clip, None, each.columns) for each in found.segments), tuple(notes))
+    listed = [Listed(each.clip, each.place, None, each.columns) for each in found.segments]
+    return Reading(tuple(listed), tuple(notes))
 
 
 def _read_manifest(source: SourceRecipe, path: Path, listing: Path | None) -> Reading:  # noqa: ARG001
@@ -118,8 +124,8 @@ def _read_manifest(source: SourceRecipe, path: Path, listing: Path | None) -> Re
         if not clip.path.is_file():
             missing += 1
             continue
-        listed.append(Listed(clip, _SIDES.get(str(row.get("official"))), _texts(row)))
-    return Reading(tuple(listed), _counted(missing, "clips of the manifest are not there"))
+        listed.append(Listed(clip, str(row["path"]), _SIDES.get(str(row.get("official"))), _texts(row)))
+    return Reading(tuple(listed), _counted(missing, "clips of the manifest that are not there"))
 
 
 _SIDES: Mapping[str, Side] = {"train": "train", "test": "test"}
@@ -131,14 +137,14 @@ def _texts(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _registered(kind: str, path: Path) -> Reading:
     found = load_clips(f"{kind}:{path}", vocabulary=())
-    notes = _counted(len(found.missing), "listed videos are not there")
-    return Reading(tuple(Listed(clip, None, {}) for clip in found), notes)
+    notes = _counted(len(found.missing), "listed videos that are not there")
+    return Reading(tuple(Listed(clip, clip.id) for clip in found), notes)
 
 
 def _counted(number: int, what: str, examples: Sequence[str] = ()) -> tuple[str, ...]:
     if not number:
         return ()
-    return (f"{number} {what}{f', e.g. {examples[0]}' if examples else ''}",)
+    return (f"{what}: {number}{f', e.g. {examples[0]}' if examples else ''}",)
 
 
 _READERS: Mapping[str, Callable[[SourceRecipe, Path, Path | None], Reading]] = {

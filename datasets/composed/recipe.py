@@ -11,10 +11,41 @@ from typing import Any
 from ...errors import UsageError, did_you_mean
 from ...parsing import parse_yaml
 from ...settings import NAMES, PAIRS, TEXT, Kind, from_mapping, setting
-from .groups import NAMED, PARAMETRISED, GroupRule, parse_rule
 
 DROP = "drop"
 """In place of a label: such clips are left out."""
+
+NAMED = ("film", "folder", "video")
+PARAMETRISED = ("pattern", "csv", "column")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRule:
+    """How a source's clips group, as a recipe says it.
+
+    - `kind`: "film" (of HMDB51's file names, whichever part of it), "folder" (the one a file lies in),
+      "video" (the file: clips that are cut from it stay together);
+      "pattern" (a regular expression, searched in the path within the source, whose group `group` is the
+      name), "csv" (a file with the columns `path` and `group`, paths relative to it), "column" (of the list
+      that the clips come from).
+    - `argument`: the expression, the file or the column.
+    """
+
+    kind: str
+    argument: str = ""
+
+
+def parse_rule(value: Any) -> GroupRule:
+    """The rule that a recipe's plain value describes. Raises ValueError for what is none."""
+    if isinstance(value, str) and value in NAMED:
+        return GroupRule(value)
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise ValueError
+    kind, argument = next(iter(value.items()))
+    if kind not in PARAMETRISED or not isinstance(argument, str):
+        raise ValueError
+    return GroupRule(kind, argument)
+
 
 _RULE = Kind(
     "rule",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from .example import ComposedSet
@@ -16,7 +17,7 @@ def predict_by_value(composed: ComposedSet, values: Sequence[float], seed: int =
     - `values`: one for each example, all of them labelled.
 
     The tree (scikit-learn, classes weighted equally) cuts the range of values into at most as many
-    intervals as there are labels. None if there are fewer than two groups.
+    intervals as there are labels. None if there are fewer than two groups, or one clip of each class.
     """
     return _predict(composed, [[value] for value in values], len(composed.labels), seed)
 
@@ -35,12 +36,14 @@ def _predict(
 ) -> tuple[str, ...] | None:
     from sklearn.tree import DecisionTreeClassifier
 
+    labels = Counter(example.clip.label for example in composed.examples)
     groups = {example.group for example in composed.examples}
-    if len(groups) < 2:
+    count = min(FOLDS, len(groups), max(labels.values()))
+    if count < 2:
         return None
     places = {example.clip.id: place for place, example in enumerate(composed.examples)}
     predicted: dict[int, str] = {}
-    for split in folds(composed, min(FOLDS, len(groups)), seed):
+    for split in folds(composed, count, seed):
         fitted = [places[example.clip.id] for example in (*split.train, *split.validation)]
         tested = [places[example.clip.id] for example in split.test]
         tree = DecisionTreeClassifier(

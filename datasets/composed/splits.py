@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,23 +54,28 @@ def folds(composed: ComposedSet, count: int = 5, seed: int = 0) -> tuple[Split, 
 
     - `count`: of folds. Validation is drawn by group out of the rest, about 1/`count` of it.
 
-    Raises UsageError if there are fewer groups than folds.
+    Raises UsageError if there are fewer groups than folds, or no class has a clip for each fold.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
     examples, notes = _labelled(composed)
     groups = [example.group for example in examples]
-    if not 2 <= count <= len(set(groups)):
+    classes = [composed.labels.index(str(example.clip.label)) for example in examples]
+    most = min(len(set(groups)), max(Counter(classes).values(), default=0))
+    if not 2 <= count <= most:
         raise UsageError(
             "cannot be divided into so many folds",
             where=composed.name,
-            expected=f"2 to {len(set(groups))}, the number of groups",
+            expected=f"2 to {most}, for its groups and classes" if most > 1 else "several groups",
             found=count,
         )
-    classes = [composed.labels.index(str(example.clip.label)) for example in examples]
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # Of a class with fewer clips than folds, which the notes tell of.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        divided = list(splitter.split(np.zeros(len(examples)), classes, groups))
     splits = []
-    for number, (_, test) in enumerate(splitter.split(np.zeros(len(examples)), classes, groups)):
+    for number, (_, test) in enumerate(divided):
         tested = {examples[index].group for index in test}
         rest = [example for example in examples if example.group not in tested]
         validated = _draw(rest, 1 / count, seed + number)
@@ -100,7 +106,11 @@ def official_split(composed: ComposedSet, seed: int = 0) -> Split:
     examples, notes = _labelled(composed)
     tested = {example.group for example in examples if example.official == "test"}
     if not tested:
-        raise UsageError("no source's list has test clips", where=composed.name, remedy="Use folds")
+        raise UsageError(
+            "no source's list has test clips",
+            where=composed.name,
+            remedy="Use another split: folds or thesis",
+        )
     listing = {example.source for example in examples if example.official is not None}
     test = [example for example in examples if example.official == "test"]
     trained = [e for e in examples if e.official == "train" or e.source not in listing]
@@ -108,16 +118,19 @@ def official_split(composed: ComposedSet, seed: int = 0) -> Split:
     unused = len(examples) - len(test) - len(trained)
     crossing = {example.group for example in trained} & tested
     if unused:
-        notes.append(f"{unused} clips that the official lists do not use are left out")
+        notes.append(
+            f"left out, because the official lists do not use them: {unused} of {len(examples)} clips"
+        )
     if crossing:
         notes.append(
-            f"{len(trained) - len(rest)} training clips of {len(crossing)} groups are left out, because "
-            f"the groups have test clips too: {', '.join(sorted(crossing))}"
+            f"left out of training, because their groups have test clips too: {len(trained) - len(rest)} "
+            f"of {len(trained)} clips, of {', '.join(sorted(crossing))}"
         )
     for source in sorted({example.source for example in examples} - listing):
         notes.append(f"{source} has no official list: all of it is trained on")
+    used = {example.clip.id for example in (*test, *rest)}
     validated = _draw(rest, TEST_SHARE, seed)
-    return _split("official", [e for e in examples if e in {*test, *rest}], validated, tested, notes)
+    return _split("official", [e for e in examples if e.clip.id in used], validated, tested, notes)
 
 
 def with_max_share(
@@ -152,7 +165,7 @@ def with_max_share(
         chosen |= {example.clip.id for example in kept[label][: sizes[label]]}
         notes.append(
             f"{label}: {sizes[label]} of {len(by_label[label])} training clips kept, "
-            f"{sizes[label] / sum(sizes.values()):.1%} of all that are trained on"
+            f"{100 * sizes[label] / sum(sizes.values()):.1f} % of all that are trained on"
         )
     train = tuple(example for example in split.train if example.clip.id in chosen)
     return replace(split, train=train, notes=(*split.notes, *notes))
@@ -161,7 +174,9 @@ def with_max_share(
 def _labelled(composed: ComposedSet) -> tuple[list[Example], list[str]]:
     examples = [example for example in composed.examples if example.clip.label is not None]
     left_out = len(composed.examples) - len(examples)
-    return examples, [f"{left_out} clips without a label are left out"] if left_out else []
+    return examples, [
+        f"left out, without a label: {left_out} of {len(composed.examples)} clips"
+    ] if left_out else []
 
 
 def _split(
@@ -213,8 +228,8 @@ def _deviations(composed: ComposedSet, split: Split) -> list[str]:
     sizes = Counter(example.clip.label for example in (*split.train, *split.validation, *split.test))
     tested = Counter(example.clip.label for example in split.test)
     return [
-        f"{label}: {tested[label]} of {sizes[label]} clips tested, {tested[label] / sizes[label]:.1%} "
-        f"where {TEST_SHARE:.0%} are asked for"
+        f"{label}: {tested[label]} of {sizes[label]} clips tested, "
+        f"{100 * tested[label] / sizes[label]:.1f} % where {100 * TEST_SHARE:.0f} % are asked for"
         for label in composed.labels
         if sizes[label]
     ]

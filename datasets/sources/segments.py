@@ -41,9 +41,10 @@ OMNIFALL_INCLUDES: Mapping[str, tuple[str, ...]] = {"walk": ("run", "running", "
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """`clip`: its label as the list has it. `columns`: the whole line."""
+    """`clip`: its label as the list has it. `place`: path of its video, as listed. `columns`: the line."""
 
     clip: Clip
+    place: str
     columns: Mapping[str, str]
 
 
@@ -92,7 +93,7 @@ def read_segments(
         clip = Clip(name, file or videos / place, label, start_s, end_s, source="segments")
         if file is None:
             missing.append(clip)
-        elif (earlier := segments.setdefault(name, Segment(clip, row))).clip.label != label:
+        elif (earlier := segments.setdefault(name, Segment(clip, place, row))).clip.label != label:
             raise ClipError(
                 "the same stretch has two labels", where=where, expected=earlier.clip.label, found=label
             )

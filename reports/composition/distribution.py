@@ -16,14 +16,19 @@ MOST_BARS = 60
 
 
 def distribution_table(composition: Composition) -> Table:
-    """A line for each class and source, one for each class, one for all."""
+    """A line for each class and source, one for each class, one for all.
+
+    Where there are several splits, the text of a part is one number for each; the raw values have columns
+    of their own.
+    """
+    of_each = "\nof each fold" if len(composition.splits) > 1 else ""
     columns = (
         Column("Class", "left"),
         Column("Source", "left"),
         Column("Clips"),
         Column("Share"),
         Column("Groups"),
-        *(Column(f"{split}\ntrain / val. / test") for split in composition.splits),
+        *(Column(f"{title}{of_each}") for title in ("Train", "Validation", "Test")),
     )
     sources = list(dict.fromkeys(member.source for member in composition.members))
     lines: list[Line] = []
@@ -47,10 +52,10 @@ def _line(composition: Composition, name: str, source: str, members: Sequence[Me
         "groups": groups,
     }
     texts = [name, source, str(clips), percent(share, 1), str(groups)]
-    for place, split in enumerate(composition.splits):
-        counts = {part: _count(members, place, part) for part in PARTS}
-        texts.append(" / ".join(map(str, counts.values())))
-        record |= {f"{split} {part}": count for part, count in counts.items()}
+    for part in PARTS:
+        counts = [_count(members, place, part) for place in range(len(composition.splits))]
+        texts.append(" ".join(map(str, counts)))
+        record |= {f"{split}: {part}": count for split, count in zip(composition.splits, counts, strict=True)}
     return texts, record
 
 
@@ -77,7 +82,7 @@ def distribution_chart(composition: Composition) -> Chart:
             for title, part, place in parts
         ]
     sources = list(dict.fromkeys(member.source for member in composition.members))
-    rows = tuple(float(row) for row in range(len(selections)))
+    rows = tuple(float(row) for row in reversed(range(len(selections))))  # the first at the top
     starts = [0] * len(selections)
     series = []
     for number, source in enumerate(sources):

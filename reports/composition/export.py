@@ -52,8 +52,8 @@ def looked_for(composition: Composition) -> str:
     """What the traps are about, and what was not looked for."""
     measured = [shortcut.feature for shortcut in composition.shortcuts]
     absent = [feature for feature in ("source", "length", "brightness") if feature not in measured]
-    text = "Looked for: the same bytes, groups across the official split, few or large groups, classes of one source"
-    text += "".join(f", {feature} alone" for feature in measured)
+    text = "Looked for: the same bytes, groups across the official split, few or large groups, "
+    text += ", ".join(["classes of one source", *(f"{feature} alone" for feature in measured)])
     if composition.pictures_compared:
         text += ", the same pictures"
     else:

@@ -1,8 +1,8 @@
 """Online augmentation of a training clip: which filters, in which order and how strong, drawn anew each time.
 
-The seven filters and the three modes are those of the thesis that this reproduces: all of imgaug's names
-(`Add`, `Multiply`, `Salt`, `Pepper`, `ElasticTransformation`, `GaussianBlur`, `Fliplr`; `OneOf`, `SomeOf`,
-`Sequential`). Its strengths are not published: the defaults here are our own, each with its reason.
+The seven filters and the three modes are those of the thesis that this reproduces. Its strengths are not
+published: the defaults here are our own, each with its reason. "imgaug" is the library aleju/imgaug, version
+0.4.0, which has all seven filters and the modes (`OneOf`, `SomeOf`, `Sequential`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ...errors import UsageError, unknown_name
+from ...errors import ClipError, UsageError, unknown_name
 from ...settings import NAMES, NUMBER, TEXT, setting
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ ADD = 40.0
 """Grey levels: imgaug's documented example, Add((-40, 40)). Dark clips are darkened less (`filters.add`)."""
 
 MULTIPLY = 0.5
-"""Factors from 0.5 to 1.5: imgaug's documented example, Multiply((0.5, 1.5)). Up to a stop darker."""
+"""Factors from 0.5 to 1.5: imgaug's documented example, Multiply((0.5, 1.5))."""
 
 SALT = PEPPER = 0.03
 """Share of the pixels at most: imgaug's default for SaltAndPepper, (0.0, 0.03). A sensor in poor light."""
@@ -120,11 +120,19 @@ class Augmentation:
                 )
 
     def __call__(self, frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """The clip (T, H, W, 3) uint8 as the next epoch sees it: same shape and dtype, `frames` unchanged.
+        """The clip as the next epoch sees it: same shape and dtype; `frames` itself where nothing is drawn.
 
-        `generator`: the only source of chance, on the CPU; same state, same result. Nothing else is kept or
-        changed, so that threads can share an augmentation, each with a generator of its own.
+        - `frames`: (T, H, W, 3) uint8 RGB on the CPU, not changed.
+        - `generator`: the only source of chance, on the CPU; same state, same result. Nothing else is kept or
+          changed, so that threads can share an augmentation, each with a generator of its own.
+
+        Raises ClipError for frames of another kind.
         """
+        import torch
+
+        if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != torch.uint8 or not frames.numel():
+            found = f"{tuple(frames.shape)} {frames.dtype}"
+            raise ClipError("RGB frames are augmented", expected="(T, H, W, 3) uint8", found=found)
         for drawn in self.draw(tuple(frames.shape), generator):
             frames = drawn.apply(frames)
         return frames

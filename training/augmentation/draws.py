@@ -34,7 +34,8 @@ class Drawn:
 
 def _add(augmentation: Augmentation, _: tuple[int, ...], generator: torch.Generator) -> Drawn:
     value = round(uniform(-augmentation.add, augmentation.add, generator))
-    return Drawn("add", f"{value:+d} grey levels", partial(filters.add, value=value))
+    bound = ", at most half of the mean" if value < 0 else ""
+    return Drawn("add", f"{value:+d} grey levels{bound}", partial(filters.add, value=value))
 
 
 def _multiply(augmentation: Augmentation, _: tuple[int, ...], generator: torch.Generator) -> Drawn:

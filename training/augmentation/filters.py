@@ -1,7 +1,7 @@
 """The pixel operations of augmentation: what each does with values that are drawn elsewhere.
 
-Frames are (T, H, W, 3) uint8 RGB, and the result is a new tensor of the same shape and dtype. A value, a mask
-or a displacement holds for all frames, so that motion in the clip stays what it was.
+Frames are (T, H, W, 3) uint8 RGB on the CPU, and the result is a new tensor of the same shape and dtype. A
+value, a mask or a displacement holds for all frames, so that motion in the clip stays what it was.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import cv2
 import numpy as np
 import torch
 
+from ...errors import BackendUnavailable
+
 REACH = 3.0
-"""Standard deviations after which a Gaussian kernel is cut off; 0.3 % of it lies beyond."""
+"""Standard deviations after which a Gaussian kernel is cut off; 0.3 % of its weight lies beyond."""
 
 LEAST_SIGMA = 0.1
 """Pixels: a Gaussian that is narrower weighs a neighbour with less than 1e-21, and changes nothing."""
@@ -52,8 +54,18 @@ def elastic(frames: torch.Tensor, noise: torch.Tensor, alpha: float, sigma: floa
 
     - `noise`: (2, H, W) float32 in [-1, 1], for x and y.
     - `alpha`: pixels. `sigma`: of the Gaussian, pixels, above 0.
+
+    Raises BackendUnavailable where Kornia is not installed.
     """
-    from kornia.geometry.transform import elastic_transform2d
+    try:
+        from kornia.geometry.transform import elastic_transform2d
+    except ImportError as error:
+        raise BackendUnavailable(
+            "Kornia is not installed",
+            where="filter elastic",
+            expected="the package kornia",
+            remedy="`pip install 'actionbench[training]'`, or leave the filter out.",
+        ) from error
 
     count, height, width, _ = frames.shape
     size = _kernel_size(sigma)

@@ -138,7 +138,8 @@ class Row:
 
 def _columns(frames: Pixels) -> Pixels:
     """The frames of the sheet's columns, evenly spaced in time."""
-    return frames[np.unique(np.linspace(0, len(frames) - 1, COLUMNS).round().astype(int))]
+    times = np.unique(np.linspace(0, len(frames) - 1, COLUMNS).round().astype(int))
+    return np.take(frames, times, axis=0)
 
 
 def contact_sheet(rows: list[Row]) -> Image:

@@ -12,7 +12,7 @@ import typer
 from ....errors import ClipError, UsageError
 from ....plain_text import plain_line
 from ....settings import key_values
-from ..options import counted, share
+from ..options import check_writable, counted, share
 
 if TYPE_CHECKING:
     from ....datasets.composed.appearance import Appearance
@@ -67,14 +67,21 @@ def compose(
             "is for classes with --max-share", where="--group-cap", expected="1 or more", found=group_cap
         )
     composed, notes = compose_recipe(read_recipe(recipe), out.stem)
+
+    def divided() -> tuple[Split, ...]:
+        made = splits_of(composed, split, folds, seed)
+        return tuple(with_max_share(each, shares, group_cap, seed) if shares else each for each in made)
+
+    # What cannot be divided or written is told before hours of decoding.
+    splits = divided()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    check_writable("OUT", out)
     composed = _with_digests(composed)
     appearances = None
     if decode:
         composed, appearances, broken = _looked_at(composed)
         notes = (*notes, *broken)
-    splits = splits_of(composed, split, folds, seed)
-    if shares:
-        splits = tuple(with_max_share(each, shares, group_cap, seed) for each in splits)
+        splits = divided() if broken else splits
     write_composed(out, composed)
     composition = _composition(composed, splits, appearances, seed, notes)
     table = distribution_table(composition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from actionbench.bench.cli.data.augment_preview import ROW_HEIGHT, Row, contact_sheet
 
-Bench = Callable[..., object]
+Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")

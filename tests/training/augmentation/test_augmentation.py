@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from actionbench.errors import UsageError
-from actionbench.settings import from_mapping
+from actionbench.errors import ClipError, UsageError
+from actionbench.parsing import parse_yaml
+from actionbench.settings import from_mapping, settings_of
 from actionbench.training.augmentation.augmentation import FILTERS, MODES, Augmentation
 from actionbench.training.augmentation.draws import DRAWS, Drawn
 
@@ -118,7 +121,7 @@ def test_salt_and_pepper_cover_up_to_their_share(name: str, value: int) -> None:
     shares = []
     for seed in range(40):
         found = augmentation(grey, seeded(seed))
-        assert set(found.unique().tolist()) <= {128, value}
+        assert set(np.unique(found)) <= {128, value}
         assert torch.equal(found[..., 0], found[..., 2])
         shares.append(float((found[..., 0] == value).float().mean()))
     assert 0.03 < np.mean(shares) < 0.07
@@ -187,6 +190,18 @@ def test_any_clip_keeps_its_shape_and_the_original(
     assert torch.equal(found, augmentation(frames, seeded(seed)))
 
 
+@pytest.mark.parametrize(
+    "frames",
+    [
+        torch.zeros(2, 8, 8, 3),
+        *(torch.zeros(*shape, dtype=torch.uint8) for shape in ((8, 8, 3), (3, 2, 8, 8), (0, 8, 8, 3))),
+    ],
+)
+def test_what_is_no_rgb_clip_is_refused(frames: torch.Tensor) -> None:
+    with pytest.raises(ClipError, match="RGB frames are augmented"):
+        Augmentation(mode="all")(frames, seeded())
+
+
 def test_other_seeds_give_other_clips() -> None:
     augmentation, frames = Augmentation(mode="all"), clip()
     found = {augmentation(frames, seeded(seed)).numpy().tobytes() for seed in range(10)}
@@ -245,3 +260,11 @@ def test_settings_come_from_plain_values() -> None:
     plain = {"mode": "some", "filters": "add, blur", "add": 10, "temporal": "fresh"}
     expected = Augmentation(mode="some", temporal="fresh", filters=("add", "blur"), add=10.0)
     assert from_mapping(Augmentation, plain, "augmentation") == expected
+
+
+def test_the_document_shows_every_setting_with_its_default() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "augmentation.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    values = parse_yaml(shown)
+    assert list(values) == list(settings_of(Augmentation))
+    assert from_mapping(Augmentation, values, "docs") == Augmentation(mode="some")

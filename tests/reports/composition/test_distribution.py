@@ -1,0 +1,85 @@
+"""The table's and the chart's numbers are those of the clips; names from outside do nothing in the files."""
+
+from __future__ import annotations
+
+import csv
+
+from actionbench.reports.charts.plots import draw
+from actionbench.reports.composition.distribution import MOST_BARS, distribution_chart, distribution_table
+from actionbench.reports.composition.export import write_composition
+
+ROWS = [
+    ("falling", "a/1", None, ("train",)),
+    ("falling", "a/1", None, ("train",)),
+    ("falling", "b/1", None, ("test",)),
+    ("running", "a/2", None, ("validation",)),
+    ("running", "a/3", None, (None,)),
+]
+
+
+def test_one_split(made):
+    table = distribution_table(made(ROWS))
+    assert table.rows == (
+        ("falling", "a", "2", "40.0 %", "1", "2", "0", "0"),
+        ("falling", "b", "1", "20.0 %", "1", "0", "0", "1"),
+        ("falling", "all", "3", "60.0 %", "2", "2", "0", "1"),
+        ("running", "a", "2", "40.0 %", "2", "0", "1", "0"),
+        ("running", "all", "2", "40.0 %", "2", "0", "1", "0"),
+        ("all", "all", "5", "100.0 %", "4", "2", "1", "1"),
+    )
+    assert table.records[-1] == {
+        "class": "all",
+        "source": "all",
+        "clips": 5,
+        "share": 1.0,
+        "groups": 4,
+        "thesis: train": 2,
+        "thesis: validation": 1,
+        "thesis: test": 1,
+    }
+
+
+def test_folds_are_numbers_in_a_row(made):
+    rows = [("falling", f"a/{n}", None, ("test", "train") if n else ("train", "test")) for n in range(3)]
+    table = distribution_table(made(rows, ("fold 1 of 2", "fold 2 of 2")))
+    assert table.rows[0] == ("falling", "a", "3", "100.0 %", "3", "1 2", "0 0", "2 1")
+    assert [column.title for column in table.columns][-1] == "Test\nof each fold"
+    assert table.records[0]["fold 2 of 2: train"] == 2
+
+
+def test_the_chart_stacks_sources_from_the_top(made):
+    chart = distribution_chart(made(ROWS))
+    ticks = [text for _, text in sorted(chart.y.ticks, reverse=True)]
+    assert ticks[:5] == ["falling", "train, falling", "validation, falling", "test, falling", "running"]
+    first, second = chart.series
+    assert (first.name, second.name) == ("a", "b")
+    assert first.lengths[:4] == (2, 2, 0, 0)
+    assert second.starts[:4] == (2, 2, 0, 0)
+    assert second.lengths[:4] == (1, 0, 0, 1)
+    assert "5 clips in 4 groups" in chart.caption
+    assert draw(chart).svg.startswith("<?xml")
+
+
+def test_a_chart_of_many_classes_shows_the_whole_set(made):
+    rows = [(f"class {n}", f"a/{n}", None, ("train",)) for n in range(MOST_BARS // 3 + 1)]
+    chart = distribution_chart(made(rows))
+    assert len(chart.y.ticks) == len(rows)
+
+
+def test_files_are_written_and_names_from_outside_do_nothing(made, tmp_path):
+    name = "=cmd|'<b>'!`x`"
+    rows = [(name, "a/1", "train", ("train",)), (name, "a/1", "test", ("test",))]
+    written = write_composition(made(rows, notes=("left out: <i>",)), tmp_path / "out")
+    files = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
+    assert files == {
+        "composition.md",
+        "tables/distribution.csv",
+        "plots/distribution.svg",
+        "plots/distribution.png",
+    }
+    text = written.read_text(encoding="utf-8")
+    assert "<b>" not in text
+    assert "<i>" not in text
+    assert "groups cross the official split: 1 of 1 groups" in text
+    with (tmp_path / "out" / "tables" / "distribution.csv").open(encoding="utf-8") as file:
+        assert next(csv.DictReader(file))["class"].startswith("'=")
