@@ -42,7 +42,7 @@ DEFAULT_TRAINED = "i3d-rgb"
 _REGISTRY = Registry("model", "actionbench.models", MODELS)
 
 _FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<factory>[^@]*))?(?:@(?P<selection>[^@/]*))?")
-_NAME = re.compile(r"(?P<name>[^@]*)(?:@(?P<selection>.*))?", re.DOTALL)
+_NAME = re.compile(r"(?P<name>[^@]*?)(?::K=(?P<frames>\d+))?(?:@(?P<selection>.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,9 @@ def model_names() -> dict[str, str]:
 def find_model(request: str) -> ModelRequest:
     """The model behind a request: each of these with or without `@backend:precision:form`.
 
-    - a name; `path/to/file.py:factory`; or `path/to/folder`, a network that `bench finetune` trained.
+    - a name, or `path/to/folder`, a network that `bench finetune` trained; `:K=32` behind it gives it windows
+      of 32 frames;
+    - `path/to/file.py:factory`.
 
     Raises UsageError for unknown names, for a precision or form that the backend has on no device, and for
     what is wrong with the user's file; BackendUnavailable for the model of a package that cannot be imported.
@@ -103,8 +105,10 @@ def find_model(request: str) -> ModelRequest:
         named = _NAME.fullmatch(request)
         assert named is not None, "the expression matches every string"
         name = named["name"]
-        in_folder = name not in model_names() and Path(name).is_dir()
+        in_folder = name != "" and name not in model_names() and Path(name).is_dir()
         model = _model_in_folder(Path(name)) if in_folder else _named_model(name)
+        if named["frames"] is not None:
+            model = with_window(model, int(named["frames"]))
         selection = named["selection"]
     return _selected(request, model, selection)
 
@@ -115,9 +119,9 @@ def absolute_model(request: str) -> str:
     if in_file is not None:
         path, rest = in_file["path"], request[len(in_file["path"]) :]
         return f"{Path(path).absolute()}{rest}" if Path(path).exists() else request
-    folder, at, selection = request.partition("@")
+    folder = re.split(r":K=|@", request, maxsplit=1)[0]
     if folder not in MODELS and is_finetuned(Path(folder)):
-        return f"{Path(folder).absolute()}{at}{selection}"
+        return f"{Path(folder).absolute()}{request[len(folder) :]}"
     return request
 
 
@@ -199,6 +203,17 @@ def keep_importable(request: ModelRequest) -> None:
 
 
 _METHODS = ("upload", "forward", "download", "synchronize", "describe")
+
+
+def with_window(model: Model, frames: int) -> Model:
+    """`model` with windows of so many frames, side by side. Raises UsageError if it takes none so short."""
+    if frames < model.views.min_frames or frames < 1:
+        raise UsageError(
+            "is too short for the network",
+            where=f"{model.name}:K={frames}",
+            expected=f"at least {model.views.min_frames} frames",
+        )
+    return replace(model, views=replace(model.views, window=frames, stride=frames), window_frames=frames)
 
 
 def _named_model(name: str) -> Model:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,19 @@ from torch import nn
 
 from ..array_cache import ArrayCache
 from ..datasets.composed.example import Example
+from ..errors import UsageError
 from ..home import home
 from ..records.lock import FolderLock
 from ..records.training import ExamplePrediction, Side, write_predictions
 from .config import FinetuneConfig
-from .examples import Evaluation, Training, evaluation_batches, training_batches
-from .features import Features, Wanted, clip_identity
+from .freezing import freeze
+from .inputs.examples import Evaluation, Training, evaluation_batches, training_batches
+from .inputs.features import Features, Wanted, clip_identity
+from .inputs.windows import Drawing, seed_of
 from .losses import make_loss
 from .reporting import Reporter
 from .result import begin, is_finished, read_settings, settle_split, write_network
 from .task import Task, plan
-from .windows import Drawing, seed_of
 
 
 def finetune(config: FinetuneConfig, reporter: Reporter) -> Path:
@@ -38,8 +39,9 @@ def finetune(config: FinetuneConfig, reporter: Reporter) -> Path:
     name = re.sub(r"[^\w.-]+", "-", Path(config.model).name)
     folder = Path(config.out or f"runs/{time.strftime('%Y%m%d-%H%M%S')}-finetune-{name}").absolute()
     task = plan(config)
-    begin(folder, task.config)
-    _run(task, folder, reporter)
+    start = _start(task)
+    begin(folder, replace(task.config, out=str(folder)))
+    _run(task, start, folder, reporter)
     return folder
 
 
@@ -49,18 +51,45 @@ def resume(folder: Path, reporter: Reporter) -> Path:
     config = read_settings(folder)
     if is_finished(folder):
         reporter.say(f"{folder}: has ended already")
-    else:
-        _run(plan(config), folder, reporter)
+        return folder
+    if config.out is None or Path(config.out).resolve() != folder.resolve():
+        raise UsageError(
+            "was moved before its training ended: its checkpoints say where they lie",
+            where=folder,
+            remedy=f"Move it back to {config.out}, go on, and move the result then.",
+        )
+    task = plan(config)
+    _run(task, _start(task), folder, reporter)
     return folder
 
 
-def _run(task: Task, folder: Path, reporter: Reporter) -> None:
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What training begins with.
+
+    - `net`: the network, some of it frozen. `still`: its modules that stay in evaluation mode. `loss`.
+    """
+
+    net: Any
+    still: tuple[nn.Module, ...]
+    loss: nn.Module
+
+
+def _start(task: Task) -> _Start:
+    config, counts = task.config, task.counts
+    # Checked by the configuration.
+    loss = make_loss(config.loss, counts, config.beta, config.tau)  # type: ignore[arg-type]
+    net = task.network()
+    return _Start(net, freeze(net, config.trained_blocks, config.batch_norm), loss)
+
+
+def _run(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     with FolderLock(folder, "is being trained", remedy="Wait until it ends, or end it."):
         settle_split(folder, task.split)
         for note in task.split.notes:
             reporter.say(f"{task.split.name}: {note}")
         torch.set_num_threads(task.config.threads or os.cpu_count() or 1)
-        _train(task, folder, reporter)
+        _train(task, start, folder, reporter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +104,21 @@ class _Inputs:
     evaluation: Callable[[Example], torch.Tensor]
 
 
-def _train(task: Task, folder: Path, reporter: Reporter) -> None:
+def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     # Imported here: planning needs no Lightning, whose import takes seconds.
     from .loop import fit
-    from .network import TrainedNetwork, freeze
+    from .network import TrainedNetwork
 
-    config, labels, split = task.config, task.labels, task.split
-    counts = Counter(str(example.clip.label) for example in split.train)
-    loss = make_loss(config.loss, {label: counts[label] for label in labels}, config.beta, config.tau)  # type: ignore[arg-type]  # checked by the configuration
-    net = task.network()
-    still = freeze(net, config.trained_blocks, config.batch_norm)
+    config, labels, split, net = task.config, task.labels, task.split, start.net
     inputs = _features(task, net, reporter) if config.trained_blocks == 0 else _pixels(task, net)
 
     def evaluation(examples: Sequence[Example]) -> Evaluation:
         return Evaluation(examples, labels, inputs.evaluation)
 
     best = fit(
-        TrainedNetwork(inputs.part, loss, config, len(labels), still, bool(split.validation)),
+        TrainedNetwork(
+            inputs.part, start.loss, config, len(labels), start.still, validated=bool(split.validation)
+        ),
         training_batches(Training(split.train, labels, inputs.training), config.batch, config.seed),
         evaluation_batches(evaluation(split.validation), config.batch) if split.validation else None,
         config,
@@ -174,7 +201,6 @@ def _predictions(
 def _description(task: Task, best: int) -> dict[str, Any]:
     """The fields of `Finetuned` but the digest."""
     config, weights, split = task.config, task.weights, task.split
-    counts = Counter(str(example.clip.label) for example in split.train)
     sources = {example.source for example in split.train}
     began = {}
     if weights is not None:
@@ -193,7 +219,7 @@ def _description(task: Task, best: int) -> dict[str, Any]:
             "data": task.composed.name,
             "split": split.name,
             "notes": list(split.notes),
-            "examples": {label: counts[label] for label in task.labels},
+            "examples": task.counts,
             "trained": config.train,
             "batch_norm": config.batch_norm,
             "best_epoch": best,

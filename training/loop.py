@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +19,12 @@ from torch.utils.data import DataLoader
 
 from ..atomic import replacing
 from .config import FinetuneConfig
-from .examples import Item
+from .inputs.examples import Item
 from .network import MACRO_F1, TRAINING_LOSS, VALIDATION_LOSS, TrainedNetwork
 from .reporting import Progress, Reporter
 
 CHECKPOINTS = "checkpoints"
-LAST, BEST = "last.ckpt", "best.ckpt"
+LAST, BEST, ENDED = "last.ckpt", "best.ckpt", "ended"
 CSV = "training.csv"
 COLUMNS = ("epoch", "learning_rate", TRAINING_LOSS, VALIDATION_LOSS, MACRO_F1, "validation_accuracy")
 
@@ -42,7 +43,7 @@ def fit(
     (the first of equals), or without any the last one. Written into `folder` alone: checkpoints after each
     epoch, the figures of all epochs as CSV, and TensorBoard's log where the configuration asks for it.
     """
-    last = folder / CHECKPOINTS / LAST
+    last, ended = folder / CHECKPOINTS / LAST, folder / CHECKPOINTS / ENDED
     network.train()
     with reporter.task("training", config.epochs) as progress, _quiet():
         figures = _Figures(folder / CSV, progress)
@@ -71,18 +72,34 @@ def fit(
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
-        trainer.fit(
-            network, training, validation, ckpt_path=last if last.exists() else None, weights_only=True
-        )
-        best = checkpoint.best_model_path if validation is not None else str(last)
+        if not ended.exists():  # after an early stop it would go on for another epoch
+            _fit(trainer, network, training, validation, last)
+            ended.touch()
+        best = folder / CHECKPOINTS / BEST if validation is not None else last
         kept = torch.load(best, map_location="cpu", weights_only=True)
     network.load_state_dict(kept["state_dict"])
     network.eval()
     return int(kept["epoch"])
 
 
+def _fit(
+    trainer: lightning.Trainer, network: TrainedNetwork, training: Any, validation: Any, last: Path
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(
+            network, training, validation, ckpt_path=last if last.exists() else None, weights_only=True
+        )
+    except SystemExit as error:  # what Lightning makes of an interrupt, ignoring any further one
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from error
+
+
 class _Figures(lightning.Callback):
-    """The figures of each epoch, as a table on disk; they are part of the checkpoints."""
+    """The figures of each epoch, as a table on disk; they are part of the checkpoints.
+
+    It also tells how far the epoch is.
+    """
 
     def __init__(self, path: Path, progress: Progress) -> None:
         self._path, self._progress = path, progress
@@ -91,6 +108,10 @@ class _Figures(lightning.Callback):
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, _module: lightning.LightningModule) -> None:
         self._rate = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        done, batches = trainer.fit_loop.batch_idx + 1, trainer.num_training_batches
+        self._progress.note(f"epoch {trainer.current_epoch + 1}: {done}/{batches} steps")
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, _module: lightning.LightningModule) -> None:
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from ..models.spec import Model, Preprocessing, Weights
 from ..models.weights import resolve_weights, stored_weights
 from ..records.training import Side
 from .config import SCRATCH, FinetuneConfig
-from .frames import ResizedFrames, median_rate
-from .windows import Windows, window_length
+from .inputs.frames import ResizedFrames, median_rate
+from .inputs.windows import Windows, window_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class Task:
     @property
     def base(self) -> str:
         """The network by a name that can be looked up; of one that was trained here, what that began as."""
-        folder = Path(self.request.name)
-        return named_base(folder) if is_finetuned(folder) else self.request.name
+        name = self.request.name.partition(":K=")[0]
+        return named_base(Path(name)) if is_finetuned(Path(name)) else name
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -58,6 +59,12 @@ class Task:
         """The network as it begins. Raises as `trainable_network` does."""
         keep_importable(self.request)
         return trainable_network(self.model, self.weights, self.labels, self.config.seed)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Class → its training examples, in the order of the labels."""
+        counts = Counter(str(example.clip.label) for example in self.split.train)
+        return {label: counts[label] for label in self.labels}
 
     @property
     def evaluated(self) -> dict[Side, tuple[Example, ...]]:

@@ -46,7 +46,8 @@ class RunConfig:
     models: tuple[str, ...] = setting(
         NAMES,
         f"what is compared: {', '.join(MODELS)}, another that `bench models` lists, `FILE.py:FACTORY`, or a "
-        "folder of `bench finetune`, each with or without `@BACKEND:PRECISION:FORM`",
+        "folder of `bench finetune`, each with or without `@BACKEND:PRECISION:FORM`; `:K=32` before "
+        "that gives a named network windows of 32 frames",
         DEFAULT_MODELS,
     )
     backends: tuple[str, ...] = setting(

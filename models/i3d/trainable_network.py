@@ -16,7 +16,7 @@ from .torch_modules import I3D, folded, load_state, state_of
 
 
 class TrainableI3D(I3D):
-    """See `models.trainable.TrainableNetwork`."""
+    """See `TrainableNetwork`."""
 
     def blocks(self) -> list[tuple[str, nn.Module]]:
         """The three convolutions of the stem, and the nine inception blocks."""

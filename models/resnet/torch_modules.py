@@ -18,7 +18,7 @@ from .tensors import network_state
 
 
 class ResNet(nn.Module):
-    """(N, 3, T, H, W), any T, H, W, to logits (N, classes); see `models.trainable.TrainableNetwork`.
+    """(N, 3, T, H, W), any T, H, W, to logits (N, classes); see `TrainableNetwork`.
 
     `max_pool`: how its max pool is computed.
     """

@@ -12,7 +12,7 @@ from .torch_modules import ResNeXt, folded
 
 
 class TrainableResNeXt(ResNeXt):
-    """See `models.trainable.TrainableNetwork`; the authors' name for its head is `fc`."""
+    """See `TrainableNetwork`; the authors' name for its head is `fc`."""
 
     @property
     def head(self) -> nn.Linear:

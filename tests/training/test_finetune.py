@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ import yaml
 from actionbench.datasets.composed.manifest import read_composed, write_composed
 from actionbench.errors import UsageError
 from actionbench.models.finetuning.finetuned import read_description
-from actionbench.models.weights.formats.safetensors_files import read_safetensors
+from actionbench.models.finetuning.trainable import saved_state, trainable_network
+from actionbench.models.registry import find_model
+from actionbench.models.weights.formats.safetensors_files import read_safetensors, write_safetensors
 from actionbench.records.training import read_predictions
 from actionbench.training import finetune as training
 from actionbench.training import loop
 from actionbench.training.config import FinetuneConfig
 from actionbench.training.network import TrainedNetwork
+from actionbench.training.result import write_network
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +116,24 @@ def test_what_was_killed_ends_as_if_it_had_not_been(
     assert "has ended already" in _said(part, quiet())
 
 
+def test_an_interrupt_stays_one(config: FinetuneConfig, quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    handler = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(TrainedNetwork, "training_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        training.finetune(config, quiet())
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.slow
+def test_tensorboard_has_its_log_in_the_folder(config: FinetuneConfig, quiet: Any) -> None:
+    folder = training.finetune(replace(config, epochs=2, tensorboard=True), quiet())
+    (log,) = (folder / "tensorboard").glob("events*")
+    assert log.stat().st_size > 100
+
+
 def _said(folder: Path, reporter: Any) -> str:
     training.resume(folder, reporter)
     return "\n".join(reporter.said)
@@ -141,9 +163,6 @@ def test_the_head_is_trained_on_features_and_the_rest_stays(
 def test_the_loss_falls_on_a_fixed_batch(config: FinetuneConfig, quiet: Any) -> None:
     x = torch.randn((4, 3, 4, 24, 24), generator=torch.Generator().manual_seed(0))
     batches: Any = torch.utils.data.DataLoader([(each, k % 2) for k, each in enumerate(x)], batch_size=4)
-    from actionbench.models.finetuning.trainable import trainable_network
-    from actionbench.models.registry import find_model
-
     net = trainable_network(find_model(config.model).model, None, ("a", "b"), 0)
     long = replace(config, epochs=20, lr_steps=(), learning_rate=0.05)
     folder = Path(str(config.out))
@@ -160,6 +179,56 @@ def test_it_ends_when_validation_gets_no_better(config: FinetuneConfig, quiet: A
     folder = training.finetune(still, quiet())
     assert len((folder / "training.csv").read_text().splitlines()) == 1 + 3
     assert read_description(folder).training["best_epoch"] == 0
+
+
+def killed(*_: Any) -> Any:
+    raise RuntimeError("killed")
+
+
+def test_a_training_that_has_stopped_early_does_not_go_on(
+    config: FinetuneConfig, quiet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = replace(config, learning_rate=0.0, epochs=9, early_stop=1)
+    monkeypatch.setattr(training, "write_network", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        training.finetune(still, quiet())
+    monkeypatch.setattr(training, "write_network", write_network)
+    folder = Path(str(config.out))
+    before = (folder / "training.csv").read_text()
+    reporter = quiet()
+    training.resume(folder, reporter)
+    assert (folder / "training.csv").read_text() == before
+    assert "training" not in reporter.done
+
+
+def test_a_folder_that_was_moved_before_its_end_is_refused(
+    config: FinetuneConfig, quiet: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(TrainedNetwork, "training_step", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        training.finetune(config, quiet())
+    Path(str(config.out)).rename(tmp_path / "moved")
+    with pytest.raises(UsageError, match="was moved before its training ended"):
+        training.resume(tmp_path / "moved", quiet())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train": "last:7"}, "trains more blocks than there are"),
+        ({"max_share": {"nothing": "0.1"}}, "--max-share nothing"),
+        ({"model": "i3d"}, "--model i3d: cannot be trained"),
+    ],
+)
+def test_what_is_wrong_leaves_no_folder(
+    config: FinetuneConfig, quiet: Any, changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    weights = tmp_path / "learner.safetensors"
+    net = trainable_network(find_model(config.model).model, None, ("falling", "walking"), 0)
+    write_safetensors(saved_state(net), weights)
+    with pytest.raises(UsageError, match=message):
+        training.finetune(replace(config, weights=str(weights), **changes), quiet())
+    assert not Path(str(config.out)).exists()
 
 
 def test_the_plateau_rule_lowers_the_rate(config: FinetuneConfig, quiet: Any) -> None:

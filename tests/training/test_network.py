@@ -12,7 +12,8 @@ from actionbench.errors import UsageError
 from actionbench.models.finetuning.trainable import saved_state, trainable_network
 from actionbench.models.registry import find_model
 from actionbench.training.config import FinetuneConfig
-from actionbench.training.network import TrainedNetwork, freeze, log_probabilities
+from actionbench.training.freezing import freeze
+from actionbench.training.network import TrainedNetwork, log_probabilities
 
 LABELS = ("falling", "walking")
 

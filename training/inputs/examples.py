@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ..datasets.composed.example import Example
+from ...datasets.composed.example import Example
 from .windows import seed_of
 
 Item = tuple[torch.Tensor, int]

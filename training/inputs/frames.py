@@ -8,12 +8,12 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 
-from ..datasets.clip import Clip
-from ..datasets.sources.manifest import verify
-from ..datasets.video.reader import read_frames
-from ..models.spec import Preprocessing, Views
-from ..preprocessing.preparer import Preparer
-from ..preprocessing.stopwatch import Stopwatch
+from ...datasets.clip import Clip
+from ...datasets.sources.manifest import verify
+from ...datasets.video.reader import read_frames
+from ...models.spec import Preprocessing, Views
+from ...preprocessing.preparer import Preparer
+from ...preprocessing.stopwatch import Stopwatch
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -17,8 +17,8 @@ from actionbench.models.spec import Preprocessing, Views
 from actionbench.preprocessing.preparer import Preparer
 from actionbench.training.augmentation.augmentation import Augmentation
 from actionbench.training.config import FinetuneConfig
-from actionbench.training.frames import ResizedFrames
-from actionbench.training.windows import Drawing, Windows, even_starts, looped, seed_of, window_length
+from actionbench.training.inputs.frames import ResizedFrames
+from actionbench.training.inputs.windows import Drawing, Windows, even_starts, looped, seed_of, window_length
 
 HOW = Preprocessing(
     modality="rgb",

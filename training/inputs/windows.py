@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..datasets.clip import Clip
-from ..datasets.video.transform import centre_crop, normalise
-from ..models.spec import Preprocessing
-from .augmentation.augmentation import Augmentation
-from .augmentation.geometry import corner_crop, jittered_start
-from .config import FinetuneConfig
+from ...datasets.clip import Clip
+from ...datasets.video.transform import centre_crop, normalise
+from ...models.spec import Preprocessing
+from ..augmentation.augmentation import Augmentation
+from ..augmentation.geometry import corner_crop, jittered_start
+from ..config import FinetuneConfig
 from .frames import ResizedFrames
 
 FAST_RATE = 45.0

@@ -19,10 +19,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from ..array_cache import ArrayCache
-from ..datasets.clip import Clip
-from ..models.finetuning.trainable import for_inference
-from .reporting import Reporter
+from ...array_cache import ArrayCache
+from ...datasets.clip import Clip
+from ...models.finetuning.trainable import for_inference
+from ..reporting import Reporter
 from .windows import Drawing, Windows, seed_of
 
 FORMAT = 1

@@ -16,9 +16,9 @@ from actionbench.datasets.composed.manifest import read_composed
 from actionbench.models.finetuning.trainable import for_inference, trainable_network
 from actionbench.models.registry import find_model
 from actionbench.training.augmentation.augmentation import Augmentation
-from actionbench.training.features import Features, Wanted
-from actionbench.training.frames import ResizedFrames
-from actionbench.training.windows import Drawing, Windows
+from actionbench.training.inputs.features import Features, Wanted
+from actionbench.training.inputs.frames import ResizedFrames
+from actionbench.training.inputs.windows import Drawing, Windows
 
 DRAWING = Drawing(corner=True, jitter=True, mirror=True, augmentation=Augmentation())
 
