@@ -95,8 +95,8 @@ class FinetuneConfig:
     mirror: bool = setting(SWITCH, "exchange left and right in half of the training windows, drawn", True)
     draws: int | None = setting(
         WHOLE,
-        "training windows of a clip whose features are computed (`head` alone); without it 4, or 1 where "
-        "nothing is drawn",
+        "drawn windows of a training clip for which what the frozen blocks make of them is kept; epochs take "
+        "turns. Without it 4, or 1 where nothing is drawn; 0: drawn and computed anew in each epoch",
         None,
     )
     window: int | None = setting(
@@ -125,7 +125,7 @@ class FinetuneConfig:
     memory_gb: float = setting(
         NUMBER, "decoded frames that are kept in memory, GB; clips beyond that are decoded in each epoch", 2.0
     )
-    features_gb: float = setting(NUMBER, "features that are kept on disk, GB", 2.0)
+    features_gb: float = setting(NUMBER, "features that are kept on disk, GB", 4.0)
     tensorboard: bool = setting(SWITCH, "write a log for TensorBoard too", False)
     out: str | None = setting(TEXT, "folder of the result; without it, `runs/TIME-finetune-MODEL`", None)
 
@@ -155,11 +155,11 @@ class FinetuneConfig:
                 "must rise, from 1 on", where="--lr-steps", found=",".join(map(str, self.lr_steps))
             )
         _ = self.fold, self.trained_blocks, self.shares, self.augmenting
-        if self.trained_blocks == 0 and self.batch_norm == "moving":
+        if self.draws and not self.keeps_features:
             raise UsageError(
-                "cannot move the statistics of blocks whose features are computed once",
-                where="--batch-norm moving",
-                remedy="Take `frozen`, or train more than the head: --train last:N or all.",
+                "would do nothing: no block computes the same in each epoch",
+                where=f"--draws {self.draws}",
+                found=f"--train {self.train} --batch-norm {self.batch_norm}",
             )
         if self.weights == SCRATCH and self.trained_blocks is not None:
             raise UsageError(
@@ -231,13 +231,18 @@ class FinetuneConfig:
         )
 
     @property
+    def keeps_features(self) -> bool:
+        """Whether what frozen blocks make of windows is computed once: it is the same in each epoch."""
+        return self.trained_blocks is not None and self.batch_norm != "moving" and self.draws != 0
+
+    @property
     def drawing(self) -> bool:
         """Whether anything of a training window is drawn."""
         return self.crop == "corner" or self.jitter or self.mirror or self.augmentation != "none"
 
     @property
     def drawn_windows(self) -> int:
-        """Training windows of each clip whose features are computed."""
+        """Windows that are drawn of each training clip, where features are kept."""
         if not self.drawing:
             return 1
         return self.draws or 4
@@ -248,7 +253,7 @@ _RANGES = (
     ("batch", 1, 1e4),
     ("views", 1, 1000),
     ("window", 1, 1000),
-    ("draws", 1, 1000),
+    ("draws", 0, 1000),
     ("early_stop", 0, 1e5),
     ("group_cap", 1, 1e6),
     ("lr_patience", 1, 1e5),

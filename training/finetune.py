@@ -17,6 +17,7 @@ from ..array_cache import ArrayCache
 from ..datasets.composed.example import Example
 from ..errors import UsageError
 from ..home import home
+from ..models.finetuning.trainable import Back, has_front
 from ..records.lock import FolderLock
 from ..records.training import ExamplePrediction, Side, write_predictions
 from .config import FinetuneConfig
@@ -94,7 +95,7 @@ def _run(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """What goes into the part that is trained: pixels into a whole network, features into a head.
+    """What goes into the part that is trained: pixels into a whole network, features into its end.
 
     - `training`: from an example and the epoch; `evaluation`: from an example to its even windows.
     """
@@ -110,7 +111,10 @@ def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     from .network import TrainedNetwork
 
     config, labels, split, net = task.config, task.labels, task.split, start.net
-    inputs = _features(task, net, reporter) if config.trained_blocks == 0 else _pixels(task, net)
+    keeps = config.keeps_features and has_front(net, task.trained)
+    if config.keeps_features and not keeps:
+        reporter.say(f"{task.model.name} has no `front`: its frozen blocks are computed anew in each epoch")
+    inputs = _features(task, net, reporter) if keeps else _pixels(task, net)
 
     def evaluation(examples: Sequence[Example]) -> Evaluation:
         return Evaluation(examples, labels, inputs.evaluation)
@@ -145,25 +149,27 @@ def _pixels(task: Task, net: nn.Module) -> _Inputs:
 
 def _features(task: Task, net: Any, reporter: Reporter) -> _Inputs:
     config = task.config
-    assert task.weights is not None, "a head is trained on blocks that have weights"
+    assert task.weights is not None, "frozen blocks have weights"
     file = Path(task.base.partition(".py")[0] + ".py")
     # Of a user's file its text: its path says nothing of what it computes.
     network = file.read_text(encoding="utf-8") if file.is_file() else task.base
     features = Features(
         ArrayCache(home() / "features", round(config.features_gb * 1e9)),
         net,
+        task.trained,
         {"network": network, "weights": task.weights.sha256},
         task.windows,
         Drawing.of(config),
         config.views,
         torch.device(config.device),
+        config.memory_gb * 1e9,
     )
     draws = config.drawn_windows
     drawn = [Wanted(each.clip, draw) for each in task.split.train for draw in range(draws)]
     even = [Wanted(each.clip, None) for side in task.evaluated.values() for each in side]
     features.prepare([*drawn, *even], reporter)
     return _Inputs(
-        net.head,
+        Back(net, task.trained),
         lambda example, epoch: features.drawn(example.clip, epoch % draws),
         lambda example: features.even(example.clip),
     )

@@ -61,6 +61,11 @@ class Task:
         return trainable_network(self.model, self.weights, self.labels, self.config.seed)
 
     @property
+    def trained(self) -> int:
+        """Blocks before the head that are trained, where some are frozen."""
+        return self.config.trained_blocks or 0
+
+    @property
     def counts(self) -> dict[str, int]:
         """Class → its training examples, in the order of the labels."""
         counts = Counter(str(example.clip.label) for example in self.split.train)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, cast, runtime_checkable
+from copy import deepcopy
+from functools import partial
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,9 +27,14 @@ class TrainableNetwork(Protocol):
 
     - `head`: its last layer, from features to logits.
 
-    What else it may have: `state() -> State`, the tensors under the names that the network's loaders read
-    (without it, its state dict); `for_inference() -> nn.Module`, a module whose `features` gives the same
-    faster on the CPU (without it, itself).
+    What else it may have:
+
+    - `state() -> State`: the tensors under the names that the network's loaders read; without it, its state
+      dict.
+    - `front(x, trained)`, `back(x, trained)`: what the last `trained` blocks take, and the logits of that.
+      Without them all of the network is computed for each step that trains some of its blocks.
+    - `for_inference() -> nn.Module`: a module whose `features` and `front` give the same faster on the CPU;
+      without it, itself.
     """
 
     head: nn.Linear
@@ -129,10 +136,44 @@ def load_state(net: nn.Module, state: State) -> None:
     net.load_state_dict(tensors | counters)
 
 
-def for_inference(net: nn.Module) -> nn.Module:
-    """A module whose `features` gives what those of `net` give now, on the CPU; faster where it knows how."""
+class Back(nn.Module):
+    """The last `trained` blocks of a trainable network and its head: from what `front` gives to logits.
+
+    It has the parameters of that part alone, which are the network's own.
+    """
+
+    def __init__(self, net: nn.Module, trained: int) -> None:
+        super().__init__()
+        assert isinstance(net, TrainableNetwork)
+        blocks = [block for _, block in net.blocks()]
+        self.parts = nn.ModuleList([*blocks[len(blocks) - trained :], net.head])
+        # As functions: the network is not to be a part of this.
+        self._logits = partial(net.back, trained=trained) if trained else net.head.forward  # type: ignore[attr-defined]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits (N, classes)."""
+        logits: torch.Tensor = self._logits(x)
+        return logits
+
+
+def has_front(net: nn.Module, trained: int) -> bool:
+    """Whether what `trained` blocks take can be computed apart from them."""
+    return trained == 0 or (callable(getattr(net, "front", None)) and callable(getattr(net, "back", None)))
+
+
+def front(net: Any, x: torch.Tensor, trained: int) -> torch.Tensor:
+    """What the last `trained` blocks take; what the head takes, if that is none."""
+    found: torch.Tensor = net.features(x) if trained == 0 else net.front(x, trained)
+    return found
+
+
+def for_inference(net: nn.Module, on_cpu: bool = True) -> nn.Module:
+    """A module whose `features` and `front` give what those of `net` give now.
+
+    A copy in evaluation mode, or on the CPU a faster module, where `net` knows how.
+    """
     own = getattr(net, "for_inference", None)
-    return cast(nn.Module, own()) if callable(own) else net.eval()
+    return cast(nn.Module, own()) if on_cpu and callable(own) else deepcopy(net).eval()
 
 
 @contextmanager

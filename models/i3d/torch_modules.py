@@ -54,11 +54,31 @@ class I3D(nn.Module):
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """What the logits are an affine function of: (N, 1024) float32."""
-        for layer in self._layers:
+        return self._pooled(self._through(x, self._layers))
+
+    def front(self, x: torch.Tensor, trained: int) -> torch.Tensor:
+        """What the last `trained` blocks take, (N, C, T, H, W); a max pool before them is part of it."""
+        return self._through(x, self._layers[: self._first(trained)])
+
+    def back(self, x: torch.Tensor, trained: int) -> torch.Tensor:
+        """Logits of what `front` gives."""
+        logits: torch.Tensor = self.head(self._pooled(self._through(x, self._layers[self._first(trained) :])))
+        return logits
+
+    def _first(self, trained: int) -> int:
+        begins = [at for at, layer in enumerate(self._layers) if not isinstance(layer, i3d.MaxPool)]
+        return begins[-trained]
+
+    def _through(self, x: torch.Tensor, layers: tuple[i3d.Layer, ...]) -> torch.Tensor:
+        for layer in layers:
             if isinstance(layer, i3d.Mixed):
                 x = torch.cat([reduce(self._step, branch, x) for branch in layer.branches], 1)
             else:
                 x = self._step(x, layer)
+        return x
+
+    @staticmethod
+    def _pooled(x: torch.Tensor) -> torch.Tensor:
         # In float32 whatever came before: torch has no such pool of bfloat16 on the CPU.
         return functional.avg_pool3d(x.float(), i3d.FINAL_POOL, 1).mean((2, 3, 4))
 

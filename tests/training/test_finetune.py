@@ -160,6 +160,24 @@ def test_the_head_is_trained_on_features_and_the_rest_stays(
     assert 0 < fold.done.count("features") < reporter.done.count("features"), "another fold finds most"
 
 
+def test_frozen_blocks_are_computed_once_and_training_is_the_same(
+    config: FinetuneConfig, quiet: Any, tmp_path: Path
+) -> None:
+    first = training.finetune(replace(config, epochs=1), quiet())
+    last = replace(config, weights=str(first), train="last:1", crop="centre", jitter=False, mirror=False)
+    kept, anew = quiet(), quiet()
+    one = training.finetune(replace(last, out=str(tmp_path / "kept")), kept)
+    other = training.finetune(replace(last, out=str(tmp_path / "anew"), draws=0), anew)
+    assert "features" in kept.done
+    assert "features" not in anew.done
+    before, mine, theirs = tensors(first), tensors(one), tensors(other)
+    for name in before:
+        np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-4, atol=1e-6)
+    unchanged = {name for name in before if np.array_equal(before[name], mine[name])}
+    assert {name.partition(".")[0] for name in unchanged} == {"first"}
+    assert {name.partition(".")[0] for name in before.keys() - unchanged} == {"second", "head"}
+
+
 def test_the_loss_falls_on_a_fixed_batch(config: FinetuneConfig, quiet: Any) -> None:
     x = torch.randn((4, 3, 4, 24, 24), generator=torch.Generator().manual_seed(0))
     batches: Any = torch.utils.data.DataLoader([(each, k % 2) for k, each in enumerate(x)], batch_size=4)

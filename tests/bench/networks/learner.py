@@ -49,6 +49,13 @@ def network(weights, classes, seed):
         def forward(self, x):
             return self.head(self.features(x))
 
+        def front(self, x, trained):
+            return self.first(x) if trained == 1 else x
+
+        def back(self, x, trained):
+            x = self.second(x) if trained == 1 else self.second(self.first(x))
+            return self.head(x.mean((2, 3, 4)))
+
         def blocks(self):
             return [("first", self.first), ("second", self.second)]
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from actionbench.errors import UsageError
-from actionbench.models.finetuning.trainable import saved_state, trainable_network
+from actionbench.models.finetuning.trainable import Back, front, saved_state, trainable_network
 from actionbench.models.registry import find_model, model_names
 from actionbench.models.spec import Model, Weights, WeightsDescription
 
@@ -32,14 +32,7 @@ def test_those_are_ours() -> None:
     assert TRAINABLE == ["i3d-rgb", "resnext", "resnext-64f", "resnet18"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("i3d-rgb", marks=pytest.mark.slow),
-        pytest.param("resnext", marks=pytest.mark.slow),
-        "resnet18",
-    ],
-)
+@pytest.mark.parametrize("name", EACH)
 def test_blocks_and_head_are_the_whole_network(name: str) -> None:
     net: Any = trainable_network(find_model(name).model, None, LABELS, 0)
     parts = [*(block for _, block in net.blocks()), net.head]
@@ -49,14 +42,24 @@ def test_blocks_and_head_are_the_whole_network(name: str) -> None:
     assert not net.training
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("i3d-rgb", marks=pytest.mark.slow),
-        pytest.param("resnext", marks=pytest.mark.slow),
-        "resnet18",
-    ],
-)
+@pytest.mark.parametrize("name", EACH)
+def test_the_end_of_a_network_computes_what_is_left(name: str) -> None:
+    net: Any = trainable_network(find_model(name).model, None, LABELS, 0)
+    side = 193 if name == "i3d-rgb" else 33
+    x = torch.randn((1, 3, 9, side, side), generator=torch.Generator().manual_seed(0))
+    every = len(net.blocks())
+    with torch.inference_mode():
+        expected = net(x)
+        for trained in (0, 1, 2, every):
+            end = Back(net, trained).eval()
+            assert torch.allclose(end(front(net, x, trained)), expected, rtol=1e-5, atol=1e-6)
+            assert len(end.parts) == trained + 1
+            own = {id(each) for each in end.parameters()}
+            frozen = {id(each) for _, block in net.blocks()[: every - trained] for each in block.parameters()}
+            assert own == {id(each) for each in net.parameters()} - frozen
+
+
+@pytest.mark.parametrize("name", EACH)
 def test_a_new_head_leaves_all_else_as_it_was(name: str) -> None:
     model = find_model(name).model
     weights = random_weights(model)

@@ -46,11 +46,13 @@ def made(learner: str, tmp_path: Path) -> Callable[..., Features]:
         values: dict[str, Any] = {
             "cache": ArrayCache(tmp_path / "features", 10**7),
             "network": net,
+            "trained": 0,
             "identity": {"network": "x", "weights": "a"},
             "windows": Windows(ResizedFrames(how, 1e9), how, 4),
             "drawing": DRAWING,
             "views": 1,
             "device": torch.device("cpu"),
+            "max_bytes": 1e6,
         }
         return Features(**values | changes)
 
@@ -67,18 +69,15 @@ def wanted(squares: Path) -> list[Wanted]:
 
 
 def test_a_killed_extraction_goes_on(made: Any, wanted: list[Wanted], quiet: Any) -> None:
-    killed = Counting(left=7)
     with pytest.raises(KeyboardInterrupt):
-        made(killed).prepare(wanted, quiet())
-    net, reporter = Counting(), quiet()
-    again = made(net)
+        made(Counting(left=7)).prepare(wanted, quiet())
+    reporter = quiet()
+    again = made(Counting())
     again.prepare(wanted, reporter)
-    assert net.computed == len(wanted) - 7
-    assert len(reporter.done) == net.computed, "progress is of what there is to do"
-    idle = Counting()
-    whole = made(idle)
-    whole.prepare(wanted, quiet())
-    assert idle.computed == 0
+    assert len(reporter.done) == len(wanted) - 7
+    whole, idle = made(Counting(left=0)), quiet()
+    whole.prepare(wanted, idle)
+    assert not idle.done
     for each in wanted:
         one, other = (
             features.even(each.clip) if each.draw is None else features.drawn(each.clip, each.draw)
@@ -109,6 +108,7 @@ def test_every_thing_that_a_feature_depends_on_is_in_its_key(made: Any, wanted: 
         made(None, windows=replace(base.windows, length=8)).key(drawn),
         made(None, windows=replace(base.windows, how=replace(base.windows.how, crop=20))).key(drawn),
         made(None, views=3).key(even),
+        made(None, trained=1).key(even),
     ]
     assert len(set(keys)) == len(keys)
     assert made(None, views=3).key(drawn) == base.key(drawn)
@@ -118,12 +118,20 @@ def test_every_thing_that_a_feature_depends_on_is_in_its_key(made: Any, wanted: 
 def test_where_nothing_is_drawn_training_and_evaluation_share_the_middle_window(
     made: Any, wanted: list[Wanted], quiet: Any
 ) -> None:
-    net = Counting()
     fixed = Drawing(corner=False, jitter=False, mirror=False, augmentation=Augmentation())
-    features = made(net, drawing=fixed)
-    features.prepare([wanted[0], Wanted(wanted[0].clip, None)], quiet())
-    assert net.computed == 1
+    features, reporter = made(Counting(), drawing=fixed), quiet()
+    features.prepare([wanted[0], Wanted(wanted[0].clip, None)], reporter)
+    assert len(reporter.done) == 1
     assert torch.equal(features.drawn(wanted[0].clip, 0), features.even(wanted[0].clip)[0])
+
+
+def test_what_was_removed_meanwhile_is_computed_again(made: Any, wanted: list[Wanted], quiet: Any) -> None:
+    features = made(Counting(), max_bytes=0)
+    features.prepare(wanted[:2], quiet())
+    before = features.drawn(wanted[0].clip, 0)
+    for file in features.cache.folder.iterdir():
+        file.write_bytes(b"torn")
+    assert torch.equal(features.drawn(wanted[0].clip, 0), before)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +147,10 @@ def test_the_fast_module_gives_the_same_features(name: str, shape: tuple[int, ..
     x = torch.from_numpy(np.random.default_rng(0).normal(size=shape).astype(np.float32))
     with torch.inference_mode():
         expected: Any = net.features(x)  # type: ignore[operator]
-        found: Any = for_inference(net).features(x)  # type: ignore[operator]
-    scale = expected.abs().max()
-    assert scale > 0
-    assert (found - expected).abs().max() <= 1e-4 * scale
+        fast: Any = for_inference(net)
+        pairs = [(fast.features(x), expected)]
+        pairs += [(fast.front(x, trained), net.front(x, trained)) for trained in (1, 3)]  # type: ignore[operator]
+    for found, exact in pairs:
+        scale = exact.abs().max()
+        assert scale > 0
+        assert (found - exact).abs().max() <= 1e-4 * scale
