@@ -52,7 +52,7 @@ def _examples(recipe: Recipe, name: str, source: SourceRecipe) -> tuple[list[Exa
     notes = [
         *reading.notes,
         *(
-            f"left out, {'without a class' if label is None else f'of class {label}'}: {count} clips"
+            f"clips left out, {'without a class' if label is None else f'of class {label}'}: {count}"
             for label, count in sorted(classes.items(), key=lambda each: str(each[0]))
             if mapping[label] is None
         ),
@@ -107,7 +107,7 @@ def _refuse_mixed_classes(
     """A class that shows another label's action too would teach the network the wrong one."""
     shown = {theirs: ours.split(",") for theirs, ours in (source.includes or {}).items()}
     if source.kind == "omnifall":
-        shown = {theirs: list(labels) for theirs, labels in OMNIFALL_INCLUDES.items()} | shown
+        shown |= {theirs: list(labels) for theirs, labels in OMNIFALL_INCLUDES.items()}
     for theirs, labels in shown.items():
         ours = mapping.get(theirs)
         others = [label for label in labels if label in recipe.labels and label != ours]

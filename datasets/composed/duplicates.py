@@ -41,9 +41,9 @@ def same_pictures(appearances: Sequence[Appearance]) -> Iterator[tuple[int, int]
         pictures[index, : len(each.pictures)] = each.pictures.reshape(len(each.pictures), -1)
     means = pictures[:, 0].mean(axis=1)
     order = np.argsort(seconds, kind="stable")
-    for place, index in enumerate(order):
-        longest = seconds[index] * (1 + LENGTH_SHARE) + LENGTH_S
-        end = np.searchsorted(seconds[order], longest, side="right")
+    longest = seconds[order] * (1 + LENGTH_SHARE) + LENGTH_S
+    ends = np.searchsorted(seconds[order], longest, side="right")
+    for place, (index, end) in enumerate(zip(order, ends, strict=True)):
         others = order[place + 1 : end]
         # Where cells differ by no more than so much, their means do not either.
         others = others[np.abs(means[others] - means[index]) <= LARGEST_DIFFERENCE]

@@ -12,6 +12,10 @@ from ...errors import UsageError, did_you_mean
 from ...parsing import parse_yaml
 from ...settings import NAMES, PAIRS, TEXT, Kind, from_mapping, setting
 
+SEGMENTS = ("segments", "omnifall")
+NEED_LISTS = ("kinetics", *SEGMENTS)
+"""Kinds of sources whose clips are those of a list."""
+
 DROP = "drop"
 """In place of a label: such clips are left out."""
 
@@ -189,8 +193,12 @@ def _source(path: Path, name: str, values: Any, labels: tuple[str, ...]) -> Sour
     for key in ("path", "licence", "groups"):
         if getattr(source, key) is None:
             raise UsageError(f"`{key}` is missing", where=where)
-    if source.kind in ("kinetics", "segments", "omnifall") and source.list is None:
+    if source.kind in NEED_LISTS and source.list is None:
         raise UsageError(f"`list` is missing, which the kind {source.kind} needs", where=where)
+    if source.kind not in (*NEED_LISTS, "hmdb51") and source.list is not None:
+        raise UsageError(f"`list` is of no use to the kind {source.kind}", where=where, found=source.list)
+    if source.kind not in SEGMENTS and source.columns is not None:
+        raise UsageError(f"`columns` are of no use to the kind {source.kind}", where=where)
     for theirs, ours in (source.classes or {}).items():
         if ours not in (*labels, DROP):
             raise UsageError(

@@ -86,10 +86,18 @@ def folds(composed: ComposedSet, count: int = 5, seed: int = 0) -> tuple[Split, 
 def thesis_split(composed: ComposedSet, seed: int = 0) -> Split:
     """Of each class 90 % for training and 10 % for test, as near as groups allow; the notes tell how near.
 
-    Validation is drawn by group out of the 90 %, about a tenth of it.
+    Validation is drawn by group out of the 90 %, about a tenth of it. Raises UsageError if every group is
+    so large that none brings the test nearer to its share.
     """
     examples, notes = _labelled(composed)
     tested = _draw(examples, TEST_SHARE, seed)
+    if not tested:
+        raise UsageError(
+            f"no group is small enough for a test of {100 * TEST_SHARE:.0f} %",
+            where=composed.name,
+            found=f"{len({example.group for example in examples})} groups",
+            remedy="Use another split: folds",
+        )
     rest = [example for example in examples if example.group not in tested]
     validated = _draw(rest, TEST_SHARE, seed)
     split = _split("thesis", examples, validated, tested, notes)
@@ -211,16 +219,16 @@ def _draw(examples: Sequence[Example], share: float, seed: int) -> set[str]:
         members[groups[example.group], labels[str(example.clip.label)]] += 1
     members /= members.sum(axis=0)
     generator = np.random.default_rng(seed)
-    best, nearest = np.zeros(len(groups), bool), len(labels) * share**2
-    for _ in range(DRAWS):
-        drawn = np.zeros(len(groups), bool)
-        rest = np.full(len(labels), share)
-        for group in generator.permutation(len(groups)):
-            left = rest - members[group]
-            if left @ left < rest @ rest:
-                rest, drawn[group] = left, True
-        if rest @ rest < nearest:
-            best, nearest = drawn, rest @ rest
+    orders = generator.permuted(np.tile(np.arange(len(groups)), (DRAWS, 1)), axis=1)
+    # What each order still lacks of each class; all orders take a step at a time.
+    lacking = np.full((DRAWS, len(labels)), share)
+    drawn = np.zeros(orders.shape, bool)
+    for step in orders.T:
+        left = lacking - members[step]
+        nearer = (left**2).sum(axis=1) < (lacking**2).sum(axis=1)
+        lacking[nearer] = left[nearer]
+        drawn[nearer, step[nearer]] = True
+    best = drawn[(lacking**2).sum(axis=1).argmin()]
     return {name for name, place in groups.items() if best[place]}
 
 

@@ -82,7 +82,7 @@ def _few_groups(composition: Composition) -> Iterator[Trap]:
         if groups < FEWEST_GROUPS:
             yield Trap(
                 "few groups",
-                f"the {len(members)} clips of {label} come from {groups} groups",
+                f"the clips of {label} (n = {len(members)}) come from few groups ({groups})",
                 "Add clips of other films or subjects: what is said of the class rests on so few of them",
             )
 
@@ -116,7 +116,8 @@ def _classes_of_one_source(composition: Composition) -> Iterator[Trap]:
             (source,) = of_label
             yield Trap(
                 "a class of one source",
-                f"all {clips} clips of {label} come from {source}, while the set has {len(sources)} sources",
+                f"every clip of {label} (n = {clips}) comes from {source}, while the set has "
+                f"{len(sources)} sources",
                 "Add such clips of another source: else the look of the source is the class",
             )
     for source in sources:
@@ -125,7 +126,7 @@ def _classes_of_one_source(composition: Composition) -> Iterator[Trap]:
         if len(labels) == 1:
             yield Trap(
                 "a source of one class",
-                f"all {clips} clips of {source} are {labels[0]}, while the set has "
+                f"every clip of {source} (n = {clips}) is {labels[0]}, while the set has "
                 f"{len(composition.labels)} classes",
                 "Add clips of other classes from it, or keep it for a test of its own",
             )

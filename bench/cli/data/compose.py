@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from ....datasets.composed.appearance import Appearance
     from ....datasets.composed.example import ComposedSet, Example
     from ....datasets.composed.splits import Split
-    from ....records.composition import Composition, Duplicate, Shortcut
 
 
 def compose(
@@ -56,6 +54,7 @@ def compose(
     from ....reports.composition.distribution import distribution_table
     from ....reports.composition.export import looked_for, write_composition
     from ....reports.composition.traps import traps
+    from ...composition import composition_of
 
     if out.suffix.lower() != ".csv":
         raise UsageError("has an ending that is not known", where=out, expected=".csv")
@@ -83,7 +82,7 @@ def compose(
         notes = (*notes, *broken)
         splits = divided() if broken else splits
     write_composed(out, composed)
-    composition = _composition(composed, splits, appearances, seed, notes)
+    composition = composition_of(composed, splits, appearances, seed, notes)
     table = distribution_table(composition)
     print(tabulate(table.rows, [column.title for column in table.columns], disable_numparse=True))
     for trap in traps(composition):
@@ -133,86 +132,3 @@ def _looked_at(composed: ComposedSet) -> tuple[ComposedSet, list[Appearance], li
     if not kept:
         raise ClipError("none of the clips decodes", where=composed.name)
     return replace(composed, examples=tuple(kept)), appearances, broken
-
-
-def _composition(
-    composed: ComposedSet,
-    splits: Sequence[Split],
-    appearances: Sequence[Appearance] | None,
-    seed: int,
-    notes: Iterable[str],
-) -> Composition:
-    """What the report is made from."""
-    from ....records.composition import Composition, Member
-
-    parts: list[dict[str, str]] = [
-        {
-            example.clip.id: part
-            for part, examples in (
-                ("train", split.train),
-                ("validation", split.validation),
-                ("test", split.test),
-            )
-            for example in examples
-        }
-        for split in splits
-    ]
-    members = tuple(
-        Member(
-            str(example.clip.label),
-            example.source,
-            example.group,
-            example.official,
-            tuple(part.get(example.clip.id) for part in parts),
-        )
-        for example in composed.examples
-    )
-    told = (f"{split.name}: {note}" for split in splits for note in split.notes)
-    return Composition(
-        composed.name,
-        composed.labels,
-        tuple(split.name for split in splits),
-        members,
-        _shortcuts(composed, appearances, seed),
-        _duplicates(composed, appearances),
-        appearances is not None,
-        (*notes, *told),
-    )
-
-
-def _shortcuts(
-    composed: ComposedSet, appearances: Sequence[Appearance] | None, seed: int
-) -> tuple[Shortcut, ...]:
-    from ....datasets.composed.shortcuts import predict_by_source, predict_by_value
-    from ....records.composition import Shortcut
-
-    predicted = {"source": predict_by_source(composed, seed)}
-    if appearances is not None:
-        predicted["length"] = predict_by_value(composed, [each.seconds for each in appearances], seed)
-        predicted["brightness"] = predict_by_value(composed, [each.brightness for each in appearances], seed)
-    truth = tuple(str(example.clip.label) for example in composed.examples)
-    groups = tuple(example.group for example in composed.examples)
-    return tuple(
-        Shortcut(feature, composed.labels, truth, answers, groups)
-        for feature, answers in predicted.items()
-        if answers is not None
-    )
-
-
-def _duplicates(composed: ComposedSet, appearances: Sequence[Appearance] | None) -> tuple[Duplicate, ...]:
-    from ....datasets.composed.duplicates import same_bytes, same_pictures
-    from ....records.composition import Duplicate
-
-    examples = composed.examples
-    equal = sorted(same_bytes(examples))
-    alike = [] if appearances is None else sorted(set(same_pictures(appearances)) - set(equal))
-    return tuple(
-        Duplicate(
-            examples[first].clip.id,
-            examples[second].clip.id,
-            pair_is_equal,
-            examples[first].group != examples[second].group,
-        )
-        for pairs, pair_is_equal in ((equal, True), (alike, False))
-        for first, second in pairs
-    )

@@ -61,7 +61,7 @@ def test_hmdb51_with_its_lists(composed_of, hmdb51):
     ]
     assert notes == (
         "films: clips that stand in none of the split lists: 1",
-        "films: left out, of class wave: 1 clips",
+        "films: clips left out, of class wave: 1",
     )
     assert composed.labels == ("falling", "running", "walking")
     assert composed.licences == {"films": "CC BY 4.0"}
@@ -277,7 +277,7 @@ def test_a_label_without_a_clip_is_named(composed_of, touch):
     with pytest.raises(UsageError, match="no clip has the label 'walking'"):
         composed_of({"s": source})
     _, notes = composed_of({"s": source}, labels=["falling", "running"])
-    assert notes == ("s: left out, without a class: 1 clips",)
+    assert notes == ("s: clips left out, without a class: 1",)
 
 
 def test_the_real_folders(shared_data, write_recipe):

@@ -52,6 +52,8 @@ def test_a_recipe_is_read(write_recipe):
         ({}, {"groups": "films"}, "source 's': `groups` has the wrong type; expected film, folder, video"),
         ({}, {"groups": {"pattern": "a", "csv": "b"}}, "`groups` has the wrong type"),
         ({}, {"kind": "segments"}, "source 's': `list` is missing, which the kind segments needs"),
+        ({}, {"list": "lists"}, "source 's': `list` is of no use to the kind folder; found lists"),
+        ({}, {"columns": {"path": "p"}}, "source 's': `columns` are of no use to the kind folder"),
         ({}, {"classes": {"run": "runing"}}, "`classes` maps 'run' to what is no label"),
         ({}, {"classes": ["run"]}, "source 's': `classes` has the wrong type"),
     ],

@@ -64,9 +64,14 @@ def test_folds_test_each_clip_once_and_divide_no_group(make_set, rows, count, se
 @quick
 def test_thesis_and_official_divide_no_group(make_set, rows, seed):
     composed = make_set(rows)
-    thesis = thesis_split(composed, seed)
-    assert thesis == thesis_split(composed, seed)
-    assert no_group_is_divided(thesis)
+    try:
+        thesis = thesis_split(composed, seed)
+    except UsageError as error:
+        assert "no group is small enough for a test of 10 %" in str(error)  # noqa: PT017
+    else:
+        assert thesis.test
+        assert thesis == thesis_split(composed, seed)
+        assert no_group_is_divided(thesis)
     if not any(side == "test" for _, _, side in rows):
         with pytest.raises(UsageError, match="no source's list has test clips"):
             official_split(composed, seed)
@@ -109,6 +114,11 @@ def test_thesis_tells_how_near_it_came(make_set):
         "running: 1 of 15 clips tested, 6.7 % where 10 % are asked for",
         "running: 2 of 15 clips tested, 13.3 % where 10 % are asked for",
     } & set(split.notes)
+
+
+def test_groups_too_large_for_thesis_are_refused(make_set):
+    with pytest.raises(UsageError, match=r"no group is small enough.*found 2 groups"):
+        thesis_split(make_set([("falling", f"films/{n % 2}", None) for n in range(10)]))
 
 
 def test_a_part_without_a_class_is_told(make_set):

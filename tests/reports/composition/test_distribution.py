@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
+from pathlib import Path
 
+from actionbench.records.composition import Composition
 from actionbench.reports.charts.plots import draw
 from actionbench.reports.composition.distribution import MOST_BARS, distribution_chart, distribution_table
 from actionbench.reports.composition.export import write_composition
 
+Made = Callable[..., Composition]
 ROWS = [
     ("falling", "a/1", None, ("train",)),
     ("falling", "a/1", None, ("train",)),
@@ -17,7 +21,7 @@ ROWS = [
 ]
 
 
-def test_one_split(made):
+def test_one_split(made: Made) -> None:
     table = distribution_table(made(ROWS))
     assert table.rows == (
         ("falling", "a", "2", "40.0 %", "1", "2", "0", "0"),
@@ -39,7 +43,7 @@ def test_one_split(made):
     }
 
 
-def test_folds_are_numbers_in_a_row(made):
+def test_folds_are_numbers_in_a_row(made: Made) -> None:
     rows = [("falling", f"a/{n}", None, ("test", "train") if n else ("train", "test")) for n in range(3)]
     table = distribution_table(made(rows, ("fold 1 of 2", "fold 2 of 2")))
     assert table.rows[0] == ("falling", "a", "3", "100.0 %", "3", "1 2", "0 0", "2 1")
@@ -47,7 +51,7 @@ def test_folds_are_numbers_in_a_row(made):
     assert table.records[0]["fold 2 of 2: train"] == 2
 
 
-def test_the_chart_stacks_sources_from_the_top(made):
+def test_the_chart_stacks_sources_from_the_top(made: Made) -> None:
     chart = distribution_chart(made(ROWS))
     ticks = [text for _, text in sorted(chart.y.ticks, reverse=True)]
     assert ticks[:5] == ["falling", "train, falling", "validation, falling", "test, falling", "running"]
@@ -60,13 +64,13 @@ def test_the_chart_stacks_sources_from_the_top(made):
     assert draw(chart).svg.startswith("<?xml")
 
 
-def test_a_chart_of_many_classes_shows_the_whole_set(made):
+def test_a_chart_of_many_classes_shows_the_whole_set(made: Made) -> None:
     rows = [(f"class {n}", f"a/{n}", None, ("train",)) for n in range(MOST_BARS // 3 + 1)]
     chart = distribution_chart(made(rows))
     assert len(chart.y.ticks) == len(rows)
 
 
-def test_files_are_written_and_names_from_outside_do_nothing(made, tmp_path):
+def test_files_are_written_and_names_from_outside_do_nothing(made: Made, tmp_path: Path) -> None:
     name = "=cmd|'<b>'!`x`"
     rows = [(name, "a/1", "train", ("train",)), (name, "a/1", "test", ("test",))]
     written = write_composition(made(rows, notes=("left out: <i>",)), tmp_path / "out")

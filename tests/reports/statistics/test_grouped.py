@@ -9,10 +9,14 @@ from sklearn.metrics import balanced_accuracy_score
 from actionbench.reports.statistics.grouped import FEWEST_GROUPS, balanced_accuracy
 
 
-def drawn(seed: int, groups: int, per_group: int, right: float, spread: float):
+def drawn(
+    seed: int, groups: int, per_group: int, right: float, spread: float
+) -> tuple[list[int], list[int], list[int]]:
     """Clips of two classes; whether a group's are recognised varies from group to group."""
     generator = np.random.default_rng(seed)
-    truth, predicted, of_group = [], [], []
+    truth: list[int] = []
+    predicted: list[int] = []
+    of_group: list[int] = []
     for group in range(groups):
         chance = np.clip(right + generator.choice([-spread, spread]), 0, 1)
         for _ in range(per_group):
@@ -24,7 +28,7 @@ def drawn(seed: int, groups: int, per_group: int, right: float, spread: float):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_value_is_scikit_learns(seed):
+def test_the_value_is_scikit_learns(seed: int) -> None:
     truth, predicted, groups = drawn(seed, 30, 3, 0.7, 0.2)
     found = balanced_accuracy(truth, predicted, groups)
     assert found.value == pytest.approx(balanced_accuracy_score(truth, predicted))
@@ -34,14 +38,14 @@ def test_the_value_is_scikit_learns(seed):
     assert found.interval.method == "bootstrap of 30 groups, 95 %"
 
 
-def test_naming_one_class_always_has_one_over_the_number_of_classes():
+def test_naming_one_class_always_has_one_over_the_number_of_classes() -> None:
     truth = ["a"] * 90 + ["b"] * 9 + ["c"]
     found = balanced_accuracy(truth, ["a"] * 100, range(100))
     assert found.value == pytest.approx(1 / 3)
 
 
 @pytest.mark.slow
-def test_the_interval_covers_and_that_of_single_clips_would_not():
+def test_the_interval_covers_and_that_of_single_clips_would_not() -> None:
     """The groups' mean is 0.7; with eight clips a group, those of one group are nearly one observation."""
     right = {"groups": 0, "clips": 0}
     draws = 120
@@ -54,7 +58,7 @@ def test_the_interval_covers_and_that_of_single_clips_would_not():
     assert right["clips"] <= 0.8 * draws
 
 
-def test_few_groups_and_none():
+def test_few_groups_and_none() -> None:
     truth = [n % 2 for n in range(40)]
     found = balanced_accuracy(truth, truth, [n % (FEWEST_GROUPS - 1) for n in range(40)])
     assert found.value == 1.0

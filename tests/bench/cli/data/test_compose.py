@@ -35,8 +35,10 @@ def drawn_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def recipe(tmp_path: Path, drawn_folder: Path) -> Path:
     path = tmp_path / "set.yaml"
-    source = {"licence": "CC0", "groups": "video"}
-    sources = {part: source | {"path": str(drawn_folder / part)} for part in ("train", "test")}
+    source: dict[str, object] = {"licence": "CC0", "groups": "video"}
+    sources: dict[str, dict[str, object]] = {
+        part: source | {"path": str(drawn_folder / part)} for part in ("train", "test")
+    }
     sources["train"]["classes"] = {"jogging": "running", "cartwheeling": "other"}
     sources["test"]["classes"] = {"jogging": "running"}
     content = {"labels": ["running", "other"], "other": "other", "sources": sources}
