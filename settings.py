@@ -67,6 +67,15 @@ def _only_pairs(value: Any) -> dict[str, str]:
     return _pairs(value)
 
 
+def _wholes(value: Any) -> tuple[int, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    if isinstance(items, int):
+        items = [items]
+    if not isinstance(items, list | tuple) or not all(type(item) in (int, str) for item in items):
+        raise ValueError
+    return tuple(int(item) for item in items if str(item).strip())
+
+
 def _instance(value: Any, *types: type) -> Any:
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise ValueError
@@ -77,6 +86,14 @@ NAMES = Kind("names", "a list of names, or names with commas between them", str,
 PAIRS = Kind("pairs", "`name: value` pairs", list[str], "NAME=VALUE", _only_pairs, lambda _: None)
 WEIGHTS = dataclasses.replace(PAIRS, parse=_pairs)
 TEXT = Kind("text", "text", str, "TEXT", lambda value: str(_instance(value, str, int, float)))
+WHOLES = Kind(
+    "numbers",
+    "a list of whole numbers, or such with commas between them",
+    str,
+    "N,N",
+    _wholes,
+    lambda value: ",".join(map(str, value)),
+)
 WHOLE = Kind("number", "a whole number", int, "N", lambda value: _instance(value, int))
 NUMBER = Kind("number", "a number", float, "X", lambda value: float(_instance(value, int, float)))
 SWITCH = Kind("true, false", "true or false", bool, None, lambda value: _instance(value, bool))
@@ -149,6 +166,19 @@ def from_mapping(record: type[Record], raw: Mapping[str, Any], where: str) -> Re
             raise UsageError(str(unknown_name("key", name, known, most=len(known))), where=where)
         values[name] = known[name].parse(value, where)
     return record(**values)
+
+
+def to_plain(settings: Any) -> dict[str, Any]:
+    """The values of a record of settings as YAML has them: lists, mappings, texts and numbers."""
+    plain: dict[str, Any] = {}
+    for name in settings_of(type(settings)):
+        value = getattr(settings, name)
+        if isinstance(value, tuple):
+            value = list(value)
+        elif isinstance(value, Mapping):
+            value = dict(value)
+        plain[name] = value
+    return plain
 
 
 def read_config(path: Path) -> dict[str, Any]:

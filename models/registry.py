@@ -19,6 +19,7 @@ from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_n
 from ..registry import LOAD_REMEDY, Registry
 from ..registry import load as load_function
 from .capabilities import Backend, missing_packages, offer, why_not
+from .finetuning.finetuned import finetuned_model, is_finetuned, named_base
 from .network_files import execute, keep_neighbours_importable, neighbours_importable
 from .spec import Loader, LoadOptions, Model, Network, Weights
 
@@ -28,16 +29,20 @@ MODELS = {
     "i3d-flow": "actionbench.models.i3d.architecture:flow",
     "resnext": "actionbench.models.resnext.architecture:resnext",
     "resnext-64f": "actionbench.models.resnext.architecture:resnext_64f",
+    "resnet18": "actionbench.models.resnet.architecture:resnet18",
 }
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
 
 DEFAULT_MODELS = ("i3d", "resnext")
 """Models that are run if none is named; the first has several backends, which `bench parity` compares."""
 
+DEFAULT_TRAINED = "i3d-rgb"
+"""What is trained where no model is named: the one whose trained weights anyone can fetch."""
+
 _REGISTRY = Registry("model", "actionbench.models", MODELS)
 
 _FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<factory>[^@]*))?(?:@(?P<selection>[^@/]*))?")
-_NAME = re.compile(r"(?P<name>[^@]*)(?:@(?P<selection>.*))?", re.DOTALL)
+_NAME = re.compile(r"(?P<name>[^@]*?)(?::K=(?P<frames>\d+))?(?:@(?P<selection>.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,11 @@ class ModelRequest:
         return self.key.removesuffix(f"@{self.selection}")
 
     @property
+    def is_path(self) -> bool:
+        """It names a file or a folder: in reports the model's own name stands for it."""
+        return _FILE.fullmatch(self.key) is not None or bool(self.model.own_weights)
+
+    @property
     def offered(self) -> Backend:
         """What its backend offers for its model."""
         return offer(self.model, self.backend)
@@ -80,7 +90,9 @@ def model_names() -> dict[str, str]:
 def find_model(request: str) -> ModelRequest:
     """The model that a request names.
 
-    - `request`: `name` or `path/to/file.py:factory`, each with or without `@backend:precision:variant`.
+    - `request`: one of these, with or without `@backend:precision:variant`: a name or `path/to/folder` of a
+      network that `bench finetune` trained, each with or without `:K=32`, windows of 32 frames;
+      `path/to/file.py:factory`.
 
     Raises UsageError for unknown names, for a precision or variant that the backend has on no device, and for
     errors in the user's file; BackendUnavailable for the model of a package that cannot be imported.
@@ -93,9 +105,24 @@ def find_model(request: str) -> ModelRequest:
         named = _NAME.fullmatch(request)
         assert named is not None, "the expression matches every string"
         name = named["name"]
-        model = _checked(_call(_REGISTRY.load(name), f"model '{name}'"), name)
+        in_folder = name != "" and name not in model_names() and Path(name).is_dir()
+        model = _model_in_folder(Path(name)) if in_folder else _named_model(name)
+        if named["frames"] is not None:
+            model = with_window(model, int(named["frames"]))
         selection = named["selection"]
     return _selected(request, model, selection)
+
+
+def absolute_model(request: str) -> str:
+    """The request with the path of a file or a folder in it made absolute, so that it holds in any folder."""
+    in_file = _FILE.fullmatch(request)
+    if in_file is not None:
+        path, rest = in_file["path"], request[len(in_file["path"]) :]
+        return f"{Path(path).absolute()}{rest}" if Path(path).exists() else request
+    folder = re.split(r":K=|@", request, maxsplit=1)[0]
+    if folder not in MODELS and is_finetuned(Path(folder)):
+        return f"{Path(folder).absolute()}{request[len(folder) :]}"
+    return request
 
 
 def _selected(request: str, model: Model, selection: str | None) -> ModelRequest:
@@ -177,6 +204,31 @@ def keep_importable(request: ModelRequest) -> None:
 
 
 _METHODS = ("upload", "forward", "download", "synchronize", "describe")
+
+
+def with_window(model: Model, frames: int) -> Model:
+    """`model` with windows of so many frames, side by side. Raises UsageError if it takes none so short."""
+    if frames < model.views.min_frames or frames < 1:
+        raise UsageError(
+            "is too short for the network",
+            where=f"{model.name}:K={frames}",
+            expected=f"at least {model.views.min_frames} frames",
+        )
+    return replace(model, views=replace(model.views, window=frames, stride=frames), window_frames=frames)
+
+
+def _named_model(name: str) -> Model:
+    return _checked(_call(_REGISTRY.load(name), f"model '{name}'"), name)
+
+
+def _model_in_folder(folder: Path) -> Model:
+    if not is_finetuned(folder):
+        raise UsageError(
+            "this folder holds no network",
+            where=folder,
+            expected="a result of `bench finetune`, or the name of a network",
+        )
+    return finetuned_model(folder, _named_model(named_base(folder)))
 
 
 def _model_in_file(path: Path, factory: str | None) -> Model:

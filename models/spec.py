@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from .demo import RandomNetwork
+    from .finetuning.trainable import TrainableNetwork
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -229,6 +230,12 @@ OnnxGraph = Callable[[Weights, bool], bytes]
 """From the weights of a stream, and `wide`, to its ONNX graph (`Model.onnx`)."""
 
 
+Trainable = Callable[["Weights | None", int, int], "TrainableNetwork"]
+"""From weights (None: from scratch), number of classes and seed to the network in torch that is trained.
+
+Its head is a new one, seeded, where the number of classes is not that of the weights."""
+
+
 @dataclass(frozen=True, slots=True)
 class DemoWeights:
     """How demo weights are made for one stream: a random network whose last layer is fitted to demo clips.
@@ -295,6 +302,9 @@ class Model:
       for float32 do not.
     - `demo`: stream → how demo weights are made for it (`--weights demo`).
     - `published`: the authors' example with the values that they publish for it; None if there is none.
+    - `trainable`: "module:attribute" of a `Trainable`, or the function itself; None if it cannot be trained.
+    - `own_weights`: stream → the file that belongs to the model, where it came with one (`finetuned`); used
+      where the user names no other weights.
     """
 
     name: str
@@ -312,3 +322,5 @@ class Model:
     onnx: str | OnnxGraph | None = None
     demo: Mapping[str, DemoWeights] = field(default_factory=dict)
     published: PublishedExample | None = None
+    trainable: str | Trainable | None = None
+    own_weights: Mapping[str, Path] = field(default_factory=dict)

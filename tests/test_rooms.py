@@ -81,12 +81,13 @@ def test_no_folder_is_a_pile() -> None:
         assert len(files) <= MOST_FILES, f"{folder.relative_to(ROOT)} has {len(files)} files"
 
 
-NETWORKS = re.compile(r"i3d|resnext", re.IGNORECASE)
+NETWORKS = re.compile(r"i3d|resnext|resnet", re.IGNORECASE)
 
 
 def generic_files() -> list[Path]:
     """All sources but the networks' folders, the registry, and what is published of weights."""
-    own = ("models/i3d/", "models/resnext/", "models/weights/", "models/registry.py")
+    networks = ("models/i3d/", "models/resnext/", "models/resnet/")
+    own = (*networks, "models/weights/", "models/registry.py")
     files = [*ROOT.glob("*.py"), *(file for room in ROOMS for file in room_files(room))]
     return [file for file in files if not file.relative_to(ROOT).as_posix().startswith(own)]
 

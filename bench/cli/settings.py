@@ -18,16 +18,19 @@ _REPEATABLE = {PAIRS, WEIGHTS}
 
 
 def with_settings(
-    *names: str, help: Mapping[str, str] = MappingProxyType({})
+    *names: str,
+    help: Mapping[str, str] = MappingProxyType({}),
+    of: Mapping[str, Setting] = SETTINGS,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator that gives a command the options of settings of `bench run`.
+    """A decorator that gives a command the options of settings.
 
     - `names`: names of the settings; without one, all of them.
     - `help`: name of a setting → its help text, where it differs from the declared one.
+    - `of`: name → setting of the record that they belong to (`settings_of`); by default those of `bench run`.
 
     The command takes the context, and gets their values from `given_settings`.
     """
-    chosen = [SETTINGS[name] for name in names or SETTINGS]
+    chosen = [of[name] for name in names or of]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         own = inspect.signature(function, eval_str=True).parameters
@@ -46,13 +49,11 @@ def with_settings(
     return decorate
 
 
-def given_settings(context: typer.Context) -> dict[str, Any]:
-    """Name → plain value of the settings that are given on the command line."""
-    given = {
-        name: value for name, value in context.params.items() if name in SETTINGS and is_given(context, name)
-    }
+def given_settings(context: typer.Context, of: Mapping[str, Setting] = SETTINGS) -> dict[str, Any]:
+    """Name → plain value of the settings that are given on the command line; `of`: see `with_settings`."""
+    given = {name: value for name, value in context.params.items() if name in of and is_given(context, name)}
     return {
-        name: key_values(name, value) if SETTINGS[name].kind in _REPEATABLE else value
+        name: key_values(name, value) if of[name].kind in _REPEATABLE else value
         for name, value in given.items()
     }
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from ... import settings
 from ...errors import UsageError, unknown_name
 from ...flow.registry import METHODS
-from ...models.registry import DEFAULT_MODELS, MODELS
+from ...models.registry import DEFAULT_MODELS, MODELS, absolute_model
 from ...records.scenarios.registry import SCENARIOS
 from ...settings import (
     NAMES,
@@ -48,8 +48,9 @@ class RunConfig:
 
     models: tuple[str, ...] = setting(
         NAMES,
-        f"models to compare: {', '.join(MODELS)}, another that `bench models` lists, or `FILE.py:FACTORY`; "
-        "`@BACKEND:PRECISION:VARIANT` may follow each",
+        f"models to compare: {', '.join(MODELS)}, another that `bench models` lists, `FILE.py:FACTORY`, or a "
+        "folder of `bench finetune`; `:K=32` may follow a name (windows of 32 frames), "
+        "and `@BACKEND:PRECISION:VARIANT` each",
         DEFAULT_MODELS,
     )
     backends: tuple[str, ...] = setting(
@@ -191,18 +192,13 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the YAML file has them."""
-        raw = dataclasses.asdict(self)
-        lists = {
-            name: list(getattr(self, name)) for name in ("models", "backends", "precisions", "scenarios")
-        }
-        mappings = {name: dict(getattr(self, name)) for name in ("weights", "python", "sweep")}
-        return raw | lists | mappings
+        return settings.to_plain(self)
 
     def resolved(self) -> RunConfig:
         """The same with paths made absolute, so that the run can be resumed from any folder."""
         return dataclasses.replace(
             self,
-            models=tuple(_absolute(name) if ".py" in name else name for name in self.models),
+            models=tuple(map(absolute_model, self.models)),
             data=_absolute(self.data),
             calibration=_absolute(self.calibration),
             videos=None if self.videos is None else _absolute(self.videos),

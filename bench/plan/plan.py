@@ -213,7 +213,7 @@ def _models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
 
 
 def _keyed(requests: list[ModelRequest]) -> list[tuple[str, ModelRequest]]:
-    """Each request with its name in reports: its text, but for a model in a file the model's own name."""
+    """Each request with its name in reports: its text, but for a path the model's own name."""
     short = [_short_name(request) for request in requests]
     return [
         (name if short.count(name) == 1 else request.key, request)
@@ -222,7 +222,7 @@ def _keyed(requests: list[ModelRequest]) -> list[tuple[str, ModelRequest]]:
 
 
 def _short_name(request: ModelRequest) -> str:
-    if ".py" not in request.key:
+    if not request.is_path:
         return request.key
     name = request.model.name
     return f"{name}@{request.selection}" if request.selection else name

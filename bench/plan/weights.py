@@ -24,7 +24,7 @@ def weights_names(key: str, request: ModelRequest) -> list[str]:
 
 
 def planned_weights(key: str, request: ModelRequest, config: RunConfig) -> dict[str, Weights]:
-    """Stream → its weights: those of `--weights`, else the stored ones, else (with demo clips) demo weights.
+    """Stream → its weights: of `--weights`, else its own or stored ones, else (demo clips) demo weights.
 
     - `key`: the model's name in reports.
     - `request`: the model.
@@ -74,6 +74,8 @@ def _published(request: ModelRequest, stream: str) -> list[WeightsDescription]:
 
 
 def _stored(request: ModelRequest, stream: str) -> Weights | None:
+    if (own := request.model.own_weights.get(stream)) is not None:
+        return resolve_weights(stream, request.model.streams[stream], own)
     for each in _published(request, stream):
         if (path := stored_weights(each)) is not None:
             return resolve_weights(stream, each, path)

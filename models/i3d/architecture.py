@@ -231,6 +231,7 @@ def _model(
     backends: Mapping[str, str],
     alternatives: Mapping[str, tuple[WeightsDescription, ...]] = MappingProxyType({}),
     published: PublishedExample | None = None,
+    trainable: str | None = None,
 ) -> Model:
     return Model(
         name=name,
@@ -254,6 +255,7 @@ def _model(
             for stream in streams
         },
         published=published,
+        trainable=trainable,
     )
 
 
@@ -283,6 +285,7 @@ def rgb() -> Model:
         alternatives={
             "rgb": (description("tfhub-i3d-kinetics-400"), description("tfhub-module-i3d-kinetics-400"))
         },
+        trainable="actionbench.models.i3d.trainable_network:rgb_network",
     )
 
 

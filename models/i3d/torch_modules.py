@@ -58,11 +58,31 @@ class I3D(nn.Module):
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """What the logits are an affine function of: (N, 1024) float32."""
-        for layer in self._layers:
+        return self._pooled(self._through(x, self._layers))
+
+    def front(self, x: torch.Tensor, trained: int) -> torch.Tensor:
+        """What the last `trained` blocks take, (N, C, T, H, W); a max pool before them is part of it."""
+        return self._through(x, self._layers[: self._first(trained)])
+
+    def back(self, x: torch.Tensor, trained: int) -> torch.Tensor:
+        """Logits of what `front` gives."""
+        logits: torch.Tensor = self.head(self._pooled(self._through(x, self._layers[self._first(trained) :])))
+        return logits
+
+    def _first(self, trained: int) -> int:
+        begins = [at for at, layer in enumerate(self._layers) if not isinstance(layer, i3d.MaxPool)]
+        return begins[-trained]
+
+    def _through(self, x: torch.Tensor, layers: tuple[i3d.Layer, ...]) -> torch.Tensor:
+        for layer in layers:
             if isinstance(layer, i3d.Mixed):
                 x = torch.cat([reduce(self._step, branch, x) for branch in layer.branches], 1)
             else:
                 x = self._step(x, layer)
+        return x
+
+    @staticmethod
+    def _pooled(x: torch.Tensor) -> torch.Tensor:
         # In float32 whatever came before: torch has no such pool of bfloat16 on the CPU.
         return functional.avg_pool3d(x.float(), i3d.FINAL_POOL, 1).mean((2, 3, 4))
 
@@ -151,14 +171,19 @@ def from_state(state: State, max_pool: MaxPoolFunction = separable_max_pool) -> 
     """
     channels = state["Conv3d_1a_7x7/conv_3d/w"].shape[3]
     net = I3D(channels, len(state[f"{i3d.HEAD}/conv_3d/b"]), max_pool)
+    load_state(net, state)
+    return net.eval()
+
+
+def load_state(net: I3D, state: State) -> None:
+    """Copy the tensors of `state` (`i3d.tensor_shapes`) into `net`."""
     tensors = net.state_dict()  # shares memory with the network
     with torch.no_grad():
-        for name, own in _own_names(channels).items():
+        for name, own in _own_names(net.channels).items():
             array = torch.from_numpy(np.ascontiguousarray(state[name]))
             if array.ndim == 5:
                 array = array.permute(4, 3, 0, 1, 2)
             tensors[own].copy_(array.reshape(tensors[own].shape))
-    return net.eval()
 
 
 def state_of(net: I3D) -> State:

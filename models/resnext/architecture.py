@@ -189,6 +189,7 @@ def _model(name: str, title: str, frames: int) -> Model:
         parameters=lambda _stream, classes: parameters(classes),
         onnx="actionbench.models.resnext.onnx_graph:stream_graph",
         demo={"rgb": _DEMO},
+        trainable="actionbench.models.resnext.trainable_network:network",
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..demo import RandomNetwork
+from ..finetuning.trainable import saved_state
 from ..random_state import random_state
 from ..spec import WeightsDescription
 from ..weights import write_state
 from . import architecture as resnext
-from .torch_modules import from_state, state_of
+from .torch_modules import from_state
 
 
 def random_network(description: WeightsDescription, classes: int, seed: int) -> RandomNetwork:
@@ -17,5 +18,5 @@ def random_network(description: WeightsDescription, classes: int, seed: int) -> 
         net,
         net.features,
         net.fc,
-        lambda path: write_state(state_of(net), path, description.format, description.stream),
+        lambda path: write_state(saved_state(net), path, description.format, description.stream),
     )

@@ -1,4 +1,4 @@
-"""The format that Hara's networks are published in."""
+"""The formats of Hara's networks: the published one, and the same tensors as safetensors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 from ..state import State
 from ..weights.formats.layout import Layout, Tensors, require
+from ..weights.formats.safetensors_files import read_safetensors, write_safetensors
 from ..weights.formats.torch_files import read_torch, write_torch
 
 _ARCH: Final = "resnext-101"
@@ -21,6 +22,17 @@ def _read(path: Path, _stream: str) -> State:
     return state
 
 
+def _read_safetensors(path: Path, _stream: str) -> State:
+    state = read_safetensors(path)
+    require(state, _TENSORS, path, "hara-safetensors")
+    return state
+
+
+def _write_safetensors(state: Tensors, path: Path, _stream: str) -> None:
+    require(state, _TENSORS, path, "hara-safetensors")
+    write_safetensors(state, path)
+
+
 def _write(state: Tensors, path: Path, _stream: str) -> None:
     require(state, _TENSORS, path, "hara")
     named = {f"module.{name}": tensor for name, tensor in state.items()}
@@ -28,6 +40,10 @@ def _write(state: Tensors, path: Path, _stream: str) -> None:
 
 
 LAYOUTS: Final[Mapping[str, Layout]] = {
-    "hara": Layout("torch", lambda names: _TENSORS[1] in names, _read, _write)
+    "hara": Layout("torch", lambda names: _TENSORS[1] in names, _read, _write),
+    # As networks that were trained here are kept.
+    "hara-safetensors": Layout(
+        "safetensors", lambda names: _TENSORS[1] in names, _read_safetensors, _write_safetensors
+    ),
 }
 """Format → how it is read and written."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -21,10 +20,14 @@ from ..backends.torch_layers import (
     separable_max_pool,
 )
 from ..backends.torch_network import TorchNetwork
+from ..finetuning.trainable import load_state
 from ..spec import LoadOptions, Model, Network, Weights
 from ..state import State
 from . import architecture as resnext
 from .tensors import network_state
+
+_PARTS = 5
+"""The stem, and four layers."""
 
 
 class ResNeXt(nn.Module):
@@ -56,13 +59,29 @@ class ResNeXt(nn.Module):
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """What the logits are an affine function of: (N, 2048) float32."""
-        # Channels more than the input has do not count.
-        x = pad(x, [(0, 0)] * 3, channels=self.conv1.in_channels - x.shape[1])
-        x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
-        x = self._max_pool(x, (3, 3, 3), (2, 2, 2), [(1, 1)] * 3)
-        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
+        return self._through(x, 0, _PARTS).mean((2, 3, 4), dtype=torch.float32)
+
+    def front(self, x: torch.Tensor, trained: int) -> torch.Tensor:
+        """What the last `trained` of the stem and the four layers take, (N, C, T, H, W)."""
+        return self._through(x, 0, _PARTS - trained)
+
+    def back(self, x: torch.Tensor, trained: int) -> torch.Tensor:
+        """Logits of what `front` gives."""
+        x = self._through(x, _PARTS - trained, _PARTS)
+        logits: torch.Tensor = self.fc(x.mean((2, 3, 4), dtype=torch.float32))
+        return logits
+
+    def _through(self, x: torch.Tensor, begin: int, end: int) -> torch.Tensor:
+        if begin == 0 and end > 0:
+            # Channels more than the input has do not count.
+            x = pad(x, [(0, 0)] * 3, channels=self.conv1.in_channels - x.shape[1])
+            x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
+            x = self._max_pool(x, (3, 3, 3), (2, 2, 2), [(1, 1)] * 3)
+        for layer in (self.layer1, self.layer2, self.layer3, self.layer4)[
+            max(begin - 1, 0) : max(end - 1, 0)
+        ]:
             x = layer(x)
-        return x.mean((2, 3, 4), dtype=torch.float32)
+        return x
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (N, classes)."""
@@ -137,17 +156,5 @@ def from_state(state: State, max_pool: MaxPoolFunction = separable_max_pool) -> 
     - `max_pool`: how its max pool is computed.
     """
     net = ResNeXt(len(state["fc.bias"]), max_pool)
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in state.items()}
-    # Not in the authors' files, and without influence on inference.
-    counters = {name: t for name, t in net.state_dict().items() if name.endswith("num_batches_tracked")}
-    net.load_state_dict(tensors | counters)
+    load_state(net, state)
     return net.eval()
-
-
-def state_of(net: ResNeXt) -> State:
-    """The tensors of `net` under the authors' names."""
-    return {
-        name: tensor.detach().cpu().numpy().copy()
-        for name, tensor in net.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }

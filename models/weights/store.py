@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...errors import WeightsError
 from ...home import home
+from ..finetuning.finetuned import WEIGHTS, finetuned_weights, is_finetuned
 from ..spec import Weights, WeightsDescription
 from .catalogue import CATALOGUE, WeightsSource
 from .formats.readers import FORMATS, detect_format, sibling_formats
@@ -38,11 +39,13 @@ def resolve_weights(stream: str, description: WeightsDescription, path: Path) ->
     - `stream`: that they are for.
     - `description`: of the weights, unless a YAML file beside them says otherwise (`sidecar`).
     - `path`: a file, the prefix or index of a TensorFlow checkpoint, the folder of a TF-Hub module, a folder
-      with a file of a known name, or the name of weights that were fetched.
+      with a file of a known name, the name of weights that were fetched, or what `bench finetune` wrote.
 
     Raises WeightsError if there are no weights, if a folder contains several, or if the file's format is
     unknown.
     """
+    if is_finetuned(path) or (path.name == WEIGHTS and is_finetuned(path.parent)):
+        return finetuned_weights(path, stream, description)
     named = CATALOGUE.get(str(path))
     if named is not None and not path.exists():
         found = stored(named)

@@ -85,7 +85,7 @@ def test_a_damaged_file_is_a_miss_and_removed(cache: FlowCache, damage: str) -> 
     elif damage == "array":
         np.savez(path, other=FLOW)
     else:
-        np.savez(path, flow=np.array([{"not": "a number"}], dtype=object))
+        np.savez(path, array=np.array([{"not": "a number"}], dtype=object))
     assert cache.get(KEY) is None
     assert files(cache) == []
     cache.put(KEY, FLOW)

@@ -10,6 +10,7 @@ import torch
 
 from actionbench.models import parity
 from actionbench.models.backends.torch_network import trainable_parameters
+from actionbench.models.finetuning.trainable import saved_state
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.resnext import architecture as resnext
@@ -51,7 +52,7 @@ def test_names_are_the_authors() -> None:
 
 
 def test_names_and_shapes_are_the_torch_modules(state: dict[str, Any]) -> None:
-    again = resnext_torch.state_of(resnext_torch.from_state(state))
+    again = saved_state(resnext_torch.from_state(state))
     assert {name: t.shape for name, t in again.items()} == resnext.tensor_shapes(7)
     for name in state:
         np.testing.assert_array_equal(again[name], state[name])

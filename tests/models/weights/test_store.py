@@ -39,7 +39,7 @@ def say(file: Path, text: str) -> Weights:
 
 
 def test_authors_values() -> None:
-    assert len(DESCRIPTIONS) == 16
+    assert len(DESCRIPTIONS) == 17
     for name, each in DESCRIPTIONS.items():
         assert (each.name, each.preprocessing.modality) == (name, each.stream)
         prepared = each.preprocessing

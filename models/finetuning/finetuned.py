@@ -1,0 +1,255 @@
+"""A network that was trained here, as a folder: its weights, and what they are.
+
+`model.json` describes it, `weights.safetensors` has the tensors, `labels.txt` the classes for people. The
+folder is data: it names a network that ActionBench or an installed package has, and nothing in it is
+executed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ...atomic import replacing
+from ...errors import UsageError, WeightsError
+from ...parsing import parse_json
+from ..spec import Model, Preprocessing, Views, Weights, WeightsDescription
+
+DESCRIPTION, WEIGHTS, LABELS = "model.json", "weights.safetensors", "labels.txt"
+
+SCHEMA = 1
+"""Version of the description."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """Where scores become an alarm.
+
+    - `label`: the class. `threshold`: least probability that counts as it, in (0, 1).
+    - `chosen_for`: what it was chosen for, in words.
+    """
+
+    label: str
+    threshold: float
+    chosen_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finetuned:
+    """What a folder says of its network; `model.json` holds these fields.
+
+    - `base`: the network as it is named on the command line, or FILE.py:FACTORY.
+    - `stream`: of the network. `preprocessing`: of its pixels.
+    - `window`: frames of a view. `views`: windows of a clip that it was evaluated with.
+    - `labels`: the classes, in the order of the outputs. `sha256`: of `weights.safetensors`.
+    - `began_with`: what the training began with: "name", "sha256", "licence", "source"; empty from scratch.
+    - `licences`: source of the training data → its licence.
+    - `training`: how it was trained, plain values for people.
+    - `operating_point`: None until one is chosen.
+    """
+
+    base: str
+    stream: str
+    preprocessing: Preprocessing
+    window: int
+    views: int
+    labels: tuple[str, ...]
+    sha256: str
+    began_with: Mapping[str, str]
+    licences: Mapping[str, str]
+    training: Mapping[str, Any] = field(default_factory=dict)
+    operating_point: OperatingPoint | None = None
+
+
+def is_finetuned(path: Path) -> bool:
+    """Whether `path` is the folder of a network that was trained here."""
+    return (path / DESCRIPTION).is_file()
+
+
+def write_description(folder: Path, network: Finetuned) -> None:
+    """Write `model.json` and `labels.txt`, each whole or not at all. Raises OSError."""
+    plain = {"schema": SCHEMA, **asdict(network)}
+    rate = network.preprocessing.rate
+    plain["preprocessing"]["rate"] = None if rate is None else str(rate)
+    with replacing(folder / LABELS) as file:
+        file.write("".join(f"{label}\n" for label in network.labels).encode())
+    with replacing(folder / DESCRIPTION) as file:
+        file.write(json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=1).encode() + b"\n")
+
+
+def read_description(folder: Path) -> Finetuned:
+    """What `model.json` says. Raises WeightsError, naming the file, for what is not as it was written."""
+    path = folder / DESCRIPTION
+    try:
+        raw = parse_json(path.read_bytes())
+        if raw["schema"] != SCHEMA:
+            raise ValueError(f"schema {raw['schema']}; this version of ActionBench reads {SCHEMA}")
+        return _network(raw)
+    except OSError as error:
+        raise WeightsError(f"cannot be read: {error.strerror}", where=path) from error
+    except (ValueError, TypeError, LookupError, AttributeError, ZeroDivisionError) as error:
+        raise WeightsError(
+            "does not describe a network that was trained here",
+            where=path,
+            found=f"{type(error).__name__}: {error}",
+            remedy="Copy the folder again, or train it again with its config.yaml.",
+        ) from error
+
+
+def _network(raw: Mapping[str, Any]) -> Finetuned:
+    given = {each.name: raw[each.name] for each in fields(Finetuned)}
+    for name, kind in (("base", str), ("stream", str), ("sha256", str), ("window", int), ("views", int)):
+        if not isinstance(given[name], kind) or isinstance(given[name], bool):
+            raise TypeError(f"{name} is {given[name]!r}")
+    if given["window"] < 1 or given["views"] < 1:
+        raise ValueError("window and views must be positive")
+    labels = given["labels"]
+    if not isinstance(labels, list) or not labels or not all(isinstance(each, str) for each in labels):
+        raise TypeError("labels are no list of names")
+    if len(set(labels)) < len(labels):
+        raise ValueError("labels are named twice")
+    for name in ("began_with", "licences", "training"):
+        if not isinstance(given[name], dict):
+            raise TypeError(f"{name} is no mapping")
+    point = given["operating_point"]
+    return Finetuned(
+        **given
+        | {
+            "preprocessing": _preprocessing(given["preprocessing"]),
+            "labels": tuple(labels),
+            "operating_point": None if point is None else _operating_point(point, labels),
+        }
+    )
+
+
+def _preprocessing(raw: Mapping[str, Any]) -> Preprocessing:
+    how = Preprocessing(**raw)
+    rate = None if how.rate is None else Fraction(str(how.rate))
+    mean, std = (tuple(float(value) for value in values) for values in (how.mean, how.std))
+    how = replace(how, rate=rate, mean=mean, std=std)  # type: ignore[arg-type]  # three: see below
+    numbers = (*how.mean, *how.std, how.scale, how.short_side, how.crop)
+    if (
+        how.modality != "rgb"
+        or (rate is not None and not 0 < rate <= 1000)
+        or not all(isinstance(value, int | float) and math.isfinite(value) for value in numbers)
+        or len(how.mean) != 3
+        or len(how.std) != 3
+        or min(*how.std, how.scale, how.crop) <= 0
+        or how.short_side < how.crop
+        or how.resize not in ("opencv-bilinear", "pillow-bilinear")
+        or how.long_side not in ("round", "floor")
+        or how.crop_offset not in ("floor", "half-even")
+    ):
+        raise ValueError("preprocessing makes no sense")
+    return how
+
+
+def _operating_point(raw: Mapping[str, Any], labels: list[str]) -> OperatingPoint:
+    point = OperatingPoint(**raw)
+    if point.label not in labels or not 0 < point.threshold < 1:
+        raise ValueError("operating_point makes no sense")
+    return point
+
+
+def described_weights(network: Finetuned, folder: Path, format: str) -> WeightsDescription:
+    """What is known of the weights in `folder`. `format`: the reader of the network they are for."""
+    origin = network.began_with.get("name")
+    return WeightsDescription(
+        name=folder.name or str(folder),
+        stream=network.stream,
+        format=format,
+        preprocessing=network.preprocessing,
+        labels=network.labels,
+        licence="; ".join(f"{source}: {licence}" for source, licence in network.licences.items())
+        or "not stated",
+        source="trained here" + (f", from {origin}" if origin else ", from scratch"),
+    )
+
+
+def finetuned_model(folder: Path, base: Model) -> Model:
+    """`base` with the weights in `folder`: its classes, its preprocessing, its windows.
+
+    A video is cut into windows side by side; `--views single` takes the middle one, as training evaluates a
+    clip with one view.
+    """
+    network = read_description(folder)
+    if network.stream not in base.streams or len(base.streams) != 1:
+        raise WeightsError(
+            "is for a network with one stream",
+            where=folder / DESCRIPTION,
+            expected=network.stream,
+            found=", ".join(base.streams),
+        )
+    description = described_weights(network, folder, base.streams[network.stream].format)
+    return replace(
+        base,
+        name=folder.resolve().name,
+        title=f"{base.title}, trained for {len(network.labels)} classes",
+        streams={network.stream: description},
+        alternatives={},
+        views=Views(
+            window=network.window,
+            stride=network.window,
+            tail="loop",
+            average="softmax",
+            min_frames=base.views.min_frames,
+        ),
+        window_frames=network.window,
+        demo={},
+        published=None,
+        own_weights={network.stream: folder / WEIGHTS},
+    )
+
+
+def finetuned_weights(path: Path, stream: str, assumed: WeightsDescription) -> Weights:
+    """The weights of a trained network as a run uses them.
+
+    - `path`: its folder, or `weights.safetensors` in it.
+
+    Raises WeightsError if they are not the ones that `model.json` is about, or cannot be read.
+    """
+    from ..weights.formats.readers import FORMATS, detect_format
+    from ..weights.record import digest
+
+    folder = path if path.is_dir() else path.parent
+    network = read_description(folder)
+    file = folder / WEIGHTS
+    if not file.is_file():
+        raise WeightsError(
+            "there is no such file", where=file, remedy=f"{DESCRIPTION} beside it needs it: copy both."
+        )
+    if network.stream != stream:
+        raise WeightsError(
+            "these are weights of another stream", where=file, expected=stream, found=network.stream
+        )
+    sha256 = digest([file])
+    if sha256 != network.sha256:
+        raise WeightsError(
+            f"is not the file that {DESCRIPTION} beside it describes",
+            where=file,
+            expected=f"sha256 {network.sha256}",
+            found=sha256,
+            remedy="Copy the folder again.",
+        )
+    format = detect_format(file) if assumed.format in FORMATS else assumed.format
+    return Weights("user", described_weights(network, folder, format), file, sha256)
+
+
+def named_base(folder: Path) -> str:
+    """The network that the one in `folder` was trained from, by a name that may be looked up.
+
+    Raises UsageError if it is in a Python file: nothing that a folder names is executed.
+    """
+    base = read_description(folder).base
+    if ".py" in base:
+        raise UsageError(
+            f"was trained from the network {base}, whose file is not executed because a folder names it",
+            where=folder,
+            remedy=f"If you trust that file: --models {base} --weights '*={folder}'",
+        )
+    return base

@@ -1,0 +1,62 @@
+"""What a fine-tuning leaves for evaluation: its answer to each example that it was not trained on.
+
+`predictions.jsonl` in the folder of the result: one `ExamplePrediction` a line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import UsageError
+from .json_lines import records, to_json, write_atomically
+
+PREDICTIONS = "predictions.jsonl"
+
+Side = Literal["validation", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExamplePrediction:
+    """The answer to one example.
+
+    - `side`: of the split that it is on.
+    - `example`: the clip's id in the composed set. `group`: film, subject or event; `source`: of the set.
+    - `label`: its class.
+    - `log_probabilities`: class → natural logarithm of its probability.
+    """
+
+    side: Side
+    example: str
+    group: str
+    source: str
+    label: str
+    log_probabilities: dict[str, float]
+
+
+def write_predictions(folder: Path, predictions: Iterable[ExamplePrediction], resume: str) -> None:
+    """Write them into the result's folder, whole or not at all.
+
+    `resume`: the command that goes on when the disk has space again. Raises MeasurementError.
+    """
+    data = b"".join(to_json(asdict(each)) for each in predictions)
+    write_atomically(folder / PREDICTIONS, data, resume)
+
+
+def read_predictions(folder: Path) -> list[ExamplePrediction]:
+    """The predictions in a result's folder. Raises UsageError for what is damaged or not there."""
+    path = folder / PREDICTIONS
+    if not path.is_file():
+        raise UsageError(
+            "there are no predictions", where=path, remedy="`bench finetune` writes them when it ends."
+        )
+    found = []
+    for number, each in enumerate(records(path, ExamplePrediction), 1):
+        values = each.log_probabilities.values()
+        if each.label not in each.log_probabilities or any(math.isnan(v) or v > 1e-6 for v in values):
+            raise UsageError(f"line {number} is damaged: it holds no prediction", where=path)
+        found.append(each)
+    return found

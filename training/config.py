@@ -1,0 +1,285 @@
+"""What a fine-tuning is asked to do: one record behind the command line, the YAML file and the result."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import UsageError, unknown_name
+from ..models.registry import DEFAULT_TRAINED, absolute_model
+from ..settings import NAMES, NUMBER, PAIRS, SWITCH, TEXT, WHOLE, WHOLES, setting, settings_of
+from .augmentation.augmentation import Augmentation
+from .losses import BETA, LOSSES, TAU
+
+SCRATCH = "scratch"
+"""Word for weights: none, the network begins with random ones."""
+
+BATCH_NORMS = {
+    "frozen": "of frozen blocks their running statistics, of trained blocks those of the batch",
+    "fixed": "the running statistics of all blocks",
+    "moving": "statistics of the batch in all blocks, whose running statistics move, as the authors' do",
+}
+"""Word → which statistics batch norms use in training."""
+
+CROPS = {"corner": "a corner or the middle at one of five scales, drawn", "centre": "the middle"}
+LR_RULES = {
+    "steps": "a tenth at each of `lr_steps`",
+    "plateau": "a tenth when the validation loss has not fallen for `lr_patience` epochs",
+}
+
+_AUGMENTATION = settings_of(Augmentation)
+_STRENGTHS = [name for name in _AUGMENTATION if name not in ("mode", "temporal", "filters")]
+_FOLD = re.compile(r"fold:(?P<number>\d+)/(?P<count>\d+)")
+_LAST = re.compile(r"last:(?P<blocks>\d+)")
+
+
+def _words(words: Mapping[str, str]) -> str:
+    return "; ".join(f"`{word}`: {meaning}" for word, meaning in words.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneConfig:
+    """Settings of `bench finetune`. Each field is an option of the same name and a key of the YAML file; what
+    it means stands where it is declared. Raises UsageError for values that make no sense."""
+
+    model: str = setting(
+        TEXT,
+        "network that is trained: a name that `bench models` lists, `FILE.py:FACTORY`, or the folder of an "
+        "earlier training",
+        DEFAULT_TRAINED,
+    )
+    weights: str | None = setting(
+        TEXT,
+        f"where it begins: a file, the name of fetched weights, or `{SCRATCH}` for random ones; without it, "
+        "what `bench weights fetch` stored",
+        None,
+    )
+    data: str | None = setting(TEXT, "manifest of a composed set, as `bench data compose` writes it", None)
+    split: str = setting(
+        TEXT,
+        "`fold:N/COUNT`: fold N of COUNT, grouped and stratified; `thesis`: 90 % and 10 % of each class; "
+        "`official`: the sources' own lists",
+        "fold:1/5",
+    )
+    split_seed: int = setting(WHOLE, "seed of the split, apart from that of the training", 0)
+    max_share: Mapping[str, str] = setting(
+        PAIRS, "class and the most that it may be of the training clips, such as `falling=0.10`", {}
+    )
+    group_cap: int | None = setting(WHOLE, "most clips that a group may have of a class in `max_share`", None)
+    train: str = setting(
+        TEXT,
+        "what is trained: `head` (the last layer, on features that are computed once), `last:N` (the head "
+        "and N blocks before it) or `all`",
+        "head",
+    )
+    batch_norm: str = setting(TEXT, f"statistics of batch norms in training. {_words(BATCH_NORMS)}", "frozen")
+    loss: str = setting(
+        TEXT,
+        "`ce`: cross entropy; `wce`: weighted by inverse frequency of the classes; `effective`: weighted by "
+        "effective number; `logit-adjustment`",
+        "wce",
+    )
+    beta: float = setting(NUMBER, "β of the effective number", BETA)
+    tau: float = setting(NUMBER, "τ of logit adjustment", TAU)
+    augmentation: str = setting(TEXT, _AUGMENTATION["mode"].help, "none")
+    temporal: str = setting(TEXT, _AUGMENTATION["temporal"].help, _AUGMENTATION["temporal"].default)
+    filters: tuple[str, ...] = setting(NAMES, _AUGMENTATION["filters"].help, _AUGMENTATION["filters"].default)
+    strengths: Mapping[str, str] = setting(
+        PAIRS, f"how strong filters are (docs/augmentation.md), such as `blur=2`: {', '.join(_STRENGTHS)}", {}
+    )
+    crop: str = setting(TEXT, f"part of a training window's picture. {_words(CROPS)}", "corner")
+    jitter: bool = setting(SWITCH, "draw where a training window begins; else it is the middle one", True)
+    mirror: bool = setting(SWITCH, "exchange left and right in half of the training windows, drawn", True)
+    draws: int | None = setting(
+        WHOLE,
+        "drawn windows of a training clip for which what the frozen blocks make of them is kept; epochs take "
+        "turns. Without it 4, or 1 where nothing is drawn; 0: drawn and computed anew in each epoch",
+        None,
+    )
+    window: int | None = setting(
+        WHOLE,
+        "frames of a window, for all clips; without it the network's own, twice as many for a set of 45 or "
+        "more frames a second where the weights keep the videos' own rate",
+        None,
+    )
+    views: int = setting(WHOLE, "evenly spaced windows of a clip that is evaluated; 1 is the middle one", 1)
+    epochs: int = setting(WHOLE, "passes over the training clips at most", 60)
+    early_stop: int = setting(
+        WHOLE, "epochs without a better macro F1 on validation clips that end it; 0: none do", 20
+    )
+    batch: int = setting(WHOLE, "clips of a step", 16)
+    learning_rate: float = setting(NUMBER, "learning rate of stochastic gradient descent", 0.01)
+    lr_rule: str = setting(TEXT, f"how the learning rate falls. {_words(LR_RULES)}", "steps")
+    lr_steps: tuple[int, ...] = setting(WHOLES, "epochs after which it is a tenth", (30, 45))
+    lr_patience: int = setting(WHOLE, "epochs of `plateau`", 10)
+    momentum: float = setting(NUMBER, "momentum", 0.9)
+    weight_decay: float = setting(NUMBER, "weight decay", 1e-3)
+    seed: int = setting(
+        WHOLE, "seed of a new head, of the order of the clips and of what is drawn of them", 0
+    )
+    device: str = setting(TEXT, "`cpu` or `cuda:N`", "cpu")
+    threads: int | None = setting(WHOLE, "CPU threads; without it, one for each core", None)
+    memory_gb: float = setting(
+        NUMBER, "decoded frames that are kept in memory, GB; clips beyond that are decoded in each epoch", 2.0
+    )
+    features_gb: float = setting(NUMBER, "features that are kept on disk, GB", 4.0)
+    tensorboard: bool = setting(SWITCH, "write a log for TensorBoard too", False)
+    out: str | None = setting(TEXT, "folder of the result; without it, `runs/TIME-finetune-MODEL`", None)
+
+    def __post_init__(self) -> None:
+        if not self.data:
+            raise UsageError(
+                "no data is named",
+                where="--data",
+                remedy="`bench data compose` writes the manifest it takes.",
+            )
+        for name, known in (
+            ("batch_norm", BATCH_NORMS),
+            ("loss", LOSSES),
+            ("crop", CROPS),
+            ("lr_rule", LR_RULES),
+        ):
+            if getattr(self, name) not in known:
+                raise unknown_name(f"value of {_option(name)}", getattr(self, name), known)
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and low <= value <= high):
+                raise UsageError(
+                    "is out of range", where=_option(name), expected=f"{low:g} to {high:g}", found=value
+                )
+        if list(self.lr_steps) != sorted(set(self.lr_steps)) or any(step < 1 for step in self.lr_steps):
+            raise UsageError(
+                "must rise, from 1 on", where="--lr-steps", found=",".join(map(str, self.lr_steps))
+            )
+        _ = self.fold, self.trained_blocks, self.shares, self.augmenting
+        if self.draws and not self.keeps_features:
+            raise UsageError(
+                "would do nothing: no block computes the same in each epoch",
+                where=f"--draws {self.draws}",
+                found=f"--train {self.train} --batch-norm {self.batch_norm}",
+            )
+        if self.weights == SCRATCH and self.trained_blocks is not None:
+            raise UsageError(
+                "leaves random blocks as they are",
+                where=f"--train {self.train}",
+                remedy=f"Name weights to begin with, or --train all with --weights {SCRATCH}.",
+            )
+        if self.weights == SCRATCH and self.batch_norm == "fixed":
+            raise UsageError("has no statistics to keep", where=f"--batch-norm fixed, --weights {SCRATCH}")
+
+    def resolved(self) -> FinetuneConfig:
+        """The same with paths made absolute, so that it can be resumed from any folder."""
+        return replace(
+            self,
+            model=absolute_model(self.model),
+            data=None if self.data is None else str(Path(self.data).absolute()),
+            weights=str(Path(self.weights).absolute())
+            if self.weights and Path(self.weights).exists()
+            else self.weights,
+        )
+
+    @property
+    def fold(self) -> tuple[int, int] | None:
+        """Number, from 1 on, and count of a fold; None where `split` is another one."""
+        found = _FOLD.fullmatch(self.split)
+        if found is None:
+            if self.split not in ("thesis", "official"):
+                raise UsageError(
+                    "is no split",
+                    where="--split",
+                    expected="fold:N/COUNT, thesis or official",
+                    found=self.split,
+                )
+            return None
+        number, count = int(found["number"]), int(found["count"])
+        if count < 2 or not 1 <= number <= count:
+            raise UsageError("there is no such fold", where="--split", found=self.split)
+        return number, count
+
+    @property
+    def trained_blocks(self) -> int | None:
+        """Blocks before the head that are trained, 0 for the head alone; None for all."""
+        if self.train in ("head", "all"):
+            return 0 if self.train == "head" else None
+        found = _LAST.fullmatch(self.train)
+        if found is None or int(found["blocks"]) < 1:
+            raise UsageError(
+                "cannot be read", where="--train", expected="head, last:N or all", found=self.train
+            )
+        return int(found["blocks"])
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """`max_share` as numbers."""
+        return {label: _number("max_share", label, text) for label, text in self.max_share.items()}
+
+    @property
+    def augmenting(self) -> Augmentation:
+        """The filters of a training window."""
+        for name in self.strengths:
+            if name not in _STRENGTHS:
+                raise UsageError(str(unknown_name("strength", name, _STRENGTHS)), where="--strengths")
+        strengths = {name: _number("strengths", name, text) for name, text in self.strengths.items()}
+        return Augmentation(
+            mode=self.augmentation,  # type: ignore[arg-type]  # checked there
+            temporal=self.temporal,  # type: ignore[arg-type]
+            filters=self.filters,
+            **strengths,
+        )
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether what frozen blocks make of windows is computed once: it is the same in each epoch."""
+        return self.trained_blocks is not None and self.batch_norm != "moving" and self.draws != 0
+
+    @property
+    def drawing(self) -> bool:
+        """Whether anything of a training window is drawn."""
+        return self.crop == "corner" or self.jitter or self.mirror or self.augmentation != "none"
+
+    @property
+    def drawn_windows(self) -> int:
+        """Windows that are drawn of each training clip, where features are kept."""
+        if not self.drawing:
+            return 1
+        return self.draws or 4
+
+
+_RANGES = (
+    ("epochs", 1, 1e5),
+    ("batch", 1, 1e4),
+    ("views", 1, 1000),
+    ("window", 1, 1000),
+    ("draws", 0, 1000),
+    ("early_stop", 0, 1e5),
+    ("group_cap", 1, 1e6),
+    ("lr_patience", 1, 1e5),
+    ("learning_rate", 0, 100),
+    ("momentum", 0, 0.9999),
+    ("weight_decay", 0, 10),
+    ("beta", 0, 0.999999),
+    ("tau", 0, 100),
+    ("seed", 0, 2**31),
+    ("split_seed", 0, 2**31),
+    ("memory_gb", 0, 1e6),
+    ("features_gb", 0.001, 1e6),
+)
+"""Setting, its least and its greatest value."""
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _number(setting_name: str, name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError("is not a number", where=f"{_option(setting_name)} {name}", found=text) from None
+
+
+SETTINGS = settings_of(FinetuneConfig)
+"""Name → setting, in the order of the document."""

@@ -1,0 +1,233 @@
+"""A fine-tuning from its configuration to the folder of its result."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..array_cache import ArrayCache
+from ..datasets.composed.example import Example
+from ..errors import UsageError
+from ..home import home
+from ..models.finetuning.trainable import Back, has_front
+from ..records.lock import FolderLock
+from ..records.training import ExamplePrediction, Side, write_predictions
+from .config import FinetuneConfig
+from .freezing import freeze
+from .inputs.examples import Evaluation, Training, evaluation_batches, training_batches
+from .inputs.features import Features, Wanted, clip_identity
+from .inputs.windows import Drawing, seed_of
+from .losses import make_loss
+from .reporting import Reporter
+from .result import begin, is_finished, read_settings, settle_split, write_network
+from .task import Task, plan
+
+
+def finetune(config: FinetuneConfig, reporter: Reporter) -> Path:
+    """Do what `config` asks for; the folder of the result.
+
+    Raises an ActionBenchError for what is wrong with the settings, the data or the weights before anything
+    is written, and ClipError for a clip that cannot be read: `resume` goes on where that was repaired.
+    """
+    name = re.sub(r"[^\w.-]+", "-", Path(config.model).name)
+    folder = Path(config.out or f"runs/{time.strftime('%Y%m%d-%H%M%S')}-finetune-{name}").absolute()
+    task = plan(config)
+    start = _start(task)
+    begin(folder, replace(task.config, out=str(folder)))
+    _run(task, start, folder, reporter)
+    return folder
+
+
+def resume(folder: Path, reporter: Reporter) -> Path:
+    """Go on with the fine-tuning in `folder`; nothing is to do if it has ended. Raises as `finetune` does."""
+    folder = folder.absolute()
+    config = read_settings(folder)
+    if is_finished(folder):
+        reporter.say(f"{folder}: has ended already")
+        return folder
+    if config.out is None or Path(config.out).resolve() != folder.resolve():
+        raise UsageError(
+            "was moved before its training ended: its checkpoints say where they lie",
+            where=folder,
+            remedy=f"Move it back to {config.out}, go on, and move the result then.",
+        )
+    task = plan(config)
+    _run(task, _start(task), folder, reporter)
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What training begins with.
+
+    - `net`: the network, some of it frozen. `still`: its modules that stay in evaluation mode. `loss`.
+    """
+
+    net: Any
+    still: tuple[nn.Module, ...]
+    loss: nn.Module
+
+
+def _start(task: Task) -> _Start:
+    config, counts = task.config, task.counts
+    # Checked by the configuration.
+    loss = make_loss(config.loss, counts, config.beta, config.tau)  # type: ignore[arg-type]
+    net = task.network()
+    return _Start(net, freeze(net, config.trained_blocks, config.batch_norm), loss)
+
+
+def _run(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
+    with FolderLock(folder, "is being trained", remedy="Wait until it ends, or end it."):
+        settle_split(folder, task.split)
+        for note in task.split.notes:
+            reporter.say(f"{task.split.name}: {note}")
+        torch.set_num_threads(task.config.threads or os.cpu_count() or 1)
+        _train(task, start, folder, reporter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What goes into the part that is trained: pixels into a whole network, features into its end.
+
+    - `training`: from an example and the epoch; `evaluation`: from an example to its even windows.
+    """
+
+    part: nn.Module
+    training: Callable[[Example, int], torch.Tensor]
+    evaluation: Callable[[Example], torch.Tensor]
+
+
+def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
+    # Imported here: planning needs no Lightning, whose import takes seconds.
+    from .loop import fit
+    from .network import TrainedNetwork
+
+    config, labels, split, net = task.config, task.labels, task.split, start.net
+    keeps = config.keeps_features and has_front(net, task.trained)
+    if config.keeps_features and not keeps:
+        reporter.say(f"{task.model.name} has no `front`: its frozen blocks are computed anew in each epoch")
+    inputs = _features(task, net, reporter) if keeps else _pixels(task, net)
+
+    def evaluation(examples: Sequence[Example]) -> Evaluation:
+        return Evaluation(examples, labels, inputs.evaluation)
+
+    best = fit(
+        TrainedNetwork(
+            inputs.part, start.loss, config, len(labels), start.still, validated=bool(split.validation)
+        ),
+        training_batches(Training(split.train, labels, inputs.training), config.batch, config.seed),
+        evaluation_batches(evaluation(split.validation), config.batch) if split.validation else None,
+        config,
+        folder,
+        reporter,
+    )
+    predictions: list[ExamplePrediction] = []
+    for side, examples in task.evaluated.items():
+        predictions += _predictions(side, inputs.part, evaluation(examples), task, reporter)
+    write_predictions(folder, predictions, f"bench finetune --resume {folder}")
+    write_network(folder, net.cpu(), _description(task, best))
+
+
+def _pixels(task: Task, net: nn.Module) -> _Inputs:
+    drawing, seed = Drawing.of(task.config), task.config.seed
+    return _Inputs(
+        net,
+        lambda example, epoch: task.windows.drawn(
+            example.clip, drawing, seed_of(seed, epoch, *clip_identity(example.clip))
+        ),
+        lambda example: task.windows.even(example.clip, task.config.views),
+    )
+
+
+def _features(task: Task, net: Any, reporter: Reporter) -> _Inputs:
+    config = task.config
+    assert task.weights is not None, "frozen blocks have weights"
+    file = Path(task.base.partition(".py")[0] + ".py")
+    # Of a user's file its text: its path says nothing of what it computes.
+    network = file.read_text(encoding="utf-8") if file.is_file() else task.base
+    features = Features(
+        ArrayCache(home() / "features", round(config.features_gb * 1e9)),
+        net,
+        task.trained,
+        {"network": network, "weights": task.weights.sha256},
+        task.windows,
+        Drawing.of(config),
+        config.views,
+        torch.device(config.device),
+        config.memory_gb * 1e9,
+    )
+    draws = config.drawn_windows
+    drawn = [Wanted(each.clip, draw) for each in task.split.train for draw in range(draws)]
+    even = [Wanted(each.clip, None) for side in task.evaluated.values() for each in side]
+    features.prepare([*drawn, *even], reporter)
+    return _Inputs(
+        Back(net, task.trained),
+        lambda example, epoch: features.drawn(example.clip, epoch % draws),
+        lambda example: features.even(example.clip),
+    )
+
+
+@torch.inference_mode()
+def _predictions(
+    side: Side, net: nn.Module, evaluation: Evaluation, task: Task, reporter: Reporter
+) -> list[ExamplePrediction]:
+    from .network import log_probabilities
+
+    found: list[ExamplePrediction] = []
+    batches = evaluation_batches(evaluation, task.config.batch)
+    device = torch.device(task.config.device)
+    net.to(device)
+    with reporter.task(side, len(evaluation)) as progress:
+        for inputs, _ in batches:
+            for row in log_probabilities(net, inputs.to(device)).cpu().tolist():
+                example = evaluation.examples[len(found)]
+                found.append(
+                    ExamplePrediction(
+                        side,
+                        example.clip.id,
+                        example.group,
+                        example.source,
+                        str(example.clip.label),
+                        dict(zip(task.labels, row, strict=True)),
+                    )
+                )
+                progress.advance(example.clip.id)
+    net.cpu()
+    return found
+
+
+def _description(task: Task, best: int) -> dict[str, Any]:
+    """The fields of `Finetuned` but the digest."""
+    config, weights, split = task.config, task.weights, task.split
+    sources = {example.source for example in split.train}
+    began = {}
+    if weights is not None:
+        of = weights.description
+        began = {"name": of.name, "licence": of.licence, "source": of.source, "sha256": weights.sha256 or ""}
+    return {
+        "base": task.base,
+        "stream": task.stream,
+        "preprocessing": task.how,
+        "window": task.windows.length,
+        "views": config.views,
+        "labels": task.labels,
+        "began_with": began,
+        "licences": {source: task.composed.licences[source] for source in sorted(sources)},
+        "training": {
+            "data": task.composed.name,
+            "split": split.name,
+            "notes": list(split.notes),
+            "examples": task.counts,
+            "trained": config.train,
+            "batch_norm": config.batch_norm,
+            "best_epoch": best,
+        },
+    }

@@ -1,0 +1,1 @@
+"""What goes into a network that is trained: windows of clips, features of windows, batches of examples."""

@@ -1,0 +1,85 @@
+"""Examples as batches: in an order and with windows that depend on seed and epoch alone.
+
+A training that was killed goes on as if it had not been: what epoch 7 sees does not depend on what this
+process has drawn before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ...datasets.composed.example import Example
+from .windows import seed_of
+
+Item = tuple[torch.Tensor, int]
+"""What goes in, and the index of its class."""
+
+
+class EpochOrder(Sampler[tuple[int, int]]):
+    """(epoch, index) of all examples, in an order that is drawn for each epoch; Lightning names the epoch."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self._count, self._seed, self._epoch = count, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        generator = torch.Generator().manual_seed(seed_of("order", self._seed, self._epoch))
+        for index in torch.randperm(self._count, generator=generator).tolist():
+            yield self._epoch, index
+
+
+@dataclass(frozen=True, slots=True)
+class Training(Dataset[Item]):
+    """Training examples. `window`: from an example and the epoch to what goes in."""
+
+    examples: Sequence[Example]
+    labels: tuple[str, ...]
+    window: Callable[[Example, int], torch.Tensor]
+
+    def __getitem__(self, key: tuple[int, int]) -> Item:
+        epoch, index = key
+        example = self.examples[index]
+        return self.window(example, epoch), target(example, self.labels)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation(Dataset[Item]):
+    """Examples with their even windows (V, …). `windows`: from an example to them."""
+
+    examples: Sequence[Example]
+    labels: tuple[str, ...]
+    windows: Callable[[Example], torch.Tensor]
+
+    def __getitem__(self, index: int) -> Item:
+        example = self.examples[index]
+        return self.windows(example), target(example, self.labels)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+def training_batches(training: Training, batch: int, seed: int) -> DataLoader[Item]:
+    """Batches in each epoch's order."""
+    return DataLoader(training, batch, sampler=EpochOrder(len(training), seed))
+
+
+def evaluation_batches(evaluation: Evaluation, batch: int) -> DataLoader[Item]:
+    """Batches in the examples' order."""
+    return DataLoader(evaluation, batch)
+
+
+def target(example: Example, labels: tuple[str, ...]) -> int:
+    """Index of an example's class."""
+    return labels.index(str(example.clip.label))

@@ -1,0 +1,137 @@
+"""What a network's frozen blocks make of clips, computed once and kept on disk: features.
+
+A feature is found again by the clip (digest of its file, and the stretch), the window (which of the even
+ones, or a drawn one: its number and all that is drawn), how its pixels were prepared, and the network, its
+weights and its frozen blocks. Not by the training: folds, seeds and experiments share features. Each is
+written as it is computed, so that an extraction which was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from ...array_cache import ArrayCache
+from ...datasets.clip import Clip
+from ...models.finetuning.trainable import for_inference, front
+from ..reporting import Reporter
+from .windows import Drawing, Windows, seed_of
+
+FORMAT = 1
+"""Version of the keys; raised when features of before must not be found any more."""
+
+Values = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Windows of a clip whose features are needed: the even ones (`draw` None), or one that is drawn."""
+
+    clip: Clip
+    draw: int | None
+
+
+@dataclass(slots=True)
+class Features:
+    """What the last blocks of a network take of windows, from `cache` or computed.
+
+    - `network`: a trainable network; its last `trained` blocks are those. `device`: where it computes.
+    - `identity`: what network and weights are known by, plain values.
+    - `drawing`, `views`: of the drawn and of the even windows.
+    - `max_bytes`: of what is held in memory; the rest is read from the disk each time.
+    """
+
+    cache: ArrayCache
+    network: nn.Module
+    trained: int
+    identity: Mapping[str, Any]
+    windows: Windows
+    drawing: Drawing
+    views: int
+    device: torch.device
+    max_bytes: float
+    _held: dict[str, Values] = field(default_factory=dict)
+    _fast: nn.Module | None = None
+    _bytes: int = 0
+
+    def prepare(self, wanted: Sequence[Wanted], reporter: Reporter) -> None:
+        """Have the features of all that is `wanted` at hand, computing those that are on no disk.
+
+        Raises ClipError for a clip that cannot be read; what was computed before is kept.
+        """
+        keys = {self.key(each): each for each in wanted}
+        missing = [(key, each) for key, each in keys.items() if key not in self.cache]
+        if not missing:
+            return
+        with reporter.task("features", len(missing)) as progress:
+            for key, each in missing:
+                self._keep(key, each)
+                progress.advance(each.clip.id)
+
+    def drawn(self, clip: Clip, draw: int) -> torch.Tensor:
+        """Features of a drawn window, (D,) or (C, T, H, W)."""
+        return self._found(Wanted(clip, draw))[0]
+
+    def even(self, clip: Clip) -> torch.Tensor:
+        """Features of a clip's even windows, (V, D) or (V, C, T, H, W)."""
+        return self._found(Wanted(clip, None))
+
+    def _found(self, wanted: Wanted) -> torch.Tensor:
+        key = self.key(wanted)
+        found = self._held.get(key)
+        if found is None:
+            found = self.cache.get(key)
+            # Another process, or a bound that is smaller than the set, may have removed it.
+            found = self._keep(key, wanted) if found is None else found
+            if self._bytes + found.nbytes <= self.max_bytes:
+                self._held[key] = found
+                self._bytes += found.nbytes
+        return torch.from_numpy(found)
+
+    @torch.inference_mode()
+    def _keep(self, key: str, wanted: Wanted) -> Values:
+        if wanted.draw is None or self.drawing.fixed:
+            views = self.views if wanted.draw is None else 1
+            inputs: Iterable[torch.Tensor] = self.windows.even(wanted.clip, views)
+        else:
+            seed = seed_of("draw", wanted.draw, *clip_identity(wanted.clip))
+            inputs = [self.windows.drawn(wanted.clip, self.drawing, seed)]
+        if self._fast is None:
+            # Not the network itself: some of its blocks are being trained.
+            self._fast = for_inference(self.network, self.device.type == "cpu").to(self.device)
+        values = np.concatenate(
+            [front(self._fast, each[None].to(self.device), self.trained).cpu().numpy() for each in inputs]
+        )
+        self.cache.put(key, values)
+        return values
+
+    def key(self, wanted: Wanted) -> str:
+        """Name of the features in the cache: a sha256, in hex."""
+        if wanted.draw is None or self.drawing.fixed:
+            window: Any = {"even": self.views if wanted.draw is None else 1}
+        else:
+            window = {"draw": wanted.draw, "drawing": self.drawing.describe()}
+        identity = {
+            "format": FORMAT,
+            "network": dict(self.identity),
+            "trained": self.trained,
+            "clip": clip_identity(wanted.clip),
+            "window": window,
+            "frames": self.windows.length,
+            "preprocessing": {name: str(value) for name, value in asdict(self.windows.how).items()},
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def clip_identity(clip: Clip) -> tuple[Any, ...]:
+    """What a clip's frames depend on: its file's digest and its stretch, wherever the file lies."""
+    assert clip.sha256 is not None, "a composed set has the digests of its files"
+    return clip.sha256, clip.start_s, clip.end_s

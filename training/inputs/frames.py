@@ -1,0 +1,62 @@
+"""The resized frames of a set's clips, kept in memory as far as a bound allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import median
+
+import numpy as np
+import numpy.typing as npt
+
+from ...datasets.clip import Clip
+from ...datasets.sources.manifest import verify
+from ...datasets.video.reader import read_frames
+from ...models.spec import Preprocessing, Views
+from ...preprocessing.preparer import Preparer
+from ...preprocessing.stopwatch import Stopwatch
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class ResizedFrames:
+    """Clips' frames as their weights want them, resized and not yet cropped; each file is checked once.
+
+    What was decoded stays until `max_bytes` are held; other clips are decoded anew each time. Epochs go over
+    all clips in turn, so that dropping the oldest would help nobody.
+
+    - `how`: rate, size and filter of the frames.
+    """
+
+    def __init__(self, how: Preprocessing, max_bytes: float) -> None:
+        self._preparer = Preparer({"rgb": how}, Views(None, None, "loop", "logits", 1))
+        (self._geometry,) = self._preparer.geometries()
+        self._max_bytes = max_bytes
+        self._held: dict[tuple[object, ...], Pixels] = {}
+        self._checked: set[str] = set()
+        self.bytes = 0
+
+    def __call__(self, clip: Clip) -> Pixels:
+        """The clip's frames (T, H, W, 3) uint8; not to be changed.
+
+        Raises ClipError if they cannot be read, or if the file is not the one of the clip's digest.
+        """
+        key = (clip.path, clip.start_s, clip.end_s)
+        if key in self._held:
+            return self._held[key]
+        if str(clip.path) not in self._checked:
+            verify(clip)
+            self._checked.add(str(clip.path))
+        frames, _, _ = self._preparer.resized_frames(clip, self._geometry, Stopwatch(), lambda *_: None)
+        if self.bytes + frames.nbytes <= self._max_bytes:
+            self._held[key] = frames
+            self.bytes += frames.nbytes
+        return frames
+
+
+def median_rate(clips: Iterable[Clip]) -> float:
+    """Median of the frame rates that the clips' files state. Raises ClipError for one that is unreadable."""
+    rates = []
+    for clip in clips:
+        with read_frames(clip) as reader:
+            rates.append(float(reader.native_rate))
+    return median(rates)

@@ -1,0 +1,166 @@
+"""The loop around a training: Lightning's trainer with checkpoints, early stop and logs, in one folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch.utils.data import DataLoader
+
+from ..atomic import replacing
+from .config import FinetuneConfig
+from .inputs.examples import Item
+from .network import MACRO_F1, TRAINING_LOSS, VALIDATION_LOSS, TrainedNetwork
+from .reporting import Progress, Reporter
+
+CHECKPOINTS = "checkpoints"
+LAST, BEST, ENDED = "last.ckpt", "best.ckpt", "ended"
+CSV = "training.csv"
+COLUMNS = ("epoch", "learning_rate", TRAINING_LOSS, VALIDATION_LOSS, MACRO_F1, "validation_accuracy")
+
+
+def fit(
+    network: TrainedNetwork,
+    training: DataLoader[Item],
+    validation: DataLoader[Item] | None,
+    config: FinetuneConfig,
+    folder: Path,
+    reporter: Reporter,
+) -> int:
+    """Train `network`, or go on with what `folder` holds of it; the epoch, from 0 on, that it was best in.
+
+    It has the weights of that epoch afterwards: the one with the best macro F1 on the validation examples
+    (the first of equals), or without any the last one. Written into `folder` alone: checkpoints after each
+    epoch, the figures of all epochs as CSV, and TensorBoard's log where the configuration asks for it.
+    """
+    last, ended = folder / CHECKPOINTS / LAST, folder / CHECKPOINTS / ENDED
+    network.train()
+    with reporter.task("training", config.epochs) as progress, _quiet():
+        figures = _Figures(folder / CSV, progress)
+        checkpoint = ModelCheckpoint(
+            folder / CHECKPOINTS,
+            filename=BEST.removesuffix(".ckpt"),
+            monitor=None if validation is None else MACRO_F1,
+            mode="max",
+            save_last=True,
+            save_top_k=1,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+        callbacks: list[Any] = [figures, checkpoint]
+        if config.early_stop and validation is not None:
+            callbacks.append(EarlyStopping(MACRO_F1, patience=config.early_stop, mode="max"))
+        trainer = lightning.Trainer(
+            accelerator="cpu" if config.device == "cpu" else "gpu",
+            devices=1 if config.device == "cpu" else [int(config.device.removeprefix("cuda:"))],
+            max_epochs=config.epochs,
+            callbacks=callbacks,
+            logger=_tensorboard(folder) if config.tensorboard else False,
+            default_root_dir=folder,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+        if not ended.exists():  # after an early stop it would go on for another epoch
+            _fit(trainer, network, training, validation, last)
+            ended.touch()
+        best = folder / CHECKPOINTS / BEST if validation is not None else last
+        kept = torch.load(best, map_location="cpu", weights_only=True)
+    network.load_state_dict(kept["state_dict"])
+    network.eval()
+    return int(kept["epoch"])
+
+
+def _fit(
+    trainer: lightning.Trainer, network: TrainedNetwork, training: Any, validation: Any, last: Path
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(
+            network, training, validation, ckpt_path=last if last.exists() else None, weights_only=True
+        )
+    except SystemExit as error:  # what Lightning makes of an interrupt, ignoring any further one
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from error
+
+
+class _Figures(lightning.Callback):
+    """The figures of each epoch, as a table on disk; they are part of the checkpoints.
+
+    It also tells how far the epoch is.
+    """
+
+    def __init__(self, path: Path, progress: Progress) -> None:
+        self._path, self._progress = path, progress
+        self._rows: list[dict[str, float]] = []
+        self._rate = 0.0
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, _module: lightning.LightningModule) -> None:
+        self._rate = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        done, batches = trainer.fit_loop.batch_idx + 1, trainer.num_training_batches
+        self._progress.note(f"epoch {trainer.current_epoch + 1}: {done}/{batches} steps")
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, _module: lightning.LightningModule) -> None:
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self._rows.append({"epoch": trainer.current_epoch, "learning_rate": self._rate, **figures})
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self._rows)
+        with replacing(self._path) as file:
+            file.write(text.getvalue().encode())
+        note = f"macro F1 {figures[MACRO_F1]:.3f}" if MACRO_F1 in figures else ""
+        self._progress.advance(note)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self._rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._rows = list(state_dict["rows"])
+
+
+def _tensorboard(folder: Path) -> Any:
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    return TensorBoardLogger(folder, name="tensorboard", version="")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's hints, which name products and settings that are not ours; warnings stay."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            for hint in _HINTS:
+                warnings.filterwarnings("ignore", message=hint)
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+_HINTS = (
+    ".*does not have many workers.*",  # with two cores, decoding in others would gain nothing
+    ".*is smaller than the logging interval.*",
+    ".*Checkpoint directory .* exists and is not empty.*",  # where a training goes on
+    ".*validation_step` but have no `val_dataloader`.*",  # small sets have no validation examples
+    ".*module\\(s\\) in eval mode at the start of training.*",  # the frozen ones
+    ".*isinstance\\(treespec, LeafSpec\\).*",  # torch, of Lightning's own code
+)
+"""Of Lightning: what each says is meant to be so."""

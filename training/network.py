@@ -1,0 +1,102 @@
+"""A network, or its head, as Lightning trains it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+from torch import nn
+from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from .config import FinetuneConfig
+from .inputs.windows import seed_of
+
+MACRO_F1 = "validation_macro_f1"
+VALIDATION_LOSS = "validation_loss"
+TRAINING_LOSS = "training_loss"
+
+
+class TrainedNetwork(lightning.LightningModule):
+    """From what goes in to logits, its loss, its metrics and its optimiser.
+
+    - `net`: (N, …) to logits (N, classes): a whole network, or its head where features go in.
+    - `loss`: logits and targets to a scalar.
+    - `still`: modules that stay in evaluation mode.
+    - `validated`: whether there are validation examples.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: nn.Module,
+        config: FinetuneConfig,
+        classes: int,
+        still: tuple[nn.Module, ...] = (),
+        validated: bool = True,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.loss = loss
+        self._config = config
+        self._still = still
+        self._validated = validated
+        self._validation_loss = MeanMetric()
+        self._metrics = MetricCollection(
+            {
+                MACRO_F1: MulticlassF1Score(classes, average="macro"),
+                "validation_accuracy": MulticlassAccuracy(classes, average="micro"),
+            }
+        )
+
+    def train(self, mode: bool = True) -> TrainedNetwork:
+        super().train(mode)
+        for module in self._still:
+            module.eval()
+        return self
+
+    def on_train_epoch_start(self) -> None:
+        # What a network draws (dropout) is the same whether it was resumed or not.
+        torch.manual_seed(seed_of("epoch", self._config.seed, self.current_epoch))
+
+    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _index: int) -> torch.Tensor:
+        inputs, targets = batch
+        loss: torch.Tensor = self.loss(self.net(inputs), targets)
+        self.log(TRAINING_LOSS, loss, on_step=False, on_epoch=True, batch_size=len(targets))
+        return loss
+
+    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _index: int) -> None:
+        inputs, targets = batch
+        scores = log_probabilities(self.net, inputs)
+        self._validation_loss.update(nn.functional.nll_loss(scores, targets), len(targets))
+        self._metrics.update(scores, targets)
+
+    def on_validation_epoch_end(self) -> None:
+        self.log(VALIDATION_LOSS, self._validation_loss.compute())
+        self.log_dict(self._metrics.compute())
+        self._validation_loss.reset()
+        self._metrics.reset()
+
+    def configure_optimizers(self) -> Any:
+        how = self._config
+        optimizer = torch.optim.SGD(
+            [each for each in self.net.parameters() if each.requires_grad],
+            lr=how.learning_rate,
+            momentum=how.momentum,
+            weight_decay=how.weight_decay,
+        )
+        if how.lr_rule == "steps":
+            scheduler: Any = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(how.lr_steps), 0.1)
+            return {"optimizer": optimizer, "lr_scheduler": scheduler}
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "min", 0.1, how.lr_patience)
+        watched = VALIDATION_LOSS if self._validated else TRAINING_LOSS
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": watched}}
+
+
+def log_probabilities(net: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    """(N, classes) of examples' views (N, V, …): the logarithm of the views' mean probabilities."""
+    count, views = inputs.shape[:2]
+    logits = net(inputs.flatten(0, 1)).unflatten(0, (count, views))
+    scores: torch.Tensor = logits.double().softmax(-1).mean(1).log().float()
+    return scores

@@ -1,0 +1,26 @@
+"""What a training tells while it works."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Of one task."""
+
+    def advance(self, note: str = "") -> None:
+        """One more unit is done."""
+
+    def note(self, text: str) -> None:
+        """What is being done now."""
+
+
+class Reporter(Protocol):
+    """Who is told: the command line, or nobody."""
+
+    def say(self, text: str) -> None:
+        """Something that the user should know."""
+
+    def task(self, title: str, total: int) -> AbstractContextManager[Progress]:
+        """A task of so many units begins; it ends with the block."""

@@ -1,0 +1,102 @@
+"""The folder of a fine-tuning: what it was asked, what it is divided into, and what comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from torch import nn
+
+from ..atomic import replacing
+from ..datasets.composed.splits import Split
+from ..errors import MeasurementError, UsageError
+from ..models.finetuning.finetuned import (
+    WEIGHTS,
+    Finetuned,
+    is_finetuned,
+    read_description,
+    write_description,
+)
+from ..models.finetuning.trainable import saved_state
+from ..models.weights.formats.safetensors_files import write_safetensors
+from ..models.weights.record import digest
+from ..parsing import parse_json
+from ..settings import from_mapping, read_config, to_plain
+from .config import FinetuneConfig
+
+CONFIG, SPLIT = "config.yaml", "split.json"
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the folder's training has ended: its description is written last."""
+    return is_finetuned(folder)
+
+
+def begin(folder: Path, config: FinetuneConfig) -> None:
+    """Make the folder, and write what it is asked for. Raises UsageError if something is in it already."""
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(
+            "exists and is not empty",
+            where=f"--out {folder}",
+            remedy=f"Name another folder, or go on: `bench finetune --resume {folder}`.",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / CONFIG, yaml.safe_dump(to_plain(config), allow_unicode=True, sort_keys=False))
+
+
+def read_settings(folder: Path) -> FinetuneConfig:
+    """What the training in `folder` was asked for. Raises UsageError."""
+    if not (folder / CONFIG).is_file():
+        raise UsageError(
+            "holds no fine-tuning", where=folder, expected=f"a {CONFIG}", remedy="`bench finetune` makes one."
+        )
+    return from_mapping(FinetuneConfig, read_config(folder / CONFIG), str(folder / CONFIG))
+
+
+def settle_split(folder: Path, split: Split) -> None:
+    """Write which examples are on which side; where that is written already, require the same.
+
+    Raises UsageError if the data changed since the training began.
+    """
+    sides = {
+        side: [[each.clip.id, each.clip.sha256] for each in getattr(split, side)]
+        for side in ("train", "validation", "test")
+    }
+    path = folder / SPLIT
+    if path.is_file():
+        try:
+            same = {side: parse_json(path.read_bytes())[side] for side in sides} == sides
+        except (ValueError, LookupError, TypeError) as error:
+            raise UsageError(f"is damaged: {error}", where=path) from error
+        if not same:
+            raise UsageError(
+                "the data is not what it was when this training began",
+                where=path,
+                remedy="Start it anew, with another --out.",
+            )
+        return
+    plain = {"name": split.name, "notes": list(split.notes), **sides}
+    _write(path, json.dumps(plain, ensure_ascii=False, indent=1) + "\n")
+
+
+def write_network(folder: Path, net: nn.Module, described: Mapping[str, Any]) -> Finetuned:
+    """Write the network and, last, its description. `described`: fields of `Finetuned` but the digest."""
+    try:
+        write_safetensors(saved_state(net), folder / WEIGHTS)
+        network = Finetuned(**described, sha256=digest([folder / WEIGHTS]))
+        write_description(folder, network)
+    except OSError as error:
+        raise MeasurementError(
+            f"cannot be written: {error.strerror}",
+            where=folder,
+            remedy=f"Free some space, then `bench finetune --resume {folder}`.",
+        ) from error
+    return read_description(folder)
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as file:
+        file.write(text.encode())

@@ -1,0 +1,145 @@
+"""What a fine-tuning works on: all that its configuration names, found and checked before it computes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..datasets.composed.example import ComposedSet, Example
+from ..datasets.composed.manifest import read_composed
+from ..datasets.composed.splits import Split, folds, official_split, thesis_split, with_max_share
+from ..errors import UsageError, WeightsError
+from ..models.finetuning.finetuned import is_finetuned, named_base
+from ..models.finetuning.trainable import trainable_network
+from ..models.registry import ModelRequest, find_model, keep_importable
+from ..models.spec import Model, Preprocessing, Weights
+from ..models.weights import resolve_weights, stored_weights
+from ..records.training import Side
+from .config import SCRATCH, FinetuneConfig
+from .inputs.frames import ResizedFrames, median_rate
+from .inputs.windows import Windows, window_length
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A fine-tuning with all that its configuration names.
+
+    - `request`, `stream`, `weights`: the network, its one stream, what it begins with (None: from scratch).
+    - `how`: how its pixels are prepared. `windows`: of its clips.
+    - `composed`, `split`: the set, and its sides.
+    """
+
+    config: FinetuneConfig
+    request: ModelRequest
+    stream: str
+    weights: Weights | None
+    how: Preprocessing
+    composed: ComposedSet
+    split: Split
+    windows: Windows
+
+    @property
+    def model(self) -> Model:
+        return self.request.model
+
+    @property
+    def base(self) -> str:
+        """The network by a name that can be looked up; of one that was trained here, what that began as."""
+        name = self.request.name.partition(":K=")[0]
+        return named_base(Path(name)) if is_finetuned(Path(name)) else name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the network's outputs."""
+        return self.composed.labels
+
+    def network(self) -> Any:
+        """The network as it begins. Raises as `trainable_network` does."""
+        keep_importable(self.request)
+        return trainable_network(self.model, self.weights, self.labels, self.config.seed)
+
+    @property
+    def trained(self) -> int:
+        """Blocks before the head that are trained, where some are frozen."""
+        return self.config.trained_blocks or 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Class → its training examples, in the order of the labels."""
+        counts = Counter(str(example.clip.label) for example in self.split.train)
+        return {label: counts[label] for label in self.labels}
+
+    @property
+    def evaluated(self) -> dict[Side, tuple[Example, ...]]:
+        """The examples that are not trained on."""
+        return {"validation": self.split.validation, "test": self.split.test}
+
+
+def plan(config: FinetuneConfig) -> Task:
+    """All that `config` names, found and checked; nothing is decoded. Raises an ActionBenchError."""
+    config = config.resolved()
+    assert config.data is not None, "the configuration has checked it"
+    composed = read_composed(Path(config.data))
+    split = _split(composed, config)
+    if not split.train:
+        raise UsageError("leaves nothing to train on", where=f"--split {config.split}")
+    request = find_model(config.model)
+    if len(request.model.streams) != 1 or request.model.trainable is None:
+        raise UsageError(
+            "cannot be trained",
+            where=f"--model {config.model}",
+            expected="a network with one stream of pictures that declares how it is trained",
+        )
+    ((stream, description),) = request.model.streams.items()
+    weights = _weights(config, request, stream)
+    how = description.preprocessing if weights is None else weights.description.preprocessing
+    if how.modality != "rgb":
+        raise UsageError("takes no pictures", where=f"--model {config.model}", found=how.modality)
+    rate = None
+    if config.window is None and how.rate is None:
+        rate = median_rate(example.clip for example in split.train)
+    length = window_length(config, request.model.window_frames, how, rate)
+    if length < request.model.views.min_frames:
+        raise UsageError(
+            "is too short for the network",
+            where=f"--window {length}",
+            expected=f"at least {request.model.views.min_frames} frames",
+        )
+    frames = ResizedFrames(how, config.memory_gb * 1e9)
+    return Task(config, request, stream, weights, how, composed, split, Windows(frames, how, length))
+
+
+def _weights(config: FinetuneConfig, request: ModelRequest, stream: str) -> Weights | None:
+    if config.weights == SCRATCH:
+        return None
+    description = request.model.streams[stream]
+    if config.weights is not None:
+        return resolve_weights(stream, description, Path(config.weights))
+    own = request.model.own_weights.get(stream)
+    if own is not None:
+        return resolve_weights(stream, description, own)
+    published = (description, *request.model.alternatives.get(stream, ()))
+    for each in published:
+        if (path := stored_weights(each)) is not None:
+            return resolve_weights(stream, each, path)
+    fetch = " or ".join(f"`bench weights fetch {each.name}`" for each in published)
+    raise WeightsError(
+        f"no weights for {config.model} to begin with",
+        where="--weights",
+        remedy=f"{fetch} stores published ones; --weights FILE names a file, {SCRATCH} begins without.",
+    )
+
+
+def _split(composed: ComposedSet, config: FinetuneConfig) -> Split:
+    if config.fold is not None:
+        number, count = config.fold
+        split = folds(composed, count, config.split_seed)[number - 1]
+    elif config.split == "thesis":
+        split = thesis_split(composed, config.split_seed)
+    else:
+        split = official_split(composed, config.split_seed)
+    if not config.shares:
+        return split
+    return with_max_share(split, config.shares, config.group_cap, config.split_seed)
