@@ -21,10 +21,11 @@ from . import gate as cli_gate
 from . import history as cli_history
 from . import loadgen as cli_loadgen
 from . import predict as cli_predict
-from . import training as cli_training
 from . import weights as cli_weights
 from .data import app as cli_data
 from .settings import given_settings, with_settings
+from .training import evaluate as cli_evaluate
+from .training import finetune as cli_finetune
 
 app = typer.Typer(
     help="Which human-action-recognition network can you deploy, preprocessing counted?",
@@ -191,11 +192,12 @@ def doctor() -> None:
 
 
 app.command()(cli_compare.compare)
+app.command()(cli_evaluate.evaluate)
 app.command()(cli_gate.gate)
 app.command()(cli_loadgen.loadgen)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.parity)
-app.command()(cli_training.finetune)
+app.command()(cli_finetune.finetune)
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_history.app, name="history")

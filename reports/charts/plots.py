@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,17 +73,30 @@ class Drawing:
 
 
 def draw(chart: Chart) -> Drawing:
+    """The chart as SVG and PNG."""
+    with style():
+        svg, png = rendered(_figure(chart), chart.title)
+    return Drawing(chart, svg, png)
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Figures that are made and rendered within look like the report's."""
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
         # A name in a script that the font lacks is shown as boxes in PNG, and as it is in SVG.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure = _figure(chart)
-        text, picture = io.StringIO(), io.BytesIO()
-        metadata = {"Date": None, "Creator": None, "Title": chart.title}
-        FigureCanvasSVG(figure).print_figure(text, format="svg", metadata=metadata)
-        # The places that were found are kept: finding them is most of the work.
-        figure.set_layout_engine("none")
-        FigureCanvasAgg(figure).print_figure(picture, format="png", dpi=_DPI, metadata={"Software": None})
-    return Drawing(chart, text.getvalue(), picture.getvalue())
+        yield
+
+
+def rendered(figure: Figure, title: str) -> tuple[str, bytes]:
+    """A figure as SVG and PNG; the same figure, the same bytes."""
+    text, picture = io.StringIO(), io.BytesIO()
+    metadata = {"Date": None, "Creator": None, "Title": title}
+    FigureCanvasSVG(figure).print_figure(text, format="svg", metadata=metadata)
+    # The places that were found are kept: finding them is most of the work.
+    figure.set_layout_engine("none")
+    FigureCanvasAgg(figure).print_figure(picture, format="png", dpi=_DPI, metadata={"Software": None})
+    return text.getvalue(), picture.getvalue()
 
 
 def inline(drawing: Drawing) -> str:

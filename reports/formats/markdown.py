@@ -60,7 +60,7 @@ def report(summary: Summary, tables: Iterable[Table], charts: Iterable[Chart] = 
             parts += ["## Caveats", bullets(caveats(summary))]
         parts += _placed(table)
         for name, level in _PLOTS.get(table.name, {}).items():
-            parts += _plot(plots.get(name), level)
+            parts += plot(plots.get(name), level)
     parts += [_config(d.name, d.run.config) for d in summary.comparison.runs]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -71,16 +71,18 @@ def _placed(table: Table) -> list[str]:
         return [grid(table), bullets(table.notes)]
     if table.name == "environment":
         return ["<details><summary>Environment</summary>", grid(table), "</details>"]
-    return _section(table, "###" if table.name == "confusions" else "##")
+    return section(table, "###" if table.name == "confusions" else "##")
 
 
-def _section(table: Table, level: str) -> list[str]:
+def section(table: Table, level: str) -> list[str]:
+    """A table below a heading of `level`, "##" for one, its notes behind it; nothing of an empty table."""
     if not table.rows and not table.notes:
         return []
     return [f"{level} {escape(table.title)}", grid(table), bullets(table.notes)]
 
 
-def _plot(chart: Chart | None, level: str | None = None) -> list[str]:
+def plot(chart: Chart | None, level: str | None = None) -> list[str]:
+    """The picture of a chart, which lies in plots/, with its caption; nothing of None."""
     if chart is None:
         return []
     heading = [] if level is None else [f"{level} {escape(chart.title)}"]

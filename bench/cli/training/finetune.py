@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from ...errors import BackendUnavailable, UsageError
-from ...settings import from_mapping, read_config
-from ...training.config import SETTINGS, FinetuneConfig
-from .settings import given_settings, with_settings
+from ....errors import BackendUnavailable, UsageError
+from ....settings import from_mapping, read_config
+from ....training.config import SETTINGS, FinetuneConfig
+from ..settings import given_settings, with_settings
 
 _PACKAGES = ("lightning", "torchmetrics", "kornia")
 
@@ -39,8 +39,8 @@ def finetune(
             f"training needs packages that are not installed: {', '.join(missing)}",
             remedy="`pip install 'actionbench[training]'`",
         )
-    from ...training import finetune as training
-    from ..console.progress import Console
+    from ....training import finetune as training
+    from ...console.progress import Console
 
     if resume is not None:
         folder = training.resume(resume, Console())
@@ -55,7 +55,7 @@ def _show(folder: Path) -> None:
     """Print how well the network in `folder` did on the examples that it was not trained on."""
     from tabulate import tabulate
 
-    from ...records.training import read_predictions
+    from ....records.training import read_predictions
 
     predictions = read_predictions(folder)
     rows = []

@@ -1,0 +1,1 @@
+"""`bench finetune` and what goes with it: experiments, evaluation."""

@@ -1,0 +1,58 @@
+"""`bench evaluate`: how good networks are on a labelled set whose examples come in groups."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ....errors import UsageError
+from ...plan.config import from_mapping
+from ..settings import given_settings, with_settings
+
+
+@with_settings("weights", "device", "threads", "views", "flow", "clip_timeout")
+def evaluate(
+    context: typer.Context,
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Networks, named as in `bench run --models`.")
+    ],
+    examples: Annotated[Path, typer.Option("--data", help="A composed set (`bench data compose`).")],
+    label: Annotated[str, typer.Option("--target", help="The label that matters most, such as falling.")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder; what was begun there is gone on with.")],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="YAML, `label: [class, …]`: the networks' classes that stand for each label."),
+    ] = None,
+    shares: Annotated[
+        str | None,
+        typer.Option(help="Also answer these shares of each example, such as 0.25,0.5: time to recognition."),
+    ] = None,
+) -> None:
+    """Precision, recall, F1 and confusion of networks on a labelled set, with intervals over its groups.
+
+    A network of other classes is evaluated too: --mapping says which of them stand for the labels.
+    """
+    from ....datasets.composed.class_mapping import read_mapping
+    from ....datasets.composed.manifest import read_composed
+    from ...console.progress import Console
+    from ...evaluate import EvaluationSettings, evaluate_models
+
+    config = from_mapping({"models": models, **given_settings(context)}, "command line")
+    settings = EvaluationSettings(
+        label, None if mapping is None else read_mapping(mapping), () if shares is None else _shares(shares)
+    )
+    path = evaluate_models(config, read_composed(examples), settings, folder, Console())
+    print(f"evaluation: {path}")
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        shares = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        shares = (math.nan,)
+    if not all(math.isfinite(share) for share in shares):
+        raise UsageError("is not a list of shares", where="--shares", expected="e.g. 0.25,0.5", found=text)
+    return shares

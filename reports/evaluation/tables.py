@@ -1,0 +1,215 @@
+"""Tables of an evaluation: classifiers as a whole, their classes, what is mistaken for what, differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..numbers import number, one_line, percent, share
+from ..statistics.intervals import Estimate
+from ..tables.table import Column, Line, Record, Table, table, values
+from .metrics import CLASS_FIGURES, FIGURES, Contrast, Evaluation
+from .operating_point import Costs, OperatingPoint
+from .recognition_time import RecognitionTime
+
+TITLES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "macro_f1": "Macro F1",
+    "precision": "Precision",
+    "recall": "Recall",
+    "specificity": "Specificity",
+    "f1": "F1",
+    "average_precision": "Average precision",
+}
+"""Figure → its column's title."""
+
+
+def overall_table(evaluations: Sequence[Evaluation], target: str) -> Table:
+    """One line for each classifier; `target` is the class whose sensitivity and specificity are shown."""
+    columns = (
+        Column("Model", "left"),
+        Column("Examples"),
+        Column("Groups"),
+        *(Column(TITLES[name]) for name in FIGURES),
+        Column(f"Sensitivity\n({one_line(target)})"),
+        Column(f"Specificity\n({one_line(target)})"),
+    )
+    found = [e for each in evaluations for e in each.overall.values() if e is not None]
+    return table(
+        "evaluation",
+        "Evaluation",
+        columns,
+        (_overall_line(each, target) for each in evaluations),
+        [*_methods(found), *(f"{TITLES[name]}: {meaning}." for name, meaning in FIGURES.items())],
+    )
+
+
+def _overall_line(evaluation: Evaluation, target: str) -> Line:
+    answers, of_target = evaluation.answers, evaluation.by_class[target]
+    shown = {
+        **evaluation.overall,
+        "sensitivity": of_target["recall"],
+        "specificity": of_target["specificity"],
+    }
+    texts = (
+        one_line(answers.name),
+        str(len(answers.examples)),
+        str(evaluation.groups),
+        *(share(figure) for figure in shown.values()),
+    )
+    record: Record = {"model": answers.name, "examples": len(answers.examples), "groups": evaluation.groups}
+    for name, figure in shown.items():
+        record |= values(name, figure)
+    return texts, record
+
+
+def class_table(evaluations: Sequence[Evaluation]) -> Table:
+    """One line for each class of each classifier."""
+    columns = (
+        Column("Class", "left"),
+        Column("Model", "left"),
+        Column("Examples"),
+        Column("Given"),
+        *(Column(TITLES[name]) for name in CLASS_FIGURES),
+    )
+    found = [
+        e
+        for each in evaluations
+        for figures in each.by_class.values()
+        for e in figures.values()
+        if e is not None
+    ]
+    notes = [
+        "Given: examples that were given the class.",
+        *_methods(found),
+        *(f"{TITLES[name]}: {meaning}." for name, meaning in CLASS_FIGURES.items()),
+    ]
+    return table("evaluation_classes", "Classes", columns, _class_lines(evaluations), notes)
+
+
+def _class_lines(evaluations: Sequence[Evaluation]) -> Iterator[Line]:
+    labels = evaluations[0].answers.labels if evaluations else ()
+    for column, label in enumerate(labels):
+        for evaluation in evaluations:
+            figures = evaluation.by_class[label]
+            examples = int(evaluation.confusion[column].sum())
+            given = int(evaluation.confusion[:, column].sum())
+            record: Record = {
+                "class": label,
+                "model": evaluation.answers.name,
+                "examples": examples,
+                "given": given,
+            }
+            for name, figure in figures.items():
+                record |= values(name, figure)
+            texts = (
+                one_line(label),
+                one_line(evaluation.answers.name),
+                str(examples),
+                str(given),
+                *(share(figure) for figure in figures.values()),
+            )
+            yield texts, record
+
+
+def confusion_table(evaluation: Evaluation) -> Table:
+    """One line for each class: how many of its examples were given which class."""
+    labels = evaluation.answers.labels
+    columns = (Column("Class", "left"), *(Column(f"given\n{one_line(label)}") for label in labels))
+
+    def lines() -> Iterator[Line]:
+        for label, row in zip(labels, evaluation.confusion, strict=True):
+            counts = [int(count) for count in row]
+            record: Record = {"class": label, **dict(zip(labels, counts, strict=True))}
+            yield (one_line(label), *map(str, counts)), record
+
+    name = evaluation.answers.name
+    return table("confusion", f"Confusion: {one_line(name)}", columns, lines())
+
+
+def contrast_table(contrasts: Sequence[Contrast]) -> Table:
+    """Differences between pairs of classifiers in percentage points; * where an interval leaves out 0."""
+    columns = (
+        Column("First", "left"),
+        Column("Second", "left"),
+        Column("Figure", "left"),
+        Column("Second − first, points"),
+    )
+    notes = [
+        "Differences on the same examples, resampled together; * marks those whose interval leaves out 0. "
+        "The intervals are not adjusted for their number.",
+    ]
+    return table("contrasts", "Differences", columns, _contrast_lines(contrasts), notes)
+
+
+def _contrast_lines(contrasts: Sequence[Contrast]) -> Iterator[Line]:
+    for each in contrasts:
+        named = [(TITLES[name], figure) for name, figure in each.overall.items()]
+        named += [
+            (f"{TITLES[name]} of {one_line(label)}", figure)
+            for label, figures in each.by_class.items()
+            for name, figure in figures.items()
+            if name != "specificity"
+        ]
+        for title, figure in named:
+            record: Record = {"first": each.first, "second": each.second, "figure": title}
+            yield (
+                (one_line(each.first), one_line(each.second), title, points(figure)),
+                record | values("difference", figure),
+            )
+
+
+def points(difference: Estimate | None) -> str:
+    """A difference of shares in percentage points with its interval: "+3.1 (+0.2 to +6.0) *"."""
+    if difference is None:
+        return number(None)
+    value = f"{100 * difference.value:+.1f}"
+    interval = difference.interval
+    if interval is None:
+        return value
+    clear = interval.low > 0 or interval.high < 0
+    return f"{value} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f}){' *' if clear else ''}"
+
+
+def recognition_table(times: Sequence[tuple[str, RecognitionTime]]) -> Table:
+    """Of (model, time of a class): the share of an action seen until its label is right and stays right."""
+    columns = (
+        Column("Model", "left"),
+        Column("Class", "left"),
+        Column("Right at the end"),
+        Column("Share seen, median"),
+    )
+
+    def lines() -> Iterator[Line]:
+        for model, time in times:
+            record: Record = {"model": model, "class": time.label}
+            record |= values("recognised", time.recognised) | values("share_seen", time.median)
+            texts = (one_line(model), one_line(time.label), share(time.recognised), share(time.median))
+            yield texts, record
+
+    notes = ["An action that is never recognised counts as later than its end; –: so is the median."]
+    return table("recognition_time", "Time to recognition", columns, lines(), notes)
+
+
+def operating_point_text(point: OperatingPoint) -> str:
+    """An operating point as a sentence."""
+    chosen = (
+        f"the lowest cost (a miss {point.favour.miss:g}, a false alarm {point.favour.false_alarm:g})"
+        if isinstance(point.favour, Costs)
+        else {"f1": "F1", "precision": "F0.5, which favours precision", "recall": "F2, which favours recall"}[
+            point.favour
+        ]
+    )
+    return (
+        f"{one_line(point.label)} is given where its probability is at least {percent(point.threshold, 1)}, "
+        f"chosen for {chosen} on {point.examples} validation examples, "
+        f"{point.positives} of them of the class."
+    )
+
+
+def _methods(found: Sequence[Estimate]) -> list[str]:
+    """Which intervals stand beside the figures."""
+    methods = sorted({e.interval.method for e in found if e.interval is not None})
+    if not methods:
+        return ["Without intervals: there are too few groups."]
+    return [f"Intervals: {'; '.join(methods)}; none where there are too few groups."]
