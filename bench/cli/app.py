@@ -25,6 +25,7 @@ from . import weights as cli_weights
 from .data import app as cli_data
 from .settings import given_settings, with_settings
 from .training import evaluate as cli_evaluate
+from .training import experiments as cli_experiments
 from .training import finetune as cli_finetune
 
 app = typer.Typer(
@@ -202,6 +203,7 @@ app.command()(cli_loadgen.loadgen)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.parity)
 app.command()(cli_finetune.finetune)
+app.command()(cli_experiments.experiments)
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_history.app, name="history")

@@ -27,6 +27,7 @@ from .tables import (
     contrast_table,
     operating_point_text,
     overall_table,
+    parameter_table,
     recognition_table,
 )
 
@@ -44,6 +45,7 @@ class Findings:
     - `points`: name of a model → its operating point.
     - `times`: (model, time to recognition of a class).
     - `notes`: what must stand beside the figures: skipped examples, random weights, licences.
+    - `settings`: run → setting → its value, for runs that differ in settings.
     """
 
     title: str
@@ -53,6 +55,7 @@ class Findings:
     points: Mapping[str, OperatingPoint] = field(default_factory=dict)
     times: Sequence[tuple[str, RecognitionTime]] = ()
     notes: Sequence[str] = ()
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def write_evaluation(findings: Findings, out: Path) -> Path:
@@ -62,6 +65,7 @@ def write_evaluation(findings: Findings, out: Path) -> Path:
     """
     evaluations = findings.evaluations
     tables = [overall_table(evaluations, findings.target), class_table(evaluations)]
+    parameters = [parameter_table(findings.settings)] if findings.settings else []
     if findings.contrasts:
         tables.append(contrast_table(findings.contrasts))
     if findings.times:
@@ -79,6 +83,7 @@ def write_evaluation(findings: Findings, out: Path) -> Path:
     parts = [
         f"# {escape(findings.title)}",
         bullets(findings.notes),
+        *(part for each in parameters for part in section(each, "##")),
         *section(tables[0], "##"),
         *plot(charts[0], "##"),
         *section(tables[1], "##"),
@@ -94,14 +99,14 @@ def write_evaluation(findings: Findings, out: Path) -> Path:
     try:
         for folder in ("tables", "plots"):
             (out / folder).mkdir(parents=True, exist_ok=True)
-        for each in tables:
+        for each in (*parameters, *tables):
             _write(out / "tables" / f"{each.name}.csv", csv(each))
         for name, matrix in matrices.items():
             _write(out / "tables" / f"{name}.csv", csv(matrix))
         for name, (svg, png) in pictures.items():
             _write(out / "plots" / f"{name}.svg", svg)
             _write(out / "plots" / f"{name}.png", png)
-        _write(out / "evaluation.json", _json(findings, tables, matrices))
+        _write(out / "evaluation.json", _json(findings, [*parameters, *tables], matrices))
         return _write(out / "evaluation.md", "\n\n".join(part for part in parts if part) + "\n")
     except OSError as error:
         raise UsageError(

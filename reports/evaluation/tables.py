@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from ..numbers import number, one_line, percent, share
+from ..numbers import UNKNOWN, number, one_line, percent, share
 from ..statistics.intervals import Estimate
 from ..tables.table import Column, Line, Record, Table, table, values
 from .metrics import CLASS_FIGURES, FIGURES, Contrast, Evaluation
@@ -189,6 +190,27 @@ def recognition_table(times: Sequence[tuple[str, RecognitionTime]]) -> Table:
 
     notes = ["An action that is never recognised counts as later than its end; –: so is the median."]
     return table("recognition_time", "Time to recognition", columns, lines(), notes)
+
+
+def parameter_table(settings: Mapping[str, Mapping[str, Any]]) -> Table:
+    """One line for each run: the settings in which the runs differ, from (run → setting → its value)."""
+    names = list(dict.fromkeys(name for given in settings.values() for name in given))
+    columns = (Column("Run", "left"), *(Column(name.replace("_", " "), "left") for name in names))
+
+    def lines() -> Iterator[Line]:
+        for run, given in settings.items():
+            texts = {name: _setting_text(given.get(name)) for name in names}
+            yield (one_line(run), *texts.values()), {"run": run, **texts}
+
+    return table("parameters", "Runs", columns, lines(), ["Settings in which the runs differ."])
+
+
+def _setting_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items()) or UNKNOWN
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or UNKNOWN
+    return UNKNOWN if value is None else one_line(str(value))
 
 
 def operating_point_text(point: OperatingPoint) -> str:

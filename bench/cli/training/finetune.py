@@ -33,12 +33,7 @@ def finetune(
             where="--resume",
             found=", ".join(SETTINGS[name].option for name in given) or "--config",
         )
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise BackendUnavailable(
-            f"training needs packages that are not installed: {', '.join(missing)}",
-            remedy="`pip install 'actionbench[training]'`",
-        )
+    require_packages()
     from ....training import finetune as training
     from ...console.progress import Console
 
@@ -49,6 +44,16 @@ def finetune(
         settings = from_mapping(FinetuneConfig, values | given, str(config or "command line"))
         folder = training.finetune(settings, Console())
     _show(folder)
+
+
+def require_packages() -> None:
+    """Raise BackendUnavailable if a package that training needs is not installed."""
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BackendUnavailable(
+            f"training needs packages that are not installed: {', '.join(missing)}",
+            remedy="`pip install 'actionbench[training]'`",
+        )
 
 
 def _show(folder: Path) -> None:

@@ -1,0 +1,195 @@
+"""Several fine-tunings in one file: a table of runs, each on the same folds and seeds, compared in pairs.
+
+A run is some settings of `bench finetune` under a name, beside those that all runs share. Each run is trained
+once for each fold and seed; what it answers to the test clips of all folds, which together are the whole set,
+is what it is judged by.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..atomic import replacing
+from ..errors import ActionBenchError, UsageError, unknown_name
+from ..models.finetuned import is_finetuned
+from ..records.training import ExamplePrediction, read_predictions
+from ..settings import from_mapping, read_config, settings_of
+from .config import FinetuneConfig
+from .finetune import finetune, resume
+from .reporting import Reporter
+from .result import CONFIG
+
+FILE = "experiments.yaml"
+"""What was asked for, in the folder of the experiments."""
+
+RUNS = "runs"
+
+_KEYS = ("target", "folds", "seeds", "shared", "runs", "contrasts")
+
+
+@dataclass(frozen=True, slots=True)
+class Experiments:
+    """What a file of experiments asks for.
+
+    - `target`: the class that matters most.
+    - `folds`: number of folds; 0 where the shared settings name a `split` of their own.
+    - `seeds`: of the trainings; each fold is trained once with each.
+    - `runs`: name → the run's own settings and the shared ones, as plain values.
+    - `contrasts`: pairs of names: the second run is compared with the first.
+    - `where`: the file, which errors name.
+    """
+
+    target: str
+    folds: int
+    seeds: tuple[int, ...]
+    runs: Mapping[str, Mapping[str, Any]]
+    contrasts: tuple[tuple[str, str], ...]
+    where: str
+
+    def own_settings(self) -> dict[str, dict[str, Any]]:
+        """Run → the settings in which runs differ, each with its value there."""
+        defaults = {name: each.default for name, each in settings_of(FinetuneConfig).items()}
+        names = [
+            name
+            for name in defaults
+            if len({json.dumps(run.get(name, defaults[name]), default=str) for run in self.runs.values()}) > 1
+        ]
+        return {
+            run: {name: values.get(name, defaults[name]) for name in names}
+            for run, values in self.runs.items()
+        }
+
+    def trainings(self, folder: Path) -> Iterator[tuple[str, Path, FinetuneConfig]]:
+        """(run, folder of its result, configuration) of every training, seeds outermost: the first results
+        are of all runs and folds. Raises UsageError for settings that make no sense."""
+        for seed in self.seeds:
+            for run, values in self.runs.items():
+                for fold in range(1, self.folds + 1) if self.folds else (0,):
+                    own = {"seed": seed} | ({"split": f"fold:{fold}/{self.folds}"} if fold else {})
+                    name = f"{run}-seed{seed}" + (f"-fold{fold}" if fold else "")
+                    out = folder / RUNS / name
+                    config = from_mapping(
+                        FinetuneConfig, {**values, **own, "out": str(out)}, f"{self.where}: {run}"
+                    )
+                    yield run, out, config
+
+
+def read_experiments(path: Path) -> Experiments:
+    """The experiments in a YAML file. Paths in it are taken from the folder of the file.
+
+    Keys: `target`; `folds` (5) or `split` in `shared`; `seeds` ([0]); `shared`: settings of all runs; `runs`:
+    name → own settings; `contrasts`: pairs of names. Raises UsageError, with the key, for what is wrong.
+    """
+    where = str(path)
+    raw = read_config(path)
+    for key in raw:
+        if key not in _KEYS:
+            raise UsageError(str(unknown_name("key", key, _KEYS, most=len(_KEYS))), where=where)
+    target = raw.get("target")
+    if not isinstance(target, str):
+        raise UsageError("`target` names no class", where=where, found=target)
+    shared, runs = raw.get("shared") or {}, raw.get("runs")
+    if not isinstance(shared, dict) or not isinstance(runs, dict) or not runs:
+        raise UsageError("must hold `runs`, each a name and its settings", where=where)
+    seeds = raw.get("seeds", [0])
+    folds = raw.get("folds", 0 if "split" in shared else 5)
+    if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
+        raise UsageError("`seeds` is no list of whole numbers", where=where, found=seeds)
+    if type(folds) is not int or folds == 1 or folds < 0:
+        raise UsageError("`folds` is no number of folds", where=where, expected="2 or more", found=folds)
+    merged = {}
+    for name, own in runs.items():
+        if own is not None and not isinstance(own, dict):
+            raise UsageError(f"run `{name}` is not `setting: value` pairs", where=where, found=own)
+        if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
+            raise UsageError("is no name of a run", where=where, expected="letters and digits", found=name)
+        merged[name] = _with_paths({**shared, **(own or {})}, path.parent)
+    pairs = []
+    for pair in raw.get("contrasts") or []:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise UsageError("a contrast is two names of runs", where=where, found=pair)
+        for name in pair:
+            if name not in merged:
+                raise UsageError(str(unknown_name("run", name, merged)), where=f"{where}: contrasts")
+        pairs.append((pair[0], pair[1]))
+    return Experiments(target, folds, tuple(seeds), merged, tuple(pairs), where)
+
+
+def _with_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The settings with paths that exist made absolute, from the folder of the file."""
+    changed = dict(values)
+    for name in ("data", "weights", "model"):
+        value = changed.get(name)
+        if isinstance(value, str) and (folder / value).exists():
+            changed[name] = str((folder / value).resolve())
+    return changed
+
+
+def run_experiments(path: Path, out: Path, reporter: Reporter) -> Experiments:
+    """Carry out every training of the file; what is done already is not done again.
+
+    - `path`: the YAML file. `out`: the folder, made where it is missing.
+
+    Raises UsageError before anything is trained for settings that make no sense, and if `out` holds other
+    experiments; an error of one training ends with its name, and the others' results stay.
+    """
+    experiments = read_experiments(path)
+    trainings = list(experiments.trainings(out))
+    _settle(out, experiments)
+    with reporter.task("training", len(trainings)) as progress:
+        for _, folder, config in trainings:
+            progress.note(folder.name)
+            if not is_finetuned(folder):
+                try:
+                    if (folder / CONFIG).is_file():
+                        resume(folder, reporter)
+                    else:
+                        finetune(config, reporter)
+                except ActionBenchError as error:
+                    reporter.say(f"{folder.name} ended with an error; the results of the others stay")
+                    raise error
+            progress.advance(folder.name)
+    return experiments
+
+
+def _settle(out: Path, experiments: Experiments) -> None:
+    """Write what is asked for into the folder; where that was done, require that no run has changed."""
+    plain = {
+        "target": experiments.target,
+        "folds": experiments.folds,
+        "seeds": list(experiments.seeds),
+        "runs": {name: dict(values) for name, values in experiments.runs.items()},
+    }
+    path = out / FILE
+    if path.is_file():
+        before = read_config(path)
+        for name, values in plain["runs"].items():  # type: ignore[attr-defined]
+            if name in (before.get("runs") or {}) and before["runs"][name] != values:
+                raise UsageError(
+                    f"the settings of run `{name}` have changed since it was trained here",
+                    where=path,
+                    remedy="Give the run another name, or take another folder.",
+                )
+    with replacing(path) as file:
+        file.write(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False).encode())
+
+
+def answers_of(experiments: Experiments, out: Path, side: str = "test") -> dict[str, list[ExamplePrediction]]:
+    """Run → its answers to the clips of `side` in all folds and seeds; ids of several seeds end in "#SEED".
+
+    Raises UsageError if a training has not ended.
+    """
+    found: dict[str, list[ExamplePrediction]] = {run: [] for run in experiments.runs}
+    several = len(experiments.seeds) > 1
+    for run, folder, config in experiments.trainings(out):
+        for each in read_predictions(folder):
+            if each.side == side:
+                name = f"{each.example}#{config.seed}" if several else each.example
+                found[run].append(replace(each, example=name))
+    return found
