@@ -17,7 +17,7 @@ import yaml
 
 from ..atomic import replacing
 from ..errors import ActionBenchError, UsageError, unknown_name
-from ..models.finetuned import is_finetuned
+from ..models.finetuning.finetuned import is_finetuned
 from ..records.training import ExamplePrediction, read_predictions
 from ..settings import from_mapping, read_config, settings_of
 from .config import FinetuneConfig
