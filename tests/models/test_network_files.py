@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from actionbench.errors import UsageError
+from actionbench.models.network_files import neighbours_importable
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions, Network, Weights
 
@@ -82,6 +83,8 @@ def test_equally_named_neighbours_of_two_networks_are_two_modules(text_file: Wri
 
 def test_planning_leaves_neither_the_folder_nor_its_modules_behind(text_file: Write) -> None:
     file = write_network(text_file, "one", 1)
+    with neighbours_importable(file):
+        pass  # what other tests loaded is no longer on the path
     path, modules = list(sys.path), set(sys.modules)
     find_model(f"{file}:net")
     text_file("one/broken.py", "from layers import nothing")

@@ -78,7 +78,7 @@ def test_the_same_seed_gives_the_same_sheet(bench: Bench, video: Path, tmp_path:
     [
         (("--draws", 0), "--draws: must be at least 1"),
         (("--config", "none.yaml"), "--config none.yaml: cannot be read"),
-        (("--start", 60), "no frame in this stretch"),
+        (("--start", 60), "no frame in this segment"),
         (("--start", -1), "--start: must not be negative"),
     ],
 )

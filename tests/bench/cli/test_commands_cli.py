@@ -55,7 +55,7 @@ def test_doctor_tells_what_is_here(bench: Bench, monkeypatch: pytest.MonkeyPatch
         assert word in answer.stdout
     lines = {line.split()[0]: line for line in answer.stdout.partition("\nbackends\n")[2].splitlines()}
     assert lines["torch"].endswith("ready on CPU, cuda:0 a device")
-    assert "lacks tensorflow: pip install" in lines["tensorflow"]
+    assert "lacks tensorflow; install: pip install" in lines["tensorflow"]
     assert lines["onnx"].endswith("ready on CPU")
     assert lines["openvino"].endswith("does not import: ImportError: no libtbb")
     assert "flow" in lines

@@ -511,7 +511,7 @@ def test_a_half_precision_is_compared_on_the_clips_of_the_run(
     assert half.drift is not None
     assert (half.drift["verdict"], half.drift["limit"]) == ("drifts", None)
     assert half.drift["random_weights"] == "drifts"
-    assert "precise@numpy:fp16 drifts from precise: on drawn input" in answer.stderr
+    assert "precise@numpy:fp16 drifts from precise: on synthetic input" in answer.stderr
     assert "no limit known; on 2 clips the same top-1 in 2" in answer.stderr
 
 

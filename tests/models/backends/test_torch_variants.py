@@ -220,10 +220,10 @@ def test_a_path_that_torch_cannot_compile_with_is_an_error_before_anything_is_co
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
     compiled()
     cases: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
-        (lambda m: m.setattr(torch, "__file__", "/my tools/torch/__init__.py"), "/my tools/torch: .* anew"),
+        (lambda m: m.setattr(torch, "__file__", "/my tools/torch/__init__.py"), "/my tools/torch: .* again"),
         (
             lambda m: m.setattr(sysconfig, "get_config_var", lambda _: "/my python/lib"),
-            "/my python/lib: .* anew",
+            "/my python/lib: .* again",
         ),
         (lambda m: m.setattr(tempfile, "tempdir", "/my files/tmp"), "/my files/tmp: .* TMPDIR"),
         (lambda m: m.setenv("TORCHINDUCTOR_CACHE_DIR", "/my cache"), "/my cache: .* TORCHINDUCTOR_CACHE_DIR"),
