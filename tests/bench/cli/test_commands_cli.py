@@ -57,7 +57,7 @@ def test_doctor_tells_what_is_here(bench: Bench, monkeypatch: pytest.MonkeyPatch
     assert lines["torch"].endswith("ready on CPU, cuda:0 a device")
     assert "lacks tensorflow; install: pip install" in lines["tensorflow"]
     assert lines["onnx"].endswith("ready on CPU")
-    assert lines["openvino"].endswith("does not import: ImportError: no libtbb")
+    assert lines["openvino"].endswith("cannot be imported: ImportError: no libtbb")
     assert "flow" in lines
 
 
