@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -107,7 +108,7 @@ class _Inputs:
 
 def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     # Imported here: planning needs no Lightning, whose import takes seconds.
-    from .loop import fit
+    from .loop import CHECKPOINTS, fit
     from .network import TrainedNetwork
 
     config, labels, split, net = task.config, task.labels, task.split, start.net
@@ -134,6 +135,7 @@ def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
         predictions += _predictions(side, inputs.part, evaluation(examples), task, reporter)
     write_predictions(folder, predictions, f"bench finetune --resume {folder}")
     write_network(folder, net.cpu(), _description(task, best))
+    shutil.rmtree(folder / CHECKPOINTS)
 
 
 def _pixels(task: Task, net: nn.Module) -> _Inputs:

@@ -81,7 +81,7 @@ def test_a_training_leaves_all_that_its_result_needs(config: FinetuneConfig, qui
         assert each.group == composed[each.example].group
         assert sum(np.exp(list(each.log_probabilities.values()))) == pytest.approx(1, abs=1e-5)
     written = {path.parent for path in folder.parent.rglob("*") if path.is_file()}
-    assert written == {folder, folder / "checkpoints", folder.parent / "squares"}
+    assert written == {folder, folder.parent / "squares"}, "nothing elsewhere, and no checkpoints at the end"
 
 
 def test_what_was_killed_ends_as_if_it_had_not_been(
