@@ -65,19 +65,24 @@ class TrainedNetwork(lightning.LightningModule):
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _index: int) -> torch.Tensor:
         inputs, targets = batch
         loss: torch.Tensor = self.loss(self.net(inputs), targets)
+        self._require_number(loss)
+        self.log(TRAINING_LOSS, loss, on_step=False, on_epoch=True, batch_size=len(targets))
+        return loss
+
+    def _require_number(self, loss: torch.Tensor) -> None:
         if not torch.isfinite(loss):
             raise MeasurementError(
                 "the loss is no number any more",
                 where=f"epoch {self.current_epoch}",
                 remedy="Train with a lower --learning-rate.",
             )
-        self.log(TRAINING_LOSS, loss, on_step=False, on_epoch=True, batch_size=len(targets))
-        return loss
 
     def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _index: int) -> None:
         inputs, targets = batch
         scores = log_probabilities(self.net, inputs)
-        self._validation_loss.update(nn.functional.nll_loss(scores, targets), len(targets))
+        loss = nn.functional.nll_loss(scores, targets)
+        self._require_number(loss)
+        self._validation_loss.update(loss, len(targets))
         self._metrics.update(scores, targets)
 
     def on_validation_epoch_end(self) -> None:
