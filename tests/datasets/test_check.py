@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -22,9 +23,11 @@ from actionbench.datasets.sources.registry import load_clips
 
 from ..known import known
 
+MakeVideo = Callable[..., Path]
+
 
 @pytest.fixture
-def videos(make_video, tmp_path) -> dict[str, Path]:
+def videos(make_video: MakeVideo, tmp_path: Path) -> dict[str, Path]:
     good = make_video(tmp_path / "good.mkv", 20)
     copy = tmp_path / "copy.mkv"
     copy.write_bytes(good.read_bytes())
@@ -42,7 +45,7 @@ def videos(make_video, tmp_path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_every_state(videos, workers):
+def test_every_state(videos: dict[str, Path], workers: int) -> None:
     clips = ClipSet("set", tuple(Clip(name, path) for name, path in videos.items()), (Clip("m", Path("m")),))
     found = list(check_clips(clips, min_frames=16, workers=workers))
     assert [(status.clip.id, status.state) for status in found] == [
@@ -65,7 +68,7 @@ def test_every_state(videos, workers):
     assert (array.frames, array.size, array.rate) == (30, (6, 4), None)
 
 
-def test_stretches_of_one_file_are_no_duplicates(videos):
+def test_stretches_of_one_file_are_no_duplicates(videos: dict[str, Path]) -> None:
     path = videos["good"]
     clips = ClipSet(
         "set", (Clip("a", path, end_s=0.4), Clip("b", path, start_s=0.4), Clip("c", path, end_s=0.4))
@@ -74,14 +77,14 @@ def test_stretches_of_one_file_are_no_duplicates(videos):
     assert [(status.state, status.frames) for status in found] == [("ok", 10), ("ok", 10), ("duplicate", 10)]
 
 
-def test_a_file_that_is_not_the_manifests_is_broken(videos):
+def test_a_file_that_is_not_the_manifests_is_broken(videos: dict[str, Path]) -> None:
     clips = ClipSet("set", (Clip("a", videos["good"], sha256="0" * 64),))
     (status,) = check_clips(clips)
     assert status.state == "broken"
     assert "not the one in the manifest" in known(status.reason)
 
 
-def test_all_odd_files_at_hand(shared_data):
+def test_all_odd_files_at_hand(shared_data: Path) -> None:
     found = list(check_clips(load_clips(str(shared_data / "broken"), vocabulary=()), min_frames=9))
     states = {
         state: sum(status.state == state for status in found) for state in ("ok", "too short", "broken")
@@ -111,18 +114,18 @@ check.serve(sys.stdin.buffer, replies)
 
 
 @pytest.fixture
-def bad_decoder(monkeypatch):
+def bad_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Children whose decoder hangs or crashes on clips with these names."""
     real = subprocess.Popen
 
-    def popen(_, **options):
+    def popen(_: object, **options: Any) -> subprocess.Popen[bytes]:
         return real([sys.executable, "-c", FAKE], **options)
 
     monkeypatch.setattr("actionbench.child_process.subprocess.Popen", popen)
 
 
 @pytest.mark.usefixtures("bad_decoder")
-def test_a_hang_and_a_crash_cost_one_clip_each(videos):
+def test_a_hang_and_a_crash_cost_one_clip_each(videos: dict[str, Path]) -> None:
     names = ("a", "hangs", "b", "crashes", "c")
     clips = ClipSet("set", tuple(Clip(name, videos["good"], start_s=k / 25) for k, name in enumerate(names)))
     begun = time.monotonic()
@@ -134,7 +137,7 @@ def test_a_hang_and_a_crash_cost_one_clip_each(videos):
 
 
 @pytest.mark.usefixtures("bad_decoder")
-def test_closing_early_waits_for_nothing(videos):
+def test_closing_early_waits_for_nothing(videos: dict[str, Path]) -> None:
     clips = ClipSet(
         "set", (Clip("a", videos["good"]), Clip("hangs", videos["good"]), Clip("b", videos["good"]))
     )
@@ -149,7 +152,7 @@ def test_closing_early_waits_for_nothing(videos):
     assert not set(left) - set(others)
 
 
-def test_children_are_reused(videos):
+def test_children_are_reused(videos: dict[str, Path]) -> None:
     others = set(psutil.Process().children())
     with Checker() as checker:
         checker.check(Clip("a", videos["good"]))
@@ -159,7 +162,7 @@ def test_children_are_reused(videos):
     assert not first.is_running()
 
 
-def test_children_end_with_their_parent(videos):
+def test_children_end_with_their_parent(videos: dict[str, Path]) -> None:
     code = (
         "import os, sys, psutil; from pathlib import Path\n"
         "from actionbench.datasets.check import Checker\n"

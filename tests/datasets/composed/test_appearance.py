@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,7 +13,11 @@ import pytest
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.composed.appearance import look_at, look_at_all
 from actionbench.datasets.composed.duplicates import same_bytes, same_pictures
+from actionbench.datasets.composed.example import ComposedSet
 from actionbench.errors import ClipError
+
+MakeVideo = Callable[..., Path]
+MakeSet = Callable[..., ComposedSet]
 
 
 def moving(seed: int, frames: int = 40, size: tuple[int, int] = (192, 256)) -> list[np.ndarray]:
@@ -28,7 +34,7 @@ def moving(seed: int, frames: int = 40, size: tuple[int, int] = (192, 256)) -> l
     return made
 
 
-def test_length_and_brightness(tmp_path, make_video):
+def test_length_and_brightness(tmp_path: Path, make_video: MakeVideo) -> None:
     path = make_video(tmp_path / "grey.mov", [np.full((24, 32, 3), 10 * k, np.uint8) for k in range(20)], 10)
     whole = look_at(Clip("a", path))
     assert whole.seconds == pytest.approx(2.0)
@@ -42,21 +48,21 @@ def test_length_and_brightness(tmp_path, make_video):
     assert 100 <= stretch.brightness <= 150
 
 
-def test_long_clips_keep_few_pictures(tmp_path, make_video):
+def test_long_clips_keep_few_pictures(tmp_path: Path, make_video: MakeVideo) -> None:
     path = make_video(tmp_path / "long.mov", 80, Fraction(10))
     found = look_at(Clip("a", path))
     assert found.pictures.shape == (8, 16, 16)
     assert found.brightness == pytest.approx(3 * 40, abs=12)  # of the whole, not of the first eight
 
 
-def test_what_does_not_decode_costs_one_clip(tmp_path, make_video):
+def test_what_does_not_decode_costs_one_clip(tmp_path: Path, make_video: MakeVideo) -> None:
     good = make_video(tmp_path / "good.mov", 10)
     (tmp_path / "bad.mp4").write_bytes(b"no video")
     found = list(look_at_all([Clip("a", good), Clip("b", tmp_path / "bad.mp4"), Clip("c", good)], workers=2))
     assert [isinstance(each, ClipError) for each in found] == [False, True, False]
 
 
-def test_the_same_pictures_in_another_encoding(tmp_path, make_video):
+def test_the_same_pictures_in_another_encoding(tmp_path: Path, make_video: MakeVideo) -> None:
     h264 = {"codec": "libx264", "pix_fmt": "yuv420p", "options": {"crf": "23"}}
     paths = [make_video(tmp_path / f"{seed}.mov", moving(seed), 20) for seed in range(6)]
     again = make_video(tmp_path / "again.mp4", moving(3), 20, **h264)
@@ -67,7 +73,7 @@ def test_the_same_pictures_in_another_encoding(tmp_path, make_video):
     assert sorted(same_pictures(appearances)) == [(3, 6), (4, 7)]
 
 
-def test_a_person_who_stands_elsewhere_is_another_clip(tmp_path, make_video):
+def test_a_person_who_stands_elsewhere_is_another_clip(tmp_path: Path, make_video: MakeVideo) -> None:
     """Rooms with a fixed camera differ by little else."""
     frames = [moving(1), moving(1)[5:] + moving(1)[:5]]
     appearances = [
@@ -76,7 +82,7 @@ def test_a_person_who_stands_elsewhere_is_another_clip(tmp_path, make_video):
     assert list(same_pictures(appearances)) == []
 
 
-def test_the_same_bytes(make_set):
+def test_the_same_bytes(make_set: MakeSet) -> None:
     from dataclasses import replace
 
     examples = make_set([("running", f"s/{n}", None) for n in range(5)]).examples
