@@ -24,6 +24,7 @@ from ...parsing import parse_json
 from ..clip import Clip, ClipSet
 from ..labels import LabelMatcher
 from .arrays import input_pair
+from .csv_rows import csv_rows, read_text
 
 COLUMNS = ("path", "id", "label", "start_s", "end_s", "sha256")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -138,44 +139,12 @@ def _is_json(path: Path) -> bool:
 
 def manifest_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Line number and content, key → value, of each entry. Raises ClipError for what is malformed."""
-    json_lines = _is_json(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ClipError("no such manifest", where=path) from None
-    except UnicodeDecodeError:
-        raise ClipError("not a text file", where=path, expected="UTF-8") from None
-    if json_lines:
-        for line, content in enumerate(text.splitlines(), 1):
-            if content.strip():
-                yield line, _json_object(content, f"{path}:{line}")
+    if not _is_json(path):
+        yield from csv_rows(path, ["path"], "manifest", ",".join(COLUMNS))[1]
         return
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="more", strict=True)
-    try:
-        refuse_repeated_columns(reader.fieldnames or (), f"{path}:1")
-        if "path" not in (reader.fieldnames or ()):
-            raise ClipError(
-                "column 'path' is missing",
-                where=f"{path}:1",
-                expected=",".join(COLUMNS),
-                found=",".join(reader.fieldnames or ()) or "an empty file",
-            )
-        for row in reader:
-            if "more" in row:
-                raise ClipError("more fields than columns", where=f"{path}:{reader.line_num}")
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise ClipError("not CSV", where=f"{path}:{reader.line_num}", found=error) from None
-
-
-def refuse_repeated_columns(header: Sequence[str], where: str) -> None:
-    """Raise ClipError if a CSV header has a column twice, of which only the last would be read.
-
-    - `header`: names of the columns.
-    - `where`: the file and line, for the error.
-    """
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise ClipError(f"column '{twice[0]}' stands twice", where=where, found=",".join(header))
+    for line, content in enumerate(read_text(path, "manifest").splitlines(), 1):
+        if content.strip():
+            yield line, _json_object(content, f"{path}:{line}")
 
 
 def _json_object(text: str, where: str) -> dict[str, Any]:

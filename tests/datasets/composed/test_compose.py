@@ -257,10 +257,10 @@ def test_kinetics_lists(composed_of: Follow, touch: Touch) -> None:
         ({"groups": {"pattern": "a("}}, "`groups` is no regular expression"),
         ({"groups": {"pattern": "(a)"}}, "expected a named group"),
         ({"groups": {"column": "who"}}, "no clip has the column 'who' to group by"),
-        ({"groups": {"csv": "none.csv"}}, "none.csv: the list of groups cannot be read"),
+        ({"groups": {"csv": "none.csv"}}, "none.csv: no such list of groups"),
         (
             {"groups": {"csv": "wrong.csv"}},
-            "wrong.csv:1: not a list of groups; expected columns path and group",
+            "wrong.csv:1: not a list of groups: column 'path' is missing; expected columns path,group",
         ),
         ({"groups": {"csv": "twice.csv"}}, "twice.csv:3: two groups for one file; found x and y"),
         ({"include": "*.mkv"}, "source 's': no clip is selected"),

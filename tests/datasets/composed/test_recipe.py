@@ -82,7 +82,7 @@ def test_mistakes_are_named(
         ("labels: [a, b]\nsources: [x]", "`sources` is missing"),
         ("labels: [a, b]\nsources: {x: y}", "source 'x': has no keys"),
         ("labels: [a, b]\nsources: {x/y: {path: p, licence: l, groups: folder}}", "holds no '/'"),
-        ("labels: [a, b]\nlabels: [c, d]", "the key 'labels' stands twice"),
+        ("labels: [a, b]\nlabels: [c, d]", "the key 'labels' occurs twice"),
     ],
 )
 def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str, message: str) -> None:

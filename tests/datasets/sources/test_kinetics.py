@@ -136,11 +136,11 @@ def test_other_files_and_empty_folders_are_refused(annotations: Path, tmp_path: 
     other = tmp_path / "other.csv"
     other.write_text("path,label\na,b\n")
     assert not is_kinetics(other)
-    with pytest.raises(ClipError, match="no youtube_id"):
+    with pytest.raises(ClipError, match="not a Kinetics annotation file: column 'youtube_id' is missing"):
         read_annotations(other)
     twice = tmp_path / "twice.csv"
     twice.write_text("label,youtube_id,time_start,time_end,split,label\na,b,0,10,val,c\n")
-    with pytest.raises(ClipError, match=r"twice.csv:1: column 'label' stands twice"):
+    with pytest.raises(ClipError, match=r"twice.csv:1: column 'label' occurs twice"):
         read_annotations(twice)
     with pytest.raises(ClipError, match=r"none of the 4 annotated videos.*0wR5jVB-WPk_000417_000427"):
         load_kinetics(str(annotations), vocabulary=VOCABULARY)

@@ -114,7 +114,7 @@ def test_hand_written_files(tmp_path: Path, clips: list[Clip]) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "id,label\nx,y\n", r"a.csv:1: column 'path' is missing.*found id,label"),
+        ("a.csv", "id,label\nx,y\n", r"a.csv:1: not a manifest: column 'path' is missing.*found id,label"),
         ("a.csv", "", "column 'path' is missing"),
         ("a.csv", "path,id\na,x\nb,x\n", r"a.csv:3: id used twice.*line 2"),
         ("a.csv", "path\na\na\n", r"a.csv:3: id used twice"),
@@ -128,7 +128,7 @@ def test_hand_written_files(tmp_path: Path, clips: list[Clip]) -> None:
         ("a.csv", 'path\n"a\n', r"a.csv:\d: not CSV"),
         ("a.csv", "path\n", "lists no clips"),
         ("a.jsonl", '{"path": "a"}\nnonsense\n', r"a.jsonl:2: not JSON"),
-        ("a.csv", "path,label,label\na,x,y\n", r"a.csv:1: column 'label' stands twice"),
+        ("a.csv", "path,label,label\na,x,y\n", r"a.csv:1: column 'label' occurs twice"),
         ("a.jsonl", "[" * 100_000 + "\n", r"a.jsonl:1: not JSON; found nested too deeply"),
         ("a.jsonl", "[1]\n", r"a.jsonl:1: not a JSON object"),
         ("a.jsonl", '{"path": 3}\n', r"a.jsonl:1: path is not text"),
