@@ -25,7 +25,7 @@ def group_names(rule: GroupRule, listed: Sequence[Listed], where: str, base: Pat
     if rule.kind == "pattern":
         names = _by_pattern(rule.argument, listed, where)
     elif rule.kind == "csv":
-        by_file = _read_csv(base / rule.argument)
+        by_file = read_groups(base / rule.argument)
         names = [by_file.get(_absolute(each.clip.path)) for each in listed]
     elif rule.kind == "column":
         names = [each.columns.get(rule.argument) for each in listed]
@@ -85,7 +85,8 @@ def _by_pattern(pattern: str, listed: Sequence[Listed], where: str) -> list[str 
     return [None if match is None else match["group"] for match in matches]
 
 
-def _read_csv(path: Path) -> dict[str, str]:
+def read_groups(path: Path) -> dict[str, str]:
+    """File → group, from a CSV with the columns `path`, relative to it, and `group`. Raises ClipError."""
     groups: dict[str, str] = {}
     _, rows = csv_rows(path, ("path", "group"), "list of groups")
     for line, row in rows:

@@ -2,6 +2,10 @@
 
 CSV with a header, or JSON Lines, by the file's suffix. Columns or keys: `path` (needed; relative to the
 manifest, or absolute), `id` (default: the path), `label`, `start_s`, `end_s`, `sha256`; others are ignored.
+
+A path may lead anywhere (`..`, absolute), because our own commands write manifests of files wherever they
+lie: a manifest is trusted like a command line. Lists of segments and annotations come from others and are
+not: their paths must stay in the folder of the videos.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from .arrays import input_pair
 from .csv_rows import csv_rows, read_text
 
 COLUMNS = ("path", "id", "label", "start_s", "end_s", "sha256")
+SUFFIXES = (".csv", ".jsonl")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -130,9 +135,9 @@ def verify(clip: Clip) -> None:
 
 def _is_json(path: Path) -> bool:
     suffix = path.suffix.lower()
-    if suffix not in (".csv", ".jsonl"):
+    if suffix not in SUFFIXES:
         raise ClipError(
-            "not a manifest's name", where=path, expected=".csv or .jsonl", found=suffix or "no suffix"
+            "not a manifest's name", where=path, expected=" or ".join(SUFFIXES), found=suffix or "no suffix"
         )
     return suffix == ".jsonl"
 

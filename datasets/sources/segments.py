@@ -33,8 +33,8 @@ OMNIFALL_CLASSES = (
 )
 """By number: `labels/label2id.csv` of OmniFall's repository."""
 
-OMNIFALL_INCLUDES: Mapping[str, tuple[str, ...]] = {"walk": ("run", "running", "jog", "jogging")}
-"""Class → what it holds too: "walk: move around, including jogging and running", LABELS.md of OmniFall."""
+OMNIFALL_ALSO_SHOWS: Mapping[str, tuple[str, ...]] = {"walk": ("run", "running", "jog", "jogging")}
+"""Class → what it also shows: "walk: move around, including jogging and running", LABELS.md of OmniFall."""
 
 
 @dataclass(frozen=True, slots=True)

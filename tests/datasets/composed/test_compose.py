@@ -69,7 +69,7 @@ def test_hmdb51_with_its_lists(composed_of: Follow, hmdb51: Source) -> None:
         ("walking", "walk", "films/b", "test"),
     ]
     assert notes == (
-        "films: clips that stand in none of the split lists: 1",
+        "films: clips that are in none of the split lists: 1",
         "films: clips left out, of class wave: 1",
     )
     assert composed.labels == ("falling", "running", "walking")
@@ -167,7 +167,7 @@ def test_omnifalls_segments(composed_of: Follow, omnifall: Source) -> None:
     ]
     assert composed.examples[2].clip.path.name == "b.avi"
     assert notes[0] == "up: segments of videos that are not there: 1"
-    assert "up: lines that are no stretch of a video: 1, e.g. " in notes[1]
+    assert "up: lines with an invalid time range: 1, e.g. " in notes[1]
     assert notes[1].endswith("labels.csv:5: -3 s to -1 s")
 
 
@@ -192,7 +192,7 @@ def test_omnifalls_walk_is_refused_beside_running(
 
 def test_a_class_that_is_said_to_show_another_is_refused(composed_of: Follow, touch: Touch) -> None:
     touch("videos", "walk/a.mp4", "running/b.mp4", "falling/c.mp4")
-    source = {"path": "videos", "licence": "own", "groups": "video", "includes": {"walk": ["running"]}}
+    source = {"path": "videos", "licence": "own", "groups": "video", "also_shows": {"walk": ["running"]}}
     source["classes"] = {"walk": "walking", "running": "running", "falling": "falling"}
     with pytest.raises(UsageError, match="its class 'walk' cannot be 'walking' beside the label 'running'"):
         composed_of({"s": source})
@@ -248,7 +248,7 @@ def test_kinetics_lists(composed_of: Follow, touch: Touch) -> None:
     ("change", "message"),
     [
         ({"classes": {"fal": "falling"}}, "`classes` names 'fal', which is no class of the source"),
-        ({"includes": {"fal": "running"}}, "`includes` names 'fal'"),
+        ({"also_shows": {"fal": "running"}}, "`also_shows` names 'fal'"),
         (
             {"groups": "film"},
             "`groups` gives no group to 2 of 2 clips; expected film; found e.g. falling/a.mp4",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionbench.datasets.annotations.vott2 import read_csv
-from actionbench.datasets.composed.groups import _read_csv as read_groups
+from actionbench.datasets.composed.groups import read_groups
 from actionbench.datasets.sources.csv_rows import csv_rows
 from actionbench.datasets.sources.kinetics import read_annotations
 from actionbench.datasets.sources.manifest import read_manifest

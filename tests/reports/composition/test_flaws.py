@@ -1,16 +1,18 @@
-"""Each trap is found where it is, with its number and n, and nothing is found in a set without any."""
+"""Each flaw is found where it is, with its number and n, and nothing is found in a set without any."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from actionbench.records.composition import Composition, Duplicate, Shortcut
-from actionbench.reports.composition.export import looked_for
-from actionbench.reports.composition.traps import Trap, traps
+from actionbench.reports.composition.flaws import Flaw, judge
+
+Row = tuple[str, str, str | None, tuple[str | None, ...]]
 
 Made = Callable[..., Composition]
 LABELS = ("falling", "running")
@@ -22,12 +24,12 @@ SOUND = [
 ]
 
 
-def named(composition: Composition) -> dict[str, Trap]:
-    return {trap.name: trap for trap in traps(composition)}
+def named(composition: Composition) -> dict[str, Flaw]:
+    return {flaw.name: flaw for flaw in judge(composition).flaws}
 
 
 def test_a_sound_set_has_none(made: Made) -> None:
-    assert traps(made(SOUND)) == ()
+    assert judge(made(SOUND)).flaws == ()
 
 
 def test_duplicates(made: Made) -> None:
@@ -55,7 +57,7 @@ def test_groups_across_the_official_split(made: Made) -> None:
 
 def test_a_group_that_is_much_of_a_class(made: Made) -> None:
     rows = SOUND + [("falling", "a/large", None, ("train",))] * 20
-    found = named(made(rows))["a group is much of a class"]
+    found = named(made(rows))["one group dominates a class"]
     assert found.measured == "20 of 40 clips of falling (50 %) come from a/large (20)"
     assert "--max-share falling=" in found.remedy
 
@@ -64,7 +66,7 @@ def test_few_groups(made: Made) -> None:
     rows = [*SOUND, *(("walking", f"{'ab'[n % 2]}/w{n % 4}", None, ("train",)) for n in range(12))]
     found = named(made(rows))
     assert found["few groups"].measured == "the clips of walking (n = 12) come from few groups (4)"
-    assert "a group is much of a class" not in found
+    assert "one group dominates a class" not in found
 
 
 def test_classes_and_sources_that_belong_together(made: Made) -> None:
@@ -75,7 +77,7 @@ def test_classes_and_sources_that_belong_together(made: Made) -> None:
     )
     assert found["a source of one class"].measured.startswith("every clip of c (n = 10) is walking, while")
     one_source = [(label, f"a/{label} {n}", None, ("train",)) for label in LABELS for n in range(10)]
-    assert traps(made(one_source)) == ()
+    assert judge(made(one_source)).flaws == ()
 
 
 def shortcut(feature: str, right: float, clips: int = 200) -> Shortcut:
@@ -86,24 +88,50 @@ def shortcut(feature: str, right: float, clips: int = 200) -> Shortcut:
 
 
 @pytest.mark.parametrize("feature", ["source", "length", "brightness"])
-def test_shortcuts_above_chance_are_told_with_their_interval(made: Made, feature: str) -> None:
+def test_shortcuts_above_chance_are_reported_with_their_interval(made: Made, feature: str) -> None:
     found = shortcut(feature, 0.8)
-    trap = named(made(SOUND, shortcuts=(found,)))[f"{feature} tells the class"]
+    flaw = named(made(SOUND, shortcuts=(found,)))[f"{feature} predicts the class"]
     value = balanced_accuracy_score(found.truth, found.predicted)
-    assert trap.measured.startswith(f"by {feature} alone {100 * value:.0f} % [")
-    assert "naming one class always recognises 50 %" in trap.measured
-    assert "n = 200; bootstrap of the groups, 95 %; fitted on other groups" in trap.measured
-    assert trap.measured.count("falling") == 1
-    assert trap.remedy
+    assert flaw.measured.startswith(f"by {feature} alone {100 * value:.0f} % [")
+    assert "always naming one class recognises 50 %" in flaw.measured
+    assert "n = 200; bootstrap of the groups, 95 %; fitted on other groups" in flaw.measured
+    assert flaw.measured.count("falling") == 1
+    assert flaw.remedy
 
 
-@pytest.mark.parametrize(("right", "clips"), [(0.5, 200), (0.3, 200), (0.9, 8)])
-def test_chance_and_small_samples_are_no_trap(made: Made, right: float, clips: int) -> None:
-    assert traps(made(SOUND, shortcuts=(shortcut("length", right, clips),))) == ()
+@pytest.mark.parametrize("right", [0.5, 0.3])
+def test_chance_is_no_flaw(made: Made, right: float) -> None:
+    assert judge(made(SOUND, shortcuts=(shortcut("length", right),))).flaws == ()
 
 
-def test_what_was_not_looked_for_is_said(made: Made) -> None:
+def test_too_few_groups_are_not_judged_and_said_to_be(made: Made) -> None:
+    """Where no interval can be given, neither "found" nor "not found" is known."""
+    found = judge(made(SOUND, shortcuts=(shortcut("length", 1.0, 9), shortcut("brightness", 1.0, 10))))
+    assert [flaw.name for flaw in found.flaws] == ["brightness predicts the class"]
+    assert "brightness alone" in found.checked
+    assert (found.not_judged, found.not_checked) == (("length alone",), ("source alone",))
+    assert "Not judged: length alone (fewer than 10 groups). Not checked: source alone." in found.scope
+
+
+def test_guessing_counts_the_classes_that_are_there(made: Made) -> None:
+    """A third label without a clip does not make guessing among two easier to beat."""
+    two = shortcut("length", 0.5)
+    assert judge(made(SOUND, shortcuts=(replace(two, labels=(*LABELS, "walking")),))).flaws == ()
+
+
+def test_what_was_not_checked_is_said(made: Made) -> None:
     whole = [shortcut(feature, 0.5) for feature in ("source", "length", "brightness")]
-    assert "Not looked for" not in looked_for(made(SOUND, shortcuts=tuple(whole)))
-    text = looked_for(made(SOUND, shortcuts=(whole[0],), pictures_compared=False))
-    assert text.endswith("source alone. Not looked for: length, brightness, the same pictures.")
+    assert "Not" not in judge(made(SOUND, shortcuts=tuple(whole))).scope
+    text = judge(made(SOUND, shortcuts=(whole[0],), pictures_compared=False)).scope
+    assert text.endswith("source alone. Not checked: length alone, brightness alone, the same pictures.")
+
+
+def test_no_text_needs_escaping_as_code(made: Made) -> None:
+    """The same sentences stand in the terminal and in Markdown, where a backtick is escaped."""
+    pairs = (Duplicate("a/1", "b/1", True, True),)
+    rows: list[Row] = [("falling", "a/x", "train", ("train",))] * 20 + [("running", "a/x", "test", ("test",))]
+    rows += [("falling", f"b/{n}", None, ("train",)) for n in range(5)]
+    shortcuts = tuple(shortcut(feature, 0.9) for feature in ("source", "length", "brightness"))
+    flaws = judge(made(rows, duplicates=pairs, shortcuts=shortcuts)).flaws
+    assert len(flaws) >= 7
+    assert not any("`" in flaw.name + flaw.measured + flaw.remedy for flaw in flaws)
