@@ -121,6 +121,8 @@ def write_clip(cut: Cut, path: Path) -> Clip:
 
     - `path`: to write, `.mp4`. See `write_video` for how.
 
+    In this process: `find_cuts` has decoded the whole video before.
+
     Raises ClipError if the video does not decode any more as it did, or the file cannot be written.
     """
     clip = cut.clip

@@ -60,9 +60,16 @@ def judge(composition: Composition) -> Judgement:
         for shortcut in composition.shortcuts
     }
     judged = {shortcut: found for shortcut, found in accuracies.items() if found and found.interval}
-    measured = [shortcut.feature for shortcut in composition.shortcuts]
-    absent = [f"{feature} alone" for feature in REMEDIES if feature not in measured]
-    pictures = ["the same pictures"]
+    measured = [shortcut.feature for shortcut in accuracies]
+    made = {
+        "the same bytes": True,
+        "the same pictures": composition.pictures_compared,
+        "groups across the official split": any(member.official for member in composition.members),
+        "few or large groups": True,
+        "classes of one source": len({member.source for member in composition.members}) > 1,
+        **{f"{feature} alone": feature in measured for feature in REMEDIES},
+    }
+    not_judged = tuple(f"{shortcut.feature} alone" for shortcut in accuracies if shortcut not in judged)
     return Judgement(
         (
             *_duplicates(composition),
@@ -72,14 +79,9 @@ def judge(composition: Composition) -> Judgement:
             *_classes_of_one_source(composition),
             *(flaw for shortcut, found in judged.items() for flaw in _shortcut(shortcut, found)),
         ),
-        (
-            *("the same bytes", "groups across the official split", "few or large groups"),
-            "classes of one source",
-            *(f"{shortcut.feature} alone" for shortcut in judged),
-            *(pictures if composition.pictures_compared else ()),
-        ),
-        tuple(f"{shortcut.feature} alone" for shortcut in accuracies if shortcut not in judged),
-        (*absent, *(() if composition.pictures_compared else pictures)),
+        tuple(name for name, done in made.items() if done and name not in not_judged),
+        not_judged,
+        tuple(name for name, done in made.items() if not done),
     )
 
 

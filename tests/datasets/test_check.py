@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Generator
 from fractions import Fraction
@@ -15,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from actionbench.datasets.check import Checker, check_clips
+from actionbench.datasets.check import check_clips
 from actionbench.datasets.clip import Clip, ClipSet
 from actionbench.datasets.sources.manifest import file_digest
 from actionbench.datasets.sources.registry import load_clips
@@ -118,34 +114,3 @@ def test_closing_early_waits_for_nothing(videos: dict[str, Path]) -> None:
     assert time.monotonic() - begun < 20
     left = [p for p in psutil.Process().children() if p.is_running() and p.status() != "zombie"]
     assert not set(left) - set(others)
-
-
-def test_children_are_reused(videos: dict[str, Path]) -> None:
-    others = set(psutil.Process().children())
-    with Checker() as checker:
-        checker.check(Clip("a", videos["good"]))
-        (first,) = set(psutil.Process().children()) - others
-        checker.check(Clip("b", videos["short"]))
-        assert set(psutil.Process().children()) - others == {first}
-    assert not first.is_running()
-
-
-def test_children_end_with_their_parent(videos: dict[str, Path]) -> None:
-    code = (
-        "import os, sys, psutil; from pathlib import Path\n"
-        "from actionbench.datasets.check import Checker\n"
-        "from actionbench.datasets.clip import Clip\n"
-        "Checker().check(Clip('a', Path(sys.argv[1])))\n"
-        "print(psutil.Process().children()[0].pid, flush=True)\n"
-        "os.kill(os.getpid(), 9)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(videos["good"])], stdout=subprocess.PIPE, text=True, check=False
-    )
-    child = int(done.stdout)
-    for _ in range(100):
-        if not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie":
-            return
-        time.sleep(0.1)
-    os.kill(child, signal.SIGKILL)
-    pytest.fail("the child outlived its parent")

@@ -34,8 +34,10 @@ def path(tmp_path: Path, composed: ComposedSet) -> Path:
     return tmp_path / "set.csv"
 
 
-def test_round_trip(path: Path, composed: ComposedSet) -> None:
-    found = read_composed(path)
+@pytest.mark.parametrize("name", ["set.csv", "set.jsonl"])
+def test_round_trip(tmp_path: Path, composed: ComposedSet, name: str) -> None:
+    write_composed(tmp_path / name, composed)
+    found = read_composed(tmp_path / name)
     expected = []
     for example in composed.examples:
         clip = replace(example.clip, source="composed", sha256=file_digest(example.clip.path))
