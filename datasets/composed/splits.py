@@ -197,7 +197,7 @@ def _split(
     }
     labels = list(dict.fromkeys(str(example.clip.label) for example in examples))
     missing = [
-        f"{name}: no clip of {label} in {part}; its groups are too few or too large"
+        f"no clip of {label} in {part}; its groups are too few or too large"
         for part, members in parts.items()
         for label in labels
         if all(example.clip.label != label for example in members)
