@@ -17,13 +17,12 @@ import yaml
 
 from ..atomic import replacing
 from ..errors import ActionBenchError, UsageError, unknown_name
-from ..models.finetuning.finetuned import is_finetuned
 from ..records.training import ExamplePrediction, read_predictions
 from ..settings import from_mapping, read_config, settings_of
 from .config import FinetuneConfig
 from .finetune import finetune, resume
 from .reporting import Reporter
-from .result import CONFIG
+from .result import CONFIG, is_finished
 
 FILE = "experiments.yaml"
 """What was asked for, in the folder of the experiments."""
@@ -145,7 +144,7 @@ def run_experiments(path: Path, out: Path, reporter: Reporter) -> Experiments:
     with reporter.task("training", len(trainings)) as progress:
         for _, folder, config in trainings:
             progress.note(folder.name)
-            if not is_finetuned(folder):
+            if not is_finished(folder):
                 try:
                     if (folder / CONFIG).is_file():
                         resume(folder, reporter)
