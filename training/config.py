@@ -33,10 +33,10 @@ LR_RULES = {
 
 BASELINES = {
     "majority": "the classes' shares of the training clips, so that the most frequent class is always named",
-    "length": "logistic regression on seconds and number of frames",
-    "brightness": "on mean and spread of the grey values",
-    "motion": "on magnitude and directions of optical flow, and the brightness",
-    "probe": "on the features that the head would be trained on, of the middle window",
+    "length": "logistic regression on a clip's seconds and number of frames",
+    "brightness": "the same on mean and spread of its grey values",
+    "motion": "the same on magnitude and directions of its optical flow, and its grey values",
+    "probe": "the same on the network's features of its middle window, of length 1",
 }
 """Word → what is fitted in place of a network."""
 
