@@ -15,14 +15,14 @@ from ...conftest import NETWORKS, Bench
 @pytest.fixture
 def squares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path / "home"))
-    return composed_set(tmp_path / "squares", groups=12)
+    return composed_set(tmp_path / "squares", groups=9)
 
 
 def test_a_table_of_baselines_and_a_training(bench: Bench, squares: Path, tmp_path: Path) -> None:
     network = {"model": f"{NETWORKS.parent / 'learner.py'}:learner", "weights": "scratch", "train": "all"}
     asked = {
         "target": "falling",
-        "folds": 2,
+        "folds": 3,
         "seeds": [0],
         "shared": {**network, "data": str(squares), "epochs": 1, "threads": 1},
         "runs": {"majority": {"baseline": "majority"}, "motion": {"baseline": "motion"}, "all": None},
@@ -37,7 +37,7 @@ def test_a_table_of_baselines_and_a_training(bench: Bench, squares: Path, tmp_pa
     assert accuracy.keys() == {"majority", "motion", "all"}
     assert (accuracy["majority"], accuracy["motion"]) == (0.5, 1)
     endings = {path: path.stat().st_mtime_ns for path in out.rglob("predictions.jsonl")}
-    assert len(endings) == 6
+    assert len(endings) == 9
     again = bench("experiments", file, "--out", out)
     assert again.returncode == 0, again.stderr
     assert {path: path.stat().st_mtime_ns for path in out.rglob("predictions.jsonl")} == endings
