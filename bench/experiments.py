@@ -65,8 +65,8 @@ def _notes(experiments: Experiments) -> list[str]:
     notes = []
     if experiments.folds:
         notes.append(
-            f"Each clip was tested once, by a network trained without the fold that its group is in "
-            f"({experiments.folds} folds)."
+            "Each clip was tested once, by a network or a baseline that was trained without the fold that "
+            f"its group is in ({experiments.folds} folds)."
         )
     if len(experiments.seeds) > 1:
         notes.append(

@@ -19,7 +19,7 @@ from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_n
 from ..registry import LOAD_REMEDY, Registry
 from ..registry import load as load_function
 from .capabilities import Backend, missing_packages, offer, why_not
-from .finetuning.finetuned import finetuned_model, is_finetuned, named_base
+from .finetuning.finetuned import BASELINE, finetuned_model, is_finetuned, named_base
 from .network_files import execute, keep_neighbours_importable, neighbours_importable
 from .spec import Loader, LoadOptions, Model, Network, Weights
 
@@ -222,6 +222,12 @@ def _named_model(name: str) -> Model:
 
 
 def _model_in_folder(folder: Path) -> Model:
+    if (folder / BASELINE).is_file():
+        raise UsageError(
+            "holds the predictions of a baseline, which is no network and cannot be run",
+            where=folder,
+            remedy="Name the folder of a training: `bench finetune` without --baseline.",
+        )
     if not is_finetuned(folder):
         raise UsageError(
             "this folder holds no network",

@@ -31,6 +31,15 @@ LR_RULES = {
     "plateau": "a tenth when the validation loss has not fallen for `lr_patience` epochs",
 }
 
+BASELINES = {
+    "majority": "the classes' shares of the training clips, so that the most frequent class is always named",
+    "length": "logistic regression on a clip's seconds and number of frames",
+    "brightness": "the same on mean and spread of its grey values",
+    "motion": "the same on magnitude and directions of its optical flow, and its grey values",
+    "probe": "the same on the network's features of its middle window, of length 1",
+}
+"""Word → what is fitted in place of a network."""
+
 _AUGMENTATION = settings_of(Augmentation)
 _STRENGTHS = [name for name in _AUGMENTATION if name not in ("mode", "temporal", "filters")]
 _FOLD = re.compile(r"fold:(?P<number>\d+)/(?P<count>\d+)")
@@ -70,6 +79,9 @@ class FinetuneConfig:
         PAIRS, "class and the most that it may be of the training clips, such as `falling=0.10`", {}
     )
     group_cap: int | None = setting(WHOLE, "most clips that a group may have of a class in `max_share`", None)
+    baseline: str | None = setting(
+        TEXT, f"fit a simple classifier in place of training the network. {_words(BASELINES)}", None
+    )
     train: str = setting(
         TEXT,
         "what is trained: `head` (the last layer, on features that are computed once), `last:N` (the head "
@@ -163,6 +175,7 @@ class FinetuneConfig:
                 where=f"--draws {self.draws}",
                 found=f"--train {self.train} --batch-norm {self.batch_norm}",
             )
+        self._check_baseline()
         if self.weights == SCRATCH and self.trained_blocks is not None:
             raise UsageError(
                 "leaves random blocks as they are",
@@ -171,6 +184,25 @@ class FinetuneConfig:
             )
         if self.weights == SCRATCH and self.batch_norm == "fixed":
             raise UsageError("has no statistics to keep", where=f"--batch-norm fixed, --weights {SCRATCH}")
+
+    def _check_baseline(self) -> None:
+        if self.baseline is None:
+            return
+        if self.baseline not in BASELINES:
+            raise unknown_name("value of --baseline", self.baseline, BASELINES)
+        if self.baseline == "probe" and self.weights == SCRATCH:
+            raise UsageError("a random network has no features to probe", where=f"--weights {SCRATCH}")
+        if self.baseline != "majority" and self.loss == "logit-adjustment":
+            raise UsageError(
+                "is no loss of a baseline",
+                where=f"--loss {self.loss}, --baseline {self.baseline}",
+                expected=", ".join(loss for loss in LOSSES if loss != self.loss),
+            )
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether the network's weights are used: baselines other than the probe have no network."""
+        return self.baseline in (None, "probe")
 
     def resolved(self) -> FinetuneConfig:
         """The same with paths made absolute, so that it can be resumed from any folder."""

@@ -17,13 +17,12 @@ import yaml
 
 from ..atomic import replacing
 from ..errors import ActionBenchError, UsageError, unknown_name
-from ..models.finetuning.finetuned import is_finetuned
 from ..records.training import ExamplePrediction, read_predictions
 from ..settings import from_mapping, read_config, settings_of
 from .config import FinetuneConfig
 from .finetune import finetune, resume
 from .reporting import Reporter
-from .result import CONFIG
+from .result import CONFIG, is_finished
 
 FILE = "experiments.yaml"
 """What was asked for, in the folder of the experiments."""
@@ -145,7 +144,7 @@ def run_experiments(path: Path, out: Path, reporter: Reporter) -> Experiments:
     with reporter.task("training", len(trainings)) as progress:
         for _, folder, config in trainings:
             progress.note(folder.name)
-            if not is_finetuned(folder):
+            if not is_finished(folder):
                 try:
                     if (folder / CONFIG).is_file():
                         resume(folder, reporter)
@@ -181,15 +180,18 @@ def _settle(out: Path, experiments: Experiments) -> None:
 
 
 def answers_of(experiments: Experiments, out: Path, side: str = "test") -> dict[str, list[ExamplePrediction]]:
-    """Run → its answers to the clips of `side` in all folds and seeds; ids of several seeds end in "#SEED".
+    """Run → its answers to the clips of `side` in all folds and seeds.
 
-    Raises UsageError if a training has not ended.
+    Where several networks answer a clip its id ends in "#" and the network's: the seed, or for validation
+    clips, which several folds may share, the seed and the fold. Raises UsageError if a training has not
+    ended.
     """
     found: dict[str, list[ExamplePrediction]] = {run: [] for run in experiments.runs}
     several = len(experiments.seeds) > 1
     for run, folder, config in experiments.trainings(out):
+        network = str(config.seed) if side == "test" else folder.name.removeprefix(f"{run}-")
         for each in read_predictions(folder):
             if each.side == side:
-                name = f"{each.example}#{config.seed}" if several else each.example
+                name = f"{each.example}#{network}" if several or side != "test" else each.example
                 found[run].append(replace(each, example=name))
     return found

@@ -8,16 +8,15 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..array_cache import ArrayCache
 from ..datasets.composed.example import Example
 from ..errors import BackendUnavailable, UsageError
-from ..home import home
 from ..models.finetuning.trainable import Back, has_front
 from ..models.inputs import gpu_index
 from ..records.lock import FolderLock
@@ -25,7 +24,7 @@ from ..records.training import ExamplePrediction, Side, write_predictions
 from .config import FinetuneConfig
 from .freezing import freeze
 from .inputs.examples import Evaluation, Training, evaluation_batches, training_batches
-from .inputs.features import Features, Wanted, clip_identity
+from .inputs.features import Wanted, clip_identity
 from .inputs.windows import Drawing, seed_of
 from .losses import make_loss
 from .reporting import Reporter
@@ -39,12 +38,12 @@ def finetune(config: FinetuneConfig, reporter: Reporter) -> Path:
     Raises an ActionBenchError for what is wrong with the settings, the data or the weights before anything
     is written, and ClipError for a clip that cannot be read: `resume` goes on where that was repaired.
     """
-    name = re.sub(r"[^\w.-]+", "-", Path(config.model).name)
+    name = config.baseline or re.sub(r"[^\w.-]+", "-", Path(config.model).name)
     folder = Path(config.out or f"runs/{time.strftime('%Y%m%d-%H%M%S')}-finetune-{name}").absolute()
     task = plan(config)
-    start = _start(task)
+    work = _work(task)
     begin(folder, replace(task.config, out=str(folder)))
-    _run(task, start, folder, reporter)
+    _run(task, work, folder, reporter)
     return folder
 
 
@@ -62,8 +61,28 @@ def resume(folder: Path, reporter: Reporter) -> Path:
             remedy=f"Move it back to {config.out}, go on, and move the result then.",
         )
     task = plan(config)
-    _run(task, _start(task), folder, reporter)
+    _run(task, _work(task), folder, reporter)
     return folder
+
+
+_Work = Callable[[Path, Reporter], None]
+"""What is left to do in the folder of the result."""
+
+
+def _work(task: Task) -> _Work:
+    """The training or the baseline, once all is checked that can be before anything is written."""
+    if (gpu := gpu_index(task.config.device)) is not None and gpu >= torch.cuda.device_count():
+        raise BackendUnavailable(
+            "torch finds no such device",
+            where=f"--device {task.config.device}",
+            found=f"{torch.cuda.device_count()} CUDA devices",
+        )
+    if task.config.baseline is None:
+        return partial(_train, task, _start(task))
+    # Imported here: a training needs no scikit-learn but for its folds.
+    from .baselines.run import run_baseline, weights_of
+
+    return partial(run_baseline, task, weights_of(task))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +99,19 @@ class _Start:
 
 def _start(task: Task) -> _Start:
     config, counts = task.config, task.counts
-    if (gpu := gpu_index(config.device)) is not None and gpu >= torch.cuda.device_count():
-        raise BackendUnavailable(
-            "torch finds no such device",
-            where=f"--device {config.device}",
-            found=f"{torch.cuda.device_count()} CUDA devices",
-        )
     # Checked by the configuration.
     loss = make_loss(config.loss, counts, config.beta, config.tau)  # type: ignore[arg-type]
     net = task.network()
     return _Start(net, freeze(net, config.trained_blocks, config.batch_norm), loss)
 
 
-def _run(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
+def _run(task: Task, work: _Work, folder: Path, reporter: Reporter) -> None:
     with FolderLock(folder, "is being trained", remedy="Wait until it ends, or end it."):
         settle_split(folder, task.split)
         for note in task.split.notes:
             reporter.say(f"{task.split.name}: {note}")
         torch.set_num_threads(task.config.threads or os.cpu_count() or 1)
-        _train(task, start, folder, reporter)
+        work(folder, reporter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +171,8 @@ def _pixels(task: Task, net: nn.Module) -> _Inputs:
 
 
 def _features(task: Task, net: Any, reporter: Reporter) -> _Inputs:
-    config = task.config
-    assert task.weights is not None, "frozen blocks have weights"
-    file = Path(task.base.partition(".py")[0] + ".py")
-    # Of a user's file its text: its path says nothing of what it computes.
-    network = file.read_text(encoding="utf-8") if file.is_file() else task.base
-    features = Features(
-        ArrayCache(home() / "features", round(config.features_gb * 1e9)),
-        net,
-        task.trained,
-        {"network": network, "weights": task.weights.sha256},
-        task.windows,
-        Drawing.of(config),
-        config.views,
-        torch.device(config.device),
-        config.memory_gb * 1e9,
-    )
-    draws = config.drawn_windows
+    features = task.features(net, task.trained, task.config.views)
+    draws = task.config.drawn_windows
     drawn = [Wanted(each.clip, draw) for each in task.split.train for draw in range(draws)]
     even = [Wanted(each.clip, None) for side in task.evaluated.values() for each in side]
     features.prepare([*drawn, *even], reporter)
@@ -199,16 +197,7 @@ def _predictions(
         for inputs, _ in batches:
             for row in log_probabilities(net, inputs.to(device)).cpu().tolist():
                 example = evaluation.examples[len(found)]
-                found.append(
-                    ExamplePrediction(
-                        side,
-                        example.clip.id,
-                        example.group,
-                        example.source,
-                        str(example.clip.label),
-                        dict(zip(task.labels, row, strict=True)),
-                    )
-                )
+                found.append(task.answer(side, example, row))
                 progress.advance(example.clip.id)
     net.cpu()
     return found

@@ -14,6 +14,7 @@ from ..atomic import replacing
 from ..datasets.composed.splits import Split
 from ..errors import MeasurementError, UsageError
 from ..models.finetuning.finetuned import (
+    BASELINE,
     WEIGHTS,
     Finetuned,
     is_finetuned,
@@ -30,8 +31,8 @@ CONFIG, SPLIT = "config.yaml", "split.json"
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether the folder's training has ended: its description is written last."""
-    return is_finetuned(folder)
+    """Whether the folder's training, or its baseline, has ended: the description is written last."""
+    return is_finetuned(folder) or (folder / BASELINE).is_file()
 
 
 def begin(folder: Path, config: FinetuneConfig) -> None:

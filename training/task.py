@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from ..array_cache import ArrayCache
 from ..datasets.composed.example import ComposedSet, Example
 from ..datasets.composed.manifest import read_composed
 from ..datasets.composed.splits import Split, folds, official_split, thesis_split, with_max_share
 from ..errors import UsageError, WeightsError
+from ..home import home
 from ..models.finetuning.finetuned import is_finetuned, named_base
 from ..models.finetuning.trainable import trainable_network
 from ..models.registry import ModelRequest, find_model, keep_importable
 from ..models.spec import Model, Preprocessing, Weights
 from ..models.weights import resolve_weights, stored_weights
-from ..records.training import Side
+from ..records.training import ExamplePrediction, Side
 from .config import SCRATCH, FinetuneConfig
+from .inputs.features import Features
 from .inputs.frames import ResizedFrames, median_rate
-from .inputs.windows import Windows, window_length
+from .inputs.windows import Drawing, Windows, window_length
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """A fine-tuning with all that its configuration names.
 
-    - `request`, `stream`, `weights`: the network, its one stream, what it begins with (None: from scratch).
+    - `request`, `stream`, `weights`: the network, its one stream, what it begins with (None: from scratch, or
+      a baseline that needs no weights).
     - `how`: how its pixels are prepared. `windows`: of its clips.
     - `composed`, `split`: the set, and its sides.
     """
@@ -59,6 +66,42 @@ class Task:
         """The network as it begins. Raises as `trainable_network` does."""
         keep_importable(self.request)
         return trainable_network(self.model, self.weights, self.labels, self.config.seed)
+
+    def cache(self) -> ArrayCache:
+        """What is computed once for each clip, on disk."""
+        return ArrayCache(home() / "features", round(self.config.features_gb * 1e9))
+
+    def features(self, net: Any, trained: int, views: int) -> Features:
+        """What the last `trained` blocks of `net` take, its head if that is none, of windows of clips.
+
+        - `net`: as `network` makes it, with weights. `views`: even windows of a clip.
+        """
+        assert self.weights is not None, "frozen blocks have weights"
+        file = Path(self.base.partition(".py")[0] + ".py")
+        # Of a user's file its text: its path says nothing of what it computes.
+        network = file.read_text(encoding="utf-8") if file.is_file() else self.base
+        return Features(
+            self.cache(),
+            net,
+            trained,
+            {"network": network, "weights": self.weights.sha256},
+            self.windows,
+            Drawing.of(self.config),
+            views,
+            torch.device(self.config.device),
+            self.config.memory_gb * 1e9,
+        )
+
+    def answer(self, side: Side, example: Example, log_probabilities: Sequence[float]) -> ExamplePrediction:
+        """The record of an answer to `example`; one value for each class, in the order of the labels."""
+        return ExamplePrediction(
+            side,
+            example.clip.id,
+            example.group,
+            example.source,
+            str(example.clip.label),
+            dict(zip(self.labels, log_probabilities, strict=True)),
+        )
 
     @property
     def trained(self) -> int:
@@ -117,7 +160,7 @@ def plan(config: FinetuneConfig) -> Task:
 
 
 def _weights(config: FinetuneConfig, request: ModelRequest, stream: str) -> Weights | None:
-    if config.weights == SCRATCH:
+    if config.weights == SCRATCH or not config.needs_weights:
         return None
     description = request.model.streams[stream]
     if config.weights is not None:

@@ -22,6 +22,9 @@ from ..spec import Model, Preprocessing, Views, Weights, WeightsDescription
 
 DESCRIPTION, WEIGHTS, LABELS = "model.json", "weights.safetensors", "labels.txt"
 
+BASELINE = "baseline.json"
+"""Describes what was fitted in place of a network; its folder holds predictions alone."""
+
 SCHEMA = 1
 """Version of the description."""
 

@@ -74,6 +74,16 @@ def test_every_clip_is_tested_once_with_each_seed_and_nothing_is_trained_twice(
         run_experiments(written(tmp_path, asked), out, quiet())
 
 
+def test_a_clip_that_several_folds_validate_counts_once_for_each(
+    asked: dict[str, Any], tmp_path: Path, quiet: Any
+) -> None:
+    asked |= {"folds": 5, "seeds": [0], "runs": {"majority": {"baseline": "majority"}}, "contrasts": []}
+    experiments = run_experiments(written(tmp_path, asked), tmp_path / "out", quiet())
+    names = [each.example for each in answers_of(experiments, tmp_path / "out", "validation")["majority"]]
+    assert len({name.partition("#")[0] for name in names}) < len(names), "some clip is validated twice"
+    assert len(set(names)) == len(names)
+
+
 def test_an_interrupted_training_goes_on(
     asked: dict[str, Any], tmp_path: Path, quiet: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,9 +57,10 @@ def require_packages() -> None:
 
 
 def _show(folder: Path) -> None:
-    """Print how well the network in `folder` did on the examples that it was not trained on."""
+    """Print how well the network or baseline in `folder` did on the examples that it was not trained on."""
     from tabulate import tabulate
 
+    from ....models.finetuning.finetuned import is_finetuned
     from ....records.training import read_predictions
 
     predictions = read_predictions(folder)
@@ -73,7 +74,7 @@ def _show(folder: Path) -> None:
             there, said = truth.count(label), answers.count(label)
             rows.append([side, label, there, _share(hits, there), _share(hits, said)])
     print(tabulate(rows, headers=["side", "class", "clips", "recall", "precision"]))
-    print(f"network: {folder}")
+    print(f"{'network' if is_finetuned(folder) else 'baseline'}: {folder}")
 
 
 def _share(hits: int, of: int) -> str:
