@@ -17,8 +17,8 @@ from ..datasets.composed.example import ComposedSet, Example
 from ..datasets.sources.manifest import write_manifest
 from ..errors import MeasurementError, UsageError
 from ..records.run_directory import RunDirectory
-from ..reports.evaluation.answers import Answers
-from ..reports.evaluation.document import Findings, write_evaluation
+from ..reports.evaluation.predictions import Predictions
+from ..reports.evaluation.document import EvaluationContents, write_evaluation
 from ..reports.evaluation.metrics import contrast, evaluate
 from ..reports.evaluation.recognition_time import Progress, RecognitionTime, recognition_times
 from .console.progress import Console
@@ -52,7 +52,7 @@ class EvaluationSettings:
 def evaluate_models(
     config: RunConfig, composed: ComposedSet, settings: EvaluationSettings, out: Path, console: Console
 ) -> Path:
-    """Predict every example by every model of `config`, and evaluate the answers; path of evaluation.md.
+    """Predict every example by every model of `config`, and evaluate the predictions; path of evaluation.md.
 
     Predictions are kept in run directories below `out` and not made again, so an interrupted evaluation goes
     on where it was.
@@ -61,7 +61,7 @@ def evaluate_models(
     - `composed`: the labelled set; examples without a label are left out.
 
     Raises UsageError before anything is predicted for a label or class that is not there, MeasurementError
-    if a model answers nothing.
+    if a model predictions nothing.
     """
     examples = [each for each in composed.examples if each.clip.label is not None]
     if settings.target not in composed.labels:
@@ -99,18 +99,18 @@ def evaluate_models(
         kinds = [weights.kind for weights in model.weights.values()]
         if (warning := caveat(kinds)) is not None:
             notes.append(f"{model.key}: {warning}")
-    answers = {
+    predictions = {
         key: _answers(key, RunDirectory(path), examples, composed.labels, matrices[key])
         for key, path in directories.items()
     }
-    common = set.intersection(*(set(each.examples) for each in answers.values()))
+    common = set.intersection(*(set(each.examples) for each in predictions.values()))
     if left_out := len(examples) - len(common):
         notes.append(
             f"{left_out} of {len(examples)} examples are left out, because a model did not answer them."
         )
     if not common:
         raise MeasurementError("no example was answered by all models", where=out)
-    chosen = [_restricted(each, common) for each in answers.values()]
+    chosen = [_restricted(each, common) for each in predictions.values()]
     times: list[tuple[str, RecognitionTime]] = []
     if settings.shares:
         for key, path in directories.items():
@@ -118,7 +118,7 @@ def evaluate_models(
             found = recognition_times(seen, composed.labels)
             times += [(key, time) for time in found.values()]
     notes += [f"Licence of {source}: {licence}" for source, licence in composed.licences.items()]
-    findings = Findings(
+    contents = EvaluationContents(
         f"Evaluation on {composed.name}",
         settings.target,
         [evaluate(each) for each in chosen],
@@ -126,11 +126,11 @@ def evaluate_models(
         times=times,
         notes=notes,
     )
-    return write_evaluation(findings, out)
+    return write_evaluation(contents, out)
 
 
 def _predicted(config: RunConfig, console: Console) -> Path:
-    """A run directory with the answers of the one model of `config`; gone on with if it was begun."""
+    """A run directory with the predictions of the one model of `config`; gone on with if it was begun."""
     assert config.out is not None
     path = Path(config.out)
     return resume_run(path, console) if (path / "run.json").is_file() else start_run(config, console)
@@ -160,15 +160,15 @@ def _answers(
     examples: Sequence[Example],
     labels: tuple[str, ...],
     matrix: npt.NDArray[np.float64],
-) -> Answers:
-    """The answers of a run to whole examples, in the set's labels."""
+) -> Predictions:
+    """The predictions of a run to whole examples, in the set's labels."""
     found = _log_probabilities(directory, matrix)
     chosen = [each for each in examples if each.clip.id in found]
     if not chosen:
         raise MeasurementError(
             "answered no example", where=name, remedy=f"Its messages are in {directory.path}"
         )
-    return Answers(
+    return Predictions(
         name,
         labels,
         tuple(each.clip.id for each in chosen),
@@ -194,14 +194,14 @@ def _log_probabilities(
     return found
 
 
-def _restricted(answers: Answers, examples: set[str]) -> Answers:
-    rows = [row for row, name in enumerate(answers.examples) if name in examples]
+def _restricted(predictions: Predictions, examples: set[str]) -> Predictions:
+    rows = [row for row, name in enumerate(predictions.examples) if name in examples]
     return replace(
-        answers,
-        examples=tuple(answers.examples[row] for row in rows),
-        groups=tuple(answers.groups[row] for row in rows),
-        truth=answers.truth[rows],
-        log_probabilities=answers.log_probabilities[rows],
+        predictions,
+        examples=tuple(predictions.examples[row] for row in rows),
+        groups=tuple(predictions.groups[row] for row in rows),
+        truth=predictions.truth[rows],
+        log_probabilities=predictions.log_probabilities[rows],
     )
 
 
@@ -213,7 +213,7 @@ def _progress(
     labels: Sequence[str],
     matrix: npt.NDArray[np.float64],
 ) -> list[Progress]:
-    """What was answered to more and more of each example; examples without all answers are left out."""
+    """What was answered to more and more of each example; examples without all predictions are left out."""
     found = {
         clip: labels[int(answer.argmax())] for clip, answer in _log_probabilities(directory, matrix).items()
     }
@@ -224,10 +224,10 @@ def _progress(
     shares = (*sorted(settings.shares), 1.0)
     seen = []
     for each in examples:
-        answers = of_example.get(each.clip.id, {})
+        predictions = of_example.get(each.clip.id, {})
         if each.clip.id in found:
-            answers[1.0] = found[each.clip.id]
-        if all(share in answers for share in shares):
-            predicted = tuple(answers[share] for share in shares)
+            predictions[1.0] = found[each.clip.id]
+        if all(share in predictions for share in shares):
+            predicted = tuple(predictions[share] for share in shares)
             seen.append(Progress(each.clip.id, each.group, each.clip.label or "", shares, predicted))
     return seen

@@ -9,11 +9,11 @@ import numpy as np
 
 from ..errors import UsageError
 from ..records.training import ExamplePrediction
-from ..reports.evaluation.answers import Answers
-from ..reports.evaluation.document import Findings, write_evaluation
+from ..reports.evaluation.predictions import Predictions
+from ..reports.evaluation.document import EvaluationContents, write_evaluation
 from ..reports.evaluation.metrics import contrast, evaluate
 from ..reports.evaluation.operating_point import Favour, choose
-from ..training.experiments import Experiments, answers_of, run_experiments
+from ..training.experiments import Experiments, predictions_of, run_experiments
 from .console.progress import Console
 
 
@@ -25,33 +25,33 @@ def compare_experiments(path: Path, out: Path, favour: Favour, console: Console)
     Returns the path of evaluation.md. Raises as `run_experiments` does.
     """
     experiments = run_experiments(path, out, console)
-    answers = {
-        run: answers_from(run, found) for run, found in answers_of(experiments, out, "test").items() if found
+    predictions = {
+        run: predictions_from(run, found) for run, found in predictions_of(experiments, out, "test").items() if found
     }
     validation = {
-        run: answers_from(run, found)
-        for run, found in answers_of(experiments, out, "validation").items()
+        run: predictions_from(run, found)
+        for run, found in predictions_of(experiments, out, "validation").items()
         if found
     }
-    if not answers:
+    if not predictions:
         raise UsageError("no clip was tested", where=path)
     target = experiments.target
-    findings = Findings(
+    contents = EvaluationContents(
         f"Experiments: {path.stem}",
         target,
-        [evaluate(each) for each in answers.values()],
-        [contrast(answers[first], answers[second]) for first, second in experiments.contrasts],
+        [evaluate(each) for each in predictions.values()],
+        [contrast(predictions[first], predictions[second]) for first, second in experiments.contrasts],
         {run: choose(each, target, favour) for run, each in validation.items()},
         notes=_notes(experiments),
         settings=experiments.own_settings(),
     )
-    return write_evaluation(findings, out)
+    return write_evaluation(contents, out)
 
 
-def answers_from(name: str, predictions: Sequence[ExamplePrediction]) -> Answers:
+def predictions_from(name: str, predictions: Sequence[ExamplePrediction]) -> Predictions:
     """What trainings answered, as an evaluation takes it; classes in the order of the network's."""
     labels = tuple(predictions[0].log_probabilities)
-    return Answers(
+    return Predictions(
         name,
         labels,
         tuple(each.example for each in predictions),

@@ -1,7 +1,7 @@
 """Several fine-tunings in one file: a table of runs, each on the same folds and seeds, compared in pairs.
 
 A run is some settings of `bench finetune` under a name, beside those that all runs share. Each run is trained
-once for each fold and seed; what it answers to the test clips of all folds, which together are the whole set,
+once for each fold and seed; what it predictions to the test clips of all folds, which together are the whole set,
 is what it is judged by.
 """
 
@@ -180,8 +180,8 @@ def _settle(out: Path, experiments: Experiments) -> None:
         file.write(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False).encode())
 
 
-def answers_of(experiments: Experiments, out: Path, side: str = "test") -> dict[str, list[ExamplePrediction]]:
-    """Run → its answers to the clips of `side` in all folds and seeds; ids of several seeds end in "#SEED".
+def predictions_of(experiments: Experiments, out: Path, side: str = "test") -> dict[str, list[ExamplePrediction]]:
+    """Run → its predictions to the clips of `side` in all folds and seeds; ids of several seeds end in "#SEED".
 
     Raises UsageError if a training has not ended.
     """

@@ -11,7 +11,7 @@ import yaml
 from actionbench.errors import UsageError
 from actionbench.records.training import read_predictions
 from actionbench.training import experiments as module
-from actionbench.training.experiments import answers_of, read_experiments, run_experiments
+from actionbench.training.experiments import predictions_of, read_experiments, run_experiments
 
 
 @pytest.fixture(autouse=True)
@@ -46,9 +46,9 @@ def test_every_clip_is_tested_once_with_each_seed_and_nothing_is_trained_twice(
     path, out = written(tmp_path, asked), tmp_path / "out"
     experiments = run_experiments(path, out, quiet())
     assert len(list((out / "runs").iterdir())) == 8
-    answers = answers_of(experiments, out)
-    clips = sorted(each.example for each in answers["CE"])
-    assert clips == sorted(each.example for each in answers["WCE"])
+    predictions = predictions_of(experiments, out)
+    clips = sorted(each.example for each in predictions["CE"])
+    assert clips == sorted(each.example for each in predictions["WCE"])
     assert len(set(clips)) == len(clips)
     once = {name.rpartition("#")[0] for name in clips}
     assert sorted(clips) == sorted(f"{name}#{seed}" for name in once for seed in (0, 1))
@@ -87,7 +87,7 @@ def test_an_interrupted_training_goes_on(
     assert (begun / "config.yaml").is_file()
     assert not (begun / "model.json").is_file()
     experiments = run_experiments(path, out, quiet())
-    assert len(answers_of(experiments, out)["CE"]) > 0
+    assert len(predictions_of(experiments, out)["CE"]) > 0
 
 
 def _interrupted(*_: Any) -> None:
