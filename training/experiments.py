@@ -1,8 +1,8 @@
 """Several fine-tunings in one file: a table of runs, each on the same folds and seeds, compared in pairs.
 
 A run is some settings of `bench finetune` under a name, beside those that all runs share. Each run is trained
-once for each fold and seed; what it predictions to the test clips of all folds, which together are the whole set,
-is what it is judged by.
+once for each fold and seed. It is judged by its predictions for the test clips of all folds, which together
+are the whole set.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import yaml
 from ..atomic import replacing
 from ..errors import ActionBenchError, UsageError, unknown_name
 from ..models.finetuning.finetuned import is_finetuned
-from ..records.training import ExamplePrediction, read_predictions
+from ..records.training import ExamplePrediction, Side, read_predictions
 from ..settings import from_mapping, read_config, settings_of
 from .config import FinetuneConfig
 from .finetune import finetune, resume
@@ -124,7 +124,7 @@ def read_experiments(path: Path) -> Experiments:
 def _with_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The settings with paths that exist made absolute, from the folder of the file."""
     changed = dict(values)
-    for name in ("data", "weights", "model"):
+    for name in ("data", "held_out", "weights", "model"):
         value = changed.get(name)
         if isinstance(value, str) and (folder / value).exists():
             changed[name] = str((folder / value).resolve())
@@ -180,16 +180,21 @@ def _settle(out: Path, experiments: Experiments) -> None:
         file.write(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False).encode())
 
 
-def predictions_of(experiments: Experiments, out: Path, side: str = "test") -> dict[str, list[ExamplePrediction]]:
-    """Run → its predictions to the clips of `side` in all folds and seeds; ids of several seeds end in "#SEED".
+def predictions_of(
+    experiments: Experiments, out: Path, side: Side = "test"
+) -> dict[str, list[ExamplePrediction]]:
+    """Run → its predictions for the clips of `side` in all folds and seeds.
 
-    Raises UsageError if a training has not ended.
+    Where several networks predict a clip its id ends in "#" and the network's: the seed, or for the held-out
+    set, which the networks of all folds predict, the seed and the fold. Raises UsageError if a training has
+    not ended.
     """
     found: dict[str, list[ExamplePrediction]] = {run: [] for run in experiments.runs}
     several = len(experiments.seeds) > 1
     for run, folder, config in experiments.trainings(out):
+        network = folder.name.removeprefix(f"{run}-") if side == "held-out" else str(config.seed)
         for each in read_predictions(folder):
             if each.side == side:
-                name = f"{each.example}#{config.seed}" if several else each.example
+                name = f"{each.example}#{network}" if several or side == "held-out" else each.example
                 found[run].append(replace(each, example=name))
     return found

@@ -33,7 +33,9 @@ class Costs:
     def __post_init__(self) -> None:
         if not (np.isfinite([self.miss, self.false_alarm]).all() and min(self.miss, self.false_alarm) > 0):
             raise UsageError(
-                "must be above 0", where="costs", found=f"miss {self.miss}, false alarm {self.false_alarm}"
+                "must be above 0",
+                where="--cost-miss, --cost-false-alarm",
+                found=f"miss {self.miss}, false alarm {self.false_alarm}",
             )
 
 

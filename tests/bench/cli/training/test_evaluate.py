@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from actionbench.bench.evaluate import _Model, _Part, _partial, _with_all_parts
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.composed.example import ComposedSet, Example
 from actionbench.datasets.composed.manifest import read_composed, write_composed
@@ -47,13 +49,13 @@ def mapping(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_network_of_other_classes_is_evaluated_and_gone_on_with(
+def test_a_network_of_other_classes_is_evaluated_and_predicts_nothing_twice(
     bench: Bench, composed: Path, mapping: Path, weights_file: Path, tmp_path: Path
 ) -> None:
     words = ["evaluate", TINY, "--data", composed, "--target", "falling", "--mapping", mapping]
     words += ["--out", tmp_path, "--weights", f"*={weights_file}", "--shares", "0.5"]
-    answer = bench(*map(str, words))
-    assert answer.returncode == 0, answer.stderr
+    result = bench(*map(str, words))
+    assert result.returncode == 0, result.stderr
     document = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
     rows = {row["class"]: row for row in document["evaluation_classes"]}
     # Three clips of walking have the colour of running.
@@ -68,13 +70,121 @@ def test_a_network_of_other_classes_is_evaluated_and_gone_on_with(
     text = (tmp_path / "evaluation.md").read_text(encoding="utf-8")
     assert "Licence of films: ours" in text
 
-    predicted = (tmp_path / "runs" / "1" / "clips.jsonl").read_bytes()
+    assert "Shares that were tried: 50 % and 100 %" in text
+    assert "report" not in result.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    assert run.name.startswith("tiny.py-tiny-")
+    assert not (run / "thumbnails").exists()
+
+    predicted = (run / "clips.jsonl").read_bytes()
     again = bench(*map(str, words))
     assert again.returncode == 0, again.stderr
-    assert (tmp_path / "runs" / "1" / "clips.jsonl").read_bytes() == predicted
+    assert (run / "clips.jsonl").read_bytes() == predicted
 
 
-def test_examples_that_cannot_be_answered_are_left_out_and_counted(
+def words_of(models: list[str], composed: Path, mapping: Path, weights: Path, out: Path) -> list[str]:
+    words = ["evaluate", *models, "--data", composed, "--target", "falling", "--mapping", mapping]
+    return [str(word) for word in (*words, "--out", out, "--weights", f"*={weights}")]
+
+
+def test_predictions_with_other_settings_are_not_taken_for_these(
+    bench: Bench, composed: Path, mapping: Path, weights_file: Path, tmp_path: Path
+) -> None:
+    out, other = tmp_path / "out", tmp_path / "other.bin"
+    other.write_bytes(b"other colours")
+    words = words_of([TINY], composed, mapping, weights_file, out)
+    assert bench(*words).returncode == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    for changed, named in (
+        (words_of([TINY], composed, mapping, other, out), "other settings: --weights"),
+        ([*words, "--views", "single"], "other settings: --views"),
+        ([*words, "--shares", "0.5"], "--shares"),
+    ):
+        result = bench(*changed)
+        assert result.returncode == 2
+        assert named in result.stderr
+        assert "Name another --out" in result.stderr
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_the_order_of_the_models_does_not_matter(
+    bench: Bench, composed: Path, mapping: Path, weights_file: Path, tmp_path: Path
+) -> None:
+    models = [TINY, f"{NETWORKS}:always"]
+
+    def recalls(order: list[str]) -> dict[str, float]:
+        result = bench(*words_of(order, composed, mapping, weights_file, tmp_path))
+        assert result.returncode == 0, result.stderr
+        document = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+        rows = [row for row in document["evaluation_classes"] if row["class"] == "running"]
+        return {row["model"].rpartition(":")[2]: row["recall"] for row in rows}
+
+    assert recalls(models) == {"tiny": 1, "always": 0}
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("*/clips.jsonl")}
+    assert recalls(models[::-1]) == {"tiny": 1, "always": 0}
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("*/clips.jsonl")} == times
+
+
+def test_an_interrupted_evaluation_says_what_continues_it(
+    bench: Bench,
+    composed: Path,
+    mapping: Path,
+    weights_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    words = words_of([TINY], composed, mapping, weights_file, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("actionbench.bench.runner.accuracy_pass", interrupted)
+        result = bench(*words)
+    assert result.returncode == 130
+    assert "continue with: the same `bench evaluate` command" in result.stderr
+    assert "bench run" not in result.stderr
+    result = bench(*words)
+    assert result.returncode == 0, result.stderr
+
+
+def test_what_the_mapping_keeps_from_being_predicted_is_told(
+    bench: Bench, composed: Path, weights_file: Path, tmp_path: Path
+) -> None:
+    """Class 399 is so far from the colours of the videos that its probability is 0."""
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text(f"falling: [{json.dumps(NAMES[399])}]\n")
+    out = tmp_path / "out"
+    result = bench(*words_of([TINY], composed, mapping, weights_file, out), "--shares", "0.5")
+    assert result.returncode == 0, result.stderr
+    document = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
+    assert document["evaluation"][0]["accuracy"] == 0
+    assert [row["predicted"] for row in document["evaluation_classes"]] == [0, 0, 0]
+    ((_, matrix),) = document["confusion"].items()
+    assert [row["no_prediction"] for row in matrix] == [6, 3, 6]
+    assert {row["recognised"] for row in document["recognition_time"]} == {0}
+    notes = "\n".join(document["notes"])
+    assert "no class stands for running" in notes
+    assert "no class stands for walking" in notes
+    assert "15 of 15 examples have no probability on any class that stands for a label" in notes
+
+
+def test_time_to_recognition_is_of_the_same_examples_for_all_models() -> None:
+    labels = ("falling", "walking")
+    clips = [Clip(name, Path(name), "falling") for name in ("a", "b", "c")]
+    examples = [Example(clip, "films", clip.id, "", None) for clip in clips]
+    parts = [_Part(replace(clip, id=f"{clip.id}@0.5"), clip.id, 0.5) for clip in clips[:2]]
+    sure = np.log([0.9, 0.1])
+    found = dict.fromkeys(("a", "b", "c", "a@0.5", "b@0.5"), sure)
+    first = _Model("first", np.eye(2), found)
+    second = _Model("second", np.eye(2), {name: sure for name in found if name != "b@0.5"})
+    for models, expected in (([first], ["a", "b"]), ([first, second], ["a"])):
+        whole = _with_all_parts(models, examples, parts, (0.5,))
+        assert [each.clip.id for each in whole] == expected
+    (seen,) = _partial(first, whole, parts, labels)
+    assert (seen.shares, seen.predicted) == ((0.5, 1.0), ("falling", "falling"))
+
+
+def test_examples_that_cannot_be_predicted_are_left_out_and_counted(
     bench: Bench, composed: Path, mapping: Path, weights_file: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.mp4"
@@ -84,8 +194,8 @@ def test_examples_that_cannot_be_answered_are_left_out_and_counted(
     first = replace(first, clip=replace(first.clip, path=broken, sha256=None))
     write_composed(tmp_path / "set.csv", replace(whole, examples=(first, *others)))
     words = ["evaluate", TINY, "--data", tmp_path / "set.csv", "--target", "falling", "--mapping", mapping]
-    answer = bench(*map(str, words), "--out", str(tmp_path / "out"), "--weights", f"*={weights_file}")
-    assert answer.returncode == 0, answer.stderr
+    result = bench(*map(str, words), "--out", str(tmp_path / "out"), "--weights", f"*={weights_file}")
+    assert result.returncode == 0, result.stderr
     text = (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
     assert "1 of 15 examples are left out" in text
 
@@ -112,9 +222,9 @@ def test_mistakes_are_named_before_anything_is_predicted(
     given |= {options[0]: options[1]}
     out = tmp_path / "out"
     words = [word for pair in given.items() for word in pair]
-    answer = bench("evaluate", TINY, "--data", str(composed), "--out", str(out), *words)
-    assert answer.returncode == 2
-    assert named in answer.stderr
+    result = bench("evaluate", TINY, "--data", str(composed), "--out", str(out), *words)
+    assert result.returncode == 2
+    assert named in result.stderr
     assert not out.exists()
 
 
@@ -122,7 +232,7 @@ def test_a_network_without_the_labels_needs_a_mapping(
     bench: Bench, composed: Path, weights_file: Path, tmp_path: Path
 ) -> None:
     words = ["evaluate", TINY, "--data", str(composed), "--target", "falling", "--out", str(tmp_path / "out")]
-    answer = bench(*words, "--weights", f"*={weights_file}")
-    assert answer.returncode == 2
-    assert "has no class 'falling'" in answer.stderr
-    assert "--mapping" in answer.stderr
+    result = bench(*words, "--weights", f"*={weights_file}")
+    assert result.returncode == 2
+    assert "has no class 'falling'" in result.stderr
+    assert "--mapping" in result.stderr
