@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from actionbench.bench import experiments as comparison
+from actionbench.bench.experiments import compare_experiments
 from actionbench.errors import UsageError
-from actionbench.records.training import read_predictions
+from actionbench.records.training import ExamplePrediction, read_predictions
+from actionbench.reports.evaluation.operating_point import Costs
 from actionbench.training import experiments as module
 from actionbench.training.experiments import predictions_of, read_experiments, run_experiments
+
+from .conftest import composed_set
 
 
 @pytest.fixture(autouse=True)
@@ -128,3 +134,64 @@ def test_a_setting_that_makes_no_sense_is_named_before_anything_is_trained(
     with pytest.raises(UsageError, match="wec"):
         run_experiments(written(tmp_path, asked), tmp_path / "out", quiet())
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_held_out_set_is_predicted_by_the_networks_of_all_folds_and_seeds(
+    asked: dict[str, Any], tmp_path: Path, quiet: Any
+) -> None:
+    composed_set(tmp_path / "second", groups=1, first=50)
+    # From the folder of the file.
+    asked["shared"]["held_out"] = "second/set.csv"
+    out = tmp_path / "out"
+    path = compare_experiments(written(tmp_path, asked), out, "f1", quiet())
+    found = predictions_of(read_experiments(tmp_path / "experiments.yaml"), out, "held-out")
+    assert sorted(each.example for each in found["CE"]) == sorted(
+        f"{label}-50.npy#seed{seed}-fold{fold}"
+        for label in ("falling", "walking")
+        for seed in (0, 1)
+        for fold in (1, 2)
+    )
+    text = path.read_text(encoding="utf-8").partition("## Held-out set")[2]
+    assert "the best by macro F1 on the test clips" in text
+    assert "predicted by the 4 networks of all folds and seeds of a run, and counts once for each" in text
+    rows = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["held_out_classes"]
+    assert {(row["model"], row["class"], row["examples"]) for row in rows} == {
+        (run, label, 4) for run in ("CE", "WCE") for label in ("falling", "walking")
+    }
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_only_the_three_best_runs_are_evaluated_on_the_held_out_set(
+    asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: Any
+) -> None:
+    """Each run gets so many of eight test clips right."""
+    names = {"A": 5, "B": 8, "C": 6, "D": 7}
+    asked |= {"runs": {name: {"beta": 0.1 * n} for name, n in names.items()}, "contrasts": []}
+    asked["shared"]["held_out"] = "other.csv"
+    asked |= {"seeds": [0], "folds": 2}
+    labels = ["falling", "walking"] * 4
+
+    def predictions(_: Any, __: Path, side: str) -> dict[str, list[ExamplePrediction]]:
+        found = {}
+        for name, right in names.items():
+            chances = [-0.1 if n < right else -3.0 for n in range(8)]
+            found[name] = [
+                ExamplePrediction(
+                    side,  # type: ignore[arg-type]
+                    f"clip{n}",
+                    f"group{n}",
+                    "drawn",
+                    label,
+                    {each: chance if each == label else -1.0 for each in ("falling", "walking")},
+                )
+                for n, (label, chance) in enumerate(zip(labels, chances, strict=True))
+            ]
+        return found
+
+    path = written(tmp_path, asked)
+    monkeypatch.setattr(comparison, "run_experiments", lambda *_: read_experiments(path))
+    monkeypatch.setattr(comparison, "predictions_of", predictions)
+    text = compare_experiments(path, tmp_path / "out", Costs(10, 1), quiet()).read_text(encoding="utf-8")
+    assert "On other: B, D and C, the best by macro F1 on the test clips." in text
+    assert "the lowest cost (a miss 10, a false alarm 1)" in text

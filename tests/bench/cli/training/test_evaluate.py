@@ -56,16 +56,16 @@ def test_a_network_of_other_classes_is_evaluated_and_predicts_nothing_twice(
     words += ["--out", tmp_path, "--weights", f"*={weights_file}", "--shares", "0.5"]
     result = bench(*map(str, words))
     assert result.returncode == 0, result.stderr
-    document = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
-    rows = {row["class"]: row for row in document["evaluation_classes"]}
+    written = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    rows = {row["class"]: row for row in written["evaluation_classes"]}
     # Three clips of walking have the colour of running.
     assert (rows["falling"]["precision"], rows["falling"]["recall"]) == (1, 1)
     assert (rows["running"]["precision"], rows["running"]["recall"]) == (0.5, 1)
     assert (rows["walking"]["precision"], rows["walking"]["recall"]) == (1, 0.5)
-    assert document["evaluation"][0]["accuracy"] == pytest.approx(12 / 15)
-    assert document["evaluation"][0]["groups"] == 15
+    assert written["evaluation"][0]["accuracy"] == pytest.approx(12 / 15)
+    assert written["evaluation"][0]["groups"] == 15
     # A video of one colour is known by its first half.
-    times = {row["class"]: row["share_seen"] for row in document["recognition_time"]}
+    times = {row["class"]: row["share_seen"] for row in written["recognition_time"]}
     assert times["falling"] == 0.5
     text = (tmp_path / "evaluation.md").read_text(encoding="utf-8")
     assert "Licence of films: ours" in text
@@ -87,6 +87,7 @@ def words_of(models: list[str], composed: Path, mapping: Path, weights: Path, ou
     return [str(word) for word in (*words, "--out", out, "--weights", f"*={weights}")]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_predictions_with_other_settings_are_not_taken_for_these(
     bench: Bench, composed: Path, mapping: Path, weights_file: Path, tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ def test_predictions_with_other_settings_are_not_taken_for_these(
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_order_of_the_models_does_not_matter(
     bench: Bench, composed: Path, mapping: Path, weights_file: Path, tmp_path: Path
 ) -> None:
@@ -115,8 +117,8 @@ def test_the_order_of_the_models_does_not_matter(
     def recalls(order: list[str]) -> dict[str, float]:
         result = bench(*words_of(order, composed, mapping, weights_file, tmp_path))
         assert result.returncode == 0, result.stderr
-        document = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
-        rows = [row for row in document["evaluation_classes"] if row["class"] == "running"]
+        written = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+        rows = [row for row in written["evaluation_classes"] if row["class"] == "running"]
         return {row["model"].rpartition(":")[2]: row["recall"] for row in rows}
 
     assert recalls(models) == {"tiny": 1, "always": 0}
@@ -125,6 +127,7 @@ def test_the_order_of_the_models_does_not_matter(
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("*/clips.jsonl")} == times
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_an_interrupted_evaluation_says_what_continues_it(
     bench: Bench,
     composed: Path,
@@ -147,6 +150,7 @@ def test_an_interrupted_evaluation_says_what_continues_it(
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_what_the_mapping_keeps_from_being_predicted_is_told(
     bench: Bench, composed: Path, weights_file: Path, tmp_path: Path
 ) -> None:
@@ -156,13 +160,13 @@ def test_what_the_mapping_keeps_from_being_predicted_is_told(
     out = tmp_path / "out"
     result = bench(*words_of([TINY], composed, mapping, weights_file, out), "--shares", "0.5")
     assert result.returncode == 0, result.stderr
-    document = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
-    assert document["evaluation"][0]["accuracy"] == 0
-    assert [row["predicted"] for row in document["evaluation_classes"]] == [0, 0, 0]
-    ((_, matrix),) = document["confusion"].items()
+    written = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
+    assert written["evaluation"][0]["accuracy"] == 0
+    assert [row["predicted"] for row in written["evaluation_classes"]] == [0, 0, 0]
+    ((_, matrix),) = written["confusion"].items()
     assert [row["no_prediction"] for row in matrix] == [6, 3, 6]
-    assert {row["recognised"] for row in document["recognition_time"]} == {0}
-    notes = "\n".join(document["notes"])
+    assert {row["recognised"] for row in written["recognition_time"]} == {0}
+    notes = "\n".join(written["notes"])
     assert "no class stands for running" in notes
     assert "no class stands for walking" in notes
     assert "15 of 15 examples have no probability on any class that stands for a label" in notes
@@ -184,6 +188,7 @@ def test_time_to_recognition_is_of_the_same_examples_for_all_models() -> None:
     assert (seen.shares, seen.predicted) == ((0.5, 1.0), ("falling", "falling"))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_examples_that_cannot_be_predicted_are_left_out_and_counted(
     bench: Bench, composed: Path, mapping: Path, weights_file: Path, tmp_path: Path
 ) -> None:
