@@ -35,7 +35,7 @@ def experiments(
         chosen = Costs(cost_miss, cost_false_alarm)
     elif cost_miss is not None or cost_false_alarm is not None:
         raise UsageError(
-            "one cost says nothing", where="--cost-miss, --cost-false-alarm", remedy="Give both."
+            "one cost alone decides nothing", where="--cost-miss, --cost-false-alarm", remedy="Give both."
         )
     if favour is not None:
         if isinstance(chosen, Costs):
