@@ -15,7 +15,7 @@ from actionbench.errors import UsageError
 from actionbench.records.training import ExamplePrediction, read_predictions
 from actionbench.reports.evaluation.operating_point import Costs
 from actionbench.training import experiments as module
-from actionbench.training.experiments import predictions_of, read_experiments, run_experiments
+from actionbench.training.experiments import Experiments, predictions_of, read_experiments, run_experiments
 
 from .conftest import composed_set
 
@@ -46,25 +46,18 @@ def written(folder: Path, asked: dict[str, Any]) -> Path:
     return path
 
 
-def test_every_clip_is_tested_once_with_each_seed_and_nothing_is_trained_twice(
+@pytest.mark.usefixtures("no_pictures")
+def test_clips_are_tested_once_with_each_seed_or_held_out_from_all_and_nothing_is_trained_twice(
     asked: dict[str, Any], tmp_path: Path, quiet: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    composed_set(tmp_path / "second", groups=1, first=50)
+    # From the folder of the file.
+    asked["shared"]["held_out"] = "second/set.csv"
     path, out = written(tmp_path, asked), tmp_path / "out"
-    experiments = run_experiments(path, out, quiet())
+    evaluation = compare_experiments(path, out, "f1", quiet())
     assert len(list((out / "runs").iterdir())) == 8
-    predictions = predictions_of(experiments, out)
-    clips = sorted(each.example for each in predictions["CE"])
-    assert clips == sorted(each.example for each in predictions["WCE"])
-    assert len(set(clips)) == len(clips)
-    once = {name.rpartition("#")[0] for name in clips}
-    assert sorted(clips) == sorted(f"{name}#{seed}" for name in once for seed in (0, 1))
-    # Both runs are trained and tested on the same folds.
-    for fold in (1, 2):
-        sides = [
-            {each.example for each in read_predictions(out / "runs" / f"{run}-seed0-fold{fold}")}
-            for run in ("CE", "WCE")
-        ]
-        assert sides[0] == sides[1]
+    _check_tested(read_experiments(path), out)
+    _check_held_out(read_experiments(path), evaluation)
 
     def refuse(*_: Any) -> None:
         raise AssertionError("trained again")
@@ -78,6 +71,40 @@ def test_every_clip_is_tested_once_with_each_seed_and_nothing_is_trained_twice(
     asked["runs"]["CE"] = {"loss": "effective"}
     with pytest.raises(UsageError, match="settings of run `CE` have changed"):
         run_experiments(written(tmp_path, asked), out, quiet())
+
+
+def _check_tested(experiments: Experiments, out: Path) -> None:
+    predictions = predictions_of(experiments, out)
+    clips = sorted(each.example for each in predictions["CE"])
+    assert clips == sorted(each.example for each in predictions["WCE"])
+    assert len(set(clips)) == len(clips)
+    once = {name.rpartition("#")[0] for name in clips}
+    assert clips == sorted(f"{name}#{seed}" for name in once for seed in (0, 1))
+    # Both runs are trained and tested on the same folds.
+    for fold in (1, 2):
+        sides = [
+            {each.example for each in read_predictions(out / "runs" / f"{run}-seed0-fold{fold}")}
+            for run in ("CE", "WCE")
+        ]
+        assert sides[0] == sides[1]
+
+
+def _check_held_out(experiments: Experiments, evaluation: Path) -> None:
+    out = evaluation.parent
+    found = predictions_of(experiments, out, "held-out")
+    assert sorted(each.example for each in found["CE"]) == sorted(
+        f"{label}-50.npy#seed{seed}-fold{fold}"
+        for label in ("falling", "walking")
+        for seed in (0, 1)
+        for fold in (1, 2)
+    )
+    text = evaluation.read_text(encoding="utf-8").partition("## Held-out set")[2]
+    assert "the best by macro F1 on the test clips" in text
+    assert "predicted by the 4 networks of all folds and seeds of a run, and counts once for each" in text
+    rows = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["held_out_classes"]
+    assert {(row["model"], row["class"], row["examples"]) for row in rows} == {
+        (run, label, 4) for run in ("CE", "WCE") for label in ("falling", "walking")
+    }
 
 
 def test_an_interrupted_training_goes_on(
@@ -134,31 +161,6 @@ def test_a_setting_that_makes_no_sense_is_named_before_anything_is_trained(
     with pytest.raises(UsageError, match="wec"):
         run_experiments(written(tmp_path, asked), tmp_path / "out", quiet())
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.usefixtures("no_pictures")
-def test_a_held_out_set_is_predicted_by_the_networks_of_all_folds_and_seeds(
-    asked: dict[str, Any], tmp_path: Path, quiet: Any
-) -> None:
-    composed_set(tmp_path / "second", groups=1, first=50)
-    # From the folder of the file.
-    asked["shared"]["held_out"] = "second/set.csv"
-    out = tmp_path / "out"
-    path = compare_experiments(written(tmp_path, asked), out, "f1", quiet())
-    found = predictions_of(read_experiments(tmp_path / "experiments.yaml"), out, "held-out")
-    assert sorted(each.example for each in found["CE"]) == sorted(
-        f"{label}-50.npy#seed{seed}-fold{fold}"
-        for label in ("falling", "walking")
-        for seed in (0, 1)
-        for fold in (1, 2)
-    )
-    text = path.read_text(encoding="utf-8").partition("## Held-out set")[2]
-    assert "the best by macro F1 on the test clips" in text
-    assert "predicted by the 4 networks of all folds and seeds of a run, and counts once for each" in text
-    rows = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["held_out_classes"]
-    assert {(row["model"], row["class"], row["examples"]) for row in rows} == {
-        (run, label, 4) for run in ("CE", "WCE") for label in ("falling", "walking")
-    }
 
 
 @pytest.mark.usefixtures("no_pictures")

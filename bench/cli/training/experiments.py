@@ -27,8 +27,6 @@ def experiments(
     """Train every run of a file on each fold and with each seed, and compare them pair by pair."""
     require_packages()
     from ....reports.evaluation.operating_point import Costs, Favour
-    from ...console.progress import Console
-    from ...experiments import compare_experiments
 
     chosen: Favour | Costs = "f1"
     if cost_miss is not None and cost_false_alarm is not None:
@@ -43,5 +41,9 @@ def experiments(
         if favour not in get_args(Favour):
             raise unknown_name("value of --favour", favour, get_args(Favour))
         chosen = favour  # type: ignore[assignment]  # checked above
+    # What trains is imported when the options are known to make sense: that takes seconds.
+    from ...console.progress import Console
+    from ...experiments import compare_experiments
+
     path = compare_experiments(file, out, chosen, Console())
     print(f"evaluation: {path}")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from actionbench.bench.cli.app import run_app
 from actionbench.bench.evaluate import _Model, _Part, _partial, _with_all_parts
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.composed.example import ComposedSet, Example
@@ -49,63 +53,93 @@ def mapping(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_network_of_other_classes_is_evaluated_and_predicts_nothing_twice(
-    bench: Bench, composed: Path, mapping: Path, weights_file: Path, tmp_path: Path
-) -> None:
-    words = ["evaluate", TINY, "--data", composed, "--target", "falling", "--mapping", mapping]
-    words += ["--out", tmp_path, "--weights", f"*={weights_file}", "--shares", "0.5"]
-    result = bench(*map(str, words))
-    assert result.returncode == 0, result.stderr
-    written = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
-    rows = {row["class"]: row for row in written["evaluation_classes"]}
-    # Three clips of walking have the colour of running.
-    assert (rows["falling"]["precision"], rows["falling"]["recall"]) == (1, 1)
-    assert (rows["running"]["precision"], rows["running"]["recall"]) == (0.5, 1)
-    assert (rows["walking"]["precision"], rows["walking"]["recall"]) == (1, 0.5)
-    assert written["evaluation"][0]["accuracy"] == pytest.approx(12 / 15)
-    assert written["evaluation"][0]["groups"] == 15
-    # A video of one colour is known by its first half.
-    times = {row["class"]: row["share_seen"] for row in written["recognition_time"]}
-    assert times["falling"] == 0.5
-    text = (tmp_path / "evaluation.md").read_text(encoding="utf-8")
-    assert "Licence of films: ours" in text
-
-    assert "Shares that were tried: 50 % and 100 %" in text
-    assert "report" not in result.stderr
-    (run,) = (tmp_path / "runs").iterdir()
-    assert run.name.startswith("tiny.py-tiny-")
-    assert not (run / "thumbnails").exists()
-
-    predicted = (run / "clips.jsonl").read_bytes()
-    again = bench(*map(str, words))
-    assert again.returncode == 0, again.stderr
-    assert (run / "clips.jsonl").read_bytes() == predicted
-
-
 def words_of(models: list[str], composed: Path, mapping: Path, weights: Path, out: Path) -> list[str]:
     words = ["evaluate", *models, "--data", composed, "--target", "falling", "--mapping", mapping]
     return [str(word) for word in (*words, "--out", out, "--weights", f"*={weights}")]
 
 
-@pytest.mark.usefixtures("no_pictures")
-def test_predictions_with_other_settings_are_not_taken_for_these(
-    bench: Bench, composed: Path, mapping: Path, weights_file: Path, tmp_path: Path
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluation that was interrupted and continued.
+
+    `words`: its command. `interrupted`, `continued`: what it said. `written`, `text`: evaluation.json, .md.
+    """
+
+    words: list[str]
+    out: Path
+    interrupted: str
+    continued: str
+    written: dict[str, Any]
+    text: str
+
+
+@pytest.fixture(scope="module")
+def evaluated(
+    composed: Path, mapping: Path, weights_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Evaluated:
+    out = tmp_path_factory.mktemp("evaluated")
+    words = [*words_of([TINY], composed, mapping, weights_file, out), "--shares", "0.5"]
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    def said(code: int) -> str:
+        with contextlib.redirect_stderr(io.StringIO()) as stderr, contextlib.redirect_stdout(io.StringIO()):
+            assert run_app(words) == code, stderr.getvalue()
+        return stderr.getvalue()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("actionbench.bench.runner.accuracy_pass", interrupt)
+        interrupted = said(130)
+    continued = said(0)
+    written = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
+    text = (out / "evaluation.md").read_text(encoding="utf-8")
+    return Evaluated(words, out, interrupted, continued, written, text)
+
+
+def test_a_network_of_other_classes_is_evaluated(evaluated: Evaluated) -> None:
+    rows = {row["class"]: row for row in evaluated.written["evaluation_classes"]}
+    # Three clips of walking have the colour of running.
+    assert (rows["falling"]["precision"], rows["falling"]["recall"]) == (1, 1)
+    assert (rows["running"]["precision"], rows["running"]["recall"]) == (0.5, 1)
+    assert (rows["walking"]["precision"], rows["walking"]["recall"]) == (1, 0.5)
+    assert evaluated.written["evaluation"][0]["accuracy"] == pytest.approx(12 / 15)
+    assert evaluated.written["evaluation"][0]["groups"] == 15
+    # A video of one colour is known by its first half.
+    times = {row["class"]: row["share_seen"] for row in evaluated.written["recognition_time"]}
+    assert times["falling"] == 0.5
+    assert "Licence of films: ours" in evaluated.text
+    assert "Shares that were tried: 50 % and 100 %" in evaluated.text
+
+
+def test_an_interrupted_evaluation_says_what_continues_it_and_its_runs_have_no_reports(
+    evaluated: Evaluated,
 ) -> None:
-    out, other = tmp_path / "out", tmp_path / "other.bin"
+    assert "continue with: the same `bench evaluate` command" in evaluated.interrupted
+    for said in (evaluated.interrupted, evaluated.continued):
+        assert "bench run" not in said
+        assert "report" not in said
+    (run,) = (evaluated.out / "runs").iterdir()
+    assert run.name.startswith("tiny.py-tiny-")
+    assert not (run / "thumbnails").exists()
+
+
+def test_predictions_with_other_settings_are_not_taken_for_these(
+    bench: Bench, composed: Path, mapping: Path, evaluated: Evaluated, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.bin"
     other.write_bytes(b"other colours")
-    words = words_of([TINY], composed, mapping, weights_file, out)
-    assert bench(*words).returncode == 0
-    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in evaluated.out.rglob("*") if path.is_file()}
     for changed, named in (
-        (words_of([TINY], composed, mapping, other, out), "other settings: --weights"),
-        ([*words, "--views", "single"], "other settings: --views"),
-        ([*words, "--shares", "0.5"], "--shares"),
+        (words_of([TINY], composed, mapping, other, evaluated.out), "other settings: --weights"),
+        ([*evaluated.words, "--views", "single"], "other settings: --views"),
+        ([*evaluated.words, "--shares", "0.25"], "--shares"),
     ):
         result = bench(*changed)
         assert result.returncode == 2
         assert named in result.stderr
         assert "Name another --out" in result.stderr
-    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in evaluated.out.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -128,38 +162,17 @@ def test_the_order_of_the_models_does_not_matter(
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_an_interrupted_evaluation_says_what_continues_it(
-    bench: Bench,
-    composed: Path,
-    mapping: Path,
-    weights_file: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    words = words_of([TINY], composed, mapping, weights_file, tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr("actionbench.bench.runner.accuracy_pass", interrupted)
-        result = bench(*words)
-    assert result.returncode == 130
-    assert "continue with: the same `bench evaluate` command" in result.stderr
-    assert "bench run" not in result.stderr
-    result = bench(*words)
-    assert result.returncode == 0, result.stderr
-
-
-@pytest.mark.usefixtures("no_pictures")
-def test_what_the_mapping_keeps_from_being_predicted_is_told(
-    bench: Bench, composed: Path, weights_file: Path, tmp_path: Path
+def test_what_another_mapping_keeps_from_being_predicted_is_told_and_nothing_is_predicted_again(
+    bench: Bench, evaluated: Evaluated, tmp_path: Path
 ) -> None:
     """Class 399 is so far from the colours of the videos that its probability is 0."""
-    mapping = tmp_path / "mapping.yaml"
+    mapping, out = tmp_path / "mapping.yaml", evaluated.out
     mapping.write_text(f"falling: [{json.dumps(NAMES[399])}]\n")
-    out = tmp_path / "out"
-    result = bench(*words_of([TINY], composed, mapping, weights_file, out), "--shares", "0.5")
+    (run,) = (out / "runs").iterdir()
+    predicted = (run / "clips.jsonl").read_bytes()
+    result = bench(*evaluated.words, "--mapping", mapping)
     assert result.returncode == 0, result.stderr
+    assert (run / "clips.jsonl").read_bytes() == predicted
     written = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
     assert written["evaluation"][0]["accuracy"] == 0
     assert [row["predicted"] for row in written["evaluation_classes"]] == [0, 0, 0]
