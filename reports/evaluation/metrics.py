@@ -25,8 +25,8 @@ from .predictions import Predictions, require_same_examples
 
 FIGURES: Mapping[str, str] = {
     "accuracy": "share of the examples whose class is right",
-    "balanced_accuracy": "mean over the classes that have examples of their recall",
-    "macro_f1": "mean over the classes that have examples of their F1",
+    "balanced_accuracy": "mean of the recall of the classes that have examples",
+    "macro_f1": "mean of the F1 of the classes that have examples",
 }
 """Figures of a classifier as a whole, and what they mean."""
 

@@ -36,7 +36,7 @@ def overall_table(evaluations: Sequence[Evaluation], target: str) -> Table:
         Column(f"Sensitivity\n({one_line(target)})"),
         Column(f"Specificity\n({one_line(target)})"),
     )
-    found = [e for each in evaluations for e in each.overall.values() if e is not None]
+    found = [e for each in evaluations for e in _shown(each, target).values() if e is not None]
     return table(
         "evaluation",
         "Evaluation",
@@ -59,13 +59,17 @@ def _lacking(evaluations: Sequence[Evaluation]) -> Iterator[str]:
             yield f"There is no example of {one_line(label)}{where}: the means over classes leave it out."
 
 
-def _overall_line(evaluation: Evaluation, target: str) -> Line:
-    predictions, of_target = evaluation.predictions, evaluation.by_class[target]
-    shown = {
+def _shown(evaluation: Evaluation, target: str) -> dict[str, Estimate | None]:
+    of_target = evaluation.by_class[target]
+    return {
         **evaluation.overall,
         "sensitivity": of_target["recall"],
         "specificity": of_target["specificity"],
     }
+
+
+def _overall_line(evaluation: Evaluation, target: str) -> Line:
+    predictions, shown = evaluation.predictions, _shown(evaluation, target)
     texts = (
         one_line(predictions.name),
         str(len(predictions.examples)),

@@ -86,12 +86,14 @@ def test_the_same_contents_give_the_same_bytes(
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_place_that_cannot_be_written_is_named(contents: EvaluationContents, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
         write_evaluation(contents, tmp_path / "file")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_files_of_an_earlier_evaluation_are_removed(
     contents: EvaluationContents, written: Path, tmp_path: Path
 ) -> None:
@@ -149,3 +151,12 @@ def test_an_interval_beyond_the_end_is_shown_as_such() -> None:
     found = recognition_table([("net", recognition_times(examples, ["falling"])["falling"])])
     assert found.rows[0][-1] == "100 % [100–∞]"
     assert any("Shares that were tried: 100 %" in note for note in found.notes)
+
+
+def test_every_kind_of_interval_beside_the_figures_is_named(make_predictions: MakePredictions) -> None:
+    """Falls are never missed, so that only their sensitivity has Wilson's interval."""
+    predictions = make_predictions()
+    logits = predictions.log_probabilities.copy()
+    logits[predictions.truth == 0] = np.log([0.98, 0.01, 0.01])
+    notes = overall_table([evaluate(replace(predictions, log_probabilities=logits))], "falling").notes
+    assert "Wilson on the groups, 95 %; bootstrap of the groups, 95 %" in notes[0]
