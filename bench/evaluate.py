@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -14,21 +14,20 @@ from ..datasets.check import Checker
 from ..datasets.clip import Clip
 from ..datasets.composed.class_mapping import ClassMapping, same_names
 from ..datasets.composed.example import ComposedSet, Example
-from ..datasets.sources.manifest import write_manifest
 from ..errors import MeasurementError, UsageError
 from ..records.run_directory import RunDirectory
-from ..reports.evaluation.answers import Answers
-from ..reports.evaluation.document import Findings, write_evaluation
+from ..reports.evaluation.document import EvaluationContents, write_evaluation
 from ..reports.evaluation.metrics import contrast, evaluate
-from ..reports.evaluation.recognition_time import Progress, RecognitionTime, recognition_times
+from ..reports.evaluation.predictions import Predictions, most_probable
+from ..reports.evaluation.recognition_time import PartialPredictions, RecognitionTime, recognition_times
 from .console.progress import Console
+from .evaluation_runs import RUNS, predicted, require_same_settings, run_of, settle_examples
 from .plan.config import RunConfig
-from .plan.plan import plan_models
+from .plan.environment import cores
+from .plan.plan import PlannedModel, plan_models
 from .predict import caveat
-from .runner import resume_run, start_run
 
-RUNS = "runs"
-"""Folder of the run directories below an evaluation's."""
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class EvaluationSettings:
 
     - `target`: the label that matters most, e.g. falling.
     - `mapping`: which classes of the networks stand for the labels; None for networks with the set's labels.
-    - `shares`: shares of each example, below 1, that are answered as well, for the time to recognition.
+    - `shares`: shares of each example, below 1, that are predicted as well, for the time to recognition.
     """
 
     target: str
@@ -49,10 +48,32 @@ class EvaluationSettings:
             raise UsageError("must be above 0 and below 1", where="--shares", found=self.shares)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The beginning of an example: `clip` shows its first `share` (0–1)."""
+
+    clip: Clip
+    example: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Model:
+    """A network with its predictions.
+
+    - `key`: its name in the report. `matrix`: (classes, labels), which class stands for which label.
+    - `found`: clip → (labels,) log-probabilities; −inf alone where no class has any probability.
+    """
+
+    key: str
+    matrix: Floats
+    found: Mapping[str, Floats]
+
+
 def evaluate_models(
     config: RunConfig, composed: ComposedSet, settings: EvaluationSettings, out: Path, console: Console
 ) -> Path:
-    """Predict every example by every model of `config`, and evaluate the answers; path of evaluation.md.
+    """Predict every example by every model of `config`, and evaluate the predictions; path of evaluation.md.
 
     Predictions are kept in run directories below `out` and not made again, so an interrupted evaluation goes
     on where it was.
@@ -60,8 +81,8 @@ def evaluate_models(
     - `config`: models, weights, device and views; what it says of data, timing and output is not used.
     - `composed`: the labelled set; examples without a label are left out.
 
-    Raises UsageError before anything is predicted for a label or class that is not there, MeasurementError
-    if a model answers nothing.
+    Raises UsageError before anything is predicted for a label or class that is not there, and if `out` holds
+    predictions with other settings or of other examples; MeasurementError if a model predicts nothing.
     """
     examples = [each for each in composed.examples if each.clip.label is not None]
     if settings.target not in composed.labels:
@@ -71,77 +92,64 @@ def evaluate_models(
             expected=", ".join(composed.labels),
         )
     planned = plan_models(config, None)
-    matrices = {
-        model.key: (settings.mapping or same_names(composed.labels, model.labels, model.key)).matrix(
-            composed.labels, model.labels
-        )
-        for model in planned
-    }
-    parts = _parts(examples, settings.shares, console) if settings.shares else {}
-    manifest = out / "examples.csv"
-    write_manifest(manifest, [*(each.clip for each in examples), *parts])
-    notes = []
-    directories = {}
-    for number, (name, model) in enumerate(zip(config.models, planned, strict=True), 1):
-        single = replace(
-            config,
-            models=(name,),
-            data=f"manifest:{manifest}",
-            # The run's own report, which would be about one class, is not written.
-            target=model.labels[0],
-            latency_clips=0,
-            scenarios=("latency",),
-            report=False,
-            peak=False,
-            out=str(out / RUNS / f"{number}"),
-        )
-        directories[model.key] = _predicted(single, console)
-        kinds = [weights.kind for weights in model.weights.values()]
-        if (warning := caveat(kinds)) is not None:
-            notes.append(f"{model.key}: {warning}")
-    answers = {
-        key: _answers(key, RunDirectory(path), examples, composed.labels, matrices[key])
-        for key, path in directories.items()
-    }
-    common = set.intersection(*(set(each.examples) for each in answers.values()))
+    matrices = [_matrix(model, composed.labels, settings.mapping) for model in planned]
+    runs = [run_of(config, name, model, out) for name, model in zip(config.models, planned, strict=True)]
+    for run in runs:
+        require_same_settings(run, console)
+    parts = list(_parts(examples, settings.shares, config.clip_timeout, console)) if settings.shares else []
+    settle_examples(out, [*(each.clip for each in examples), *(each.clip for each in parts)])
+    models = [
+        _Model(model.key, matrix, _log_probabilities(predicted(run, console), matrix))
+        for model, matrix, run in zip(planned, matrices, runs, strict=True)
+    ]
+    notes = [note for model in planned if (note := _caveat(model)) is not None]
+    common = _common(models, examples, out)
     if left_out := len(examples) - len(common):
-        notes.append(
-            f"{left_out} of {len(examples)} examples are left out, because a model did not answer them."
-        )
-    if not common:
-        raise MeasurementError("no example was answered by all models", where=out)
-    chosen = [_restricted(each, common) for each in answers.values()]
+        notes.append(f"{left_out} of {len(examples)} examples are left out: not predicted by all models.")
+    evaluations = [evaluate(_predictions(model, common, composed.labels)) for model in models]
+    for model in models:
+        notes += _mapping_notes(model, common, composed.labels)
     times: list[tuple[str, RecognitionTime]] = []
     if settings.shares:
-        for key, path in directories.items():
-            seen = _progress(RunDirectory(path), examples, parts, settings, composed.labels, matrices[key])
-            found = recognition_times(seen, composed.labels)
-            times += [(key, time) for time in found.values()]
+        whole = _with_all_parts(models, common, parts, settings.shares)
+        if left_out := len(common) - len(whole):
+            notes.append(
+                f"Time to recognition: {left_out} of {len(common)} examples are left out: some part of them "
+                "was not predicted by all models."
+            )
+        for model in models:
+            seen = _partial(model, whole, parts, composed.labels)
+            times += [(model.key, time) for time in recognition_times(seen, composed.labels).values()]
     notes += [f"Licence of {source}: {licence}" for source, licence in composed.licences.items()]
-    findings = Findings(
+    contents = EvaluationContents(
         f"Evaluation on {composed.name}",
         settings.target,
-        [evaluate(each) for each in chosen],
-        [contrast(first, second) for first, second in combinations(chosen, 2)],
+        evaluations,
+        [contrast(first, second) for first, second in combinations(evaluations, 2)],
         times=times,
         notes=notes,
     )
-    return write_evaluation(findings, out)
+    return write_evaluation(contents, out)
 
 
-def _predicted(config: RunConfig, console: Console) -> Path:
-    """A run directory with the answers of the one model of `config`; gone on with if it was begun."""
-    assert config.out is not None
-    path = Path(config.out)
-    return resume_run(path, console) if (path / "run.json").is_file() else start_run(config, console)
+def _matrix(model: PlannedModel, labels: tuple[str, ...], mapping: ClassMapping | None) -> Floats:
+    chosen = mapping or same_names(labels, model.labels, model.key)
+    return chosen.matrix(labels, model.labels)
+
+
+def _caveat(model: PlannedModel) -> str | None:
+    warning = caveat([weights.kind for weights in model.weights.values()])
+    return None if warning is None else f"{model.key}: {warning}"
 
 
 def _parts(
-    examples: Sequence[Example], shares: Sequence[float], console: Console
-) -> Mapping[Clip, tuple[str, float]]:
-    """The beginning of each example up to each share → (its id, the share); none of what does not decode."""
-    parts = {}
-    with console.task("looking at lengths", len(examples)) as progress, Checker() as checker:
+    examples: Sequence[Example], shares: Sequence[float], timeout_s: float, console: Console
+) -> Iterator[_Part]:
+    """The beginning of each example up to each share; none of what does not decode."""
+    with (
+        console.task("measuring durations", len(examples)) as progress,
+        Checker(workers=cores(), timeout_s=timeout_s) as checker,
+    ):
         for example, status in zip(examples, checker.map([each.clip for each in examples]), strict=True):
             progress.advance(example.clip.id)
             if status.duration_s is None:
@@ -149,85 +157,88 @@ def _parts(
             start = example.clip.start_s or 0.0
             for share in shares:
                 end = start + share * status.duration_s
-                part = replace(example.clip, id=f"{example.clip.id}@{share:g}", end_s=end)
-                parts[part] = (example.clip.id, share)
-    return parts
+                clip = replace(example.clip, id=f"{example.clip.id}@{share:g}", end_s=end)
+                yield _Part(clip, example.clip.id, share)
 
 
-def _answers(
-    name: str,
-    directory: RunDirectory,
-    examples: Sequence[Example],
-    labels: tuple[str, ...],
-    matrix: npt.NDArray[np.float64],
-) -> Answers:
-    """The answers of a run to whole examples, in the set's labels."""
-    found = _log_probabilities(directory, matrix)
-    chosen = [each for each in examples if each.clip.id in found]
-    if not chosen:
-        raise MeasurementError(
-            "answered no example", where=name, remedy=f"Its messages are in {directory.path}"
-        )
-    return Answers(
-        name,
-        labels,
-        tuple(each.clip.id for each in chosen),
-        tuple(each.group for each in chosen),
-        np.array([labels.index(each.clip.label or "") for each in chosen], np.int64),
-        np.array([found[each.clip.id] for each in chosen]),
-    )
-
-
-def _log_probabilities(
-    directory: RunDirectory, matrix: npt.NDArray[np.float64]
-) -> dict[str, npt.NDArray[np.float64]]:
+def _log_probabilities(directory: RunDirectory, matrix: Floats) -> dict[str, Floats]:
     """Clip → (labels,) log-probabilities; classes that stand for no label are left out of the sum."""
     found = {}
     for record in directory.clips():
         if record.offset is None:
             continue
         sums = directory.scores(record).astype(np.float64) @ matrix
+        total = sums.sum()
         with np.errstate(divide="ignore"):
-            # A network that is sure of what stands for no label says nothing of the labels: all are alike.
-            total = sums.sum()
-            found[record.clip] = np.log(sums / total) if total > 0 else np.full(len(sums), -np.log(len(sums)))
+            # A network that is sure of what stands for no label predicts none of the labels.
+            found[record.clip] = np.log(sums / total) if total > 0 else np.full(len(sums), -np.inf)
     return found
 
 
-def _restricted(answers: Answers, examples: set[str]) -> Answers:
-    rows = [row for row, name in enumerate(answers.examples) if name in examples]
-    return replace(
-        answers,
-        examples=tuple(answers.examples[row] for row in rows),
-        groups=tuple(answers.groups[row] for row in rows),
-        truth=answers.truth[rows],
-        log_probabilities=answers.log_probabilities[rows],
+def _common(models: Sequence[_Model], examples: Sequence[Example], out: Path) -> list[Example]:
+    """The examples that all models predicted. Raises MeasurementError if a model, or all, predicted none."""
+    for model in models:
+        if not any(each.clip.id in model.found for each in examples):
+            raise MeasurementError(
+                "predicted no example", where=model.key, remedy=f"Its messages are in {out / RUNS}"
+            )
+    common = [each for each in examples if all(each.clip.id in model.found for model in models)]
+    if not common:
+        raise MeasurementError("no example was predicted by all models", where=out)
+    return common
+
+
+def _predictions(model: _Model, examples: Sequence[Example], labels: tuple[str, ...]) -> Predictions:
+    return Predictions(
+        model.key,
+        labels,
+        tuple(each.clip.id for each in examples),
+        tuple(each.group for each in examples),
+        np.array([labels.index(each.clip.label or "") for each in examples], np.int64),
+        np.array([model.found[each.clip.id] for each in examples]),
     )
 
 
-def _progress(
-    directory: RunDirectory,
-    examples: Sequence[Example],
-    parts: Mapping[Clip, tuple[str, float]],
-    settings: EvaluationSettings,
-    labels: Sequence[str],
-    matrix: npt.NDArray[np.float64],
-) -> list[Progress]:
-    """What was answered to more and more of each example; examples without all answers are left out."""
-    found = {
-        clip: labels[int(answer.argmax())] for clip, answer in _log_probabilities(directory, matrix).items()
+def _mapping_notes(model: _Model, examples: Sequence[Example], labels: Sequence[str]) -> Iterator[str]:
+    """What the mapping keeps a model from predicting."""
+    for label, classes in zip(labels, model.matrix.sum(0), strict=True):
+        if not classes:
+            yield f"{model.key}: no class stands for {label}, which is therefore never predicted."
+    none = sum(bool(np.isneginf(model.found[each.clip.id]).all()) for each in examples)
+    if none:
+        yield (
+            f"{model.key}: {none} of {len(examples)} examples have no probability on any class that stands "
+            "for a label. They count as wrong, and as predicted as no class."
+        )
+
+
+def _with_all_parts(
+    models: Sequence[_Model], examples: Sequence[Example], parts: Sequence[_Part], shares: Sequence[float]
+) -> list[Example]:
+    """The examples of which all models predicted the part of each share."""
+    known = {
+        (part.example, part.share) for part in parts if all(part.clip.id in model.found for model in models)
     }
-    of_example: dict[str, dict[float, str]] = {}
-    for part, (example, share) in parts.items():
-        if part.id in found:
-            of_example.setdefault(example, {})[share] = found[part.id]
-    shares = (*sorted(settings.shares), 1.0)
+    return [each for each in examples if all((each.clip.id, share) in known for share in shares)]
+
+
+def _partial(
+    model: _Model, examples: Sequence[Example], parts: Sequence[_Part], labels: Sequence[str]
+) -> list[PartialPredictions]:
+    """What the model predicts of more and more of each example."""
+    clips: dict[str, dict[float, str]] = {each.clip.id: {1.0: each.clip.id} for each in examples}
+    for part in parts:
+        if part.example in clips:
+            clips[part.example][part.share] = part.clip.id
+
+    def label_of(clip: str) -> str | None:
+        (column,) = most_probable(model.found[clip][None])
+        return None if column < 0 else labels[column]
+
     seen = []
     for each in examples:
-        answers = of_example.get(each.clip.id, {})
-        if each.clip.id in found:
-            answers[1.0] = found[each.clip.id]
-        if all(share in answers for share in shares):
-            predicted = tuple(answers[share] for share in shares)
-            seen.append(Progress(each.clip.id, each.group, each.clip.label or "", shares, predicted))
+        of_example = clips[each.clip.id]
+        shares = tuple(sorted(of_example))
+        predicted = tuple(label_of(of_example[share]) for share in shares)
+        seen.append(PartialPredictions(each.clip.id, each.group, each.clip.label or "", shares, predicted))
     return seen

@@ -8,16 +8,20 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UsageError
-from ..records.training import ExamplePrediction
-from ..reports.evaluation.answers import Answers
-from ..reports.evaluation.document import Findings, write_evaluation
-from ..reports.evaluation.metrics import contrast, evaluate
-from ..reports.evaluation.operating_point import Favour, choose
-from ..training.experiments import Experiments, answers_of, run_experiments
+from ..records.training import ExamplePrediction, Side
+from ..reports.evaluation.document import EvaluationContents, HeldOut, write_evaluation
+from ..reports.evaluation.metrics import Evaluation, contrast, evaluate, ranked
+from ..reports.evaluation.operating_point import Costs, Favour, choose
+from ..reports.evaluation.predictions import Predictions
+from ..reports.numbers import listed
+from ..training.experiments import Experiments, predictions_of, run_experiments
 from .console.progress import Console
 
+TOP = 3
+"""Runs, the best by macro F1 on the test clips, that are evaluated on the held-out set."""
 
-def compare_experiments(path: Path, out: Path, favour: Favour, console: Console) -> Path:
+
+def compare_experiments(path: Path, out: Path, favour: Favour | Costs, console: Console) -> Path:
     """Carry out the trainings of the file `path` in the folder `out`, and write their evaluation there.
 
     - `favour`: what operating points of the target are chosen for, on the validation clips.
@@ -25,33 +29,36 @@ def compare_experiments(path: Path, out: Path, favour: Favour, console: Console)
     Returns the path of evaluation.md. Raises as `run_experiments` does.
     """
     experiments = run_experiments(path, out, console)
-    answers = {
-        run: answers_from(run, found) for run, found in answers_of(experiments, out, "test").items() if found
-    }
-    validation = {
-        run: answers_from(run, found)
-        for run, found in answers_of(experiments, out, "validation").items()
-        if found
-    }
-    if not answers:
+    evaluations = {run: evaluate(found) for run, found in _predictions(experiments, out, "test").items()}
+    if not evaluations:
         raise UsageError("no clip was tested", where=path)
     target = experiments.target
-    findings = Findings(
+    contents = EvaluationContents(
         f"Experiments: {path.stem}",
         target,
-        [evaluate(each) for each in answers.values()],
-        [contrast(answers[first], answers[second]) for first, second in experiments.contrasts],
-        {run: choose(each, target, favour) for run, each in validation.items()},
+        list(evaluations.values()),
+        [contrast(evaluations[first], evaluations[second]) for first, second in experiments.contrasts],
+        {
+            run: choose(found, target, favour)
+            for run, found in _predictions(experiments, out, "validation").items()
+        },
         notes=_notes(experiments),
         settings=experiments.own_settings(),
+        held_out=_held_out(experiments, out, list(evaluations.values())),
     )
-    return write_evaluation(findings, out)
+    return write_evaluation(contents, out)
 
 
-def answers_from(name: str, predictions: Sequence[ExamplePrediction]) -> Answers:
-    """What trainings answered, as an evaluation takes it; classes in the order of the network's."""
+def _predictions(experiments: Experiments, out: Path, side: Side) -> dict[str, Predictions]:
+    """Run → what its trainings predicted of the clips of `side`; runs without any are left out."""
+    found = predictions_of(experiments, out, side)
+    return {run: _joined(run, each) for run, each in found.items() if each}
+
+
+def _joined(name: str, predictions: Sequence[ExamplePrediction]) -> Predictions:
+    """Predictions of trainings, as an evaluation takes them; classes in the order of the network's."""
     labels = tuple(predictions[0].log_probabilities)
-    return Answers(
+    return Predictions(
         name,
         labels,
         tuple(each.example for each in predictions),
@@ -59,6 +66,24 @@ def answers_from(name: str, predictions: Sequence[ExamplePrediction]) -> Answers
         np.array([labels.index(each.label) for each in predictions], np.int64),
         np.array([[each.log_probabilities[label] for label in labels] for each in predictions]),
     )
+
+
+def _held_out(experiments: Experiments, out: Path, tested: Sequence[Evaluation]) -> HeldOut | None:
+    """The best runs on the held-out set; None where no run has one."""
+    found = _predictions(experiments, out, "held-out")
+    if not found:
+        return None
+    best = [each.predictions.name for each in ranked(tested) if each.predictions.name in found][:TOP]
+    networks = max(1, experiments.folds) * len(experiments.seeds)
+    sets = sorted({Path(str(experiments.runs[run]["held_out"])).stem for run in best})
+    note = f"On {listed(sets)}: {listed(best)}, the best by macro F1 on the test clips. "
+    if networks > 1:
+        note += (
+            f"Each example is predicted by the {networks} networks of all folds and seeds of a run, and "
+            "counts once for each. Intervals are over groups, so that repeating an example does not make "
+            "them shorter."
+        )
+    return HeldOut(note.strip(), [evaluate(found[run]) for run in best])
 
 
 def _notes(experiments: Experiments) -> list[str]:

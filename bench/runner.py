@@ -28,11 +28,13 @@ from .scenarios.scenario import scenario
 from .scenarios.timed import scenario_pass
 
 
-def start_run(config: RunConfig, console: Console) -> Path:
+def start_run(config: RunConfig, console: Console, part_of: str | None = None) -> Path:
     """Plan and carry out a new run; returns its directory.
 
     - `config`: the settings.
     - `console`: shows messages and progress.
+    - `part_of`: the command that this run is a step of, which alone continues it; such a run has no report of
+      its own and no thumbnails for one. None: the run is all there is.
 
     A model without a result does not raise an error here: see `require_results`.
     """
@@ -44,14 +46,15 @@ def start_run(config: RunConfig, console: Console) -> Path:
     run = replace(run, environment=run.environment | {"gemm_peaks": peaks})
     with RunWriter(path, run) as writer:
         console.say(f"run directory: {path}")
-        return _carry_out(plan, writer, console)
+        return _carry_out(plan, writer, console, part_of)
 
 
-def resume_run(path: Path, console: Console) -> Path:
+def resume_run(path: Path, console: Console, part_of: str | None = None) -> Path:
     """Continue an interrupted run: its results are kept, what is missing is measured; returns its directory.
 
     - `path`: the run directory.
     - `console`: shows messages and progress.
+    - `part_of`: see `start_run`.
 
     Raises UsageError if the clips, the weights or the machine differ from those at the start of the run.
     """
@@ -88,7 +91,7 @@ def resume_run(path: Path, console: Console) -> Path:
         if writer.lost:
             console.say(f"{path / SCORES} is truncated: {len(writer.lost)} predictions are computed again")
         writer.write_run(replace(before, state="running"))
-        return _carry_out(plan, writer, console)
+        return _carry_out(plan, writer, console, part_of)
 
 
 def _devices(run: Run) -> list[str]:
@@ -154,15 +157,17 @@ def counted_models(plan: Plan) -> list[PlannedModel]:
     return [model for model in plan.models if model.request.model.macs is not None]
 
 
-def _carry_out(plan: Plan, writer: RunWriter, console: Console) -> Path:
+def _carry_out(plan: Plan, writer: RunWriter, console: Console, part_of: str | None) -> Path:
     begin = time.monotonic()
     try:
-        failures = _measure(plan, writer, console)
+        failures = _measure(plan, writer, console, thumbnails=part_of is None)
     except KeyboardInterrupt:
         finish(writer, "interrupted", plan.refusals)
-        console.say(f"interrupted; continue with: bench run --resume {writer.path}")
+        console.say(f"interrupted; continue with: {part_of or f'bench run --resume {writer.path}'}")
         raise
     finish(writer, "incomplete" if failures else "done", failures)
+    if part_of is not None:
+        return writer.path
     duration = in_words(time.monotonic() - begin)
     console.say(f"measured in {duration}; {_reported(plan.config, writer.path)}")
     return writer.path
@@ -183,14 +188,15 @@ def _reported(config: RunConfig, run: Path) -> str:
     return f"report: {path}, {path.with_suffix('.md')}"
 
 
-def _measure(plan: Plan, writer: RunWriter, console: Console) -> dict[str, str]:
+def _measure(plan: Plan, writer: RunWriter, console: Console, *, thumbnails: bool) -> dict[str, str]:
     """The accuracy pass and the scenarios; model → why it has no result."""
     config = plan.config
     failures = plan.refusals
     for model in plan.models:
         if model.timed_only:
             continue
-        if (failure := accuracy_pass(model, plan.clips, config, writer, console)) is not None:
+        failure = accuracy_pass(model, plan.clips, config, writer, console, thumbnails=thumbnails)
+        if failure is not None:
             console.say(f"{model.key} failed: {failure}")
             failures[model.key] = failure
     clips = latency_sample(plan, writer)

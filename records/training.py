@@ -1,4 +1,4 @@
-"""What a fine-tuning leaves for evaluation: its answer to each example that it was not trained on.
+"""What a fine-tuning leaves for evaluation: its prediction for each example that it was not trained on.
 
 `predictions.jsonl` in the folder of the result: one `ExamplePrediction` a line.
 """
@@ -16,15 +16,15 @@ from .json_lines import records, to_json, write_atomically
 
 PREDICTIONS = "predictions.jsonl"
 
-Side = Literal["validation", "test"]
+Side = Literal["validation", "test", "held-out"]
 
 
 @dataclass(frozen=True, slots=True)
 class ExamplePrediction:
-    """The answer to one example.
+    """The prediction for one example.
 
-    - `side`: of the split that it is on.
-    - `example`: the clip's id in the composed set. `group`: film, subject or event; `source`: of the set.
+    - `side`: of the split that it is on; "held-out" of a second set.
+    - `example`: the clip's id in its composed set. `group`: film, subject or event; `source`: of the set.
     - `label`: its class.
     - `log_probabilities`: class → natural logarithm of its probability.
     """

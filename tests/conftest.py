@@ -60,3 +60,13 @@ def trained_weights() -> Path:
     if not path.is_file():
         pytest.skip(f"no trained weights at {path} (`bench weights fetch tfhub-i3d-kinetics-400`)")
     return path
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes most of the time of an evaluation whose pictures are not looked at."""
+    from actionbench.reports.charts.plots import Drawing
+
+    document = "actionbench.reports.evaluation.document"
+    monkeypatch.setattr(f"{document}.draw", lambda chart: Drawing(chart, "", b""))
+    monkeypatch.setattr(f"{document}.confusion_figure", lambda _: ("", b""))

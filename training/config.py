@@ -68,6 +68,9 @@ class FinetuneConfig:
         None,
     )
     data: str | None = setting(TEXT, "manifest of a composed set, as `bench data compose` writes it", None)
+    held_out: str | None = setting(
+        TEXT, "manifest of a second composed set that the finished network predicts as well", None
+    )
     split: str = setting(
         TEXT,
         "`fold:N/COUNT`: fold N of COUNT, grouped and stratified; `thesis`: 90 % and 10 % of each class; "
@@ -210,6 +213,7 @@ class FinetuneConfig:
             self,
             model=absolute_model(self.model),
             data=None if self.data is None else str(Path(self.data).absolute()),
+            held_out=None if self.held_out is None else str(Path(self.held_out).absolute()),
             weights=str(Path(self.weights).absolute())
             if self.weights and Path(self.weights).exists()
             else self.weights,

@@ -1,8 +1,8 @@
 """Several fine-tunings in one file: a table of runs, each on the same folds and seeds, compared in pairs.
 
 A run is some settings of `bench finetune` under a name, beside those that all runs share. Each run is trained
-once for each fold and seed; what it answers to the test clips of all folds, which together are the whole set,
-is what it is judged by.
+once for each fold and seed. It is judged by its predictions for the test clips of all folds, which together
+are the whole set.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import yaml
 
 from ..atomic import replacing
 from ..errors import ActionBenchError, UsageError, unknown_name
-from ..records.training import ExamplePrediction, read_predictions
+from ..records.training import ExamplePrediction, Side, read_predictions
 from ..settings import from_mapping, read_config, settings_of
 from .config import FinetuneConfig
 from .finetune import finetune, resume
@@ -123,7 +123,7 @@ def read_experiments(path: Path) -> Experiments:
 def _with_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The settings with paths that exist made absolute, from the folder of the file."""
     changed = dict(values)
-    for name in ("data", "weights", "model"):
+    for name in ("data", "held_out", "weights", "model"):
         value = changed.get(name)
         if isinstance(value, str) and (folder / value).exists():
             changed[name] = str((folder / value).resolve())
@@ -179,12 +179,15 @@ def _settle(out: Path, experiments: Experiments) -> None:
         file.write(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False).encode())
 
 
-def answers_of(experiments: Experiments, out: Path, side: str = "test") -> dict[str, list[ExamplePrediction]]:
-    """Run → its answers to the clips of `side` in all folds and seeds.
+def predictions_of(
+    experiments: Experiments, out: Path, side: Side = "test"
+) -> dict[str, list[ExamplePrediction]]:
+    """Run → its predictions for the clips of `side` in all folds and seeds.
 
-    Where several networks answer a clip its id ends in "#" and the network's: the seed, or for validation
-    clips, which several folds may share, the seed and the fold. Raises UsageError if a training has not
-    ended.
+    Where several networks predict a clip its id ends in "#" and the network's: the seed, or for the held-out
+    set and for validation clips, which the networks of several folds predict, the seed
+    and the fold. Raises UsageError if a training has
+    not ended.
     """
     found: dict[str, list[ExamplePrediction]] = {run: [] for run in experiments.runs}
     several = len(experiments.seeds) > 1

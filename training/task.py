@@ -35,7 +35,7 @@ class Task:
     - `request`, `stream`, `weights`: the network, its one stream, what it begins with (None: from scratch, or
       a baseline that needs no weights).
     - `how`: how its pixels are prepared. `windows`: of its clips.
-    - `composed`, `split`: the set, and its sides.
+    - `composed`, `split`: the set, and its sides. `held_out`: examples of the second set, none without one.
     """
 
     config: FinetuneConfig
@@ -46,6 +46,7 @@ class Task:
     composed: ComposedSet
     split: Split
     windows: Windows
+    held_out: tuple[Example, ...] = ()
 
     @property
     def model(self) -> Model:
@@ -122,7 +123,11 @@ class Task:
     @property
     def evaluated(self) -> dict[Side, tuple[Example, ...]]:
         """The examples that are not trained on."""
-        return {"validation": self.split.validation, "test": self.split.test}
+        sides: dict[Side, tuple[Example, ...]] = {
+            "validation": self.split.validation,
+            "test": self.split.test,
+        }
+        return sides | ({"held-out": self.held_out} if self.held_out else {})
 
 
 def plan(config: FinetuneConfig) -> Task:
@@ -156,7 +161,34 @@ def plan(config: FinetuneConfig) -> Task:
             expected=f"at least {request.model.views.min_frames} frames",
         )
     frames = ResizedFrames(how, config.memory_gb * 1e9)
-    return Task(config, request, stream, weights, how, composed, split, Windows(frames, how, length))
+    windows = Windows(frames, how, length)
+    held_out = _held_out(composed, config)
+    return Task(config, request, stream, weights, how, composed, split, windows, held_out)
+
+
+def _held_out(composed: ComposedSet, config: FinetuneConfig) -> tuple[Example, ...]:
+    """The labelled examples of the second set, checked against the first."""
+    if config.held_out is None:
+        return ()
+    where = f"--held-out {config.held_out}"
+    examples = [each for each in read_composed(Path(config.held_out)).examples if each.clip.label is not None]
+    files = {each.clip.sha256: each.clip.id for each in composed.examples if each.clip.sha256 is not None}
+    for example in examples:
+        if example.clip.label not in composed.labels:
+            raise UsageError(
+                f"has a label that the training set does not have: {example.clip.label}",
+                where=where,
+                expected=", ".join(composed.labels),
+            )
+        if (same := files.get(str(example.clip.sha256))) is not None:
+            raise UsageError(
+                "shares a video with the training set, which would make its result look better than it is",
+                where=where,
+                found=f"{example.clip.id}, in the training set {same}",
+            )
+    if not examples:
+        raise UsageError("has no labelled example", where=where)
+    return tuple(examples)
 
 
 def _weights(config: FinetuneConfig, request: ModelRequest, stream: str) -> Weights | None:

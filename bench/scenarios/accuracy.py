@@ -27,9 +27,17 @@ MOST_CRASHING_CLIPS = 5
 
 
 def accuracy_pass(
-    model: PlannedModel, clips: Iterable[Clip], config: RunConfig, writer: RunWriter, console: Console
+    model: PlannedModel,
+    clips: Iterable[Clip],
+    config: RunConfig,
+    writer: RunWriter,
+    console: Console,
+    *,
+    thumbnails: bool = True,
 ) -> str | None:
     """Predict those of `clips` that `writer` has no record of. None, or why the model failed.
+
+    - `thumbnails`: whether a small picture of each clip is kept for the report.
 
     A worker that dies costs one clip at most. What it had in flight is tried again in a new one, one clip
     at a time; a clip that kills its worker when it is alone becomes a record with an error.
@@ -59,7 +67,9 @@ def accuracy_pass(
                 "accuracy",
                 chosen,
                 flow_cache=home() / "flow" if model.flow is not None else None,
-                settings=AccuracySettings(0 if suspects else 1, thumbnails=writer.path.resolve()),
+                settings=AccuracySettings(
+                    0 if suspects else 1, thumbnails=writer.path.resolve() if thumbnails else None
+                ),
             )
             worker = Worker(
                 job,

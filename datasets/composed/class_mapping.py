@@ -21,7 +21,7 @@ EVERYTHING_ELSE = "*"
 class ClassMapping:
     """Label of a set → the network's classes that stand for it.
 
-    - `classes`: each class stands for one label; a label may have no class, and is never answered then.
+    - `classes`: each class stands for one label; a label may have no class, and is never predicted then.
     - `rest`: the label of all classes that are not named; None if these count for nothing.
     - `where`: the file it was read from, which errors name.
     """

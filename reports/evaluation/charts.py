@@ -22,7 +22,7 @@ SHOWN = ("precision", "recall", "f1")
 
 def comparison_chart(evaluations: Sequence[Evaluation]) -> Chart:
     """Precision, recall and F1 of each class, a bar for each classifier."""
-    labels = evaluations[0].answers.labels
+    labels = evaluations[0].predictions.labels
     rows = [(name, figure) for name in labels for figure in SHOWN]
     thickness = 0.8 / len(evaluations)
     series = []
@@ -32,7 +32,7 @@ def comparison_chart(evaluations: Sequence[Evaluation]) -> Chart:
             for k, (name, figure) in enumerate(rows)
             if (found := evaluation.by_class[name][figure]) is not None
         ]
-        model = label(evaluation.answers.name)
+        model = label(evaluation.predictions.name)
         series.append(
             Bars(
                 model,
@@ -82,18 +82,20 @@ def precision_recall_chart(
     """
     series: list[Points] = []
     for place, evaluation in enumerate(evaluations):
-        answers = evaluation.answers
+        predictions = evaluation.predictions
         color, symbol = style(place)
-        probability = np.exp(answers.log_probabilities[:, answers.column(target)])
-        positive = answers.truth == answers.column(target)
-        thresholds = np.unique(probability)[::-1]
-        given = probability[None] >= thresholds[:, None]
-        hits = (given & positive).sum(1)
-        recall, precision = 100 * hits / max(1, positive.sum()), 100 * hits / given.sum(1)
+        probability = np.exp(predictions.log_probabilities[:, predictions.column(target)])
+        positive = predictions.truth == predictions.column(target)
+        order = np.argsort(-probability, kind="stable")
+        falling = probability[order]
+        # At each threshold, the examples up to the last of those with equal probability.
+        last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))
+        thresholds, hits = falling[last], np.cumsum(positive[order])[last]
+        recall, precision = 100 * hits / max(1, positive.sum()), 100 * hits / (last + 1)
         texts = tuple(f"probability at least {percent(t, 1)}" for t in thresholds)
-        name = label(answers.name)
+        name = label(predictions.name)
         series.append(Points(name, tuple(recall), tuple(precision), texts, color, line=True))
-        point = points.get(answers.name)
+        point = points.get(predictions.name)
         if point is not None and (chosen := probability >= point.threshold).any():
             at = float((chosen & positive).sum())
             series.append(
@@ -122,9 +124,9 @@ def precision_recall_chart(
 
 def confusion_figure(evaluation: Evaluation) -> tuple[str, bytes]:
     """The confusion matrix as SVG and PNG: counts, shaded by their share of the row's class."""
-    labels = [label(name, 20) for name in evaluation.answers.labels]
-    counts = evaluation.confusion
-    shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
+    labels = [label(name, 20) for name in evaluation.predictions.labels]
+    counts = evaluation.confusion[:, : len(labels)]
+    shares = counts / np.maximum(1, evaluation.confusion.sum(1, keepdims=True))
     side = max(2.6, 0.9 + 0.75 * len(labels))
     with report_style():
         figure = Figure(figsize=(min(WIDTH, side + 1.4), side), layout="constrained")
@@ -134,10 +136,10 @@ def confusion_figure(evaluation: Evaluation) -> tuple[str, bytes]:
         axes.set_yticks(range(len(labels)), labels)
         axes.tick_params(length=0)
         axes.grid(visible=False)
-        axes.set_xlabel("given")
-        axes.set_ylabel("class")
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true")
         for (row, column), count in np.ndenumerate(counts):
             ink = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=ink)
-        axes.set_title(plain_line(evaluation.answers.name))
-        return rendered(figure, f"Confusion: {plain_line(evaluation.answers.name)}")
+        axes.set_title(plain_line(evaluation.predictions.name))
+        return rendered(figure, f"Confusion: {plain_line(evaluation.predictions.name)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,33 @@ SCHEMA = 1
 """Version of evaluation.json; raised when a key changes its name or its meaning."""
 
 
+TABLES = (
+    "parameters",
+    "evaluation",
+    "evaluation_classes",
+    "contrasts",
+    "recognition_time",
+    "held_out_classes",
+)
+"""Names of all tables but the confusions, whose files are numbered: an evaluation lacks some of these."""
+
+_NUMBERED = "*confusion-[0-9]*-*"
+
+
 @dataclass(frozen=True, slots=True)
-class Findings:
+class HeldOut:
+    """Evaluations on examples of a second set.
+
+    - `note`: on which set, of which models, and how often each example counts.
+    - `evaluations`: at least one; all of the same classes.
+    """
+
+    note: str
+    evaluations: Sequence[Evaluation]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationContents:
     """What the document of an evaluation holds.
 
     - `title`: its heading. `target`: the class that matters most, e.g. falling.
@@ -46,6 +71,7 @@ class Findings:
     - `times`: (model, time to recognition of a class).
     - `notes`: what must stand beside the figures: skipped examples, random weights, licences.
     - `settings`: run → setting → its value, for runs that differ in settings.
+    - `held_out`: the same or some of the models on a second set.
     """
 
     title: str
@@ -56,80 +82,116 @@ class Findings:
     times: Sequence[tuple[str, RecognitionTime]] = ()
     notes: Sequence[str] = ()
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    held_out: HeldOut | None = None
 
 
-def write_evaluation(findings: Findings, out: Path) -> Path:
+def write_evaluation(contents: EvaluationContents, out: Path) -> Path:
     """Write all forms into the folder `out`, each file whole; returns the path of evaluation.md.
 
-    Raises UsageError if they cannot be written.
+    Tables and plots of an earlier evaluation in it that this one does not have are removed. Raises UsageError
+    if they cannot be written.
     """
-    evaluations = findings.evaluations
-    tables = [overall_table(evaluations, findings.target), class_table(evaluations)]
-    parameters = [parameter_table(findings.settings)] if findings.settings else []
-    if findings.contrasts:
-        tables.append(contrast_table(findings.contrasts))
-    if findings.times:
-        tables.append(recognition_table(findings.times))
-    # Numbered, because two names may give the same name of a file.
-    confusions = {f"confusion-{n}-{_file_name(e.answers.name)}": e for n, e in enumerate(evaluations, 1)}
+    evaluations, held_out = contents.evaluations, contents.held_out
+    tables = [overall_table(evaluations, contents.target), class_table(evaluations)]
+    parameters = [parameter_table(contents.settings)] if contents.settings else []
+    if contents.contrasts:
+        tables.append(contrast_table(contents.contrasts))
+    if contents.times:
+        tables.append(recognition_table(contents.times))
     charts = [
         comparison_chart(evaluations),
-        precision_recall_chart(evaluations, findings.target, findings.points),
+        precision_recall_chart(evaluations, contents.target, contents.points),
     ]
+    confusions = _confusions("confusion", evaluations)
     pictures = {chart.name: (drawing.svg, drawing.png) for chart in charts for drawing in [draw(chart)]}
-    pictures |= {name: confusion_figure(evaluation) for name, evaluation in confusions.items()}
-    matrices = {name: confusion_table(evaluation) for name, evaluation in confusions.items()}
 
     parts = [
-        f"# {escape(findings.title)}",
-        bullets(findings.notes),
+        f"# {escape(contents.title)}",
+        bullets(contents.notes),
         *(part for each in parameters for part in section(each, "##")),
         *section(tables[0], "##"),
         *plot(charts[0], "##"),
         *section(tables[1], "##"),
         *plot(charts[1], "##"),
-        bullets(f"{name}: {operating_point_text(point)}" for name, point in findings.points.items()),
+        bullets(f"{name}: {operating_point_text(point)}" for name, point in contents.points.items()),
     ]
     for each in tables[2:]:
         parts += section(each, "##")
-    parts.append("## Confusion")
-    for name, matrix in matrices.items():
-        picture = f"![{escape(matrix.title)}](plots/{name}.svg)"
-        parts += [*section(matrix, "###"), picture]
+    parts += ["## Confusion", *_shown(confusions)]
+    matrices = {"confusion": confusions}
+    if held_out is not None:
+        matrices["held_out_confusion"] = confusions = _confusions("held-out-confusion", held_out.evaluations)
+        tables.append(class_table(held_out.evaluations, "held_out_classes", "Classes on the held-out set"))
+        parts += ["## Held-out set", escape(held_out.note), *section(tables[-1], "###"), *_shown(confusions)]
+    for named in matrices.values():
+        pictures |= {name: confusion_figure(evaluation) for name, (evaluation, _) in named.items()}
+    files = {f"tables/{each.name}.csv": csv(each).encode() for each in (*parameters, *tables)}
+    for named in matrices.values():
+        files |= {f"tables/{name}.csv": csv(matrix).encode() for name, (_, matrix) in named.items()}
+    for name, (svg, png) in pictures.items():
+        files |= {f"plots/{name}.svg": svg.encode(), f"plots/{name}.png": png}
+    files["evaluation.json"] = _json(contents, [*parameters, *tables], matrices).encode()
+    files["evaluation.md"] = ("\n\n".join(part for part in parts if part) + "\n").encode()
     try:
         for folder in ("tables", "plots"):
             (out / folder).mkdir(parents=True, exist_ok=True)
-        for each in (*parameters, *tables):
-            _write(out / "tables" / f"{each.name}.csv", csv(each))
-        for name, matrix in matrices.items():
-            _write(out / "tables" / f"{name}.csv", csv(matrix))
-        for name, (svg, png) in pictures.items():
-            _write(out / "plots" / f"{name}.svg", svg)
-            _write(out / "plots" / f"{name}.png", png)
-        _write(out / "evaluation.json", _json(findings, [*parameters, *tables], matrices))
-        return _write(out / "evaluation.md", "\n\n".join(part for part in parts if part) + "\n")
+        for name, content in files.items():
+            with replacing(out / name, sync=False) as file:
+                file.write(content)
+        _remove_others(out, files)
     except OSError as error:
         raise UsageError(
             f"the evaluation cannot be written: {error.strerror}",
             where=error.filename or out,
             remedy="Name another folder: --out FOLDER.",
         ) from error
+    return out / "evaluation.md"
 
 
-def _json(findings: Findings, tables: Sequence[Table], matrices: Mapping[str, Table]) -> str:
+_Confusions = Mapping[str, tuple[Evaluation, Table]]
+
+
+def _confusions(kind: str, evaluations: Sequence[Evaluation]) -> _Confusions:
+    """Name of its files → a model's evaluation and matrix; numbered, as file names of two may be the same."""
+    return {
+        f"{kind}-{number}-{_file_name(each.predictions.name)}": (each, confusion_table(each))
+        for number, each in enumerate(evaluations, 1)
+    }
+
+
+def _shown(confusions: _Confusions) -> Iterator[str]:
+    for name, (_, matrix) in confusions.items():
+        yield from section(matrix, "###")
+        yield f"![{escape(matrix.title)}](plots/{name}.svg)"
+
+
+def _remove_others(out: Path, files: Collection[str]) -> None:
+    """Remove the tables and plots of an earlier evaluation in `out` that are not among `files`."""
+    earlier = [out / "tables" / f"{name}.csv" for name in TABLES]
+    for folder in ("tables", "plots"):
+        earlier += (out / folder).glob(_NUMBERED)
+    for path in earlier:
+        if path.relative_to(out).as_posix() not in files:
+            path.unlink(missing_ok=True)
+
+
+def _json(contents: EvaluationContents, tables: Sequence[Table], matrices: Mapping[str, _Confusions]) -> str:
     document = {
         "schema": SCHEMA,
-        "title": findings.title,
-        "target": findings.target,
-        "notes": list(findings.notes),
+        "title": contents.title,
+        "target": contents.target,
+        "notes": list(contents.notes),
         "operating_points": {
             name: {"class": point.label, "threshold": point.threshold}
-            for name, point in findings.points.items()
+            for name, point in contents.points.items()
         },
         **{each.name: [_finite(record) for record in each.records] for each in tables},
-        "confusion": {
-            matrix.title.partition(": ")[2]: [_finite(record) for record in matrix.records]
-            for matrix in matrices.values()
+        **{
+            key: {
+                evaluation.predictions.name: [_finite(record) for record in matrix.records]
+                for evaluation, matrix in named.values()
+            }
+            for key, named in matrices.items()
         },
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
@@ -145,9 +207,3 @@ def _finite(record: Mapping[str, Any]) -> dict[str, Any]:
 def _file_name(name: str) -> str:
     """A model's name as part of a file's name."""
     return re.sub(r"[^A-Za-z0-9]+", "-", plain_line(name)).strip("-") or "model"
-
-
-def _write(path: Path, content: str | bytes) -> Path:
-    with replacing(path, sync=False) as file:
-        file.write(content if isinstance(content, bytes) else content.encode())
-    return path

@@ -13,79 +13,89 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..statistics.group_bootstrap import Floats, estimate, group_weights
+from ..statistics.group_bootstrap import (
+    Floats,
+    estimate,
+    group_weights,
+    groups_having,
+    mean_over_classes,
+)
 from ..statistics.intervals import Estimate
-from .answers import Answers, in_order_of
+from .predictions import Predictions, require_same_examples
 
 FIGURES: Mapping[str, str] = {
     "accuracy": "share of the examples whose class is right",
-    "balanced_accuracy": "mean over the classes of their recall",
-    "macro_f1": "mean over the classes of their F1",
+    "balanced_accuracy": "mean of the recall of the classes that have examples",
+    "macro_f1": "mean of the F1 of the classes that have examples",
 }
 """Figures of a classifier as a whole, and what they mean."""
 
 CLASS_FIGURES: Mapping[str, str] = {
-    "precision": "share of the examples that were given the class and have it",
-    "recall": "share of the examples of the class that were given it (sensitivity)",
-    "specificity": "share of the examples of other classes that were not given the class",
+    "precision": "share of the class among the examples predicted as it",
+    "recall": "share of the examples of the class that were predicted as it (sensitivity)",
+    "specificity": "share of the examples of other classes that were not predicted as the class",
     "f1": "2 · precision · recall / (precision + recall)",
     "average_precision": "mean of the precision at each example of the class, in order of its probability",
 }
 """Figures of one class, and what they mean."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
-    """What the answers of one network are worth.
+Estimates = Mapping[str, Estimate | None]
+"""Figure → its estimate; None where it is undefined."""
 
-    - `answers`: what was evaluated. `predicted`: (N,) column of the class that each example was given.
-    - `overall`: figure of `FIGURES` → its estimate. `by_class`: class → figure of `CLASS_FIGURES` → estimate;
-      None where it is undefined, as precision is for a class that no example was given.
-    - `confusion`: (C, C) examples of the row's class that were given the column's.
-    - `groups`: number of groups. `seed`: of the resamples.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resamples:
+    """Figures in all examples (first row) and in each resample of their groups; NaN where undefined.
+
+    - `overall`: figure of `FIGURES` → (1 + draws,). `by_class`: figure of `CLASS_FIGURES` → (1 + draws, C).
     """
 
-    answers: Answers
+    overall: Mapping[str, Floats]
+    by_class: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """What the predictions of one network are worth.
+
+    - `predictions`: what was evaluated. `predicted`: (N,) column of the predicted class, −1 for none.
+    - `overall`: figure of `FIGURES` → its estimate. `by_class`: class → figure of `CLASS_FIGURES` → estimate;
+      None where it is undefined, as precision is for a class that is never predicted.
+    - `confusion`: (C, C + 1) examples of the row's class that were predicted as the column's; the last column
+      counts those without a prediction.
+    - `groups`: number of groups. `seed`: of the resamples.
+    - `resamples`: what the intervals are made of.
+    """
+
+    predictions: Predictions
     predicted: npt.NDArray[np.int64]
-    overall: Mapping[str, Estimate | None]
-    by_class: Mapping[str, Mapping[str, Estimate | None]]
+    overall: Estimates
+    by_class: Mapping[str, Estimates]
     confusion: npt.NDArray[np.int64]
     groups: int
     seed: int
+    resamples: Resamples
 
 
-def evaluate(answers: Answers, predicted: npt.NDArray[np.int64] | None = None, seed: int = 0) -> Evaluation:
-    """All figures of `answers`.
+def evaluate(
+    predictions: Predictions, predicted: npt.NDArray[np.int64] | None = None, seed: int = 0
+) -> Evaluation:
+    """All figures of `predictions`.
 
-    - `predicted`: (N,) column of the class that each example was given, where it is not the most probable one
+    - `predicted`: (N,) column of the predicted class, where it is not the most probable one
       (`operating_point.decide`). Average precision depends on the probabilities alone.
     - `seed`: of the resamples of the groups.
     """
-    chosen = answers.predicted() if predicted is None else predicted
-    weights = group_weights(answers.groups, seed=seed)
-    overall, by_class = _values(answers, chosen, weights)
-    groups = len(set(answers.groups))
-    classes: dict[str, dict[str, Estimate | None]] = {}
-    for column, label in enumerate(answers.labels):
-        own = np.array(answers.truth == column)
-        n = int(own.sum())
-        # What happens to a class is known from the groups that have it.
-        having = len({group for group, has in zip(answers.groups, own, strict=True) if has})
-        classes[label] = {
-            name: estimate(values[:, column], groups if name == "specificity" else min(groups, having), n)
-            for name, values in by_class.items()
-        }
-    confusion = np.zeros((len(answers.labels), len(answers.labels)), np.int64)
-    np.add.at(confusion, (answers.truth, chosen), 1)
-    return Evaluation(
-        answers,
-        chosen,
-        {name: estimate(values, groups, len(answers.examples)) for name, values in overall.items()},
-        classes,
-        confusion,
-        groups,
-        seed,
-    )
+    chosen = predictions.predicted() if predicted is None else predicted
+    resamples = _resampled(predictions, chosen, group_weights(predictions.groups, seed=seed))
+    overall, by_class = _estimates(resamples, predictions)
+    classes = len(predictions.labels)
+    confusion = np.zeros((classes, classes + 1), np.int64)
+    # Without a prediction the index is −1, the last column.
+    np.add.at(confusion, (predictions.truth, chosen), 1)
+    groups = len(set(predictions.groups))
+    return Evaluation(predictions, chosen, overall, by_class, confusion, groups, seed, resamples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,73 +107,83 @@ class Contrast:
 
     first: str
     second: str
-    overall: Mapping[str, Estimate | None]
-    by_class: Mapping[str, Mapping[str, Estimate | None]]
+    overall: Estimates
+    by_class: Mapping[str, Estimates]
 
 
-def contrast(first: Answers, second: Answers, seed: int = 0) -> Contrast:
-    """`second` against `first`, resample by resample. Raises UsageError for other examples or classes."""
-    (second,) = in_order_of(first, [second])
-    weights = group_weights(first.groups, seed=seed)
-    groups, n = len(set(first.groups)), len(first.examples)
-    (overall0, classes0), (overall1, classes1) = (
-        _values(answers, answers.predicted(), weights) for answers in (first, second)
+def contrast(first: Evaluation, second: Evaluation) -> Contrast:
+    """`second` against `first`, resample by resample.
+
+    Raises UsageError for other examples or classes, ValueError if the resamples have another seed.
+    """
+    require_same_examples(first.predictions, second.predictions)
+    if first.seed != second.seed:
+        raise ValueError(f"resampled with seeds {first.seed} and {second.seed}")
+    one, other = first.resamples, second.resamples
+    differences = Resamples(
+        {name: other.overall[name] - one.overall[name] for name in FIGURES},
+        {name: other.by_class[name] - one.by_class[name] for name in CLASS_FIGURES},
     )
-    return Contrast(
-        first.name,
-        second.name,
-        {name: estimate(overall1[name] - overall0[name], groups, n) for name in FIGURES},
-        {
-            label: {
-                name: estimate(
-                    classes1[name][:, column] - classes0[name][:, column],
-                    groups,
-                    int((first.truth == column).sum()),
-                )
-                for name in CLASS_FIGURES
-            }
-            for column, label in enumerate(first.labels)
-        },
-    )
+    overall, by_class = _estimates(differences, first.predictions, proportion=False)
+    return Contrast(first.predictions.name, second.predictions.name, overall, by_class)
 
 
-def _values(
-    answers: Answers, predicted: npt.NDArray[np.int64], weights: Floats
-) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Figure → (draws,), and figure of the classes → (draws, C); NaN where a figure is undefined."""
-    classes = np.arange(len(answers.labels))
-    truth = (answers.truth[:, None] == classes).astype(np.float64)
-    given = (predicted[:, None] == classes).astype(np.float64)
-    hits, positives, predictions = weights @ (truth * given), weights @ truth, weights @ given
-    everything = weights.sum(1)
-    negatives = everything[:, None] - positives
-    with np.errstate(invalid="ignore", divide="ignore"):
-        recall = hits / positives
-        by_class = {
-            "precision": hits / predictions,
-            "recall": recall,
-            "specificity": (negatives - (predictions - hits)) / negatives,
-            "f1": 2 * hits / (positives + predictions),
-            "average_precision": np.stack(
-                [
-                    weighted_average_precision(truth[:, c] > 0, answers.log_probabilities[:, c], weights)
-                    for c in classes
-                ],
-                1,
-            ),
+def _estimates(
+    resamples: Resamples, predictions: Predictions, *, proportion: bool = True
+) -> tuple[Estimates, Mapping[str, Estimates]]:
+    """The figures as a whole and of each class, each with an interval over the groups that it depends on."""
+    of_class = predictions.truth[:, None] == np.arange(len(predictions.labels))
+    n, groups = len(predictions.examples), len(set(predictions.groups))
+    having = groups_having(of_class, predictions.groups)
+    # A mean over classes is known no better than the class of the fewest groups.
+    fewest = min(count for count in having if count)
+    overall = {
+        name: estimate(values, groups if name == "accuracy" else fewest, n, proportion=proportion)
+        for name, values in resamples.overall.items()
+    }
+    by_class = {
+        label: {
+            name: estimate(
+                values[:, column],
+                groups if name == "specificity" else having[column],
+                int(of_class[:, column].sum()),
+                proportion=proportion,
+            )
+            for name, values in resamples.by_class.items()
         }
-        overall = {
-            "accuracy": hits.sum(1) / everything,
-            # A class that a resample lacks has no recall there, and its F1 says nothing of finding it.
-            "balanced_accuracy": _mean(recall, positives > 0),
-            "macro_f1": _mean(by_class["f1"], positives > 0),
-        }
+        for column, label in enumerate(predictions.labels)
+    }
     return overall, by_class
 
 
-def _mean(values: Floats, counted: npt.NDArray[np.bool_]) -> Floats:
-    mean: Floats = np.where(counted, values, 0.0).sum(1) / counted.sum(1)
-    return mean
+def _resampled(predictions: Predictions, predicted: npt.NDArray[np.int64], weights: Floats) -> Resamples:
+    classes = np.arange(len(predictions.labels))
+    truth = (predictions.truth[:, None] == classes).astype(np.float64)
+    chosen = (predicted[:, None] == classes).astype(np.float64)
+    hits, positives, named = weights @ (truth * chosen), weights @ truth, weights @ chosen
+    everything = weights.sum(1)
+    negatives = everything[:, None] - positives
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall, f1 = hits / positives, 2 * hits / (positives + named)
+        ranking = [
+            weighted_average_precision(truth[:, c] > 0, predictions.log_probabilities[:, c], weights)
+            for c in classes
+        ]
+        return Resamples(
+            {
+                "accuracy": hits.sum(1) / everything,
+                # A class that a resample lacks has no recall there, and its F1 says nothing of finding it.
+                "balanced_accuracy": mean_over_classes(recall, positives > 0),
+                "macro_f1": mean_over_classes(f1, positives > 0),
+            },
+            {
+                "precision": hits / named,
+                "recall": recall,
+                "specificity": (negatives - (named - hits)) / negatives,
+                "f1": f1,
+                "average_precision": np.stack(ranking, 1),
+            },
+        )
 
 
 def weighted_average_precision(labels: npt.NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:

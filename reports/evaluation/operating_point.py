@@ -1,8 +1,8 @@
-"""When an example is given a class that matters: a threshold on its probability, chosen on validation data.
+"""When the class that matters is predicted: a threshold on its probability, chosen on validation data.
 
 The most probable class treats all mistakes alike. Where a missed fall is worse than a false alarm, or the
-other way round, the class of interest is given whenever its probability reaches a threshold; all other
-examples get the most probable of the other classes.
+other way round, the class of interest is predicted whenever its probability reaches a threshold; for all
+other examples, the most probable of the other classes is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import UsageError
-from .answers import Answers
+from .predictions import Predictions, most_probable
 
 Favour = Literal["precision", "recall", "f1"]
 
@@ -33,13 +33,15 @@ class Costs:
     def __post_init__(self) -> None:
         if not (np.isfinite([self.miss, self.false_alarm]).all() and min(self.miss, self.false_alarm) > 0):
             raise UsageError(
-                "must be above 0", where="costs", found=f"miss {self.miss}, false alarm {self.false_alarm}"
+                "must be above 0",
+                where="--cost-miss, --cost-false-alarm",
+                found=f"miss {self.miss}, false alarm {self.false_alarm}",
             )
 
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """The rule that gives an example the class `label`.
+    """The rule by which the class `label` is predicted.
 
     - `threshold`: least probability of the class, 0–1.
     - `favour`: what it was chosen for: a key of `BETA`, or the costs.
@@ -53,31 +55,32 @@ class OperatingPoint:
     positives: int
 
 
-def choose(answers: Answers, label: str, favour: Favour | Costs = "f1") -> OperatingPoint:
-    """The threshold that is best on `answers`, of validation examples and never of test examples.
+def choose(predictions: Predictions, label: str, favour: Favour | Costs = "f1") -> OperatingPoint:
+    """The threshold that is best on `predictions`, of validation examples and never of test examples.
 
     Of all thresholds that are equally good, the middle of the highest run of them: between the probabilities
     of two examples any threshold decides alike, and the middle is farthest from both.
 
     Raises UsageError if no example, or every example, has the class: nothing can be chosen then.
     """
-    column = answers.column(label)
-    positive = answers.truth == column
+    column = predictions.column(label)
+    positive = predictions.truth == column
     if positive.all() or not positive.any():
         raise UsageError(
             f"no threshold for '{label}' can be chosen",
-            where=answers.name,
+            where=predictions.name,
             expected="validation examples with the class and without it",
             found=f"{int(positive.sum())} of {len(positive)} with it",
         )
-    probability = np.exp(answers.log_probabilities[:, column])
+    probability = np.exp(predictions.log_probabilities[:, column])
     levels = np.unique(probability)
     # Between each two probabilities, below the lowest and above the highest.
     candidates = np.concatenate([[levels[0] / 2], (levels[1:] + levels[:-1]) / 2, [(1 + levels[-1]) / 2]])
-    given = probability[None] >= candidates[:, None]
-    hits = (given & positive).sum(1)
-    false_alarms = (given & ~positive).sum(1)
-    misses = positive.sum() - hits
+    # Below each threshold lie the examples that it leaves out.
+    of_class, others = np.sort(probability[positive]), np.sort(probability[~positive])
+    misses = np.searchsorted(of_class, candidates)
+    hits = len(of_class) - misses
+    false_alarms = len(others) - np.searchsorted(others, candidates)
     if isinstance(favour, Costs):
         merit = -(favour.miss * misses + favour.false_alarm * false_alarms)
     else:
@@ -87,11 +90,11 @@ def choose(answers: Answers, label: str, favour: Favour | Costs = "f1") -> Opera
     return OperatingPoint(label, float(candidates[best]), favour, len(positive), int(positive.sum()))
 
 
-def decide(answers: Answers, point: OperatingPoint) -> npt.NDArray[np.int64]:
-    """(N,) column of the class that each example is given by the operating point."""
-    column = answers.column(point.label)
-    reached = answers.log_probabilities[:, column] >= np.log(point.threshold)
-    others = answers.log_probabilities.copy()
+def decide(predictions: Predictions, point: OperatingPoint) -> npt.NDArray[np.int64]:
+    """(N,) column of each example's predicted class by the operating point; −1 where there is none."""
+    column = predictions.column(point.label)
+    reached = predictions.log_probabilities[:, column] >= np.log(point.threshold)
+    others = predictions.log_probabilities.copy()
     others[:, column] = -np.inf
-    decided: npt.NDArray[np.int64] = np.where(reached, column, others.argmax(1))
+    decided: npt.NDArray[np.int64] = np.where(reached, column, most_probable(others))
     return decided

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,19 +13,19 @@ from ..statistics.intervals import Estimate
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Answers to the beginning of one example, as more and more of it is seen.
+class PartialPredictions:
+    """Predictions of the beginning of one example, as more and more of it is seen.
 
-    - `example`, `group`, `label`: as in `Answers`.
+    - `example`, `group`, `label`: as in `Predictions`.
     - `shares`: share of the example that was seen, 0–1, rising; the last is 1.
-    - `predicted`: the class answered at each share.
+    - `predicted`: the class predicted at each share; None for no prediction.
     """
 
     example: str
     group: str
     label: str
     shares: tuple[float, ...]
-    predicted: tuple[str, ...]
+    predicted: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,35 +33,40 @@ class RecognitionTime:
     """Of one class: the share of an action seen until its label is right and stays right.
 
     - `recognised`: share of the examples whose label is right at the end, with an interval over groups.
-    - `median`: median share seen, of all examples; those that are never recognised count as later than 1, and
-      where they are half of the examples there is no median.
+    - `median`: median share seen, of all examples. Those that are never recognised count as infinite, later
+      than the end: so the upper end of the interval may be infinite, and where the median is, it is None.
+    - `shares`: the shares that were tried, rising, the last 1: a median is one of them.
     """
 
     label: str
     recognised: Estimate | None
     median: Estimate | None
+    shares: tuple[float, ...]
 
 
-def share_seen(progress: Progress) -> float | None:
-    """Smallest share from which on the label is right throughout; None if it is wrong at the end."""
-    found = None
-    for share, label in zip(reversed(progress.shares), reversed(progress.predicted), strict=True):
-        if label != progress.label:
+def share_seen(example: PartialPredictions) -> float:
+    """Smallest share from which on the label is right throughout; infinite if it is wrong at the end."""
+    found = math.inf
+    for share, label in zip(reversed(example.shares), reversed(example.predicted), strict=True):
+        if label != example.label:
             break
         found = share
     return found
 
 
 def recognition_times(
-    examples: Sequence[Progress], labels: Sequence[str], seed: int = 0
+    examples: Sequence[PartialPredictions], labels: Sequence[str], seed: int = 0
 ) -> Mapping[str, RecognitionTime]:
-    """Class → its time to recognition; classes without an example are left out."""
+    """Class → its time to recognition; classes without an example are left out.
+
+    `examples` have the same shares. `seed`: of the resamples of the groups.
+    """
     times = {}
     for label in labels:
         own = [each for each in examples if each.label == label]
         if not own:
             continue
-        seen = np.array([np.inf if (s := share_seen(each)) is None else s for each in own])
+        seen = np.array([share_seen(each) for each in own])
         weights = group_weights([each.group for each in own], seed=seed)
         groups = len({each.group for each in own})
         recognised = (weights @ np.isfinite(seen)) / weights.sum(1)
@@ -71,6 +77,7 @@ def recognition_times(
         times[label] = RecognitionTime(
             label,
             estimate(recognised, groups, len(own)),
-            estimate(np.where(np.isinf(medians), np.nan, medians), groups, len(own)),
+            estimate(medians, groups, len(own), proportion=False) if np.isfinite(medians[0]) else None,
+            own[0].shares,
         )
     return times

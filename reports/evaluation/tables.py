@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..numbers import UNKNOWN, number, one_line, percent, share
+from ..numbers import UNKNOWN, few, listed, number, one_line, percent, share
 from ..statistics.intervals import Estimate
 from ..tables.table import Column, Line, Record, Table, table, values
 from .metrics import CLASS_FIGURES, FIGURES, Contrast, Evaluation
@@ -35,42 +36,65 @@ def overall_table(evaluations: Sequence[Evaluation], target: str) -> Table:
         Column(f"Sensitivity\n({one_line(target)})"),
         Column(f"Specificity\n({one_line(target)})"),
     )
-    found = [e for each in evaluations for e in each.overall.values() if e is not None]
+    found = [e for each in evaluations for e in _shown(each, target).values() if e is not None]
     return table(
         "evaluation",
         "Evaluation",
         columns,
         (_overall_line(each, target) for each in evaluations),
-        [*_methods(found), *(f"{TITLES[name]}: {meaning}." for name, meaning in FIGURES.items())],
+        [
+            *_methods(found),
+            *(f"{TITLES[name]}: {meaning}." for name, meaning in FIGURES.items()),
+            *_lacking(evaluations),
+        ],
     )
 
 
-def _overall_line(evaluation: Evaluation, target: str) -> Line:
-    answers, of_target = evaluation.answers, evaluation.by_class[target]
-    shown = {
+def _lacking(evaluations: Sequence[Evaluation]) -> Iterator[str]:
+    """A note for each class without an example: means over classes leave it out."""
+    for column, label in enumerate(evaluations[0].predictions.labels):
+        models = [each.predictions.name for each in evaluations if not each.confusion[column].any()]
+        if models:
+            where = "" if len(models) == len(evaluations) else f" for {few(models)}"
+            yield f"There is no example of {one_line(label)}{where}: the means over classes leave it out."
+
+
+def _shown(evaluation: Evaluation, target: str) -> dict[str, Estimate | None]:
+    of_target = evaluation.by_class[target]
+    return {
         **evaluation.overall,
         "sensitivity": of_target["recall"],
         "specificity": of_target["specificity"],
     }
+
+
+def _overall_line(evaluation: Evaluation, target: str) -> Line:
+    predictions, shown = evaluation.predictions, _shown(evaluation, target)
     texts = (
-        one_line(answers.name),
-        str(len(answers.examples)),
+        one_line(predictions.name),
+        str(len(predictions.examples)),
         str(evaluation.groups),
         *(share(figure) for figure in shown.values()),
     )
-    record: Record = {"model": answers.name, "examples": len(answers.examples), "groups": evaluation.groups}
+    record: Record = {
+        "model": predictions.name,
+        "examples": len(predictions.examples),
+        "groups": evaluation.groups,
+    }
     for name, figure in shown.items():
         record |= values(name, figure)
     return texts, record
 
 
-def class_table(evaluations: Sequence[Evaluation]) -> Table:
-    """One line for each class of each classifier."""
+def class_table(
+    evaluations: Sequence[Evaluation], name: str = "evaluation_classes", title: str = "Classes"
+) -> Table:
+    """One line for each class of each classifier. `name`, `title`: of the table."""
     columns = (
         Column("Class", "left"),
         Column("Model", "left"),
         Column("Examples"),
-        Column("Given"),
+        Column("Predicted"),
         *(Column(TITLES[name]) for name in CLASS_FIGURES),
     )
     found = [
@@ -81,51 +105,55 @@ def class_table(evaluations: Sequence[Evaluation]) -> Table:
         if e is not None
     ]
     notes = [
-        "Given: examples that were given the class.",
+        "Predicted: examples that were predicted as the class.",
         *_methods(found),
         *(f"{TITLES[name]}: {meaning}." for name, meaning in CLASS_FIGURES.items()),
     ]
-    return table("evaluation_classes", "Classes", columns, _class_lines(evaluations), notes)
+    return table(name, title, columns, _class_lines(evaluations), notes)
 
 
 def _class_lines(evaluations: Sequence[Evaluation]) -> Iterator[Line]:
-    labels = evaluations[0].answers.labels if evaluations else ()
+    labels = evaluations[0].predictions.labels if evaluations else ()
     for column, label in enumerate(labels):
         for evaluation in evaluations:
             figures = evaluation.by_class[label]
             examples = int(evaluation.confusion[column].sum())
-            given = int(evaluation.confusion[:, column].sum())
+            predicted = int(evaluation.confusion[:, column].sum())
             record: Record = {
                 "class": label,
-                "model": evaluation.answers.name,
+                "model": evaluation.predictions.name,
                 "examples": examples,
-                "given": given,
+                "predicted": predicted,
             }
             for name, figure in figures.items():
                 record |= values(name, figure)
             texts = (
                 one_line(label),
-                one_line(evaluation.answers.name),
+                one_line(evaluation.predictions.name),
                 str(examples),
-                str(given),
+                str(predicted),
                 *(share(figure) for figure in figures.values()),
             )
             yield texts, record
 
 
 def confusion_table(evaluation: Evaluation) -> Table:
-    """One line for each class: how many of its examples were given which class."""
-    labels = evaluation.answers.labels
-    columns = (Column("Class", "left"), *(Column(f"given\n{one_line(label)}") for label in labels))
+    """One line for each class: how many of its examples were predicted as which class."""
+    labels = evaluation.predictions.labels
+    heads = {f"predicted_{label}": f"predicted\n{one_line(label)}" for label in labels}
+    if evaluation.confusion[:, -1].any():
+        heads["no_prediction"] = "no\nprediction"
 
     def lines() -> Iterator[Line]:
         for label, row in zip(labels, evaluation.confusion, strict=True):
-            counts = [int(count) for count in row]
-            record: Record = {"class": label, **dict(zip(labels, counts, strict=True))}
+            counts = [int(count) for count in row[: len(heads)]]
+            record: Record = {"class": label, **dict(zip(heads, counts, strict=True))}
             yield (one_line(label), *map(str, counts)), record
 
-    name = evaluation.answers.name
-    return table("confusion", f"Confusion: {one_line(name)}", columns, lines())
+    name = one_line(evaluation.predictions.name)
+    return table(
+        "confusion", f"Confusion: {name}", (Column("True", "left"), *map(Column, heads.values())), lines()
+    )
 
 
 def contrast_table(contrasts: Sequence[Contrast]) -> Table:
@@ -138,7 +166,8 @@ def contrast_table(contrasts: Sequence[Contrast]) -> Table:
     )
     notes = [
         "Differences on the same examples, resampled together; * marks those whose interval leaves out 0. "
-        "The intervals are not adjusted for their number.",
+        "The intervals are not adjusted for their number; there is none where there are too few groups, or "
+        "where all resamples agree.",
     ]
     return table("contrasts", "Differences", columns, _contrast_lines(contrasts), notes)
 
@@ -177,19 +206,42 @@ def recognition_table(times: Sequence[tuple[str, RecognitionTime]]) -> Table:
     columns = (
         Column("Model", "left"),
         Column("Class", "left"),
+        Column("Examples"),
         Column("Right at the end"),
         Column("Share seen, median"),
     )
 
     def lines() -> Iterator[Line]:
         for model, time in times:
-            record: Record = {"model": model, "class": time.label}
+            n = time.recognised.n if time.recognised is not None else 0
+            record: Record = {"model": model, "class": time.label, "examples": n}
             record |= values("recognised", time.recognised) | values("share_seen", time.median)
-            texts = (one_line(model), one_line(time.label), share(time.recognised), share(time.median))
-            yield texts, record
+            yield (
+                (
+                    one_line(model),
+                    one_line(time.label),
+                    str(n),
+                    share(time.recognised),
+                    _share_seen(time.median),
+                ),
+                record,
+            )
 
-    notes = ["An action that is never recognised counts as later than its end; –: so is the median."]
+    tried = listed(percent(each) for each in times[0][1].shares)
+    notes = [
+        f"Shares that were tried: {tried}; a median is one of them.",
+        "An action that is never recognised counts as later than its end. "
+        "–: the median lies later than the end; ∞: so may the median, by its interval.",
+        *_methods([e for _, time in times for e in (time.recognised, time.median) if e is not None]),
+        "A median also has none where all resamples agree.",
+    ]
     return table("recognition_time", "Time to recognition", columns, lines(), notes)
+
+
+def _share_seen(median: Estimate | None) -> str:
+    if median is None or median.interval is None or math.isfinite(median.interval.high):
+        return share(median)
+    return f"{percent(median.value)} [{100 * median.interval.low:.0f}–∞]"
 
 
 def parameter_table(settings: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -223,8 +275,8 @@ def operating_point_text(point: OperatingPoint) -> str:
         ]
     )
     return (
-        f"{one_line(point.label)} is given where its probability is at least {percent(point.threshold, 1)}, "
-        f"chosen for {chosen} on {point.examples} validation examples, "
+        f"{one_line(point.label)} is predicted where its probability is at least "
+        f"{percent(point.threshold, 1)}, chosen for {chosen} on {point.examples} validation examples, "
         f"{point.positives} of them of the class."
     )
 

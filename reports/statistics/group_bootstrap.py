@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from .intervals import LEVEL, Estimate, Interval
+from .intervals import LEVEL, Estimate, Interval, wilson
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,11 +42,15 @@ def group_weights(groups: Sequence[object], draws: int = DRAWS, seed: int = 0) -
     return np.vstack([np.ones(len(of_example)), drawn[:, of_example]]).astype(np.float64)
 
 
-def estimate(values: Floats, groups: int, n: int, level: float = LEVEL) -> Estimate | None:
+def estimate(
+    values: Floats, groups: int, n: int, level: float = LEVEL, *, proportion: bool = True
+) -> Estimate | None:
     """A figure with its interval, from its values in all examples and in each resample.
 
-    - `values`: (1 + draws,) as `group_weights` orders them; NaN where the figure is undefined.
+    - `values`: (1 + draws,) as `group_weights` orders them; NaN where the figure is undefined; infinite
+      values are allowed.
     - `groups`: number of groups that it depends on. `n`: number of examples that it is about.
+    - `proportion`: whether it is a share from 0 to 1, and not a difference or a duration.
 
     None where the figure itself is undefined. Without an interval where the groups are fewer than
     `FEWEST_GROUPS`, or the figure is undefined in more than `MOST_UNDEFINED` of the resamples.
@@ -54,18 +58,44 @@ def estimate(values: Floats, groups: int, n: int, level: float = LEVEL) -> Estim
     The interval is Hesterberg's expanded percentile interval (The American Statistician 69 (2015) 371–386,
     doi:10.1080/00031305.2015.1089789, §3.5): percentiles of plain resamples are too narrow for few groups, by
     about √((g − 1) / g) and by what Student's t is wider than the normal distribution.
+
+    Where the resamples agree, as they do if every example is right, it would have width 0. A proportion then
+    has Wilson's interval of that share of `groups` observations, anything else has none.
     """
     value, resampled = float(values[0]), values[1:]
     if np.isnan(value):
         return None
     defined = resampled[~np.isnan(resampled)]
-    enough = groups >= FEWEST_GROUPS and len(defined) >= (1 - MOST_UNDEFINED) * len(resampled)
-    if not enough:
+    if groups < FEWEST_GROUPS or len(defined) < (1 - MOST_UNDEFINED) * len(resampled):
         return Estimate(value, None, n)
     wider = np.sqrt(groups / (groups - 1)) * stats.t.ppf((1 + level) / 2, groups - 1)
-    low, high = np.quantile(defined, stats.norm.cdf([-wider, wider]))
+    # Values of resamples, never between two of them: one of the two may be infinite.
+    low, high = np.quantile(defined, stats.norm.cdf([-wider, wider]), method="inverted_cdf")
+    if low == high or np.isclose(low, high, rtol=0, atol=1e-12):
+        return Estimate(value, _wilson(value, groups, level) if proportion else None, n)
     interval = Interval(float(low), float(high), f"bootstrap of the groups, {100 * level:g} %")
     return Estimate(value, interval, n)
+
+
+def _wilson(share: float, groups: int, level: float) -> Interval:
+    # Rounding may put a mean of shares above 1.
+    found = wilson(min(share, 1.0) * groups, groups, level)
+    return Interval(found.low, found.high, f"Wilson on the groups, {100 * level:g} %")
+
+
+def groups_having(of_class: npt.NDArray[np.bool_], groups: Sequence[object]) -> list[int]:
+    """How many groups have an example of each class: what happens to a class is known from these.
+
+    - `of_class`: (N, C) whether an example is of a class. `groups`: the group of each example.
+    """
+    _, of_example = np.unique([str(group) for group in groups], return_inverse=True)
+    return [len(np.unique(of_example[column])) for column in of_class.T]
+
+
+def mean_over_classes(values: Floats, present: npt.NDArray[np.bool_]) -> Floats:
+    """(draws,) mean of `values` (draws, C) over the classes that each resample has: `present` (draws, C)."""
+    mean: Floats = np.where(present, values, 0.0).sum(1) / present.sum(1)
+    return mean
 
 
 def balanced_accuracy(
@@ -76,7 +106,8 @@ def balanced_accuracy(
     - `truth`, `predicted`: class of each example, and what it was taken for. `groups`: its group.
     - `seed`: of the resamples, which leave classes that they lack out of their mean.
 
-    Guessing, or always the same class, gives 1 / the number of classes, however rare some are.
+    Guessing, or always the same class, gives 1 / the number of classes, however rare some are. Without an
+    interval where a class comes from fewer than `FEWEST_GROUPS` groups.
     """
     if not truth:
         return None
@@ -85,7 +116,7 @@ def balanced_accuracy(
     right = np.array([t == p for t, p in zip(truth, predicted, strict=True)], dtype=np.float64)
     weights = group_weights(groups, seed=seed)
     drawn = weights @ of_class
-    recalls = np.divide(
-        weights @ (of_class * right[:, None]), drawn, where=drawn > 0, out=np.zeros_like(drawn)
-    )
-    return estimate(recalls.sum(1) / (drawn > 0).sum(1), len(set(groups)), len(truth))
+    with np.errstate(invalid="ignore"):
+        recalls = weights @ (of_class * right[:, None]) / drawn
+    fewest = min(groups_having(of_class > 0, groups))
+    return estimate(mean_over_classes(recalls, drawn > 0), fewest, len(truth))

@@ -69,17 +69,17 @@ def quiet() -> Callable[[], Quiet]:
 LABELS = ("falling", "walking")
 
 
-def composed_set(folder: Path, groups: int = 6) -> Path:
-    """The manifest of a set with two clips of each group, one of each class."""
+def composed_set(folder: Path, groups: int = 6, first: int = 0, labels: tuple[str, ...] = LABELS) -> Path:
+    """The manifest of a set with two clips of each group, one of each class; groups count from `first` on."""
     folder.mkdir(parents=True, exist_ok=True)
     examples = []
-    for group in range(groups):
-        for label in LABELS:
+    for group in range(first, first + groups):
+        for label in labels:
             path = folder / f"{label}-{group}.npy"
             np.save(path, clip(label, group))
             held = Clip(path.name, path, label, sha256=file_digest(path))
             examples.append(Example(held, "drawn", f"drawn/{group}", label, None))
-    write_composed(folder / "set.csv", ComposedSet("set", LABELS, tuple(examples), {"drawn": "CC0"}))
+    write_composed(folder / "set.csv", ComposedSet("set", labels, tuple(examples), {"drawn": "CC0"}))
     return folder / "set.csv"
 
 

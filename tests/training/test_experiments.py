@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from actionbench.bench import experiments as comparison
+from actionbench.bench.experiments import compare_experiments
 from actionbench.errors import UsageError
-from actionbench.records.training import read_predictions
+from actionbench.records.training import ExamplePrediction, read_predictions
+from actionbench.reports.evaluation.operating_point import Costs
 from actionbench.training import experiments as module
-from actionbench.training.experiments import answers_of, read_experiments, run_experiments
+from actionbench.training.experiments import Experiments, predictions_of, read_experiments, run_experiments
+
+from .conftest import composed_set
 
 
 @pytest.fixture(autouse=True)
@@ -40,25 +46,18 @@ def written(folder: Path, asked: dict[str, Any]) -> Path:
     return path
 
 
-def test_every_clip_is_tested_once_with_each_seed_and_nothing_is_trained_twice(
+@pytest.mark.usefixtures("no_pictures")
+def test_clips_are_tested_once_with_each_seed_or_held_out_from_all_and_nothing_is_trained_twice(
     asked: dict[str, Any], tmp_path: Path, quiet: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    composed_set(tmp_path / "second", groups=1, first=50)
+    # From the folder of the file.
+    asked["shared"]["held_out"] = "second/set.csv"
     path, out = written(tmp_path, asked), tmp_path / "out"
-    experiments = run_experiments(path, out, quiet())
+    evaluation = compare_experiments(path, out, "f1", quiet())
     assert len(list((out / "runs").iterdir())) == 8
-    answers = answers_of(experiments, out)
-    clips = sorted(each.example for each in answers["CE"])
-    assert clips == sorted(each.example for each in answers["WCE"])
-    assert len(set(clips)) == len(clips)
-    once = {name.rpartition("#")[0] for name in clips}
-    assert sorted(clips) == sorted(f"{name}#{seed}" for name in once for seed in (0, 1))
-    # Both runs are trained and tested on the same folds.
-    for fold in (1, 2):
-        sides = [
-            {each.example for each in read_predictions(out / "runs" / f"{run}-seed0-fold{fold}")}
-            for run in ("CE", "WCE")
-        ]
-        assert sides[0] == sides[1]
+    _check_tested(read_experiments(path), out)
+    _check_held_out(read_experiments(path), evaluation)
 
     def refuse(*_: Any) -> None:
         raise AssertionError("trained again")
@@ -79,9 +78,43 @@ def test_a_clip_that_several_folds_validate_counts_once_for_each(
 ) -> None:
     asked |= {"folds": 5, "seeds": [0], "runs": {"majority": {"baseline": "majority"}}, "contrasts": []}
     experiments = run_experiments(written(tmp_path, asked), tmp_path / "out", quiet())
-    names = [each.example for each in answers_of(experiments, tmp_path / "out", "validation")["majority"]]
+    names = [each.example for each in predictions_of(experiments, tmp_path / "out", "validation")["majority"]]
     assert len({name.partition("#")[0] for name in names}) < len(names), "some clip is validated twice"
     assert len(set(names)) == len(names)
+
+
+def _check_tested(experiments: Experiments, out: Path) -> None:
+    predictions = predictions_of(experiments, out)
+    clips = sorted(each.example for each in predictions["CE"])
+    assert clips == sorted(each.example for each in predictions["WCE"])
+    assert len(set(clips)) == len(clips)
+    once = {name.rpartition("#")[0] for name in clips}
+    assert clips == sorted(f"{name}#{seed}" for name in once for seed in (0, 1))
+    # Both runs are trained and tested on the same folds.
+    for fold in (1, 2):
+        sides = [
+            {each.example for each in read_predictions(out / "runs" / f"{run}-seed0-fold{fold}")}
+            for run in ("CE", "WCE")
+        ]
+        assert sides[0] == sides[1]
+
+
+def _check_held_out(experiments: Experiments, evaluation: Path) -> None:
+    out = evaluation.parent
+    found = predictions_of(experiments, out, "held-out")
+    assert sorted(each.example for each in found["CE"]) == sorted(
+        f"{label}-50.npy#seed{seed}-fold{fold}"
+        for label in ("falling", "walking")
+        for seed in (0, 1)
+        for fold in (1, 2)
+    )
+    text = evaluation.read_text(encoding="utf-8").partition("## Held-out set")[2]
+    assert "the best by macro F1 on the test clips" in text
+    assert "predicted by the 4 networks of all folds and seeds of a run, and counts once for each" in text
+    rows = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["held_out_classes"]
+    assert {(row["model"], row["class"], row["examples"]) for row in rows} == {
+        (run, label, 4) for run in ("CE", "WCE") for label in ("falling", "walking")
+    }
 
 
 def test_an_interrupted_training_goes_on(
@@ -97,7 +130,7 @@ def test_an_interrupted_training_goes_on(
     assert (begun / "config.yaml").is_file()
     assert not (begun / "model.json").is_file()
     experiments = run_experiments(path, out, quiet())
-    assert len(answers_of(experiments, out)["CE"]) > 0
+    assert len(predictions_of(experiments, out)["CE"]) > 0
 
 
 def _interrupted(*_: Any) -> None:
@@ -138,3 +171,39 @@ def test_a_setting_that_makes_no_sense_is_named_before_anything_is_trained(
     with pytest.raises(UsageError, match="wec"):
         run_experiments(written(tmp_path, asked), tmp_path / "out", quiet())
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_only_the_three_best_runs_are_evaluated_on_the_held_out_set(
+    asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: Any
+) -> None:
+    """Each run gets so many of eight test clips right."""
+    names = {"A": 5, "B": 8, "C": 6, "D": 7}
+    asked |= {"runs": {name: {"beta": 0.1 * n} for name, n in names.items()}, "contrasts": []}
+    asked["shared"]["held_out"] = "other.csv"
+    asked |= {"seeds": [0], "folds": 2}
+    labels = ["falling", "walking"] * 4
+
+    def predictions(_: Any, __: Path, side: str) -> dict[str, list[ExamplePrediction]]:
+        found = {}
+        for name, right in names.items():
+            chances = [-0.1 if n < right else -3.0 for n in range(8)]
+            found[name] = [
+                ExamplePrediction(
+                    side,  # type: ignore[arg-type]
+                    f"clip{n}",
+                    f"group{n}",
+                    "drawn",
+                    label,
+                    {each: chance if each == label else -1.0 for each in ("falling", "walking")},
+                )
+                for n, (label, chance) in enumerate(zip(labels, chances, strict=True))
+            ]
+        return found
+
+    path = written(tmp_path, asked)
+    monkeypatch.setattr(comparison, "run_experiments", lambda *_: read_experiments(path))
+    monkeypatch.setattr(comparison, "predictions_of", predictions)
+    text = compare_experiments(path, tmp_path / "out", Costs(10, 1), quiet()).read_text(encoding="utf-8")
+    assert "On other: B, D and C, the best by macro F1 on the test clips." in text
+    assert "the lowest cost (a miss 10, a false alarm 1)" in text

@@ -26,6 +26,8 @@ from actionbench.training.config import FinetuneConfig
 from actionbench.training.network import TrainedNetwork
 from actionbench.training.result import write_network
 
+from .conftest import composed_set
+
 
 @pytest.fixture(autouse=True)
 def _in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,3 +292,49 @@ def test_a_window_shorter_than_the_network_takes_is_refused(config: FinetuneConf
     long = config.model.replace(":learner", ":patient")
     with pytest.raises(UsageError, match="--window 2: is too short for the network; expected at least 3"):
         training.finetune(replace(config, model=long, window=2), quiet())
+
+
+def test_a_held_out_set_is_predicted_by_the_finished_network(
+    config: FinetuneConfig, quiet: Any, tmp_path: Path
+) -> None:
+    second = composed_set(tmp_path / "second", groups=2, first=50)
+    plain = training.finetune(config, quiet())
+    folder = training.finetune(replace(config, held_out=str(second), out=str(tmp_path / "with")), quiet())
+    found = read_predictions(folder)
+    held_out = [each for each in found if each.side == "held-out"]
+    assert {(each.example, each.group, each.label) for each in held_out} == {
+        (example.clip.id, example.group, example.clip.label) for example in read_composed(second).examples
+    }
+    # It changes neither the network nor what is predicted beside it.
+    assert same(plain, folder)
+    assert [each for each in found if each.side != "held-out"] == read_predictions(plain)
+
+
+def test_features_of_a_held_out_set_are_kept_as_others_are(
+    config: FinetuneConfig, quiet: Any, tmp_path: Path
+) -> None:
+    second = composed_set(tmp_path / "second", groups=2, first=50)
+    first = training.finetune(config, quiet())
+    base = replace(config, weights=str(first / "weights.safetensors"), train="head", epochs=1)
+
+    def kept() -> int:
+        return sum(path.is_file() for path in (tmp_path / "home" / "features").rglob("*"))
+
+    training.finetune(replace(base, out=str(tmp_path / "without")), quiet())
+    without = kept()
+    assert without > 0
+    training.finetune(replace(base, held_out=str(second), out=str(tmp_path / "one")), quiet())
+    assert kept() == without + 4
+    training.finetune(replace(base, held_out=str(second), out=str(tmp_path / "two"), seed=1), quiet())
+    assert kept() == without + 4
+
+
+def test_a_held_out_set_that_does_not_fit_is_refused_before_anything_is_trained(
+    config: FinetuneConfig, quiet: Any, tmp_path: Path
+) -> None:
+    other = composed_set(tmp_path / "other", groups=1, first=50, labels=("falling", "flying"))
+    with pytest.raises(UsageError, match="label that the training set does not have: flying"):
+        training.finetune(replace(config, held_out=str(other)), quiet())
+    with pytest.raises(UsageError, match="shares a video with the training set"):
+        training.finetune(replace(config, held_out=config.data), quiet())
+    assert not Path(str(config.out)).exists()

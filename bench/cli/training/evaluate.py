@@ -20,20 +20,26 @@ def evaluate(
         list[str], typer.Argument(metavar="MODEL...", help="Networks, named as in `bench run --models`.")
     ],
     examples: Annotated[Path, typer.Option("--data", help="A composed set (`bench data compose`).")],
-    label: Annotated[str, typer.Option("--target", help="The label that matters most, such as falling.")],
-    folder: Annotated[Path, typer.Option("--out", help="Folder; what was begun there is gone on with.")],
+    label: Annotated[
+        str, typer.Option("--target", help="Label whose sensitivity and specificity are reported.")
+    ],
+    folder: Annotated[
+        Path, typer.Option("--out", help="Output folder; an interrupted evaluation in it is continued.")
+    ],
     mapping: Annotated[
         Path | None,
         typer.Option(help="YAML, `label: [class, …]`: the networks' classes that stand for each label."),
     ] = None,
     shares: Annotated[
         str | None,
-        typer.Option(help="Also answer these shares of each example, such as 0.25,0.5: time to recognition."),
+        typer.Option(
+            help="Also predict the first part of each example, e.g. 0.25,0.5 (time to recognition)."
+        ),
     ] = None,
 ) -> None:
     """Precision, recall, F1 and confusion of networks on a labelled set, with intervals over its groups.
 
-    A network of other classes is evaluated too: --mapping says which of them stand for the labels.
+    With --mapping, networks with other classes can be evaluated.
     """
     from ....datasets.composed.class_mapping import read_mapping
     from ....datasets.composed.manifest import read_composed

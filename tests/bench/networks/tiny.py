@@ -151,6 +151,11 @@ def half():
     return replace(two(), name="half", backends={"right": load, "bad": broken().backends["numpy"]})
 
 
+def always():
+    """Takes every clip for class 10."""
+    return odd("always", lambda logits: 0 * logits + 9 * np.eye(400)[10])
+
+
 class Vanishing(Tiny):
     """Removes the folder that the environment variable TINY_VANISHES names, in its 20th forward pass."""
 

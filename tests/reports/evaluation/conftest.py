@@ -1,4 +1,4 @@
-"""Answers of made-up networks to examples in groups."""
+"""Predictions of made-up networks to examples in groups."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from actionbench.reports.evaluation.answers import Answers
+from actionbench.reports.evaluation.predictions import Predictions
 
-MakeAnswers = Callable[..., Answers]
+MakePredictions = Callable[..., Predictions]
 
 
 @pytest.fixture(scope="session")
-def make_answers() -> MakeAnswers:
-    def make(n: int = 60, groups: int = 15, skill: float = 1.5, seed: int = 0, name: str = "net") -> Answers:
+def make_predictions() -> MakePredictions:
+    def make(
+        n: int = 60, groups: int = 15, skill: float = 1.5, seed: int = 0, name: str = "net"
+    ) -> Predictions:
         random = np.random.default_rng(seed)
         truth = random.integers(3, size=n)
         # Each class is there, whatever was drawn.
         truth[:3] = range(3)
         logits = random.normal(size=(n, 3)) + skill * np.eye(3)[truth]
         logits -= np.log(np.exp(logits).sum(1, keepdims=True))
-        return Answers(
+        return Predictions(
             name,
             ("falling", "running", "walking"),
             tuple(f"clip{i}" for i in range(n)),

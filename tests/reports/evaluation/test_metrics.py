@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from actionbench.errors import UsageError
-from actionbench.reports.evaluation.answers import Answers
 from actionbench.reports.evaluation.metrics import contrast, evaluate, ranked, weighted_average_precision
+from actionbench.reports.evaluation.predictions import Predictions
 from actionbench.reports.statistics.group_bootstrap import FEWEST_GROUPS, group_weights
+from actionbench.reports.statistics.intervals import wilson
 
-from .conftest import MakeAnswers
+from ...known import known
+from .conftest import MakePredictions
 
 
 def value(estimate: object) -> float:
@@ -23,10 +25,10 @@ def value(estimate: object) -> float:
     return float(estimate.value)  # type: ignore[attr-defined]
 
 
-def test_figures_are_scikit_learns(make_answers: MakeAnswers) -> None:
-    answers = make_answers()
-    found = evaluate(answers)
-    truth, predicted = answers.truth, answers.predicted()
+def test_figures_are_scikit_learns(make_predictions: MakePredictions) -> None:
+    predictions = make_predictions()
+    found = evaluate(predictions)
+    truth, predicted = predictions.truth, predictions.predicted()
     assert value(found.overall["accuracy"]) == pytest.approx(sklearn_metrics.accuracy_score(truth, predicted))
     assert value(found.overall["balanced_accuracy"]) == pytest.approx(
         sklearn_metrics.balanced_accuracy_score(truth, predicted)
@@ -34,16 +36,16 @@ def test_figures_are_scikit_learns(make_answers: MakeAnswers) -> None:
     assert value(found.overall["macro_f1"]) == pytest.approx(
         sklearn_metrics.f1_score(truth, predicted, average="macro")
     )
-    np.testing.assert_array_equal(found.confusion, sklearn_metrics.confusion_matrix(truth, predicted))
-    for column, label in enumerate(answers.labels):
-        own, given_ = truth == column, predicted == column
+    np.testing.assert_array_equal(found.confusion[:, :-1], sklearn_metrics.confusion_matrix(truth, predicted))
+    for column, label in enumerate(predictions.labels):
+        own, named = truth == column, predicted == column
         figures = found.by_class[label]
-        assert value(figures["precision"]) == pytest.approx(sklearn_metrics.precision_score(own, given_))
-        assert value(figures["recall"]) == pytest.approx(sklearn_metrics.recall_score(own, given_))
-        assert value(figures["specificity"]) == pytest.approx(sklearn_metrics.recall_score(~own, ~given_))
-        assert value(figures["f1"]) == pytest.approx(sklearn_metrics.f1_score(own, given_))
+        assert value(figures["precision"]) == pytest.approx(sklearn_metrics.precision_score(own, named))
+        assert value(figures["recall"]) == pytest.approx(sklearn_metrics.recall_score(own, named))
+        assert value(figures["specificity"]) == pytest.approx(sklearn_metrics.recall_score(~own, ~named))
+        assert value(figures["f1"]) == pytest.approx(sklearn_metrics.f1_score(own, named))
         assert value(figures["average_precision"]) == pytest.approx(
-            sklearn_metrics.average_precision_score(own, answers.log_probabilities[:, column])
+            sklearn_metrics.average_precision_score(own, predictions.log_probabilities[:, column])
         )
 
 
@@ -75,13 +77,15 @@ def test_a_group_is_drawn_whole_and_as_often_as_any_other() -> None:
     assert weights[1:, [0, 2, 3]].mean(0) == pytest.approx(1, abs=0.05)
 
 
-def test_examples_of_one_film_say_less_than_as_many_of_films_of_their_own(make_answers: MakeAnswers) -> None:
-    answers = make_answers(n=60, groups=60)
-    alone = evaluate(answers).overall["accuracy"]
+def test_examples_of_one_film_say_less_than_as_many_of_films_of_their_own(
+    make_predictions: MakePredictions,
+) -> None:
+    predictions = make_predictions(n=60, groups=60)
+    alone = evaluate(predictions).overall["accuracy"]
     # Ten films, each of which a network gets right or wrong as a whole.
-    right = answers.predicted() == answers.truth
+    right = predictions.predicted() == predictions.truth
     film = np.argsort(np.argsort(~right, kind="stable")) // 6
-    together = evaluate(replace(answers, groups=tuple(f"film{i}" for i in film))).overall["accuracy"]
+    together = evaluate(replace(predictions, groups=tuple(f"film{i}" for i in film))).overall["accuracy"]
     assert alone is not None
     assert together is not None
     assert alone.interval is not None
@@ -90,16 +94,16 @@ def test_examples_of_one_film_say_less_than_as_many_of_films_of_their_own(make_a
     assert together.interval.high - together.interval.low > 1.5 * (alone.interval.high - alone.interval.low)
 
 
-def test_few_groups_have_no_interval_and_undefined_is_none(make_answers: MakeAnswers) -> None:
-    few = evaluate(make_answers(groups=FEWEST_GROUPS - 1)).overall["accuracy"]
-    enough = evaluate(make_answers(groups=FEWEST_GROUPS)).overall["accuracy"]
+def test_few_groups_have_no_interval_and_undefined_is_none(make_predictions: MakePredictions) -> None:
+    few = evaluate(make_predictions(groups=FEWEST_GROUPS - 1)).overall["accuracy"]
+    enough = evaluate(make_predictions(groups=FEWEST_GROUPS)).overall["accuracy"]
     assert few is not None
     assert few.interval is None
     assert enough is not None
     assert enough.interval is not None
-    answers = make_answers()
-    never = np.ones_like(answers.truth)
-    found = evaluate(answers, never)
+    predictions = make_predictions()
+    never = np.ones_like(predictions.truth)
+    found = evaluate(predictions, never)
     assert found.by_class["falling"]["precision"] is None
     assert value(found.by_class["falling"]["recall"]) == 0
 
@@ -110,7 +114,7 @@ def test_intervals_cover_what_they_say(groups: int) -> None:
     """Films differ in how hard they are; the truth is that of very many films."""
     random = np.random.default_rng(0)
 
-    def draw(films: int) -> Answers:
+    def draw(films: int) -> Predictions:
         film = np.repeat(np.arange(films), random.geometric(1 / 4, films))
         n = len(film)
         truth = random.integers(3, size=n)
@@ -118,7 +122,7 @@ def test_intervals_cover_what_they_say(groups: int) -> None:
         logits = random.normal(size=(n, 3)) + ease[:, None] * np.eye(3)[truth]
         logits -= np.log(np.exp(logits).sum(1, keepdims=True))
         examples = tuple(map(str, range(n)))
-        return Answers("net", ("a", "b", "c"), examples, tuple(map(str, film)), truth, logits)
+        return Predictions("net", ("a", "b", "c"), examples, tuple(map(str, film)), truth, logits)
 
     many = draw(20000)
     expected = (many.predicted() == many.truth).mean()
@@ -131,22 +135,24 @@ def test_intervals_cover_what_they_say(groups: int) -> None:
     assert 0.9 <= np.mean(covered) <= 0.99
 
 
-def test_a_network_does_not_differ_from_itself_and_a_better_one_does(make_answers: MakeAnswers) -> None:
-    weak, strong = make_answers(skill=0.5), make_answers(skill=4.0, name="strong")
-    same = contrast(weak, replace(weak, name="again")).overall["macro_f1"]
+def test_a_network_does_not_differ_from_itself_and_a_better_one_does(
+    make_predictions: MakePredictions,
+) -> None:
+    weak, strong = make_predictions(skill=0.5), make_predictions(skill=4.0, name="strong")
+    same = contrast(evaluate(weak), evaluate(replace(weak, name="again"))).overall["macro_f1"]
     assert same is not None
-    assert same.interval is not None
-    assert (same.value, same.interval.low, same.interval.high) == (0, 0, 0)
-    better = contrast(weak, strong).overall["macro_f1"]
+    # All resamples agree; an interval of width 0 would promise too much.
+    assert (same.value, same.interval) == (0, None)
+    better = contrast(evaluate(weak), evaluate(strong)).overall["macro_f1"]
     assert better is not None
     assert better.interval is not None
     assert better.value > 0
     assert better.interval.low > 0
-    assert [each.answers.name for each in ranked([evaluate(weak), evaluate(strong)])] == ["strong", "net"]
+    assert [each.predictions.name for each in ranked([evaluate(weak), evaluate(strong)])] == ["strong", "net"]
 
 
-def test_the_order_of_the_examples_does_not_matter_to_a_contrast(make_answers: MakeAnswers) -> None:
-    first, second = make_answers(skill=1), make_answers(skill=2, name="second")
+def test_the_order_of_the_examples_does_not_matter_to_a_contrast(make_predictions: MakePredictions) -> None:
+    first, second = make_predictions(skill=1), make_predictions(skill=2, name="second")
     order = np.random.default_rng(0).permutation(len(second.examples))
     shuffled = replace(
         second,
@@ -155,17 +161,21 @@ def test_the_order_of_the_examples_does_not_matter_to_a_contrast(make_answers: M
         truth=second.truth[order],
         log_probabilities=second.log_probabilities[order],
     )
-    assert contrast(first, shuffled) == contrast(first, second)
+    assert contrast(evaluate(first), evaluate(shuffled)) == contrast(evaluate(first), evaluate(second))
 
 
-def test_only_the_same_examples_are_compared(make_answers: MakeAnswers) -> None:
-    first = make_answers()
+def test_only_the_same_examples_are_compared(make_predictions: MakePredictions) -> None:
+    first = make_predictions()
+
+    def compared(second: Predictions) -> None:
+        contrast(evaluate(first), evaluate(second))
+
     with pytest.raises(UsageError, match="different examples"):
-        contrast(first, make_answers(n=59))
+        compared(make_predictions(n=59))
     with pytest.raises(UsageError, match="different classes"):
-        contrast(first, replace(first, labels=("falling", "running", "other")))
+        compared(replace(first, labels=("falling", "running", "other")))
     with pytest.raises(UsageError, match="other labels or groups"):
-        contrast(first, replace(first, truth=(first.truth + 1) % 3))
+        compared(replace(first, truth=(first.truth + 1) % 3))
 
 
 @pytest.mark.parametrize(
@@ -173,9 +183,69 @@ def test_only_the_same_examples_are_compared(make_answers: MakeAnswers) -> None:
     [
         ({"examples": ("a",)}, "do not fit"),
         ({"log_probabilities": np.full((60, 3), np.nan)}, "not a number"),
-        ({"examples": ("clip0",) * 60}, "answered twice"),
+        ({"examples": ("clip0",) * 60}, "predicted twice"),
     ],
 )
-def test_answers_that_make_no_sense(make_answers: MakeAnswers, change: dict[str, object], words: str) -> None:
+def test_predictions_that_make_no_sense(
+    make_predictions: MakePredictions, change: dict[str, object], words: str
+) -> None:
     with pytest.raises(UsageError, match=words):
-        replace(make_answers(), **change)  # type: ignore[arg-type]
+        replace(make_predictions(), **change)  # type: ignore[arg-type]
+
+
+def test_figures_that_all_resamples_agree_on_have_an_interval(make_predictions: MakePredictions) -> None:
+    perfect = make_predictions(skill=50, groups=15)
+    # The class falling comes from 12 of the 15 groups.
+    kept = [row for row in range(60) if perfect.truth[row] or row % 15 < 12]
+    predictions = chosen_rows(perfect, kept)
+    found = evaluate(predictions).by_class["falling"]
+    having = len({g for g, t in zip(predictions.groups, predictions.truth, strict=True) if t == 0})
+    for name in ("recall", "average_precision"):
+        figure = known(found[name])
+        interval = known(figure.interval)
+        assert figure.value == 1
+        assert interval.low == pytest.approx(wilson(having, having).low)
+        assert interval.high == 1
+        assert interval.method == "Wilson on the groups, 95 %"
+
+
+def chosen_rows(predictions: Predictions, rows: list[int]) -> Predictions:
+    return replace(
+        predictions,
+        examples=tuple(predictions.examples[row] for row in rows),
+        groups=tuple(predictions.groups[row] for row in rows),
+        truth=predictions.truth[rows],
+        log_probabilities=predictions.log_probabilities[rows],
+    )
+
+
+def test_a_class_of_few_groups_has_no_interval_and_means_over_classes_have_none(
+    make_predictions: MakePredictions,
+) -> None:
+    whole = make_predictions(n=120, groups=30)
+    # One class from 9 groups, the others from 30.
+    rows = [row for row in range(120) if whole.truth[row] or row % 30 < FEWEST_GROUPS - 1]
+    first = chosen_rows(whole, rows)
+    second = chosen_rows(make_predictions(n=120, groups=30, skill=3, name="second"), rows)
+    one, other = evaluate(first), evaluate(second)
+    for estimates in (one, contrast(one, other)):
+        assert known(estimates.by_class["falling"]["recall"]).interval is None
+        assert known(estimates.by_class["running"]["recall"]).interval is not None
+        assert known(estimates.overall["accuracy"]).interval is not None
+        for name in ("balanced_accuracy", "macro_f1"):
+            assert known(estimates.overall[name]).interval is None
+
+
+def test_no_prediction_is_wrong_for_every_class(make_predictions: MakePredictions) -> None:
+    whole = make_predictions(skill=50)
+    row = int(np.flatnonzero(whole.truth == 0)[0])
+    log_probabilities = whole.log_probabilities.copy()
+    log_probabilities[row] = -np.inf
+    found = evaluate(replace(whole, log_probabilities=log_probabilities))
+    n = int((whole.truth == 0).sum())
+    assert found.predicted[row] == -1
+    assert known(found.overall["accuracy"]).value == pytest.approx(59 / 60)
+    assert known(found.by_class["falling"]["recall"]).value == pytest.approx((n - 1) / n)
+    for label in whole.labels:
+        assert known(found.by_class[label]["precision"]).value == 1
+    assert found.confusion[0].tolist() == [n - 1, 0, 0, 1]
