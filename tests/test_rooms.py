@@ -140,6 +140,42 @@ def test_json_and_yaml_are_read_in_one_file() -> None:
         assert bool(reads) == (file.name == "parsing.py"), f"{file.relative_to(ROOT)} has {reads}"
 
 
+def imports_subprocess(text: str) -> bool:
+    """Whether a source imports `subprocess` or another way to start a process."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").partition(".")[0])
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found.add(f"{node.value.id}.{node.attr}")
+    others = {"subprocess", "multiprocessing", "os.system", "os.popen", "os.fork", "asyncio", "psutil.Popen"}
+    return bool(found & others)
+
+
+def test_processes_are_started_in_one_file() -> None:
+    """Only there is one given a time limit, and ended with all that it started."""
+    for file in [*ROOT.glob("*.py"), *(file for room in ROOMS for file in room_files(room))]:
+        starts = imports_subprocess(file.read_text(encoding="utf-8"))
+        assert starts == (file == ROOT / "child_process.py"), file.relative_to(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import os, subprocess", True),
+        ("def f():\n    from subprocess import run", True),
+        ("import os\nos.system('ls')", True),
+        ("from multiprocessing.pool import Pool", True),
+        ("from .child_process import run_captured\nimport os\nos.getpid()", False),
+        ("# subprocess\nx = 'subprocess'", False),
+    ],
+)
+def test_a_file_that_starts_processes_is_found(text: str, found: bool) -> None:
+    assert imports_subprocess(text) == found
+
+
 def test_no_framework_is_imported_by_the_command_line_or_by_listing_models() -> None:
     code = (
         "import sys; from actionbench.bench.cli.app import run_app;"
