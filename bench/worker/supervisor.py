@@ -41,7 +41,7 @@ class Outcome:
     """How a worker ended.
 
     - `failed`: None if it did all it was asked; else why not.
-    - `died`: it did not say so itself: it crashed, was killed or gave no sign of life.
+    - `died`: it did not say so itself: it crashed, was killed or made no progress.
     - `in_flight`: ids of the clips that it had begun and not finished when it ended.
     """
 
@@ -89,7 +89,7 @@ class Worker:
                 line = child.line(self.timeout_s)
             except TimeoutError:
                 outcome.died = True
-                outcome.failed = f"no sign of life for {self.timeout_s:g} s"
+                outcome.failed = f"no progress for {self.timeout_s:g} s (--clip-timeout)"
                 return
             if line is None:
                 outcome.died = True
