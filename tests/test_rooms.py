@@ -176,6 +176,25 @@ def test_a_file_that_starts_processes_is_found(text: str, found: bool) -> None:
     assert imports_subprocess(text) == found
 
 
+NOT_REPLACED = {
+    "bench/gate/commands.py": "the settings of a slot, in its new and empty folder",
+    "bench/gate/venvs.py": "paths in an environment that counts when its stamp is written",
+    "datasets/synthetic/clips.py": "the manifest of a folder that is renamed when it is complete",
+}
+"""Source → what it writes without `atomic`, and why that is no risk."""
+
+
+def test_files_are_replaced_as_a_whole() -> None:
+    """What a reader may find while it is written, or after a crash, goes through `atomic`."""
+    sources = {file.relative_to(ROOT).as_posix(): file for room in ROOMS for file in room_files(room)}
+    found = {
+        name
+        for name, file in sources.items()
+        if re.search(r"\.write_(text|bytes)\(", file.read_text(encoding="utf-8"))
+    }
+    assert found == NOT_REPLACED.keys()
+
+
 def test_no_framework_is_imported_by_the_command_line_or_by_listing_models() -> None:
     code = (
         "import sys; from actionbench.bench.cli.app import run_app;"

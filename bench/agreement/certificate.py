@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ...atomic import write_file
 from ...errors import UsageError
 from ...home import home
 from ...models.registry import ModelRequest
@@ -34,7 +35,6 @@ def write_certificate(
     - `worst`: largest absolute difference from a published value.
     """
     path = _path(request, weights, options, packages)
-    path.parent.mkdir(parents=True, exist_ok=True)
     facts = {
         "model": request.model.name,
         "backend": request.backend,
@@ -42,8 +42,7 @@ def write_certificate(
         "largest_difference": worst,
         "date": datetime.now(UTC).date().isoformat(),
     }
-    path.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    return path
+    return write_file(path, json.dumps(facts, indent=1))
 
 
 def certificate(
