@@ -214,6 +214,15 @@ def test_resume_refuses_what_has_changed(bench: Bench, coloured_videos: Videos, 
     out = tmp_path / "run"
     assert bench(*arguments("tiny", data, out, weights)).returncode == 0
     assert "takes no other option" in bench("run", "--resume", out, "--seed", 1).stderr
+    record = out / "run.json"
+    before = record.read_text()
+    run = json.loads(before)
+    for name in ("cpu", "packages"):
+        record.write_text(json.dumps(run | {"environment": run["environment"] | {name: None}}))
+        answer = bench("run", "--resume", out)
+        assert answer.returncode == 2
+        assert f"`{name}` has changed since the run began" in answer.stderr
+    record.write_text(before)
     weights.write_bytes(b"two")
     answer = bench("run", "--resume", out)
     assert answer.returncode == 2
