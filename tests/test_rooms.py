@@ -84,10 +84,13 @@ def test_no_folder_is_a_pile() -> None:
 NETWORKS = re.compile(r"i3d|resnext|resnet", re.IGNORECASE)
 
 
+NAMING_NETWORKS = ("models/registry.py", "models/weights/catalogue.py", "models/weights/descriptions.py")
+"""Lists, of networks and of published weights, that name networks outside the networks' folders."""
+
+
 def generic_files() -> list[Path]:
-    """All sources but the networks' folders, the registry, and what is published of weights."""
-    networks = ("models/i3d/", "models/resnext/", "models/resnet/")
-    own = (*networks, "models/weights/", "models/registry.py")
+    """All sources but the networks' folders and the lists."""
+    own = ("models/i3d/", "models/resnext/", "models/resnet/", *NAMING_NETWORKS)
     files = [*ROOT.glob("*.py"), *(file for room in ROOMS for file in room_files(room))]
     return [file for file in files if not file.relative_to(ROOT).as_posix().startswith(own)]
 
@@ -113,6 +116,13 @@ def test_generic_code_names_no_network() -> None:
     for file in files:
         named = networks_named(file.read_text(encoding="utf-8"))
         assert not named, f"{file.relative_to(ROOT)} names {named}"
+
+
+def test_the_architecture_states_who_may_name_a_network() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for name in NAMING_NETWORKS:
+        assert f"`{name}`" in text
+        assert networks_named((ROOT / name).read_text(encoding="utf-8")), name
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ THIS: tuple[Any, ...] = (REQUEST, WEIGHTS, LoadOptions(), {"torch": "2.0"})
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path))
-    return write_certificate(*THIS, worst=0.00012)
+    return write_certificate(*THIS, 0.00012)
 
 
 @pytest.mark.usefixtures("path")
