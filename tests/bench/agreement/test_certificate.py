@@ -19,7 +19,7 @@ WEIGHTS = {
     stream: Weights("user", description, sha256="00ff")
     for stream, description in REQUEST.model.streams.items()
 }
-THIS: tuple[Any, ...] = (REQUEST, WEIGHTS, LoadOptions(), {"torch": "2.0"})
+THIS = (REQUEST, WEIGHTS, LoadOptions(), {"torch": "2.0"})
 
 
 @pytest.fixture
