@@ -560,7 +560,7 @@ def test_what_the_machine_does_not_compute_is_a_row_and_ends_no_run(
     record.write_text(json.dumps(run), encoding="utf-8")
     elsewhere = bench("run", "--resume", out)
     assert elsewhere.returncode == 2
-    assert "other models or devices" in elsewhere.stderr
+    assert "the models or their devices have changed" in elsewhere.stderr
     alone = bench("run", "--models", "resnext@torch:fp16", *common, "--out", tmp_path / "none")
     assert alone.returncode == 2
     assert "bench models" in alone.stderr
