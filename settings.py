@@ -200,7 +200,7 @@ def read_config(path: Path) -> dict[str, Any]:
     for key, value in raw.items():
         name = str(key).replace("-", "_")
         if name in values:
-            raise UsageError(f"the key '{name}' stands twice", where=f"--config {path}")
+            raise UsageError(f"the key '{name}' occurs twice", where=f"--config {path}")
         values[name] = value
     return values
 

@@ -47,7 +47,7 @@ def composition_of(
         )
         for example in composed.examples
     )
-    told = (f"{split.name}: {note}" for split in splits for note in split.notes)
+    of_splits = (f"{split.name}: {note}" for split in splits for note in split.notes)
     return Composition(
         composed.name,
         composed.labels,
@@ -56,7 +56,7 @@ def composition_of(
         _shortcuts(composed, appearances, seed),
         _duplicates(composed, appearances),
         appearances is not None,
-        (*notes, *told),
+        (*notes, *of_splits),
     )
 
 

@@ -110,7 +110,7 @@ def predictions(
 
     What kills the process of one clip keeps no other clip from its answer.
 
-    - `timeout_s`: without a sign of life from the process, until the clip is given up.
+    - `timeout_s`: without progress of the process, until the clip is given up.
     - `console`: shows what the user should know, and how far it is.
     """
     clips = tuple(clips)

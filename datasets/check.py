@@ -1,28 +1,16 @@
-"""Decoding every clip of a set once, to say which can be used.
-
-Each clip is decoded in a child process with a time limit, so that a file that makes a decoder hang or crash
-costs one clip. A child serves one clip after another and is replaced when it had to be killed.
-"""
+"""Decoding every clip of a set once, to say which can be used."""
 
 from __future__ import annotations
 
-import json
-import os
-import queue
-import sys
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import BinaryIO, Literal, Self
+from typing import Literal, Self
 
-from ..child_process import Child, how_it_ended
 from ..errors import ClipError
-from ..parsing import parse_json
-from ..typed_values import typed
 from .clip import Clip, ClipSet, require_file
+from .decoder_pool import DecoderPool
 from .sources.arrays import read_inputs
 from .sources.manifest import file_digest, verify
 from .video.reader import read_frames
@@ -71,7 +59,7 @@ def check_clips(
     """The status of each clip, then of each missing one, in the set's order.
 
     - `min_frames`: with fewer, at the native rate, a clip is "too short".
-    - "duplicate": the same stretch of the same bytes as an earlier clip; `reason` names that.
+    - "duplicate": the same segment of the same bytes as an earlier clip; `reason` names that.
     - `timeout_s`: for one clip. `workers`: child processes.
     """
     first: dict[tuple[str | None, float | None, float | None], str] = {}
@@ -86,28 +74,25 @@ def check_clips(
 
 
 class Checker:
-    """Child processes that decode clips. A context manager; they end with it, or when this process dies."""
+    """The check of single clips by a `DecoderPool`. A context manager.
+
+    - `min_frames`: as for `check_clips`. `timeout_s`, `workers`: of the pool.
+    """
 
     def __init__(self, *, min_frames: int = 1, timeout_s: float = 60, workers: int = 1) -> None:
         self._min_frames = min_frames
-        self._timeout_s = timeout_s
-        self._threads = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="check")
-        self._children = [_Child() for _ in range(workers)]
-        self._idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
-        for child in self._children:
-            self._idle.put(child)
+        self._pool = DecoderPool(timeout_s=timeout_s, workers=workers)
 
     def check(self, clip: Clip) -> ClipStatus:
-        """Decode one clip. Duplicates are not looked for."""
+        """Decode one clip. It is not compared with others."""
         try:
             require_file(clip.path)
         except ClipError as error:
             return ClipStatus(clip, "broken" if clip.path.exists() else "missing", reason=str(error))
-        child = self._idle.get()
         try:
-            found = child.ask(clip, self._timeout_s)
-        finally:
-            self._idle.put(child)
+            found = self._pool.ask("check", clip, Findings)
+        except ClipError as error:
+            found = Findings(reason=str(error))
         status = ClipStatus(
             clip,
             "broken" if found.reason else "ok",
@@ -129,79 +114,13 @@ class Checker:
 
     def map(self, clips: list[Clip]) -> Iterator[ClipStatus]:
         """The clips' status, in their order, as they are done."""
-        return self._threads.map(self.check, clips)
-
-    def close(self) -> None:
-        """End the child processes at once, whatever they are doing."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        for child in self._children:
-            child.interrupt()
-        self._threads.shutdown()
-        for child in self._children:
-            child.end()
+        return self._pool.map(self.check, clips)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class _Child:
-    """One child process, started when it is needed."""
-
-    def __init__(self) -> None:
-        self._process: Child | None = None
-
-    def ask(self, clip: Clip, timeout_s: float) -> Findings:
-        """The child's findings on a clip, or only the `reason` why there are none."""
-        if self._process is None:
-            self._process = Child(
-                [sys.executable, "-m", "actionbench.datasets.check"],
-                env=os.environ | {"PYTHONSAFEPATH": "1"},
-            )
-        self._process.send(_to_json(clip))
-        try:
-            reply = self._process.line(timeout_s)
-        except TimeoutError:
-            self.end()
-            return Findings(reason=f"decoding did not end within {timeout_s:g} s")
-        if reply is not None and reply.endswith(b"\n"):
-            return typed(Findings, parse_json(reply))
-        status = self._process.wait()
-        self.end()
-        return Findings(reason=f"decoding failed: {how_it_ended(status)}")
-
-    def interrupt(self) -> None:
-        """Kill the process, from any thread; an `ask` that waits for it returns."""
-        if self._process is not None:
-            self._process.kill()
-
-    def end(self) -> None:
-        """Kill the process and clean up; the next clip gets a new one."""
-        if self._process is not None:
-            self._process.close()
-            self._process = None
-
-
-def _to_json(what: Clip | Findings) -> bytes:
-    """A line; paths and fractions are texts in it."""
-    return json.dumps(asdict(what), default=str).encode() + b"\n"
-
-
-def serve(requests: BinaryIO, replies: BinaryIO) -> None:
-    """A child's work: one line of JSON in, one out, until the parent closes `requests` or dies."""
-    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-
-    def receive() -> None:
-        for line in requests:
-            waiting.put(line)
-        os._exit(0)  # at once: the other thread may be in a decoder that hangs
-
-    threading.Thread(target=receive, daemon=True).start()
-    while True:
-        replies.write(_to_json(examine(typed(Clip, parse_json(waiting.get())))))
-        replies.flush()
+        self._pool.close()
 
 
 def examine(clip: Clip) -> Findings:
@@ -224,11 +143,3 @@ def examine(clip: Clip) -> Findings:
         )
     except ClipError as error:
         return replace(findings, reason=str(error))
-    except MemoryError:
-        return replace(findings, reason="not enough memory to decode it")
-
-
-if __name__ == "__main__":
-    own_stdout = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library may print is not a reply
-    serve(sys.stdin.buffer, own_stdout)

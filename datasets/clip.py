@@ -9,6 +9,9 @@ from pathlib import Path
 
 from ..errors import ClipError
 
+MIN_FRAMES = 16
+"""The shortest input of the networks here that take a fixed number of frames."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:

@@ -22,9 +22,9 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """How well the class can be told without looking at the action.
+    """How well something other than the action predicts the class.
 
-    - `feature`: what alone was looked at: "source", "length" or "brightness".
+    - `feature`: the only input of the prediction: "source", "length" or "brightness".
     - `truth`, `predicted`: label of each clip, predicted by a classifier that was fitted on other groups.
     - `groups`: of each clip. `labels`: all there are.
     """
@@ -38,7 +38,11 @@ class Shortcut:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """Two clips that are one: ids; whether byte by byte or by their pictures; whether in two groups."""
+    """Two clips with the same content.
+
+    - `first`, `second`: their ids. `same_bytes`: whether their bytes are equal, or only their pictures.
+    - `in_two_groups`: whether their groups differ.
+    """
 
     first: str
     second: str
@@ -49,7 +53,8 @@ class Duplicate:
 @dataclass(frozen=True, slots=True)
 class Composition:
     """- `splits`: names, in the order of `Member.parts`.
-    - `shortcuts`: those that were measured; None if nothing was decoded or there are too few groups.
+    - `shortcuts`: those that were measured: by "source" if there are several, by "length" and "brightness" if
+      the clips were decoded; none with fewer than two groups.
     - `pictures_compared`: whether `duplicates` holds those with other bytes too.
     - `notes`: what was left out, and how the splits differ from what was asked for.
     """

@@ -55,7 +55,7 @@ def test_any_text_is_a_value_or_a_value_error(text: str) -> None:
     [
         (DEEP, "nested too deeply"),
         (BOMB, r"line 2, column 8: aliases \(\*name\) are not read"),
-        ("seed: 1\nmodels: i3d\nseed: 2\n", "line 3, column 1: the key 'seed' stands twice"),
+        ("seed: 1\nmodels: i3d\nseed: 2\n", "line 3, column 1: the key 'seed' occurs twice"),
         ("a: [", "line 1, column 5: "),
         ("- !!timestamp x", "holds a value that cannot be read"),
     ],

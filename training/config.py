@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UsageError, unknown_name
+from ..models.inputs import gpu_index
 from ..models.registry import DEFAULT_TRAINED, absolute_model
 from ..settings import NAMES, NUMBER, PAIRS, SWITCH, TEXT, WHOLE, WHOLES, setting, settings_of
 from .augmentation.augmentation import Augmentation
@@ -154,6 +155,7 @@ class FinetuneConfig:
             raise UsageError(
                 "must rise, from 1 on", where="--lr-steps", found=",".join(map(str, self.lr_steps))
             )
+        gpu_index(self.device)
         _ = self.fold, self.trained_blocks, self.shares, self.augmenting
         if self.draws and not self.keeps_features:
             raise UsageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +16,10 @@ from torch import nn
 
 from ..array_cache import ArrayCache
 from ..datasets.composed.example import Example
-from ..errors import UsageError
+from ..errors import BackendUnavailable, UsageError
 from ..home import home
 from ..models.finetuning.trainable import Back, has_front
+from ..models.inputs import gpu_index
 from ..records.lock import FolderLock
 from ..records.training import ExamplePrediction, Side, write_predictions
 from .config import FinetuneConfig
@@ -78,6 +80,12 @@ class _Start:
 
 def _start(task: Task) -> _Start:
     config, counts = task.config, task.counts
+    if (gpu := gpu_index(config.device)) is not None and gpu >= torch.cuda.device_count():
+        raise BackendUnavailable(
+            "torch finds no such device",
+            where=f"--device {config.device}",
+            found=f"{torch.cuda.device_count()} CUDA devices",
+        )
     # Checked by the configuration.
     loss = make_loss(config.loss, counts, config.beta, config.tau)  # type: ignore[arg-type]
     net = task.network()
@@ -107,7 +115,7 @@ class _Inputs:
 
 def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     # Imported here: planning needs no Lightning, whose import takes seconds.
-    from .loop import fit
+    from .loop import CHECKPOINTS, fit
     from .network import TrainedNetwork
 
     config, labels, split, net = task.config, task.labels, task.split, start.net
@@ -119,12 +127,13 @@ def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     def evaluation(examples: Sequence[Example]) -> Evaluation:
         return Evaluation(examples, labels, inputs.evaluation)
 
+    validation = evaluation_batches(evaluation(split.validation), task.evaluated_at_once)
     best = fit(
         TrainedNetwork(
             inputs.part, start.loss, config, len(labels), start.still, validated=bool(split.validation)
         ),
         training_batches(Training(split.train, labels, inputs.training), config.batch, config.seed),
-        evaluation_batches(evaluation(split.validation), config.batch) if split.validation else None,
+        validation if split.validation else None,
         config,
         folder,
         reporter,
@@ -134,6 +143,7 @@ def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
         predictions += _predictions(side, inputs.part, evaluation(examples), task, reporter)
     write_predictions(folder, predictions, f"bench finetune --resume {folder}")
     write_network(folder, net.cpu(), _description(task, best))
+    shutil.rmtree(folder / CHECKPOINTS)
 
 
 def _pixels(task: Task, net: nn.Module) -> _Inputs:
@@ -182,7 +192,7 @@ def _predictions(
     from .network import log_probabilities
 
     found: list[ExamplePrediction] = []
-    batches = evaluation_batches(evaluation, task.config.batch)
+    batches = evaluation_batches(evaluation, task.evaluated_at_once)
     device = torch.device(task.config.device)
     net.to(device)
     with reporter.task(side, len(evaluation)) as progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import lightning.pytorch as lightning
@@ -10,6 +11,7 @@ from torch import nn
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+from ..errors import MeasurementError
 from .config import FinetuneConfig
 from .inputs.windows import seed_of
 
@@ -63,13 +65,24 @@ class TrainedNetwork(lightning.LightningModule):
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _index: int) -> torch.Tensor:
         inputs, targets = batch
         loss: torch.Tensor = self.loss(self.net(inputs), targets)
+        self._require_number(loss)
         self.log(TRAINING_LOSS, loss, on_step=False, on_epoch=True, batch_size=len(targets))
         return loss
+
+    def _require_number(self, loss: torch.Tensor) -> None:
+        if not torch.isfinite(loss):
+            raise MeasurementError(
+                "the loss is no number any more",
+                where=f"epoch {self.current_epoch}",
+                remedy="Train with a lower --learning-rate.",
+            )
 
     def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _index: int) -> None:
         inputs, targets = batch
         scores = log_probabilities(self.net, inputs)
-        self._validation_loss.update(nn.functional.nll_loss(scores, targets), len(targets))
+        loss = nn.functional.nll_loss(scores, targets)
+        self._require_number(loss)
+        self._validation_loss.update(loss, len(targets))
         self._metrics.update(scores, targets)
 
     def on_validation_epoch_end(self) -> None:
@@ -98,5 +111,6 @@ def log_probabilities(net: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
     """(N, classes) of examples' views (N, V, …): the logarithm of the views' mean probabilities."""
     count, views = inputs.shape[:2]
     logits = net(inputs.flatten(0, 1)).unflatten(0, (count, views))
-    scores: torch.Tensor = logits.double().softmax(-1).mean(1).log().float()
+    # Not the logarithm of a mean, which may be that of zero.
+    scores: torch.Tensor = logits.double().log_softmax(-1).logsumexp(1).float() - math.log(views)
     return scores

@@ -17,7 +17,6 @@ from ..models.finetuning.finetuned import (
     WEIGHTS,
     Finetuned,
     is_finetuned,
-    read_description,
     write_description,
 )
 from ..models.finetuning.trainable import saved_state
@@ -82,8 +81,11 @@ def settle_split(folder: Path, split: Split) -> None:
     _write(path, json.dumps(plain, ensure_ascii=False, indent=1) + "\n")
 
 
-def write_network(folder: Path, net: nn.Module, described: Mapping[str, Any]) -> Finetuned:
-    """Write the network and, last, its description. `described`: fields of `Finetuned` but the digest."""
+def write_network(folder: Path, net: nn.Module, described: Mapping[str, Any]) -> None:
+    """Write the network and, last, its description. `described`: fields of `Finetuned` but the digest.
+
+    Raises MeasurementError where the disk refuses.
+    """
     try:
         write_safetensors(saved_state(net), folder / WEIGHTS)
         network = Finetuned(**described, sha256=digest([folder / WEIGHTS]))
@@ -94,7 +96,6 @@ def write_network(folder: Path, net: nn.Module, described: Mapping[str, Any]) ->
             where=folder,
             remedy=f"Free some space, then `bench finetune --resume {folder}`.",
         ) from error
-    return read_description(folder)
 
 
 def _write(path: Path, text: str) -> None:

@@ -72,6 +72,11 @@ class Task:
         return {label: counts[label] for label in self.labels}
 
     @property
+    def evaluated_at_once(self) -> int:
+        """Clips whose windows go through the network together: as many windows as training takes."""
+        return max(1, self.config.batch // self.config.views)
+
+    @property
     def evaluated(self) -> dict[Side, tuple[Example, ...]]:
         """The examples that are not trained on."""
         return {"validation": self.split.validation, "test": self.split.test}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import UsageError
@@ -37,6 +38,19 @@ def check_writable(option: str, path: Path | None) -> None:
             path.unlink()
     except OSError as error:
         raise UsageError(f"cannot be written: {error.strerror}", where=f"{option} {path}") from error
+
+
+def check_ending(option: str, path: Path, endings: Sequence[str]) -> None:
+    """Raise UsageError if a path's extension is none of `endings`, each with its dot; "" is that of a folder.
+
+    - `option`: the option or argument that names the path, for the error.
+    """
+    if path.suffix.lower() not in endings:
+        raise UsageError(
+            "has an unknown file extension",
+            where=f"{option} {path}",
+            expected=" or ".join(ending or "none, for a folder" for ending in endings),
+        )
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

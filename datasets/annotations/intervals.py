@@ -5,7 +5,7 @@ Two rules, of which the user chooses one:
 - Runs of a tag: the same tag at consecutive visited samples, no two of them further apart than a few sampling
   steps. An interval reaches half a step beyond its first and last sample, but not beyond the middle
   between them and their visited neighbours.
-- Start and end tags: a label at an action's first frame, one and the same dummy tag at its last. Nothing is
+- Start and end tags: a label at an action's first frame, one tag for all last frames at its last. Nothing is
   added on either side.
 """
 
@@ -21,8 +21,8 @@ HALF = Fraction(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A stretch of a video with one label.
+class TaggedInterval:
+    """A segment of a video with one label, inferred from its tags.
 
     - `start_s`, `end_s`: seconds from the first frame.
     - `closed`: whether the frames on screen at start and end belong to it, as where they were tagged
@@ -49,7 +49,7 @@ class Refusal:
 class Inference:
     """What was made of a video's tags, in the order of time. No tag is left out of both."""
 
-    intervals: tuple[Interval, ...]
+    intervals: tuple[TaggedInterval, ...]
     refusals: tuple[Refusal, ...]
 
 
@@ -80,10 +80,10 @@ def tag_runs(tags: Sequence[Tag], rate: Fraction, max_gap: int = 1) -> Inference
             HALF / rate if i + 1 == len(times) else min(HALF / rate, (times[i + 1] - times[i]) / 2)
         )
 
-    return _without_overlaps(Interval(label, before(i), after(j), closed=False) for label, i, j in runs)
+    return _without_overlaps(TaggedInterval(label, before(i), after(j), closed=False) for label, i, j in runs)
 
 
-def _without_overlaps(intervals: Iterable[Interval]) -> Inference:
+def _without_overlaps(intervals: Iterable[TaggedInterval]) -> Inference:
     ordered = sorted(intervals, key=lambda each: (each.start_s, each.end_s, each.label))
     overlapped: dict[int, int] = {}
     longest = 0
@@ -105,12 +105,12 @@ def _without_overlaps(intervals: Iterable[Interval]) -> Inference:
 def start_end_tags(tags: Sequence[Tag], end_tag: str) -> Inference:
     """Intervals by the rule of start and end tags.
 
-    - `tags`: of one video, in the order of time. `end_tag`: the dummy tag of last frames.
+    - `tags`: of one video, in the order of time. `end_tag`: the tag that marks last frames.
 
     Refused are a start without an end before the next start, an end without a start, and a frame with two
     labels or with a label and the end tag.
     """
-    intervals: list[Interval] = []
+    intervals: list[TaggedInterval] = []
     refusals: list[Refusal] = []
     start: tuple[str, Fraction] | None = None
 
@@ -137,7 +137,7 @@ def start_end_tags(tags: Sequence[Tag], end_tag: str) -> Inference:
         elif start is None:
             refuse(end_tag, tag.time_s, "an end without a start before it")
         else:
-            intervals.append(Interval(*start, tag.time_s, closed=True))
+            intervals.append(TaggedInterval(*start, tag.time_s, closed=True))
             start = None
     drop_open("no end until the end of the video")
     return Inference(tuple(intervals), tuple(sorted(refusals, key=lambda each: each.start_s)))

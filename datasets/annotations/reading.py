@@ -1,4 +1,4 @@
-"""Reading annotations of any form that we know into one type."""
+"""Reading annotations of any known format into one type."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import ClipError, UsageError
 from ...parsing import parse_json
 from ..clip import require_file
+from ..sources.csv_rows import read_text
 from .names import VideoFolder
 from .tags import RecordedVideo, Tag, TaggedVideo
 from .vott1 import read_v1
@@ -26,7 +27,7 @@ def read_annotations(
     - `path`: a VoTT 1 file (`<video>.json`), a VoTT 2 project (`.vott`), asset (`<id>-asset.json`), JSON
       export or CSV export; or a folder that holds one project, or any number of the other JSON files.
     - `videos`: the folder in which the videos are looked up; the annotations' own by default.
-    - `rate`: samples a second, more than 0, for the forms that do not record it: CSV exports, and assets
+    - `rate`: samples a second, more than 0, for the formats that do not record it: CSV exports, and assets
       without their project.
 
     Raises ClipError, which names the file and the place in it, for what is damaged or ambiguous; UsageError
@@ -56,7 +57,8 @@ def _read(path: Path) -> list[RecordedVideo]:
     if path.is_dir():
         return _read_folder(path)
     if path.suffix.lower() == ".csv":
-        return read_csv(path, _text(path))
+        require_file(path)
+        return read_csv(path)
     return _read_json([path])
 
 
@@ -98,17 +100,10 @@ def _read_json(files: list[Path]) -> list[RecordedVideo]:
     return videos + (read_assets(assets) if assets else [])
 
 
-def _text(path: Path) -> str:
+def _json(path: Path) -> dict[str, Any]:
     require_file(path)
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ClipError("not a text file", where=path, expected="UTF-8") from None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = parse_json(_text(path))
+        content = parse_json(read_text(path, "annotation file"))
     except ValueError as error:
         raise ClipError("not JSON", where=path, found=error) from None
     if not isinstance(content, dict):
@@ -143,7 +138,7 @@ def _in_order(video: RecordedVideo, rate: Fraction) -> tuple[Tag, ...]:
         time_s = sample if abs(sample - tag.time_s) <= DECIMALS else tag.time_s
         if time_s in tags:
             raise ClipError(
-                "a sample stands twice", where=video.where, found=f"{video.names[0]} at {float(time_s):g} s"
+                "a sample occurs twice", where=video.where, found=f"{video.names[0]} at {float(time_s):g} s"
             )
         tags[time_s] = replace(tag, time_s=time_s)
     return tuple(tags[time_s] for time_s in sorted(tags))

@@ -38,7 +38,7 @@ def read_v1(path: Path, content: dict[str, Any]) -> RecordedVideo:
             tags += label_list(field(checked(region, dict, here), "tags", list, here), f"{here}, tags")
         if tags:
             if (sample := _sample(key, place)) in labels:
-                raise ClipError("the sample stands twice", where=place)
+                raise ClipError("the sample occurs twice", where=place)
             labels[sample] = tags
     for visited in field(content, "visitedFrames", list, where):
         labels.setdefault(_sample(visited, f"{where}, visitedFrames"), [])

@@ -5,8 +5,6 @@ Source: microsoft/VoTT at v2.2.0: src/models/applicationState.ts, src/providers/
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -16,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ClipError
-from ..sources.manifest import SHA256, refuse_repeated_columns
+from ..sources.csv_rows import csv_rows
+from ..sources.manifest import SHA256
 from .names import readings
 from .tags import RecordedVideo, Tag, checked, distinct, field, label_list, number, positive
 
@@ -29,7 +28,7 @@ NOT_VISITED, VISITED, TAGGED = 0, 1, 2
 DECIMALS = Fraction(1, 10**6)
 """VoTT writes times to six decimals."""
 
-COLUMNS = ["image", "xmin", "ymin", "xmax", "ymax", "label"]
+COLUMNS = "image,xmin,ymin,xmax,ymax,label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,37 +97,23 @@ def read_export(path: Path, content: dict[str, Any]) -> list[RecordedVideo]:
     return _videos(frames, rate, path)
 
 
-def read_csv(path: Path, text: str) -> list[RecordedVideo]:
+def read_csv(path: Path) -> list[RecordedVideo]:
     """The videos of a CSV export: tagged samples only, times in their names, the sampling rate not recorded.
 
     Raises ClipError, which names the line, for what is damaged.
     """
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="more", strict=True)
     labels: dict[tuple[tuple[str, ...], Fraction], list[str]] = defaultdict(list)
     places: dict[tuple[str, ...], str] = {}
-    try:
-        header = list(reader.fieldnames or ())
-        refuse_repeated_columns(header, f"{path}:1")
-        if not {"image", "label"} <= set(header):
-            raise ClipError(
-                "not a CSV export of VoTT",
-                where=f"{path}:1",
-                expected=",".join(COLUMNS),
-                found=",".join(header),
-            )
-        for row in reader:
-            where = f"{path}:{reader.line_num}"
-            if "more" in row or None in row.values():
-                raise ClipError("has another number of fields than the header", where=where)
-            (label,) = label_list([row["label"]], where)
-            video, time_s = _split_time(row["image"], where)
-            if time_s is None:
-                raise _no_frame(where, row["image"])
-            names = readings(video, where)
-            places.setdefault(names, where)
-            labels[names, time_s].append(label)
-    except csv.Error as error:
-        raise ClipError("not CSV", where=f"{path}:{reader.line_num}", found=error) from None
+    _, rows = csv_rows(path, ("image", "label"), "CSV export of VoTT", COLUMNS)
+    for line, row in rows:
+        where = f"{path}:{line}"
+        (label,) = label_list([row["label"]], where)
+        video, time_s = _split_time(row["image"], where)
+        if time_s is None:
+            raise _no_frame(where, row["image"])
+        names = readings(video, where)
+        places.setdefault(names, where)
+        labels[names, time_s].append(label)
     frames = [
         _Frame(names, None, places[names], Tag(time_s, distinct(found)))
         for (names, time_s), found in labels.items()

@@ -1,9 +1,9 @@
-"""What little of a clip's look is needed to find traps: its length, its brightness, a few tiny pictures."""
+"""What shortcuts and duplicates are found by: a clip's length, its brightness, a few tiny pictures."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import ClipError
 from ..clip import Clip
+from ..decoder_pool import DecoderPool
 from ..video.reader import read_frames
 from ..video.sampling import Pixels
 
@@ -47,17 +48,36 @@ def look_at(clip: Clip) -> Appearance:
     return Appearance(reader.video_s, float(np.mean(brightness)), np.stack(pictures))
 
 
-def look_at_all(clips: Sequence[Clip], workers: int = 1) -> Iterator[Appearance | ClipError]:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An `Appearance` of plain values, as a child process sends it. `pictures`: base64 of their bytes."""
+
+    seconds: float
+    brightness: float
+    pictures: str
+
+
+def look(clip: Clip) -> Look:
+    """`look_at`, for a `DecoderPool`."""
+    found = look_at(clip)
+    return Look(found.seconds, found.brightness, base64.b64encode(found.pictures.tobytes()).decode())
+
+
+def look_at_all(
+    clips: Sequence[Clip], *, timeout_s: float = 60, workers: int = 1
+) -> Iterator[Appearance | ClipError]:
     """The appearance of each clip in their order, or the error that its decoding ended with.
 
-    - `workers`: clips that are decoded at the same time.
+    - `timeout_s`, `workers`: of the `DecoderPool`.
     """
+    with DecoderPool(timeout_s=timeout_s, workers=workers) as pool:
 
-    def attempt(clip: Clip) -> Appearance | ClipError:
-        try:
-            return look_at(clip)
-        except ClipError as error:
-            return error
+        def attempt(clip: Clip) -> Appearance | ClipError:
+            try:
+                found = pool.ask("look", clip, Look)
+            except ClipError as error:
+                return error
+            pictures = np.frombuffer(base64.b64decode(found.pictures), np.uint8)
+            return Appearance(found.seconds, found.brightness, pictures.reshape(-1, SIDE, SIDE))
 
-    with ThreadPoolExecutor(workers, thread_name_prefix="look") as threads:
-        yield from threads.map(attempt, clips)
+        yield from pool.map(attempt, clips)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...errors import UsageError, did_you_mean
-from ..sources.segments import OMNIFALL_INCLUDES
+from ..sources.segments import OMNIFALL_ALSO_SHOWS
 from .example import ComposedSet, Example
 from .groups import group_names
 from .readers import Listed, read_source
@@ -26,18 +26,28 @@ def compose(recipe: Recipe, name: str) -> tuple[ComposedSet, tuple[str, ...]]:
     notes: list[str] = []
     licences: dict[str, str] = {}
     for source_name, source in recipe.sources.items():
-        found, told = _examples(recipe, source_name, source)
+        found, of_source = _examples(recipe, source_name, source)
         examples += found
-        notes += [f"{source_name}: {note}" for note in told]
+        notes += [f"{source_name}: {note}" for note in of_source]
         licences[source_name] = str(source.licence)
-    used = {example.clip.label for example in examples}
-    if absent := [label for label in recipe.labels if label not in used]:
+    composed = ComposedSet(name, recipe.labels, tuple(examples), licences, recipe.sha256)
+    require_each_label(composed, recipe)
+    return composed, tuple(notes)
+
+
+def require_each_label(composed: ComposedSet, recipe: Recipe, left_out: Sequence[str] = ()) -> None:
+    """Raise UsageError if a label of a set has no clip.
+
+    - `recipe`: that the set was made by. `left_out`: notes about clips that were in it.
+    """
+    used = {example.clip.label for example in composed.examples}
+    if absent := [label for label in composed.labels if label not in used]:
         raise UsageError(
             f"no clip has the label '{absent[0]}'",
             where=recipe.path,
+            found="; ".join(left_out) or None,
             remedy="Map a class of a source to it, or take it out of `labels`",
         )
-    return ComposedSet(name, recipe.labels, tuple(examples), licences, recipe.sha256), tuple(notes)
 
 
 def _examples(recipe: Recipe, name: str, source: SourceRecipe) -> tuple[list[Example], list[str]]:
@@ -90,7 +100,7 @@ def _ours(theirs: str | None, source: SourceRecipe, recipe: Recipe) -> str | Non
 
 
 def _refuse_unknown_classes(source: SourceRecipe, there: set[str], where: str) -> None:
-    for key in ("classes", "includes"):
+    for key in ("classes", "also_shows"):
         for theirs in getattr(source, key) or {}:
             if theirs not in there:
                 raise UsageError(
@@ -105,9 +115,9 @@ def _refuse_mixed_classes(
     source: SourceRecipe, mapping: Mapping[str | None, str | None], recipe: Recipe, where: str
 ) -> None:
     """A class that shows another label's action too would teach the network the wrong one."""
-    shown = {theirs: ours.split(",") for theirs, ours in (source.includes or {}).items()}
+    shown = {theirs: ours.split(",") for theirs, ours in (source.also_shows or {}).items()}
     if source.kind == "omnifall":
-        shown |= {theirs: list(labels) for theirs, labels in OMNIFALL_INCLUDES.items()}
+        shown |= {theirs: list(labels) for theirs, labels in OMNIFALL_ALSO_SHOWS.items()}
     for theirs, labels in shown.items():
         ours = mapping.get(theirs)
         others = [label for label in labels if label in recipe.labels and label != ours]

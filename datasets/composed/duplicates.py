@@ -20,7 +20,7 @@ LENGTH_SHARE, LENGTH_S = 0.05, 0.2
 
 
 def same_bytes(examples: Sequence[Example]) -> Iterator[tuple[int, int]]:
-    """Indices of examples that are the same stretch of the same bytes, with the first such; digests known."""
+    """Indices of examples that are the same segment of the same bytes, with the first such; digests known."""
     first: dict[tuple[object, ...], int] = {}
     for index, example in enumerate(examples):
         clip = example.clip
@@ -32,7 +32,7 @@ def same_bytes(examples: Sequence[Example]) -> Iterator[tuple[int, int]]:
 def same_pictures(appearances: Sequence[Appearance]) -> Iterator[tuple[int, int]]:
     """Indices of clips of one length whose pictures differ nowhere by more than `LARGEST_DIFFERENCE`.
 
-    Pictures at the same times from the start are compared, so stretches that overlap are not found.
+    Pictures at the same times from the start are compared, so segments that overlap are not found.
     """
     seconds = np.array([each.seconds for each in appearances])
     counts = np.array([len(each.pictures) for each in appearances])

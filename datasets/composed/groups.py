@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ...errors import ClipError, UsageError, did_you_mean
+from ..sources.csv_rows import csv_rows
 from ..sources.hmdb51 import parse_name
 from .readers import Listed
 from .recipe import GroupRule
@@ -26,7 +25,7 @@ def group_names(rule: GroupRule, listed: Sequence[Listed], where: str, base: Pat
     if rule.kind == "pattern":
         names = _by_pattern(rule.argument, listed, where)
     elif rule.kind == "csv":
-        by_file = _read_csv(base / rule.argument)
+        by_file = read_groups(base / rule.argument)
         names = [by_file.get(_absolute(each.clip.path)) for each in listed]
     elif rule.kind == "column":
         names = [each.columns.get(rule.argument) for each in listed]
@@ -86,34 +85,17 @@ def _by_pattern(pattern: str, listed: Sequence[Listed], where: str) -> list[str 
     return [None if match is None else match["group"] for match in matches]
 
 
-def _read_csv(path: Path) -> dict[str, str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ClipError(f"the list of groups cannot be read: {error.strerror}", where=path) from None
-    except UnicodeDecodeError:
-        raise ClipError("not a text file", where=path, expected="CSV in UTF-8") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+def read_groups(path: Path) -> dict[str, str]:
+    """File → group, from a CSV with the columns `path`, relative to it, and `group`. Raises ClipError."""
     groups: dict[str, str] = {}
-    try:
-        if not {"path", "group"} <= set(reader.fieldnames or ()):
+    _, rows = csv_rows(path, ("path", "group"), "list of groups")
+    for line, row in rows:
+        place, group = row["path"].strip(), row["group"].strip()
+        file = _absolute(path.parent / place)
+        if place and group and groups.setdefault(file, group) != group:
             raise ClipError(
-                "not a list of groups",
-                where=f"{path}:1",
-                expected="columns path and group",
-                found=",".join(reader.fieldnames or ()) or "an empty file",
+                "two groups for one file", where=f"{path}:{line}", found=f"{groups[file]} and {group}"
             )
-        for row in reader:
-            place, group = (row["path"] or "").strip(), (row["group"] or "").strip()
-            file = _absolute(path.parent / place)
-            if place and group and groups.setdefault(file, group) != group:
-                raise ClipError(
-                    "two groups for one file",
-                    where=f"{path}:{reader.line_num}",
-                    found=f"{groups[file]} and {group}",
-                )
-    except csv.Error as error:
-        raise ClipError("not CSV", where=f"{path}:{reader.line_num}", found=error) from None
     return groups
 
 

@@ -1,8 +1,8 @@
 """A composed set as a manifest, and beside it a small YAML file with what belongs to the whole set.
 
 The manifest has the columns of `datasets.sources.manifest`, so that it can be used as any other, and
-`source`, `group`, `original_label`, `official` and `licence`. The file beside it, `NAME.set.yaml` of
-`NAME.csv`, holds the labels in their order, the licences, and the sha256 of the recipe.
+`source`, `group`, `original_label` and `official`. The file beside it, `NAME.set.yaml` of `NAME.csv`, holds
+the labels in their order, the licence of each source, and the sha256 of the recipe.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ...parsing import parse_yaml
 from ..sources import manifest
 from .example import ComposedSet, Example, Side
 
-COLUMNS = (*manifest.COLUMNS, "source", "group", "original_label", "official", "licence")
+COLUMNS = (*manifest.COLUMNS, "source", "group", "original_label", "official")
 
 
 def description_of(path: Path) -> Path:
@@ -40,7 +40,6 @@ def write_composed(path: Path, composed: ComposedSet) -> None:
             "group": example.group,
             "original_label": example.original_label,
             "official": example.official,
-            "licence": composed.licences.get(example.source, ""),
         }
         for example in composed.examples
     ]

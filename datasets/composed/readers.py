@@ -32,7 +32,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a source holds; `notes` tell what could not be used, and how much."""
+    """What a source holds. `notes`: what could not be used, and how much."""
 
     listed: tuple[Listed, ...]
     notes: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ def _read_hmdb51(source: SourceRecipe, path: Path, listing: Path | None) -> Read
         for clip, name in zip(clips, names, strict=True)
     ]
     unlisted = names.count(None) if sides else 0
-    return Reading(tuple(listed), _counted(unlisted, "clips that stand in none of the split lists"))
+    return Reading(tuple(listed), _counted(unlisted, "clips that are in none of the split lists"))
 
 
 def _read_kinetics(source: SourceRecipe, path: Path, listing: Path | None) -> Reading:  # noqa: ARG001
@@ -108,7 +108,7 @@ def _read_segments(source: SourceRecipe, path: Path, listing: Path | None) -> Re
     found = segments.read_segments(Path(str(listing)), path, source.columns, classes)
     notes = [
         *_counted(len(found.missing), "segments of videos that are not there"),
-        *_counted(len(found.unusable), "lines that are no stretch of a video", found.unusable),
+        *_counted(len(found.unusable), "lines with an invalid time range", found.unusable),
     ]
     listed = [Listed(each.clip, each.place, None, each.columns) for each in found.segments]
     return Reading(tuple(listed), tuple(notes))

@@ -96,9 +96,9 @@ class SourceRecipe:
         NAMES, "only files that fit one of these, e.g. `hmdb51_*`; with a `/`, of the path in the folder", ()
     )
     exclude: tuple[str, ...] = setting(NAMES, "no files that fit one of these", ())
-    includes: Mapping[str, str] | None = setting(
+    also_shows: Mapping[str, str] | None = setting(
         PAIRS,
-        "their class: our labels that it shows too, e.g. `{walk: [running]}`; such a class is refused",
+        "their class: our labels that it also shows, e.g. `{walk: [running]}`; such a class is refused",
         None,
     )
     columns: Mapping[str, str] | None = setting(
@@ -196,9 +196,9 @@ def _source(path: Path, name: str, values: Any, labels: tuple[str, ...]) -> Sour
     if source.kind in NEED_LISTS and source.list is None:
         raise UsageError(f"`list` is missing, which the kind {source.kind} needs", where=where)
     if source.kind not in (*NEED_LISTS, "hmdb51") and source.list is not None:
-        raise UsageError(f"`list` is of no use to the kind {source.kind}", where=where, found=source.list)
+        raise UsageError(f"`list` does not apply to kind {source.kind}", where=where, found=source.list)
     if source.kind not in SEGMENTS and source.columns is not None:
-        raise UsageError(f"`columns` are of no use to the kind {source.kind}", where=where)
+        raise UsageError(f"`columns` does not apply to kind {source.kind}", where=where)
     for theirs, ours in (source.classes or {}).items():
         if ours not in (*labels, DROP):
             raise UsageError(

@@ -1,4 +1,4 @@
-"""Whether the class can be told from something other than the action, which a network would learn instead."""
+"""Whether something other than the action predicts the class: a network could learn that instead."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def folds(composed: ComposedSet, count: int = 5, seed: int = 0) -> tuple[Split, 
         )
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # Of a class with fewer clips than folds, which the notes tell of.
+        # About a class with fewer clips than folds, which the notes report.
         warnings.filterwarnings("ignore", message="The least populated class")
         divided = list(splitter.split(np.zeros(len(examples)), classes, groups))
     splits = []
@@ -84,7 +84,7 @@ def folds(composed: ComposedSet, count: int = 5, seed: int = 0) -> tuple[Split, 
 
 
 def thesis_split(composed: ComposedSet, seed: int = 0) -> Split:
-    """Of each class 90 % for training and 10 % for test, as near as groups allow; the notes tell how near.
+    """Of each class 90 % for training and 10 % for test, as near as groups allow; the notes report how near.
 
     Validation is drawn by group out of the 90 %, about a tenth of it. Raises UsageError if every group is
     so large that none brings the test nearer to its share.
@@ -108,7 +108,7 @@ def official_split(composed: ComposedSet, seed: int = 0) -> Split:
     """The sides that the sources' own lists give.
 
     Clips that a source's list leaves out are left out; a source without a list is trained on. Training
-    clips of a group that has test clips are left out, and the notes tell so. Validation is drawn by group
+    clips of a group that has test clips are left out, which the notes report. Validation is drawn by group
     out of the rest, about a tenth. Raises UsageError if no list has test clips.
     """
     examples, notes = _labelled(composed)
@@ -197,7 +197,7 @@ def _split(
     }
     labels = list(dict.fromkeys(str(example.clip.label) for example in examples))
     missing = [
-        f"{name}: no clip of {label} in {part}; its groups are too few or too large"
+        f"no clip of {label} in {part}; its groups are too few or too large"
         for part, members in parts.items()
         for label in labels
         if all(example.clip.label != label for example in members)

@@ -14,14 +14,14 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ClipError
 from ..clip import Clip, ClipSet
 from ..labels import LabelMatcher
-from .manifest import refuse_repeated_columns
+from .csv_rows import Row, csv_rows
 from .walk import VIDEO_SUFFIXES, media_files
 
 COLUMNS = ("youtube_id", "time_start", "time_end", "split")
@@ -108,42 +108,26 @@ def load_kinetics(argument: str, *, vocabulary: Sequence[str], videos: Path | No
 
 def read_annotations(path: Path) -> list[Annotation]:
     """The file's lines; a repeated line counts once. Raises ClipError with the line that is malformed."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ClipError("no such annotation file", where=path) from None
-    except UnicodeDecodeError:
-        raise ClipError("not a text file", where=path, expected="CSV in UTF-8") from None
-    reader = csv.DictReader(text.splitlines())
-    header = reader.fieldnames or ()
-    refuse_repeated_columns(header, f"{path}:1")
-    absent = [column for column in COLUMNS if column not in header]
-    if absent:
-        raise ClipError(
-            "not a Kinetics annotation file",
-            where=path,
-            expected=f"columns [label,]{','.join(COLUMNS)}",
-            found=f"no {', '.join(absent)}",
-        )
+    _, rows = csv_rows(path, COLUMNS, "Kinetics annotation file", f"[label,]{','.join(COLUMNS)}")
     seen: dict[str, Annotation] = {}
-    for row in reader:
-        note = _annotation(row, f"{path}:{reader.line_num}")
+    for line, row in rows:
+        note = _annotation(row, f"{path}:{line}")
         earlier = seen.setdefault(note.name, note)
         if earlier.label != note.label:
             raise ClipError(
                 "the same segment has two labels",
-                where=f"{path}:{reader.line_num}",
+                where=f"{path}:{line}",
                 expected=earlier.label,
                 found=note.label,
             )
     return list(seen.values())
 
 
-def _annotation(row: Mapping[str, str | None], where: str) -> Annotation:
-    youtube_id, start, end, split = ((row[column] or "").strip() for column in COLUMNS)
+def _annotation(row: Row, where: str) -> Annotation:
+    youtube_id, start, end, split = (row[column].strip() for column in COLUMNS)
     try:
         note = Annotation(
-            youtube_id, int(float(start)), int(float(end)), split, (row.get("label") or "").strip() or None
+            youtube_id, int(float(start)), int(float(end)), split, row.get("label", "").strip() or None
         )
     except (ValueError, OverflowError):
         raise ClipError(

@@ -2,6 +2,10 @@
 
 CSV with a header, or JSON Lines, by the file's suffix. Columns or keys: `path` (needed; relative to the
 manifest, or absolute), `id` (default: the path), `label`, `start_s`, `end_s`, `sha256`; others are ignored.
+
+A path may lead anywhere (`..`, absolute), because our own commands write manifests of files wherever they
+lie: a manifest is trusted like a command line. Lists of segments and annotations come from others and are
+not: their paths must stay in the folder of the videos.
 """
 
 from __future__ import annotations
@@ -24,8 +28,10 @@ from ...parsing import parse_json
 from ..clip import Clip, ClipSet
 from ..labels import LabelMatcher
 from .arrays import input_pair
+from .csv_rows import csv_rows, read_text
 
 COLUMNS = ("path", "id", "label", "start_s", "end_s", "sha256")
+SUFFIXES = (".csv", ".jsonl")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -129,53 +135,21 @@ def verify(clip: Clip) -> None:
 
 def _is_json(path: Path) -> bool:
     suffix = path.suffix.lower()
-    if suffix not in (".csv", ".jsonl"):
+    if suffix not in SUFFIXES:
         raise ClipError(
-            "not a manifest's name", where=path, expected=".csv or .jsonl", found=suffix or "no suffix"
+            "not a manifest's name", where=path, expected=" or ".join(SUFFIXES), found=suffix or "no suffix"
         )
     return suffix == ".jsonl"
 
 
 def manifest_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Line number and content, key → value, of each entry. Raises ClipError for what is malformed."""
-    json_lines = _is_json(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ClipError("no such manifest", where=path) from None
-    except UnicodeDecodeError:
-        raise ClipError("not a text file", where=path, expected="UTF-8") from None
-    if json_lines:
-        for line, content in enumerate(text.splitlines(), 1):
-            if content.strip():
-                yield line, _json_object(content, f"{path}:{line}")
+    if not _is_json(path):
+        yield from csv_rows(path, ["path"], "manifest", ",".join(COLUMNS))[1]
         return
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="more", strict=True)
-    try:
-        refuse_repeated_columns(reader.fieldnames or (), f"{path}:1")
-        if "path" not in (reader.fieldnames or ()):
-            raise ClipError(
-                "column 'path' is missing",
-                where=f"{path}:1",
-                expected=",".join(COLUMNS),
-                found=",".join(reader.fieldnames or ()) or "an empty file",
-            )
-        for row in reader:
-            if "more" in row:
-                raise ClipError("more fields than columns", where=f"{path}:{reader.line_num}")
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise ClipError("not CSV", where=f"{path}:{reader.line_num}", found=error) from None
-
-
-def refuse_repeated_columns(header: Sequence[str], where: str) -> None:
-    """Raise ClipError if a CSV header has a column twice, of which only the last would be read.
-
-    - `header`: names of the columns.
-    - `where`: the file and line, for the error.
-    """
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise ClipError(f"column '{twice[0]}' stands twice", where=where, found=",".join(header))
+    for line, content in enumerate(read_text(path, "manifest").splitlines(), 1):
+        if content.strip():
+            yield line, _json_object(content, f"{path}:{line}")
 
 
 def _json_object(text: str, where: str) -> dict[str, Any]:

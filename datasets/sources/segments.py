@@ -8,17 +8,15 @@ without an ending.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ...errors import ClipError
 from ..clip import Clip, ClipSet
 from ..labels import LabelMatcher
-from .manifest import refuse_repeated_columns
+from .csv_rows import Row, csv_rows
 from .walk import VIDEO_SUFFIXES, media_files
 
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -35,8 +33,8 @@ OMNIFALL_CLASSES = (
 )
 """By number: `labels/label2id.csv` of OmniFall's repository."""
 
-OMNIFALL_INCLUDES: Mapping[str, tuple[str, ...]] = {"walk": ("run", "running", "jog", "jogging")}
-"""Class → what it holds too: "walk: move around, including jogging and running", LABELS.md of OmniFall."""
+OMNIFALL_ALSO_SHOWS: Mapping[str, tuple[str, ...]] = {"walk": ("run", "running", "jog", "jogging")}
+"""Class → what it also shows: "walk: move around, including jogging and running", LABELS.md of OmniFall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SegmentList:
-    """The segments whose video is there; those whose video is not; and lines that are no stretch of time.
+    """The segments whose video is there; those whose video is not; and lines with an invalid time range.
 
     - `unusable`: one text a line, "FILE:LINE: 3 s to 2 s". Published lists have a few of them.
     """
@@ -70,7 +68,7 @@ def read_segments(
     - `classes`: names of classes that the list gives by number.
 
     Raises ClipError, with the line, for a column that is missing, a time that is no number, a path that
-    leaves the folder, a number without a class, and a stretch that has two labels.
+    leaves the folder, a number without a class, and a segment that has two labels.
     """
     rows, chosen = _rows(path, columns or {})
     files = _index(videos)
@@ -95,7 +93,7 @@ def read_segments(
             missing.append(clip)
         elif (earlier := segments.setdefault(name, Segment(clip, place, row))).clip.label != label:
             raise ClipError(
-                "the same stretch has two labels", where=where, expected=earlier.clip.label, found=label
+                "the same segment has two labels", where=where, expected=earlier.clip.label, found=label
             )
     return SegmentList(tuple(segments.values()), tuple(missing), tuple(unusable))
 
@@ -116,37 +114,21 @@ def load_segments(argument: str, *, vocabulary: Sequence[str], videos: Path | No
     return ClipSet(path.stem, tuple(clips), found.missing, tuple(unknown), len(found.unusable))
 
 
-def _rows(path: Path, columns: Mapping[str, str]) -> tuple[list[tuple[int, dict[str, str]]], dict[str, str]]:
+def _rows(path: Path, columns: Mapping[str, str]) -> tuple[Iterator[tuple[int, Row]], dict[str, str]]:
     """The lines with their numbers; and which column is the path, the label, the start, the end."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ClipError(f"the list cannot be read: {error.strerror}", where=path) from None
-    except UnicodeDecodeError:
-        raise ClipError("not a text file", where=path, expected="CSV in UTF-8") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="more", restval="", strict=True)
-    try:
-        header = list(reader.fieldnames or ())
-        refuse_repeated_columns(header, f"{path}:1")
-        chosen = {}
-        for key, names in NAMES.items():
-            accepted = (columns[key],) if key in columns else names
-            found = [name for name in accepted if name in header]
-            if len(found) != 1:
-                raise ClipError(
-                    f"no column for the {key}" if not found else f"two columns for the {key}",
-                    where=f"{path}:1",
-                    expected=" or ".join(accepted),
-                    found=",".join(header) or "an empty file",
-                )
-            chosen[key] = found[0]
-        rows = []
-        for row in reader:
-            if "more" in row:
-                raise ClipError("more fields than columns", where=f"{path}:{reader.line_num}")
-            rows.append((reader.line_num, row))
-    except csv.Error as error:
-        raise ClipError("not CSV", where=f"{path}:{reader.line_num}", found=error) from None
+    header, rows = csv_rows(path, (), "list of segments")
+    chosen = {}
+    for key, names in NAMES.items():
+        accepted = (columns[key],) if key in columns else names
+        found = [name for name in accepted if name in header]
+        if len(found) != 1:
+            raise ClipError(
+                f"no column for the {key}" if not found else f"two columns for the {key}",
+                where=f"{path}:1",
+                expected=" or ".join(accepted),
+                found=",".join(header) or "an empty file",
+            )
+        chosen[key] = found[0]
     return rows, chosen
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
@@ -142,19 +142,18 @@ class Back(nn.Module):
     It has the parameters of that part alone, which are the network's own.
     """
 
-    def __init__(self, net: nn.Module, trained: int) -> None:
+    def __init__(self, net: Any, trained: int) -> None:
         super().__init__()
-        assert isinstance(net, TrainableNetwork)
         blocks = [block for _, block in net.blocks()]
         self.parts = nn.ModuleList([*blocks[len(blocks) - trained :], net.head])
         # As functions: the network is not to be a part of this.
-        back: Any = net.back if trained else None
-        self._logits = partial(back, trained=trained) if trained else net.head.forward
+        self._logits: Callable[[torch.Tensor], torch.Tensor] = net.head.forward
+        if trained:
+            self._logits = partial(net.back, trained=trained)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (N, classes)."""
-        logits: torch.Tensor = self._logits(x)
-        return logits
+        return self._logits(x)
 
 
 def has_front(net: nn.Module, trained: int) -> bool:

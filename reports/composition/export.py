@@ -1,4 +1,4 @@
-"""The composition of a set as files: tables for reading and as CSV, the chart, the traps."""
+"""The composition of a set as files: the table for reading and as CSV, the chart, shortcuts and leaks."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from ..charts.plots import draw
 from ..formats.export import csv
 from ..formats.markdown import bullets, escape, grid
 from .distribution import distribution_chart, distribution_table
-from .traps import traps
+from .flaws import Judgement
 
 
-def write_composition(composition: Composition, folder: Path) -> Path:
+def write_composition(composition: Composition, judgement: Judgement, folder: Path) -> Path:
     """Write composition.md, tables/distribution.csv and plots/distribution.svg and .png; the first's path.
+
+    - `judgement`: of the composition.
 
     Each file is replaced whole. Raises UsageError if that cannot be written.
     """
     table, drawing = distribution_table(composition), draw(distribution_chart(composition))
     chart = drawing.chart
-    found = [f"{trap.name}: {trap.measured}. {trap.remedy}." for trap in traps(composition)]
+    found = [f"{flaw.name}: {flaw.measured}. {flaw.remedy}." for flaw in judgement.flaws]
     parts = [
-        f"# {escape(composition.name)}: what it is made of",
+        f"# Composition of {escape(composition.name)}",
         grid(table),
         f"![{escape(chart.alt)}](plots/{chart.name}.svg)",
         f"*{escape(chart.caption)}*",
-        "## Traps",
+        "## Shortcuts and leaks",
         bullets(found) or "None was found.",
-        f"*{escape(looked_for(composition))}*",
+        f"*{escape(judgement.scope)}*",
         "## Notes" if composition.notes else "",
         bullets(composition.notes),
     ]
@@ -46,16 +48,3 @@ def write_composition(composition: Composition, folder: Path) -> Path:
     except OSError as error:
         raise UsageError(f"cannot be written: {error.strerror}", where=error.filename or folder) from error
     return folder / "composition.md"
-
-
-def looked_for(composition: Composition) -> str:
-    """What the traps are about, and what was not looked for."""
-    measured = [shortcut.feature for shortcut in composition.shortcuts]
-    absent = [feature for feature in ("source", "length", "brightness") if feature not in measured]
-    text = "Looked for: the same bytes, groups across the official split, few or large groups, "
-    text += ", ".join(["classes of one source", *(f"{feature} alone" for feature in measured)])
-    if composition.pictures_compared:
-        text += ", the same pictures"
-    else:
-        absent.append("the same pictures")
-    return f"{text}. Not looked for: {', '.join(absent)}." if absent else f"{text}."

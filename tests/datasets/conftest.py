@@ -1,10 +1,13 @@
-"""Small videos whose frames carry their own number, in any container and timing."""
+"""Small videos whose frames carry their own number, in any container and timing; a decoder that fails."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -56,3 +59,35 @@ def make_video() -> MakeVideo:
         return path
 
     return make
+
+
+FAKE = """
+import os, signal, sys, time
+from actionbench.datasets import decoder_pool
+real = decoder_pool.work_of
+def work_of(task):
+    def work(clip):
+        print("noise")
+        os.write(2, b"more noise")
+        if clip.id == "hangs":
+            time.sleep(1000)
+        if clip.id == "crashes":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return real(task)(clip)
+    return work
+decoder_pool.work_of = work_of
+replies = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)
+decoder_pool.serve(sys.stdin.buffer, replies)
+"""
+
+
+@pytest.fixture
+def bad_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children whose decoder hangs or crashes on clips with these names."""
+    real = subprocess.Popen
+
+    def popen(_: object, **options: Any) -> subprocess.Popen[bytes]:
+        return real([sys.executable, "-c", FAKE], **options)
+
+    monkeypatch.setattr("actionbench.child_process.subprocess.Popen", popen)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,16 +11,18 @@ import numpy as np
 import psutil
 import pytest
 
-from actionbench.datasets.check import Checker, check_clips
+from actionbench.datasets.check import check_clips
 from actionbench.datasets.clip import Clip, ClipSet
 from actionbench.datasets.sources.manifest import file_digest
 from actionbench.datasets.sources.registry import load_clips
 
 from ..known import known
 
+MakeVideo = Callable[..., Path]
+
 
 @pytest.fixture
-def videos(make_video, tmp_path) -> dict[str, Path]:
+def videos(make_video: MakeVideo, tmp_path: Path) -> dict[str, Path]:
     good = make_video(tmp_path / "good.mkv", 20)
     copy = tmp_path / "copy.mkv"
     copy.write_bytes(good.read_bytes())
@@ -42,7 +40,7 @@ def videos(make_video, tmp_path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_every_state(videos, workers):
+def test_every_state(videos: dict[str, Path], workers: int) -> None:
     clips = ClipSet("set", tuple(Clip(name, path) for name, path in videos.items()), (Clip("m", Path("m")),))
     found = list(check_clips(clips, min_frames=16, workers=workers))
     assert [(status.clip.id, status.state) for status in found] == [
@@ -65,7 +63,7 @@ def test_every_state(videos, workers):
     assert (array.frames, array.size, array.rate) == (30, (6, 4), None)
 
 
-def test_stretches_of_one_file_are_no_duplicates(videos):
+def test_stretches_of_one_file_are_no_duplicates(videos: dict[str, Path]) -> None:
     path = videos["good"]
     clips = ClipSet(
         "set", (Clip("a", path, end_s=0.4), Clip("b", path, start_s=0.4), Clip("c", path, end_s=0.4))
@@ -74,14 +72,14 @@ def test_stretches_of_one_file_are_no_duplicates(videos):
     assert [(status.state, status.frames) for status in found] == [("ok", 10), ("ok", 10), ("duplicate", 10)]
 
 
-def test_a_file_that_is_not_the_manifests_is_broken(videos):
+def test_a_file_that_is_not_the_manifests_is_broken(videos: dict[str, Path]) -> None:
     clips = ClipSet("set", (Clip("a", videos["good"], sha256="0" * 64),))
     (status,) = check_clips(clips)
     assert status.state == "broken"
     assert "not the one in the manifest" in known(status.reason)
 
 
-def test_all_odd_files_at_hand(shared_data):
+def test_all_odd_files_at_hand(shared_data: Path) -> None:
     found = list(check_clips(load_clips(str(shared_data / "broken"), vocabulary=()), min_frames=9))
     states = {
         state: sum(status.state == state for status in found) for state in ("ok", "too short", "broken")
@@ -90,39 +88,8 @@ def test_all_odd_files_at_hand(shared_data):
     assert len(found) == 24
 
 
-FAKE = """
-import os, signal, sys, time
-from pathlib import Path
-from actionbench.datasets import check
-real = check.examine
-def examine(clip):
-    print("noise")
-    os.write(2, b"more noise")
-    if clip.id == "hangs":
-        time.sleep(1000)
-    if clip.id == "crashes":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    return real(clip)
-check.examine = examine
-replies = os.fdopen(os.dup(1), "wb")
-os.dup2(2, 1)
-check.serve(sys.stdin.buffer, replies)
-"""
-
-
-@pytest.fixture
-def bad_decoder(monkeypatch):
-    """Children whose decoder hangs or crashes on clips with these names."""
-    real = subprocess.Popen
-
-    def popen(_, **options):
-        return real([sys.executable, "-c", FAKE], **options)
-
-    monkeypatch.setattr("actionbench.child_process.subprocess.Popen", popen)
-
-
 @pytest.mark.usefixtures("bad_decoder")
-def test_a_hang_and_a_crash_cost_one_clip_each(videos):
+def test_a_hang_and_a_crash_cost_one_clip_each(videos: dict[str, Path]) -> None:
     names = ("a", "hangs", "b", "crashes", "c")
     clips = ClipSet("set", tuple(Clip(name, videos["good"], start_s=k / 25) for k, name in enumerate(names)))
     begun = time.monotonic()
@@ -130,11 +97,11 @@ def test_a_hang_and_a_crash_cost_one_clip_each(videos):
     assert time.monotonic() - begun < 30
     assert [status.state for status in found] == ["ok", "broken", "ok", "broken", "ok"]
     assert "did not end within 3 s" in known(found[1].reason)
-    assert found[3].reason == "decoding failed: crashed (SIGSEGV)"
+    assert found[3].reason == f"{videos['good']}: decoding failed: crashed (SIGSEGV)"
 
 
 @pytest.mark.usefixtures("bad_decoder")
-def test_closing_early_waits_for_nothing(videos):
+def test_closing_early_waits_for_nothing(videos: dict[str, Path]) -> None:
     clips = ClipSet(
         "set", (Clip("a", videos["good"]), Clip("hangs", videos["good"]), Clip("b", videos["good"]))
     )
@@ -147,34 +114,3 @@ def test_closing_early_waits_for_nothing(videos):
     assert time.monotonic() - begun < 20
     left = [p for p in psutil.Process().children() if p.is_running() and p.status() != "zombie"]
     assert not set(left) - set(others)
-
-
-def test_children_are_reused(videos):
-    others = set(psutil.Process().children())
-    with Checker() as checker:
-        checker.check(Clip("a", videos["good"]))
-        (first,) = set(psutil.Process().children()) - others
-        checker.check(Clip("b", videos["short"]))
-        assert set(psutil.Process().children()) - others == {first}
-    assert not first.is_running()
-
-
-def test_children_end_with_their_parent(videos):
-    code = (
-        "import os, sys, psutil; from pathlib import Path\n"
-        "from actionbench.datasets.check import Checker\n"
-        "from actionbench.datasets.clip import Clip\n"
-        "Checker().check(Clip('a', Path(sys.argv[1])))\n"
-        "print(psutil.Process().children()[0].pid, flush=True)\n"
-        "os.kill(os.getpid(), 9)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(videos["good"])], stdout=subprocess.PIPE, text=True, check=False
-    )
-    child = int(done.stdout)
-    for _ in range(100):
-        if not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie":
-            return
-        time.sleep(0.1)
-    os.kill(child, signal.SIGKILL)
-    pytest.fail("the child outlived its parent")

@@ -43,6 +43,7 @@ def test_the_document_has_the_table_of_settings() -> None:
         ({"lr_steps": (9, 3)}, "--lr-steps: must rise"),
         ({"batch_norm": "moving", "draws": 4}, "--draws 4: would do nothing"),
         ({"train": "all", "draws": 4}, "--draws 4: would do nothing"),
+        ({"device": "cuda"}, "--device: unknown device"),
         ({"weights": "scratch"}, "--train head: leaves random blocks as they are"),
         ({"weights": "scratch", "train": "all", "batch_norm": "fixed"}, "has no statistics to keep"),
     ],

@@ -14,7 +14,7 @@ import torch
 import yaml
 
 from actionbench.datasets.composed.manifest import read_composed, write_composed
-from actionbench.errors import UsageError
+from actionbench.errors import MeasurementError, UsageError
 from actionbench.models.finetuning.finetuned import read_description
 from actionbench.models.finetuning.trainable import saved_state, trainable_network
 from actionbench.models.registry import find_model
@@ -81,7 +81,7 @@ def test_a_training_leaves_all_that_its_result_needs(config: FinetuneConfig, qui
         assert each.group == composed[each.example].group
         assert sum(np.exp(list(each.log_probabilities.values()))) == pytest.approx(1, abs=1e-5)
     written = {path.parent for path in folder.parent.rglob("*") if path.is_file()}
-    assert written == {folder, folder / "checkpoints", folder.parent / "squares"}
+    assert written == {folder, folder.parent / "squares"}, "nothing elsewhere, and no checkpoints at the end"
 
 
 def test_what_was_killed_ends_as_if_it_had_not_been(
@@ -191,6 +191,12 @@ def test_the_loss_falls_on_a_fixed_batch(config: FinetuneConfig, quiet: Any) -> 
         losses = [float(row["training_loss"]) for row in csv.DictReader(file)]
     assert len(losses) == 20
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_loss_that_is_no_number_ends_it(config: FinetuneConfig, quiet: Any) -> None:
+    wild = replace(config, learning_rate=100.0, weight_decay=10.0, epochs=40, batch=2)
+    with pytest.raises(MeasurementError, match=r"epoch \d+: the loss is no number any more.*--learning-rate"):
+        training.finetune(wild, quiet())
 
 
 def test_it_ends_when_validation_gets_no_better(config: FinetuneConfig, quiet: Any) -> None:

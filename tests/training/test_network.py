@@ -77,5 +77,6 @@ def test_a_network_that_cannot_be_trained_says_so(learner: str) -> None:
 def test_scores_are_the_views_mean_probabilities() -> None:
     logits = torch.randn((2, 3, 4), generator=torch.Generator().manual_seed(0))
     found = log_probabilities(torch.nn.Identity(), logits)
+    assert torch.isfinite(log_probabilities(torch.nn.Identity(), 1e4 * logits)).all()
     expected = np.log(np.mean(np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(-1, keepdims=True), 1))
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-6)

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from ....datasets.check import ClipStatus
-from ....datasets.clip import Clip
+from ....datasets.clip import MIN_FRAMES, Clip
 from ....errors import ClipError, UsageError, unknown_name
 from ....plain_text import plain_line, spreadsheet_cell
-from ..options import check_writable, counted
+from ..options import check_ending, check_writable, counted
 from .augment_preview import augment_preview
 from .compose import compose
 from .cut import cut
@@ -48,8 +48,10 @@ def check(
     data: DataArgument,
     videos: VideosOption = None,
     labels: LabelsOption = "kinetics-400",
-    min_frames: Annotated[int, typer.Option(help="Clips with fewer frames count as `too short`.")] = 16,
-    timeout: Annotated[float, typer.Option(help="Most seconds for decoding one clip.")] = 60.0,
+    min_frames: Annotated[
+        int, typer.Option(help="Clips with fewer frames count as `too short`.")
+    ] = MIN_FRAMES,
+    timeout: Annotated[float, typer.Option(help="Maximum seconds for decoding one clip.")] = 60.0,
     workers: Annotated[int | None, typer.Option(help="Number of processes; by default one per core.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the table of all clips to this CSV file.")] = None,
 ) -> None:
@@ -125,20 +127,19 @@ def subset_(
     per_class: Annotated[int, typer.Option(help="Number of videos per class.")] = 10,
     seed: Annotated[int, typer.Option(help="Seed of the random sample.")] = 0,
     classes: Annotated[str | None, typer.Option(help="Class names, comma-separated; by default all.")] = None,
-    min_frames: Annotated[int, typer.Option(help="Videos with fewer frames are left out.")] = 16,
+    min_frames: Annotated[int, typer.Option(help="Videos with fewer frames are left out.")] = MIN_FRAMES,
 ) -> None:
     """Sample N videos of each class, of those that decode, and write a manifest with their SHA-256."""
     from ....datasets.check import Checker
     from ....datasets.labels import LabelMatcher
-    from ....datasets.sources.manifest import write_manifest
+    from ....datasets.sources.manifest import SUFFIXES, write_manifest
     from ....datasets.sources.registry import load_clips
     from ....datasets.subset import draw_subset
     from ....models.labels import labels as label_list
     from ...console.progress import Console
 
     clips = load_clips(data, vocabulary=label_list(labels), videos=videos)
-    if out.suffix.lower() not in (".csv", ".jsonl"):
-        raise UsageError("has an ending that is not known", where=out, expected=".csv or .jsonl")
+    check_ending("OUT", out, SUFFIXES)
     wanted = None if classes is None else [name.strip() for name in classes.split(",")]
     there = sorted({clip.label for clip in clips if clip.label is not None})
     for name in wanted or ():

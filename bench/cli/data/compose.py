@@ -1,4 +1,4 @@
-"""`bench data compose`: a set out of several sources, what it is made of, and the traps in it."""
+"""`bench data compose`: a data set from several sources, its distribution, its shortcuts and leaks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from ....errors import ClipError, UsageError
 from ....plain_text import plain_line
 from ....settings import key_values
-from ..options import check_writable, counted, share
+from ..options import check_ending, check_writable, counted, share
 
 if TYPE_CHECKING:
     from ....datasets.composed.appearance import Appearance
@@ -21,26 +21,27 @@ if TYPE_CHECKING:
 
 def compose(
     recipe: Annotated[Path, typer.Argument(help="YAML file: labels and sources.")],
-    out: Annotated[Path, typer.Argument(help="Manifest to write, .csv.")],
-    split: Annotated[
-        str, typer.Option(help="Shown in the tables: `folds`, `thesis` or `official`.")
-    ] = "folds",
+    out: Annotated[Path, typer.Argument(help="Manifest to write: .csv or .jsonl.")],
+    split: Annotated[str, typer.Option(help="Split to report: `folds`, `thesis` or `official`.")] = "folds",
     folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
-    seed: Annotated[int, typer.Option(help="Of the splits.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 0,
     max_share: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="CLASS=SHARE", help="Most that a class may be of the training clips; repeatable."
-        ),
+        typer.Option(metavar="CLASS=SHARE", help="Maximum share of a class in training; repeatable."),
     ] = None,
     group_cap: Annotated[
-        int | None, typer.Option(help="Most clips of one group of a class with --max-share.")
+        int | None, typer.Option(help="Maximum clips per group of such a class (--max-share).")
     ] = None,
     decode: Annotated[
-        bool, typer.Option(help="Decode the clips, to see what length, brightness and pictures give away.")
+        bool,
+        typer.Option(
+            help="Decode the clips, to test whether length or brightness predicts the class, "
+            "and find duplicates."
+        ),
     ] = True,
+    timeout: Annotated[float, typer.Option(help="Maximum seconds for decoding one clip.")] = 60.0,
 ) -> None:
-    """Compose a data set of several sources; table what it is made of, warn of traps.
+    """Compose a data set from several sources; report its distribution and possible shortcuts.
 
     Writes the manifest, OUT.set.yaml beside it (labels, licences), and a folder OUT-composition with the
     distribution per class, source and split as table and chart.
@@ -48,16 +49,17 @@ def compose(
     from tabulate import tabulate
 
     from ....datasets.composed.compose import compose as compose_recipe
+    from ....datasets.composed.compose import require_each_label
     from ....datasets.composed.manifest import write_composed
     from ....datasets.composed.recipe import read_recipe
     from ....datasets.composed.splits import splits_of, with_max_share
+    from ....datasets.sources.manifest import SUFFIXES
     from ....reports.composition.distribution import distribution_table
-    from ....reports.composition.export import looked_for, write_composition
-    from ....reports.composition.traps import traps
+    from ....reports.composition.export import write_composition
+    from ....reports.composition.flaws import judge
     from ...composition import composition_of
 
-    if out.suffix.lower() != ".csv":
-        raise UsageError("has an ending that is not known", where=out, expected=".csv")
+    check_ending("OUT", out, SUFFIXES)
     shares = {
         name: share("--max-share", text) for name, text in key_values("max-share", max_share or []).items()
     }
@@ -65,33 +67,37 @@ def compose(
         raise UsageError(
             "is for classes with --max-share", where="--group-cap", expected="1 or more", found=group_cap
         )
-    composed, notes = compose_recipe(read_recipe(recipe), out.stem)
+    followed = read_recipe(recipe)
+    composed, notes = compose_recipe(followed, out.stem)
 
     def divided() -> tuple[Split, ...]:
         made = splits_of(composed, split, folds, seed)
         return tuple(with_max_share(each, shares, group_cap, seed) if shares else each for each in made)
 
-    # What cannot be divided or written is told before hours of decoding.
+    # What cannot be divided or written is reported before hours of decoding.
     splits = divided()
     out.parent.mkdir(parents=True, exist_ok=True)
     check_writable("OUT", out)
     composed = _with_digests(composed)
     appearances = None
     if decode:
-        composed, appearances, broken = _looked_at(composed)
+        composed, appearances, broken = _looked_at(composed, timeout)
+        if broken:
+            require_each_label(composed, followed, broken)
+            splits = divided()
         notes = (*notes, *broken)
-        splits = divided() if broken else splits
     write_composed(out, composed)
     composition = composition_of(composed, splits, appearances, seed, notes)
     table = distribution_table(composition)
     print(tabulate(table.rows, [column.title for column in table.columns], disable_numparse=True))
-    for trap in traps(composition):
-        print(plain_line(f"warning: {trap.name}: {trap.measured}. {trap.remedy}."))
-    print(plain_line(looked_for(composition)))
+    judgement = judge(composition)
+    for flaw in judgement.flaws:
+        print(plain_line(f"warning: {flaw.name}: {flaw.measured}. {flaw.remedy}."))
+    print(plain_line(judgement.scope))
     for note in composition.notes:
         print(plain_line(f"note: {note}"))
-    written = write_composition(composition, out.with_name(f"{out.stem}-composition"))
-    print(f"{out}: {counted(len(composed.examples), 'clip')}; {written} tells what they are")
+    written = write_composition(composition, judgement, out.with_name(f"{out.stem}-composition"))
+    print(f"{out}: {counted(len(composed.examples), 'clip')}; composition: {written}")
 
 
 def _with_digests(composed: ComposedSet) -> ComposedSet:
@@ -111,8 +117,8 @@ def _with_digests(composed: ComposedSet) -> ComposedSet:
     return replace(composed, examples=tuple(examples))
 
 
-def _looked_at(composed: ComposedSet) -> tuple[ComposedSet, list[Appearance], list[str]]:
-    """The clips that decode with their appearance, and which do not."""
+def _looked_at(composed: ComposedSet, timeout_s: float) -> tuple[ComposedSet, list[Appearance], list[str]]:
+    """The set of the clips that decode, their appearance, and a note for each of the others."""
     from ....datasets.composed.appearance import look_at_all
     from ...console.progress import Console
     from ...plan.environment import cores
@@ -122,7 +128,8 @@ def _looked_at(composed: ComposedSet) -> tuple[ComposedSet, list[Appearance], li
     broken: list[str] = []
     clips = [example.clip for example in composed.examples]
     with Console().task("decoding", len(clips)) as progress:
-        for example, found in zip(composed.examples, look_at_all(clips, cores()), strict=True):
+        looks = look_at_all(clips, timeout_s=timeout_s, workers=cores())
+        for example, found in zip(composed.examples, looks, strict=True):
             if isinstance(found, ClipError):
                 broken.append(f"left out, does not decode: {found}")
             else:

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ....datasets.clip import MIN_FRAMES, Clip
 from ....errors import ClipError, UsageError, unknown_name
 from ....plain_text import plain_line
-from ..options import check_writable, counted
+from ..options import check_ending, check_writable, counted
 
 if TYPE_CHECKING:
     from ....datasets.annotations.cutting import Cut, Refused
     from ....datasets.annotations.tags import TaggedVideo
-    from ....datasets.clip import Clip
 
 
 MANIFEST = "clips.csv"
 """Of clips that are files, beside them."""
 
 
-class Form(StrEnum):
+class OutputKind(StrEnum):
     """What a clip becomes: an entry of a manifest with its start and end, or a file of its own."""
 
     MANIFEST = "manifest"
@@ -40,37 +40,40 @@ def cut(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Manifest (.csv, .jsonl) or, for files, folder to write; without it: only a list."),
+        typer.Option(
+            help="Manifest (.csv, .jsonl) or, for files, folder to write; without it, clips are only listed."
+        ),
     ] = None,
-    form: Annotated[
-        Form, typer.Option("--as", help="manifest: entries with start and end; files: lossless videos.")
-    ] = Form.MANIFEST,
+    kind: Annotated[
+        OutputKind, typer.Option("--as", help="manifest: entries with start and end; files: lossless videos.")
+    ] = OutputKind.MANIFEST,
     rate: Annotated[
         str | None, typer.Option(help="Frame extraction rate, where annotations do not record it (CSV).")
     ] = None,
     end_tag: Annotated[
         str | None,
-        typer.Option(help="Dummy tag of last frames, where first and last frames are tagged."),
+        typer.Option(help="Tag that marks an action's last frame; the first frame has the label."),
     ] = None,
-    max_gap: Annotated[int, typer.Option(help="Most sampling steps between two samples of a run.")] = 1,
-    min_frames: Annotated[int, typer.Option(help="Fewest frames of a clip.")] = 16,
+    max_gap: Annotated[int, typer.Option(help="Maximum sampling steps between two samples of a run.")] = 1,
+    min_frames: Annotated[int, typer.Option(help="Minimum frames of a clip.")] = MIN_FRAMES,
+    timeout: Annotated[float, typer.Option(help="Maximum seconds for decoding one video.")] = 600.0,
 ) -> None:
-    """List the clips that annotations imply, and the tags that imply none; then cut, exact to the frame."""
-    from ....datasets.annotations.cutting import find_cuts
+    """List the clips defined by annotations and the tags that are refused; with --out, cut them."""
+    from ....datasets.annotations.cutting import FrameTimes, find_cuts
     from ....datasets.annotations.intervals import start_end_tags, tag_runs
     from ....datasets.annotations.reading import read_annotations
     from ....datasets.annotations.tags import positive
-    from ....datasets.sources.manifest import write_manifest
+    from ....datasets.decoder_pool import DecoderPool
+    from ....datasets.sources.manifest import SUFFIXES, write_manifest
     from ...console.progress import Console
 
     for option, value in (("--max-gap", max_gap), ("--min-frames", min_frames)):
         if value < 1:
             raise UsageError("is less than 1", where=f"{option} {value}")
-    if out is not None and form is Form.FILES and out.exists() and not out.is_dir():
+    if out is not None and kind is OutputKind.FILES and out.exists() and not out.is_dir():
         raise UsageError("is not a folder", where=f"--out {out}")
-    if out is not None and form is Form.MANIFEST:
-        if out.suffix.lower() not in (".csv", ".jsonl"):
-            raise UsageError("has an unknown ending", where=f"--out {out}", expected=".csv or .jsonl")
+    if out is not None and kind is OutputKind.MANIFEST:
+        check_ending("--out", out, SUFFIXES)
         check_writable("--out", out)
     tagged = read_annotations(annotations, videos, None if rate is None else positive(rate, "--rate"))
     names = {label for video in tagged for tag in video.tags for label in tag.labels}
@@ -78,13 +81,17 @@ def cut(
         raise UsageError(str(unknown_name("tag", end_tag, names)), where="--end-tag")
     cuts: list[Cut] = []
     refused: list[Refused] = []
-    with Console().task("decoding", len(tagged)) as progress:
+    with Console().task("decoding", len(tagged)) as progress, DecoderPool(timeout_s=timeout) as pool:
+
+        def times_of(clip: Clip) -> FrameTimes:
+            return pool.ask("frame times", clip, FrameTimes)
+
         for video in tagged:
             if end_tag is None:
                 inference = tag_runs(video.tags, video.rate, max_gap)
             else:
                 inference = start_end_tags(video.tags, end_tag)
-            found, dropped = find_cuts(video, inference, min_frames)
+            found, dropped = find_cuts(video, inference, min_frames, times_of)
             cuts += found
             refused += dropped
             progress.advance(video.name)
@@ -93,9 +100,9 @@ def cut(
     if not cuts:
         raise ClipError("no clip can be cut", where=annotations)
     if out is None:
-        print("nothing is written: that needs --out")
+        print("nothing was written: use --out to write")
         return
-    if form is Form.FILES:
+    if kind is OutputKind.FILES:
         clips, manifest = _write_files(cuts, out), out / MANIFEST
     else:
         clips, manifest = [cut.clip for cut in cuts], out

@@ -109,10 +109,10 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not YAML"):
         read_config(path)
     path.write_text("max-clips: 1\nmax_clips: 2\n")
-    with pytest.raises(UsageError, match=r"c.yaml: the key 'max_clips' stands twice"):
+    with pytest.raises(UsageError, match=r"c.yaml: the key 'max_clips' occurs twice"):
         read_config(path)
     path.write_text("models: i3d\nseed: 1\nseed: 2\n")
-    with pytest.raises(UsageError, match=r"c.yaml: .*line 3, column 1: the key 'seed' stands twice"):
+    with pytest.raises(UsageError, match=r"c.yaml: .*line 3, column 1: the key 'seed' occurs twice"):
         read_config(path)
     path.write_text("weights: &a {i3d: random}\npython: *a\n")
     with pytest.raises(UsageError, match=r"c.yaml: .*line 2, column 9: aliases \(\*name\) are not read"):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from actionbench.datasets.annotations.cutting import Cut, find_cuts, write_clip
-from actionbench.datasets.annotations.intervals import Inference, Interval, start_end_tags, tag_runs
+from actionbench.datasets.annotations.cutting import Cut, FrameTimes, find_cuts, write_clip
+from actionbench.datasets.annotations.intervals import Inference, TaggedInterval, start_end_tags, tag_runs
 from actionbench.datasets.annotations.tags import Tag, TaggedVideo
 from actionbench.datasets.clip import Clip
+from actionbench.datasets.decoder_pool import DecoderPool
 from actionbench.datasets.sources.manifest import file_digest, read_manifest, write_manifest
 from actionbench.datasets.video.reader import read_frames
 from actionbench.errors import ClipError
@@ -32,7 +34,7 @@ def tagged(path: Path | None, *times: float, rate: int = 10) -> TaggedVideo:
 
 
 def inferred(start_s: Fraction | int, end_s: Fraction | int, closed: bool = False) -> Inference:
-    return Inference((Interval("a", Fraction(start_s), Fraction(end_s), closed),), ())
+    return Inference((TaggedInterval("a", Fraction(start_s), Fraction(end_s), closed),), ())
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +117,23 @@ def test_what_is_short_late_missing_or_broken_is_refused(video: Path, tmp_path: 
     broken = tmp_path / "broken.mkv"
     broken.write_bytes(video.read_bytes()[:200])
     assert str(broken) in reason(tagged(broken), inferred(0, 1))
+
+
+@pytest.mark.usefixtures("bad_decoder")
+def test_a_video_that_crashes_the_decoder_is_refused(video: Path) -> None:
+    with DecoderPool() as pool:
+
+        def times_of(clip: Clip) -> FrameTimes:
+            return pool.ask("frame times", clip, FrameTimes)
+
+        cuts, (refused,) = find_cuts(
+            replace(tagged(video), name="crashes"), inferred(0, 1), times_of=times_of
+        )
+        assert not cuts
+        assert refused.reason == f"{video}: decoding failed: crashed (SIGSEGV)"
+        assert find_cuts(tagged(video), inferred(0, 1), times_of=times_of) == find_cuts(
+            tagged(video), inferred(0, 1)
+        )
 
 
 def test_the_last_clip_may_reach_beyond_the_video(video: Path) -> None:

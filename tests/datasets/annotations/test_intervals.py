@@ -8,7 +8,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.datasets.annotations.intervals import Interval, Refusal, start_end_tags, tag_runs
+from actionbench.datasets.annotations.intervals import Refusal, TaggedInterval, start_end_tags, tag_runs
 from actionbench.datasets.annotations.tags import Tag
 
 RATES = st.sampled_from([Fraction(1), Fraction(5), Fraction(15), Fraction(30000, 1001)])
@@ -72,7 +72,7 @@ def test_no_tag_is_lost_and_no_two_clips_overlap(
     inference = tag_runs(tags, rate, max_gap)
     for before, after in zip(inference.intervals, inference.intervals[1:], strict=False):
         assert before.end_s <= after.start_s
-    found: list[Interval | Refusal] = [*inference.intervals, *inference.refusals]
+    found: list[TaggedInterval | Refusal] = [*inference.intervals, *inference.refusals]
     for tag in tags:
         for label in tag.labels:
             assert any(x.label == label and x.start_s <= tag.time_s <= x.end_s for x in found)

@@ -266,7 +266,7 @@ V1_DAMAGE: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "sample twice": (
         lambda c: c["frames"].update({"076": [{"tags": ["falling"]}]}),
-        "076: the sample stands twice",
+        "076: the sample occurs twice",
     ),
     "region of text": (
         lambda c: c["frames"].update({"9": ["falling"]}),
@@ -340,7 +340,7 @@ EXPORT_DAMAGE: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda c: c["assets"].update(
             again={**first_asset(c), "asset": {**first_asset(c)["asset"], "id": "again"}}
         ),
-        "a sample stands twice",
+        "a sample occurs twice",
     ),
     "video tagged": (
         lambda c: list(c["assets"].values())[1]["asset"].update(type=2),
@@ -411,9 +411,9 @@ def test_damaged_projects(vott: Any, folder: Path) -> None:
 CSV_DAMAGE = {
     "": "not a CSV export",
     "picture,name\n": "not a CSV export",
-    "image,label,label\n": "column 'label' stands twice",
-    "image,label\nv.mp4#t=1,falling,3\n": ":2: has another number of fields",
-    "image,label\nv.mp4#t=1\n": ":2: has another number of fields",
+    "image,label,label\n": "column 'label' occurs twice",
+    "image,label\nv.mp4#t=1,falling,3\n": ":2: more fields than columns",
+    "image,label\nv.mp4#t=1\n": ":2: a tag has no name",
     "image,label\nv.mp4#t=1,\n": ":2: a tag has no name",
     "image,label\nv.mp4#t=,falling\n": ":2: is not a number",
     "image,label\nv.mp4#t=1e999,falling\n": ":2: is not a number",
@@ -422,7 +422,7 @@ CSV_DAMAGE = {
     "image,label\nv.mp4#t=1,falling\nv.jpg,falling\n": ":3: tags what is no frame of a video",
     "image,label\n": "holds no visited frame",
     'image,label\nv.mp4#t=1,"falling\n': "not CSV",
-    "image,label\nv.mp4#t=1,falling\nv.mp4#t=1.0000001,falling\n": "a sample stands twice",
+    "image,label\nv.mp4#t=1,falling\nv.mp4#t=1.0000001,falling\n": "a sample occurs twice",
 }
 
 

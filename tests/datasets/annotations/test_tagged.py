@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from actionbench.datasets.annotations.cutting import find_cuts
-from actionbench.datasets.annotations.intervals import Interval, start_end_tags
+from actionbench.datasets.annotations.intervals import TaggedInterval, start_end_tags
 from actionbench.datasets.annotations.reading import read_annotations
 from actionbench.datasets.sources.manifest import verify
 
@@ -19,7 +19,7 @@ TAGGED = ROOT / "datasets" / "annotations" / "tagged" / "falls.vott-export.json"
 DOCUMENT = (ROOT / "docs" / "annotations.md").read_text(encoding="utf-8")
 
 
-def intervals(videos: Path) -> dict[str, tuple[Interval, ...]]:
+def intervals(videos: Path) -> dict[str, tuple[TaggedInterval, ...]]:
     """Name of each video → what was tagged, none of it refused."""
     found = {}
     for video in read_annotations(TAGGED, videos):

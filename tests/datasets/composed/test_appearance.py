@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from actionbench.datasets.clip import Clip
-from actionbench.datasets.composed.appearance import look_at, look_at_all
+from actionbench.datasets.composed.appearance import Appearance, look_at, look_at_all
 from actionbench.datasets.composed.duplicates import same_bytes, same_pictures
+from actionbench.datasets.composed.example import ComposedSet
 from actionbench.errors import ClipError
+
+MakeVideo = Callable[..., Path]
+MakeSet = Callable[..., ComposedSet]
 
 
 def moving(seed: int, frames: int = 40, size: tuple[int, int] = (192, 256)) -> list[np.ndarray]:
@@ -28,7 +34,7 @@ def moving(seed: int, frames: int = 40, size: tuple[int, int] = (192, 256)) -> l
     return made
 
 
-def test_length_and_brightness(tmp_path, make_video):
+def test_length_and_brightness(tmp_path: Path, make_video: MakeVideo) -> None:
     path = make_video(tmp_path / "grey.mov", [np.full((24, 32, 3), 10 * k, np.uint8) for k in range(20)], 10)
     whole = look_at(Clip("a", path))
     assert whole.seconds == pytest.approx(2.0)
@@ -37,26 +43,39 @@ def test_length_and_brightness(tmp_path, make_video):
     shown = [int(picture[0, 0]) // 10 for picture in whole.pictures]
     assert shown[1:] == [shown[0] + 5, shown[0] + 10, shown[0] + 15]
     assert whole.brightness == pytest.approx(np.mean([10 * k for k in shown]))
-    stretch = look_at(Clip("a", path, None, 1.0, 1.5))
-    assert stretch.seconds == pytest.approx(0.5)
-    assert 100 <= stretch.brightness <= 150
+    part = look_at(Clip("a", path, None, 1.0, 1.5))
+    assert part.seconds == pytest.approx(0.5)
+    assert 100 <= part.brightness <= 150
 
 
-def test_long_clips_keep_few_pictures(tmp_path, make_video):
+def test_long_clips_keep_few_pictures(tmp_path: Path, make_video: MakeVideo) -> None:
     path = make_video(tmp_path / "long.mov", 80, Fraction(10))
     found = look_at(Clip("a", path))
     assert found.pictures.shape == (8, 16, 16)
     assert found.brightness == pytest.approx(3 * 40, abs=12)  # of the whole, not of the first eight
 
 
-def test_what_does_not_decode_costs_one_clip(tmp_path, make_video):
+def test_what_does_not_decode_costs_one_clip(tmp_path: Path, make_video: MakeVideo) -> None:
     good = make_video(tmp_path / "good.mov", 10)
     (tmp_path / "bad.mp4").write_bytes(b"no video")
     found = list(look_at_all([Clip("a", good), Clip("b", tmp_path / "bad.mp4"), Clip("c", good)], workers=2))
     assert [isinstance(each, ClipError) for each in found] == [False, True, False]
+    first, here = found[0], look_at(Clip("a", good))
+    assert isinstance(first, Appearance)
+    assert (first.seconds, first.brightness) == (here.seconds, here.brightness)
+    np.testing.assert_array_equal(first.pictures, here.pictures)
 
 
-def test_the_same_pictures_in_another_encoding(tmp_path, make_video):
+@pytest.mark.usefixtures("bad_decoder")
+def test_a_decoder_that_crashes_costs_one_clip(tmp_path: Path, make_video: MakeVideo) -> None:
+    good = make_video(tmp_path / "good.mov", 10)
+    clips = [Clip(name, good) for name in ("a", "crashes", "b")]
+    a, crashed, b = look_at_all(clips)
+    assert all(isinstance(each, Appearance) for each in (a, b))
+    assert str(crashed) == f"{good}: decoding failed: crashed (SIGSEGV)"
+
+
+def test_the_same_pictures_in_another_encoding(tmp_path: Path, make_video: MakeVideo) -> None:
     h264 = {"codec": "libx264", "pix_fmt": "yuv420p", "options": {"crf": "23"}}
     paths = [make_video(tmp_path / f"{seed}.mov", moving(seed), 20) for seed in range(6)]
     again = make_video(tmp_path / "again.mp4", moving(3), 20, **h264)
@@ -67,7 +86,7 @@ def test_the_same_pictures_in_another_encoding(tmp_path, make_video):
     assert sorted(same_pictures(appearances)) == [(3, 6), (4, 7)]
 
 
-def test_a_person_who_stands_elsewhere_is_another_clip(tmp_path, make_video):
+def test_a_person_who_stands_elsewhere_is_another_clip(tmp_path: Path, make_video: MakeVideo) -> None:
     """Rooms with a fixed camera differ by little else."""
     frames = [moving(1), moving(1)[5:] + moving(1)[:5]]
     appearances = [
@@ -76,14 +95,14 @@ def test_a_person_who_stands_elsewhere_is_another_clip(tmp_path, make_video):
     assert list(same_pictures(appearances)) == []
 
 
-def test_the_same_bytes(make_set):
+def test_the_same_bytes(make_set: MakeSet) -> None:
     from dataclasses import replace
 
     examples = make_set([("running", f"s/{n}", None) for n in range(5)]).examples
     digests = ["a", "b", "a", "a", "b"]
-    stretches = [None, None, None, 1.0, None]
+    starts = [None, None, None, 1.0, None]
     made = [
         replace(e, clip=replace(e.clip, sha256=digest, start_s=start))
-        for e, digest, start in zip(examples, digests, stretches, strict=True)
+        for e, digest, start in zip(examples, digests, starts, strict=True)
     ]
     assert list(same_bytes(made)) == [(0, 2), (1, 4)]

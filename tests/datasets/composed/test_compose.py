@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.composed.compose import compose
+from actionbench.datasets.composed.example import ComposedSet
 from actionbench.datasets.composed.recipe import read_recipe
 from actionbench.datasets.sources.manifest import write_manifest
 from actionbench.errors import ActionBenchError, UsageError
+
+WriteRecipe = Callable[..., Path]
+Touch = Callable[..., Path]
+Source = dict[str, Any]
+Follow = Callable[..., tuple[ComposedSet, tuple[str, ...]]]
 
 FILM = "{}_{}_f_cm_np1_fr_med_{}.avi"
 
 
 @pytest.fixture
-def composed_of(write_recipe):
-    def follow(sources, **keys):
+def composed_of(write_recipe: WriteRecipe) -> Follow:
+    def follow(sources: Mapping[str, object], **keys: object) -> tuple[ComposedSet, tuple[str, ...]]:
         """The set that a recipe of these sources makes, and its notes."""
         return compose(read_recipe(write_recipe(sources, **keys)), "set")
 
@@ -25,7 +34,7 @@ def composed_of(write_recipe):
 
 
 @pytest.fixture
-def hmdb51(touch):
+def hmdb51(touch: Touch) -> Source:
     """The official layout: class folders, and lists beside them."""
     clips = [("A", "fall_floor", 0), ("A", "run", 1), ("B", "run", 0), ("B", "walk", 0), ("B", "wave", 3)]
     touch("hmdb51", *(f"{label}/{FILM.format(film, label, number)}" for film, label, number in clips))
@@ -47,11 +56,11 @@ def hmdb51(touch):
     }
 
 
-def rows(composed):
+def rows(composed: ComposedSet) -> list[tuple[str | None, str, str, str | None]]:
     return [(e.clip.label, e.original_label, e.group, e.official) for e in composed.examples]
 
 
-def test_hmdb51_with_its_lists(composed_of, hmdb51):
+def test_hmdb51_with_its_lists(composed_of: Follow, hmdb51: Source) -> None:
     composed, notes = composed_of({"films": hmdb51})
     assert rows(composed) == [
         ("falling", "fall_floor", "films/a", None),
@@ -60,7 +69,7 @@ def test_hmdb51_with_its_lists(composed_of, hmdb51):
         ("walking", "walk", "films/b", "test"),
     ]
     assert notes == (
-        "films: clips that stand in none of the split lists: 1",
+        "films: clips that are in none of the split lists: 1",
         "films: clips left out, of class wave: 1",
     )
     assert composed.labels == ("falling", "running", "walking")
@@ -71,7 +80,7 @@ def test_hmdb51_with_its_lists(composed_of, hmdb51):
     assert first.source == "composed"
 
 
-def test_unmapped_classes_are_other_where_that_is_asked_for(composed_of, hmdb51):
+def test_unmapped_classes_are_other_where_that_is_asked_for(composed_of: Follow, hmdb51: Source) -> None:
     composed, notes = composed_of(
         {"films": hmdb51}, labels=["falling", "running", "walking", "other"], other="other"
     )
@@ -79,7 +88,7 @@ def test_unmapped_classes_are_other_where_that_is_asked_for(composed_of, hmdb51)
     assert not any("left out" in note for note in notes)
 
 
-def test_files_of_several_sources_in_one_folder(composed_of, touch):
+def test_files_of_several_sources_in_one_folder(composed_of: Follow, touch: Touch) -> None:
     """As people keep them: our classes as folders, the source in the file's name."""
     touch(
         "videos",
@@ -118,7 +127,7 @@ def test_files_of_several_sources_in_one_folder(composed_of, touch):
     assert notes == ()
 
 
-def test_groups_by_folder_and_by_video(composed_of, touch):
+def test_groups_by_folder_and_by_video(composed_of: Follow, touch: Touch) -> None:
     touch("videos", "falling/a.mp4", "falling/a#1.mp4", "running/c.mp4")
     source = {"path": "videos", "licence": "own"}
     labels = ["falling", "running"]
@@ -136,7 +145,7 @@ SEGMENTS = (
 
 
 @pytest.fixture
-def omnifall(touch):
+def omnifall(touch: Touch) -> Source:
     touch("videos", "s1/a.mp4", "s2/b.avi")
     (touch("videos").parent / "labels.csv").write_text(SEGMENTS, encoding="utf-8")
     return {
@@ -149,7 +158,7 @@ def omnifall(touch):
     }
 
 
-def test_omnifalls_segments(composed_of, omnifall):
+def test_omnifalls_segments(composed_of: Follow, omnifall: Source) -> None:
     composed, notes = composed_of({"up": omnifall}, labels=["falling", "walking"])
     assert [(e.clip.label, e.clip.start_s, e.clip.end_s, e.group) for e in composed.examples] == [
         ("falling", 0.5, 2.0, "up/1"),
@@ -158,11 +167,13 @@ def test_omnifalls_segments(composed_of, omnifall):
     ]
     assert composed.examples[2].clip.path.name == "b.avi"
     assert notes[0] == "up: segments of videos that are not there: 1"
-    assert "up: lines that are no stretch of a video: 1, e.g. " in notes[1]
+    assert "up: lines with an invalid time range: 1, e.g. " in notes[1]
     assert notes[1].endswith("labels.csv:5: -3 s to -1 s")
 
 
-def test_omnifalls_walk_is_refused_beside_running(composed_of, omnifall, touch):
+def test_omnifalls_walk_is_refused_beside_running(
+    composed_of: Follow, omnifall: Source, touch: Touch
+) -> None:
     touch("more", "running/r.mp4")
     more = {"path": "more", "licence": "own", "groups": "video"}
     with pytest.raises(UsageError) as caught:
@@ -179,15 +190,15 @@ def test_omnifalls_walk_is_refused_beside_running(composed_of, omnifall, touch):
     assert Counter(label for label, *_ in rows(composed)) == {"falling": 2, "running": 1}
 
 
-def test_a_class_that_is_said_to_show_another_is_refused(composed_of, touch):
+def test_a_class_that_is_said_to_show_another_is_refused(composed_of: Follow, touch: Touch) -> None:
     touch("videos", "walk/a.mp4", "running/b.mp4", "falling/c.mp4")
-    source = {"path": "videos", "licence": "own", "groups": "video", "includes": {"walk": ["running"]}}
+    source = {"path": "videos", "licence": "own", "groups": "video", "also_shows": {"walk": ["running"]}}
     source["classes"] = {"walk": "walking", "running": "running", "falling": "falling"}
     with pytest.raises(UsageError, match="its class 'walk' cannot be 'walking' beside the label 'running'"):
         composed_of({"s": source})
 
 
-def test_manifests_keep_stretches_and_their_columns(composed_of, touch):
+def test_manifests_keep_stretches_and_their_columns(composed_of: Follow, touch: Touch) -> None:
     folder = touch("videos", "a.mp4")
     path = folder.parent / "cut.csv"
     clips = [Clip(f"a#{n}", folder / "a.mp4", "fall" if n else "walk", n, n + 1) for n in range(3)]
@@ -210,7 +221,7 @@ def test_manifests_keep_stretches_and_their_columns(composed_of, touch):
     assert notes == ("s: clips of the manifest that are not there: 1",)
 
 
-def test_kinetics_lists(composed_of, touch):
+def test_kinetics_lists(composed_of: Follow, touch: Touch) -> None:
     folder = touch("videos", "jogging/abc_000001_000011.mp4", "val/def_000002_000012.mp4")
     (folder.parent / "k.csv").write_text(
         "label,youtube_id,time_start,time_end,split\njogging,abc,1,11,train\n"
@@ -237,7 +248,7 @@ def test_kinetics_lists(composed_of, touch):
     ("change", "message"),
     [
         ({"classes": {"fal": "falling"}}, "`classes` names 'fal', which is no class of the source"),
-        ({"includes": {"fal": "running"}}, "`includes` names 'fal'"),
+        ({"also_shows": {"fal": "running"}}, "`also_shows` names 'fal'"),
         (
             {"groups": "film"},
             "`groups` gives no group to 2 of 2 clips; expected film; found e.g. falling/a.mp4",
@@ -246,10 +257,10 @@ def test_kinetics_lists(composed_of, touch):
         ({"groups": {"pattern": "a("}}, "`groups` is no regular expression"),
         ({"groups": {"pattern": "(a)"}}, "expected a named group"),
         ({"groups": {"column": "who"}}, "no clip has the column 'who' to group by"),
-        ({"groups": {"csv": "none.csv"}}, "none.csv: the list of groups cannot be read"),
+        ({"groups": {"csv": "none.csv"}}, "none.csv: no such list of groups"),
         (
             {"groups": {"csv": "wrong.csv"}},
-            "wrong.csv:1: not a list of groups; expected columns path and group",
+            "wrong.csv:1: not a list of groups: column 'path' is missing; expected columns path,group",
         ),
         ({"groups": {"csv": "twice.csv"}}, "twice.csv:3: two groups for one file; found x and y"),
         ({"include": "*.mkv"}, "source 's': no clip is selected"),
@@ -259,7 +270,9 @@ def test_kinetics_lists(composed_of, touch):
         ({"kind": "hmdb51"}, "no video with a name of HMDB51"),
     ],
 )
-def test_what_cannot_be_followed_is_named(composed_of, touch, change, message):
+def test_what_cannot_be_followed_is_named(
+    composed_of: Follow, touch: Touch, change: Source, message: str
+) -> None:
     folder = touch("videos", "falling/a.mp4", "running/b.mp4").parent
     (folder / "wrong.csv").write_text("file,group\n", encoding="utf-8")
     (folder / "twice.csv").write_text(
@@ -271,7 +284,7 @@ def test_what_cannot_be_followed_is_named(composed_of, touch, change, message):
     assert message in str(caught.value)
 
 
-def test_a_label_without_a_clip_is_named(composed_of, touch):
+def test_a_label_without_a_clip_is_named(composed_of: Follow, touch: Touch) -> None:
     touch("videos", "falling/a.mp4", "running/b.mp4", "c.mp4")
     source = {"path": "videos", "licence": "own", "groups": "video"}
     with pytest.raises(UsageError, match="no clip has the label 'walking'"):
@@ -280,7 +293,7 @@ def test_a_label_without_a_clip_is_named(composed_of, touch):
     assert notes == ("s: clips left out, without a class: 1",)
 
 
-def test_the_real_folders(shared_data, write_recipe):
+def test_the_real_folders(shared_data: Path, write_recipe: WriteRecipe) -> None:
     """Four classes of three sources that lie mixed in the same folders, as people keep them."""
     base = {"path": str(shared_data / "videos")}
     recipe = write_recipe(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from actionbench.datasets.composed.recipe import GroupRule, SourceRecipe, read_r
 from actionbench.errors import UsageError
 from actionbench.settings import markdown_table
 
+WriteRecipe = Callable[..., Path]
+
 SOURCE = {"path": "videos", "licence": "CC0", "groups": "folder"}
 
 
-def test_a_recipe_is_read(write_recipe):
+def test_a_recipe_is_read(write_recipe: WriteRecipe) -> None:
     path = write_recipe(
         {
             "films": SOURCE | {"kind": "hmdb51", "classes": {"run": "running", 0: "drop"}, "groups": "film"},
@@ -52,13 +55,15 @@ def test_a_recipe_is_read(write_recipe):
         ({}, {"groups": "films"}, "source 's': `groups` has the wrong type; expected film, folder, video"),
         ({}, {"groups": {"pattern": "a", "csv": "b"}}, "`groups` has the wrong type"),
         ({}, {"kind": "segments"}, "source 's': `list` is missing, which the kind segments needs"),
-        ({}, {"list": "lists"}, "source 's': `list` is of no use to the kind folder; found lists"),
-        ({}, {"columns": {"path": "p"}}, "source 's': `columns` are of no use to the kind folder"),
+        ({}, {"list": "lists"}, "source 's': `list` does not apply to kind folder; found lists"),
+        ({}, {"columns": {"path": "p"}}, "source 's': `columns` does not apply to kind folder"),
         ({}, {"classes": {"run": "runing"}}, "`classes` maps 'run' to what is no label"),
         ({}, {"classes": ["run"]}, "source 's': `classes` has the wrong type"),
     ],
 )
-def test_mistakes_are_named(write_recipe, keys, source, message):
+def test_mistakes_are_named(
+    write_recipe: WriteRecipe, keys: dict[str, object], source: dict[str, object], message: str
+) -> None:
     path = write_recipe({"s": SOURCE | {k: v for k, v in source.items() if v != 3.5j}}, **keys)
     if "not YAML" in message:
         path.write_text("labels: [", encoding="utf-8")
@@ -77,10 +82,10 @@ def test_mistakes_are_named(write_recipe, keys, source, message):
         ("labels: [a, b]\nsources: [x]", "`sources` is missing"),
         ("labels: [a, b]\nsources: {x: y}", "source 'x': has no keys"),
         ("labels: [a, b]\nsources: {x/y: {path: p, licence: l, groups: folder}}", "holds no '/'"),
-        ("labels: [a, b]\nlabels: [c, d]", "the key 'labels' stands twice"),
+        ("labels: [a, b]\nlabels: [c, d]", "the key 'labels' occurs twice"),
     ],
 )
-def test_what_is_no_recipe_is_refused(tmp_path, text, message):
+def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=r"recipe\.yaml") as caught:
@@ -88,12 +93,12 @@ def test_what_is_no_recipe_is_refused(tmp_path, text, message):
     assert message in str(caught.value)
 
 
-def test_a_recipe_that_is_not_there_is_named(tmp_path):
+def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none\.yaml: the recipe cannot be read"):
         read_recipe(tmp_path / "none.yaml")
 
 
-def test_the_document_has_every_key():
+def test_the_document_has_every_key() -> None:
     """Where this fails, put what `markdown_table(SourceRecipe)` gives into the document."""
     text = (Path(__file__).parents[3] / "docs" / "composing-a-dataset.md").read_text(encoding="utf-8")
     assert f"\n{markdown_table(SourceRecipe)}" in text

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from actionbench.datasets.composed.example import ComposedSet, Example, Side
 from actionbench.datasets.composed.splits import (
+    Split,
     folds,
     official_split,
     splits_of,
@@ -16,6 +19,9 @@ from actionbench.datasets.composed.splits import (
     with_max_share,
 )
 from actionbench.errors import UsageError
+
+MakeSet = Callable[..., ComposedSet]
+Row = tuple[str, str, Side | None]
 
 LABELS = ("falling", "running", "walking")
 rows = st.lists(
@@ -30,22 +36,24 @@ rows = st.lists(
 quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def ids(examples):
+def ids(examples: Iterable[Example]) -> list[str]:
     return [example.clip.id for example in examples]
 
 
-def no_group_is_divided(split):
+def no_group_is_divided(split: Split) -> bool:
     parts = [{example.group for example in part} for part in (split.train, split.validation, split.test)]
     return sum(map(len, parts)) == len(set.union(*parts))
 
 
-def of_label(examples, label):
+def of_label(examples: Iterable[Example], label: str) -> list[Example]:
     return [example for example in examples if example.clip.label == label]
 
 
 @given(rows, st.integers(2, 6), st.integers(0, 3))
 @quick
-def test_folds_test_each_clip_once_and_divide_no_group(make_set, rows, count, seed):
+def test_folds_test_each_clip_once_and_divide_no_group(
+    make_set: MakeSet, rows: list[Row], count: int, seed: int
+) -> None:
     composed = make_set(rows)
     assume(len({group for _, group, _ in rows}) >= count)
     assume(max(Counter(label for label, *_ in rows).values()) >= count)
@@ -62,7 +70,7 @@ def test_folds_test_each_clip_once_and_divide_no_group(make_set, rows, count, se
 
 @given(rows, st.integers(0, 3))
 @quick
-def test_thesis_and_official_divide_no_group(make_set, rows, seed):
+def test_thesis_and_official_divide_no_group(make_set: MakeSet, rows: list[Row], seed: int) -> None:
     composed = make_set(rows)
     try:
         thesis = thesis_split(composed, seed)
@@ -83,7 +91,7 @@ def test_thesis_and_official_divide_no_group(make_set, rows, seed):
     assert all(e.official == "train" for e in (*official.train, *official.validation))
 
 
-def test_folds_are_stratified(make_set):
+def test_folds_are_stratified(make_set: MakeSet) -> None:
     rows = [(label, f"films/{label} {number // 2}", None) for label in LABELS for number in range(100)]
     for split in folds(make_set(rows), 5):
         assert Counter(example.clip.label for example in split.test) == dict.fromkeys(LABELS, 20)
@@ -91,19 +99,19 @@ def test_folds_are_stratified(make_set):
         assert split.notes == ()
 
 
-def test_another_seed_is_another_split(make_set):
+def test_another_seed_is_another_split(make_set: MakeSet) -> None:
     composed = make_set([(LABELS[n % 3], f"films/{n}", None) for n in range(90)])
     for make in (folds, thesis_split):
         assert make(composed, seed=0) != make(composed, seed=1)
 
 
-def test_validation_differs_from_test_and_is_about_its_share(make_set):
+def test_validation_differs_from_test_and_is_about_its_share(make_set: MakeSet) -> None:
     composed = make_set([(LABELS[n % 3], f"films/{n}", None) for n in range(300)])
     split = thesis_split(composed)
     assert [len(part) for part in (split.train, split.validation, split.test)] == [243, 27, 30]
 
 
-def test_thesis_tells_how_near_it_came(make_set):
+def test_thesis_tells_how_near_it_came(make_set: MakeSet) -> None:
     """One film holds 8 of 10 falls: a tenth of them can only be one of the others."""
     rows = [("falling", "films/large", None)] * 8 + [("falling", f"films/{n}", None) for n in range(2)]
     rows += [("running", f"films/run {n}", None) for n in range(15)]
@@ -116,19 +124,19 @@ def test_thesis_tells_how_near_it_came(make_set):
     } & set(split.notes)
 
 
-def test_groups_too_large_for_thesis_are_refused(make_set):
+def test_groups_too_large_for_thesis_are_refused(make_set: MakeSet) -> None:
     with pytest.raises(UsageError, match=r"no group is small enough.*found 2 groups"):
         thesis_split(make_set([("falling", f"films/{n % 2}", None) for n in range(10)]))
 
 
-def test_a_part_without_a_class_is_told(make_set):
+def test_a_part_without_a_class_is_told(make_set: MakeSet) -> None:
     rows = [("falling", "films/only", None)] * 3 + [("running", f"films/{n}", None) for n in range(10)]
     made = folds(make_set(rows), 5)
     assert sum(any("no clip of falling in test" in note for note in split.notes) for split in made) == 4
     assert sum(any("no clip of falling in training" in note for note in split.notes) for split in made) >= 1
 
 
-def test_official_leaves_out_what_would_leak(make_set):
+def test_official_leaves_out_what_would_leak(make_set: MakeSet) -> None:
     composed = make_set(
         [
             ("falling", "films/a", "test"),
@@ -148,7 +156,7 @@ def test_official_leaves_out_what_would_leak(make_set):
     assert "own has no official list: all of it is trained on" in notes
 
 
-def test_clips_without_a_label_are_in_no_part(make_set):
+def test_clips_without_a_label_are_in_no_part(make_set: MakeSet) -> None:
     composed = make_set([("", "films/x", None)] + [("falling", f"films/{n}", None) for n in range(9)])
     split = folds(composed, 3)[0]
     assert "clip 0" not in ids((*split.train, *split.validation, *split.test))
@@ -156,7 +164,7 @@ def test_clips_without_a_label_are_in_no_part(make_set):
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_more_folds_than_groups_are_refused(make_set, count):
+def test_more_folds_than_groups_are_refused(make_set: MakeSet, count: int) -> None:
     composed = make_set([("falling", f"films/{n % 3}", None) for n in range(9)])
     with pytest.raises(UsageError, match="expected 2 to 3, for its groups and classes"):
         folds(composed, count)
@@ -164,7 +172,9 @@ def test_more_folds_than_groups_are_refused(make_set, count):
 
 @given(rows, st.floats(0.02, 0.6), st.floats(0.02, 0.35), st.integers(1, 4), st.integers(0, 3))
 @quick
-def test_max_share_is_kept_in_training_alone(make_set, rows, falling, running, cap, seed):
+def test_max_share_is_kept_in_training_alone(
+    make_set: MakeSet, rows: list[Row], falling: float, running: float, cap: int, seed: int
+) -> None:
     assume(len({group for _, group, _ in rows}) >= 3)
     assume(max(Counter(label for label, *_ in rows).values()) >= 3)
     split = folds(make_set(rows), 3, seed)[0]
@@ -185,7 +195,7 @@ def test_max_share_is_kept_in_training_alone(make_set, rows, falling, running, c
         assert max(Counter(example.group for example in kept).values()) <= cap
 
 
-def test_max_share_takes_as_many_as_it_may_and_from_all_groups(make_set):
+def test_max_share_takes_as_many_as_it_may_and_from_all_groups(make_set: MakeSet) -> None:
     """153 others allow 17 of 170; the film of 40 gives no more than its turn."""
     rows = [("falling", "films/large", None)] * 40 + [("falling", f"films/{n}", None) for n in range(16)]
     rows += [("running", f"films/run {n}", None) for n in range(153)]
@@ -199,7 +209,7 @@ def test_max_share_takes_as_many_as_it_may_and_from_all_groups(make_set):
     assert less.notes == ("falling: 17 of 56 training clips kept, 10.0 % of all that are trained on",)
 
 
-def test_shares_that_mean_nothing_are_refused(make_set):
+def test_shares_that_mean_nothing_are_refused(make_set: MakeSet) -> None:
     split = folds(make_set([("falling", f"films/{n}", None) for n in range(9)]), 3)[0]
     for shares in ({"faling": 0.1}, {"falling": 1.0}, {"falling": 0.0}):
         with pytest.raises(UsageError, match="not a share of a class that is trained on"):
@@ -208,6 +218,6 @@ def test_shares_that_mean_nothing_are_refused(make_set):
         with_max_share(split, {"falling": 0.1}, None, 0)
 
 
-def test_an_unknown_split_is_answered_with_the_known(make_set):
+def test_an_unknown_split_is_answered_with_the_known(make_set: MakeSet) -> None:
     with pytest.raises(UsageError, match="Did you mean: thesis"):
         splits_of(make_set([]), "tesis")

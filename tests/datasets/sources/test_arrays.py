@@ -5,8 +5,10 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +36,7 @@ def clip(path: Path, start: float | None = None, end: float | None = None) -> Cl
         (None, Fraction(25)),
     ],
 )
-def test_frames_go_the_way_of_video(tmp_path, rate, stated):
+def test_frames_go_the_way_of_video(tmp_path: Path, rate: object, stated: Fraction) -> None:
     path = tmp_path / "a.npz"
     arrays = {"frames": FRAMES} | ({} if rate is None else {"rate": np.array(rate)})
     np.savez(path, **arrays)  # type: ignore[arg-type]
@@ -49,7 +51,7 @@ def test_frames_go_the_way_of_video(tmp_path, rate, stated):
 
 
 @pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(25)])
-def test_frames_that_were_written_are_read_again(tmp_path, rate):
+def test_frames_that_were_written_are_read_again(tmp_path: Path, rate: Fraction) -> None:
     path = tmp_path / "a.npz"
     write_frames(path, (frame[:, ::-1] for frame in FRAMES), rate)
     with read_frames(clip(path)) as reader:
@@ -58,8 +60,8 @@ def test_frames_that_were_written_are_read_again(tmp_path, rate):
     assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
 
 
-def test_frames_that_end_in_an_error_leave_no_file(tmp_path):
-    def broken():
+def test_frames_that_end_in_an_error_leave_no_file(tmp_path: Path) -> None:
+    def broken() -> Iterator[np.ndarray]:
         yield FRAMES[0]
         raise ClipError("is broken")
 
@@ -70,7 +72,7 @@ def test_frames_that_end_in_an_error_leave_no_file(tmp_path):
         write_frames(tmp_path / "nowhere" / "a.npz", FRAMES, Fraction(25))
 
 
-def test_a_stretch_of_an_array(tmp_path):
+def test_a_stretch_of_an_array(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     np.save(path, FRAMES)
     with read_frames(clip(path, 0.4, 0.6)) as reader:
@@ -80,7 +82,7 @@ def test_a_stretch_of_an_array(tmp_path):
     assert read_inputs(clip(path)) is None
 
 
-def test_network_input_in_one_file(tmp_path):
+def test_network_input_in_one_file(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, rgb=RGB[None], flow=FLOW)
     inputs = read_inputs(clip(path))
@@ -92,7 +94,7 @@ def test_network_input_in_one_file(tmp_path):
         list(read_frames(clip(path)))
 
 
-def test_network_input_in_a_pair_of_files(tmp_path):
+def test_network_input_in_a_pair_of_files(tmp_path: Path) -> None:
     np.save(tmp_path / "v_rgb.npy", RGB[None])
     assert list(read_inputs(clip(tmp_path / "v_rgb.npy")) or ()) == ["rgb"]
     np.save(tmp_path / "v_flow.npy", FLOW[None])
@@ -105,13 +107,13 @@ def test_network_input_in_a_pair_of_files(tmp_path):
         }
 
 
-def test_frames_in_a_file_that_is_named_like_input(tmp_path):
+def test_frames_in_a_file_that_is_named_like_input(tmp_path: Path) -> None:
     np.save(tmp_path / "v_rgb.npy", FRAMES)
     assert read_inputs(clip(tmp_path / "v_rgb.npy")) is None
     assert len(list(read_frames(clip(tmp_path / "v_rgb.npy")))) == 50
 
 
-def test_videos_hold_no_network_input(tmp_path):
+def test_videos_hold_no_network_input(tmp_path: Path) -> None:
     assert read_inputs(clip(tmp_path / "a.mp4")) is None
 
 
@@ -119,7 +121,7 @@ def test_videos_hold_no_network_input(tmp_path):
     "array",
     [FRAMES[..., 0], FRAMES.astype(np.int16), FRAMES[..., :2], FRAMES[:0], FRAMES / 255, np.uint8(3)],
 )
-def test_arrays_that_are_no_clip_are_refused(tmp_path, array):
+def test_arrays_that_are_no_clip_are_refused(tmp_path: Path, array: np.ndarray) -> None:
     path = tmp_path / "a.npy"
     np.save(path, array)
     with pytest.raises(ClipError, match=r"expected \(T, H, W, 3\) uint8") as caught:
@@ -138,26 +140,26 @@ def test_arrays_that_are_no_clip_are_refused(tmp_path, array):
         ({"rgb": RGB * np.float32(np.nan)}, "not finite"),
     ],
 )
-def test_input_of_the_wrong_kind_is_refused(tmp_path, arrays, message):
+def test_input_of_the_wrong_kind_is_refused(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(ClipError, match=message):
         read_inputs(clip(tmp_path / "a.npz"))
 
 
 @pytest.mark.parametrize("rate", ["fast", "0", "-25", "1/0", "nan"])
-def test_a_rate_that_is_none_is_refused(tmp_path, rate):
+def test_a_rate_that_is_none_is_refused(tmp_path: Path, rate: str) -> None:
     np.savez(tmp_path / "a.npz", frames=FRAMES, rate=np.array(rate))
     with pytest.raises(ClipError, match="not a frame rate"):
         read_frames(clip(tmp_path / "a.npz"))
 
 
 class Payload:
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[object, ...]:
         return (Path.touch, (Path("executed"),))
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
-def test_nothing_in_a_file_is_run(tmp_path, suffix, monkeypatch):
+def test_nothing_in_a_file_is_run(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / f"a{suffix}"
     evil = np.array([Payload()], dtype=object)
@@ -170,7 +172,7 @@ def test_nothing_in_a_file_is_run(tmp_path, suffix, monkeypatch):
     assert not (tmp_path / "executed").exists()
 
 
-def test_arrays_need_numpy_only(tmp_path):
+def test_arrays_need_numpy_only(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", frames=FRAMES)
     code = (
         "import sys\n"

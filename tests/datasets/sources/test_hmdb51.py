@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -32,17 +33,17 @@ from ...known import known
         ("hmdb51_a_kick_h_cm_np0_ba_bad_0", "hmdb51_a", "kick", "hmdb51_a"),
     ],
 )
-def test_names(stem, film, label, whole):
+def test_names(stem: str, film: str, label: str, whole: str) -> None:
     assert parse_name(stem) == Name(film, label)
     assert known(parse_name(stem)).whole_film == whole
 
 
 @pytest.mark.parametrize("stem", ["", "fall-01-cam0", "run_f_cm_np1_fr_bad_1", "a_jog_f_cm_np1_fr_bad_1"])
-def test_other_names(stem):
+def test_other_names(stem: str) -> None:
     assert parse_name(stem) is None
 
 
-def test_the_class_is_the_names_whatever_the_folder(tmp_path):
+def test_the_class_is_the_names_whatever_the_folder(tmp_path: Path) -> None:
     for name in ("falling/A_fall_floor_f_cm_np1_fr_med_0.avi", "x/B_walk_f_cm_np1_fr_med_0.avi", "x/c.avi"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -52,13 +53,13 @@ def test_the_class_is_the_names_whatever_the_folder(tmp_path):
     assert clips.ignored == 1
 
 
-def test_a_folder_without_such_names_is_refused(tmp_path):
+def test_a_folder_without_such_names_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.avi").touch()
     with pytest.raises(ClipError, match=r"no video with a name of HMDB51.*found c\.avi"):
         load_hmdb51(str(tmp_path), vocabulary=())
 
 
-def test_lists_of_another_split(tmp_path):
+def test_lists_of_another_split(tmp_path: Path) -> None:
     (tmp_path / "run_test_split1.txt").write_text("a b.avi 1 \n\nc.avi 2\nd.avi 0\n")
     (tmp_path / "run_test_split2.txt").write_text("a b.avi 2\n")
     assert read_split_lists(tmp_path) == {"a b.avi": "train", "c.avi": "test", "d.avi": None}
@@ -73,27 +74,27 @@ def test_lists_of_another_split(tmp_path):
         ("a.avi 1\na.avi 2\n", ":2: the file is on two sides; found a.avi"),
     ],
 )
-def test_malformed_lists_are_named_by_line(tmp_path, text, message):
+def test_malformed_lists_are_named_by_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "run_test_split1.txt").write_text(text)
     with pytest.raises(ClipError) as caught:
         read_split_lists(tmp_path)
     assert message in str(caught.value)
 
 
-def test_lists_that_are_not_there_are_named(tmp_path):
+def test_lists_that_are_not_there_are_named(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "none", tmp_path / "*_test_split2.txt", tmp_path / "none" / "*"):
         with pytest.raises(ClipError, match="no split lists of HMDB51"):
             read_split_lists(place)
 
 
-def test_a_file_is_found_in_the_lists_by_its_name_or_without_its_prefix():
+def test_a_file_is_found_in_the_lists_by_its_name_or_without_its_prefix() -> None:
     sides = {"X.avi": 1, "a_X.avi": 2}
     assert listed_name("a_X.avi", sides) == "a_X.avi"
     assert listed_name("hmdb51_X.avi", sides) == "X.avi"
     assert listed_name("hmdb51_b_X.avi", sides) is None
 
 
-def test_the_published_lists(shared_data):
+def test_the_published_lists(shared_data: Path) -> None:
     folder = shared_data / "annotations" / "hmdb51"
     assert sorted(CLASSES) == sorted((folder / "class_list.txt").read_text().split())
     sides = read_split_lists(folder)

@@ -44,7 +44,7 @@ def touch(root: Path, *names: str) -> Path:
         ["train/{folder}/{cut}.mp4", "val/{folder}/{cut}.mp4"],
     ],
 )
-def test_cut_videos_in_every_layout(annotations, tmp_path, names):
+def test_cut_videos_in_every_layout(annotations: Path, tmp_path: Path, names: list[str]) -> None:
     rows = read_annotations(annotations)
     videos = tmp_path / "videos"
     for note in rows:
@@ -66,7 +66,7 @@ def test_cut_videos_in_every_layout(annotations, tmp_path, names):
         assert all("val" in clip.path.parts for clip in clips)
 
 
-def test_whole_uploads_are_read_in_the_annotated_stretch(annotations, tmp_path):
+def test_whole_uploads_are_read_in_the_annotated_stretch(annotations: Path, tmp_path: Path) -> None:
     videos = touch(tmp_path / "videos", "abseiling/0wR5jVB-WPk.mp4", "-3caPS4FHFF.mkv", "_Z_N_12_34.webm")
     clips = load_kinetics(str(annotations), vocabulary=VOCABULARY, videos=videos)
     assert [(clip.path.name, clip.start_s, clip.end_s) for clip in clips] == [
@@ -77,7 +77,7 @@ def test_whole_uploads_are_read_in_the_annotated_stretch(annotations, tmp_path):
     assert [clip.id for clip in clips.missing] == ["3yaoNwz99xM_000062_000072"]
 
 
-def test_a_cut_file_is_preferred_and_the_right_folder(annotations, tmp_path):
+def test_a_cut_file_is_preferred_and_the_right_folder(annotations: Path, tmp_path: Path) -> None:
     videos = touch(
         tmp_path / "videos",
         "0wR5jVB-WPk.mp4",
@@ -90,7 +90,7 @@ def test_a_cut_file_is_preferred_and_the_right_folder(annotations, tmp_path):
     assert len(clips.missing) == 3
 
 
-def test_the_test_list_has_no_labels(tmp_path):
+def test_the_test_list_has_no_labels(tmp_path: Path) -> None:
     path = tmp_path / "kinetics_test.csv"
     path.write_text("youtube_id,time_start,time_end,split\n--6bJUbfpnQ,17,27,test\n--8YXc8iCt8,0,10,test\n")
     touch(tmp_path, "test/--6bJUbfpnQ_000017_000027.mp4")
@@ -100,7 +100,7 @@ def test_the_test_list_has_no_labels(tmp_path):
     assert [clip.label for clip in clips.missing] == [None]
 
 
-def test_byte_order_mark_line_ends_and_repeated_lines(tmp_path):
+def test_byte_order_mark_line_ends_and_repeated_lines(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     text = (VALIDATION + "abseiling,0wR5jVB-WPk,417,427,val,0\n").replace("\n", "\r\n")
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
@@ -108,7 +108,7 @@ def test_byte_order_mark_line_ends_and_repeated_lines(tmp_path):
     assert len(read_annotations(path)) == 4
 
 
-def test_unknown_labels_are_kept(annotations, tmp_path):
+def test_unknown_labels_are_kept(annotations: Path, tmp_path: Path) -> None:
     touch(tmp_path, "v/_Z_N_12_34_000000_000010.mp4")
     clips = load_kinetics(str(annotations), vocabulary=("abseiling",), videos=tmp_path / "v")
     assert clips.unknown_labels == ("hurling (sport)", "jogging")
@@ -126,21 +126,21 @@ def test_unknown_labels_are_kept(annotations, tmp_path):
         ("jogging,0wR5jVB-WPk,417,427,val,0", r":6: the same segment has two labels"),
     ],
 )
-def test_malformed_lines_are_named(annotations, line, message):
+def test_malformed_lines_are_named(annotations: Path, line: str, message: str) -> None:
     annotations.write_text(VALIDATION + line + "\n")
     with pytest.raises(ClipError, match=message):
         read_annotations(annotations)
 
 
-def test_other_files_and_empty_folders_are_refused(annotations, tmp_path):
+def test_other_files_and_empty_folders_are_refused(annotations: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("path,label\na,b\n")
     assert not is_kinetics(other)
-    with pytest.raises(ClipError, match="no youtube_id"):
+    with pytest.raises(ClipError, match="not a Kinetics annotation file: column 'youtube_id' is missing"):
         read_annotations(other)
     twice = tmp_path / "twice.csv"
     twice.write_text("label,youtube_id,time_start,time_end,split,label\na,b,0,10,val,c\n")
-    with pytest.raises(ClipError, match=r"twice.csv:1: column 'label' stands twice"):
+    with pytest.raises(ClipError, match=r"twice.csv:1: column 'label' occurs twice"):
         read_annotations(twice)
     with pytest.raises(ClipError, match=r"none of the 4 annotated videos.*0wR5jVB-WPk_000417_000427"):
         load_kinetics(str(annotations), vocabulary=VOCABULARY)
@@ -153,7 +153,7 @@ def test_other_files_and_empty_folders_are_refused(annotations, tmp_path):
         read_annotations(binary)
 
 
-def test_the_official_files(shared_data):
+def test_the_official_files(shared_data: Path) -> None:
     folder = shared_data / "annotations/kinetics"
     names = (folder / "label_map.txt").read_text().splitlines()
     validation = read_annotations(folder / "kinetics-400_val.csv")

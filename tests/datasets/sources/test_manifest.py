@@ -30,7 +30,7 @@ def clips(tmp_path: Path) -> list[Clip]:
 
 
 @pytest.mark.parametrize("name", ["set.csv", "set.jsonl", "sub/folder/set.csv"])
-def test_round_trip(tmp_path, clips, name):
+def test_round_trip(tmp_path: Path, clips: list[Clip], name: str) -> None:
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     write_manifest(path, clips)
@@ -49,7 +49,7 @@ def test_round_trip(tmp_path, clips, name):
     assert path.with_name(f"again{path.suffix}").read_bytes() == path.read_bytes()
 
 
-def test_a_set_moves_with_its_folder(tmp_path, clips):
+def test_a_set_moves_with_its_folder(tmp_path: Path, clips: list[Clip]) -> None:
     write_manifest(tmp_path / "set.csv", clips)
     before = read_manifest(tmp_path / "set.csv", VOCABULARY)
     moved = tmp_path.with_name(f"{tmp_path.name} moved")
@@ -59,7 +59,7 @@ def test_a_set_moves_with_its_folder(tmp_path, clips):
     assert after.digest() == before.digest()
 
 
-def test_changed_and_absent_files(tmp_path, clips):
+def test_changed_and_absent_files(tmp_path: Path, clips: list[Clip]) -> None:
     write_manifest(tmp_path / "set.csv", clips)
     clips[0].path.write_bytes(b"other")
     clips[1].path.unlink()
@@ -73,7 +73,9 @@ def test_changed_and_absent_files(tmp_path, clips):
         write_manifest(tmp_path / "new.csv", clips)
 
 
-def test_a_failed_write_leaves_the_old_manifest(tmp_path, clips, monkeypatch):
+def test_a_failed_write_leaves_the_old_manifest(
+    tmp_path: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "set.csv"
     write_manifest(path, clips[:1])
     before = path.read_bytes()
@@ -88,13 +90,13 @@ def test_a_failed_write_leaves_the_old_manifest(tmp_path, clips, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["set.csv", "videos"]
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path, clips):
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, clips: list[Clip]) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ClipError, match=r"file/set\.csv: the manifest cannot be written"):
         write_manifest(tmp_path / "file" / "set.csv", clips[:1])
 
 
-def test_hand_written_files(tmp_path, clips):
+def test_hand_written_files(tmp_path: Path, clips: list[Clip]) -> None:
     path = tmp_path / "hand.csv"
     absolute = clips[1].path
     quoted = str(absolute).replace('"', '""')
@@ -112,7 +114,7 @@ def test_hand_written_files(tmp_path, clips):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "id,label\nx,y\n", r"a.csv:1: column 'path' is missing.*found id,label"),
+        ("a.csv", "id,label\nx,y\n", r"a.csv:1: not a manifest: column 'path' is missing.*found id,label"),
         ("a.csv", "", "column 'path' is missing"),
         ("a.csv", "path,id\na,x\nb,x\n", r"a.csv:3: id used twice.*line 2"),
         ("a.csv", "path\na\na\n", r"a.csv:3: id used twice"),
@@ -126,7 +128,7 @@ def test_hand_written_files(tmp_path, clips):
         ("a.csv", 'path\n"a\n', r"a.csv:\d: not CSV"),
         ("a.csv", "path\n", "lists no clips"),
         ("a.jsonl", '{"path": "a"}\nnonsense\n', r"a.jsonl:2: not JSON"),
-        ("a.csv", "path,label,label\na,x,y\n", r"a.csv:1: column 'label' stands twice"),
+        ("a.csv", "path,label,label\na,x,y\n", r"a.csv:1: column 'label' occurs twice"),
         ("a.jsonl", "[" * 100_000 + "\n", r"a.jsonl:1: not JSON; found nested too deeply"),
         ("a.jsonl", "[1]\n", r"a.jsonl:1: not a JSON object"),
         ("a.jsonl", '{"path": 3}\n', r"a.jsonl:1: path is not text"),
@@ -135,14 +137,14 @@ def test_hand_written_files(tmp_path, clips):
         ("a.txt", "path\n", "not a manifest's name"),
     ],
 )
-def test_malformed_manifests_are_named_by_line(tmp_path, name, content, message):
+def test_malformed_manifests_are_named_by_line(tmp_path: Path, name: str, content: str, message: str) -> None:
     path = tmp_path / name
     path.write_text(content)
     with pytest.raises(ClipError, match=message):
         read_manifest(path, VOCABULARY)
 
 
-def test_absent_and_binary_manifests(tmp_path):
+def test_absent_and_binary_manifests(tmp_path: Path) -> None:
     with pytest.raises(ClipError, match="no such manifest"):
         read_manifest(tmp_path / "a.csv", VOCABULARY)
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00")
@@ -152,7 +154,9 @@ def test_absent_and_binary_manifests(tmp_path):
 
 @settings(max_examples=60)
 @given(content=st.text(max_size=80), suffix=st.sampled_from([".csv", ".jsonl"]))
-def test_any_text_is_read_or_refused(tmp_path_factory, content, suffix):
+def test_any_text_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: str, suffix: str
+) -> None:
     path = tmp_path_factory.getbasetemp() / f"any{suffix}"
     path.write_text(f"path,id,label,start_s\n{content}" if suffix == ".csv" else content, encoding="utf-8")
     try:
@@ -164,7 +168,7 @@ def test_any_text_is_read_or_refused(tmp_path_factory, content, suffix):
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077])
-def test_a_manifest_can_be_read_by_whom_the_umask_lets(tmp_path, mask):
+def test_a_manifest_can_be_read_by_whom_the_umask_lets(tmp_path: Path, mask: int) -> None:
     (tmp_path / "a.npy").write_bytes(b"a")
     before = os.umask(mask)
     try:
@@ -175,7 +179,7 @@ def test_a_manifest_can_be_read_by_whom_the_umask_lets(tmp_path, mask):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy", "list.csv"]
 
 
-def test_digest_of_a_file_and_of_a_pair(tmp_path):
+def test_digest_of_a_file_and_of_a_pair(tmp_path: Path) -> None:
     (tmp_path / "v_rgb.npy").write_bytes(b"abc")
     assert file_digest(tmp_path / "v_rgb.npy") == hashlib.sha256(b"abc").hexdigest()
     (tmp_path / "v_flow.npy").write_bytes(b"def")

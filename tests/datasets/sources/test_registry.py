@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,7 +32,7 @@ def labels(clips: ClipSet) -> dict[str, str | None]:
     return {clip.id: clip.label for clip in clips}
 
 
-def test_class_folders(tmp_path):
+def test_class_folders(tmp_path: Path) -> None:
     root = touch(
         tmp_path / "set",
         *(
@@ -59,7 +60,7 @@ def test_class_folders(tmp_path):
     assert load_clips(f"folder:{root}", vocabulary=VOCABULARY) == clips
 
 
-def test_splits_and_deeper_folders(tmp_path):
+def test_splits_and_deeper_folders(tmp_path: Path) -> None:
     root = touch(
         tmp_path,
         *("train/jogging/a.mp4", "val/jogging/a.mp4", "test/b.mp4", "test/waving/c.mp4"),
@@ -76,7 +77,7 @@ def test_splits_and_deeper_folders(tmp_path):
     }
 
 
-def test_links_in_a_circle_end(tmp_path):
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
     touch(tmp_path, "jogging/a.mp4", "elsewhere/b.mp4")
     (tmp_path / "jogging" / "up").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "abseiling").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
@@ -89,7 +90,7 @@ def test_links_in_a_circle_end(tmp_path):
     }
 
 
-def test_names_that_are_not_utf8_can_be_printed(tmp_path):
+def test_names_that_are_not_utf8_can_be_printed(tmp_path: Path) -> None:
     touch(tmp_path, "jogging/a\udcff.mp4")
     (clip,) = load_clips(str(tmp_path), vocabulary=VOCABULARY)
     assert clip.id == "jogging/a\\xff.mp4"
@@ -97,7 +98,7 @@ def test_names_that_are_not_utf8_can_be_printed(tmp_path):
     assert len(load_clips(str(tmp_path), vocabulary=VOCABULARY).digest()) == 64
 
 
-def test_one_file_is_one_clip_without_a_label(tmp_path):
+def test_one_file_is_one_clip_without_a_label(tmp_path: Path) -> None:
     path = touch(tmp_path, "jogging/a.mp4") / "jogging/a.mp4"
     assert load_clips(str(path), vocabulary=VOCABULARY).clips == (Clip("a.mp4", path),)
     array = path.with_name("a.npz")
@@ -105,14 +106,14 @@ def test_one_file_is_one_clip_without_a_label(tmp_path):
     assert load_clips(str(array), vocabulary=VOCABULARY).clips == (Clip("a.npz", array, source="arrays"),)
 
 
-def test_a_pair_of_arrays_is_one_clip(tmp_path):
+def test_a_pair_of_arrays_is_one_clip(tmp_path: Path) -> None:
     touch(tmp_path, "jogging/v_rgb.npy", "jogging/v_flow.npy", "jogging/w_flow.npy", "jogging/a.mp4")
     clips = load_clips(f"arrays:{tmp_path}", vocabulary=VOCABULARY)
     assert labels(clips) == {"jogging/v_rgb.npy": "jogging", "jogging/w_flow.npy": "jogging"}
     assert {clip.source for clip in clips} == {"arrays"}
 
 
-def test_what_a_path_is_for(tmp_path):
+def test_what_a_path_is_for(tmp_path: Path) -> None:
     root = touch(tmp_path, "jogging/abc_000001_000011.mp4")
     kinetics = root / "val.csv"
     kinetics.write_text("label,youtube_id,time_start,time_end,split\njogging,abc,1,11,val\n")
@@ -129,7 +130,7 @@ def test_what_a_path_is_for(tmp_path):
         assert len(load_clips(data, vocabulary=VOCABULARY)) == 1
 
 
-def test_what_is_not_there_gets_near_names(tmp_path):
+def test_what_is_not_there_gets_near_names(tmp_path: Path) -> None:
     touch(tmp_path, "kinetics_val/jogging/a.mp4")
     with pytest.raises(ClipError, match="Did you mean: kinetics_val"):
         load_clips(str(tmp_path / "kinetic_val"), vocabulary=VOCABULARY)
@@ -142,22 +143,22 @@ def test_what_is_not_there_gets_near_names(tmp_path):
             load_clips(data, vocabulary=VOCABULARY)
 
 
-def test_a_folder_without_videos_says_what_was_expected(tmp_path):
+def test_a_folder_without_videos_says_what_was_expected(tmp_path: Path) -> None:
     touch(tmp_path, "jogging/a.txt")
     with pytest.raises(ClipError, match=r"no videos .* class/video .* 1 other"):
         load_clips(str(tmp_path), vocabulary=VOCABULARY)
 
 
-def test_a_path_may_hold_a_colon(tmp_path):
+def test_a_path_may_hold_a_colon(tmp_path: Path) -> None:
     root = touch(tmp_path / "a:b", "jogging/x.mp4")
     assert len(load_clips(str(root), vocabulary=VOCABULARY)) == 1
 
 
-def one_clip(argument, *, vocabulary, videos):
+def one_clip(argument: str, *, vocabulary: Sequence[str], videos: Path | None) -> ClipSet:
     return ClipSet(f"{argument} {len(vocabulary)} {videos}", (Clip("x", Path("x")),))
 
 
-def test_other_packages_add_sources(monkeypatch):
+def test_other_packages_add_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "my_videos", SimpleNamespace(one_clip=one_clip))
     point = EntryPoint("mine", "my_videos:one_clip", "actionbench.sources")
     monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
@@ -166,12 +167,12 @@ def test_other_packages_add_sources(monkeypatch):
 
 
 @pytest.mark.parametrize(("data", "part"), [("demo", "test"), ("demo:", "test"), ("demo:train", "train")])
-def test_parts_of_the_drawn_set(monkeypatch, data, part):
+def test_parts_of_the_drawn_set(monkeypatch: pytest.MonkeyPatch, data: str, part: str) -> None:
     monkeypatch.setattr("actionbench.datasets.synthetic.clips.load_demo", lambda part: ClipSet(part, ()))
     assert load_clips(data, vocabulary=VOCABULARY).name == part
 
 
-def test_real_videos(shared_data):
+def test_real_videos(shared_data: Path) -> None:
     vocabulary = (shared_data / "annotations/kinetics/label_map.txt").read_text().splitlines()
     clips = load_clips(str(shared_data / "videos/kinetics_like"), vocabulary=vocabulary)
     assert len(clips) == 13

@@ -62,12 +62,12 @@ def read(path: Path, rate: Fraction | None = None) -> tuple[list[np.ndarray], li
         return list(reader), reader.notes
 
 
-def test_every_file_is_dealt_with(broken):
+def test_every_file_is_dealt_with(broken: Path) -> None:
     assert {path.name for path in broken.iterdir()} == DECODED.keys() | REFUSED.keys()
 
 
 @pytest.mark.parametrize("name", DECODED)
-def test_decodes(broken, name):
+def test_decodes(broken: Path, name: str) -> None:
     count, (width, height), at_25, words = DECODED[name]
     with read_frames(Clip(name, broken / name)) as reader:
         shapes = [frame.shape for frame in reader]
@@ -83,7 +83,7 @@ def test_decodes(broken, name):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused(broken, name):
+def test_refused(broken: Path, name: str) -> None:
     with pytest.raises(ClipError) as caught:
         read(broken / name)
     assert REFUSED[name] in str(caught.value)
@@ -91,7 +91,7 @@ def test_refused(broken, name):
 
 
 @pytest.mark.parametrize("name", sorted(DECODED.keys() - OPENCV_DIFFERS))
-def test_as_opencv_decodes_it(broken, name):
+def test_as_opencv_decodes_it(broken: Path, name: str) -> None:
     """OpenCV turns pictures upright too. It converts 10-bit colour by another way: a few grey levels."""
     capture = cv2.VideoCapture(str(broken / name))
     with read_frames(Clip(name, broken / name)) as reader:
@@ -108,7 +108,7 @@ def test_as_opencv_decodes_it(broken, name):
 
 
 @pytest.mark.parametrize("rotated", ["decord_video_90.mov", "decord_video_180.mov"])
-def test_rotations_turn_the_right_way(broken, rotated):
+def test_rotations_turn_the_right_way(broken: Path, rotated: str) -> None:
     """The camera was held in three ways: by eye, the keyboard it saw is upright after these turns."""
     turned, _ = read(broken / rotated)
     coded = cv2.VideoCapture(str(broken / rotated))
@@ -120,7 +120,7 @@ def test_rotations_turn_the_right_way(broken, rotated):
     assert len(turned) == 3
 
 
-def test_the_undamaged_part_of_a_corrupt_file_is_exact(broken):
+def test_the_undamaged_part_of_a_corrupt_file_is_exact(broken: Path) -> None:
     frames, _ = read(broken / "decord_corrupted.mp4")
     capture = cv2.VideoCapture(str(broken / "decord_corrupted.mp4"))
     for frame in frames[:28]:
@@ -128,7 +128,7 @@ def test_the_undamaged_part_of_a_corrupt_file_is_exact(broken):
     capture.release()
 
 
-def test_burnt_in_counter_at_25_frames_a_second(broken):
+def test_burnt_in_counter_at_25_frames_a_second(broken: Path) -> None:
     """10 frames a second to 25: the counter's pictures come 3, 2, 3, 2 … times, rounded to the nearest."""
     native, _ = read(broken / "pyscenedetect_counter.mp4")
     expected = [max(i for i in range(30) if i / 10 < (k + 0.5) / 25) for k in range(75)]

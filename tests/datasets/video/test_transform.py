@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,7 +27,7 @@ sides = st.integers(1, 3000)
 
 
 @given(width=sides, height=sides, short=st.integers(1, 600))
-def test_sizes_keep_the_aspect(width, height, short):
+def test_sizes_keep_the_aspect(width: int, height: int, short: int) -> None:
     ways: dict[Rounding, float] = {"round": 0.5, "floor": 1.0}
     for long_side, error in ways.items():
         w, h = resized_size(width, height, short, long_side)
@@ -44,7 +47,9 @@ def test_sizes_keep_the_aspect(width, height, short):
         ((640, 360), 256, 455, 455),
     ],
 )
-def test_sizes_as_the_authors_compute_them(size, short, rounded, floored):
+def test_sizes_as_the_authors_compute_them(
+    size: tuple[int, int], short: int, rounded: int, floored: int
+) -> None:
     """Hara: `int(112 * long / short)` (spatial_transforms.py, Scale)."""
     width, height = size
     assert resized_size(width, height, short, "round") == (rounded, short)
@@ -70,7 +75,7 @@ def triangle_weights(source: int, target: int, antialias: bool) -> np.ndarray:
     short=st.integers(1, 70),
     antialias=st.booleans(),
 )
-def test_both_filters_are_what_they_are_called(frame, short, antialias):
+def test_both_filters_are_what_they_are_called(frame: np.ndarray, short: int, antialias: bool) -> None:
     """Against linear interpolation in float64, written as two matrix products; within one grey level."""
     height, width = frame.shape[:2]
     w, h = resized_size(width, height, short, "floor")
@@ -82,7 +87,7 @@ def test_both_filters_are_what_they_are_called(frame, short, antialias):
     assert np.abs(found - expected).max() <= 1.001
 
 
-def test_filters_are_the_libraries_own():
+def test_filters_are_the_libraries_own() -> None:
     import cv2
 
     frame = np.random.default_rng(0).integers(0, 256, (240, 321, 3), np.uint8)
@@ -92,7 +97,7 @@ def test_filters_are_the_libraries_own():
 
 
 @pytest.mark.parametrize("name", ["opencv-bilinear", "pillow-bilinear"])
-def test_resizing_grey_pictures_and_those_that_fit(name):
+def test_resizing_grey_pictures_and_those_that_fit(name: Any) -> None:
     grey = np.arange(40 * 30, dtype=np.uint8).reshape(40, 30)
     assert resize(grey, 15, name).shape == (20, 15)
     assert resize(grey, 30, name) is grey
@@ -106,7 +111,7 @@ def test_resizing_grey_pictures_and_those_that_fit(name):
     size=st.integers(1, 40),
     offset=st.sampled_from(["floor", "half-even"]),
 )
-def test_crops_are_central(height, width, size, offset):
+def test_crops_are_central(height: int, width: int, size: int, offset: Any) -> None:
     picture = np.arange(height * width * 2).reshape(1, height, width, 2)
     if size > min(height, width):
         with pytest.raises(ClipError, match=f"at least {size}x{size}"):
@@ -124,7 +129,7 @@ def test_crops_are_central(height, width, size, offset):
         assert abs(before - (surplus - before)) <= 1
 
 
-def test_normalise_as_the_authors_do():
+def test_normalise_as_the_authors_do() -> None:
     values = np.arange(256, dtype=np.uint8).repeat(3).reshape(256, 3)
     i3d = normalise(values, 1 / 127.5, (1.0, 1.0, 1.0))
     assert i3d.dtype == np.float32
@@ -142,7 +147,7 @@ positive = st.integers(1, 200)
 
 
 @given(n=positive, window=st.integers(1, 64), stride=st.integers(1, 64))
-def test_windows_loop_or_drop_the_tail(n, window, stride):
+def test_windows_loop_or_drop_the_tail(n: int, window: int, stride: int) -> None:
     looped, dropped = windows(n, window, stride, "loop"), windows(n, window, stride, "drop")
     for views in (looped, dropped):
         assert views
@@ -157,7 +162,7 @@ def test_windows_loop_or_drop_the_tail(n, window, stride):
 
 
 @pytest.mark.parametrize("n", [1, 5, 15, 16, 18, 31, 32, 40, 250])
-def test_windows_are_haras(n):
+def test_windows_are_haras(n: int) -> None:
     """Steps of 16 from the first frame; the last repeats the frames it has, in order, until it is full."""
     expected = []
     for start in range(0, n, 16):
@@ -171,7 +176,7 @@ def test_windows_are_haras(n):
     assert [list(view) for view in windows(n, 16, 16)] == expected
 
 
-def test_single_view():
+def test_single_view() -> None:
     assert list(centre_window(20, 16)) == list(range(2, 18))
     assert list(centre_window(17, 16)) == list(range(16))
     assert list(centre_window(3, 7)) == [0, 1, 2, 0, 1, 2, 0]
@@ -186,6 +191,6 @@ def test_single_view():
         lambda: resized_size(0, 10, 5),
     ],
 )
-def test_nothing_and_nonsense_are_refused(call):
+def test_nothing_and_nonsense_are_refused(call: Callable[[], object]) -> None:
     with pytest.raises(UsageError, match="positive"):
         call()

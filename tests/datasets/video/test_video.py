@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from actionbench.datasets.video.reader import read_frames
 from actionbench.datasets.video.sampling import TimedFrame, each, resample
 from actionbench.errors import ClipError
 
+MakeVideo = Callable[..., Path]
+
 NTSC = Fraction(30000, 1001)
 # A key frame every half second, three B-frames in a row: decoding order is far from presentation order
 H264 = {
@@ -29,7 +32,9 @@ H264 = {
 }
 
 
-def numbers(path: Path, rate: Fraction | None = None, start: float | None = None, end: float | None = None):
+def numbers(
+    path: Path, rate: Fraction | None = None, start: float | None = None, end: float | None = None
+) -> list[int]:
     """The numbers that the frames of a `make_video` file carry, as read."""
     with read_frames(Clip("x", path, start_s=start, end_s=end), rate) as reader:
         return [round(float(frame.mean()) / 3) for frame in reader]
@@ -41,7 +46,7 @@ def timed(starts: list[Fraction], end: Fraction) -> list[TimedFrame]:
     return [TimedFrame(s, e, partial(np.asarray, p)) for s, e, p in zip(starts, ends, pixels, strict=True)]
 
 
-def shown(frames) -> list[int]:
+def shown(frames: Iterable[TimedFrame]) -> list[int]:
     return [int(frame.pixels()[0, 0, 0]) for frame in frames]
 
 
@@ -50,7 +55,9 @@ rates = st.sampled_from([Fraction(25), NTSC, Fraction(10), Fraction(50), Fractio
 
 
 @given(lengths=timings, rate=rates, data=st.data())
-def test_resampling_shows_the_last_frame_before_the_middle_of_each_interval(lengths, rate, data):
+def test_resampling_shows_the_last_frame_before_the_middle_of_each_interval(
+    lengths: list[int], rate: Fraction, data: st.DataObject
+) -> None:
     """Against the rule applied literally, frame by frame, with all frames at hand."""
     edges = [Fraction(sum(lengths[:k]), 1000) for k in range(len(lengths) + 1)]
     start = Fraction(data.draw(st.integers(0, sum(lengths) - 1)), 1000)
@@ -70,7 +77,7 @@ def test_resampling_shows_the_last_frame_before_the_middle_of_each_interval(leng
 
 @settings(max_examples=25)
 @given(lengths=st.lists(st.integers(1, 90), min_size=2, max_size=40), rate=rates)
-def test_resampling_is_what_ffmpegs_fps_filter_does(lengths, rate):
+def test_resampling_is_what_ffmpegs_fps_filter_does(lengths: list[int], rate: Fraction) -> None:
     starts = [sum(lengths[:k]) for k in range(len(lengths))]
     graph = av.filter.Graph()
     source = graph.add_buffer(width=2, height=2, format="gray", time_base=Fraction(1, 1000))
@@ -106,13 +113,15 @@ def test_resampling_is_what_ffmpegs_fps_filter_does(lengths, rate):
         (10, 25, [0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 4, 4, 4, 5, 5, 6, 6, 6, 7, 7, 8, 8, 8, 9, 9]),
     ],
 )
-def test_constant_rates_in_a_real_file(make_video, tmp_path, rate, to, expected):
+def test_constant_rates_in_a_real_file(
+    make_video: MakeVideo, tmp_path: Path, rate: Fraction | int, to: Fraction | int, expected: list[int]
+) -> None:
     path = make_video(tmp_path / "a.mov", 10, rate)
     assert numbers(path) == list(range(10))
     assert numbers(path, Fraction(to)) == expected
 
 
-def test_rates_stay_exact_over_a_quarter_of_an_hour(make_video, tmp_path):
+def test_rates_stay_exact_over_a_quarter_of_an_hour(make_video: MakeVideo, tmp_path: Path) -> None:
     """Every frame comes exactly once: no drift."""
     frames = (
         TimedFrame(k / NTSC, (k + 1) / NTSC, lambda: np.zeros((1, 1, 3), np.uint8)) for k in range(30_000)
@@ -124,19 +133,19 @@ def test_rates_stay_exact_over_a_quarter_of_an_hour(make_video, tmp_path):
         assert reader.video_s == pytest.approx(5 * 1001 / 30000, abs=1e-12)
 
 
-def test_timestamps_rounded_to_milliseconds_do_not_stutter(make_video, tmp_path):
+def test_timestamps_rounded_to_milliseconds_do_not_stutter(make_video: MakeVideo, tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mkv", 60, 30)  # Matroska stores 0, 33, 67, 100 ms
     assert numbers(path, Fraction(30)) == list(range(60))
 
 
-def test_variable_rate_and_delayed_start(make_video, tmp_path):
+def test_variable_rate_and_delayed_start(make_video: MakeVideo, tmp_path: Path) -> None:
     pts = [5000, 5040, 5080, 5480, 5520]  # ms; the third frame stays for 0.4 s
     path = make_video(tmp_path / "a.mkv", 5, 25, pts=pts, time_base=Fraction(1, 1000))
     assert numbers(path) == [0, 1, 2, 3, 4]
     assert numbers(path, Fraction(25)) == [0, 1, *[2] * 10, 3, 4]
 
 
-def test_b_frames_come_in_presentation_order(make_video, tmp_path):
+def test_b_frames_come_in_presentation_order(make_video: MakeVideo, tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mp4", 40, 25, **H264)
     with av.open(str(path)) as container:
         assert any(p.pts != p.dts for p in container.demux(video=0) if p.dts is not None)
@@ -145,7 +154,9 @@ def test_b_frames_come_in_presentation_order(make_video, tmp_path):
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
 @pytest.mark.parametrize(("start", "end"), [(0.0, 0.4), (0.96, 1.44), (1.0, None), (2.6, 9.0), (1.01, 1.05)])
-def test_a_stretch_is_that_part_of_the_whole(make_video, tmp_path, suffix, start, end):
+def test_a_stretch_is_that_part_of_the_whole(
+    make_video: MakeVideo, tmp_path: Path, suffix: str, start: float, end: float | None
+) -> None:
     path = make_video(tmp_path / f"a{suffix}", 75, 25, **H264)
     last = 3.0 if end is None else end
     assert numbers(path, start=start, end=end) == [k for k in range(75) if start <= k / 25 < last]
@@ -155,7 +166,7 @@ def test_a_stretch_is_that_part_of_the_whole(make_video, tmp_path, suffix, start
     ]
 
 
-def test_a_stretch_counts_from_the_first_frame(make_video, tmp_path):
+def test_a_stretch_counts_from_the_first_frame(make_video: MakeVideo, tmp_path: Path) -> None:
     path = make_video(
         tmp_path / "a.mkv", 30, 25, pts=[5000 + 40 * k for k in range(30)], time_base=Fraction(1, 1000)
     )
@@ -166,20 +177,22 @@ def test_a_stretch_counts_from_the_first_frame(make_video, tmp_path):
     ("start", "end", "message"),
     [(9.0, 10.0, "last frame ends at 0.40 s"), (0.3, 0.3, "empty"), (-1.0, None, "empty")],
 )
-def test_a_stretch_without_frames_is_refused(make_video, tmp_path, start, end, message):
+def test_a_stretch_without_frames_is_refused(
+    make_video: MakeVideo, tmp_path: Path, start: float, end: float | None, message: str
+) -> None:
     path = make_video(tmp_path / "a.mkv", 10)
     with pytest.raises(ClipError, match=message):
         numbers(path, start=start, end=end)
 
 
-def test_impossible_gaps_are_refused_instead_of_filled(make_video, tmp_path):
+def test_impossible_gaps_are_refused_instead_of_filled(make_video: MakeVideo, tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mkv", 3, 25, pts=[0, 40, 10**8], time_base=Fraction(1, 1000))
     with pytest.raises(ClipError, match="timestamps jump"):
         numbers(path, Fraction(25))
 
 
 @pytest.mark.parametrize("size", [(17, 31), (1, 1), (333, 9)])
-def test_odd_sizes_without_loss(make_video, tmp_path, size):
+def test_odd_sizes_without_loss(make_video: MakeVideo, tmp_path: Path, size: tuple[int, int]) -> None:
     width, height = size
     pictures = list(np.random.default_rng(0).integers(0, 256, (3, height, width, 3), np.uint8))
     with read_frames(Clip("x", make_video(tmp_path / "a.mov", pictures))) as reader:
@@ -193,7 +206,9 @@ def test_odd_sizes_without_loss(make_video, tmp_path, size):
     ("a", "b", "c", "d"),
     [(x, 0, 0, y) for x in (1, -1) for y in (1, -1)] + [(0, x, y, 0) for x in (1, -1) for y in (1, -1)],
 )
-def test_quarter_turns_and_mirrorings(make_video, tmp_path, a, b, c, d):
+def test_quarter_turns_and_mirrorings(
+    make_video: MakeVideo, tmp_path: Path, a: int, b: int, c: int, d: int
+) -> None:
     """The display matrix puts the pixel at (x, y) to (a x + c y, b x + d y), up to a shift (ISO 14496-12)."""
     picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     one = 1 << 16
@@ -212,7 +227,9 @@ def test_quarter_turns_and_mirrorings(make_video, tmp_path, a, b, c, d):
 @pytest.mark.parametrize(
     ("aspect", "width"), [(Fraction(2), 64), (Fraction(3, 4), 24), (Fraction(2048, 2043), 32)]
 )
-def test_pixels_are_made_square_by_the_width(make_video, tmp_path, aspect, width):
+def test_pixels_are_made_square_by_the_width(
+    make_video: MakeVideo, tmp_path: Path, aspect: Fraction, width: int
+) -> None:
     path = make_video(tmp_path / "a.mp4", 2, codec="libx264", pix_fmt="yuv420p", aspect=aspect)
     with read_frames(Clip("x", path)) as reader:
         assert {frame.shape for frame in reader} == {(24, width, 3)}
@@ -228,7 +245,7 @@ def test_pixels_are_made_square_by_the_width(make_video, tmp_path, aspect, width
         (5, True, 0.299, 0.114),
     ],
 )
-def test_colours_follow_the_tags(tmp_path, space, full, kr, kb):
+def test_colours_follow_the_tags(tmp_path: Path, space: int, full: bool, kr: float, kb: float) -> None:
     """Against the defining equations of BT.601 and BT.709 (ITU-R); untagged is BT.601."""
     y, u, v = 120, 90, 160
     path = tmp_path / "a.mkv"
@@ -251,7 +268,7 @@ def test_colours_follow_the_tags(tmp_path, space, full, kr, kb):
         np.testing.assert_allclose(next(reader)[8, 8], 255 * np.array([r, g, b]), atol=2)
 
 
-def test_same_pixels_as_opencv(shared_data):
+def test_same_pixels_as_opencv(shared_data: Path) -> None:
     import cv2
 
     for name in ("changing_oil/mmaction2_test1.mp4", "juggling_soccer_ball/v_SoccerJuggling_g24_c01.avi"):
@@ -263,7 +280,7 @@ def test_same_pixels_as_opencv(shared_data):
         capture.release()
 
 
-def test_packed_b_frames_in_avi_keep_an_even_pace(shared_data):
+def test_packed_b_frames_in_avi_keep_an_even_pace(shared_data: Path) -> None:
     """HMDB51's AVI files hold timestamps that go 1, 4, 3, 5; at their own rate every frame comes once."""
     folder = shared_data / "videos/kinetics_like/waving_hand"
     path = folder / "hmdb51_SchoolRulesHowTheyHelpUs_wave_f_nm_np1_ba_med_0.avi"
@@ -272,7 +289,7 @@ def test_packed_b_frames_in_avi_keep_an_even_pace(shared_data):
     assert native.notes == ["header says 75 frames, 74 decode"]
 
 
-def test_more_threads_same_frames(shared_data):
+def test_more_threads_same_frames(shared_data: Path) -> None:
     path = shared_data / "broken/torchcodec_nasa_13013.mp4"
     with read_frames(Clip("x", path)) as one, read_frames(Clip("x", path), threads=3) as three:
         for a, b in zip(one, three, strict=True):
@@ -281,7 +298,7 @@ def test_more_threads_same_frames(shared_data):
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no list of threads")
 @pytest.mark.skipif(os.cpu_count() == 1, reason="one core: nothing takes a second thread")
-def test_decoding_takes_one_thread(make_video, tmp_path):
+def test_decoding_takes_one_thread(make_video: MakeVideo, tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mp4", 10)
     code = (
         "import sys; from pathlib import Path; from actionbench.datasets.clip import Clip\n"
@@ -294,7 +311,7 @@ def test_decoding_takes_one_thread(make_video, tmp_path):
     subprocess.run([sys.executable, "-c", code, path], check=True)
 
 
-def test_closing_early_frees_the_file(make_video, tmp_path):
+def test_closing_early_frees_the_file(make_video: MakeVideo, tmp_path: Path) -> None:
     reader = read_frames(Clip("x", make_video(tmp_path / "a.mov", 10)))
     next(reader)
     reader.close()
@@ -310,7 +327,7 @@ def test_closing_early_frees_the_file(make_video, tmp_path):
         (b"ffconcat version 1.0\nfile /etc/hostname\n", "not a video"),
     ],
 )
-def test_what_is_no_video_is_refused(tmp_path, content, message):
+def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     """Playlists and scripts too, which would make the library open other files."""
     for suffix in (".mp4", ".m3u8", ".txt"):
         path = tmp_path / f"a{suffix}"
@@ -320,7 +337,7 @@ def test_what_is_no_video_is_refused(tmp_path, content, message):
         assert str(path) in str(caught.value)
 
 
-def test_missing_files_folders_and_odd_names(tmp_path, make_video):
+def test_missing_files_folders_and_odd_names(tmp_path: Path, make_video: MakeVideo) -> None:
     with pytest.raises(ClipError, match="does not exist"):
         numbers(tmp_path / "no.mp4")
     with pytest.raises(ClipError, match=r"not a file; .* found a folder"):
@@ -343,7 +360,7 @@ def test_missing_files_folders_and_odd_names(tmp_path, make_video):
     assert numbers(undecodable) == [0, 1]
 
 
-def test_still_images_are_no_video(tmp_path):
+def test_still_images_are_no_video(tmp_path: Path) -> None:
     import cv2
 
     path = tmp_path / "a.png"
@@ -352,13 +369,15 @@ def test_still_images_are_no_video(tmp_path):
         numbers(path)
 
 
-def test_pictures_beyond_the_limit_are_refused(make_video, tmp_path, monkeypatch):
+def test_pictures_beyond_the_limit_are_refused(
+    make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("actionbench.datasets.video.container.MAX_PIXELS", 32 * 24 - 1)
     with pytest.raises(ClipError, match="too large"):
         numbers(make_video(tmp_path / "a.mov", 2))
 
 
-def test_truncated_files_give_what_is_there(make_video, tmp_path):
+def test_truncated_files_give_what_is_there(make_video: MakeVideo, tmp_path: Path) -> None:
     whole = make_video(tmp_path / "a.mkv", 60)
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
@@ -367,7 +386,7 @@ def test_truncated_files_give_what_is_there(make_video, tmp_path):
     assert found == list(range(len(found)))
 
 
-def test_damage_is_noted_in_a_stretch_too(shared_data):
+def test_damage_is_noted_in_a_stretch_too(shared_data: Path) -> None:
     path = shared_data / "broken/mp4parse_no_timescale.mp4"
     with read_frames(Clip("x", path, end_s=5.5)) as reader:
         assert 100 < len(list(reader)) < 170
@@ -375,7 +394,7 @@ def test_damage_is_noted_in_a_stretch_too(shared_data):
     assert not any("header" in note for note in reader.notes)
 
 
-def test_damaged_bytes_never_crash(make_video, tmp_path):
+def test_damaged_bytes_never_crash(make_video: MakeVideo, tmp_path: Path) -> None:
     """Forty copies of a small file, each with other bytes overwritten: frames or one clear error."""
     whole = make_video(tmp_path / "a.mp4", 30, 25, **H264).read_bytes()
     rng = np.random.default_rng(7)
@@ -395,7 +414,7 @@ def test_damaged_bytes_never_crash(make_video, tmp_path):
     assert 0 < refused < 40
 
 
-def test_ffmpeg_keeps_quiet(shared_data):
+def test_ffmpeg_keeps_quiet(shared_data: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from actionbench.datasets.clip import Clip\n"
         "from actionbench.datasets.video.reader import read_frames\n"

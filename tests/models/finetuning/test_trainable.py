@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import torch
 from actionbench.errors import UsageError
 from actionbench.models.finetuning.trainable import Back, front, saved_state, trainable_network
 from actionbench.models.registry import find_model, model_names
-from actionbench.models.spec import Model, Weights, WeightsDescription
+from actionbench.models.spec import Model, Weights
+from actionbench.models.weights.formats.safetensors_files import write_safetensors
 
 TRAINABLE = [name for name in model_names() if find_model(name).model.trainable is not None]
 LABELS = ("falling", "walking")
-EACH = [*(pytest.param(name, marks=pytest.mark.slow) for name in ("i3d-rgb", "resnext")), "resnet18"]
+LEARNER = f"{Path(__file__).parents[2] / 'bench' / 'networks' / 'learner.py'}:learner"
+EACH = [LEARNER, *(pytest.param(name, marks=pytest.mark.slow) for name in ("i3d-rgb", "resnext", "resnet18"))]
 
 
 def model_of(make: Any) -> Model:
@@ -50,7 +53,7 @@ def test_the_end_of_a_network_computes_what_is_left(name: str) -> None:
     every = len(net.blocks())
     with torch.inference_mode():
         expected = net(x)
-        for trained in (0, 1, 2, every):
+        for trained in sorted({0, 1, 2, every}):
             end = Back(net, trained).eval()
             assert torch.allclose(end(front(net, x, trained)), expected, rtol=1e-5, atol=1e-6)
             assert len(end.parts) == trained + 1
@@ -59,7 +62,8 @@ def test_the_end_of_a_network_computes_what_is_left(name: str) -> None:
             assert own == {id(each) for each in net.parameters()} - frozen
 
 
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["i3d-rgb", "resnext", "resnet18"])
 def test_a_new_head_leaves_all_else_as_it_was(name: str) -> None:
     model = find_model(name).model
     weights = random_weights(model)
@@ -70,15 +74,14 @@ def test_a_new_head_leaves_all_else_as_it_was(name: str) -> None:
     assert all(2 in mine[key].shape and 400 in whole[key].shape for key in changed)
 
 
-def test_a_head_for_other_classes_of_the_same_number_is_new() -> None:
-    described: WeightsDescription = next(iter(find_model("resnet18").model.streams.values()))
-    from dataclasses import replace
-
-    weights = Weights("random", replace(described, labels=("a", "b")), seed=5)
-    model = find_model("resnet18").model
+def test_a_head_for_other_classes_of_the_same_number_is_new(tmp_path: Path) -> None:
+    model = find_model(LEARNER).model
+    file = tmp_path / "learner.safetensors"
+    write_safetensors(saved_state(trainable_network(model, None, LABELS, 1)), file)
+    weights = Weights("user", replace(next(iter(model.streams.values())), labels=("a", "b")), file)
     kept: Any = trainable_network(model, weights, ("a", "b"), 0)
     renewed: Any = trainable_network(model, weights, LABELS, 0)
-    assert torch.equal(kept.conv1.weight, renewed.conv1.weight)
+    assert torch.equal(kept.first.conv.weight, renewed.first.conv.weight)
     assert not torch.equal(kept.head.weight, renewed.head.weight)
     assert (renewed.head.bias == 0).all()
 
@@ -87,7 +90,7 @@ def test_chance_elsewhere_is_left_alone() -> None:
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    trainable_network(find_model("resnet18").model, None, LABELS, 0)
+    trainable_network(find_model(LEARNER).model, None, LABELS, 0)
     assert torch.equal(torch.rand(2), expected)
 
 
@@ -104,10 +107,9 @@ def test_what_cannot_be_trained_is_an_error(make: Any, message: str) -> None:
 
 
 def test_a_head_of_another_size_is_an_error() -> None:
-    from actionbench.models.resnet.torch_modules import ResNet
-
+    make: Any = find_model(LEARNER).model.trainable
     with pytest.raises(UsageError, match="its trainable network has another head"):
-        trainable_network(model_of(lambda *_: ResNet(7)), None, LABELS, 0)
+        trainable_network(model_of(lambda *_: make(None, 7, 0)), None, LABELS, 0)
 
 
 def test_trained_weights_stay_what_they_are(trained_weights: Path) -> None:

@@ -49,7 +49,7 @@ def by_the_authors(state: dict[str, Any], x: Any) -> Any:
     return functional.linear(x.mean((2, 3, 4)), tensors["fc.weight"], tensors["fc.bias"]).numpy()
 
 
-@pytest.mark.parametrize("shape", [(2, 16, 64, 64, 3), (1, 5, 61, 67, 3)])
+@pytest.mark.parametrize("shape", [(2, 8, 48, 48, 3), (1, 5, 41, 47, 3)])
 def test_all_say_the_same(state: dict[str, Any], shape: tuple[int, ...]) -> None:
     x = np.random.default_rng(0).normal(0, 40, shape).astype(np.float32)
     first = torch.from_numpy(x).permute(0, 4, 1, 2, 3)

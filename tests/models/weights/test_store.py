@@ -198,7 +198,7 @@ def test_labels_beside_the_weights(file: Path) -> None:
         ("- a list", "not a mapping"),
         ("a: [", "not YAML"),
         ("[" * 3000, "nested too deeply"),
-        ("crop: 224\ncrop: 112", "line 2, column 1: the key 'crop' stands twice"),
+        ("crop: 224\ncrop: 112", "line 2, column 1: the key 'crop' occurs twice"),
         ("!!python/object/apply:os.mkdir [/tmp/never]", "not YAML"),
     ],
 )

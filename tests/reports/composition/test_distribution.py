@@ -6,11 +6,12 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
-from actionbench.records.composition import Composition
+from actionbench.records.composition import Composition, Shortcut
 from actionbench.reports.charts.chart import Bars
 from actionbench.reports.charts.plots import draw
 from actionbench.reports.composition.distribution import MOST_BARS, distribution_chart, distribution_table
 from actionbench.reports.composition.export import write_composition
+from actionbench.reports.composition.flaws import judge
 
 Made = Callable[..., Composition]
 ROWS = [
@@ -76,7 +77,8 @@ def test_a_chart_of_many_classes_shows_the_whole_set(made: Made) -> None:
 def test_files_are_written_and_names_from_outside_do_nothing(made: Made, tmp_path: Path) -> None:
     name = "=cmd|'<b>'!`x`"
     rows = [(name, "a/1", "train", ("train",)), (name, "a/1", "test", ("test",))]
-    written = write_composition(made(rows, notes=("left out: <i>",)), tmp_path / "out")
+    composition = made(rows, notes=("left out: <i>",))
+    written = write_composition(composition, judge(composition), tmp_path / "out")
     files = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
     assert files == {
         "composition.md",
@@ -90,3 +92,20 @@ def test_files_are_written_and_names_from_outside_do_nothing(made: Made, tmp_pat
     assert "groups cross the official split: 1 of 1 groups" in text
     with (tmp_path / "out" / "tables" / "distribution.csv").open(encoding="utf-8") as file:
         assert next(csv.DictReader(file))["class"].startswith("'=")
+
+
+def test_no_shortcut_is_not_claimed_of_what_was_not_judged(made: Made, tmp_path: Path) -> None:
+    labels = ("falling", "running")
+    truth = labels * 4
+    few = Shortcut("length", labels, truth, truth, tuple(map(str, range(8))))
+    rows = [
+        (label, f"{source}/{label} {n}", None, ("train",))
+        for label in labels
+        for source in "ab"
+        for n in "123"
+    ]
+    composition = made(rows, shortcuts=(few,))
+    text = write_composition(composition, judge(composition), tmp_path).read_text(encoding="utf-8")
+    assert text.startswith("# Composition of set\n")
+    assert "## Shortcuts and leaks\n\nNone was found.\n" in text
+    assert "Not judged: length alone (fewer than 10 groups)." in text

@@ -58,18 +58,20 @@ def test_a_set_is_composed_described_and_read_as_any_other(
     assert all(example.clip.sha256 for example in composed.examples)
     assert len(read_manifest(out, composed.labels)) == len(composed.examples)
     assert f"{out}: {len(composed.examples)} clips" in answer.stdout
-    assert "Looked for: the same bytes" in answer.stdout
-    assert "Not looked for" not in answer.stdout
+    assert "Checked: the same bytes" in answer.stdout
+    assert "brightness alone. Not checked: groups across the official split.\n" in answer.stdout
+    assert "composition: " in answer.stdout.splitlines()[-1]
     folder = tmp_path / "out" / "set-composition"
     text = (folder / "composition.md").read_text(encoding="utf-8")
-    assert text.startswith("# set: what it is made of")
+    assert text.startswith("# Composition of set\n")
     assert (folder / "plots" / "distribution.png").is_file()
     with (folder / "tables" / "distribution.csv").open(encoding="utf-8") as file:
         last = list(csv.DictReader(file))[-1]
     assert int(last["fold 1 of 2: test"]) + int(last["fold 2 of 2: test"]) == len(composed.examples)
 
 
-def test_copies_and_broken_files_are_told(
+@pytest.mark.usefixtures("decoding_here")
+def test_copies_and_broken_files_are_reported(
     bench: Bench, recipe: Path, drawn_folder: Path, tmp_path: Path
 ) -> None:
     whole = tmp_path / "videos"
@@ -91,6 +93,24 @@ def test_copies_and_broken_files_are_told(
     assert "broken.mp4" not in names
 
 
+@pytest.mark.usefixtures("decoding_here")
+def test_a_label_whose_clips_do_not_decode_is_named_and_nothing_written(
+    bench: Bench, recipe: Path, drawn_folder: Path, tmp_path: Path
+) -> None:
+    """Else a network would be made for a class that it never sees."""
+    whole = tmp_path / "videos"
+    shutil.copytree(drawn_folder, whole)
+    for path in whole.glob("*/cartwheeling/*"):
+        path.write_bytes(b"no video")
+    recipe.write_text(
+        recipe.read_text(encoding="utf-8").replace(str(drawn_folder), str(whole)), encoding="utf-8"
+    )
+    answer = bench("data", "compose", recipe, tmp_path / "out.csv", "--folds", 2)
+    assert answer.returncode == 2
+    assert "no clip has the label 'other'; found left out, does not decode: " in answer.stderr
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_splits_and_shares_are_shown(bench: Bench, recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     answer = bench(
@@ -100,7 +120,10 @@ def test_splits_and_shares_are_shown(bench: Bench, recipe: Path, tmp_path: Path)
     assert answer.returncode == 0, answer.stderr
     assert "note: thesis: running: " in answer.stdout
     assert "training clips kept" in answer.stdout
-    assert "Not looked for: length, brightness, the same pictures." in answer.stdout
+    assert (
+        "Not checked: the same pictures, groups across the official split, length alone, brightness alone."
+        in answer.stdout
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,7 +159,7 @@ def test_another_ending_and_a_recipe_that_is_none_are_refused(
 
 @pytest.mark.slow
 def test_the_documents_recipe_on_the_real_folders(bench: Bench, shared_data: Path, tmp_path: Path) -> None:
-    """What docs/composing-a-dataset.md shows, with its paths put where the data is; traps known by hand."""
+    """What docs/composing-a-dataset.md shows, with its paths put where the data is; flaws known by hand."""
     document = (Path(__file__).parents[4] / "docs" / "composing-a-dataset.md").read_text(encoding="utf-8")
     text = document.partition("```yaml\n")[2].partition("```")[0]
     (tmp_path / "four.yaml").write_text(text, encoding="utf-8")
@@ -145,8 +168,8 @@ def test_the_documents_recipe_on_the_real_folders(bench: Bench, shared_data: Pat
     answer = bench("data", "compose", tmp_path / "four.yaml", tmp_path / "four.csv")
     assert answer.returncode == 0, answer.stderr
     assert "clips of falling (" in answer.stdout  # two films hold most of them
-    assert "warning: length tells the class" in answer.stdout
-    assert "warning: brightness tells the class" in answer.stdout
+    assert "warning: length predicts the class" in answer.stdout
+    assert "warning: brightness predicts the class" in answer.stdout
     assert "does not decode" not in answer.stdout
     assert "duplicates" not in answer.stdout
     assert "same pictures:" not in answer.stdout

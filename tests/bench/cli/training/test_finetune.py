@@ -17,7 +17,7 @@ from actionbench.records.run_directory import RunDirectory
 from actionbench.records.training import read_predictions
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
-LEARNER = Path(__file__).parents[1] / "networks" / "learner.py"
+LEARNER = Path(__file__).parents[2] / "networks" / "learner.py"
 MOTIONS = ("jogging", "squat")
 
 

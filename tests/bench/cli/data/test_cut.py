@@ -76,7 +76,7 @@ def test_clips_are_listed_and_written_as_a_manifest(bench: Bench, drawn: Path) -
         "1 refusal",
         "waving",
         "at least 16 needed",
-        "needs --out",
+        "use --out to write",
     ):
         assert words in answer.stdout
     assert not out.exists()
@@ -95,6 +95,7 @@ def test_clips_are_listed_and_written_as_a_manifest(bench: Bench, drawn: Path) -
     assert "3 clips: 3 ok" in answer.stdout
 
 
+@pytest.mark.usefixtures("decoding_here")
 def test_files_hold_the_frames_of_the_manifest(bench: Bench, drawn: Path) -> None:
     videos, out, folder = drawn / "videos", drawn / "clips.jsonl", drawn / "cut"
     assert bench("data", "cut", videos, "--out", out).returncode == 0
@@ -112,6 +113,7 @@ def test_files_hold_the_frames_of_the_manifest(bench: Bench, drawn: Path) -> Non
     assert "3 clips: 3 ok" in bench("data", "check", folder / "clips.csv").stdout
 
 
+@pytest.mark.usefixtures("decoding_here")
 def test_first_and_last_frames_by_a_dummy_tag(bench: Bench, drawn: Path) -> None:
     video = drawn / "videos" / "first.mp4"
     path = annotate(video, tags(("falling", 2, 2), ("stop", 8, 8), ("walking", 9, 9)), 12)
@@ -126,6 +128,7 @@ def test_first_and_last_frames_by_a_dummy_tag(bench: Bench, drawn: Path) -> None
     assert "unknown tag 'stpo'. Did you mean: stop?" in answer.stderr
 
 
+@pytest.mark.usefixtures("decoding_here")
 def test_a_clip_that_fails_costs_itself_alone(
     bench: Bench, drawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +153,7 @@ def test_a_clip_that_fails_costs_itself_alone(
     assert [row["path"] for row in rows(folder / "clips.csv")] == ["00000.mp4", "00001.mp4"]
 
 
+@pytest.mark.usefixtures("decoding_here")
 def test_bad_input_is_one_error_that_says_what_to_do(bench: Bench, drawn: Path) -> None:
     videos = drawn / "videos"
 
@@ -164,13 +168,16 @@ def test_bad_input_is_one_error_that_says_what_to_do(bench: Bench, drawn: Path) 
     assert "--rate: is not a number" in error(videos, "--rate", "fast")
     assert "--rate 4: is not the recorded sampling rate" in error(videos, "--rate", 4)
     assert "is not a folder" in error(videos, "--as", "files", "--out", videos / "first.mp4")
-    assert "unknown ending" in error(videos, "--out", drawn / "clips.txt")
+    assert "has an unknown file extension; expected .csv or .jsonl" in error(
+        videos, "--out", drawn / "clips.txt"
+    )
     assert "cannot be written" in error(videos, "--out", drawn / "none" / "clips.csv")
     assert "file does not exist" in error(drawn / "none.json")
     (videos / "third.mp4.json").write_text('{"frames": {')
     assert "third.mp4.json: not JSON" in error(videos)
 
 
+@pytest.mark.usefixtures("decoding_here")
 def test_names_from_data_do_not_act_on_the_terminal(bench: Bench, drawn: Path) -> None:
     annotate(drawn / "videos" / "first.mp4", tags(("a\x1b[31m\nb", 1, 8), ("c\x1b[2J", 10, 10)), 12)
     answer = bench("data", "cut", drawn / "videos")
