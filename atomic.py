@@ -1,4 +1,4 @@
-"""Atomic writing: a file is either the old one or the complete new one."""
+"""Atomic writing, here and nowhere else: a file is either the old one or the complete new one."""
 
 from __future__ import annotations
 
@@ -13,16 +13,26 @@ TEMPORARY = ".tmp"
 """Suffix of a file that is being written; a process that is killed leaves it behind."""
 
 
+_STREAMS = ("/dev/std", "/dev/fd/", "/proc/")
+"""Beginnings of paths that name what a process has open, which may be a file that its output goes to."""
+
+
 @contextmanager
 def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     """A binary file to write, which replaces `path` when the block ends without an error.
 
-    - `path`: the file; its folder is created if it does not exist.
+    - `path`: the file; its folder is created if it does not exist. A link stays, and the file that it leads
+      to is replaced. A pipe, /dev/stdout and the like cannot be replaced: they are written to.
     - `sync`: flush the bytes to the disk first. Without it a power failure may leave a damaged file, which is
       acceptable for files that can be made again.
 
     Raises OSError if it cannot be written; an existing file is then unchanged.
     """
+    if str(path).startswith(_STREAMS) or (path.exists() and not path.is_file()):
+        with path.open("ab") as stream:
+            yield stream
+        return
+    path = path.resolve() if path.is_symlink() else path
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
@@ -32,5 +42,16 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
             if sync:
                 os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename == str(temporary):
+            error.filename = str(path)  # the name that the user knows
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: str | bytes, *, sync: bool = True) -> Path:
+    """Write `content`, a text as UTF-8, in place of the file `path`, which is returned; see `replacing`."""
+    with replacing(path, sync=sync) as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+    return path

@@ -1,8 +1,11 @@
 """Child processes: how one is started, watched and ended, with everything that it started itself.
 
 - `Child` answers by lines, as our workers do.
-- `run_to_end` runs any command, such as a user's, with a time limit.
-- `output_of` runs a command that is not expected to fail.
+- `run_to_end` runs any command, such as a user's, with its output in files.
+- `run_captured` returns how a command ended and what it printed.
+- `output_of` runs a command that is not expected to fail, and returns what it printed.
+
+Each takes a time limit. No other file imports `subprocess`.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ import os
 import queue
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
@@ -106,15 +111,17 @@ class Child:
 def run_to_end(
     command: Sequence[str],
     *,
-    cwd: Path,
-    env: Mapping[str, str],
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    stdin: IO[bytes] | None = None,
     stdout: IO[bytes],
     stderr: IO[bytes],
     timeout_s: float | None,
 ) -> tuple[int, float]:
-    """Run `command` without input: its exit status, negative for a signal, and its seconds of wall time.
+    """Run `command` to its end: its exit status, negative for a signal, and its seconds of wall time.
 
-    - `cwd`, `env`: its working folder, and all of its environment variables.
+    - `cwd`, `env`: its working folder, and all of its environment variables; None: those of this process.
+    - `stdin`: an open file with its input; None: no input.
     - `stdout`, `stderr`: open files for what it prints.
     - `timeout_s`: seconds until it is killed; None for no limit.
 
@@ -127,7 +134,7 @@ def run_to_end(
             command,
             cwd=cwd,
             env=env,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
@@ -179,6 +186,58 @@ class _GroupKiller:
             self._watched.wait()
 
 
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that has ended.
+
+    - `status`: exit status, negative for a signal.
+    - `stdout`, `stderr`: what it printed.
+    """
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """Its standard output; bytes that are not UTF-8 are replaced."""
+        return self.stdout.decode(errors="replace")
+
+    @property
+    def last_line(self) -> str:
+        """The last line of its standard output; "" if it printed nothing."""
+        return self.text.strip().rpartition("\n")[2]
+
+
+def run_captured(
+    command: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    timeout_s: float | None,
+) -> Completed:
+    """Run `command` to its end: how it ended, and what it printed.
+
+    - `stdin`: its input.
+    - `cwd`, `env`, `timeout_s`: see `run_to_end`, also for how it is ended, and for the errors.
+    """
+    # Files, unlike pipes, do not keep us waiting for what it started and left behind.
+    with (
+        tempfile.TemporaryFile() as given,
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as errors,
+    ):
+        given.write(stdin)
+        given.seek(0)
+        status, _ = run_to_end(
+            command, cwd=cwd, env=env, stdin=given, stdout=output, stderr=errors, timeout_s=timeout_s
+        )
+        output.seek(0)
+        errors.seek(0)
+        return Completed(status, output.read(), errors.read())
+
+
 def output_of(
     command: Sequence[str],
     failure: str,
@@ -186,26 +245,31 @@ def output_of(
     where: object,
     remedy: str | None = None,
     cwd: Path | None = None,
-    env: Mapping[str, str],
-    stdin: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    timeout_s: float | None = None,
 ) -> str:
     """What `command` prints.
 
     - `failure`: what the error says if it fails, before its last lines.
     - `where`, `remedy`: see `ActionBenchError`.
-    - `cwd`, `env`: its working folder (None: this one), and all of its environment variables.
-    - `stdin`: its input; None leaves it that of this process.
+    - `cwd`, `env`, `stdin`, `timeout_s`: see `run_captured`.
 
-    Raises MeasurementError if it fails.
+    Raises MeasurementError if it fails or takes too long, OSError if it does not start.
     """
-    answer = subprocess.run(command, cwd=cwd, env=env, input=stdin, capture_output=True, check=False)
-    if answer.returncode != 0:
+    try:
+        ended = run_captured(command, cwd=cwd, env=env, stdin=stdin, timeout_s=timeout_s)
+    except TimeoutError:
         raise MeasurementError(
-            f"{failure} ({how_it_ended(answer.returncode)}); its last lines:\n{last_lines(answer.stderr)}",
+            f"{failure} (it took longer than {timeout_s:g} s)", where=where, remedy=remedy
+        ) from None
+    if ended.status != 0:
+        raise MeasurementError(
+            f"{failure} ({how_it_ended(ended.status)}); its last lines:\n{last_lines(ended.stderr)}",
             where=where,
             remedy=remedy,
         )
-    return answer.stdout.decode(errors="replace")
+    return ended.text
 
 
 def how_it_ended(status: int) -> str:

@@ -28,7 +28,7 @@ class Kind:
     - `words`: its name in documents, e.g. "names".
     - `expected`: its name in an error, e.g. "a list of names".
     - `option`: type of the option on the command line.
-    - `metavar`: placeholder of a value in `--help`; None for a switch.
+    - `metavar`: placeholder of a value in `--help`; None: that of its type.
     - `parse`: from a plain value, as YAML has it, to the setting's value. Raises ValueError for values of
       another kind.
     - `as_text`: from a default to the text that the command line and documents show.
@@ -85,7 +85,7 @@ def _instance(value: Any, *types: type) -> Any:
 NAMES = Kind("names", "a list of names, or names with commas between them", str, "A,B", _names, ",".join)
 PAIRS = Kind("pairs", "`name: value` pairs", list[str], "NAME=VALUE", _only_pairs, lambda _: None)
 WEIGHTS = dataclasses.replace(PAIRS, parse=_pairs)
-TEXT = Kind("text", "text", str, "TEXT", lambda value: str(_instance(value, str, int, float)))
+TEXT = Kind("text", "text", str, None, lambda value: str(_instance(value, str, int, float)))
 WHOLES = Kind(
     "numbers",
     "a list of whole numbers, or such with commas between them",
@@ -94,8 +94,8 @@ WHOLES = Kind(
     _wholes,
     lambda value: ",".join(map(str, value)),
 )
-WHOLE = Kind("number", "a whole number", int, "N", lambda value: _instance(value, int))
-NUMBER = Kind("number", "a number", float, "X", lambda value: float(_instance(value, int, float)))
+WHOLE = Kind("number", "a whole number", int, None, lambda value: _instance(value, int))
+NUMBER = Kind("number", "a number", float, None, lambda value: float(_instance(value, int, float)))
 SWITCH = Kind("true, false", "true or false", bool, None, lambda value: _instance(value, bool))
 
 

@@ -64,7 +64,7 @@ def resume_run(path: Path, console: Console, part_of: str | None = None) -> Path
     for what in ("actionbench", "cpu", "cores", "packages"):
         if now.environment.get(what) != before.environment.get(what):
             raise UsageError(
-                f"was made with other {what}: one run, one machine",
+                f"`{what}` has changed since the run began",
                 where=path,
                 expected=before.environment.get(what),
                 found=now.environment.get(what),
@@ -74,7 +74,7 @@ def resume_run(path: Path, console: Console, part_of: str | None = None) -> Path
         raise UsageError("the clips have changed since the run began", where=path, remedy="Start a new run.")
     if (devices := _devices(now)) != (devices_before := _devices(before)):
         raise UsageError(
-            "was made with other models or devices: one run, one machine",
+            "the models or their devices have changed since the run began",
             where=path,
             expected=", ".join(devices_before),
             found=", ".join(devices),

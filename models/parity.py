@@ -41,7 +41,7 @@ AgreementVerdict = Literal["same", "drifts", "other"]
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class BackendAgreement:
     """Logits of two backends compared.
 
     - `max_abs`: largest absolute difference of two logits.
@@ -103,14 +103,14 @@ def with_mantissa(array: FloatArray, bits: int) -> FloatArray:
     return kept.view(np.float32)
 
 
-def compare_logits(reference: FloatArray, other: FloatArray) -> Agreement:
+def compare_logits(reference: FloatArray, other: FloatArray) -> BackendAgreement:
     """Agreement of `other` with `reference`, both (N, classes) and finite. Raises ValueError otherwise."""
     if reference.shape != other.shape or reference.ndim != 2:
         raise ValueError(f"logits of shapes {reference.shape} and {other.shape} cannot be compared")
     if not (np.isfinite(reference).all() and np.isfinite(other).all()):
         raise ValueError("logits are not finite")
     a, b = reference.astype(np.float64), other.astype(np.float64)
-    return Agreement(
+    return BackendAgreement(
         max_abs=float(np.abs(a - b).max()),
         relative_l2=float(np.linalg.norm(a - b) / np.linalg.norm(a)),
         top1=float((a.argmax(1) == b.argmax(1)).mean()),

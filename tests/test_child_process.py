@@ -12,7 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from actionbench.child_process import Child, how_it_ended, last_lines, output_of, run_to_end
+from actionbench.child_process import (
+    Child,
+    Completed,
+    how_it_ended,
+    last_lines,
+    output_of,
+    run_captured,
+    run_to_end,
+)
 from actionbench.errors import MeasurementError
 
 ECHO = "import sys\nfor line in sys.stdin: print(line.upper(), end='', flush=True)"
@@ -116,6 +124,43 @@ def test_what_a_command_started_ends_with_it(tmp_path: Path, rest: str, timeout_
 def test_a_command_that_does_not_start_is_an_error(tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as out, pytest.raises(OSError, match="no-such-program"):
         run_to_end(["./no-such-program"], cwd=tmp_path, env={}, stdout=out, stderr=out, timeout_s=1)
+
+
+def test_what_a_command_prints_is_captured() -> None:
+    code = "import sys; print(input()); print('\\xff', file=sys.stderr); sys.exit(3)"
+    env = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    ended = run_captured(python(code), env=env, stdin=b"first\nsecond\n", timeout_s=60)
+    assert ended == Completed(3, b"first\n", b"\xff\n")
+    assert (ended.text, ended.last_line) == ("first\n", "first")
+    assert Completed(0, b"", b"").last_line == ""
+    assert Completed(0, b"a\n\xff\n", b"").last_line == "\ufffd"
+
+
+def test_a_captured_command_has_no_input_unless_it_is_given() -> None:
+    code = "import os, sys; print(repr(sys.stdin.read()), os.getcwd())"
+    assert run_captured(python(code), timeout_s=60).text == f"'' {Path.cwd()}\n"
+
+
+@pytest.mark.parametrize(("rest", "timeout_s"), [("", None), ("time.sleep(60)", 1.0)])
+def test_what_a_captured_command_started_ends_with_it(
+    tmp_path: Path, rest: str, timeout_s: float | None
+) -> None:
+    """Also where that has the output open, for which a pipe would wait."""
+    notes = tmp_path / "pid"
+    code = STARTS_ANOTHER + f"open({str(notes)!r}, 'w').write(str(other.pid))\n" + rest
+    begin = time.monotonic()
+    if timeout_s is None:
+        assert run_captured(python(code), timeout_s=None).text == f"{notes.read_text()}\n"
+    else:
+        with pytest.raises(TimeoutError):
+            run_captured(python(code), timeout_s=timeout_s)
+    assert time.monotonic() - begin < 30
+    assert gone(int(notes.read_text()))
+
+
+def test_output_that_takes_too_long_is_an_error_with_its_limit() -> None:
+    with pytest.raises(MeasurementError, match=r"^here: cannot be made \(it took longer than 0\.5 s\)"):
+        output_of(python("import time; time.sleep(60)"), "cannot be made", where="here", timeout_s=0.5)
 
 
 def test_the_output_of_a_command_or_its_last_lines_in_an_error() -> None:

@@ -65,6 +65,26 @@ def test_what_is_missing_is_found() -> None:
     assert missing_files(text) == ["models/none.py", "bench/nowhere/"]
 
 
+def rows_that_stand_twice(text: str) -> list[str]:
+    """First cells of the rows of tables, each table by itself, that occur more than once in one."""
+    twice = []
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        first = [row.split("|")[1].strip() for row in table.splitlines()]
+        twice += sorted({cell for cell in first if first.count(cell) > 1})
+    return twice
+
+
+def test_no_concept_stands_twice_in_the_architecture() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^\|", text, re.MULTILINE)) > 60
+    assert rows_that_stand_twice(text) == []
+
+
+def test_a_row_that_stands_twice_is_found() -> None:
+    text = "| a | 1 |\n|:--|--|\n| b | 2 |\n| b | 3 |\n\ntext\n\n| a | 1 |\n"
+    assert rows_that_stand_twice(text) == ["b"]
+
+
 def test_the_version_is_the_changelogs_newest() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## (.*)$", text, re.MULTILINE)

@@ -84,10 +84,13 @@ def test_no_folder_is_a_pile() -> None:
 NETWORKS = re.compile(r"i3d|resnext|resnet", re.IGNORECASE)
 
 
+NAMING_NETWORKS = ("models/registry.py", "models/weights/catalogue.py", "models/weights/descriptions.py")
+"""Lists, of networks and of published weights, that name networks outside the networks' folders."""
+
+
 def generic_files() -> list[Path]:
-    """All sources but the networks' folders, the registry, and what is published of weights."""
-    networks = ("models/i3d/", "models/resnext/", "models/resnet/")
-    own = (*networks, "models/weights/", "models/registry.py")
+    """All sources but the networks' folders and the lists."""
+    own = ("models/i3d/", "models/resnext/", "models/resnet/", *NAMING_NETWORKS)
     files = [*ROOT.glob("*.py"), *(file for room in ROOMS for file in room_files(room))]
     return [file for file in files if not file.relative_to(ROOT).as_posix().startswith(own)]
 
@@ -115,6 +118,13 @@ def test_generic_code_names_no_network() -> None:
         assert not named, f"{file.relative_to(ROOT)} names {named}"
 
 
+def test_the_architecture_states_who_may_name_a_network() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for name in NAMING_NETWORKS:
+        assert f"`{name}`" in text
+        assert networks_named((ROOT / name).read_text(encoding="utf-8")), name
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -138,6 +148,61 @@ def test_json_and_yaml_are_read_in_one_file() -> None:
         text = file.read_text(encoding="utf-8")
         reads = [word for word in ("json.load", "yaml.load", "yaml.safe_load") if word in text]
         assert bool(reads) == (file.name == "parsing.py"), f"{file.relative_to(ROOT)} has {reads}"
+
+
+def imports_subprocess(text: str) -> bool:
+    """Whether a source imports `subprocess` or another way to start a process."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").partition(".")[0])
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found.add(f"{node.value.id}.{node.attr}")
+    others = {"subprocess", "multiprocessing", "os.system", "os.popen", "os.fork", "asyncio", "psutil.Popen"}
+    return bool(found & others)
+
+
+def test_processes_are_started_in_one_file() -> None:
+    """Only there is one given a time limit, and ended with all that it started."""
+    for file in [*ROOT.glob("*.py"), *(file for room in ROOMS for file in room_files(room))]:
+        starts = imports_subprocess(file.read_text(encoding="utf-8"))
+        assert starts == (file == ROOT / "child_process.py"), file.relative_to(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import os, subprocess", True),
+        ("def f():\n    from subprocess import run", True),
+        ("import os\nos.system('ls')", True),
+        ("from multiprocessing.pool import Pool", True),
+        ("from .child_process import run_captured\nimport os\nos.getpid()", False),
+        ("# subprocess\nx = 'subprocess'", False),
+    ],
+)
+def test_a_file_that_starts_processes_is_found(text: str, found: bool) -> None:
+    assert imports_subprocess(text) == found
+
+
+NOT_REPLACED = {
+    "bench/gate/commands.py": "the settings of a slot, in its new and empty folder",
+    "bench/gate/venvs.py": "paths in an environment that counts when its stamp is written",
+    "datasets/synthetic/clips.py": "the manifest of a folder that is renamed when it is complete",
+}
+"""Source → what it writes without `atomic`, and why that is no risk."""
+
+
+def test_files_are_replaced_as_a_whole() -> None:
+    """What a reader may find while it is written, or after a crash, goes through `atomic`."""
+    sources = {file.relative_to(ROOT).as_posix(): file for room in ROOMS for file in room_files(room)}
+    found = {
+        name
+        for name, file in sources.items()
+        if re.search(r"\.write_(text|bytes)\(", file.read_text(encoding="utf-8"))
+    }
+    assert found == NOT_REPLACED.keys()
 
 
 def test_no_framework_is_imported_by_the_command_line_or_by_listing_models() -> None:

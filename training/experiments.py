@@ -185,9 +185,9 @@ def predictions_of(
     """Run → its predictions for the clips of `side` in all folds and seeds.
 
     Where several networks predict a clip its id ends in "#" and the network's: the seed, or for the held-out
-    set and for validation clips, which the networks of several folds predict, the seed
-    and the fold. Raises UsageError if a training has
-    not ended.
+    set and for validation clips, which the networks of several folds predict, the seed and the fold.
+
+    Raises UsageError if a training has not ended.
     """
     found: dict[str, list[ExamplePrediction]] = {run: [] for run in experiments.runs}
     several = len(experiments.seeds) > 1

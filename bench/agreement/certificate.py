@@ -5,17 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ...atomic import write_file
 from ...errors import UsageError
 from ...home import home
 from ...models.registry import ModelRequest
 from ...models.spec import LoadOptions, Weights
 from ...parsing import parse_json
+from ...typed_values import typed
 
 _DECISIVE = ("torch", "tensorflow", "dm-sonnet", "onnxruntime", "onnxruntime-gpu", "openvino")
 """Distributions whose versions a certificate is bound to: another version needs a new certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Certificate:
+    """The content of a certificate's file; the parameters of `write_certificate`, and the day."""
+
+    model: str
+    backend: str
+    weights: Mapping[str, str | None]
+    largest_difference: float
+    date: str
 
 
 def write_certificate(
@@ -34,16 +48,14 @@ def write_certificate(
     - `worst`: largest absolute difference from a published value.
     """
     path = _path(request, weights, options, packages)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    facts = {
-        "model": request.model.name,
-        "backend": request.backend,
-        "weights": {stream: each.sha256 for stream, each in weights.items()},
-        "largest_difference": worst,
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-    path.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    return path
+    reproduced = _Certificate(
+        model=request.model.name,
+        backend=request.backend,
+        weights={stream: each.sha256 for stream, each in weights.items()},
+        largest_difference=worst,
+        date=datetime.now(UTC).date().isoformat(),
+    )
+    return write_file(path, json.dumps(asdict(reproduced), indent=1))
 
 
 def certificate(
@@ -60,13 +72,13 @@ def certificate(
     if not path.is_file():
         return None
     try:
-        facts = parse_json(path.read_text(encoding="utf-8"))
-        worst = f"{facts['largest_difference']:.1e}"
-        return f"reproduced the authors' published example on {facts['date']}, largest difference {worst}"
-    except (ValueError, LookupError, TypeError) as error:
+        found = typed(_Certificate, parse_json(path.read_text(encoding="utf-8")))
+    except ValueError as error:
         raise UsageError(
-            "is damaged", where=path, remedy="Remove it, and run `bench parity --published` again."
+            f"is damaged: {error}", where=path, remedy="Remove it, and run `bench parity --published` again."
         ) from error
+    worst = f"{found.largest_difference:.1e}"
+    return f"reproduced the authors' published example on {found.date}, largest difference {worst}"
 
 
 def _path(

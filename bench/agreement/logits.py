@@ -10,7 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import MeasurementError
-from ...models.parity import Agreement, AgreementVerdict, compare_logits, drift_limit, mantissa, rounded
+from ...models.parity import (
+    AgreementVerdict,
+    BackendAgreement,
+    compare_logits,
+    drift_limit,
+    mantissa,
+    rounded,
+)
 from ...models.probabilities import softmax
 from ...models.spec import FloatArray
 from ..console.progress import Console
@@ -33,11 +40,11 @@ class Compared:
     - `rounding`: relative L2 distance that rounding weights and input to the model's precision causes in the
       reference; None in float32, and where the reference did not round its weights.
     - `limit`: see `drift_limit`.
-    - `verdict`: see `Agreement.verdict`.
+    - `verdict`: see `BackendAgreement.verdict`.
     - `target_score`: largest change of the target class's probability; None without a target class.
     """
 
-    agreement: Agreement
+    agreement: BackendAgreement
     rounding: float | None
     limit: float | None
     verdict: AgreementVerdict

@@ -29,7 +29,7 @@ from .training import experiments as cli_experiments
 from .training import finetune as cli_finetune
 
 app = typer.Typer(
-    help="Which human-action-recognition network can you deploy, preprocessing counted?",
+    help="Benchmark human-action-recognition networks, preprocessing included.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ...atomic import write_file
 from ...errors import EXIT_CODES
 from .options import share
 
@@ -31,6 +31,7 @@ def compare(
 
     from ...reports.analysis.load_runs import read_run
     from ...reports.analysis.run_comparison import compare_runs
+    from ...reports.formats.files import json_document
     from ...reports.tables.run_comparison import changes_table, document
 
     comparison = compare_runs(read_run(first), read_run(second), share("--threshold", threshold), force)
@@ -42,6 +43,5 @@ def compare(
         print(note)
     print(f"{comparison.verdict or 'no verdict'}: {comparison.reason}")
     if output is not None:
-        text = json.dumps(document(comparison), ensure_ascii=False, allow_nan=False, indent=1)
-        output.write_text(text + "\n", encoding="utf-8")
+        write_file(output, json_document(document(comparison)))
     return EXIT_CODES[comparison.verdict or "inconclusive"]

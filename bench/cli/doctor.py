@@ -24,17 +24,16 @@ def print_diagnosis() -> None:
     for name, version in packages.items():
         print(f"  {name:22} {version or 'not installed'}")
     print("\nbackends")
-    for backend, missing in probe(sys.executable)["missing"].items():
+    for backend, missing in probe(sys.executable).missing.items():
         if missing:
             print(f"  {backend:12} lacks {', '.join(missing)}; install: {BACKENDS[backend].remedy}")
             continue
         found = probe(sys.executable, backend)
-        if "error" in found:
-            print(f"  {backend:12} cannot be imported: {found['error']}")
+        if found.error:
+            print(f"  {backend:12} cannot be imported: {found.error}")
         else:
             print(
-                f"  {backend:12} ready on CPU"
-                + "".join(f", cuda:{i} {d}" for i, d in enumerate(found["cuda"]))
+                f"  {backend:12} ready on CPU" + "".join(f", cuda:{i} {d}" for i, d in enumerate(found.cuda))
             )
     print(f"  {'flow':12} {_flow()}")
 

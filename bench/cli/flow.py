@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...atomic import write_file
 from ...errors import ClipError, UsageError
 from ..plan.config import SETTINGS
 from .options import check_writable, counted
@@ -90,6 +90,7 @@ def compare(
     from ...flow.evaluation.ground_truth import load_ground_truth, shrunk
     from ...flow.fields import GREY
     from ...flow.registry import get_method
+    from ...reports.formats.files import json_document
     from ..console.progress import Console
 
     if pairs < 1 or repetitions < 1:
@@ -116,7 +117,7 @@ def compare(
             "left_out": left_out,
             "methods": [_plain(m) for m in measured],
         }
-        output.write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+        write_file(output, json_document(numbers))
 
 
 def _threads(wanted: int | None) -> int:

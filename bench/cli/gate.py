@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
+from ...atomic import write_file
 from ...errors import EXIT_CODES, MeasurementError, UsageError, unknown_name
-from ..plan.config import SETTINGS
+from ..gate.config import SLOT
+from ..plan.config import SETTINGS, WEIGHTS_HELP
 from .options import share
 from .settings import given_settings, is_given, with_settings
 
@@ -22,13 +24,19 @@ if TYPE_CHECKING:
 
 OnInconclusive = Literal["ok", "fail"]
 
-_OF_BENCH_RUN = ("models", "data", "videos", "target", "weights", "device", "threads", "flow", "views")
-"""Settings of `bench run` that a slot takes as they are; a model's FILE.py is each arm's own."""
+_AS_IN_BENCH_RUN = ("models", "data", "videos", "target", "device", "threads", "flow", "views")
+_OF_A_SLOT = {
+    **{name: SETTINGS[name] for name in _AS_IN_BENCH_RUN},
+    "weights": replace(SETTINGS["weights"], help=f"{WEIGHTS_HELP}. By default random"),
+    "latency_clips": replace(
+        SETTINGS["latency_clips"], help="number of clips that a slot times", default=SLOT["latency_clips"]
+    ),
+    "latency_seconds": replace(SETTINGS["latency_seconds"], default=SLOT["latency_seconds"]),
+}
+"""Settings of `bench run` that a slot takes; a model's FILE.py is each arm's own."""
 
 
-@with_settings(
-    *_OF_BENCH_RUN, help={"weights": f"{SETTINGS['weights'].help}. In a gate: random unless given"}
-)
+@with_settings(of=_OF_A_SLOT)
 def gate(
     context: typer.Context,
     base: Annotated[
@@ -53,18 +61,14 @@ def gate(
             "uses those of this environment."
         ),
     ] = "pinned",
-    latency_clips: Annotated[
-        int | None, typer.Option(help="Number of clips that a slot times; by default 1.")
-    ] = None,
-    latency_seconds: Annotated[
-        float | None, typer.Option(help="Minimum measuring time of a slot, seconds; by default 1.")
-    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML file of `bench run`; options override it.")
     ] = None,
     primary: Annotated[
         list[str] | None,
-        typer.Option(help="Metric that the verdict is about; may be repeated. By default total."),
+        typer.Option(
+            metavar="<str>", help="Metric that the verdict is about; may be repeated. By default total."
+        ),
     ] = None,
     threshold: Annotated[
         str, typer.Option(help="Smallest slowdown that counts as a regression: 5% or 0.05.")
@@ -79,7 +83,7 @@ def gate(
     on_inconclusive: Annotated[
         str, typer.Option(help="Exit code of an inconclusive verdict: ok, 0; fail, 4.")
     ] = "fail",
-    timeout: Annotated[float, typer.Option(help="Most seconds for one slot.")] = 600.0,
+    timeout: Annotated[float, typer.Option(help="Time limit of one slot, seconds.")] = 600.0,
     out: Annotated[Path | None, typer.Option(help="The gate's directory; by default runs/TIME-gate.")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Continue the interrupted gate in this directory.")
@@ -161,18 +165,13 @@ def gate(
     else:
         if base is None:
             raise UsageError("is required", where="--base", remedy="E.g. --base git:main.")
-        run = {
-            **given_settings(context),
-            "latency_clips": latency_clips,
-            "latency_seconds": latency_seconds,
-        }
         settings = GateConfig(
             base=base,
             candidate=candidate,
             repository=str(repository.absolute()),
             command=command,
             packages=packages,  # type: ignore[arg-type]  # checked by the record
-            run=_run_settings(run, config),
+            run=_run_settings(given_settings(context, _OF_A_SLOT), config),
             primary=tuple(primary or (TOTAL,)),
             threshold=share("--threshold", threshold),
             pairs=pairs,
@@ -232,7 +231,7 @@ def _run_settings(options: dict[str, Any], config: Path | None) -> dict[str, Any
     from ..plan.config import from_mapping
 
     values = {} if config is None else read_config(config)
-    values |= {name: value for name, value in options.items() if value is not None}
+    values |= options
     values.pop("out", None)
     run = from_mapping(values, str(config or "command line"))
     settings = {**run.resolved().to_dict(), "models": list(run.models)}
@@ -271,17 +270,18 @@ def _write(
     on_inconclusive: str,
 ) -> None:
     from ...reports.formats import gate_formats
+    from ...reports.formats.files import json_document
     from ...reports.formats.gate_text import markdown as to_markdown
 
     texts: dict[Path | None, Callable[[], str]] = {
-        json_file: lambda: json.dumps(gate_formats.to_json(result), ensure_ascii=False, indent=1) + "\n",
+        json_file: lambda: json_document(gate_formats.to_json(result)),
         markdown: lambda: to_markdown(result),
         junit: lambda: gate_formats.to_junit(result, on_inconclusive == "fail"),
-        github_benchmark: lambda: json.dumps(gate_formats.to_github_benchmark(result), indent=1) + "\n",
+        github_benchmark: lambda: json_document(gate_formats.to_github_benchmark(result)),
     }
     for path, text in texts.items():
         if path is not None:
-            path.write_text(text(), encoding="utf-8")
+            write_file(path, text())
 
 
 def _simulate(rule: Rule) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
+from ...atomic import write_file
 from ...errors import MeasurementError, UsageError
 from ...plain_text import plain_line
 from ..plan.config import SETTINGS, from_mapping
@@ -59,7 +62,9 @@ def predict(
             continue
         _print(answer)
         if logits is not None:
-            np.save(logits, answer.logits, allow_pickle=False)
+            array = io.BytesIO()  # numpy cannot write to a pipe
+            np.save(array, answer.logits, allow_pickle=False)
+            write_file(logits, array.getvalue())
     if failed:
         raise MeasurementError(f"{failed} of {counted(total, 'input')} could not be predicted")
 
@@ -72,7 +77,17 @@ def _print(answer: Prediction) -> None:
         print(f"  {probability:8.4%}  {plain_line(label)}")
 
 
-@with_settings("weights", "device", "threads", "flow")
+_OF_PARITY = {
+    **{name: SETTINGS[name] for name in ("weights", "device", "threads", "flow")},
+    "data": replace(
+        SETTINGS["data"],
+        help=f"compare on clips instead of random input; {SETTINGS['data'].help}",
+        default=None,
+    ),
+}
+
+
+@with_settings(of=_OF_PARITY)
 def parity(
     context: typer.Context,
     model: Annotated[
@@ -92,9 +107,6 @@ def parity(
             "17x199x210x2; by default five that reveal mistakes in padding."
         ),
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Compare on clips of this data instead of random input.")
-    ] = None,
     clips: Annotated[int, typer.Option(help="With --data: number of clips, a seeded random sample.")] = 4,
     target: Annotated[
         str | None, typer.Option(help="Also print the drift of this class's probability.")
@@ -107,10 +119,10 @@ def parity(
     from ..agreement.parity import check_parity, check_published, parse_shapes
     from ..console.progress import Console
 
-    chosen = {"models": (model,), "data": data or "demo", "max_clips": clips}
-    config = from_mapping({**chosen, **given_settings(context)}, "command line").resolved()
+    given = given_settings(context, _OF_PARITY)
+    config = from_mapping({"models": (model,), "max_clips": clips, **given}, "command line").resolved()
     names = None if backends is None else tuple(backends.split(","))
     if published:
         check_published(config, names, Console())
     else:
-        check_parity(config, names, parse_shapes(shapes), Console(), data is not None, target)
+        check_parity(config, names, parse_shapes(shapes), Console(), "data" in given, target)

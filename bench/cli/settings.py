@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, get_args
 
 import typer
@@ -19,14 +18,13 @@ _REPEATABLE = {PAIRS, WEIGHTS}
 
 def with_settings(
     *names: str,
-    help: Mapping[str, str] = MappingProxyType({}),
     of: Mapping[str, Setting] = SETTINGS,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator that gives a command the options of settings.
 
     - `names`: names of the settings; without one, all of them.
-    - `help`: name of a setting → its help text, where it differs from the declared one.
     - `of`: name → setting of the record that they belong to (`settings_of`); by default those of `bench run`.
+      Where a command has another default, or text of the help, it gives another `Setting`.
 
     The command takes the context, and gets their values from `given_settings`.
     """
@@ -39,7 +37,7 @@ def with_settings(
         def command(**arguments: Any) -> Any:
             return function(**{name: value for name, value in arguments.items() if name in own})
 
-        options = [_option(each, help.get(each.name, each.help)) for each in chosen]
+        options = [_option(each) for each in chosen]
         first = [p for p in own.values() if p.annotation is typer.Context or _is_argument(p)]
         others = [p for p in own.values() if p not in first]
         parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*first, *options, *others)]
@@ -64,9 +62,9 @@ def is_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _option(setting: Setting, help: str) -> inspect.Parameter:
+def _option(setting: Setting) -> inspect.Parameter:
     shown = None if setting.default is None else setting.kind.as_text(setting.default)
-    option = typer.Option(help=help, metavar=setting.kind.metavar)
+    option = typer.Option(help=setting.help, metavar=setting.kind.metavar)
     annotation: Any = Annotated[setting.kind.option, option]
     return inspect.Parameter(
         setting.name, inspect.Parameter.KEYWORD_ONLY, default=shown, annotation=annotation

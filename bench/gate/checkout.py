@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
+from ...child_process import run_captured
 from ...errors import UsageError
 from ...home import home
 from ...records.gate import ArmName
@@ -16,26 +16,25 @@ from ...records.lock import FolderLock
 _OF_ANOTHER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
 """Variables that a git hook sets; with them git would look at the hook's repository from every folder."""
 
+_LIMIT_S = 3600.0
+"""Time limit of a git command: a checkout may fetch large files, but a hook of it must not hang for ever."""
+
 
 def git(folder: Path, *arguments: str) -> str:
     """What git answers in `folder`. Raises UsageError with its message where it fails."""
     environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}
     try:
-        answer = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            env=environment | {"LC_ALL": "C"},
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            check=False,
+        answer = run_captured(
+            ["git", "-C", str(folder), *arguments], env=environment | {"LC_ALL": "C"}, timeout_s=_LIMIT_S
         )
     except FileNotFoundError:
         raise UsageError("git is not installed", where=folder, remedy="Compare commands instead.") from None
-    if answer.returncode != 0:
-        raise UsageError(
-            f"git {arguments[0]} failed: {answer.stderr.strip()[-500:] or answer.returncode}", where=folder
-        )
-    return answer.stdout
+    except TimeoutError:
+        raise UsageError(f"git {arguments[0]} took longer than {_LIMIT_S:g} s", where=folder) from None
+    if answer.status != 0:
+        reason = answer.stderr.decode(errors="surrogateescape").strip()[-500:]
+        raise UsageError(f"git {arguments[0]} failed: {reason or answer.status}", where=folder)
+    return answer.stdout.decode(errors="surrogateescape")
 
 
 def top_level(folder: Path) -> Path | None:

@@ -6,14 +6,13 @@ import json
 import math
 import shutil
 import statistics
-import subprocess
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...child_process import how_it_ended, last_lines, run_to_end
+from ...child_process import how_it_ended, last_lines, run_captured, run_to_end
 from ...errors import MeasurementError
 from ...parsing import parse_json
 from ...records.disturbance import drop_disturbed
@@ -30,6 +29,9 @@ UNREAD = ("report", "peak")
 
 KEPT = ("run.json", "latency.jsonl", "clips.jsonl", "logs")
 """Of a slot's run directory; what is derived from these is removed."""
+
+_HELP_LIMIT_S = 120.0
+"""Time limit of a command's help, which may compile the code of a new environment first."""
 
 
 class Work(Protocol):
@@ -71,15 +73,14 @@ def bench_run(place: Place, settings: Mapping[str, Any], folder: Path) -> list[s
 def without_unread(place: Place, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a run that leaves out what nobody reads, as far as the arm's ActionBench, which may be
     an older one, has options for it in its help."""
-    answer = subprocess.run(
-        [place.python, "-P", "-m", "actionbench", "run", "--help"],
-        cwd=place.root,
-        env=place.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {**settings, **{name: False for name in UNREAD if f"--no-{name}" in answer.stdout}}
+    command = [place.python, "-P", "-m", "actionbench", "run", "--help"]
+    try:
+        answer = run_captured(command, cwd=place.root, env=place.environment(), timeout_s=_HELP_LIMIT_S)
+    except TimeoutError:
+        raise MeasurementError(
+            f"`bench run --help` took longer than {_HELP_LIMIT_S:g} s", where=place.record.spec
+        ) from None
+    return {**settings, **{name: False for name in UNREAD if f"--no-{name}" in answer.text}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,9 @@ def _reported(output: str) -> dict[str, float] | None:
 
 def _seconds(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise MeasurementError("a figure of the command is none", expected="a number ≥ 0", found=repr(value))
+        raise MeasurementError(
+            "the command reported a value that is not a number", expected="a number ≥ 0", found=repr(value)
+        )
     return float(value)
 
 

@@ -6,13 +6,15 @@ import dataclasses
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...errors import UsageError, unknown_name
 from ...records.metrics import TOTAL
-from ...reports.statistics.sequential import Rule
 from ...typed_values import typed
 from ..plan.config import from_mapping
+
+if TYPE_CHECKING:
+    from ...reports.statistics.sequential import Rule
 
 SLOT = {"latency_clips": 1, "latency_seconds": 1.0}
 """What a slot measures by default: one clip for a second. It is the process that is repeated."""
@@ -55,7 +57,7 @@ class GateConfig:
         if self.packages not in get_args(Packages):
             raise unknown_name("value of --packages", self.packages, get_args(Packages))
         if not self.primary:
-            raise UsageError("no metric is to decide", where="--primary")
+            raise UsageError("no primary metric is given", where="--primary")
         if len(set(self.primary)) < len(self.primary):
             raise UsageError("a metric is named twice", where="--primary", found=", ".join(self.primary))
         if not self.timeout_s > 0:
@@ -75,6 +77,9 @@ class GateConfig:
 
     @property
     def rule(self) -> Rule:
+        # Imported late: the command line takes its defaults from here, and scipy takes a second.
+        from ...reports.statistics.sequential import Rule
+
         return Rule(self.threshold, self.pairs, self.max_pairs)
 
     def slot_run(self) -> dict[str, Any]:
@@ -98,7 +103,7 @@ class GateConfig:
         try:
             return typed(cls, raw)
         except ValueError as error:
-            raise UsageError(f"these are no settings of a gate: {error}", where="config") from error
+            raise UsageError(f"invalid gate settings: {error}", where="config") from error
 
 
 def words(command: str, where: str) -> tuple[str, ...]:

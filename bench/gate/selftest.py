@@ -26,7 +26,7 @@ from . import workload
 from .config import GateConfig
 from .runner import start_gate
 
-Kind = Literal["identical", "injected"]
+Trial = Literal["identical", "injected"]
 
 GATES = "gates.jsonl"
 
@@ -61,7 +61,7 @@ class Tried:
     """One gate of the self-test. `ratio`: of the total; `seconds`: that the gate took."""
 
     number: int
-    kind: Kind
+    kind: Trial
     verdict: Verdict
     reason: str
     pairs: int
@@ -94,7 +94,7 @@ def self_test(config: SelfTestConfig, out: Path | None, console: Console) -> str
 
 
 def _try(number: int, config: SelfTestConfig, video: Path, folder: Path, console: Console) -> Tried:
-    kind: Kind = "identical" if number % 2 == 0 else "injected"
+    kind: Trial = "identical" if number % 2 == 0 else "injected"
     command = workload.command(video)
     slow = [*command, "--slow", f"{config.injected:g}"] if kind == "injected" else command
     gate = GateConfig(

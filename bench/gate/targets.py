@@ -118,14 +118,14 @@ def _interpreter(spec: str, path: str) -> Place:
         raise UsageError("no such interpreter", where=spec, found=path)
     python = str(Path(python).absolute())  # not resolved: a virtual environment's is a link
     found = probe(python)
-    if "error" in found:
+    if found.error:
         raise BackendUnavailable(
-            f"the interpreter cannot run ActionBench: {found['error']}",
+            f"the interpreter cannot run ActionBench: {found.error}",
             where=python,
             remedy="Install ActionBench there, or compare commands: --base command:… .",
         )
-    title = f"{path} (ActionBench {found['actionbench']})"
-    identity = {"python": python, "actionbench": found["actionbench"], "packages": found["packages"]}
+    title = f"{path} (ActionBench {found.actionbench})"
+    identity = {"python": python, "actionbench": found.actionbench, "packages": dict(found.packages)}
     return Place(Arm(spec, title, identity), Path.cwd(), python, inherits=False)
 
 

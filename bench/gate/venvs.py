@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from importlib.metadata import requires
 from pathlib import Path
 
+from ...atomic import write_file
 from ...child_process import output_of
 from ...parsing import parse_json
 
@@ -103,7 +104,7 @@ def surroundings(
     if not under_test and not borrowed:
         needs = [need for need in requires("actionbench") or [] if "extra ==" not in need]
         _run([str(python), "-m", "pip", "install", "--quiet", *needs], tree)
-    (folder / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+    write_file(folder / _STAMP, json.dumps(stamp))
     return found
 
 

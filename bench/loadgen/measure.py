@@ -83,7 +83,7 @@ def run_loadgen(
     """
     _check(scenarios, seconds, qps)
     if config.latency_clips == 0:
-        raise UsageError("leaves nothing to ask for", where="--clips 0", expected="at least 1")
+        raise UsageError("selects no clips", where="--clips 0", expected="at least 1")
     config = config.resolved()
     plan = planned(config, console)
     (model,) = plan.models
@@ -114,7 +114,7 @@ def _check(scenarios: Sequence[str], seconds: float, qps: float | None) -> None:
         if name not in SCENARIOS:
             raise unknown_name("scenario of LoadGen", name, SCENARIOS)
     if not scenarios or len(set(scenarios)) < len(scenarios):
-        raise UsageError("names none, or one twice", where="--scenario", found=", ".join(scenarios))
+        raise UsageError("scenario missing or repeated", where="--scenario", found=", ".join(scenarios))
     for option, value in (("--seconds", seconds), ("--qps", qps)):
         if value is not None and not 0 < value < math.inf:
             raise UsageError("must be a number above 0", where=option, found=value)

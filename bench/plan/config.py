@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ... import settings
+from ...datasets.sources.registry import SOURCES
 from ...errors import UsageError, unknown_name
 from ...flow.registry import METHODS
 from ...models.registry import DEFAULT_MODELS, MODELS, absolute_model
@@ -39,6 +40,13 @@ SWEEP_AXES = {
 """Axis of `--sweep` → what its values are."""
 
 
+WEIGHTS_HELP = (
+    f"weights of a model or of one stream (`MODEL-STREAM`): a path, {' or '.join(WEIGHTS_WORDS)}; the "
+    f"name `*`, or {' or '.join(WEIGHTS_WORDS)} alone, means all other models"
+)
+"""What `--weights` takes, in every command; what is taken without it is for each command to say."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """Settings of `bench run`: each field is an option of the same name and a key of the YAML file.
@@ -61,17 +69,17 @@ class RunConfig:
     )
     data: str = setting(
         TEXT,
-        "videos: `demo` (synthetic clips, made at first use), a folder of `class/video` files, a manifest or "
-        "a Kinetics CSV",
+        "videos: `demo` (synthetic clips, made at first use), a folder of `class/video` files, a manifest, a "
+        f"Kinetics CSV, or `SOURCE:ARGUMENT` with a source of {', '.join(SOURCES)}, such as "
+        "`hmdb51:FOLDER` or `segments:FILE.csv`",
         "demo",
     )
     videos: str | None = setting(TEXT, "folder with the videos of a Kinetics CSV or a list of segments", None)
     target: str = setting(TEXT, "class whose precision and recall are reported", "jogging")
     weights: Mapping[str, str] = setting(
         WEIGHTS,
-        f"weights of a model or of one stream (`MODEL-STREAM`): a path, {' or '.join(WEIGHTS_WORDS)}; the "
-        f"name `*`, or {' or '.join(WEIGHTS_WORDS)} alone, means all other models. By default what "
-        "`bench weights fetch` stored; if nothing is stored, demo weights for the demo clips",
+        f"{WEIGHTS_HELP}. By default what `bench weights fetch` stored; if nothing is stored, demo weights "
+        "for the demo clips",
         {},
     )
     device: str = setting(TEXT, "`auto`, `cpu` or `cuda:N`", "auto")

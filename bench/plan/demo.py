@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from ...atomic import write_file
 from ...child_process import output_of
 from ...errors import WeightsError
 from ...home import home
@@ -132,7 +133,7 @@ def make(name: str, stream: str, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     network.save(path)
     files = sorted(file for file in path.parent.iterdir() if file.name != _COMPLETE)
-    (path.parent / _COMPLETE).write_text(digest(files), encoding="utf-8")
+    write_file(path.parent / _COMPLETE, digest(files))
 
 
 if __name__ == "__main__":

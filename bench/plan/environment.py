@@ -6,9 +6,10 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -16,9 +17,11 @@ from typing import Any, Self
 import psutil
 
 from ... import __version__
+from ...child_process import last_lines, run_captured
 from ...errors import UsageError
 from ...models.capabilities import BACKENDS, cpu_flags, missing_packages
 from ...parsing import parse_json
+from ...typed_values import typed
 
 DISTRIBUTIONS = (
     "numpy",
@@ -165,47 +168,65 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
+PROBE_LIMIT_S = 120.0
+"""Time limit of `probe`: a framework's first import may take a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What is installed for an interpreter.
+
+    - `actionbench`: version of ActionBench.
+    - `packages`: as `package_versions` gives them.
+    - `missing`: backend → packages that it lacks.
+    - `cuda`: names of the CUDA devices of the backend that was asked for.
+    - `error`: why it could not be found out, in which case all else is empty; "" if it could.
+    """
+
+    actionbench: str = ""
+    packages: Mapping[str, str | None] = field(default_factory=dict)
+    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cuda: tuple[str, ...] = ()
+    error: str = ""
+
+
 @lru_cache
-def probe(python: str, devices_of: str | None = None) -> dict[str, Any]:
+def probe(python: str, devices_of: str | None = None) -> Installed:
     """Versions in an interpreter, the packages that each backend lacks, and the CUDA devices of one backend.
 
     - `python`: path of the interpreter.
     - `devices_of`: the backend whose devices are listed; None: no framework is imported.
 
-    Keys as in `own_packages`; `{"error": …}` if the interpreter does not start or has no ActionBench.
+    An interpreter that does not start or has no ActionBench gives the `error`.
     """
     if python == sys.executable and devices_of is None:
-        return own_packages(None)
+        return typed(Installed, own_packages(None))
     code = (
         "import json; from actionbench.bench.plan import environment as e;"
         "print(json.dumps(e.own_packages(%r)))"
     )
     try:
-        answer = subprocess.run(
+        answer = run_captured(
             [python, "-c", code % devices_of],
-            capture_output=True,
-            text=True,
-            timeout=120,
             env={**os.environ, "PYTHONSAFEPATH": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+            timeout_s=PROBE_LIMIT_S,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return {"error": str(error)}
-    if answer.returncode != 0:
-        return {"error": answer.stderr.strip().rpartition("\n")[2]}
+    except TimeoutError:
+        return Installed(error=f"it did not answer within {PROBE_LIMIT_S:g} s")
+    except OSError as error:
+        return Installed(error=str(error))
+    if answer.status != 0:
+        return Installed(error=last_lines(answer.stderr, 1))
     try:
-        found: dict[str, Any] = parse_json(answer.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        return {"error": f"it printed {answer.stdout[-80:]!r}"}
-    return found
+        found = parse_json(answer.last_line)
+        # Another version of ActionBench, which a gate may compare with, may tell more.
+        return typed(Installed, {each.name: found[each.name] for each in fields(Installed)[:-1]})
+    except (LookupError, TypeError, ValueError):
+        return Installed(error=f"it printed {answer.text[-80:]!r}")
 
 
 def own_packages(devices_of: str | None) -> dict[str, Any]:
-    """The result of `probe` for this interpreter.
-
-    - `devices_of`: as in `probe`.
-
-    {"actionbench": version, "packages": `package_versions`, "missing": backend → packages, "cuda": names}.
-    """
+    """The fields of `Installed` for this interpreter, for `probe`; `devices_of` as there."""
     found: dict[str, Any] = {
         "actionbench": __version__,
         "packages": package_versions(),
@@ -247,10 +268,10 @@ def _git_commit() -> str | None:
 
 def _output(command: list[str]) -> str | None:
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
+        answer = run_captured(command, timeout_s=20)
+    except OSError:  # also TimeoutError
         return None
-    return answer.stdout.strip()
+    return answer.text.strip() if answer.status == 0 else None
 
 
 def _read(path: str) -> str | None:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from ...child_process import run_captured
+from ...errors import MeasurementError
 from ...models.spec import LoadOptions
 from ...parsing import parse_json
+from ...typed_values import typed
 from ..worker.supervisor import worker_environment
 
 SIZES = (256, 1024, 2048)
@@ -27,6 +30,9 @@ SECONDS = 0.3
 LONGEST_S = 1.0
 """A size that would take longer is left out: types that the processor emulates would take minutes."""
 
+LIMIT_S = 120.0
+"""Time limit of a measurement; one that takes longer is left out."""
+
 PRECISIONS = {"fp32": "float32", "tf32": "TF32", "bf16": "bfloat16", "fp16": "float16"}
 """Precision of a request → its name in `Network.describe`. No product of int8 is measured."""
 
@@ -35,23 +41,49 @@ def gemm_peaks(wanted: Sequence[tuple[str, LoadOptions]]) -> list[dict[str, Any]
     """Measured speeds for (interpreter, options) pairs, each combination once.
 
     {"device", "threads", "precision", "gflop_per_s", "by", "kernel"} each; those that cannot be measured are
-    left out.
+    left out. Raises MeasurementError if an interpreter does not answer as ours do.
     """
     peaks = []
     for python, device, threads, precision in dict.fromkeys((p, *_combination(o)) for p, o in wanted):
         try:
-            answer = subprocess.run(
+            answer = run_captured(
                 [python, "-m", "actionbench.bench.plan.peak", device, str(threads), precision],
-                capture_output=True,
-                text=True,
                 env=worker_environment(threads),
-                timeout=120,
+                timeout_s=LIMIT_S,
             )
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             continue
-        if answer.returncode == 0 and (found := parse_json(answer.stdout.splitlines()[-1])) is not None:
-            peaks.append({"device": device, "threads": threads, "precision": precision} | found)
+        if answer.status == 0 and (found := _reported(answer.last_line, python)) is not None:
+            peaks.append({"device": device, "threads": threads, "precision": precision} | asdict(found))
     return peaks
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """A measured speed.
+
+    - `gflop_per_s`: GFLOP/s.
+    - `by`: the library and its version.
+    - `kernel`: instruction set of the BLAS; None where it is not known.
+    """
+
+    gflop_per_s: float
+    by: str
+    kernel: str | None = None
+
+
+def _reported(line: str, python: str) -> Speed | None:
+    try:
+        found = parse_json(line)
+        return None if found is None else typed(Speed, found)
+    except ValueError as error:
+        raise MeasurementError(
+            "printed no speed of matrix products",
+            where=python,
+            expected="JSON in its last line",
+            found=repr(line[:80]),
+            remedy="Correct --python, or leave this measurement out: --no-peak.",
+        ) from error
 
 
 def _combination(options: LoadOptions) -> tuple[str, int, str]:
@@ -60,24 +92,22 @@ def _combination(options: LoadOptions) -> tuple[str, int, str]:
     return options.device, options.threads, PRECISIONS.get(precision, precision)
 
 
-def measure_peak(device: str, threads: int, precision: str) -> dict[str, Any] | None:
+def measure_peak(device: str, threads: int, precision: str) -> Speed | None:
     """Speed of the fastest installed library; None if none has the precision.
 
     - `device`: "cpu" or "cuda:N".
     - `threads`: CPU threads.
     - `precision`: a value of PRECISIONS.
-
-    {"gflop_per_s": GFLOP/s, "by": the library and its version, "kernel": BLAS's instruction set or None}.
     """
     found = []
     if device == "cpu" and precision == "float32":
         found.append(_numpy_peak())
     if importlib.util.find_spec("torch") is not None and precision in PRECISIONS.values():
         found.append(_torch_peak(device, threads, precision))
-    return max(found, key=lambda peak: float(peak["gflop_per_s"]), default=None)
+    return max(found, key=lambda speed: speed.gflop_per_s, default=None)
 
 
-def _numpy_peak() -> dict[str, Any]:
+def _numpy_peak() -> Speed:
     import numpy as np
 
     def product(n: int) -> Callable[[], None]:
@@ -89,10 +119,10 @@ def _numpy_peak() -> dict[str, Any]:
 
         return run
 
-    return {"gflop_per_s": _fastest(product), "by": f"numpy {np.__version__}", "kernel": _blas_kernel()}
+    return Speed(_fastest(product), f"numpy {np.__version__}", _blas_kernel())
 
 
-def _torch_peak(device: str, threads: int, precision: str) -> dict[str, Any]:
+def _torch_peak(device: str, threads: int, precision: str) -> Speed:
     import torch
 
     torch.set_num_threads(threads)
@@ -110,7 +140,7 @@ def _torch_peak(device: str, threads: int, precision: str) -> dict[str, Any]:
 
         return run
 
-    return {"gflop_per_s": _fastest(product), "by": f"torch {torch.__version__}", "kernel": None}
+    return Speed(_fastest(product), f"torch {torch.__version__}")
 
 
 def _fastest(product: Callable[[int], Callable[[], None]]) -> float:
@@ -142,4 +172,5 @@ def _blas_kernel() -> str | None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure_peak(sys.argv[1], int(sys.argv[2]), sys.argv[3])))
+    speed = measure_peak(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    print(json.dumps(speed and asdict(speed)))

@@ -75,8 +75,7 @@ class PlannedModel:
     @property
     def packages(self) -> Mapping[str, str | None]:
         """Distribution → version in the interpreter that runs it."""
-        versions: Mapping[str, str | None] = probe(self.python)["packages"]
-        return versions
+        return probe(self.python).packages
 
     def job(self, task: str, clips: Iterable[Clip], **more: Any) -> Job:
         """The job for its worker.
@@ -316,21 +315,21 @@ def _flow(key: str, request: ModelRequest, weights: Mapping[str, Weights], metho
 
 def _check_packages(request: ModelRequest, python: str) -> None:
     found = probe(python)
-    if "error" in found:
+    if found.error:
         raise BackendUnavailable(
-            f"the interpreter for {request.backend} cannot run ActionBench: {found['error']}",
+            f"the interpreter for {request.backend} cannot run ActionBench: {found.error}",
             where=python,
             remedy="Install ActionBench there (pip install --no-deps -e .), or correct --python.",
         )
-    if found["actionbench"] != __version__:
+    if found.actionbench != __version__:
         raise BackendUnavailable(
             f"the interpreter for {request.backend} has another version of ActionBench",
             where=python,
             expected=__version__,
-            found=found["actionbench"],
+            found=found.actionbench,
             remedy="Install this version there (pip install --no-deps -e .).",
         )
-    if missing := found["missing"].get(request.backend):
+    if missing := found.missing.get(request.backend):
         raise BackendUnavailable(
             f"the {request.backend} backend lacks {', '.join(missing)}",
             where=python,
@@ -345,7 +344,7 @@ def _device(wanted: str, request: ModelRequest, python: str) -> str:
     if wanted != "auto" and not (wanted.startswith("cuda:") and wanted[5:].isdigit()):
         raise UsageError("unknown device", where="--device", expected="auto, cpu or cuda:N", found=wanted)
     # The devices of a user's own backend are taken to be those of torch.
-    found = probe(python, request.backend if request.backend in BACKENDS else "torch").get("cuda", [])
+    found = probe(python, request.backend if request.backend in BACKENDS else "torch").cuda
     if wanted == "auto":
         return "cuda:0" if found else "cpu"
     if int(wanted[5:]) >= len(found):

@@ -89,7 +89,7 @@ class Worker:
                 line = child.line(self.timeout_s)
             except TimeoutError:
                 outcome.died = True
-                outcome.failed = f"no progress for {self.timeout_s:g} s"
+                outcome.failed = f"no progress for {self.timeout_s:g} s (--clip-timeout)"
                 return
             if line is None:
                 outcome.died = True

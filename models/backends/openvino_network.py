@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from ...errors import BackendUnavailable, WeightsError
 from ...parsing import parse_json
+from ...typed_values import typed
 from ..inputs import check_inputs, gpu_index
 from ..spec import FloatArray, InputArray, LoadOptions, Model, Network, Weights
 from .onnx_graphs import parameters, stream_graph, stream_pixels
@@ -210,10 +212,23 @@ def _core(options: LoadOptions) -> openvino.Core:
     return core
 
 
+@dataclass(frozen=True, slots=True)
+class _Quantisation:
+    """What `quantisation.quantise` writes beside a network. `quantised`: how it was, in words."""
+
+    quantised: str
+
+
 def _how_quantised(network: Path) -> str:
-    """The text that `quantisation.quantise` wrote on how the network was quantised."""
-    how: str = parse_json(network.with_suffix(".json").read_text(encoding="utf-8"))["quantised"]
-    return how
+    path = network.with_suffix(".json")
+    try:
+        return typed(_Quantisation, parse_json(path.read_text(encoding="utf-8"))).quantised
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"does not tell how the network was quantised: {error}",
+            where=path,
+            remedy=f"Remove {network}: the next run makes both again.",
+        ) from error
 
 
 def _in_words(convolutions: Counter[str], asked: str) -> str:

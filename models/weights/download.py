@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import httpx2
 
+from ...atomic import write_file
 from ...errors import WeightsError
 from ...parsing import parse_json
 from .formats.impostors import impostor
@@ -249,7 +250,7 @@ def _remember(part: Path, headers: Mapping[str, str]) -> None:
     """Keep what identifies the server's file. A weak ETag (`W/`) does not promise the same bytes."""
     etag = headers.get("ETag", "")
     validator = headers.get("Last-Modified", "") if not etag or etag.startswith("W/") else etag
-    _notes(part).write_text(json.dumps({"validator": validator}), encoding="utf-8")
+    write_file(_notes(part), json.dumps({"validator": validator}), sync=False)
 
 
 def _validator(part: Path) -> str:

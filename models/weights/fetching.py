@@ -19,7 +19,7 @@ import numpy as np
 from ...atomic import replacing
 from ...errors import WeightsError
 from ...parsing import parse_json
-from ..i3d.layouts import flax_state
+from ...registry import LOAD_REMEDY, load
 from .archive import opened_member, unpack
 from .catalogue import RemoteFile, WeightsSource, find_source, total_size
 from .download import NotFound, RetryPolicy, TransferProgress, disk_full, download, web_client
@@ -131,7 +131,7 @@ def _fill(
         unpack(partial / files[0].name, partial / source.load)
     try:
         if source.member is not None:
-            _convert(partial / files[0].name, source.member, partial / source.load)
+            _convert(partial / files[0].name, source, source.member, partial / source.load)
         _check_contents(source, partial)
     except WeightsError:
         # Complete but wrong: the next attempt must not continue from these bytes.
@@ -168,7 +168,7 @@ def _fetch_file(
             _download_any(client, _addresses(source, file, mirror), target, file, progress, policy)
 
 
-def _convert(archive: Path, member: RemoteFile, target: Path) -> None:
+def _convert(archive: Path, source: WeightsSource, member: RemoteFile, target: Path) -> None:
     """Write the pickled arrays in a tar archive, checked, as the safetensors file `target`."""
     with opened_member(archive, member.path) as file:
         pickled = io.BytesIO(file.read(-1 if member.size is None else member.size))
@@ -179,7 +179,11 @@ def _convert(archive: Path, member: RemoteFile, target: Path) -> None:
             expected=member.sha256,
         )
     arrays = read_pickled_arrays(pickled, archive / member.name)
-    write_state(flax_state(arrays, archive / member.name), target, "safetensors", "rgb")
+    state = load(source.member_state, f"the reader of {source.name}", LOAD_REMEDY)(
+        arrays, archive / member.name
+    )
+    assert source.description is not None, "what is converted are weights"
+    write_state(state, target, source.description.format, source.description.stream)
 
 
 def _with_blobs(source: WeightsSource, partial: Path, policy: RetryPolicy) -> tuple[RemoteFile, ...]:

@@ -9,7 +9,6 @@ import ast
 import logging
 import os
 import ssl
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from unearth.auth import MultiDomainBasicAuth
 from unearth.fetchers import PyPIClient
 from unearth.utils import split_auth_from_url
 
+from ...child_process import run_captured
 from ...errors import WeightsError
 from .download import REDIRECTS, RetryPolicy
 
@@ -86,18 +86,13 @@ def _configured() -> Mapping[str, str]:
     """What `pip config list` prints of the sections that concern us; empty where there is no pip."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
     try:
-        answer = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=_PIP_TIMEOUT_S,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.SubprocessError):
+        answer = run_captured(command, timeout_s=_PIP_TIMEOUT_S)
+    except OSError:  # also TimeoutError
+        return {}
+    if answer.status != 0:
         return {}
     found: dict[str, dict[str, str]] = {section: {} for section in _SECTIONS}
-    for line in answer.stdout.splitlines():
+    for line in answer.text.splitlines():
         key, _, value = line.partition("=")
         section, _, name = key.rpartition(".")
         if section in found:

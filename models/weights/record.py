@@ -10,6 +10,7 @@ from typing import Final
 
 from ...errors import WeightsError
 from ...parsing import parse_json
+from ...typed_values import typed
 
 RECORD: Final = "fetched.json"
 """Name of the file in a folder of the store that says what was fetched; written last."""
@@ -38,11 +39,8 @@ def recorded(folder: Path) -> dict[str, FileRecord]:
     """What was fetched into a folder of the store, by path inside it. Raises WeightsError if unreadable."""
     try:
         record = parse_json((folder / RECORD).read_text(encoding="utf-8"))
-        return {
-            str(name): FileRecord(int(file["size"]), str(file["sha256"]), str(file["checked"]))
-            for name, file in record["files"].items()
-        }
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        return typed(dict[str, FileRecord], record["files"])
+    except (ValueError, LookupError, TypeError) as error:
         raise WeightsError(
             "is damaged", where=folder / RECORD, remedy=f"Remove {folder} and fetch its weights again"
         ) from error

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from ...parsing import parse_json
 from ...records.fingerprint import machine_id
 from ...records.gate import Gate, Slot
 from ...records.metrics import unit
+from ...typed_values import typed
 from ..statistics.intervals import Estimate, process_median
 from .load_runs import ModelData, RunData, merge
 from .process_medians import process_medians
@@ -211,19 +212,19 @@ def _entry(line: str, path: Path, number: int) -> Entry:
         raise UsageError(
             "written in another version of the format", where=where, expected=SCHEMA, found=found
         )
-    texts = {field.name for field in fields(Entry)} - {"values", "schema"}
-    values = raw.get("values")
-    if (
-        raw.keys() != texts | {"values", "schema"}
-        or not all(isinstance(raw[name], str) for name in texts)
-        or not isinstance(values, list)
-        or not values
-        or not all(isinstance(v, int | float) and 0 <= v < math.inf for v in values)
-    ):
-        raise UsageError("is not an entry of a history", where=where, found=line[:60])
-    return Entry(
-        **{**raw, "values": tuple(map(float, values)), "date": _utc(raw["date"], f"{where}, `date`")}
-    )
+    try:
+        entry = typed(Entry, raw)
+    except ValueError as error:
+        raise UsageError(f"is not an entry of a history: {error}", where=where, found=line[:60]) from error
+    if not entry.values or not all(0 <= value < math.inf for value in entry.values):
+        raise UsageError(
+            "is not an entry of a history",
+            where=where,
+            expected="at least one time or size in `values`",
+            found=line[:60],
+        )
+    values = tuple(map(float, entry.values))
+    return replace(entry, values=values, date=_utc(entry.date, f"{where}, `date`"))
 
 
 def _without_duplicates(entries: Iterable[Entry]) -> list[Entry]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ...atomic import replacing
 from ...errors import UsageError
 from ...plain_text import plain, plain_line
 from ..analysis.history import Entry
@@ -53,7 +54,8 @@ def plot_history(series: Sequence[Sequence[Entry]], path: Path) -> None:
         figure = Figure(figsize=(width, height * len(series)), layout="constrained")
         for axes, entries in zip(figure.subplots(len(series), squeeze=False)[:, 0], series, strict=True):
             _panel(axes, entries)
-        figure.savefig(path, dpi=120, metadata=_UNDATED[kind])
+        with replacing(path, sync=False) as file:
+            figure.savefig(file, format=kind.removeprefix("."), dpi=120, metadata=_UNDATED[kind])
 
 
 def _panel(axes: Axes, entries: Sequence[Entry]) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...atomic import replacing
 from ...errors import UsageError
 from ...records.composition import Composition
 from ..charts.plots import draw
 from ..formats.export import csv
+from ..formats.files import write_files
 from ..formats.markdown import bullets, escape, grid
 from .distribution import distribution_chart, distribution_table
 from .flaws import Judgement
@@ -36,15 +36,13 @@ def write_composition(composition: Composition, judgement: Judgement, folder: Pa
         bullets(composition.notes),
     ]
     files = {
-        "tables/distribution.csv": csv(table).encode(),
-        "plots/distribution.svg": drawing.svg.encode(),
+        "tables/distribution.csv": csv(table),
+        "plots/distribution.svg": drawing.svg,
         "plots/distribution.png": drawing.png,
-        "composition.md": ("\n\n".join(part for part in parts if part) + "\n").encode(),
+        "composition.md": "\n\n".join(part for part in parts if part) + "\n",
     }
     try:
-        for name, content in files.items():
-            with replacing(folder / name, sync=False) as file:
-                file.write(content)
+        write_files(folder, files)
     except OSError as error:
         raise UsageError(f"cannot be written: {error.strerror}", where=error.filename or folder) from error
     return folder / "composition.md"

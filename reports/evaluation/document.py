@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...atomic import replacing
 from ...errors import UsageError
 from ...plain_text import plain_line
 from ..charts.plots import draw
 from ..formats.export import csv
+from ..formats.files import json_document, write_files
 from ..formats.markdown import bullets, escape, plot, section
 from ..tables.table import Table
 from .charts import comparison_chart, confusion_figure, precision_recall_chart
@@ -125,19 +123,15 @@ def write_evaluation(contents: EvaluationContents, out: Path) -> Path:
         parts += ["## Held-out set", escape(held_out.note), *section(tables[-1], "###"), *_shown(confusions)]
     for named in matrices.values():
         pictures |= {name: confusion_figure(evaluation) for name, (evaluation, _) in named.items()}
-    files = {f"tables/{each.name}.csv": csv(each).encode() for each in (*parameters, *tables)}
+    files: dict[str, str | bytes] = {f"tables/{each.name}.csv": csv(each) for each in (*parameters, *tables)}
     for named in matrices.values():
-        files |= {f"tables/{name}.csv": csv(matrix).encode() for name, (_, matrix) in named.items()}
+        files |= {f"tables/{name}.csv": csv(matrix) for name, (_, matrix) in named.items()}
     for name, (svg, png) in pictures.items():
-        files |= {f"plots/{name}.svg": svg.encode(), f"plots/{name}.png": png}
-    files["evaluation.json"] = _json(contents, [*parameters, *tables], matrices).encode()
-    files["evaluation.md"] = ("\n\n".join(part for part in parts if part) + "\n").encode()
+        files |= {f"plots/{name}.svg": svg, f"plots/{name}.png": png}
+    files["evaluation.json"] = json_document(_document(contents, [*parameters, *tables], matrices))
+    files["evaluation.md"] = "\n\n".join(part for part in parts if part) + "\n"
     try:
-        for folder in ("tables", "plots"):
-            (out / folder).mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            with replacing(out / name, sync=False) as file:
-                file.write(content)
+        write_files(out, files)
         _remove_others(out, files)
     except OSError as error:
         raise UsageError(
@@ -175,8 +169,10 @@ def _remove_others(out: Path, files: Collection[str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _json(contents: EvaluationContents, tables: Sequence[Table], matrices: Mapping[str, _Confusions]) -> str:
-    document = {
+def _document(
+    contents: EvaluationContents, tables: Sequence[Table], matrices: Mapping[str, _Confusions]
+) -> dict[str, Any]:
+    return {
         "schema": SCHEMA,
         "title": contents.title,
         "target": contents.target,
@@ -185,22 +181,11 @@ def _json(contents: EvaluationContents, tables: Sequence[Table], matrices: Mappi
             name: {"class": point.label, "threshold": point.threshold}
             for name, point in contents.points.items()
         },
-        **{each.name: [_finite(record) for record in each.records] for each in tables},
+        **{each.name: list(each.records) for each in tables},
         **{
-            key: {
-                evaluation.predictions.name: [_finite(record) for record in matrix.records]
-                for evaluation, matrix in named.values()
-            }
+            key: {evaluation.predictions.name: list(matrix.records) for evaluation, matrix in named.values()}
             for key, named in matrices.items()
         },
-    }
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
-
-
-def _finite(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in record.items()
     }
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...atomic import replacing
 from ...errors import UsageError
 from ...plain_text import spreadsheet_cell
 from ...records.run import ClipRecord
@@ -22,11 +19,12 @@ from ..analysis.scenarios import ScenarioSummary
 from ..analysis.summary import ModelSummary, Summary, summarise
 from ..analysis.timing import Timing
 from ..charts.all_charts import CHARTS, all_charts
-from ..charts.plots import Drawing, draw
+from ..charts.plots import draw
 from ..statistics.intervals import Estimate
 from ..tables.accuracy import paired_record
 from ..tables.all_tables import agreement_text, all_tables
 from ..tables.table import Table
+from .files import json_document, write_files
 from .html import page
 from .latex import tabular
 from .markdown import report
@@ -61,39 +59,33 @@ def write_summary(summary: Summary, out: Path) -> Path:
     """
     tables, charts = all_tables(summary), all_charts(summary)
     drawings = [draw(chart) for chart in charts]
+    comparison = next(table for table in tables if table.name == "comparison")
+    files: dict[str, str | bytes] = {
+        **{f"tables/{table.name}.csv": csv(table) for table in tables},
+        "tables/comparison.tex": tabular(comparison),
+        **{f"plots/{drawing.chart.name}.svg": drawing.svg for drawing in drawings},
+        **{f"plots/{drawing.chart.name}.png": drawing.png for drawing in drawings},
+        "results.json": json_text(summary),
+        "report.md": report(summary, tables, charts),
+        "report.html": page(summary, tables, drawings),
+    }
     try:
-        (out / "tables").mkdir(parents=True, exist_ok=True)
-        for table in tables:
-            _write(out / "tables" / f"{table.name}.csv", csv(table))
-        comparison = next(table for table in tables if table.name == "comparison")
-        _write(out / "tables" / "comparison.tex", tabular(comparison))
-        _write_plots(drawings, out / "plots")
-        _write(out / "results.json", json_text(summary))
-        _write(out / "report.md", report(summary, tables, charts))
-        return _write(out / "report.html", page(summary, tables, drawings))
+        write_files(out, files)
+        _remove_plots(set(CHARTS) - {drawing.chart.name for drawing in drawings}, out / "plots")
     except OSError as error:
         raise UsageError(
             f"the report cannot be written: {error.strerror}",
             where=error.filename or out,
             remedy="The run is safe: `bench report RUN --out FOLDER` writes its report elsewhere.",
         ) from error
+    return out / "report.html"
 
 
-def _write_plots(drawings: Sequence[Drawing], folder: Path) -> None:
-    """Write each chart as SVG and PNG; remove files of charts that this report does not have."""
-    folder.mkdir(exist_ok=True)
-    for drawing in drawings:
-        _write(folder / f"{drawing.chart.name}.svg", drawing.svg)
-        _write(folder / f"{drawing.chart.name}.png", drawing.png)
-    for name in set(CHARTS) - {drawing.chart.name for drawing in drawings}:
+def _remove_plots(names: Iterable[str], folder: Path) -> None:
+    """Remove the files of charts that an earlier report had."""
+    for name in names:
         for ending in (".svg", ".png"):
             (folder / (name + ending)).unlink(missing_ok=True)
-
-
-def _write(path: Path, content: str | bytes) -> Path:
-    with replacing(path, sync=False) as file:
-        file.write(content if isinstance(content, bytes) else content.encode())
-    return path
 
 
 def csv(table: Table) -> str:
@@ -104,8 +96,7 @@ def csv(table: Table) -> str:
 
 def json_text(summary: Summary) -> str:
     """results.json: every figure, units in the keys; see docs/run-directory.md."""
-    document = _finite(results(summary))
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return json_document(results(summary))
 
 
 def results(summary: Summary) -> dict[str, Any]:
@@ -257,12 +248,3 @@ def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
         "interval": None if interval is None else interval.method,
         "n": estimate.n,
     }
-
-
-def _finite(value: Any) -> Any:
-    """The same with None for every number that JSON cannot represent."""
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,15 +47,15 @@ def clips(coloured_videos: Callable[..., Path], tmp_path: Path) -> Path:
 def drawn_here(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The videos in place of the drawn set, and demo weights that are made in this process."""
 
-    def run(command: list[str], **_options: Any) -> subprocess.CompletedProcess[bytes]:
+    def output_of(command: list[str], _failure: str, **_options: Any) -> str:
         name, stream, seed = command[-3:]
         demo.make(name, stream, int(seed))
-        return subprocess.CompletedProcess(command, 0, b"", b"")
+        return ""
 
     found = load_clips(str(clips), vocabulary=(*COLOURS, "another class"))
     monkeypatch.setenv("ACTIONBENCH_HOME", str(clips.parent / "home"))
     monkeypatch.setattr("actionbench.datasets.synthetic.clips.load_demo", lambda _part: found.clips)
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(demo, "output_of", output_of)
 
 
 def logits(name: str, weights: dict[str, Weights], x: Any) -> Any:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Final
 
 import numpy as np
 
 from ....errors import WeightsError, unknown_name
-from ...i3d.layouts import LAYOUTS as I3D_LAYOUTS
-from ...resnext.layouts import LAYOUTS as RESNEXT_LAYOUTS
 from ...state import State
+from .. import descriptions
 from .layout import Container, Layout, Tensors, in_words
 from .safetensors_files import SUFFIX, list_safetensors
 from .tensor_bundle import HUB_VARIABLES, index_path, list_tensors, prefix_of
 from .torch_files import read_torch
 
-_NETWORKS: Final = (I3D_LAYOUTS, RESNEXT_LAYOUTS)
+_NETWORKS: Final[tuple[Mapping[str, Layout], ...]] = tuple(map(resolve_name, descriptions.LAYOUTS))
 
 LAYOUTS: Final[Mapping[str, Layout]] = {name: each for layouts in _NETWORKS for name, each in layouts.items()}
 """Format → how it is read and written."""

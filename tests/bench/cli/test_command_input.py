@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from actionbench.bench.cli.app import run_app
 from actionbench.bench.cli.data import app as cli_data
 from actionbench.bench.cli.options import counted
-from actionbench.bench.plan.config import RunConfig
+from actionbench.bench.gate.config import SLOT
+from actionbench.bench.plan.config import WEIGHTS_HELP, RunConfig
 from actionbench.bench.runner import in_words
 from actionbench.flow.registry import METHODS
 from actionbench.models.registry import MODELS
@@ -49,6 +51,20 @@ def test_the_help_has_defaults_and_values(told: Told) -> None:
         assert f"[default: {defaults[name]}]" in text, name
     for value in (*MODELS, *METHODS, "window, frames of a single window"):
         assert value in text
+
+
+def test_options_of_a_run_say_the_same_in_every_command(told: Told) -> None:
+    """Where a command has another default, that alone differs."""
+    texts = {name: " ".join(told(name, "--help")[1].split()) for name in ("run", "gate", "parity", "loadgen")}
+    for name, text in texts.items():
+        assert "".join(WEIGHTS_HELP.split()) in text.replace(" ", ""), name
+        assert "`hmdb51:FOLDER` or `segments:FILE.csv`" in text, name
+        assert not re.search(r"--\S+ (TEXT|N|X) ", text), name
+    assert "By default random" in texts["gate"]
+    assert "demo weights for the demo clips" not in texts["gate"]
+    for option, default in SLOT.items():
+        told_of = texts["gate"].partition("--" + option.replace("_", "-"))[2].partition(" --")[0]
+        assert told_of.endswith(f"[default: {default}]")
 
 
 @pytest.mark.parametrize("number", [0, 10_000])

@@ -9,12 +9,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from actionbench.bench.cli import doctor
+from actionbench.bench.plan.environment import Installed
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.sources.manifest import read_manifest
 from actionbench.datasets.video.reader import read_frames
@@ -42,11 +42,12 @@ def test_models_are_listed_with_their_backends(bench: Bench) -> None:
 
 def test_doctor_tells_what_is_here(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the answers of four interpreters, each of which would import a framework, made up."""
-    answers: dict[str | None, dict[str, Any]] = {
-        None: {"missing": {"torch": [], "tensorflow": ["tensorflow"], "onnx": [], "openvino": []}},
-        "torch": {"cuda": ["a device"]},
-        "onnx": {"cuda": []},
-        "openvino": {"error": "ImportError: no libtbb"},
+    missing = {"torch": (), "tensorflow": ("tensorflow",), "onnx": (), "openvino": ()}
+    answers = {
+        None: Installed(missing=missing),
+        "torch": Installed(cuda=("a device",)),
+        "onnx": Installed(),
+        "openvino": Installed(error="ImportError: no libtbb"),
     }
     monkeypatch.setattr(doctor, "probe", lambda _, backend=None: answers[backend])
     answer = bench("doctor")

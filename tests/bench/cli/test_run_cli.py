@@ -88,7 +88,9 @@ def test_a_clip_that_kills_the_network_costs_that_clip(
     for record in records.values():
         if record.label in (NAMES[1], NAMES[2]):
             assert record.error is not None
-            assert ("SIGABRT" if record.label == NAMES[1] else "no progress for 3 s") in record.error
+            assert (
+                "SIGABRT" if record.label == NAMES[1] else "no progress for 3 s (--clip-timeout)"
+            ) in record.error
         else:
             assert record.error is None
             assert record.top5[0][0] == record.label
@@ -212,6 +214,15 @@ def test_resume_refuses_what_has_changed(bench: Bench, coloured_videos: Videos, 
     out = tmp_path / "run"
     assert bench(*arguments("tiny", data, out, weights)).returncode == 0
     assert "takes no other option" in bench("run", "--resume", out, "--seed", 1).stderr
+    record = out / "run.json"
+    before = record.read_text()
+    run = json.loads(before)
+    for name in ("cpu", "packages"):
+        record.write_text(json.dumps(run | {"environment": run["environment"] | {name: None}}))
+        answer = bench("run", "--resume", out)
+        assert answer.returncode == 2
+        assert f"`{name}` has changed since the run began" in answer.stderr
+    record.write_text(before)
     weights.write_bytes(b"two")
     answer = bench("run", "--resume", out)
     assert answer.returncode == 2
@@ -549,7 +560,7 @@ def test_what_the_machine_does_not_compute_is_a_row_and_ends_no_run(
     record.write_text(json.dumps(run), encoding="utf-8")
     elsewhere = bench("run", "--resume", out)
     assert elsewhere.returncode == 2
-    assert "other models or devices" in elsewhere.stderr
+    assert "the models or their devices have changed" in elsewhere.stderr
     alone = bench("run", "--models", "resnext@torch:fp16", *common, "--out", tmp_path / "none")
     assert alone.returncode == 2
     assert "bench models" in alone.stderr

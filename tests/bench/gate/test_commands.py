@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from actionbench.bench.gate import commands
 from actionbench.bench.gate.commands import UNREAD, BenchRun, without_unread
 from actionbench.bench.gate.targets import Place
+from actionbench.errors import MeasurementError
 from actionbench.records.gate import Arm
 from actionbench.records.metrics import TOTAL
 
@@ -44,3 +46,15 @@ def test_an_arm_that_is_older_than_a_setting_is_not_given_it(
     assert without_unread(place, SETTINGS) == SETTINGS
     command.write_text("print('--models TEXT  --report / --no-report')\n")
     assert without_unread(place, SETTINGS) == {**SETTINGS, "report": False}
+
+
+def test_an_arm_whose_help_does_not_end_is_given_up(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = tmp_path / "old" / "actionbench" / "__main__.py"
+    command.parent.mkdir(parents=True)
+    command.write_text("import time; time.sleep(60)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "old"))
+    monkeypatch.setattr(commands, "_HELP_LIMIT_S", 0.5)
+    with pytest.raises(MeasurementError, match=r"tree: `bench run --help` took longer than 0\.5 s"):
+        without_unread(place, SETTINGS)

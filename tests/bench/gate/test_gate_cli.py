@@ -304,6 +304,7 @@ def test_estimate_tells_the_duration_and_leaves_nothing(
         (["--base", "python:/no/such/python"], "no such interpreter"),
         (["--base", "command:/no/such/program", "--candidate", "command:true"], "cannot be run"),
         (["--base", "command:true", "--latency-clips", "0"], "--latency-clips"),
+        (["--base", "command:true", "--latency-seconds", "-1"], "--latency-seconds"),
         (["--base", "command:true", "--accuracy", "--weights", "random"], "--accuracy"),
         (["--base", "command:true", "--primary", "total", "--primary", "total"], "twice"),
         (["--self-test", "--json", "result.json"], "--json"),

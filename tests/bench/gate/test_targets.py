@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from actionbench.bench.cli.app import run_app
+from actionbench.bench.gate import checkout
 from actionbench.bench.gate import venvs as surroundings
 from actionbench.bench.gate.checkout import check_out, commit_of
 from actionbench.bench.gate.targets import Place, find_place
@@ -278,3 +279,13 @@ def test_runs_of_two_interpreters_are_gated(
     slot = tmp_path / "gate" / "slots" / "000-base" / "run"
     assert {path.name for path in slot.iterdir()} <= {"run.json", "latency.jsonl", "clips.jsonl", "logs"}
     assert json.loads((slot / "run.json").read_text())["config"]["processes"] == 1
+
+
+def test_a_git_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git = tmp_path / "git"
+    git.write_text("#!/bin/sh\nsleep 60\n")
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(checkout, "_LIMIT_S", 0.5)
+    with pytest.raises(UsageError, match=r"git rev-parse took longer than 0\.5 s"):
+        commit_of(tmp_path, "main")

@@ -158,13 +158,13 @@ def test_without_loadgen_the_extra_is_named(
     ("options", "complaint"),
     [
         (["--scenario", "Singlestream"], "Did you mean: SingleStream"),
-        (["--scenario", "Server,Server"], "one twice"),
-        (["--scenario", ","], "names none"),
+        (["--scenario", "Server,Server"], "missing or repeated; found Server, Server"),
+        (["--scenario", ","], "scenario missing or repeated"),
         (["--seconds", "0"], "--seconds"),
         (["--seconds", "nan"], "--seconds"),
         (["--scenario", "Server", "--qps", "-1"], "--qps"),
         (["--qps", "3"], "Server and Offline only"),
-        (["--clips", "0"], "--clips"),
+        (["--clips", "0"], "--clips 0: selects no clips"),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(

@@ -12,6 +12,7 @@ import pytest
 
 from actionbench.bench.plan import plan, quantise
 from actionbench.bench.plan.config import RunConfig
+from actionbench.bench.plan.environment import Installed
 from actionbench.bench.plan.files import with_files
 from actionbench.bench.plan.plan import PlannedModel, plan_models
 from actionbench.datasets.sources.registry import load_clips
@@ -45,7 +46,7 @@ def test_resnext_is_not_offered_in_int8() -> None:
 
 
 def test_missing_nncf_is_named_with_its_remedy(model: PlannedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "probe", lambda _python: {"packages": {"nncf": None}})
+    monkeypatch.setattr(plan, "probe", lambda _python: Installed(packages={"nncf": None}))
     with pytest.raises(BackendUnavailable, match=r"pip install 'actionbench\[int8\]'"):
         with_files(model, CONFIG, quiet)
 

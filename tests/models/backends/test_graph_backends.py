@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from actionbench.datasets.video.transform import normalise
-from actionbench.errors import BackendUnavailable, ClipError, UsageError
+from actionbench.errors import BackendUnavailable, ClipError, UsageError, WeightsError
 from actionbench.models import loading, parity
 from actionbench.models.backends import openvino_network
 from actionbench.models.random_state import random_state
@@ -254,6 +254,20 @@ def test_nothing_is_told_to_the_makers_of_openvino(
     script = "import actionbench.models.backends.openvino_network, openvino.tools.ovc\ngive()\n"
     run_script(script)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_how_a_network_was_quantised_is_read_from_its_record(tmp_path: Path) -> None:
+    network, record = tmp_path / "network.xml", tmp_path / "network.json"
+    record.write_text('{"quantised": "NNCF 2, ranges from 3 clips"}')
+    assert openvino_network._how_quantised(network) == "NNCF 2, ranges from 3 clips"
+    for text in ("", "[]", "{}", '{"quantised": 1}'):
+        record.write_text(text)
+        with pytest.raises(WeightsError, match=r"does not tell how.*Remove .*network\.xml") as raised:
+            openvino_network._how_quantised(network)
+        assert str(record) in str(raised.value)
+    record.unlink()
+    with pytest.raises(WeightsError, match="does not tell how"):
+        openvino_network._how_quantised(network)
 
 
 def test_mixed_precisions_are_told() -> None:

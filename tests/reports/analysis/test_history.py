@@ -215,6 +215,8 @@ def test_branches_that_add_commits_merge_in_git_without_a_conflict(tmp_path: Pat
         (json.dumps(asdict(ENTRY) | {"date": "soon"}) + "\n", "line 1, `date`: is not a date"),
         (json.dumps({"schema": 99}) + "\n", "another version"),
         (json.dumps({"schema": 1, "model": "i3d"}) + "\n", "not an entry"),
+        (json.dumps(asdict(ENTRY) | {"more": 1}) + "\n", "not an entry.*: unknown fields in a Entry: more"),
+        (json.dumps(asdict(ENTRY) | {"cpu": 1}) + "\n", "not an entry.*: cpu: expected a text, found 1"),
     ],
 )
 def test_what_is_no_history_is_refused_with_its_line(tmp_path: Path, text: str, told: str) -> None:
@@ -227,7 +229,7 @@ def test_what_is_no_history_is_refused_with_its_line(tmp_path: Path, text: str, 
     assert path.read_text() == text
 
 
-@pytest.mark.parametrize("values", [[], ["1"], [None], [-1.0], [math.inf], "12"])
+@pytest.mark.parametrize("values", [[], ["1"], [None], [-1.0], [math.inf], [math.nan], [True], "12"])
 def test_values_that_are_none_are_refused(tmp_path: Path, values: object) -> None:
     path = tmp_path / "history.jsonl"
     add_to_history(path, [ENTRY])
