@@ -35,7 +35,7 @@ def write_composition(composition: Composition, judgement: Judgement, folder: Pa
         "## Notes" if composition.notes else "",
         bullets(composition.notes),
     ]
-    files = {
+    files: dict[str, str | bytes] = {
         "tables/distribution.csv": csv(table),
         "plots/distribution.svg": drawing.svg,
         "plots/distribution.png": drawing.png,

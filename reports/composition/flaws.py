@@ -49,7 +49,7 @@ class Judgement:
         """The checks in words."""
         text = f"Checked: {', '.join(self.checked)}."
         if self.not_judged:
-            text += f" Not judged: {', '.join(self.not_judged)} (fewer than {FEWEST_GROUPS} groups)."
+            text += f" Not judged: {', '.join(self.not_judged)} (a class comes from fewer than {FEWEST_GROUPS} groups)."
         return text + (f" Not checked: {', '.join(self.not_checked)}." if self.not_checked else "")
 
 

@@ -108,4 +108,4 @@ def test_no_shortcut_is_not_claimed_of_what_was_not_judged(made: Made, tmp_path:
     text = write_composition(composition, judge(composition), tmp_path).read_text(encoding="utf-8")
     assert text.startswith("# Composition of set\n")
     assert "## Shortcuts and leaks\n\nNone was found.\n" in text
-    assert "Not judged: length alone (fewer than 10 groups)." in text
+    assert "Not judged: length alone (a class comes from fewer than 10 groups)." in text

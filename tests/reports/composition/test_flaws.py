@@ -106,12 +106,12 @@ def test_chance_is_no_flaw(made: Made, right: float) -> None:
 
 def test_too_few_groups_are_not_judged_and_said_to_be(made: Made) -> None:
     """Where no interval can be given, neither "found" nor "not found" is known."""
-    found = judge(made(SOUND, shortcuts=(shortcut("length", 1.0, 9), shortcut("brightness", 1.0, 10))))
+    found = judge(made(SOUND, shortcuts=(shortcut("length", 1.0, 9), shortcut("brightness", 1.0, 40))))
     assert [flaw.name for flaw in found.flaws] == ["brightness predicts the class"]
     assert "brightness alone" in found.checked
     assert found.not_judged == ("length alone",)
     assert "length alone" not in (*found.checked, *found.not_checked)
-    assert "Not judged: length alone (fewer than 10 groups)." in found.scope
+    assert "Not judged: length alone (a class comes from fewer than 10 groups)." in found.scope
 
 
 def test_guessing_counts_the_classes_that_are_there(made: Made) -> None:
