@@ -49,7 +49,8 @@ class Judgement:
         """The checks in words."""
         text = f"Checked: {', '.join(self.checked)}."
         if self.not_judged:
-            text += f" Not judged: {', '.join(self.not_judged)} (a class comes from fewer than {FEWEST_GROUPS} groups)."
+            few = f"a class comes from fewer than {FEWEST_GROUPS} groups"
+            text += f" Not judged: {', '.join(self.not_judged)} ({few})."
         return text + (f" Not checked: {', '.join(self.not_checked)}." if self.not_checked else "")
 
 
