@@ -1,4 +1,4 @@
-"""Reading JSON and YAML, here and nowhere else: any text gives a value or one clear error."""
+"""Reading JSON and YAML, here and nowhere else: any text gives a value or one clear error. Writing YAML."""
 
 from __future__ import annotations
 
@@ -63,3 +63,14 @@ class _Loader(yaml.SafeLoader):
                     )
                 seen.add((key.tag, key.value))
         return super().construct_mapping(node, deep)
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        """Write a value that stands in several places in each of them: `parse_yaml` reads no alias."""
+        return True
+
+
+def to_yaml(value: Any) -> str:
+    """A plain value as YAML text that `parse_yaml` reads, its keys in their order."""
+    return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False)

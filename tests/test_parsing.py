@@ -10,7 +10,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from actionbench.parsing import parse_json, parse_yaml
+from actionbench.parsing import parse_json, parse_yaml, to_yaml
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -71,3 +71,10 @@ def test_yaml_that_is_refused(text: str, message: str) -> None:
 def test_json_that_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         parse_json(text)
+
+
+def test_what_stands_twice_is_written_twice() -> None:
+    shared = {"falling": 0.1}
+    value = {"b": shared, "a": [shared, "ä: #"]}
+    assert parse_yaml(to_yaml(value)) == value
+    assert list(parse_yaml(to_yaml(value))) == ["b", "a"]

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..atomic import replacing
 from ..errors import ActionBenchError, UsageError, unknown_name
+from ..parsing import to_yaml
 from ..records.training import ExamplePrediction, Side, read_predictions
 from ..settings import from_mapping, read_config, settings_of
 from .config import FinetuneConfig
@@ -176,7 +175,7 @@ def _settle(out: Path, experiments: Experiments) -> None:
                     remedy="Give the run another name, or take another folder.",
                 )
     with replacing(path) as file:
-        file.write(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False).encode())
+        file.write(to_yaml(plain).encode())
 
 
 def predictions_of(

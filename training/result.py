@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from torch import nn
 
 from ..atomic import replacing
@@ -23,7 +22,7 @@ from ..models.finetuning.finetuned import (
 from ..models.finetuning.trainable import saved_state
 from ..models.weights.formats.safetensors_files import write_safetensors
 from ..models.weights.record import digest
-from ..parsing import parse_json
+from ..parsing import parse_json, to_yaml
 from ..settings import from_mapping, read_config, to_plain
 from .config import FinetuneConfig
 
@@ -44,7 +43,7 @@ def begin(folder: Path, config: FinetuneConfig) -> None:
             remedy=f"Name another folder, or go on: `bench finetune --resume {folder}`.",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / CONFIG, yaml.safe_dump(to_plain(config), allow_unicode=True, sort_keys=False))
+    _write(folder / CONFIG, to_yaml(to_plain(config)))
 
 
 def read_settings(folder: Path) -> FinetuneConfig:

@@ -12,11 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ...atomic import replacing
 from ...errors import ClipError
-from ...parsing import parse_yaml
+from ...parsing import parse_yaml, to_yaml
 from ..sources import manifest
 from .example import ComposedSet, Example, Side
 
@@ -48,7 +46,7 @@ def write_composed(path: Path, composed: ComposedSet) -> None:
         "licences": dict(composed.licences),
         "recipe_sha256": composed.recipe_sha256,
     }
-    text = yaml.safe_dump(description, allow_unicode=True, sort_keys=False)
+    text = to_yaml(description)
     beside = description_of(path)
     try:
         with replacing(beside) as file:

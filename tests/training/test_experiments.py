@@ -29,7 +29,15 @@ def _in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def asked(squares: Path, learner: str) -> dict[str, Any]:
     """Two runs that differ in their loss, on two folds with two seeds."""
-    shared = {"model": learner, "data": str(squares), "weights": "scratch", "train": "all", "threads": 1}
+    shared: dict[str, Any] = {
+        "model": learner,
+        "data": str(squares),
+        "weights": "scratch",
+        "train": "all",
+        "threads": 1,
+    }
+    # A mapping that all runs share is one object in each of them.
+    shared["max_share"] = {"falling": 0.9}
     return {
         "target": "falling",
         "folds": 2,
