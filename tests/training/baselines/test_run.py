@@ -241,7 +241,8 @@ def test_a_baseline_without_a_network_needs_no_weights(
     config: FinetuneConfig, quiet: Callable[[], Any]
 ) -> None:
     for baseline in ("majority", "length"):
-        training.finetune(replace(config, weights=None, baseline=baseline, out=baseline), quiet())
+        folder = training.finetune(replace(config, weights=None, baseline=baseline, out=baseline), quiet())
+        assert read_predictions(folder)
 
 
 def test_one_class_is_refused_before_anything_is_written(
