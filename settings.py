@@ -181,26 +181,29 @@ def to_plain(settings: Any) -> dict[str, Any]:
     return plain
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path, where: str | None = None) -> dict[str, Any]:
     """The plain values of a YAML file by the names of the settings; `from_mapping` checks them.
+
+    - `where`: what errors name; by default the option `--config` with the file.
 
     Raises UsageError for a file that cannot be read, is not YAML, or has a key twice.
     """
+    where = where or f"--config {path}"
     try:
         raw = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=f"--config {path}") from error
+        raise UsageError(f"cannot be read: {error.strerror}", where=where) from error
     except ValueError as error:
-        raise UsageError(f"is not YAML that can be read: {error}", where=f"--config {path}") from error
+        raise UsageError(f"is not YAML that can be read: {error}", where=where) from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):
-        raise UsageError("must hold `key: value` lines", where=f"--config {path}", found=type(raw).__name__)
+        raise UsageError("must hold `key: value` lines", where=where, found=type(raw).__name__)
     values: dict[str, Any] = {}
     for key, value in raw.items():
         name = str(key).replace("-", "_")
         if name in values:
-            raise UsageError(f"the key '{name}' occurs twice", where=f"--config {path}")
+            raise UsageError(f"the key '{name}' occurs twice", where=where)
         values[name] = value
     return values
 

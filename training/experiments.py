@@ -85,7 +85,7 @@ def read_experiments(path: Path) -> Experiments:
     name → own settings; `contrasts`: pairs of names. Raises UsageError, with the key, for what is wrong.
     """
     where = str(path)
-    raw = read_config(path)
+    raw = read_config(path, where)
     for key in raw:
         if key not in _KEYS:
             raise UsageError(str(unknown_name("key", key, _KEYS, most=len(_KEYS))), where=where)
@@ -166,7 +166,7 @@ def _settle(out: Path, experiments: Experiments) -> None:
     }
     path = out / FILE
     if path.is_file():
-        before = read_config(path)
+        before = read_config(path, str(path))
         for name, values in plain["runs"].items():  # type: ignore[attr-defined]
             if name in (before.get("runs") or {}) and before["runs"][name] != values:
                 raise UsageError(

@@ -111,7 +111,11 @@ def _run(task: Task, work: _Work, folder: Path, reporter: Reporter) -> None:
         for note in task.split.notes:
             reporter.say(f"{task.split.name}: {note}")
         torch.set_num_threads(task.config.threads or os.cpu_count() or 1)
-        work(folder, reporter)
+        try:
+            work(folder, reporter)
+        except KeyboardInterrupt:
+            reporter.say(f"interrupted; continue with: bench finetune --resume {folder}")
+            raise
 
 
 @dataclass(frozen=True, slots=True)

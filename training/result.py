@@ -52,7 +52,10 @@ def read_settings(folder: Path) -> FinetuneConfig:
         raise UsageError(
             "holds no fine-tuning", where=folder, expected=f"a {CONFIG}", remedy="`bench finetune` makes one."
         )
-    return from_mapping(FinetuneConfig, read_config(folder / CONFIG), str(folder / CONFIG))
+    path = folder / CONFIG
+    return from_mapping(FinetuneConfig, read_config(path, str(path)), str(path))
+        FinetuneConfig, read_config(folder / CONFIG, str(folder / CONFIG)), str(folder / CONFIG)
+    )
 
 
 def settle_split(folder: Path, split: Split) -> None:

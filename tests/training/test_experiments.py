@@ -172,6 +172,12 @@ def test_files_that_are_refused(
         read_experiments(written(tmp_path, asked | change))
 
 
+def test_a_file_that_is_not_there_is_named_as_it_was_given(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"nowhere\.yaml: cannot be read") as error:
+        read_experiments(tmp_path / "nowhere.yaml")
+    assert "--config" not in str(error.value)
+
+
 def test_a_setting_that_makes_no_sense_is_named_before_anything_is_trained(
     asked: dict[str, Any], tmp_path: Path, quiet: Any
 ) -> None:

@@ -124,8 +124,10 @@ def test_an_interrupt_stays_one(config: FinetuneConfig, quiet: Any, monkeypatch:
 
     handler = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(TrainedNetwork, "training_step", interrupted)
+    reporter = quiet()
     with pytest.raises(KeyboardInterrupt):
-        training.finetune(config, quiet())
+        training.finetune(config, reporter)
+    assert reporter.said[-1] == f"interrupted; continue with: bench finetune --resume {config.out}"
     assert signal.getsignal(signal.SIGINT) is handler
 
 
