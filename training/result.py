@@ -54,8 +54,6 @@ def read_settings(folder: Path) -> FinetuneConfig:
         )
     path = folder / CONFIG
     return from_mapping(FinetuneConfig, read_config(path, str(path)), str(path))
-        FinetuneConfig, read_config(folder / CONFIG, str(folder / CONFIG)), str(folder / CONFIG)
-    )
 
 
 def settle_split(folder: Path, split: Split) -> None:
