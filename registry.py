@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -31,7 +32,7 @@ class Registry:
         Raises UsageError if a package adds a name that is in use: a name must mean one function.
         """
         references = dict(self.ours)
-        for point in entry_points(group=self.group):
+        for point in added(self.group):
             if references.setdefault(point.name, point.value) != point.value:
                 raise UsageError(
                     f"the {self.kind} '{point.name}' is provided twice",
@@ -50,6 +51,12 @@ class Registry:
         if name not in references:
             raise unknown_name(self.kind, name, references)
         return load(references[name], f"the {self.kind} '{name}'", self.remedy)
+
+
+@cache
+def added(group: str) -> tuple[EntryPoint, ...]:
+    """The entry points of a group. They are read once: it takes as long as there are packages."""
+    return tuple(entry_points(group=group))
 
 
 LOAD_REMEDY = "Install what it needs, or repair it"

@@ -30,7 +30,7 @@ def provide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[EntryP
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def one(point: EntryPoint) -> None:
-        monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
+        monkeypatch.setattr(registry, "added", lambda group: (point,) if group == point.group else ())
 
     return one
 

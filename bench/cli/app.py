@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import traceback
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from ... import __version__
 from ...errors import ActionBenchError, UsageError
@@ -49,7 +51,7 @@ def _run(arguments: list[str]) -> int:
             remedy = "Send it to /dev/null if it is not wanted."
             raise UsageError("is closed", where="standard output", remedy=remedy)
         # typer turns an interrupt and an early exit into the value that it returns.
-        code = app(arguments, standalone_mode=False)
+        code = _command()(arguments, standalone_mode=False)
         sys.stdout.flush()
     except ActionBenchError as error:
         _complain(f"error: {error}")
@@ -73,6 +75,12 @@ def _run(arguments: list[str]) -> int:
         _complain(f"this is a bug in ActionBench {__version__}; please report it.")
         return 1
     return code if isinstance(code, int) else 0
+
+
+@cache
+def _command() -> Any:
+    """The commands as typer understands them; a process that runs several, as a notebook may, needs them once."""
+    return get_command(app)
 
 
 def _complain(message: str) -> None:

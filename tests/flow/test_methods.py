@@ -192,7 +192,7 @@ def test_a_package_adds_a_method(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     point = EntryPoint("still", "still_flow:Still", "actionbench.flow")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
+    monkeypatch.setattr(registry, "added", lambda group: (point,) if group == point.group else ())
     assert get_method("still", threads=3).describe() == {"name": "still"}
     assert get_method("dis").name == "dis"
 

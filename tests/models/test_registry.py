@@ -263,5 +263,5 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_models_of_installed_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     mine = EntryPoint("mine", "actionbench.models.resnext.architecture:resnext", "actionbench.models")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [mine] if group == mine.group else [])
+    monkeypatch.setattr(registry, "added", lambda group: (mine,) if group == mine.group else ())
     assert find_model("mine").model.name == "resnext"

@@ -161,7 +161,7 @@ def one_clip(argument: str, *, vocabulary: Sequence[str], videos: Path | None) -
 def test_other_packages_add_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "my_videos", SimpleNamespace(one_clip=one_clip))
     point = EntryPoint("mine", "my_videos:one_clip", "actionbench.sources")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
+    monkeypatch.setattr(registry, "added", lambda group: (point,) if group == point.group else ())
     clips = load_clips("mine:here", vocabulary=VOCABULARY, videos=Path("v"))
     assert clips.name == "here 4 v"
 
