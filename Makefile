@@ -10,6 +10,9 @@ PIP_ARGS ?=
 VIDEO ?=
 BIN := $(VENV)/bin
 
+# Where nothing compiled may be kept, each of the many processes of the tests compiles the sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run predict test test-all benchmarks lint types gate clean
 
 run: $(VENV)/ready

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -72,7 +73,7 @@ def _imported_from(folder: Path) -> dict[str, ModuleType]:
     Not all that lies below it: a project's environment may, and frameworks cannot be imported twice.
     """
     imported = dict(sys.modules)
-    found = {name for name, each in imported.items() if "." not in name and folder in _locations(each)}
+    found = {name for name, each in imported.items() if "." not in name and str(folder) in _locations(each)}
     return {
         name: each
         for name, each in imported.items()
@@ -80,11 +81,12 @@ def _imported_from(folder: Path) -> dict[str, ModuleType]:
     }
 
 
-def _locations(module: ModuleType) -> set[Path]:
+def _locations(module: ModuleType) -> set[str]:
     """The folder of a module's file, or the folders that a package's folders lie in."""
     spec = vars(module).get("__spec__") if isinstance(module, ModuleType) else None
     if spec is None:
         return set()
     packages = spec.submodule_search_locations
     files = [spec.origin] if packages is None else packages
-    return {Path(file).parent for file in files if file is not None}
+    # Not by `Path`: a process may have a thousand modules.
+    return {os.path.dirname(file) for file in files if file is not None}  # noqa: PTH120

@@ -64,9 +64,11 @@ def trained_weights() -> Path:
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes most of the time of an evaluation whose pictures are not looked at."""
+    """Drawing takes most of the time of a report whose pictures are not looked at."""
     from actionbench.reports.charts.plots import Drawing
 
-    document = "actionbench.reports.evaluation.document"
-    monkeypatch.setattr(f"{document}.draw", lambda chart: Drawing(chart, "", b""))
-    monkeypatch.setattr(f"{document}.confusion_figure", lambda _: ("", b""))
+    reports = "actionbench.reports"
+    empty = '<svg viewBox="0 0 1 1"></svg>'
+    for module in ("composition.export", "evaluation.document", "formats.export"):
+        monkeypatch.setattr(f"{reports}.{module}.draw", lambda chart: Drawing(chart, empty, b""))
+    monkeypatch.setattr(f"{reports}.evaluation.document.confusion_figure", lambda *_: ("", b""))

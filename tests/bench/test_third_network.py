@@ -23,6 +23,8 @@ from actionbench.models.labels import labels
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions, Weights
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 FILE = Path(__file__).parent / "networks" / "third.py"
 COLOURS = {"abseiling": 384, "air drumming": 56, "answering questions": 7}
 """Class → the class of Kinetics whose colour its videos have: red, green, blue."""

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from actionbench.bench.thumbnails import LONG_SIDE, write_thumbnail
 from actionbench.models.labels import labels
 from actionbench.records.run_directory import RunDirectory, thumbnail_path
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 TINY = Path(__file__).parent / "networks" / "tiny.py"
 

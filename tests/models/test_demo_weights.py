@@ -78,7 +78,9 @@ def test_calibration_gives_what_reaches_a_norm_variance_one() -> None:
     ("model", "random_network", "shapes", "side"),
     [
         (resnext.resnext(), resnext_demo.random_network, resnext.tensor_shapes(8), 64),
-        (i3d.flow(), i3d_demo.random_network, i3d.tensor_shapes(2, 8), 193),
+        pytest.param(
+            *(i3d.flow(), i3d_demo.random_network, i3d.tensor_shapes(2, 8), 193), marks=pytest.mark.slow
+        ),
     ],
     ids=["resnext", "i3d-flow"],
 )

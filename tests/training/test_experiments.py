@@ -19,6 +19,8 @@ from actionbench.training.experiments import Experiments, predictions_of, read_e
 
 from .conftest import composed_set
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 @pytest.fixture(autouse=True)
 def _in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +56,6 @@ def written(folder: Path, asked: dict[str, Any]) -> Path:
     return path
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_clips_are_tested_once_with_each_seed_or_held_out_from_all_and_nothing_is_trained_twice(
     asked: dict[str, Any], tmp_path: Path, quiet: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,7 +188,6 @@ def test_a_setting_that_makes_no_sense_is_named_before_anything_is_trained(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_only_the_three_best_runs_are_evaluated_on_the_held_out_set(
     asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: Any
 ) -> None:

@@ -22,6 +22,8 @@ from actionbench.flow.fields import GREY
 from actionbench.models.capabilities import BACKENDS
 from actionbench.models.labels import labels
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 NAMES = labels("kinetics-400")
 Bench = Callable[..., subprocess.CompletedProcess[str]]

@@ -18,6 +18,8 @@ import pytest
 from actionbench.models.labels import labels
 from actionbench.records.run_directory import RunDirectory
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 COMMAND = [sys.executable, "-m", "actionbench"]
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 NAMES = labels("kinetics-400")

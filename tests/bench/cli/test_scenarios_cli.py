@@ -13,6 +13,8 @@ import pytest
 
 from actionbench.records.run_directory import RunDirectory
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]

@@ -22,6 +22,8 @@ from actionbench.bench.console.progress import Console
 from actionbench.bench.console.rich_console import PlainConsole
 from actionbench.errors import UsageError
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 COMMAND = [sys.executable, "-m", "actionbench"]
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 Videos = Callable[[list[int], int], Path]
@@ -105,7 +107,7 @@ def test_a_bugs_traceback_does_not_act(
     def fail(*_: object, **__: object) -> None:
         raise ValueError(EVIL.replace("\n", ""))
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "_command", lambda: fail)
     assert run_app(["models"]) == 1
     assert_harmless(capsys.readouterr().err)
 

@@ -28,6 +28,8 @@ from actionbench.reports import load
 
 from ..conftest import NETWORKS
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 DOCUMENT = Path(__file__).parents[3] / "docs" / "adding-a-scenario.md"
 
 

@@ -28,6 +28,8 @@ from actionbench.records.run_directory import RunDirectory
 
 from ..conftest import NETWORKS
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 Videos = Callable[[list[int], int], Path]
 
 FORWARDS = 9

@@ -24,6 +24,8 @@ from actionbench.reports.tables import timing as tables_timing
 
 from .test_scenarios import STRETCH, with_scenarios
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def test_a_metric_is_in_every_output_of_its_scenario(
     fake: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

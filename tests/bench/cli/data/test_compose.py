@@ -15,6 +15,8 @@ from actionbench.datasets.composed.manifest import read_composed
 from actionbench.datasets.sources.manifest import read_manifest
 from actionbench.datasets.synthetic.clips import load_demo
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 CLASSES = ("jogging", "cartwheeling")
 

@@ -11,6 +11,8 @@ import yaml
 from ....training.conftest import composed_set
 from ...conftest import NETWORKS, Bench
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 @pytest.fixture
 def squares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

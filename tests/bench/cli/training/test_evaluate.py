@@ -22,6 +22,8 @@ from actionbench.models.labels import labels
 
 from ...conftest import NETWORKS, Bench
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 TINY = f"{NETWORKS}:tiny"
 NAMES = labels("kinetics-400")
 # Of the first classes of Kinetics two fall, one runs; what the network takes for any other class walks.
@@ -142,7 +144,6 @@ def test_predictions_with_other_settings_are_not_taken_for_these(
     assert {path: path.read_bytes() for path in evaluated.out.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_the_order_of_the_models_does_not_matter(
     bench: Bench, composed: Path, mapping: Path, weights_file: Path, tmp_path: Path
 ) -> None:
@@ -161,7 +162,6 @@ def test_the_order_of_the_models_does_not_matter(
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("*/clips.jsonl")} == times
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_what_another_mapping_keeps_from_being_predicted_is_told_and_nothing_is_predicted_again(
     bench: Bench, evaluated: Evaluated, tmp_path: Path
 ) -> None:
@@ -201,7 +201,6 @@ def test_time_to_recognition_is_of_the_same_examples_for_all_models() -> None:
     assert (seen.shares, seen.predicted) == ((0.5, 1.0), ("falling", "falling"))
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_examples_that_cannot_be_predicted_are_left_out_and_counted(
     bench: Bench, composed: Path, mapping: Path, weights_file: Path, tmp_path: Path
 ) -> None:

@@ -16,6 +16,8 @@ from actionbench.datasets.synthetic.clips import load_demo
 from actionbench.records.run_directory import RunDirectory
 from actionbench.records.training import read_predictions
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 LEARNER = Path(__file__).parents[2] / "networks" / "learner.py"
 MOTIONS = ("jogging", "squat")
