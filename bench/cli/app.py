@@ -79,7 +79,7 @@ def _run(arguments: list[str]) -> int:
 
 @cache
 def _command() -> Any:
-    """The commands as typer understands them; a process that runs several, as a notebook may, needs them once."""
+    """The commands as a click command; built once in a process, which may run several (a notebook)."""
     return get_command(app)
 
 
