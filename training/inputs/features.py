@@ -1,9 +1,10 @@
-"""What a network's frozen blocks make of clips, computed once and kept on disk: features.
+"""Features: the output of a network's frozen blocks for windows of clips, computed once and kept on disk.
 
-A feature is found again by the clip (digest of its file, and the stretch), the window (which of the even
-ones, or a drawn one: its number and all that is drawn), how its pixels were prepared, and the network, its
-weights and its frozen blocks. Not by the training: folds, seeds and experiments share features. Each is
-written as it is computed, so that an extraction which was killed goes on where it was.
+The key of a feature consists of the clip (digest of its file, and the segment), the window (which of the
+evenly spaced ones; of a random one its number and the settings by which it is drawn), the preprocessing, and
+the network, its weights and its frozen blocks. It does not depend on the training: folds, seeds and
+experiments share features. Each is written when it is computed, so that an extraction that was killed
+continues where it stopped.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ..reporting import Reporter
 from .windows import Drawing, Windows, seed_of
 
 FORMAT = 1
-"""Version of the keys; raised when features of before must not be found any more."""
+"""Version of the keys; raised when earlier features must not be used any more."""
 
 Values = npt.NDArray[np.float32]
 
