@@ -1,4 +1,4 @@
-"""What a fine-tuning is asked to do: one record behind the command line, the YAML file and the result."""
+"""The settings of a fine-tuning: one record behind the command line, the YAML file and the result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .augmentation.augmentation import Augmentation
 from .losses import BETA, LOSSES, TAU
 
 SCRATCH = "scratch"
-"""Word for weights: none, the network begins with random ones."""
+"""Value of `weights` for none: the network begins with random ones."""
 
 BATCH_NORMS = {
     "frozen": "running statistics in frozen blocks, those of the batch in trained ones",
@@ -52,8 +52,8 @@ def _words(words: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneConfig:
-    """Settings of `bench finetune`. Each field is an option of the same name and a key of the YAML file; what
-    it means stands where it is declared. Raises UsageError for values that make no sense."""
+    """Settings of `bench finetune`. Each field is an option of the same name and a key of the YAML file; its
+    meaning is declared with it. Raises UsageError for impossible values."""
 
     model: str = setting(
         TEXT,
@@ -121,7 +121,7 @@ class FinetuneConfig:
     )
     window: int | None = setting(
         WHOLE,
-        "frames of a window, for all clips; by default the network's own, or twice as many for a set of 45 or "
+        "frames of a window, for all clips; by default the network's own, twice as many for a set of 45 or "
         "more frames a second where the weights keep the videos' own rate",
         None,
     )
@@ -278,17 +278,17 @@ class FinetuneConfig:
 
     @property
     def keeps_features(self) -> bool:
-        """Whether what frozen blocks make of windows is computed once: it is the same in each epoch."""
+        """Whether the output of the frozen blocks is computed once: it is the same in each epoch."""
         return self.trained_blocks is not None and self.batch_norm != "moving" and self.draws != 0
 
     @property
     def drawing(self) -> bool:
-        """Whether anything of a training window is drawn."""
+        """Whether training windows are changed at random."""
         return self.crop == "corner" or self.jitter or self.mirror or self.augmentation != "none"
 
     @property
     def drawn_windows(self) -> int:
-        """Windows that are drawn of each training clip, where features are kept."""
+        """Number of random windows of each training clip, where features are kept."""
         if not self.drawing:
             return 1
         return self.draws or 4

@@ -62,7 +62,7 @@ class HeldOut:
 class EvaluationContents:
     """What the document of an evaluation holds.
 
-    - `title`: its heading. `target`: the class that matters most, e.g. falling.
+    - `title`: its heading. `target`: the class of interest, e.g. falling.
     - `evaluations`: at least one; all of the same classes.
     - `contrasts`: differences between pairs of them.
     - `points`: name of a model → its operating point.

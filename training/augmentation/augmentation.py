@@ -46,7 +46,7 @@ FLIP = 0.5
 
 REFERENCE_SIDE = 256
 """Shorter side that `blur`, `elastic_sigma` and `elastic_alpha` are meant for: that of I3D's frames. At other
-sizes they are in proportion, so that the picture looks alike."""
+sizes they are scaled in proportion, so that the picture looks the same."""
 
 FILTERS = ("add", "multiply", "salt", "pepper", "elastic", "blur", "flip")
 
@@ -67,7 +67,7 @@ _RANGES = {
 class Augmentation:
     """Which filters a clip goes through, and how strong they are.
 
-    Raises UsageError for words that are not known and strengths out of range.
+    Raises UsageError for unknown words and strengths out of range.
     """
 
     mode: Mode = setting(  # noqa: RUF009  # a field, whatever its type is called
@@ -125,8 +125,8 @@ class Augmentation:
         """The clip as the next epoch sees it: same shape and dtype; `frames` itself where nothing is drawn.
 
         - `frames`: (T, H, W, 3) uint8 RGB on the CPU, not changed.
-        - `generator`: the only source of chance, on the CPU; same state, same result. Nothing else is kept or
-          changed, so that threads can share an augmentation, each with a generator of its own.
+        - `generator`: the only source of randomness, on the CPU; same state, same result. Nothing else is
+          kept or changed, so that threads can share an augmentation, each with a generator of its own.
 
         Raises ClipError for frames of another kind.
         """

@@ -34,7 +34,7 @@ Values = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Windows of a clip whose features are needed: the even ones (`draw` None), or one that is drawn."""
+    """Windows of a clip whose features are needed: the evenly spaced ones (`draw` None), or a random one."""
 
     clip: Clip
     draw: int | None
@@ -42,11 +42,11 @@ class Wanted:
 
 @dataclass(slots=True)
 class Features:
-    """What the last blocks of a network take of windows, from `cache` or computed.
+    """The input of the last blocks of a network for windows, from `cache` or computed.
 
     - `network`: a trainable network; its last `trained` blocks are those. `device`: where it computes.
-    - `identity`: what network and weights are known by, plain values.
-    - `drawing`, `views`: of the drawn and of the even windows.
+    - `identity`: identifies network and weights; plain values.
+    - `drawing`, `views`: of the random and of the evenly spaced windows.
     - `max_bytes`: of what is held in memory; the rest is read from the disk each time.
     """
 
@@ -78,11 +78,11 @@ class Features:
                 progress.advance(each.clip.id)
 
     def drawn(self, clip: Clip, draw: int) -> torch.Tensor:
-        """Features of a drawn window, (D,) or (C, T, H, W)."""
+        """Features of a random window, (D,) or (C, T, H, W)."""
         return self._found(Wanted(clip, draw))[0]
 
     def even(self, clip: Clip) -> torch.Tensor:
-        """Features of a clip's even windows, (V, D) or (V, C, T, H, W)."""
+        """Features of a clip's evenly spaced windows, (V, D) or (V, C, T, H, W)."""
         return self._found(Wanted(clip, None))
 
     def _found(self, wanted: Wanted) -> torch.Tensor:
@@ -133,6 +133,6 @@ class Features:
 
 
 def clip_identity(clip: Clip) -> tuple[Any, ...]:
-    """What a clip's frames depend on: its file's digest and its stretch, wherever the file lies."""
+    """What a clip's frames depend on: the digest of its file, wherever that is, and its segment."""
     assert clip.sha256 is not None, "a composed set has the digests of its files"
     return clip.sha256, clip.start_s, clip.end_s

@@ -42,15 +42,15 @@ def augment_preview(
     video: Annotated[Path, typer.Argument(help="Video to augment.")],
     out: Annotated[Path, typer.Option(help="New folder for `sheet.png` and a video of each filter.")],
     draws: Annotated[int, typer.Option(help="How often each filter is drawn.")] = 2,
-    seed: Annotated[int, typer.Option(help="Of the drawing.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
     start: Annotated[float, typer.Option(help="Where in the video the frames begin, seconds.")] = 0.0,
     config: Annotated[
         Path | None, typer.Option(help="YAML of the filters and their strengths (docs/augmentation.md).")
     ] = None,
 ) -> None:
-    """Look at the augmentation: a contact sheet (a row for each drawing, a column for each time), and videos.
+    """Preview the augmentation: a contact sheet (a row for each draw, a column for each time), and videos.
 
-    Each video has the original on the left, and the drawings beside it.
+    Each video has the original on the left, and the draws beside it.
     """
     import torch
 
