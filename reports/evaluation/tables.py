@@ -295,4 +295,6 @@ def _methods(found: Sequence[Estimate]) -> list[str]:
     methods = sorted({e.interval.method for e in found if e.interval is not None})
     if not methods:
         return ["Without intervals: there are too few groups."]
-    return [f"Intervals: {'; '.join(methods)}; none where there are too few groups."]
+    # Where it replaces the bootstrap: `group_bootstrap.interval`.
+    named = [f"{m} (where all resamples agree)" if m.startswith("Wilson") else m for m in methods]
+    return [f"Intervals: {'; '.join(named)}; none where there are too few groups."]
