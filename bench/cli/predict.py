@@ -28,7 +28,7 @@ ModelArgument = Annotated[
 ]
 
 
-@with_settings("weights", "device", "threads", "views", "flow")
+@with_settings("weights", "device", "threads", "views", "flow", "clip_timeout")
 def predict(
     context: typer.Context,
     model: ModelArgument,
@@ -78,7 +78,7 @@ def _print(answer: Prediction) -> None:
 
 
 _OF_PARITY = {
-    **{name: SETTINGS[name] for name in ("weights", "device", "threads", "flow")},
+    **{name: SETTINGS[name] for name in ("weights", "device", "threads", "flow", "clip_timeout")},
     "data": replace(
         SETTINGS["data"],
         help=f"compare on clips instead of random input; {SETTINGS['data'].help}",
