@@ -79,7 +79,7 @@ def _run(arguments: list[str]) -> int:
 
 @cache
 def _command() -> Any:
-    """The commands as typer understands them; a process that runs several, as a notebook may, needs them once."""
+    """The commands as typer understands them, built once: a notebook may run several."""
     return get_command(app)
 
 
