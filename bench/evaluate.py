@@ -61,11 +61,13 @@ class _Part:
 class _Model:
     """A network with its predictions.
 
-    - `key`: its name in the report. `matrix`: (classes, labels), which class stands for which label.
+    - `key`: its name in the report. `labels`: its classes.
+    - `matrix`: (classes, labels), which class stands for which label.
     - `found`: clip → (labels,) log-probabilities; −inf alone where no class has any probability.
     """
 
     key: str
+    labels: tuple[str, ...]
     matrix: Floats
     found: Mapping[str, Floats]
 
@@ -99,7 +101,7 @@ def evaluate_models(
     parts = list(_parts(examples, settings.shares, config.clip_timeout, console)) if settings.shares else []
     settle_examples(out, [*(each.clip for each in examples), *(each.clip for each in parts)])
     models = [
-        _Model(model.key, matrix, _log_probabilities(predicted(run, console), matrix))
+        _Model(model.key, model.labels, matrix, _log_probabilities(predicted(run, console), matrix))
         for model, matrix, run in zip(planned, matrices, runs, strict=True)
     ]
     notes = [note for model in planned if (note := _caveat(model)) is not None]
@@ -107,6 +109,14 @@ def evaluate_models(
     if left_out := len(examples) - len(common):
         notes.append(f"{left_out} of {len(examples)} examples are left out: not predicted by all models.")
     evaluations = [evaluate(_predictions(model, common, composed.labels)) for model in models]
+    points = {model.key: point for model in planned if (point := model.operating_point) is not None}
+    for model in models:
+        if model.key in points and not _same_classes(model, composed.labels):
+            notes.append(
+                f"{model.key}: its operating point is left out. It was chosen for probabilities of the "
+                "network's own classes, which are not the labels of this set."
+            )
+            del points[model.key]
     for model in models:
         notes += _mapping_notes(model, common, composed.labels)
     times: list[tuple[str, RecognitionTime]] = []
@@ -126,6 +136,7 @@ def evaluate_models(
         settings.target,
         evaluations,
         [contrast(first, second) for first, second in combinations(evaluations, 2)],
+        points,
         times=times,
         notes=notes,
     )
@@ -196,6 +207,13 @@ def _predictions(model: _Model, examples: Sequence[Example], labels: tuple[str, 
         tuple(each.group for each in examples),
         np.array([labels.index(each.clip.label or "") for each in examples], np.int64),
         np.array([model.found[each.clip.id] for each in examples]),
+    )
+
+
+def _same_classes(model: _Model, labels: tuple[str, ...]) -> bool:
+    """Whether each class of the model is the label of its own name, so that probabilities are unchanged."""
+    return set(model.labels) == set(labels) and all(
+        model.matrix[row, labels.index(name)] for row, name in enumerate(model.labels)
     )
 
 

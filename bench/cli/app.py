@@ -27,6 +27,7 @@ from .settings import given_settings, with_settings
 from .training import evaluate as cli_evaluate
 from .training import experiments as cli_experiments
 from .training import finetune as cli_finetune
+from .training import operating_point as cli_operating_point
 
 app = typer.Typer(
     help="Benchmark human-action-recognition networks, preprocessing included.",
@@ -204,6 +205,7 @@ app.command()(cli_predict.predict)
 app.command()(cli_predict.parity)
 app.command()(cli_finetune.finetune)
 app.command()(cli_experiments.experiments)
+app.command()(cli_operating_point.operating_point)
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_history.app, name="history")

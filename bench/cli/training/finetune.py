@@ -13,6 +13,7 @@ from ....errors import BackendUnavailable, UsageError
 from ....settings import from_mapping, read_config
 from ....training.config import SETTINGS, FinetuneConfig
 from ..settings import given_settings, with_settings
+from .operating_point import print_operating_point
 
 _PACKAGES = ("lightning", "torchmetrics", "kornia")
 
@@ -60,7 +61,7 @@ def _show(folder: Path) -> None:
     """Print how well the network or baseline in `folder` did on the examples that it was not trained on."""
     from tabulate import tabulate
 
-    from ....models.finetuning.finetuned import is_finetuned
+    from ....models.finetuning.finetuned import is_finetuned, read_description
     from ....records.training import read_predictions
 
     predictions = read_predictions(folder)
@@ -74,6 +75,8 @@ def _show(folder: Path) -> None:
             there, said = truth.count(label), answers.count(label)
             rows.append([side, label, there, _share(hits, there), _share(hits, said)])
     print(tabulate(rows, headers=["side", "class", "clips", "recall", "precision"]))
+    if is_finetuned(folder) and read_description(folder).operating_point is not None:
+        print_operating_point(folder)
     print(f"{'network' if is_finetuned(folder) else 'baseline'}: {folder}")
 
 

@@ -192,8 +192,8 @@ def test_time_to_recognition_is_of_the_same_examples_for_all_models() -> None:
     parts = [_Part(replace(clip, id=f"{clip.id}@0.5"), clip.id, 0.5) for clip in clips[:2]]
     sure = np.log([0.9, 0.1])
     found = dict.fromkeys(("a", "b", "c", "a@0.5", "b@0.5"), sure)
-    first = _Model("first", np.eye(2), found)
-    second = _Model("second", np.eye(2), {name: sure for name in found if name != "b@0.5"})
+    first = _Model("first", labels, np.eye(2), found)
+    second = _Model("second", labels, np.eye(2), {name: sure for name in found if name != "b@0.5"})
     for models, expected in (([first], ["a", "b"]), ([first, second], ["a"])):
         whole = _with_all_parts(models, examples, parts, (0.5,))
         assert [each.clip.id for each in whole] == expected
