@@ -16,6 +16,7 @@ from ...settings import read_config
 from ..console.output import standard_streams
 from ..plan.config import SETTINGS, from_mapping
 from . import compare as cli_compare
+from . import export as cli_export
 from . import flow as cli_flow
 from . import gate as cli_gate
 from . import history as cli_history
@@ -199,6 +200,7 @@ def doctor() -> None:
 
 app.command()(cli_compare.compare)
 app.command()(cli_evaluate.evaluate)
+app.command()(cli_export.export)
 app.command()(cli_gate.gate)
 app.command()(cli_loadgen.loadgen)
 app.command()(cli_predict.predict)
