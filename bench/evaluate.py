@@ -16,7 +16,7 @@ from ..datasets.composed.class_mapping import ClassMapping, same_names
 from ..datasets.composed.example import ComposedSet, Example
 from ..errors import MeasurementError, UsageError
 from ..records.run_directory import RunDirectory
-from ..reports.evaluation.document import EvaluationContents, write_evaluation
+from ..reports.evaluation.document import EvaluationContents
 from ..reports.evaluation.metrics import contrast, evaluate
 from ..reports.evaluation.predictions import Predictions, most_probable
 from ..reports.evaluation.recognition_time import PartialPredictions, RecognitionTime, recognition_times
@@ -74,8 +74,8 @@ class _Model:
 
 def evaluate_models(
     config: RunConfig, composed: ComposedSet, settings: EvaluationSettings, out: Path, console: Console
-) -> Path:
-    """Predict every example by every model of `config`, and evaluate the predictions; path of evaluation.md.
+) -> EvaluationContents:
+    """Predict every example by every model of `config`, and evaluate the predictions.
 
     Predictions are kept in run directories below `out` and not made again, so an interrupted evaluation goes
     on where it was.
@@ -131,7 +131,7 @@ def evaluate_models(
             seen = _partial(model, whole, parts, composed.labels)
             times += [(model.key, time) for time in recognition_times(seen, composed.labels).values()]
     notes += [f"Licence of {source}: {licence}" for source, licence in composed.licences.items()]
-    contents = EvaluationContents(
+    return EvaluationContents(
         f"Evaluation on {composed.name}",
         settings.target,
         evaluations,
@@ -140,7 +140,6 @@ def evaluate_models(
         times=times,
         notes=notes,
     )
-    return write_evaluation(contents, out)
 
 
 def _matrix(model: PlannedModel, labels: tuple[str, ...], mapping: ClassMapping | None) -> Floats:

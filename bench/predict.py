@@ -69,7 +69,7 @@ class Prediction:
         if self.operating_point is None:
             return self.label
         (column,) = self.operating_point.decide(self.probabilities[None], self.labels)
-        return self.labels[column]
+        return self.labels[int(column)]
 
     @property
     def caveat(self) -> str | None:

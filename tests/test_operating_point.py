@@ -26,9 +26,10 @@ def test_the_class_is_predicted_from_its_threshold_on_and_else_the_best_other_on
     assert rows[0].tolist() == np.array([0.7, 0.3, 0.0], np.float32).tolist(), "the caller's array is kept"
 
 
-@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=30), st.floats(0.1, 10))
-def test_no_threshold_costs_less_than_the_chosen_one(rows: list[tuple[float, bool]], miss: float) -> None:
-    probability, positive = (np.array(column) for column in zip(*rows, strict=True))
+@given(st.lists(st.tuples(st.integers(0, 64), st.booleans()), min_size=2, max_size=30), st.floats(0.1, 10))
+def test_no_threshold_costs_less_than_the_chosen_one(rows: list[tuple[int, bool]], miss: float) -> None:
+    probability = np.array([each for each, _ in rows]) / 64
+    positive = np.array([each for _, each in rows])
     if positive.all() or not positive.any():
         return
 
@@ -37,7 +38,7 @@ def test_no_threshold_costs_less_than_the_chosen_one(rows: list[tuple[float, boo
         return float(miss * (positive & ~reached).sum() + (reached & ~positive).sum())
 
     chosen = choose("falling", probability, positive, Costs(miss, 1))
-    assert cost(chosen.threshold) <= min(map(cost, [*probability, 0.0, 1.0, 2.0])) + 1e-9
+    assert cost(chosen.threshold) <= min(map(cost, [*probability, 0.0, 1.0])) + 1e-9
     assert (chosen.examples, chosen.positives) == (len(rows), positive.sum())
     both = np.stack([1 - probability, probability], 1)
     decided = chosen.decide(both, ("other", "falling"))

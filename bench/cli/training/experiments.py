@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ....operating_point import criterion
-from .finetune import require_packages
+from ....training.config import require_training
 
 
 def experiments(
@@ -25,7 +25,7 @@ def experiments(
     ] = None,
 ) -> None:
     """Train every run of a file on each fold and with each seed, and compare them pair by pair."""
-    require_packages()
+    require_training()
     chosen = criterion(favour, cost_miss, cost_false_alarm) or "f1"
     # What trains is imported when the options are known to make sense: that takes seconds.
     from ...console.progress import Console

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ....errors import BackendUnavailable, UsageError
+from ....errors import UsageError
 from ....settings import from_mapping, read_config
-from ....training.config import SETTINGS, FinetuneConfig
+from ....training.config import SETTINGS, FinetuneConfig, require_training
 from ..settings import given_settings, with_settings
 from .operating_point import print_operating_point
-
-_PACKAGES = ("lightning", "torchmetrics", "kornia")
 
 
 @with_settings(of=SETTINGS)
@@ -34,7 +31,7 @@ def finetune(
             where="--resume",
             found=", ".join(SETTINGS[name].option for name in given) or "--config",
         )
-    require_packages()
+    require_training()
     from ....training import finetune as training
     from ...console.progress import Console
 
@@ -45,16 +42,6 @@ def finetune(
         settings = from_mapping(FinetuneConfig, values | given, str(config or "command line"))
         folder = training.finetune(settings, Console())
     _show(folder)
-
-
-def require_packages() -> None:
-    """Raise BackendUnavailable if a package that training needs is not installed."""
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise BackendUnavailable(
-            f"training needs packages that are not installed: {', '.join(missing)}",
-            remedy="`pip install 'actionbench[training]'`",
-        )
 
 
 def _show(folder: Path) -> None:

@@ -108,7 +108,7 @@ def test_predictions_that_do_not_serve_are_named(bench: Bench, result: Path, tmp
     for text, named in (
         (only_tested, "predictions.jsonl: no threshold for 'falling' can be chosen"),
         (whole.replace('"walking":', '"running":').replace('"walking"', '"running"'), "line 1 is not of the"),
-        (whole + "{", "predictions.jsonl"),
+        (whole + "{}\n", "predictions.jsonl"),
     ):
         (result / "predictions.jsonl").write_text(text)
         said = bench(*words)
