@@ -42,17 +42,24 @@ def by_openvino(path: Path, pixels: Any) -> tuple[Any, dict[str, str]]:
     return openvino_files.compute(path, pixels, 1), openvino_files.read_facts(path)
 
 
-@pytest.fixture
-def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write and compute in this process, and let the network compute here too: three processes less."""
+@pytest.fixture(autouse=True)
+def _network_in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the network that is compared with compute here, which takes seconds less; not in slow tests."""
+    if request.node.get_closest_marker("slow") is not None:
+        return
 
     def compute(model: PlannedModel, inputs: Sequence[Path], *_: Any) -> list[Any]:
         network = load_network(model.request, model.weights, model.options)
         arrays = [dict(np.load(path, allow_pickle=False)) for path in inputs]
         return [network.download(network.forward(network.upload(each))) for each in arrays]
 
-    monkeypatch.setattr(module, "_run", lambda task, *_: task.run())
     monkeypatch.setattr(module, "compute_logits", compute)
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write and compute the files in this process."""
+    monkeypatch.setattr(module, "_run", lambda task, *_: task.run())
 
 
 @pytest.mark.parametrize(
