@@ -109,14 +109,17 @@ def evaluate_models(
     if left_out := len(examples) - len(common):
         notes.append(f"{left_out} of {len(examples)} examples are left out: not predicted by all models.")
     evaluations = [evaluate(_predictions(model, common, composed.labels)) for model in models]
-    points = {model.key: point for model in planned if (point := model.operating_point) is not None}
-    for model in models:
-        if model.key in points and not _same_classes(model, composed.labels):
+    points = {}
+    for model, each in zip(models, planned, strict=True):
+        if each.operating_point is None:
+            continue
+        if _same_classes(model, composed.labels):
+            points[model.key] = each.operating_point
+        else:
             notes.append(
                 f"{model.key}: its operating point is left out. It was chosen for probabilities of the "
                 "network's own classes, which are not the labels of this set."
             )
-            del points[model.key]
     for model in models:
         notes += _mapping_notes(model, common, composed.labels)
     times: list[tuple[str, RecognitionTime]] = []

@@ -14,7 +14,8 @@ from .. import settings
 from ..datasets.composed.class_mapping import read_mapping
 from ..datasets.composed.manifest import read_composed
 from ..reports.evaluation.document import EvaluationContents, write_evaluation
-from ..training.config import FinetuneConfig, require_training
+from ..training.config import FinetuneConfig
+from ..training.packages import require_training
 from .api import weights_setting
 from .console.progress import Console
 from .evaluate import EvaluationSettings, evaluate_models

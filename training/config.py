@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
-from ..errors import BackendUnavailable, UsageError, unknown_name
+from ..errors import UsageError, unknown_name
 from ..models.inputs import gpu_index
 from ..models.registry import DEFAULT_TRAINED, absolute_model
 from ..operating_point import Costs, Favour, criterion
@@ -51,19 +50,6 @@ _LAST = re.compile(r"last:(?P<blocks>\d+)")
 
 def _words(words: Mapping[str, str]) -> str:
     return "; ".join(f"`{word}`: {meaning}" for word, meaning in words.items())
-
-
-_PACKAGES = ("lightning", "torchmetrics", "kornia")
-
-
-def require_training() -> None:
-    """Raise BackendUnavailable if a package that training needs is not installed."""
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise BackendUnavailable(
-            f"training needs packages that are not installed: {', '.join(missing)}",
-            remedy="`pip install 'actionbench[training]'`",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

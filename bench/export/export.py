@@ -60,7 +60,7 @@ def export(config: RunConfig, out: Path, console: Console) -> Exported:
 
     The network is written into a temporary folder, loaded from there in a fresh process, and compared with
     another backend on two seeded inputs: a window of its length, and a batch of two short ones. Only then are
-    the files put in their place.
+    the files put in their place, each whole.
 
     Raises UsageError for a network or a backend without export, and for files that exist; MeasurementError
     if the files compute something else, after which nothing is written; and as `plan_models` does.
@@ -75,7 +75,10 @@ def export(config: RunConfig, out: Path, console: Console) -> Exported:
     reference = _reference(request, config)
     (compared_with,) = plan_models(replace(config, models=(reference,)), None)
     compared_with = with_files(compared_with, config, console.say)
-    with tempfile.TemporaryDirectory() as folder:
+    beside = next(iter(targets.values())).parent
+    beside.mkdir(parents=True, exist_ok=True)
+    # In the folder of the files: whether it can be written is known before anything is computed.
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=beside) as folder:
         files = {stream: Path(folder) / path.name for stream, path in targets.items()}
         console.say(f"writing {', '.join(path.name for path in targets.values())}")
         facts = {stream: _facts(planned, stream, targets) for stream in targets}
@@ -144,7 +147,7 @@ def _targets(request: ModelRequest, out: Path) -> dict[str, Path]:
                 found=f"--out {out}",
                 remedy="Name a folder: --out FOLDER.",
             )
-        targets = {streams[0]: out}
+        targets = {streams[0]: out.with_suffix(ending)}
     elif out.exists() and not out.is_dir():
         raise UsageError("is a file", where=f"--out {out}", expected=f"a folder, or a new file *{ending}")
     elif len(streams) == 1:

@@ -151,14 +151,15 @@ def _operating_point(raw: Mapping[str, Any], labels: list[str]) -> OperatingPoin
 def described_weights(network: Finetuned, folder: Path, format: str) -> WeightsDescription:
     """What is known of the weights in `folder`. `format`: the reader of the network they are for."""
     origin = network.began_with.get("name")
+    began = network.began_with.get("licence")
+    licences = ({f"the weights {origin}": began} if began else {}) | dict(network.licences)
     return WeightsDescription(
         name=folder.name or str(folder),
         stream=network.stream,
         format=format,
         preprocessing=network.preprocessing,
         labels=network.labels,
-        licence="; ".join(f"{source}: {licence}" for source, licence in network.licences.items())
-        or "not stated",
+        licence="; ".join(f"{source}: {licence}" for source, licence in licences.items()) or "not stated",
         source="trained here" + (f", from {origin}" if origin else ", from scratch"),
     )
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ....operating_point import criterion
-from ....training.config import require_training
+from ....training.packages import require_training
 
 
 def experiments(

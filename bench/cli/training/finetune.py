@@ -10,7 +10,8 @@ import typer
 
 from ....errors import UsageError
 from ....settings import from_mapping, read_config
-from ....training.config import SETTINGS, FinetuneConfig, require_training
+from ....training.config import SETTINGS, FinetuneConfig
+from ....training.packages import require_training
 from ..settings import given_settings, with_settings
 from .operating_point import print_operating_point
 

@@ -233,6 +233,6 @@ def test_two_streams_are_two_files_whose_logits_are_added(bench: Bench, tmp_path
 
 @pytest.mark.slow
 def test_a_quantised_network_is_a_file_too(bench: Bench, tmp_path: Path) -> None:
-    said = bench("export", "resnext@openvino:int8", "--weights", "random", "--out", tmp_path / "x.xml")
+    said = bench("export", f"{THIRD}:third@openvino:int8", "--weights", "random", "--out", tmp_path / "x.xml")
     assert said.returncode == 0, said.stderr
     assert "no limit is known for int8" in said.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from actionbench.errors import ActionBenchError, UsageError, WeightsError
 from actionbench.models import parity
 from actionbench.models.finetuning.finetuned import (
     Finetuned,
+    described_weights,
     read_description,
     write_description,
 )
@@ -104,6 +106,12 @@ def test_backends_agree(trained: Path, backend: str) -> None:
     assert np.abs(answers[0] - answers[1]).max() <= parity.TOLERANCE
 
 
+def test_the_licence_of_what_it_began_with_goes_with_it(trained: Path, tmp_path: Path) -> None:
+    network = replace(read_description(trained), began_with={"name": "net-400", "licence": "Apache-2.0"})
+    description = described_weights(network, tmp_path, "safetensors")
+    assert description.licence == "the weights net-400: Apache-2.0; hmdb51: CC BY 4.0"
+
+
 def test_its_operating_point_goes_with_its_weights(trained: Path) -> None:
     point = OperatingPoint("falling", 0.25, Costs(5, 1), 30, 9)
 
@@ -185,8 +193,6 @@ def test_text_that_is_no_json_is_refused(damaged: Callable[..., Path]) -> None:
 
 
 def test_a_rate_survives(trained: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     network = read_description(trained)
     how = replace(network.preprocessing, rate=Fraction(30000, 1001))
     write_description(tmp_path, replace(network, preprocessing=how))
