@@ -84,7 +84,7 @@ class OperatingPoint:
         )
         if not self.examples:
             return f"{sentence}."
-        return f"{sentence} on {self.examples} validation examples, {self.positives} of them of the class."
+        return f"{sentence}, on {self.examples} validation examples, {self.positives} of them of the class."
 
     def decide(self, probabilities: npt.NDArray[np.floating], labels: Sequence[str]) -> npt.NDArray[np.int64]:
         """(N,) column of the class that is predicted; −1 for a row in which no class has any probability.

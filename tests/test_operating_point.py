@@ -56,12 +56,12 @@ def test_a_logarithm_a_little_above_0_gives_no_threshold_above_1() -> None:
         (
             OperatingPoint("falling", 0.2204, "recall", 31, 9),
             "falling is predicted where its probability is at least 22.0 %, chosen for F2, which favours "
-            "recall on 31 validation examples, 9 of them of the class.",
+            "recall, on 31 validation examples, 9 of them of the class.",
         ),
         (
             OperatingPoint("a\nb", 0.5, Costs(5, 1), 2, 1),
             "a b is predicted where its probability is at least 50.0 %, chosen for the lowest cost "
-            "(a miss 5, a false alarm 1) on 2 validation examples, 1 of them of the class.",
+            "(a miss 5, a false alarm 1), on 2 validation examples, 1 of them of the class.",
         ),
         (
             OperatingPoint("falling", 0.5),

@@ -21,10 +21,11 @@ def share_text(m: ModelSummary, estimate: Estimate | None, counts: str = "") -> 
 
 def precision_text(m: ModelSummary, counts: str = "") -> str:
     """The target class's precision with its interval; "undefined" if the class was never predicted."""
-    target = m.accuracy.target
-    if target.videos and not target.predicted:
-        return "undefined"
-    return share_text(m, target.precision, counts)
+    return _precision_text(m, m.accuracy.target, counts)
+
+
+def _precision_text(m: ModelSummary, t: TargetAccuracy, counts: str = "") -> str:
+    return "undefined" if t.videos and not t.predicted else share_text(m, t.precision, counts)
 
 
 def target_class(summary: Summary) -> Table:
@@ -134,7 +135,7 @@ def _decided_line(
         f"{one_line(m.name)}\n{one_line(label)}",
         "most probable" if threshold is None else f"probability ≥ {percent(threshold, 1)}",
         share_text(m, right, f"of {0 if right is None else right.n}"),
-        share_text(m, t.precision, f"{t.hits} of {t.predicted}"),
+        _precision_text(m, t, f"{t.hits} of {t.predicted}"),
         share_text(m, t.recall, f"{t.hits} of {t.videos}"),
         share_text(m, t.f1),
         *(", ".join(f"{n} {one_line(name)}" for name, n in each) for each in (t.taken_for, t.mistaken)),

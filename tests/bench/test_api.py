@@ -95,6 +95,19 @@ def test_a_setting_of_the_wrong_type_is_named() -> None:
         actionbench.run(config)
 
 
+def test_what_is_wrong_with_a_training_an_evaluation_or_an_export_is_one_error(tmp_path: Path) -> None:
+    folder: Any = tmp_path / "set.csv"
+    with pytest.raises(UsageError, match=r"actionbench\.finetune: `data` has the wrong type"):
+        actionbench.finetune(actionbench.FinetuneConfig(data=folder))
+    with pytest.raises(actionbench.ActionBenchError, match=r"none\.csv"):
+        actionbench.evaluate([f"{TINY}:tiny"], "none.csv", "jogging", tmp_path / "out", weights="random")
+    with pytest.raises(UsageError, match="has 2 streams, each in a file of its own"):
+        actionbench.export("i3d", tmp_path / "i3d.onnx")
+    with pytest.raises(UsageError, match=r"actionbench\.export: `threads` has the wrong type"):
+        actionbench.export("i3d", tmp_path / "i3d", threads="all")  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_without_results_keeps_its_directory(coloured_videos: Videos, tmp_path: Path) -> None:
     folder = coloured_videos([JOGGING], 1)
     config = actionbench.RunConfig(
@@ -157,7 +170,7 @@ def test_every_block_of_the_document_runs(
     assert names["frames"].models["top1"].tolist() == [1]
     assert "'model.json', " in trained
     assert re.match(r"recall [01]\.\d\d of 6 clips in 12 groups\njogging is predicted where its", evaluated)
-    assert "chosen for F2, which favours recall on" in evaluated
+    assert "chosen for F2, which favours recall, on" in evaluated
     assert (tmp_path / "evaluated" / "evaluation.md").is_file()
     assert error.startswith("unknown model 'resnxt'\nDid you mean: resnext")
 

@@ -124,7 +124,7 @@ def test_an_operating_point_decides_beside_the_most_probable_class(fake: SimpleN
     table = at_operating_points(summary)
     assert [record["threshold"] for record in table.records] == [None, 0.04]
     assert [record["class_hits"] for record in table.records] == [7, 10]
-    assert any("F2, which favours recall on 31 validation examples" in note for note in table.notes)
+    assert any("F2, which favours recall, on 31 validation examples" in note for note in table.notes)
     written = results(summary)["models"]
     assert written[0]["accuracy"]["at_operating_point"]["threshold"] == 0.04
     assert written[0]["accuracy"]["at_operating_point"]["decided"]["hits"] == 10
