@@ -75,6 +75,11 @@ def _print(answer: Prediction) -> None:
     print(f"{plain_line(str(answer.path))}: {counts} ({stages})")
     for label, probability in answer.top():
         print(f"  {probability:8.4%}  {plain_line(label)}")
+    if (point := answer.operating_point) is not None:
+        probability = float(answer.probabilities[answer.labels.index(point.label)])
+        sign = "≥" if probability >= point.threshold else "<"
+        reached = f"{plain_line(point.label)} {probability:.4%} {sign} {point.threshold:.4%}, {point.reason}"
+        print(f"  at the operating point: {plain_line(answer.decision)} ({reached})")
 
 
 _OF_PARITY = {
