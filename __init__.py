@@ -13,20 +13,30 @@ __version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from .bench.api import predict, resume, run
+    from .bench.export.export import Exported
     from .bench.plan.config import RunConfig
     from .bench.predict import Prediction
+    from .bench.training_api import evaluate, export, finetune
     from .errors import ActionBenchError
     from .records.run_directory import RunDirectory
     from .reports import load as load_run
+    from .reports.evaluation.document import EvaluationContents
     from .reports.formats.dataframes import RunDataFrames
+    from .training.config import FinetuneConfig
 
 __all__ = [
     "ActionBenchError",
+    "EvaluationContents",
+    "Exported",
+    "FinetuneConfig",
     "Prediction",
     "RunConfig",
     "RunDataFrames",
     "RunDirectory",
     "__version__",
+    "evaluate",
+    "export",
+    "finetune",
     "load_run",
     "predict",
     "resume",
@@ -35,10 +45,16 @@ __all__ = [
 
 _HOMES = {
     "ActionBenchError": (".errors", "ActionBenchError"),
+    "EvaluationContents": (".reports.evaluation.document", "EvaluationContents"),
+    "Exported": (".bench.export.export", "Exported"),
+    "FinetuneConfig": (".training.config", "FinetuneConfig"),
     "RunDataFrames": (".reports.formats.dataframes", "RunDataFrames"),
     "Prediction": (".bench.predict", "Prediction"),
     "RunConfig": (".bench.plan.config", "RunConfig"),
     "RunDirectory": (".records.run_directory", "RunDirectory"),
+    "evaluate": (".bench.training_api", "evaluate"),
+    "export": (".bench.training_api", "export"),
+    "finetune": (".bench.training_api", "finetune"),
     "load_run": (".reports", "load"),
     "predict": (".bench.api", "predict"),
     "resume": (".bench.api", "resume"),

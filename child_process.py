@@ -5,7 +5,8 @@
 - `run_captured` returns how a command ended and what it printed.
 - `output_of` runs a command that is not expected to fail, and returns what it printed.
 
-Each takes a time limit. No other file imports `subprocess`.
+Each takes a time limit; only a whole `bench run`, which watches its own children, is run without. No other
+file imports `subprocess`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ from pathlib import Path
 from typing import IO, Self
 
 from .errors import MeasurementError
+
+MAKING_LIMIT_S = 7200.0
+"""Seconds for a command that makes something once: demo weights, an int8 network, an environment.
+
+They take minutes; installing torch with CUDA over a slow line takes the longest. A command that hangs ends
+with an error instead of holding the lock of what it makes for ever.
+"""
 
 
 class Child:
@@ -247,7 +255,7 @@ def output_of(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stdin: bytes = b"",
-    timeout_s: float | None = None,
+    timeout_s: float = MAKING_LIMIT_S,
 ) -> str:
     """What `command` prints.
 

@@ -43,10 +43,9 @@ def predict(
     is not one clip; ClipError or WeightsError for files that cannot be used; BackendUnavailable for a model
     that this machine cannot run; MeasurementError if the prediction failed.
     """
-    named = {} if weights is None else weights if isinstance(weights, Mapping) else {"*": weights}
     settings = {
         "models": (model,),
-        "weights": {name: str(value) for name, value in named.items()},
+        "weights": weights_setting(weights),
         "device": device,
         "threads": threads,
         "views": views,
@@ -66,6 +65,12 @@ def predict(
     if not isinstance(answer, Prediction):
         raise answer
     return answer
+
+
+def weights_setting(weights: str | Path | Mapping[str, str | Path] | None) -> dict[str, str]:
+    """The setting `weights` from what the functions take; one file or word is for all models."""
+    named = {} if weights is None else weights if isinstance(weights, Mapping) else {"*": weights}
+    return {name: str(value) for name, value in named.items()}
 
 
 def run(config: RunConfig) -> RunDirectory:

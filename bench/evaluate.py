@@ -16,7 +16,7 @@ from ..datasets.composed.class_mapping import ClassMapping, same_names
 from ..datasets.composed.example import ComposedSet, Example
 from ..errors import MeasurementError, UsageError
 from ..records.run_directory import RunDirectory
-from ..reports.evaluation.document import EvaluationContents, write_evaluation
+from ..reports.evaluation.document import EvaluationContents
 from ..reports.evaluation.metrics import contrast, evaluate
 from ..reports.evaluation.predictions import Predictions, most_probable
 from ..reports.evaluation.recognition_time import PartialPredictions, RecognitionTime, recognition_times
@@ -61,19 +61,21 @@ class _Part:
 class _Model:
     """A network with its predictions.
 
-    - `key`: its name in the report. `matrix`: (classes, labels), which class stands for which label.
+    - `key`: its name in the report. `labels`: its classes.
+    - `matrix`: (classes, labels), which class stands for which label.
     - `found`: clip → (labels,) log-probabilities; −inf alone where no class has any probability.
     """
 
     key: str
+    labels: tuple[str, ...]
     matrix: Floats
     found: Mapping[str, Floats]
 
 
 def evaluate_models(
     config: RunConfig, composed: ComposedSet, settings: EvaluationSettings, out: Path, console: Console
-) -> Path:
-    """Predict every example by every model of `config`, and evaluate the predictions; path of evaluation.md.
+) -> EvaluationContents:
+    """Predict every example by every model of `config`, and evaluate the predictions.
 
     Predictions are kept in run directories below `out` and not made again, so an interrupted evaluation goes
     on where it was.
@@ -99,7 +101,7 @@ def evaluate_models(
     parts = list(_parts(examples, settings.shares, config.clip_timeout, console)) if settings.shares else []
     settle_examples(out, [*(each.clip for each in examples), *(each.clip for each in parts)])
     models = [
-        _Model(model.key, matrix, _log_probabilities(predicted(run, console), matrix))
+        _Model(model.key, model.labels, matrix, _log_probabilities(predicted(run, console), matrix))
         for model, matrix, run in zip(planned, matrices, runs, strict=True)
     ]
     notes = [note for model in planned if (note := _caveat(model)) is not None]
@@ -107,6 +109,17 @@ def evaluate_models(
     if left_out := len(examples) - len(common):
         notes.append(f"{left_out} of {len(examples)} examples are left out: not predicted by all models.")
     evaluations = [evaluate(_predictions(model, common, composed.labels)) for model in models]
+    points = {}
+    for model, each in zip(models, planned, strict=True):
+        if each.operating_point is None:
+            continue
+        if _same_classes(model, composed.labels):
+            points[model.key] = each.operating_point
+        else:
+            notes.append(
+                f"{model.key}: its operating point is left out. It was chosen for probabilities of the "
+                "network's own classes, which are not the labels of this set."
+            )
     for model in models:
         notes += _mapping_notes(model, common, composed.labels)
     times: list[tuple[str, RecognitionTime]] = []
@@ -121,15 +134,15 @@ def evaluate_models(
             seen = _partial(model, whole, parts, composed.labels)
             times += [(model.key, time) for time in recognition_times(seen, composed.labels).values()]
     notes += [f"Licence of {source}: {licence}" for source, licence in composed.licences.items()]
-    contents = EvaluationContents(
+    return EvaluationContents(
         f"Evaluation on {composed.name}",
         settings.target,
         evaluations,
         [contrast(first, second) for first, second in combinations(evaluations, 2)],
+        points,
         times=times,
         notes=notes,
     )
-    return write_evaluation(contents, out)
 
 
 def _matrix(model: PlannedModel, labels: tuple[str, ...], mapping: ClassMapping | None) -> Floats:
@@ -196,6 +209,13 @@ def _predictions(model: _Model, examples: Sequence[Example], labels: tuple[str, 
         tuple(each.group for each in examples),
         np.array([labels.index(each.clip.label or "") for each in examples], np.int64),
         np.array([model.found[each.clip.id] for each in examples]),
+    )
+
+
+def _same_classes(model: _Model, labels: tuple[str, ...]) -> bool:
+    """Whether each class of the model is the label of its own name, so that probabilities are unchanged."""
+    return set(model.labels) == set(labels) and all(
+        model.matrix[row, labels.index(name)] for row, name in enumerate(model.labels)
     )
 
 

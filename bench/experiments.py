@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ..errors import UsageError
-from ..records.training import ExamplePrediction, Side
+from ..operating_point import Costs, Favour
+from ..records.training import Side
 from ..reports.evaluation.document import EvaluationContents, HeldOut, write_evaluation
 from ..reports.evaluation.metrics import Evaluation, contrast, evaluate, ranked
-from ..reports.evaluation.operating_point import Costs, Favour, choose
-from ..reports.evaluation.predictions import Predictions
+from ..reports.evaluation.operating_point import choose
+from ..reports.evaluation.predictions import Predictions, joined
 from ..reports.numbers import listed
 from ..training.experiments import Experiments, predictions_of, run_experiments
 from .console.progress import Console
@@ -52,20 +51,7 @@ def compare_experiments(path: Path, out: Path, favour: Favour | Costs, console: 
 def _predictions(experiments: Experiments, out: Path, side: Side) -> dict[str, Predictions]:
     """Run → what its trainings predicted of the clips of `side`; runs without any are left out."""
     found = predictions_of(experiments, out, side)
-    return {run: _joined(run, each) for run, each in found.items() if each}
-
-
-def _joined(name: str, predictions: Sequence[ExamplePrediction]) -> Predictions:
-    """Predictions of trainings, as an evaluation takes them; classes in the order of the network's."""
-    labels = tuple(predictions[0].log_probabilities)
-    return Predictions(
-        name,
-        labels,
-        tuple(each.example for each in predictions),
-        tuple(each.group for each in predictions),
-        np.array([labels.index(each.label) for each in predictions], np.int64),
-        np.array([[each.log_probabilities[label] for label in labels] for each in predictions]),
-    )
+    return {run: joined(run, each) for run, each in found.items() if each}
 
 
 def _held_out(experiments: Experiments, out: Path, tested: Sequence[Evaluation]) -> HeldOut | None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..datasets.clip import Clip, ClipSet
 from ..datasets.sources.registry import load_clips
 from ..errors import MeasurementError
+from ..operating_point import OperatingPoint
 from .console.progress import Console
 from .plan.config import RunConfig
 from .plan.files import with_files
@@ -37,6 +38,7 @@ class Prediction:
     - `stages_s`: stage (`records.run.STAGES`) → seconds. The first answer of a process includes its warm-up,
       so these are no latencies: `bench run` measures those.
     - `weights`: stream → "published", "user", "demo" or "random".
+    - `operating_point`: by which one class is predicted, where the weights have one.
     - `notes`: remarks that belong beside the answer ("12 damaged frames left out").
     """
 
@@ -49,6 +51,7 @@ class Prediction:
     stages_s: Mapping[str, float]
     weights: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    operating_point: OperatingPoint | None = None
 
     @property
     def views(self) -> int:
@@ -59,6 +62,14 @@ class Prediction:
     def label(self) -> str:
         """The likeliest class."""
         return self.top(1)[0][0]
+
+    @property
+    def decision(self) -> str:
+        """The class that is predicted by the operating point; without one, the likeliest class."""
+        if self.operating_point is None:
+            return self.label
+        (column,) = self.operating_point.decide(self.probabilities[None], self.labels)
+        return self.labels[int(column)]
 
     @property
     def caveat(self) -> str | None:
@@ -155,4 +166,5 @@ def _prediction(model: PlannedModel, clip: Clip, answer: Predicted, logits: Floa
         stages_s=answer.stages_s,
         weights={stream: weights.kind for stream, weights in model.weights.items()},
         notes=answer.notes,
+        operating_point=model.operating_point,
     )

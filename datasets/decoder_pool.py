@@ -13,32 +13,43 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO, Literal, Self, TypeVar
 
 from ..child_process import Child, how_it_ended
-from ..errors import ClipError
+from ..errors import ClipError, UsageError
 from ..parsing import parse_json
 from ..typed_values import typed
 from .clip import Clip
 
-Task = Literal["check", "look", "frame times"]
+Task = Literal["check", "look", "frame times", "write"]
 """What a child can be asked for; see `work_of`."""
 
+Item = TypeVar("Item")
 T = TypeVar("T")
+
+_ERRORS = {each.__name__: each for each in (ClipError, UsageError)}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
+    """`target`: the file that the task writes, if it does."""
+
     task: Task
     clip: Clip
+    target: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """- `result`: the task's dataclass, as plain values. `error`: arguments of the ClipError in its place."""
+    """- `result`: the task's dataclass, as plain values.
+    - `error`: arguments of the error in its place. `kind`: its class, one of `_ERRORS`.
+    """
 
     result: Any = None
     error: dict[str, Any] | None = None
+    kind: str = ClipError.__name__
 
 
 class DecoderPool:
@@ -55,25 +66,26 @@ class DecoderPool:
         for child in self._children:
             self._idle.put(child)
 
-    def ask(self, task: Task, clip: Clip, kind: type[T]) -> T:
+    def ask(self, task: Task, clip: Clip, kind: type[T], target: Path | None = None) -> T:
         """What a task gives for a clip; from any thread, waiting until a child is idle.
 
-        - `kind`: the dataclass that the task's function returns.
+        - `kind`: the dataclass that the task's function returns. `target`: the file that the task writes.
 
-        Raises ClipError as that function does, and if decoding crashes or does not end in time.
+        Raises ClipError or UsageError as that function does, ClipError if decoding crashes or does not end in
+        time.
         """
         child = self._idle.get()
         try:
-            reply = child.ask(Request(task, clip), self._timeout_s)
+            reply = child.ask(Request(task, clip, target), self._timeout_s)
         finally:
             self._idle.put(child)
         if reply.error is not None:
-            raise ClipError(**reply.error)
+            raise _ERRORS[reply.kind](**reply.error)
         return typed(kind, reply.result)
 
-    def map(self, function: Callable[[Clip], T], clips: Sequence[Clip]) -> Iterator[T]:
-        """`function`, which calls `ask`, of each clip, in their order, several at a time."""
-        return self._threads.map(function, clips)
+    def map(self, function: Callable[[Item], T], items: Sequence[Item]) -> Iterator[T]:
+        """`function`, which calls `ask`, of each item, in their order, several at a time."""
+        return self._threads.map(function, items)
 
     def close(self) -> None:
         """End the child processes at once, whatever they are doing."""
@@ -133,8 +145,11 @@ def _to_json(what: Request | Reply) -> bytes:
     return json.dumps(asdict(what), default=str).encode() + b"\n"
 
 
-def work_of(task: Task) -> Callable[[Clip], Any]:
-    """The function that does a task: it decodes a clip in this process and returns a dataclass."""
+def work_of(task: Task, target: Path | None = None) -> Callable[[Clip], Any]:
+    """The function that does a task: it decodes a clip in this process and returns a dataclass.
+
+    - `target`: the file that the task "write" writes.
+    """
     # Imported here, because these files use the pool.
     if task == "check":
         from .check import examine
@@ -144,6 +159,11 @@ def work_of(task: Task) -> Callable[[Clip], Any]:
         from .composed.appearance import look
 
         return look
+    if task == "write":
+        from .decoded import write_decoded
+
+        assert target is not None  # as whoever asks for it sees to it
+        return partial(write_decoded, path=target)
     from .annotations.cutting import frame_times
 
     return frame_times
@@ -151,10 +171,10 @@ def work_of(task: Task) -> Callable[[Clip], Any]:
 
 def _answer(request: Request) -> Reply:
     try:
-        return Reply(work_of(request.task)(request.clip))
-    except ClipError as error:
+        return Reply(work_of(request.task, request.target)(request.clip))
+    except (ClipError, UsageError) as error:
         fields = ("what", "where", "expected", "found", "remedy")
-        return Reply(error={name: getattr(error, name) for name in fields})
+        return Reply(error={name: getattr(error, name) for name in fields}, kind=type(error).__name__)
     except MemoryError:
         return Reply(error={"what": "not enough memory to decode it", "where": str(request.clip.path)})
 

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from .spec import FloatArray, Model, Preprocessing, PublishedExample
+from .spec import FloatArray, InputArray, Model, Preprocessing, PublishedExample
 
 TOLERANCE = 1e-3
 """Largest difference of two float32 logits that is rounding. TF against torch gives 3e-5 to 7e-5; the
@@ -126,12 +126,26 @@ def parity_inputs(
     - `frames`, `height`, `width`, `batch`: T, H, W and N.
     - `seed`: of the random numbers.
     """
-    return {
-        stream: _prepared(
-            _video((batch, frames, height, width, each.preprocessing.channels), seed + index),
-            each.preprocessing,
-        )
+    pixels = parity_pixels(model, frames, height, width, batch, seed)
+    return {stream: _prepared(pixels[stream], each.preprocessing) for stream, each in model.streams.items()}
+
+
+def parity_pixels(
+    model: Model, frames: int, height: int, width: int, batch: int, seed: int = 0
+) -> dict[str, InputArray]:
+    """What `parity_inputs` with the same parameters are made of: stream → (N, T, H, W, C).
+
+    Pixels are uint8; flow is float32, as the network takes it.
+    """
+    unit = {
+        stream: _video((batch, frames, height, width, each.preprocessing.channels), seed + index)
         for index, (stream, each) in enumerate(model.streams.items())
+    }
+    return {
+        stream: (2 * video - 1).astype(np.float32)
+        if model.streams[stream].preprocessing.modality == "flow"
+        else np.round(255 * video).astype(np.uint8)
+        for stream, video in unit.items()
     }
 
 
@@ -149,11 +163,11 @@ def _video(shape: tuple[int, int, int, int, int], seed: int) -> npt.NDArray[np.f
     return np.clip(0.5 + 0.25 * values, 0, 1)
 
 
-def _prepared(unit: npt.NDArray[np.float64], how: Preprocessing) -> FloatArray:
+def _prepared(pixels: InputArray, how: Preprocessing) -> FloatArray:
     if how.modality == "flow":
-        return (2 * unit - 1).astype(np.float32)
-    pixels = np.round(255 * unit)
-    prepared: FloatArray = ((pixels * how.scale - np.array(how.mean)) / np.array(how.std)).astype(np.float32)
+        return pixels.astype(np.float32, copy=False)
+    scaled = pixels.astype(np.float64) * how.scale
+    prepared: FloatArray = ((scaled - np.array(how.mean)) / np.array(how.std)).astype(np.float32)
     return prepared
 
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from ..operating_point import OperatingPoint
+
 if TYPE_CHECKING:
     from .demo import RandomNetwork
     from .finetuning.trainable import TrainableNetwork
@@ -119,6 +121,7 @@ class Weights:
       checksum, and for weights that are not published.
     - `mantissa`: round all tensors to so many mantissa bits when they are read; None: no rounding. For the
       float32 network that a half precision is compared with (`parity`). A user's own loader may ignore it.
+    - `operating_point`: of a network that was trained here, where one was chosen.
     """
 
     kind: Literal["published", "user", "demo", "random"]
@@ -128,6 +131,7 @@ class Weights:
     seed: int = 0
     checked: bool = False
     mantissa: int | None = None
+    operating_point: OperatingPoint | None = None
 
 
 class Network(Protocol):

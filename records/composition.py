@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Member:
     """A clip of the set.
 
-    - `official`: "train" or "test" in its source's own list; None if that has it on neither side.
+    - `official`: "train", "validation" or "test" in its source's own list; None if that has it on no side.
     - `parts`: "train", "validation" or "test" in each of the splits; None where it is left out.
     """
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..operating_point import OperatingPoint
+
 SCHEMA = 1
 """Version of the records; increased when old and new numbers cannot be compared."""
 
@@ -51,6 +53,8 @@ class ModelRecord:
       a half precision is asked for too, else None. Older runs: "rounding", of the input alone, and "agrees"
       in their place.
     - `packages`: versions in its interpreter, where that is not the one of `Run.environment`.
+    - `operating_point`: by which one class is predicted, where the weights have one that was chosen on
+      validation examples; the predictions in `clips.jsonl` are of the most probable class all the same.
     - `certificate`: a sentence on how well this backend with these weights reproduced the authors' published
       example; None if that was not tried.
     """
@@ -73,6 +77,7 @@ class ModelRecord:
     form: str = "tuned"
     sweep: dict[str, int] = field(default_factory=dict)
     drift: dict[str, Any] | None = None
+    operating_point: OperatingPoint | None = None
 
 
 @dataclass(frozen=True, slots=True)

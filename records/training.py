@@ -11,7 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from ..errors import UsageError
+from ..operating_point import Costs, Favour, OperatingPoint, choose
 from .json_lines import records, to_json, write_atomically
 
 PREDICTIONS = "predictions.jsonl"
@@ -35,6 +38,19 @@ class ExamplePrediction:
     source: str
     label: str
     log_probabilities: dict[str, float]
+
+
+def chosen_on_validation(
+    predictions: Iterable[ExamplePrediction], label: str, favour: Favour | Costs, where: object = None
+) -> OperatingPoint:
+    """The operating point of `label` that is best on those of `predictions` that are of validation examples.
+
+    Raises UsageError, naming `where`, if none or all of these have the class.
+    """
+    validation = [each for each in predictions if each.side == "validation"]
+    probability = np.exp([each.log_probabilities[label] for each in validation])
+    positive = np.array([each.label == label for each in validation], bool)
+    return choose(label, probability, positive, favour, where)
 
 
 def write_predictions(folder: Path, predictions: Iterable[ExamplePrediction], resume: str) -> None:

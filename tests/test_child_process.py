@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from actionbench.child_process import (
+    MAKING_LIMIT_S,
     Child,
     Completed,
     how_it_ended,
@@ -172,6 +173,19 @@ def test_the_output_of_a_command_or_its_last_lines_in_an_error() -> None:
     message = str(raised.value)
     assert message.startswith("here: cannot be made (exit status 7); its last lines:\n25\n")
     assert message.endswith("\n39. Do this.")
+
+
+def test_no_command_that_makes_something_runs_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+
+    def captured(*_: object, timeout_s: float | None, **__: object) -> Completed:
+        given.append(timeout_s)
+        raise TimeoutError
+
+    monkeypatch.setattr("actionbench.child_process.run_captured", captured)
+    with pytest.raises(MeasurementError, match=r"cannot be made \(it took longer than 7200 s\)"):
+        output_of(["make"], "cannot be made", where="here")
+    assert given == [MAKING_LIMIT_S]
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 from ..errors import UsageError, unknown_name
 from ..models.inputs import gpu_index
 from ..models.registry import DEFAULT_TRAINED, absolute_model
-from ..settings import NAMES, NUMBER, PAIRS, SWITCH, TEXT, WHOLE, WHOLES, setting, settings_of
+from ..operating_point import Costs, Favour, criterion
+from ..settings import NAMES, NUMBER, PAIRS, SWITCH, TEXT, WHOLE, WHOLES, documented, setting, settings_of
 from .augmentation.augmentation import Augmentation
 from .losses import BETA, LOSSES, TAU
 
@@ -150,6 +152,23 @@ class FinetuneConfig:
         NUMBER, "memory for decoded frames, GB; further clips are decoded in each epoch", 2.0
     )
     features_gb: float = setting(NUMBER, "disk space for features, GB", 4.0)
+    target: str | None = setting(
+        TEXT,
+        "class whose operating point is chosen on the validation predictions and kept with the network "
+        "(docs/evaluation.md); by default none is chosen, and none for a baseline",
+        None,
+    )
+    favour: str | None = setting(
+        TEXT,
+        f"what it is chosen for: {', '.join(f'`{name}`' for name in get_args(Favour))}; by default `f1`",
+        None,
+    )
+    cost_miss: float | None = setting(
+        NUMBER, "chosen for the lowest cost instead of `favour`: cost of a missed example of `target`", None
+    )
+    cost_false_alarm: float | None = setting(
+        NUMBER, "cost of an example of another class that is predicted as `target`, in the same unit", None
+    )
     tensorboard: bool = setting(SWITCH, "also write a log for TensorBoard", False)
     out: str | None = setting(TEXT, "folder of the result; by default `runs/TIME-finetune-MODEL`", None)
 
@@ -180,6 +199,7 @@ class FinetuneConfig:
             )
         gpu_index(self.device)
         _ = self.fold, self.trained_blocks, self.shares, self.augmenting
+        self._check_operating_point()
         if self.draws and not self.keeps_features:
             raise UsageError(
                 "would do nothing: no block computes the same in each epoch",
@@ -209,6 +229,20 @@ class FinetuneConfig:
                 where=f"--loss {self.loss}, --baseline {self.baseline}",
                 expected=", ".join(loss for loss in LOSSES if loss != self.loss),
             )
+
+    def _check_operating_point(self) -> None:
+        given = criterion(self.favour, self.cost_miss, self.cost_false_alarm)
+        if given is not None and self.target is None:
+            raise UsageError(
+                "no class is named whose operating point would be chosen",
+                where="--favour" if self.favour else "--cost-miss, --cost-false-alarm",
+                remedy="Name it: --target CLASS.",
+            )
+
+    @property
+    def criterion(self) -> Favour | Costs:
+        """What the operating point of `target` is chosen for."""
+        return criterion(self.favour, self.cost_miss, self.cost_false_alarm) or "f1"
 
     @property
     def needs_weights(self) -> bool:
@@ -326,6 +360,8 @@ def _number(setting_name: str, name: str, text: str) -> float:
     except ValueError:
         raise UsageError("is not a number", where=f"{_option(setting_name)} {name}", found=text) from None
 
+
+FinetuneConfig.__doc__ = documented(FinetuneConfig)
 
 SETTINGS = settings_of(FinetuneConfig)
 """Name → setting, in the order of the document."""

@@ -19,8 +19,9 @@ from ..datasets.composed.example import Example
 from ..errors import BackendUnavailable, UsageError
 from ..models.finetuning.trainable import Back, has_front
 from ..models.inputs import gpu_index
+from ..operating_point import OperatingPoint
 from ..records.lock import FolderLock
-from ..records.training import ExamplePrediction, Side, write_predictions
+from ..records.training import ExamplePrediction, Side, chosen_on_validation, write_predictions
 from .config import FinetuneConfig
 from .freezing import freeze
 from .inputs.examples import Evaluation, Training, evaluation_batches, training_batches
@@ -159,7 +160,8 @@ def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     for side, examples in task.evaluated.items():
         predictions += _predictions(side, inputs.part, evaluation(examples), task, reporter)
     write_predictions(folder, predictions, f"bench finetune --resume {folder}")
-    write_network(folder, net.cpu(), _description(task, best))
+    described = _description(task, best) | {"operating_point": _operating_point(task, predictions)}
+    write_network(folder, net.cpu(), described)
     shutil.rmtree(folder / CHECKPOINTS)
 
 
@@ -207,8 +209,16 @@ def _predictions(
     return found
 
 
+def _operating_point(task: Task, predictions: Sequence[ExamplePrediction]) -> OperatingPoint | None:
+    """That of the target class, chosen on the validation examples; None where none is asked for."""
+    config = task.config
+    if config.target is None:
+        return None
+    return chosen_on_validation(predictions, config.target, config.criterion)
+
+
 def _description(task: Task, best: int) -> dict[str, Any]:
-    """The fields of `Finetuned` but the digest."""
+    """The fields of `Finetuned` but digest and operating point."""
     config, weights, split = task.config, task.weights, task.split
     sources = {example.source for example in split.train}
     began = {}

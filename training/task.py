@@ -14,7 +14,7 @@ from ..array_cache import ArrayCache
 from ..datasets.composed.example import ComposedSet, Example
 from ..datasets.composed.manifest import read_composed
 from ..datasets.composed.splits import Split, folds, official_split, thesis_split, with_max_share
-from ..errors import UsageError, WeightsError
+from ..errors import UsageError, WeightsError, unknown_name
 from ..home import home
 from ..models.finetuning.finetuned import is_finetuned, named_base
 from ..models.finetuning.trainable import trainable_network
@@ -160,10 +160,28 @@ def plan(config: FinetuneConfig) -> Task:
             where=f"--window {length}",
             expected=f"at least {request.model.views.min_frames} frames",
         )
+    _check_target(config, composed, split)
     frames = ResizedFrames(how, config.memory_gb * 1e9)
     windows = Windows(frames, how, length)
     held_out = _held_out(composed, config)
     return Task(config, request, stream, weights, how, composed, split, windows, held_out)
+
+
+def _check_target(config: FinetuneConfig, composed: ComposedSet, split: Split) -> None:
+    """An operating point needs validation examples with the class and without it."""
+    if config.target is None or config.baseline is not None:
+        return
+    if config.target not in composed.labels:
+        raise UsageError(str(unknown_name("class", config.target, composed.labels)), where="--target")
+    labels = [example.clip.label for example in split.validation]
+    if len({label == config.target for label in labels}) < 2:
+        raise UsageError(
+            f"no operating point of {config.target} can be chosen",
+            where=f"--split {config.split}",
+            expected="validation examples with the class and without it",
+            found=f"{labels.count(config.target)} of {len(labels)} with it",
+            remedy="Take another split or split seed, or leave --target out.",
+        )
 
 
 def _held_out(composed: ComposedSet, config: FinetuneConfig) -> tuple[Example, ...]:

@@ -19,7 +19,7 @@ from ...models.parity import (
     rounded,
 )
 from ...models.probabilities import softmax
-from ...models.spec import FloatArray
+from ...models.spec import FloatArray, InputArray
 from ..console.progress import Console
 from ..plan.config import RunConfig
 from ..plan.plan import PlannedModel
@@ -148,11 +148,11 @@ def _saved(folder: Path, name: str, inputs: Sequence[Mapping[str, FloatArray]]) 
     return paths
 
 
-def save_arrays(path: Path, arrays: Mapping[str, FloatArray]) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, InputArray]) -> None:
     """Write the input of a network as a file for `compute_logits`.
 
     - `path`: the .npz file.
-    - `arrays`: stream → (N, T, H, W, C) float32.
+    - `arrays`: stream → (N, T, H, W, C) float32, or uint8 pixels.
     """
     np.savez(path, **arrays)  # type: ignore[arg-type]  # the stub takes any name for one of its own options
 

@@ -18,6 +18,7 @@ from ...settings import read_config
 from ..console.output import standard_streams
 from ..plan.config import SETTINGS, from_mapping
 from . import compare as cli_compare
+from . import export as cli_export
 from . import flow as cli_flow
 from . import gate as cli_gate
 from . import history as cli_history
@@ -29,6 +30,7 @@ from .settings import given_settings, with_settings
 from .training import evaluate as cli_evaluate
 from .training import experiments as cli_experiments
 from .training import finetune as cli_finetune
+from .training import operating_point as cli_operating_point
 
 app = typer.Typer(
     help="Benchmark human-action-recognition networks, preprocessing included.",
@@ -79,7 +81,7 @@ def _run(arguments: list[str]) -> int:
 
 @cache
 def _command() -> Any:
-    """The commands as a click command; built once in a process, which may run several (a notebook)."""
+    """The commands as typer understands them, built once: a notebook may run several."""
     return get_command(app)
 
 
@@ -206,12 +208,14 @@ def doctor() -> None:
 
 app.command()(cli_compare.compare)
 app.command()(cli_evaluate.evaluate)
+app.command()(cli_export.export)
 app.command()(cli_gate.gate)
 app.command()(cli_loadgen.loadgen)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.parity)
 app.command()(cli_finetune.finetune)
 app.command()(cli_experiments.experiments)
+app.command()(cli_operating_point.operating_point)
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_history.app, name="history")

@@ -11,7 +11,7 @@ from .predict import ModelArgument
 from .settings import given_settings, with_settings
 
 
-@with_settings("data", "weights", "device", "threads", "views", "flow", "out")
+@with_settings("data", "weights", "device", "threads", "views", "flow", "out", "clip_timeout")
 def loadgen(
     context: typer.Context,
     model: ModelArgument,

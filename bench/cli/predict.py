@@ -28,7 +28,7 @@ ModelArgument = Annotated[
 ]
 
 
-@with_settings("weights", "device", "threads", "views", "flow")
+@with_settings("weights", "device", "threads", "views", "flow", "clip_timeout")
 def predict(
     context: typer.Context,
     model: ModelArgument,
@@ -75,10 +75,15 @@ def _print(answer: Prediction) -> None:
     print(f"{plain_line(str(answer.path))}: {counts} ({stages})")
     for label, probability in answer.top():
         print(f"  {probability:8.4%}  {plain_line(label)}")
+    if (point := answer.operating_point) is not None:
+        probability = float(answer.probabilities[answer.labels.index(point.label)])
+        sign = "≥" if probability >= point.threshold else "<"
+        reached = f"{plain_line(point.label)} {probability:.4%} {sign} {point.threshold:.4%}, {point.reason}"
+        print(f"  at the operating point: {plain_line(answer.decision)} ({reached})")
 
 
 _OF_PARITY = {
-    **{name: SETTINGS[name] for name in ("weights", "device", "threads", "flow")},
+    **{name: SETTINGS[name] for name in ("weights", "device", "threads", "flow", "clip_timeout")},
     "data": replace(
         SETTINGS["data"],
         help=f"compare on clips instead of random input; {SETTINGS['data'].help}",

@@ -238,5 +238,5 @@ def _predict(config: GateConfig, place: Place, folder: Path) -> dict[str, dict[s
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     command = bench_run(place, without_unread(place, config.accuracy_run()), folder)
-    run_process(command, place, folder, timeout_s=None)
+    run_process(command, place, folder, timeout_s=None)  # it watches its own children
     return read_right(folder / "run")

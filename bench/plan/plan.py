@@ -19,6 +19,7 @@ from ...models.capabilities import BACKENDS, why_not
 from ...models.labels import labels as label_list
 from ...models.registry import ModelRequest, find_model, model_names, require
 from ...models.spec import LoadOptions, Weights
+from ...operating_point import OperatingPoint
 from ...records.run import ModelRecord
 from ..agreement.certificate import certificate
 from ..worker.job import Job
@@ -66,6 +67,12 @@ class PlannedModel:
         """Why this machine cannot run it, as a clause of a sentence; None if it can."""
         request = self.request
         return why_not(request.offered, request.precision, request.variant, self.options.device)
+
+    @property
+    def operating_point(self) -> OperatingPoint | None:
+        """Of its weights; None without one, and for several streams, whose scores are those of none alone."""
+        points = [weights.operating_point for weights in self.weights.values()]
+        return points[0] if len(points) == 1 else None
 
     @property
     def whole(self) -> bool:
@@ -134,6 +141,7 @@ class PlannedModel:
             certificate=certificate(self.request, self.weights, self.options, self.packages),
             packages=None if self.python == sys.executable else dict(self.packages),
             sweep=dict(self.point),
+            operating_point=self.operating_point,
         )
 
 

@@ -75,6 +75,14 @@ def _examples(recipe: Recipe, name: str, source: SourceRecipe) -> tuple[list[Exa
             found=", ".join(sorted(map(str, classes))),
             remedy="Say with `classes` what they are called here",
         )
+    if reading.in_split_lists and not any(each.official for each in kept):
+        # The split official would take it for a source without lists, and train on all of it.
+        raise UsageError(
+            "none of its clips is on a side of its split lists",
+            where=where,
+            found=f"{len(kept)} clips, e.g. {kept[0].place}; {'; '.join(notes)}",
+            remedy="Name the lists of this source, or leave them out of the recipe",
+        )
     rule = source.groups
     assert isinstance(rule, GroupRule)  # as `read_recipe` saw to it
     groups = group_names(rule, kept, where, recipe.folder)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from ..clip import Clip
-
-Side = Literal["train", "test"]
+from ..sources.split_lists import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +17,7 @@ class Example:
     - `source`: name of its source in the recipe.
     - `group`: "SOURCE/NAME" of the film, subject or event; never on two sides of a split.
     - `original_label`: the class as the source has it; empty if it has none.
-    - `official`: side of the split that the source publishes; None if it lists the clip on neither.
+    - `official`: side of the split that the source publishes; None if it lists the clip on none.
     """
 
     clip: Clip

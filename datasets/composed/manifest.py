@@ -16,7 +16,8 @@ from ...atomic import replacing
 from ...errors import ClipError
 from ...parsing import parse_yaml, to_yaml
 from ..sources import manifest
-from .example import ComposedSet, Example, Side
+from ..sources.split_lists import SIDES
+from .example import ComposedSet, Example
 
 COLUMNS = (*manifest.COLUMNS, "source", "group", "original_label", "official")
 
@@ -104,12 +105,14 @@ def _example(path: Path, line: int, row: Mapping[str, Any]) -> Example:
             where=where,
             remedy="A composed set is written by `bench data compose`",
         )
-    sides: dict[str | None, Side | None] = {None: None, "train": "train", "test": "test"}
-    side = manifest.text_of_row(row, "official", where)
-    if side not in sides:
-        raise ClipError("official is not a side", where=where, expected="train, test or nothing", found=side)
+    official = manifest.text_of_row(row, "official", where)
+    side = next((side for side in SIDES if side == official), None)
+    if official is not None and side is None:
+        raise ClipError(
+            "official is not a side", where=where, expected=f"{', '.join(SIDES)} or nothing", found=official
+        )
     original = manifest.text_of_row(row, "original_label", where) or ""
-    return Example(clip, source, group, original, sides[side])
+    return Example(clip, source, group, original, side)
 
 
 def _description(path: Path) -> tuple[tuple[str, ...], dict[str, str], str | None]:

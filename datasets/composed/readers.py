@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,8 +12,8 @@ from ...errors import UsageError
 from ..clip import Clip
 from ..sources import hmdb51, kinetics, manifest, segments
 from ..sources.registry import load_clips
-from .example import Side
-from .recipe import SourceRecipe
+from ..sources.split_lists import SIDES, Side, Sides, listed_paths, read_split_lists
+from .recipe import SEGMENTS, SourceRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a source holds. `notes`: what could not be used, and how much."""
+    """What a source holds.
+
+    - `notes`: what could not be used, and how much. `in_split_lists`: whether sides were looked up in lists.
+    """
 
     listed: tuple[Listed, ...]
     notes: tuple[str, ...] = ()
+    in_split_lists: bool = False
 
 
 def read_source(source: SourceRecipe, folder: Path, where: str) -> Reading:
@@ -49,7 +53,7 @@ def read_source(source: SourceRecipe, folder: Path, where: str) -> Reading:
     listing = None if source.list is None else folder / source.list
     read = _READERS.get(source.kind)
     reading = _registered(source.kind, path) if read is None else read(source, path, listing)
-    chosen = tuple(each for each in reading.listed if _selected(each.place, source))
+    chosen = [each for each in reading.listed if _selected(each.place, source)]
     if not chosen:
         raise UsageError(
             "no clip is selected",
@@ -57,7 +61,11 @@ def read_source(source: SourceRecipe, folder: Path, where: str) -> Reading:
             expected=f"clips in {path}, include {', '.join(source.include) or '*'}",
             found=f"{len(reading.listed)} clips before selection",
         )
-    return Reading(chosen, reading.notes)
+    sides = _split_lists(source, folder)
+    if not sides:
+        return Reading(tuple(chosen), reading.notes)
+    listed, notes = _with_sides(chosen, sides, exactly=source.kind in SEGMENTS)
+    return Reading(listed, (*reading.notes, *notes), in_split_lists=True)
 
 
 def _selected(place: str, source: SourceRecipe) -> bool:
@@ -71,16 +79,35 @@ def _fits(place: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(place if "/" in pattern else name, pattern) for pattern in patterns)
 
 
-def _read_hmdb51(source: SourceRecipe, path: Path, listing: Path | None) -> Reading:  # noqa: ARG001
-    sides = {} if listing is None else hmdb51.read_split_lists(listing)
-    clips = hmdb51.load_hmdb51(str(path), vocabulary=()).clips
-    names = [hmdb51.listed_name(clip.path.name, sides) for clip in clips]
-    listed = [
-        Listed(clip, clip.id, None if name is None else sides[name])
-        for clip, name in zip(clips, names, strict=True)
-    ]
-    unlisted = names.count(None) if sides else 0
-    return Reading(tuple(listed), _counted(unlisted, "clips that are in none of the split lists"))
+def _split_lists(source: SourceRecipe, folder: Path) -> Sides:
+    """Path of a video → its side, of a source whose split is in lists of paths."""
+    if source.kind == "hmdb51" and source.list is not None:
+        return hmdb51.read_split_lists(folder / source.list)
+    lists = source.lists or {}
+    return read_split_lists({side: folder / lists[side] for side in SIDES if side in lists})
+
+
+def _with_sides(
+    listed: Sequence[Listed], sides: Sides, *, exactly: bool
+) -> tuple[tuple[Listed, ...], tuple[str, ...]]:
+    """The clips with their sides; and notes on what only the folder, or only the lists have.
+
+    - `exactly`: whether they have the lists' own paths; otherwise a file's name is enough.
+    """
+    places = [each.place for each in listed]
+    paths = [place if place in sides else None for place in places]
+    if not exactly:
+        paths = listed_paths(places, sides)
+    unlisted = [place for place, path in zip(places, paths, strict=True) if path is None]
+    absent = sorted(set(sides) - set(paths))
+    found = tuple(
+        replace(each, official=None if path is None else sides[path])
+        for each, path in zip(listed, paths, strict=True)
+    )
+    return found, (
+        *_counted(len(unlisted), "clips that are in none of the split lists", unlisted),
+        *_counted(len(absent), "videos of the split lists that are not among its clips", absent),
+    )
 
 
 def _read_kinetics(source: SourceRecipe, path: Path, listing: Path | None) -> Reading:  # noqa: ARG001
@@ -124,11 +151,9 @@ def _read_manifest(source: SourceRecipe, path: Path, listing: Path | None) -> Re
         if not clip.path.is_file():
             missing += 1
             continue
-        listed.append(Listed(clip, str(row["path"]), _SIDES.get(str(row.get("official"))), _texts(row)))
+        side = next((side for side in SIDES if side == row.get("official")), None)
+        listed.append(Listed(clip, str(row["path"]), side, _texts(row)))
     return Reading(tuple(listed), _counted(missing, "clips of the manifest that are not there"))
-
-
-_SIDES: Mapping[str, Side] = {"train": "train", "test": "test"}
 
 
 def _texts(row: Mapping[str, Any]) -> dict[str, str]:
@@ -148,7 +173,6 @@ def _counted(number: int, what: str, examples: Sequence[str] = ()) -> tuple[str,
 
 
 _READERS: Mapping[str, Callable[[SourceRecipe, Path, Path | None], Reading]] = {
-    "hmdb51": _read_hmdb51,
     "kinetics": _read_kinetics,
     "manifest": _read_manifest,
     "omnifall": _read_segments,

@@ -11,10 +11,14 @@ from typing import Any
 from ...errors import UsageError, did_you_mean
 from ...parsing import parse_yaml
 from ...settings import NAMES, PAIRS, TEXT, Kind, from_mapping, setting
+from ..sources.split_lists import SIDES
 
 SEGMENTS = ("segments", "omnifall")
 NEED_LISTS = ("kinetics", *SEGMENTS)
 """Kinds of sources whose clips are those of a list."""
+
+OWN_SPLITS = ("hmdb51", "kinetics", "manifest")
+"""Kinds of sources whose list, or manifest, has the official side of a clip already."""
 
 DROP = "drop"
 """In place of a label: such clips are left out."""
@@ -77,6 +81,12 @@ class SourceRecipe:
         TEXT,
         "the list: a Kinetics CSV, a CSV of segments, or a folder of HMDB51's split lists "
         "(`FOLDER/*_test_split2.txt` for another split than the first)",
+        None,
+    )
+    lists: Mapping[str, str] | None = setting(
+        PAIRS,
+        "split lists, of kinds whose `list` says nothing of sides: `{train: FILE, validation: FILE, test: "
+        "FILE}`, or some of them",
         None,
     )
     licence: str | None = setting(TEXT, "of the videos, as you would cite it; always needed", None)
@@ -199,6 +209,9 @@ def _source(path: Path, name: str, values: Any, labels: tuple[str, ...]) -> Sour
         raise UsageError(f"`list` does not apply to kind {source.kind}", where=where, found=source.list)
     if source.kind not in SEGMENTS and source.columns is not None:
         raise UsageError(f"`columns` does not apply to kind {source.kind}", where=where)
+    if source.kind in OWN_SPLITS and source.lists is not None:
+        raise UsageError(f"`lists` does not apply to kind {source.kind}", where=where)
+    _only_known(source.lists or {}, SIDES, f"{where}, `lists`")
     for theirs, ours in (source.classes or {}).items():
         if ours not in (*labels, DROP):
             raise UsageError(

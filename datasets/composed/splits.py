@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import UsageError, unknown_name
+from ..sources.split_lists import SIDES, Side
 from .example import ComposedSet, Example
 
 KINDS = ("folds", "thesis", "official")
@@ -107,38 +108,47 @@ def thesis_split(composed: ComposedSet, seed: int = 0) -> Split:
 def official_split(composed: ComposedSet, seed: int = 0) -> Split:
     """The sides that the sources' own lists give.
 
-    Clips that a source's list leaves out are left out; a source without a list is trained on. Training
-    clips of a group that has test clips are left out, which the notes report. Validation is drawn by group
-    out of the rest, about a tenth. Raises UsageError if no list has test clips.
+    Clips that a source's list leaves out are left out; a source without a list is trained on. Of a group that
+    is on several sides only the clips for test are used, or else those for validation, which the notes
+    report. Of sources whose lists have no validation, about a tenth of what is trained on is drawn for it, by
+    group. Raises UsageError if no list has test clips.
     """
     examples, notes = _labelled(composed)
-    tested = {example.group for example in examples if example.official == "test"}
-    if not tested:
+    listing = {example.source for example in examples if example.official is not None}
+    on: dict[Side, list[Example]] = {side: [] for side in SIDES}
+    for example in examples:
+        if example.official is not None or example.source not in listing:
+            on[example.official or "train"].append(example)
+    if not on["test"]:
         raise UsageError(
             "no source's list has test clips",
             where=composed.name,
             remedy="Use another split: folds or thesis",
         )
-    listing = {example.source for example in examples if example.official is not None}
-    test = [example for example in examples if example.official == "test"]
-    trained = [e for e in examples if e.official == "train" or e.source not in listing]
-    rest = [example for example in trained if example.group not in tested]
-    unused = len(examples) - len(test) - len(trained)
-    crossing = {example.group for example in trained} & tested
-    if unused:
+    side_of: dict[str, Side] = {}
+    for side in SIDES:  # the last of its sides
+        side_of |= {example.group: side for example in on[side]}
+    used = {side: [example for example in on[side] if side_of[example.group] == side] for side in SIDES}
+    listed = sum(map(len, on.values()))
+    if listed < len(examples):
         notes.append(
-            f"left out, because the official lists do not use them: {unused} of {len(examples)} clips"
+            "left out, because the official lists do not use them: "
+            f"{len(examples) - listed} of {len(examples)} clips"
         )
+    crossing = {example.group for side in SIDES for example in on[side] if side_of[example.group] != side}
     if crossing:
+        left_out = listed - sum(map(len, used.values()))
         notes.append(
-            f"left out of training, because their groups have test clips too: {len(trained) - len(rest)} "
-            f"of {len(trained)} clips, of {', '.join(sorted(crossing))}"
+            "left out, because other clips of their groups are for test or validation: "
+            f"{left_out} of {listed} clips, of {', '.join(sorted(crossing))}"
         )
     for source in sorted({example.source for example in examples} - listing):
         notes.append(f"{source} has no official list: all of it is trained on")
-    used = {example.clip.id for example in (*test, *rest)}
-    validated = _draw(rest, TEST_SHARE, seed)
-    return _split("official", [e for e in examples if e.clip.id in used], validated, tested, notes)
+    with_validation = {example.source for example in on["validation"]}
+    drawn = _draw([e for e in used["train"] if e.source not in with_validation], TEST_SHARE, seed)
+    tested, validated = ({example.group for example in used[side]} for side in ("test", "validation"))
+    ids = {example.clip.id for of_side in used.values() for example in of_side}
+    return _split("official", [e for e in examples if e.clip.id in ids], validated | drawn, tested, notes)
 
 
 def with_max_share(

@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from ...errors import ClipError
 from ..clip import Clip, ClipSet
 from ..labels import LabelMatcher
 from .folder import load_folder
+from .split_lists import Side, Sides
 
 CLASSES = (
     *("brush_hair", "cartwheel", "catch", "chew", "clap", "climb", "climb_stairs", "dive", "draw_sword"),
@@ -32,7 +32,7 @@ _NAME = re.compile(
     r"_[fulh]_(?:cm|nm)_np\d+_(?:fr|ba|le|ri)_(?:goo|med|bad)_\d+"
 )
 _PART = re.compile(r"_\d+$")
-_SIDES: Mapping[str, Literal["train", "test"] | None] = {"1": "train", "2": "test", "0": None}
+_SIDES: Mapping[str, Side | None] = {"1": "train", "2": "test", "0": None}
 FIRST_SPLIT = "*_test_split1.txt"
 
 
@@ -84,7 +84,7 @@ def load_hmdb51(argument: str, *, vocabulary: Sequence[str], videos: Path | None
     return ClipSet(found.name, tuple(clips), unknown_labels=tuple(sorted(unknown)), ignored=ignored)
 
 
-def read_split_lists(place: Path) -> dict[str, Literal["train", "test"] | None]:
+def read_split_lists(place: Path) -> Sides:
     """Name of a file → its side; None for those that the split leaves out (code 0).
 
     - `place`: a folder of `CLASS_test_split1.txt` files, or a pattern such as FOLDER/*_test_split2.txt.
@@ -99,7 +99,7 @@ def read_split_lists(place: Path) -> dict[str, Literal["train", "test"] | None]:
             where=place,
             expected=f"a folder with {FIRST_SPLIT}, or a pattern of files",
         )
-    sides: dict[str, Literal["train", "test"] | None] = {}
+    sides: dict[str, Side | None] = {}
     for file in files:
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
@@ -119,9 +119,3 @@ def read_split_lists(place: Path) -> dict[str, Literal["train", "test"] | None]:
             if sides.setdefault(name.strip(), _SIDES[code]) != _SIDES[code]:
                 raise ClipError("the file is on two sides", where=f"{file}:{number}", found=name)
     return sides
-
-
-def listed_name(file: str, sides: Mapping[str, object]) -> str | None:
-    """The name under which the lists have a file: its own, or that without a prefix such as "hmdb51_"."""
-    candidates = (file, file.partition("_")[2])
-    return next((name for name in candidates if name in sides), None)

@@ -158,7 +158,7 @@ class _Stream:
         network = self._network.clone()
         if tensor.element_type == openvino.Type.u8:
             assert self._pixels is not None, "`check_inputs` lets no pixels through for this stream"
-            network = _joined(self._pixels.clone(), network)
+            network = joined(self._pixels.clone(), network)
         network.reshape(tuple(tensor.shape))
         compiled = self._core.compile_model(
             network,
@@ -184,7 +184,7 @@ class _Stream:
         return compiled
 
 
-def _joined(first: openvino.Model, second: openvino.Model) -> openvino.Model:
+def joined(first: openvino.Model, second: openvino.Model) -> openvino.Model:
     """`second` with the output of `first` for its input."""
     (result,) = first.get_results()
     (parameter,) = second.get_parameters()

@@ -17,7 +17,9 @@ from typing import Any
 
 from ...atomic import replacing
 from ...errors import UsageError, WeightsError
+from ...operating_point import OperatingPoint
 from ...parsing import parse_json
+from ...typed_values import typed
 from ..spec import Model, Preprocessing, Views, Weights, WeightsDescription
 
 DESCRIPTION, WEIGHTS, LABELS = "model.json", "weights.safetensors", "labels.txt"
@@ -27,19 +29,6 @@ BASELINE = "baseline.json"
 
 SCHEMA = 1
 """Version of the description."""
-
-
-@dataclass(frozen=True, slots=True)
-class OperatingPoint:
-    """Where scores become an alarm.
-
-    - `label`: the class. `threshold`: least probability that counts as it, in (0, 1).
-    - `chosen_for`: what it was chosen for, in words.
-    """
-
-    label: str
-    threshold: float
-    chosen_for: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +42,7 @@ class Finetuned:
     - `began_with`: what the training began with: "name", "sha256", "licence", "source"; empty from scratch.
     - `licences`: source of the training data → its licence.
     - `training`: how it was trained, plain values for people.
-    - `operating_point`: None until one is chosen.
+    - `operating_point`: of one of the classes; None until one is chosen.
     """
 
     base: str
@@ -153,23 +142,24 @@ def _preprocessing(raw: Mapping[str, Any]) -> Preprocessing:
 
 
 def _operating_point(raw: Mapping[str, Any], labels: list[str]) -> OperatingPoint:
-    point = OperatingPoint(**raw)
-    if point.label not in labels or not 0 < point.threshold < 1:
-        raise ValueError("operating_point makes no sense")
+    point = typed(OperatingPoint, raw)
+    if point.label not in labels:
+        raise ValueError(f"operating_point is of the class {point.label!r}, which there is not")
     return point
 
 
 def described_weights(network: Finetuned, folder: Path, format: str) -> WeightsDescription:
     """What is known of the weights in `folder`. `format`: the reader of the network they are for."""
     origin = network.began_with.get("name")
+    began = network.began_with.get("licence")
+    licences = ({f"the weights {origin}": began} if began else {}) | dict(network.licences)
     return WeightsDescription(
         name=folder.name or str(folder),
         stream=network.stream,
         format=format,
         preprocessing=network.preprocessing,
         labels=network.labels,
-        licence="; ".join(f"{source}: {licence}" for source, licence in network.licences.items())
-        or "not stated",
+        licence="; ".join(f"{source}: {licence}" for source, licence in licences.items()) or "not stated",
         source="trained here" + (f", from {origin}" if origin else ", from scratch"),
     )
 
@@ -240,7 +230,13 @@ def finetuned_weights(path: Path, stream: str, assumed: WeightsDescription) -> W
             remedy="Copy the folder again.",
         )
     format = detect_format(file) if assumed.format in FORMATS else assumed.format
-    return Weights("user", described_weights(network, folder, format), file, sha256)
+    return Weights(
+        "user",
+        described_weights(network, folder, format),
+        file,
+        sha256,
+        operating_point=network.operating_point,
+    )
 
 
 def named_base(folder: Path) -> str:

@@ -7,6 +7,7 @@ from onnx import TensorProto
 from ..backends.onnx_graphs import INPUT, Graph
 from ..spec import Weights
 from ..state import State
+from ..transforms import Triple
 from . import architecture as resnet
 from .tensors import network_state
 
@@ -21,7 +22,7 @@ def network_graph(state: State) -> bytes:
     convolutions = resnet.folded(state)
     graph = Graph(TensorProto.FLOAT, 3)
 
-    def convolution(x: str, name: str, stride: resnet.Triple) -> str:
+    def convolution(x: str, name: str, stride: Triple) -> str:
         sides = [taps // 2 for taps in convolutions[name].kernel]
         return graph.convolution(x, convolutions[name], strides=stride, pads=sides * 2)
 

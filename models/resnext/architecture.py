@@ -1,7 +1,6 @@
-"""3D-ResNeXt-101 (Hara, Kataoka and Satoh, CVPR 2018, arXiv:1711.09577), described once for every backend.
+"""3D-ResNeXt-101, one of Hara's 3D residual networks (models/resnext.py of the authors), for every backend.
 
-Names are the authors' (kenshohara/3D-ResNets-PyTorch, branch CVPR2018, models/resnext.py) without the
-`module.` that DataParallel puts before them. Shortcuts are type B: a convolution where the shape changes.
+Its shortcuts are type B: a convolution where the shape changes.
 """
 
 from __future__ import annotations
@@ -10,8 +9,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .. import transforms
-from ..spec import DemoWeights, Model, Views
+from ..residual import architecture as residual
+from ..spec import DemoWeights, Model
 from ..state import Shapes, State
 from ..transforms import Convolution, Triple
 from ..weights.descriptions import description
@@ -21,12 +20,6 @@ BLOCKS = (3, 4, 23, 3)
 
 CARDINALITY = 32
 """Groups of the 3×3×3 convolutions."""
-
-BATCH_NORM_EPSILON = 1e-5
-"""torch's default."""
-
-STEM = 64
-"""Channels of the first convolution: 7×7×7, stride (1, 2, 2), padding 3; then max pool 3, stride 2."""
 
 FEATURES = 2048
 """Channels that the logits are computed from."""
@@ -52,7 +45,7 @@ class Bottleneck:
 
 def bottlenecks() -> Iterator[Bottleneck]:
     """All 33 blocks in order."""
-    inputs = STEM
+    inputs = residual.STEM
     for layer, blocks in enumerate(BLOCKS):
         width = 128 * 2**layer
         for block in range(blocks):
@@ -62,61 +55,38 @@ def bottlenecks() -> Iterator[Bottleneck]:
 
 
 def tensor_shapes(classes: int) -> Shapes:
-    """Name → shape of every tensor, as in the authors' files without `module.`.
-
-    Convolutions are (out, in, t, h, w).
-    """
-    shapes: Shapes = {"conv1.weight": (STEM, 3, 7, 7, 7), **_norm("bn1", STEM)}
+    """Name → shape of every tensor (`residual.tensor_shapes`)."""
+    shapes: Shapes = {}
     for block in bottlenecks():
-        grouped = block.width // CARDINALITY
-        shapes[f"{block.scope}.conv1.weight"] = (block.width, block.inputs, 1, 1, 1)
-        shapes |= _norm(f"{block.scope}.bn1", block.width)
-        shapes[f"{block.scope}.conv2.weight"] = (block.width, grouped, 3, 3, 3)
-        shapes |= _norm(f"{block.scope}.bn2", block.width)
-        shapes[f"{block.scope}.conv3.weight"] = (block.outputs, block.width, 1, 1, 1)
-        shapes |= _norm(f"{block.scope}.bn3", block.outputs)
+        units = {
+            ("conv1", "bn1"): (block.width, block.inputs, 1, 1, 1),
+            ("conv2", "bn2"): (block.width, block.width // CARDINALITY, 3, 3, 3),
+            ("conv3", "bn3"): (block.outputs, block.width, 1, 1, 1),
+        }
         if block.shortcut:
-            shapes[f"{block.scope}.downsample.0.weight"] = (block.outputs, block.inputs, 1, 1, 1)
-            shapes |= _norm(f"{block.scope}.downsample.1", block.outputs)
-    shapes["fc.weight"] = (classes, FEATURES)
-    shapes["fc.bias"] = (classes,)
-    return shapes
-
-
-def _norm(scope: str, channels: int) -> Shapes:
-    return {f"{scope}.{tensor}": (channels,) for tensor in ("weight", "bias", "running_mean", "running_var")}
+            units["downsample.0", "downsample.1"] = (block.outputs, block.inputs, 1, 1, 1)
+        for (convolution, norm), shape in units.items():
+            shapes |= residual.unit_shapes(f"{block.scope}.{convolution}", f"{block.scope}.{norm}", shape)
+    return residual.tensor_shapes(shapes, FEATURES, classes)
 
 
 def folded(state: State) -> dict[str, Convolution]:
     """Name → convolution with its batch norm folded in: "conv1", "layer1.0.conv2", …; not the last layer."""
-
-    def fold(conv: str, norm: str, groups: int = 1) -> Convolution:
-        return transforms.folded(
-            state[f"{conv}.weight"],
-            mean=state[f"{norm}.running_mean"],
-            variance=state[f"{norm}.running_var"],
-            epsilon=BATCH_NORM_EPSILON,
-            offset=state[f"{norm}.bias"],
-            scale=state[f"{norm}.weight"],
-            groups=groups,
-        )
-
-    convolutions = {"conv1": fold("conv1", "bn1")}
+    convolutions = {"conv1": residual.folded(state, "conv1", "bn1")}
     for block in bottlenecks():
         for number in (1, 2, 3):
             name = f"{block.scope}.conv{number}"
             groups = CARDINALITY if number == 2 else 1
-            convolutions[name] = fold(name, f"{block.scope}.bn{number}", groups)
+            convolutions[name] = residual.folded(state, name, f"{block.scope}.bn{number}", groups)
         if block.shortcut:
             name = f"{block.scope}.downsample.0"
-            convolutions[name] = fold(name, f"{block.scope}.downsample.1")
+            convolutions[name] = residual.folded(state, name, f"{block.scope}.downsample.1")
     return convolutions
 
 
 def parameters(classes: int) -> int:
     """Trainable parameters; the running statistics of batch norm are not counted."""
-    shapes = tensor_shapes(classes)
-    return sum(math.prod(shape) for name, shape in shapes.items() if ".running_" not in name)
+    return residual.parameters(tensor_shapes(classes))
 
 
 def macs(streams: Mapping[str, Triple], classes: int) -> int:
@@ -125,13 +95,10 @@ def macs(streams: Mapping[str, Triple], classes: int) -> int:
     - `streams`: "rgb" → (T, H, W) of its input.
     - `classes`: number of classes.
     """
-    frames, height, width = streams["rgb"]
-    size = [frames, _halved(height), _halved(width)]
-    total = math.prod(size) * 7**3 * 3 * STEM
-    size = [_halved(cells) for cells in size]
+    total, size = residual.stem_macs(streams)
     for block in bottlenecks():
         cells_in = math.prod(size)
-        size = [_halved(cells) if block.stride == 2 else cells for cells in size]
+        size = [residual.halved(cells) if block.stride == 2 else cells for cells in size]
         cells_out = math.prod(size)
         total += cells_in * block.inputs * block.width
         total += cells_out * 27 * block.width * (block.width // CARDINALITY)
@@ -139,11 +106,6 @@ def macs(streams: Mapping[str, Triple], classes: int) -> int:
         if block.shortcut:
             total += cells_out * block.inputs * block.outputs
     return total + FEATURES * classes
-
-
-def _halved(cells: int) -> int:
-    """Cells after a stride of 2, for every kernel of this network (k cells wide, padded by k // 2)."""
-    return (cells + 1) // 2
 
 
 def random_gains() -> dict[str, float]:
@@ -156,16 +118,11 @@ def random_gains() -> dict[str, float]:
     return {"conv1.weight": 1 / 64, **damped}
 
 
-def _views(frames: int) -> Views:
-    """The authors' test on branch CVPR2018: windows side by side, the last one looped, softmax averaged."""
-    return Views(window=frames, stride=frames, tail="loop", average="softmax", min_frames=1)
-
-
 _DEMO = DemoWeights(
     "resnext",
     "resnext-101-kinetics.pth",
     "actionbench.models.resnext.demo_network:random_network",
-    _views(16),
+    residual.views(16),
 )
 """Those of 16 frames serve for 64 frames too."""
 
@@ -175,21 +132,21 @@ def _model(name: str, title: str, frames: int) -> Model:
         name=name,
         title=title,
         streams={"rgb": description(f"hara-resnext-101-{frames}f")},
-        views=_views(frames),
+        views=residual.views(frames),
         window_frames=frames,
         backends={
             "torch": "actionbench.models.resnext.torch_modules:load",
             "onnx": "actionbench.models.backends.onnx_network:load",
             "openvino": "actionbench.models.backends.openvino_network:load",
         },
-        paper="Hara, Kataoka and Satoh, CVPR 2018, arXiv:1711.09577",
+        paper=residual.PAPER,
         macs=macs,
         # In int8 its grouped convolutions are slower than in bfloat16.
         precisions={"openvino": ("fp32", "bf16")},
         parameters=lambda _stream, classes: parameters(classes),
         onnx="actionbench.models.resnext.onnx_graph:stream_graph",
         demo={"rgb": _DEMO},
-        trainable="actionbench.models.resnext.trainable_network:network",
+        trainable="actionbench.models.resnext.torch_modules:network",
     )
 
 

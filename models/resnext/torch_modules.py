@@ -1,4 +1,4 @@
-"""3D-ResNeXt-101 in torch. Submodules are named so that the authors' tensor names are its own."""
+"""3D-ResNeXt-101 in torch, for inference and trainable. The authors' tensor names are its own."""
 
 from __future__ import annotations
 
@@ -14,79 +14,43 @@ from ..backends.torch_layers import (
     Tuning,
     convolution,
     convolved,
+    in_arithmetic,
     in_variant,
     pad,
     parameter,
     separable_max_pool,
+    tuned_for,
 )
 from ..backends.torch_network import TorchNetwork
-from ..finetuning.trainable import load_state
+from ..finetuning.trainable import load_state, saved_state
+from ..residual.torch_modules import ResidualNetwork, to_train
 from ..spec import LoadOptions, Model, Network, Weights
 from ..state import State
 from . import architecture as resnext
 from .tensors import network_state
 
-_PARTS = 5
-"""The stem, and four layers."""
 
+class ResNeXt(ResidualNetwork):
+    """See `ResidualNetwork`; it has 2048 features.
 
-class ResNeXt(nn.Module):
-    """(N, 3, T, H, W), any T, H, W, to logits (N, classes).
-
-    - `classes`: number of classes.
-    - `max_pool`: how its max pool is computed.
     - `fused_relu`: compute the sum and ReLU with the convolution (`torch_layers.convolved`); needs folded
       batch norms.
-
-    The authors' average pool has the size of the last feature map (⌈T/16⌉×⌈S/32⌉×⌈S/32⌉): the mean over it.
     """
 
     def __init__(
         self, classes: int, max_pool: MaxPoolFunction = separable_max_pool, fused_relu: bool = False
     ) -> None:
-        super().__init__()
         bottleneck = FusedBottleneck if fused_relu else Bottleneck
-        self._max_pool = max_pool
-        self.conv1 = nn.Conv3d(3, resnext.STEM, 7, (1, 2, 2), 3, bias=False)
-        self.bn1 = nn.BatchNorm3d(resnext.STEM)
-        layers: dict[str, list[Bottleneck]] = {}
-        for block in resnext.bottlenecks():
-            layers.setdefault(block.scope.split(".")[0], []).append(bottleneck(block))
-        self.layer1, self.layer2, self.layer3, self.layer4 = (
-            nn.Sequential(*blocks) for blocks in layers.values()
-        )
-        self.fc = nn.Linear(resnext.FEATURES, classes)
+        residual = ((block.scope, bottleneck(block)) for block in resnext.bottlenecks())
+        super().__init__(residual, resnext.FEATURES, classes, max_pool)
 
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """What the logits are an affine function of: (N, 2048) float32."""
-        return self._through(x, 0, _PARTS).mean((2, 3, 4), dtype=torch.float32)
+    def stem(self, x: torch.Tensor) -> torch.Tensor:
+        """See `ResidualNetwork.stem`; channels that the convolution has beyond the input's do not count."""
+        return super().stem(pad(x, [(0, 0)] * 3, channels=self.conv1.in_channels - x.shape[1]))
 
-    def front(self, x: torch.Tensor, trained: int) -> torch.Tensor:
-        """What the last `trained` of the stem and the four layers take, (N, C, T, H, W)."""
-        return self._through(x, 0, _PARTS - trained)
-
-    def back(self, x: torch.Tensor, trained: int) -> torch.Tensor:
-        """Logits of what `front` gives."""
-        x = self._through(x, _PARTS - trained, _PARTS)
-        logits: torch.Tensor = self.fc(x.mean((2, 3, 4), dtype=torch.float32))
-        return logits
-
-    def _through(self, x: torch.Tensor, begin: int, end: int) -> torch.Tensor:
-        if begin == 0 and end > 0:
-            # Channels more than the input has do not count.
-            x = pad(x, [(0, 0)] * 3, channels=self.conv1.in_channels - x.shape[1])
-            x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
-            x = self._max_pool(x, (3, 3, 3), (2, 2, 2), [(1, 1)] * 3)
-        for layer in (self.layer1, self.layer2, self.layer3, self.layer4)[
-            max(begin - 1, 0) : max(end - 1, 0)
-        ]:
-            x = layer(x)
-        return x
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (N, classes)."""
-        logits: torch.Tensor = self.fc(self.features(x))
-        return logits
+    def for_inference(self) -> ResNeXt:
+        """The same with folded batch norms, as the torch backend runs it on the CPU."""
+        return in_arithmetic(folded(saved_state(self), tuned_for(LoadOptions())), "fp32", "cpu")
 
 
 class Bottleneck(nn.Module):
@@ -158,3 +122,9 @@ def from_state(state: State, max_pool: MaxPoolFunction = separable_max_pool) -> 
     net = ResNeXt(len(state["fc.bias"]), max_pool)
     load_state(net, state)
     return net.eval()
+
+
+def network(weights: Weights | None, classes: int, seed: int) -> ResNeXt:
+    """See `spec.Trainable`."""
+    state = None if weights is None else network_state(weights)
+    return to_train(ResNeXt, from_state, state, classes, seed)

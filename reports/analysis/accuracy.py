@@ -8,6 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from ...operating_point import OperatingPoint
 from ...records.run import ClipRecord
 from ..statistics.intervals import Estimate, f1, holm, mcnemar_exact, proportion, ranking
 from .load_runs import MergedRuns, ModelData
@@ -19,7 +22,7 @@ DEMO_WEIGHTS = "demo weights: accuracy says nothing about real video"
 
 @dataclass(frozen=True, slots=True)
 class TargetAccuracy:
-    """The target class one-vs-rest; a video counts as predicted if the target is its top-1 label.
+    """A class, the target or that of an operating point, one-vs-rest.
 
     - `videos`: scored videos of the class. `predicted`: scored videos predicted as the class.
     - `hits`: videos that are in both (true positives).
@@ -42,9 +45,25 @@ class TargetAccuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class AtOperatingPoint:
+    """A model's predictions by its operating point, beside those of the most probable class.
+
+    - `point`: the operating point. `accuracy`: share (0–1) of the scored videos whose class is right by it.
+    - `decided`: the point's class by the operating point. `most_probable`: the same class by the top-1 label.
+    """
+
+    point: OperatingPoint
+    accuracy: Estimate | None
+    decided: TargetAccuracy
+    most_probable: TargetAccuracy
+
+
+@dataclass(frozen=True, slots=True)
 class Accuracy:
     """One model's predictions of a run's videos.
 
+    - `target`: the target class; a video counts as predicted if the target is its top-1 label.
+    - `at_operating_point`: None without an operating point.
     - `top1`, `top5`: accuracy (0–1) over the scored videos; None if there are none, or for `reason`.
     - `unlabelled`, `unknown_label`: numbers of predicted videos that are not scored, because they have no
       label or one that is none of the network's classes.
@@ -59,6 +78,7 @@ class Accuracy:
     unknown_label: int
     failed: tuple[ClipRecord, ...]
     reason: str | None = None
+    at_operating_point: AtOperatingPoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +123,12 @@ def accuracy(measured: ModelData, target: str) -> Accuracy:
     return Accuracy(
         proportion(sum(_right(r) for r in scored), len(scored)),
         proportion(sum(r.label in dict(r.top5) for r in scored), len(scored)),
-        _target_accuracy(measured, scored, target),
+        _target_accuracy(measured, scored, [r.top5[0][0] for r in scored], target),
         unlabelled,
         unknown,
         failed,
         reason,
+        _at_operating_point(measured, scored),
     )
 
 
@@ -115,10 +136,27 @@ def _right(record: ClipRecord) -> bool:
     return record.top5[0][0] == record.label
 
 
-def _target_accuracy(measured: ModelData, scored: Sequence[ClipRecord], target: str) -> TargetAccuracy:
+def _at_operating_point(measured: ModelData, scored: Sequence[ClipRecord]) -> AtOperatingPoint | None:
+    point, labels = measured.model.operating_point, measured.model.labels
+    if point is None or not scored:
+        return None
+    columns = point.decide(np.stack([measured.scores[r.clip] for r in scored]), labels)
+    decided = [labels[column] for column in columns]
+    return AtOperatingPoint(
+        point,
+        proportion(sum(taken == r.label for taken, r in zip(decided, scored, strict=True)), len(scored)),
+        _target_accuracy(measured, scored, decided, point.label),
+        _target_accuracy(measured, scored, [r.top5[0][0] for r in scored], point.label),
+    )
+
+
+def _target_accuracy(
+    measured: ModelData, scored: Sequence[ClipRecord], answers: Sequence[str], target: str
+) -> TargetAccuracy:
+    """The class `target` where `answers` are the classes that are predicted of the `scored` videos."""
     if target not in measured.model.labels:
         return TargetAccuracy(reason=f"{target} is not a class of this network")
-    predicted = [r.top5[0][0] == target for r in scored]
+    predicted = [answer == target for answer in answers]
     true = [r.label == target for r in scored]
     videos, taken = sum(true), sum(predicted)
     mistaken = Counter(str(r.label) for r, p, t in zip(scored, predicted, true, strict=True) if p and not t)
@@ -127,7 +165,7 @@ def _target_accuracy(measured: ModelData, scored: Sequence[ClipRecord], target: 
             0, taken, 0, mistaken=_ranked(mistaken), reason=f"no video of {target} was predicted"
         )
     hits = sum(p and t for p, t in zip(predicted, true, strict=True))
-    taken_for = Counter(r.top5[0][0] for r, p, t in zip(scored, predicted, true, strict=True) if t and not p)
+    taken_for = Counter(a for a, p, t in zip(answers, predicted, true, strict=True) if t and not p)
     return TargetAccuracy(
         videos,
         taken,

@@ -23,14 +23,17 @@ def write_composition(composition: Composition, judgement: Judgement, folder: Pa
     """
     table, drawing = distribution_table(composition), draw(distribution_chart(composition))
     chart = drawing.chart
-    found = [f"{flaw.name}: {flaw.measured}. {flaw.remedy}." for flaw in judgement.flaws]
+    unjudged = list(map(str, judgement.not_judged))
+    none = "None was found by what could be judged." if unjudged else "None was found."
     parts = [
         f"# Composition of {escape(composition.name)}",
         grid(table),
         f"![{escape(chart.alt)}](plots/{chart.name}.svg)",
         f"*{escape(chart.caption)}*",
         "## Shortcuts and leaks",
-        bullets(found) or "None was found.",
+        bullets(map(str, judgement.flaws)) or none,
+        "## Not judged" if unjudged else "",
+        bullets(unjudged),
         f"*{escape(judgement.scope)}*",
         "## Notes" if composition.notes else "",
         bullets(composition.notes),

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from ...operating_point import OperatingPoint
 from ...plain_text import plain_line
 from ..charts.chart import Axis, Bars, Chart, Points, bounds, label, methods, style
 from ..charts.plots import WIDTH, rendered
 from ..charts.plots import style as report_style
 from ..numbers import percent, share
 from .metrics import Evaluation
-from .operating_point import OperatingPoint
 from .tables import TITLES
 
 SHOWN = ("precision", "recall", "f1")
@@ -96,7 +96,9 @@ def precision_recall_chart(
         name = label(predictions.name)
         series.append(Points(name, tuple(recall), tuple(precision), texts, color, line="solid"))
         point = points.get(predictions.name)
-        if point is not None and (chosen := probability >= point.threshold).any():
+        if point is None or point.label != target:
+            continue
+        if (chosen := probability >= point.threshold).any():
             at = float((chosen & positive).sum())
             series.append(
                 Points(
@@ -109,7 +111,8 @@ def precision_recall_chart(
                     legend=False,
                 )
             )
-    where = " Marks: operating points, chosen on validation data." if points else ""
+    marked = any(point.label == target for point in points.values())
+    where = " Marks: operating points." if marked else ""
     return Chart(
         "precision_recall",
         f"Precision against recall of {label(target)}",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
+from ...operating_point import OperatingPoint
 from ...plain_text import plain_line
 from ..charts.plots import draw
 from ..formats.export import csv
@@ -17,13 +18,12 @@ from ..formats.markdown import bullets, escape, plot, section
 from ..tables.table import Table
 from .charts import comparison_chart, confusion_figure, precision_recall_chart
 from .metrics import Contrast, Evaluation
-from .operating_point import OperatingPoint
+from .operating_point import at_operating_points, operating_point_table
 from .recognition_time import RecognitionTime
 from .tables import (
     class_table,
     confusion_table,
     contrast_table,
-    operating_point_text,
     overall_table,
     parameter_table,
     recognition_table,
@@ -37,6 +37,7 @@ TABLES = (
     "parameters",
     "evaluation",
     "evaluation_classes",
+    "at_operating_points",
     "contrasts",
     "recognition_time",
     "held_out_classes",
@@ -111,12 +112,19 @@ def write_evaluation(contents: EvaluationContents, out: Path) -> Path:
         *plot(charts[0], "##"),
         *section(tables[1], "##"),
         *plot(charts[1], "##"),
-        bullets(f"{name}: {operating_point_text(point)}" for name, point in contents.points.items()),
     ]
+    decided = at_operating_points(evaluations, contents.points)
+    if decided:
+        tables.insert(2, operating_point_table(decided))
     for each in tables[2:]:
         parts += section(each, "##")
     parts += ["## Confusion", *_shown(confusions)]
     matrices = {"confusion": confusions}
+    if decided:
+        matrices["operating_point_confusion"] = confusions = _confusions(
+            "operating-point-confusion", [evaluation for _, evaluation, _ in decided]
+        )
+        parts += _shown(confusions)
     if held_out is not None:
         matrices["held_out_confusion"] = confusions = _confusions(
             "held-out-confusion", held_out.evaluations, "Confusion on the held-out set"
@@ -180,7 +188,13 @@ def _document(
         "target": contents.target,
         "notes": list(contents.notes),
         "operating_points": {
-            name: {"class": point.label, "threshold": point.threshold}
+            name: {
+                "class": point.label,
+                "threshold": point.threshold,
+                "reason": point.reason,
+                "examples": point.examples,
+                "positives": point.positives,
+            }
             for name, point in contents.points.items()
         },
         **{each.name: list(each.records) for each in tables},

@@ -1,100 +1,100 @@
-"""When the class that matters is predicted: a threshold on its probability, chosen on validation data.
-
-The most probable class treats all mistakes alike. Where a missed fall is worse than a false alarm, or the
-other way round, the class of interest is predicted whenever its probability reaches a threshold; for all
-other examples, the most probable of the other classes is.
-"""
+"""Operating points of evaluated predictions: chosen on those of validation examples, applied to others."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import UsageError
-from .predictions import Predictions, most_probable
+from ... import operating_point as rule
+from ...operating_point import Costs, Favour, OperatingPoint
+from ..numbers import one_line, percent, share
+from ..tables.table import Column, Line, Record, Table, table, values
+from .metrics import Evaluation, evaluate
+from .predictions import Predictions
+from .tables import TITLES
 
-Favour = Literal["precision", "recall", "f1"]
-
-BETA: dict[Favour, float] = {"precision": 0.5, "f1": 1.0, "recall": 2.0}
-"""Recall counts β times as much as precision in Fβ: van Rijsbergen, Information Retrieval (1979), ch. 7, with
-the two values besides 1 that are in common use."""
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What mistakes about the class of interest cost, in any unit. Raises UsageError unless both are > 0."""
-
-    miss: float
-    false_alarm: float
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite([self.miss, self.false_alarm]).all() and min(self.miss, self.false_alarm) > 0):
-            raise UsageError(
-                "must be above 0",
-                where="--cost-miss, --cost-false-alarm",
-                found=f"miss {self.miss}, false alarm {self.false_alarm}",
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class OperatingPoint:
-    """The rule by which the class `label` is predicted.
-
-    - `threshold`: least probability of the class, 0–1.
-    - `favour`: what it was chosen for: a key of `BETA`, or the costs.
-    - `examples`, `positives`: how many validation examples it was chosen on, and how many had the class.
-    """
-
-    label: str
-    threshold: float
-    favour: Favour | Costs
-    examples: int
-    positives: int
+_FIGURES = ("precision", "recall", "specificity", "f1")
 
 
 def choose(predictions: Predictions, label: str, favour: Favour | Costs = "f1") -> OperatingPoint:
-    """The threshold that is best on `predictions`, of validation examples and never of test examples.
+    """The threshold for `label` that is best on `predictions`, which are of validation examples.
 
-    Of all thresholds that are equally good, the middle of the highest run of them: between the probabilities
-    of two examples any threshold decides alike, and the middle is farthest from both.
-
-    Raises UsageError if no example, or every example, has the class: nothing can be chosen then.
+    Raises UsageError for an unknown class, and if no example, or every example, has the class.
     """
     column = predictions.column(label)
-    positive = predictions.truth == column
-    if positive.all() or not positive.any():
-        raise UsageError(
-            f"no threshold for '{label}' can be chosen",
-            where=predictions.name,
-            expected="validation examples with the class and without it",
-            found=f"{int(positive.sum())} of {len(positive)} with it",
-        )
     probability = np.exp(predictions.log_probabilities[:, column])
-    levels = np.unique(probability)
-    # Between each two probabilities, below the lowest and above the highest.
-    candidates = np.concatenate([[levels[0] / 2], (levels[1:] + levels[:-1]) / 2, [(1 + levels[-1]) / 2]])
-    # Below each threshold lie the examples that it leaves out.
-    of_class, others = np.sort(probability[positive]), np.sort(probability[~positive])
-    misses = np.searchsorted(of_class, candidates)
-    hits = len(of_class) - misses
-    false_alarms = len(others) - np.searchsorted(others, candidates)
-    if isinstance(favour, Costs):
-        merit = -(favour.miss * misses + favour.false_alarm * false_alarms)
-    else:
-        beta2 = BETA[favour] ** 2
-        merit = (1 + beta2) * hits / ((1 + beta2) * hits + beta2 * misses + false_alarms)
-    best = int(np.flatnonzero(merit == merit.max())[-1])
-    return OperatingPoint(label, float(candidates[best]), favour, len(positive), int(positive.sum()))
+    return rule.choose(label, probability, predictions.truth == column, favour, where=predictions.name)
 
 
 def decide(predictions: Predictions, point: OperatingPoint) -> npt.NDArray[np.int64]:
     """(N,) column of each example's predicted class by the operating point; −1 where there is none."""
-    column = predictions.column(point.label)
-    reached = predictions.log_probabilities[:, column] >= np.log(point.threshold)
-    others = predictions.log_probabilities.copy()
-    others[:, column] = -np.inf
-    decided: npt.NDArray[np.int64] = np.where(reached, column, most_probable(others))
-    return decided
+    return point.decide(np.exp(predictions.log_probabilities), predictions.labels)
+
+
+def at_operating_points(
+    evaluations: Sequence[Evaluation], points: Mapping[str, OperatingPoint]
+) -> list[tuple[Evaluation, Evaluation, OperatingPoint]]:
+    """(evaluation, the same with its classes predicted by the operating point, that point).
+
+    - `evaluations`: by the most probable class. `points`: name → operating point; those without are left out.
+    """
+    found = []
+    for each in evaluations:
+        if (point := points.get(each.predictions.name)) is not None:
+            named = replace(each.predictions, name=f"{each.predictions.name} at its operating point")
+            found.append((each, evaluate(named, decide(named, point), each.seed), point))
+    return found
+
+
+def operating_point_table(found: Sequence[tuple[Evaluation, Evaluation, OperatingPoint]]) -> Table:
+    """Two lines for each classifier of `at_operating_points`: most probable class, and operating point."""
+    columns = (
+        Column("Model", "left"),
+        Column("Class", "left"),
+        Column("Predicted where", "left"),
+        Column("Examples"),
+        Column("Predicted"),
+        *(Column(TITLES[name]) for name in _FIGURES),
+        Column(f"{TITLES['accuracy']}\nall classes"),
+    )
+
+    def lines() -> Iterator[Line]:
+        for most_probable, decided, point in found:
+            name = most_probable.predictions.name
+            for evaluation, threshold in ((most_probable, None), (decided, point.threshold)):
+                yield _line(name, evaluation, point.label, threshold)
+
+    return table(
+        "at_operating_points",
+        "At the operating points",
+        columns,
+        lines(),
+        [
+            *(f"{one_line(each.predictions.name)}: {point}" for each, _, point in found),
+            "Below the threshold the most probable of the other classes is predicted. Intervals as above.",
+        ],
+    )
+
+
+def _line(name: str, evaluation: Evaluation, label: str, threshold: float | None) -> Line:
+    column = evaluation.predictions.column(label)
+    figures, accuracy = evaluation.by_class[label], evaluation.overall["accuracy"]
+    examples = int(evaluation.confusion[column].sum())
+    predicted = int(evaluation.confusion[:, column].sum())
+    texts = (
+        one_line(name),
+        one_line(label),
+        "most probable" if threshold is None else f"probability ≥ {percent(threshold, 1)}",
+        str(examples),
+        str(predicted),
+        *(share(figures[figure]) for figure in _FIGURES),
+        share(accuracy),
+    )
+    record: Record = {"model": name, "class": label, "threshold": threshold}
+    record |= {"examples": examples, "predicted": predicted}
+    for figure in _FIGURES:
+        record |= values(figure, figures[figure])
+    return texts, record | values("accuracy", accuracy)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import UsageError
+from ...records.training import ExamplePrediction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +61,19 @@ class Predictions:
         if label not in self.labels:
             raise UsageError(f"has no class '{label}'", where=self.name, expected=", ".join(self.labels))
         return self.labels.index(label)
+
+
+def joined(name: str, predictions: Sequence[ExamplePrediction]) -> Predictions:
+    """What trainings predict, at least one example, under one name; classes in the network's order."""
+    labels = tuple(predictions[0].log_probabilities)
+    return Predictions(
+        name,
+        labels,
+        tuple(each.example for each in predictions),
+        tuple(each.group for each in predictions),
+        np.array([labels.index(each.label) for each in predictions], np.int64),
+        np.array([[each.log_probabilities[label] for label in labels] for each in predictions]),
+    )
 
 
 def most_probable(log_probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -10,7 +10,6 @@ from ..numbers import UNKNOWN, few, listed, number, one_line, percent, share
 from ..statistics.intervals import Estimate
 from ..tables.table import Column, Line, Record, Table, table, values
 from .metrics import CLASS_FIGURES, FIGURES, Contrast, Evaluation
-from .operating_point import Costs, OperatingPoint
 from .recognition_time import RecognitionTime
 
 TITLES = {
@@ -272,22 +271,6 @@ def _setting_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or UNKNOWN
     return UNKNOWN if value is None else one_line(str(value))
-
-
-def operating_point_text(point: OperatingPoint) -> str:
-    """An operating point as a sentence."""
-    chosen = (
-        f"the lowest cost (a miss {point.favour.miss:g}, a false alarm {point.favour.false_alarm:g})"
-        if isinstance(point.favour, Costs)
-        else {"f1": "F1", "precision": "F0.5, which favours precision", "recall": "F2, which favours recall"}[
-            point.favour
-        ]
-    )
-    return (
-        f"{one_line(point.label)} is predicted where its probability is at least "
-        f"{percent(point.threshold, 1)}, chosen for {chosen} on {point.examples} validation examples, "
-        f"{point.positives} of them of the class."
-    )
 
 
 def _methods(found: Sequence[Estimate]) -> list[str]:

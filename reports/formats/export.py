@@ -11,7 +11,7 @@ from ...errors import UsageError
 from ...plain_text import spreadsheet_cell
 from ...records.run import ClipRecord
 from ...records.scenarios.registry import SCENARIOS
-from ..analysis.accuracy import Accuracy
+from ..analysis.accuracy import Accuracy, AtOperatingPoint, TargetAccuracy
 from ..analysis.classes import ClassAccuracy, class_accuracies
 from ..analysis.deployment import RATES, keeps_up
 from ..analysis.load_runs import merge, read_run
@@ -159,7 +159,6 @@ def _model(m: ModelSummary, target: str) -> dict[str, Any]:
 
 
 def _accuracy(a: Accuracy) -> dict[str, Any]:
-    t = a.target
     return {
         "reason": a.reason,
         "top1": _estimate(a.top1),
@@ -167,18 +166,34 @@ def _accuracy(a: Accuracy) -> dict[str, Any]:
         "videos_unlabelled": a.unlabelled,
         "videos_unknown_label": a.unknown_label,
         "failed": [_failure(record) for record in a.failed],
-        "target": {
-            "reason": t.reason,
-            "videos": t.videos,
-            "predicted": t.predicted,
-            "hits": t.hits,
-            "precision": _estimate(t.precision),
-            "recall": _estimate(t.recall),
-            "f1": _estimate(t.f1),
-            "average_precision": _estimate(t.average_precision),
-            "taken_for": [{"label": label, "videos": n} for label, n in t.taken_for],
-            "mistaken": [{"label": label, "videos": n} for label, n in t.mistaken],
-        },
+        "target": _one_class(a.target),
+        "at_operating_point": _decided(a.at_operating_point),
+    }
+
+
+def _one_class(t: TargetAccuracy) -> dict[str, Any]:
+    return {
+        "reason": t.reason,
+        "videos": t.videos,
+        "predicted": t.predicted,
+        "hits": t.hits,
+        "precision": _estimate(t.precision),
+        "recall": _estimate(t.recall),
+        "f1": _estimate(t.f1),
+        "average_precision": _estimate(t.average_precision),
+        "taken_for": [{"label": label, "videos": n} for label, n in t.taken_for],
+        "mistaken": [{"label": label, "videos": n} for label, n in t.mistaken],
+    }
+
+
+def _decided(found: AtOperatingPoint | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        **asdict(found.point),
+        "accuracy": _estimate(found.accuracy),
+        "decided": _one_class(found.decided),
+        "most_probable": _one_class(found.most_probable),
     }
 
 

@@ -72,7 +72,7 @@ def _placed(table: Table) -> list[str]:
         return [grid(table), bullets(table.notes)]
     if table.name == "environment":
         return ["<details><summary>Environment</summary>", grid(table), "</details>"]
-    return section(table, "###" if table.name == "confusions" else "##")
+    return section(table, "###" if table.name in ("at_operating_points", "confusions") else "##")
 
 
 def section(table: Table, level: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..analysis.accuracy import Paired, same_answers
+from ..analysis.accuracy import Paired, TargetAccuracy, same_answers
 from ..analysis.summary import ModelSummary, Summary
 from ..numbers import bare_p_value, few, one_line, p_value, percent, share
 from ..statistics.intervals import ALPHA, LEVEL, Estimate, fewest_discordant, mcnemar_exact
@@ -21,10 +21,11 @@ def share_text(m: ModelSummary, estimate: Estimate | None, counts: str = "") -> 
 
 def precision_text(m: ModelSummary, counts: str = "") -> str:
     """The target class's precision with its interval; "undefined" if the class was never predicted."""
-    target = m.accuracy.target
-    if target.videos and not target.predicted:
-        return "undefined"
-    return share_text(m, target.precision, counts)
+    return _precision_text(m, m.accuracy.target, counts)
+
+
+def _precision_text(m: ModelSummary, t: TargetAccuracy, counts: str = "") -> str:
+    return "undefined" if t.videos and not t.predicted else share_text(m, t.precision, counts)
 
 
 def target_class(summary: Summary) -> Table:
@@ -94,6 +95,65 @@ def _target_notes(summary: Summary, target: str) -> list[str]:
             "average precision, as a proportion of the class's videos)."
         )
     return notes
+
+
+def at_operating_points(summary: Summary) -> Table:
+    """Two rows for each model with an operating point: by the most probable class, and by that point."""
+    columns = (
+        Column("Model", "left"),
+        Column("Predicted where", "left"),
+        Column("Accuracy\nall videos"),
+        Column("Precision"),
+        Column("Recall"),
+        Column("F1"),
+        Column("Missed,\npredicted as", "left"),
+        Column("False alarms,\nreally", "left"),
+    )
+    lines: list[Line] = []
+    notes = []
+    for m in summary.models:
+        if (found := m.accuracy.at_operating_point) is None:
+            continue
+        point = found.point
+        lines.append(_decided_line(m, point.label, None, m.accuracy.top1, found.most_probable))
+        lines.append(_decided_line(m, point.label, point.threshold, found.accuracy, found.decided))
+        notes.append(f"{one_line(m.name)}: {point}")
+        if found.decided.reason:
+            notes.append(f"{one_line(m.name)}: {one_line(found.decided.reason)}.")
+    if lines:
+        notes.append(
+            "Below the threshold the most probable of the other classes is predicted. All other tables and "
+            "charts are of the most probable class."
+        )
+    return table("at_operating_points", "At the operating point", columns, lines, notes)
+
+
+def _decided_line(
+    m: ModelSummary, label: str, threshold: float | None, right: Estimate | None, t: TargetAccuracy
+) -> Line:
+    texts = (
+        f"{one_line(m.name)}\n{one_line(label)}",
+        "most probable" if threshold is None else f"probability ≥ {percent(threshold, 1)}",
+        share_text(m, right, f"of {0 if right is None else right.n}"),
+        _precision_text(m, t, f"{t.hits} of {t.predicted}"),
+        share_text(m, t.recall, f"{t.hits} of {t.videos}"),
+        share_text(m, t.f1),
+        *(", ".join(f"{n} {one_line(name)}" for name, n in each) for each in (t.taken_for, t.mistaken)),
+    )
+    record: Record = {
+        "model": m.name,
+        "class": label,
+        "threshold": threshold,
+        **values("accuracy", right),
+        "class_videos": t.videos,
+        "class_predicted": t.predicted,
+        "class_hits": t.hits,
+        **values("precision", t.precision),
+        **values("recall", t.recall),
+        **values("f1", t.f1),
+        "reason": t.reason,
+    }
+    return texts, record
 
 
 def confusions(summary: Summary) -> Table:

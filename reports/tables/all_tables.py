@@ -14,7 +14,14 @@ from ..analysis.mistakes import mistakes
 from ..analysis.summary import ModelSummary, Summary
 from ..numbers import UNKNOWN, giga, number, one_line, percent, scaled, spread
 from ..statistics.intervals import LEVEL
-from .accuracy import confusions, paired, precision_text, share_text, target_class
+from .accuracy import (
+    at_operating_points,
+    confusions,
+    paired,
+    precision_text,
+    share_text,
+    target_class,
+)
 from .scenarios import scenario, sweep
 from .table import Column, Line, Record, Table, table, values
 from .timing import DRIFT_NOTE, DRIFT_TITLE, drift_text, drift_values, latency, spread_notes, stages
@@ -26,6 +33,7 @@ def all_tables(summary: Summary) -> tuple[Table, ...]:
         comparison(summary),
         deployment(summary),
         target_class(summary),
+        at_operating_points(summary),
         confusions(summary),
         classes(summary),
         mistakes(summary),

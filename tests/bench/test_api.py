@@ -15,11 +15,15 @@ import numpy as np
 import pytest
 
 import actionbench
+from actionbench.datasets.clip import Clip
+from actionbench.datasets.composed.example import ComposedSet, Example
+from actionbench.datasets.composed.manifest import write_composed
 from actionbench.errors import ClipError, MeasurementError, UsageError, WeightsError
 from actionbench.models.labels import labels
 
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).parent / "networks" / "tiny.py"
+LEARNER = TINY.with_name("learner.py")
 NAMES = labels("kinetics-400")
 JOGGING, YOGA = NAMES.index("jogging"), NAMES.index("yoga")
 
@@ -91,6 +95,19 @@ def test_a_setting_of_the_wrong_type_is_named() -> None:
         actionbench.run(config)
 
 
+def test_what_is_wrong_with_a_training_an_evaluation_or_an_export_is_one_error(tmp_path: Path) -> None:
+    folder: Any = tmp_path / "set.csv"
+    with pytest.raises(UsageError, match=r"actionbench\.finetune: `data` has the wrong type"):
+        actionbench.finetune(actionbench.FinetuneConfig(data=folder))
+    with pytest.raises(actionbench.ActionBenchError, match=r"none\.csv"):
+        actionbench.evaluate([f"{TINY}:tiny"], "none.csv", "jogging", tmp_path / "out", weights="random")
+    with pytest.raises(UsageError, match="has 2 streams, each in a file of its own"):
+        actionbench.export("i3d", tmp_path / "i3d.onnx")
+    with pytest.raises(UsageError, match=r"actionbench\.export: `threads` has the wrong type"):
+        actionbench.export("i3d", tmp_path / "i3d", threads="all")  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_without_results_keeps_its_directory(coloured_videos: Videos, tmp_path: Path) -> None:
     folder = coloured_videos([JOGGING], 1)
     config = actionbench.RunConfig(
@@ -112,6 +129,7 @@ def test_a_run_without_results_keeps_its_directory(coloured_videos: Videos, tmp_
         actionbench.resume(tmp_path)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_every_block_of_the_document_runs(
     coloured_videos: Videos,
     tmp_path: Path,
@@ -125,6 +143,13 @@ def test_every_block_of_the_document_runs(
     with (tmp_path / "small.py").open("a", encoding="utf-8") as file:
         file.write("\n\ndef small():\n    return replace(tiny(), name='small')\n")
     (tmp_path / "walkers.bin").write_bytes(b"colours")
+    shutil.copy(LEARNER, tmp_path / "learner.py")
+    examples = tuple(
+        Example(Clip(f"{label}-{number}", video, label), "drawn", f"drawn/{label}-{number}", label, None)
+        for label in ("jogging", "yoga")
+        for number, video in enumerate(sorted(coloured_videos([NAMES.index(label)], 6).rglob("*.mp4")))
+    )
+    write_composed(tmp_path / "set.csv", ComposedSet("set", ("jogging", "yoga"), examples, {"drawn": "CC0"}))
     monkeypatch.chdir(tmp_path)
     document = ROOT / "docs" / "python-api.md"
     blocks = re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
@@ -133,7 +158,7 @@ def test_every_block_of_the_document_runs(
     for block in blocks:
         exec(compile(block, str(document), "exec"), names)
         said.append(capsys.readouterr().out)
-    first, score, records, models, error = said
+    first, score, records, models, trained, evaluated, error = said
     assert first.startswith("jogging (('jogging', ")
     assert "5 frames in 2 views; random weights: these predictions mean nothing" in first
     assert score.startswith("jogging: ")
@@ -143,6 +168,10 @@ def test_every_block_of_the_document_runs(
     assert records.count("('jogging', ") == records.count("('yoga', ") == 2
     assert "realtime_factor" in models
     assert names["frames"].models["top1"].tolist() == [1]
+    assert "'model.json', " in trained
+    assert re.match(r"recall [01]\.\d\d of 6 clips in 12 groups\njogging is predicted where its", evaluated)
+    assert "chosen for F2, which favours recall, on" in evaluated
+    assert (tmp_path / "evaluated" / "evaluation.md").is_file()
     assert error.startswith("unknown model 'resnxt'\nDid you mean: resnext")
 
 

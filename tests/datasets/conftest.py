@@ -65,7 +65,7 @@ FAKE = """
 import os, signal, sys, time
 from actionbench.datasets import decoder_pool
 real = decoder_pool.work_of
-def work_of(task):
+def work_of(task, target=None):
     def work(clip):
         print("noise")
         os.write(2, b"more noise")
@@ -73,7 +73,7 @@ def work_of(task):
             time.sleep(1000)
         if clip.id == "crashes":
             os.kill(os.getpid(), signal.SIGSEGV)
-        return real(task)(clip)
+        return real(task, target)(clip)
     return work
 decoder_pool.work_of = work_of
 replies = os.fdopen(os.dup(1), "wb")

@@ -23,6 +23,7 @@ from actionbench.models.i3d import torch_modules as i3d_torch
 from actionbench.models.i3d.tensors import stream_states
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model
+from actionbench.models.residual import architecture as residual
 from actionbench.models.resnext import architecture as resnext
 from actionbench.models.resnext import torch_modules as resnext_torch
 from actionbench.models.spec import FloatArray, LoadOptions, Model, Weights
@@ -118,7 +119,7 @@ def test_resnext_in_torchs_own_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None
     expected = _logits(resnext_torch.from_state(state), rgb)
     bound = limit(expected, _logits(resnext_torch.from_state(coarse), parity.with_mantissa(rgb, 7)))
     right = in_half()
-    monkeypatch.setattr(resnext, "BATCH_NORM_EPSILON", 1e-3)
+    monkeypatch.setattr(residual, "BATCH_NORM_EPSILON", 1e-3)
     found = {
         "right": right(rgb),
         "BGR": right(np.ascontiguousarray(rgb[..., ::-1])),

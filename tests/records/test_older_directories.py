@@ -1,10 +1,11 @@
-"""Directories that earlier versions wrote are read, and what is read is written in the same bytes.
+"""Directories that earlier versions wrote are read, and what is read is written as it was.
 
 `data/` holds a run's and a gate's files as they were on 28 November 2026.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -34,7 +35,10 @@ def test_a_run_is_read_and_written_as_it_was() -> None:
     assert [model.state for model in run.models] == ["done", "failed"]
     assert run.models[0].labels == ("jogging", "marching", "squat")
     assert run.models[1].sweep == {"batch": 4}
-    assert to_json(asdict(run), indent=1) == (DATA / "run" / "run.json").read_bytes()
+    expected = json.loads((DATA / "run" / "run.json").read_bytes())
+    # A field that is newer than the file has its default.
+    expected["models"] = [model | {"operating_point": None} for model in expected["models"]]
+    assert to_json(asdict(run), indent=1) == to_json(expected, indent=1)
 
 
 def test_answers_are_read_and_written_as_they_were() -> None:

@@ -48,6 +48,10 @@ def test_the_document_has_the_table_of_settings() -> None:
         ({"baseline": "probe", "loss": "logit-adjustment"}, "--baseline probe: is no loss of a baseline"),
         ({"baseline": "probe", "weights": "scratch", "train": "all"}, "has no features to probe"),
         ({"weights": "scratch"}, "--train head: leaves random blocks as they are"),
+        ({"favour": "recall"}, "--favour: no class is named"),
+        ({"cost_miss": 5.0, "cost_false_alarm": 1.0}, "--cost-miss, --cost-false-alarm: no class is named"),
+        ({"target": "falling", "favour": "speed"}, "unknown value of --favour 'speed'"),
+        ({"target": "falling", "cost_miss": 5.0}, "one cost alone decides nothing"),
         ({"weights": "scratch", "train": "all", "batch_norm": "fixed"}, "has no statistics to keep"),
     ],
 )

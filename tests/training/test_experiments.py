@@ -12,8 +12,8 @@ import yaml
 from actionbench.bench import experiments as comparison
 from actionbench.bench.experiments import compare_experiments
 from actionbench.errors import UsageError
+from actionbench.operating_point import Costs
 from actionbench.records.training import ExamplePrediction, read_predictions
-from actionbench.reports.evaluation.operating_point import Costs
 from actionbench.training import experiments as module
 from actionbench.training.experiments import Experiments, predictions_of, read_experiments, run_experiments
 

@@ -14,11 +14,13 @@ import torch
 import yaml
 
 from actionbench.datasets.composed.manifest import read_composed, write_composed
+from actionbench.datasets.composed.splits import folds
 from actionbench.errors import MeasurementError, UsageError
 from actionbench.models.finetuning.finetuned import read_description
 from actionbench.models.finetuning.trainable import saved_state, trainable_network
 from actionbench.models.registry import find_model
 from actionbench.models.weights.formats.safetensors_files import read_safetensors, write_safetensors
+from actionbench.operating_point import Costs
 from actionbench.records.training import read_predictions
 from actionbench.training import finetune as training
 from actionbench.training import loop
@@ -84,6 +86,48 @@ def test_a_training_leaves_all_that_its_result_needs(config: FinetuneConfig, qui
         assert sum(np.exp(list(each.log_probabilities.values()))) == pytest.approx(1, abs=1e-5)
     written = {path.parent for path in folder.parent.rglob("*") if path.is_file()}
     assert written == {folder, folder.parent / "squares"}, "nothing elsewhere, and no checkpoints at the end"
+
+
+def test_the_operating_point_is_chosen_on_the_validation_examples(config: FinetuneConfig, quiet: Any) -> None:
+    asked = replace(config, target="falling", cost_miss=5.0, cost_false_alarm=1.0, epochs=1)
+    folder = training.finetune(asked, quiet())
+    point = read_description(folder).operating_point
+    assert point is not None
+    assert (point.label, point.favour) == ("falling", Costs(5, 1))
+    validation = [each for each in read_predictions(folder) if each.side == "validation"]
+    assert point.examples == len(validation)
+    assert point.positives == sum(each.label == "falling" for each in validation)
+    scores = np.exp([each.log_probabilities["falling"] for each in validation])
+    falls = np.array([each.label == "falling" for each in validation])
+
+    def cost(threshold: float) -> float:
+        return float(5 * (falls & (scores < threshold)).sum() + (~falls & (scores >= threshold)).sum())
+
+    assert cost(point.threshold) == min(map(cost, [0.0, *scores, 2.0]))
+
+
+def test_an_operating_point_that_cannot_be_chosen_is_refused_before_anything_is_trained(
+    config: FinetuneConfig, quiet: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="--target: unknown class 'flying'"):
+        training.finetune(replace(config, target="flying"), quiet())
+    composed = read_composed(Path(str(config.data)))
+    # One group: whatever side it is on, the others lack the class.
+    examples = tuple(
+        each for each in composed.examples if each.clip.label == "walking" or each.group == "drawn/0"
+    )
+    few = replace(composed, examples=examples)
+    write_composed(tmp_path / "few.csv", few)
+    lacking = next(
+        number
+        for number, split in enumerate(folds(few, 3), 1)
+        if all(each.clip.label != "falling" for each in split.validation)
+    )
+    asked = replace(config, data=str(tmp_path / "few.csv"), target="falling", split=f"fold:{lacking}/3")
+    with pytest.raises(UsageError, match="no operating point of falling can be chosen") as raised:
+        training.finetune(asked, quiet())
+    assert "with it" in str(raised.value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_was_killed_ends_as_if_it_had_not_been(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from ..options import check_ending, check_writable, counted
 from .augment_preview import augment_preview
 from .compose import compose
 from .cut import cut
+from .options import DataArgument, LabelsOption, SeedOption, TimeoutOption, VideosOption, WorkersOption
 
 app = typer.Typer(
     help="Check that videos decode, sample a subset, compose a labelled set, cut annotated videos, "
@@ -26,21 +28,8 @@ app = typer.Typer(
 app.command("augment-preview")(augment_preview)
 app.command("compose")(compose)
 
-DataArgument = Annotated[
-    str,
-    typer.Argument(
-        help="`demo`, a folder of `class/video` files, a manifest (.csv, .jsonl) or a Kinetics CSV."
-    ),
-]
-VideosOption = Annotated[
-    Path | None, typer.Option(help="Folder with the videos that a Kinetics CSV or a list of segments names.")
-]
 MOST_ROWS = 50
 """Most clips that the terminal shows; thousands of videos of a Kinetics list may be missing."""
-
-LabelsOption = Annotated[
-    str, typer.Option(help="List of class names that labels are matched to: a name or a text file.")
-]
 
 
 @app.command()
@@ -51,8 +40,8 @@ def check(
     min_frames: Annotated[
         int, typer.Option(help="Clips with fewer frames count as `too short`.")
     ] = MIN_FRAMES,
-    timeout: Annotated[float, typer.Option(help="Maximum seconds for decoding one clip.")] = 60.0,
-    workers: Annotated[int | None, typer.Option(help="Number of processes; by default one per core.")] = None,
+    timeout: TimeoutOption = 60.0,
+    workers: WorkersOption = None,
     out: Annotated[Path | None, typer.Option(help="Write the table of all clips to this CSV file.")] = None,
 ) -> None:
     """Decode every video and list those that are missing, broken, too short or duplicated."""
@@ -62,17 +51,13 @@ def check(
     from ....datasets.sources.registry import load_clips
     from ....models.labels import labels as label_list
     from ...console.progress import Console
-    from ...plan.environment import check_threads, cores
 
     check_writable("--out", out)
-    if workers is not None:
-        check_threads("--workers", workers)
+    processes = _processes(workers)
     clips = load_clips(data, vocabulary=label_list(labels), videos=videos)
     statuses = []
     with Console().task("checking", len(clips) + len(clips.missing)) as progress:
-        for status in check_clips(
-            clips, min_frames=min_frames, timeout_s=timeout, workers=workers or cores()
-        ):
+        for status in check_clips(clips, min_frames=min_frames, timeout_s=timeout, workers=processes):
             statuses.append(status)
             progress.advance(status.clip.id)
     rows = [
@@ -113,6 +98,15 @@ def check(
         raise ClipError("none of the clips can be used", where=data)
 
 
+def _processes(workers: int | None) -> int:
+    """The value of --workers. Raises UsageError for one that no machine has."""
+    from ...plan.environment import check_threads, cores
+
+    if workers is not None:
+        check_threads("--workers", workers)
+    return workers or cores()
+
+
 def _reason(status: ClipStatus) -> str:
     """Why the clip cannot be used, without the path, which another column shows."""
     return (status.reason or "").removeprefix(f"{status.clip.path}: ")
@@ -125,7 +119,7 @@ def subset_(
     videos: VideosOption = None,
     labels: LabelsOption = "kinetics-400",
     per_class: Annotated[int, typer.Option(help="Number of videos per class.")] = 10,
-    seed: Annotated[int, typer.Option(help="Seed of the random sample.")] = 0,
+    seed: SeedOption = 0,
     classes: Annotated[str | None, typer.Option(help="Class names, comma-separated; by default all.")] = None,
     min_frames: Annotated[int, typer.Option(help="Videos with fewer frames are left out.")] = MIN_FRAMES,
 ) -> None:
@@ -178,47 +172,41 @@ def decode(
     max_clips: Annotated[
         int | None, typer.Option(help="Number of clips, a seeded random sample; by default all.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the random sample.")] = 0,
+    seed: SeedOption = 0,
+    timeout: TimeoutOption = 600.0,
+    workers: WorkersOption = None,
 ) -> None:
     """Decode clips to NumPy arrays, for machines without a video library; clips that fail are left out.
 
     All frames of the file are kept, as if evenly spaced in time; 10 s of 340×256 take about 40 MB. Reading
     the arrays takes more CPU time than decoding H.264.
     """
-    from dataclasses import replace
-
-    from ....datasets.sources.arrays import write_frames
-    from ....datasets.sources.manifest import write_manifest
+    from ....datasets.decoded import MANIFEST, decode_all
     from ....datasets.sources.registry import load_clips
-    from ....datasets.video.reader import read_frames
     from ....models.labels import labels as label_list
     from ...console.progress import Console
     from ...plan.plan import sample
 
+    processes = _processes(workers)
     clips = load_clips(data, vocabulary=label_list(labels), videos=videos).clips
     chosen = sample(clips, max_clips, seed)
     out.mkdir(parents=True, exist_ok=True)
-    decoded, failed = [], []
-    manifest = out / "clips.csv"
-    try:
-        with Console().task("decoding", len(chosen)) as progress:
-            for number, clip in enumerate(chosen):
-                try:
-                    # Numbered, because ids and labels come from data and need not be valid file names.
-                    path = out / f"{number:05}.npz"
-                    with read_frames(clip) as reader:
-                        write_frames(path, reader, reader.rate)
-                    decoded.append(replace(clip, path=path, start_s=None, end_s=None, sha256=None))
-                except ClipError as error:
-                    failed.append(f"  left out: {plain_line(str(error))}")
-                progress.advance(clip.id)
-    finally:
-        if decoded:  # after an interrupt too, so that the clips decoded so far can be used
-            write_manifest(manifest, decoded)
+    decoded, failed = 0, []
+    with (
+        Console().task("decoding", len(chosen)) as progress,
+        closing(decode_all(chosen, out, timeout_s=timeout, workers=processes)) as results,
+    ):
+        for clip, result in zip(chosen, results, strict=True):
+            if isinstance(result, ClipError):
+                failed.append(f"  left out: {plain_line(str(result))}")
+            else:
+                decoded += 1
+            progress.advance(clip.id)
     print("\n".join(failed), end="\n" if failed else "")
     if not decoded:
         raise ClipError("none of the clips decodes", where=data)
-    print(f"{manifest}: {counted(len(decoded), 'clip')}; `bench run --data {manifest}` reads them")
+    manifest = out / MANIFEST
+    print(f"{manifest}: {counted(decoded, 'clip')}; `bench run --data {manifest}` reads them")
 
 
 app.command()(cut)

@@ -13,6 +13,7 @@ import typer
 
 from ....errors import UsageError
 from ..options import counted
+from .options import SeedOption
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -42,7 +43,7 @@ def augment_preview(
     video: Annotated[Path, typer.Argument(help="Video to augment.")],
     out: Annotated[Path, typer.Option(help="New folder for `sheet.png` and a video of each filter.")],
     draws: Annotated[int, typer.Option(help="How often each filter is drawn.")] = 2,
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    seed: SeedOption = 0,
     start: Annotated[float, typer.Option(help="Where in the video the frames begin, seconds.")] = 0.0,
     config: Annotated[
         Path | None, typer.Option(help="YAML of the filters and their strengths (docs/augmentation.md).")

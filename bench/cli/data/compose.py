@@ -12,6 +12,7 @@ from ....errors import ClipError, UsageError
 from ....plain_text import plain_line
 from ....settings import key_values
 from ..options import check_ending, check_writable, counted, share
+from .options import SeedOption, TimeoutOption
 
 if TYPE_CHECKING:
     from ....datasets.composed.appearance import Appearance
@@ -24,7 +25,7 @@ def compose(
     out: Annotated[Path, typer.Argument(help="Manifest to write: .csv or .jsonl.")],
     split: Annotated[str, typer.Option(help="Split to report: `folds`, `thesis` or `official`.")] = "folds",
     folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
-    seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 0,
+    seed: SeedOption = 0,
     max_share: Annotated[
         list[str] | None,
         typer.Option(metavar="CLASS=SHARE", help="Maximum share of a class in training; repeatable."),
@@ -39,7 +40,7 @@ def compose(
             "and find duplicates."
         ),
     ] = True,
-    timeout: Annotated[float, typer.Option(help="Maximum seconds for decoding one clip.")] = 60.0,
+    timeout: TimeoutOption = 60.0,
 ) -> None:
     """Compose a data set from several sources; report its distribution and possible shortcuts.
 
@@ -92,7 +93,9 @@ def compose(
     print(tabulate(table.rows, [column.title for column in table.columns], disable_numparse=True))
     judgement = judge(composition)
     for flaw in judgement.flaws:
-        print(plain_line(f"warning: {flaw.name}: {flaw.measured}. {flaw.remedy}."))
+        print(plain_line(f"warning: {flaw}"))
+    for unjudged in judgement.not_judged:
+        print(plain_line(f"not judged: {unjudged}"))
     print(plain_line(judgement.scope))
     for note in composition.notes:
         print(plain_line(f"note: {note}"))

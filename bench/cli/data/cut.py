@@ -13,6 +13,7 @@ from ....datasets.clip import MIN_FRAMES, Clip
 from ....errors import ClipError, UsageError, unknown_name
 from ....plain_text import plain_line
 from ..options import check_ending, check_writable, counted
+from .options import TimeoutOption
 
 if TYPE_CHECKING:
     from ....datasets.annotations.cutting import Cut, Refused
@@ -56,7 +57,7 @@ def cut(
     ] = None,
     max_gap: Annotated[int, typer.Option(help="Maximum sampling steps between two samples of a run.")] = 1,
     min_frames: Annotated[int, typer.Option(help="Minimum frames of a clip.")] = MIN_FRAMES,
-    timeout: Annotated[float, typer.Option(help="Maximum seconds for decoding one video.")] = 600.0,
+    timeout: TimeoutOption = 600.0,
 ) -> None:
     """List the clips defined by annotations and the tags that are refused; with --out, cut them."""
     from ....datasets.annotations.cutting import FrameTimes, find_cuts

@@ -43,6 +43,7 @@ def evaluate(
     """
     from ....datasets.composed.class_mapping import read_mapping
     from ....datasets.composed.manifest import read_composed
+    from ....reports.evaluation.document import write_evaluation
     from ...console.progress import Console
     from ...evaluate import EvaluationSettings, evaluate_models
 
@@ -50,8 +51,8 @@ def evaluate(
     settings = EvaluationSettings(
         label, None if mapping is None else read_mapping(mapping), () if shares is None else _shares(shares)
     )
-    path = evaluate_models(config, read_composed(examples), settings, folder, Console())
-    print(f"evaluation: {path}")
+    contents = evaluate_models(config, read_composed(examples), settings, folder, Console())
+    print(f"evaluation: {write_evaluation(contents, folder)}")
 
 
 def _shares(text: str) -> tuple[float, ...]:

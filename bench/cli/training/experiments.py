@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
-from ....errors import UsageError, unknown_name
-from .finetune import require_packages
+from ....operating_point import criterion
+from ....training.packages import require_training
 
 
 def experiments(
@@ -25,22 +25,8 @@ def experiments(
     ] = None,
 ) -> None:
     """Train every run of a file on each fold and with each seed, and compare them pair by pair."""
-    require_packages()
-    from ....reports.evaluation.operating_point import Costs, Favour
-
-    chosen: Favour | Costs = "f1"
-    if cost_miss is not None and cost_false_alarm is not None:
-        chosen = Costs(cost_miss, cost_false_alarm)
-    elif cost_miss is not None or cost_false_alarm is not None:
-        raise UsageError(
-            "one cost alone decides nothing", where="--cost-miss, --cost-false-alarm", remedy="Give both."
-        )
-    if favour is not None:
-        if isinstance(chosen, Costs):
-            raise UsageError("cannot be given beside costs", where="--favour", found=favour)
-        if favour not in get_args(Favour):
-            raise unknown_name("value of --favour", favour, get_args(Favour))
-        chosen = favour  # type: ignore[assignment]  # checked above
+    require_training()
+    chosen = criterion(favour, cost_miss, cost_false_alarm) or "f1"
     # What trains is imported when the options are known to make sense: that takes seconds.
     from ...console.progress import Console
     from ...experiments import compare_experiments

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ....errors import BackendUnavailable, UsageError
+from ....errors import UsageError
 from ....settings import from_mapping, read_config
 from ....training.config import SETTINGS, FinetuneConfig
+from ....training.packages import require_training
 from ..settings import given_settings, with_settings
-
-_PACKAGES = ("lightning", "torchmetrics", "kornia")
+from .operating_point import print_operating_point
 
 
 @with_settings(of=SETTINGS)
@@ -33,7 +32,7 @@ def finetune(
             where="--resume",
             found=", ".join(SETTINGS[name].option for name in given) or "--config",
         )
-    require_packages()
+    require_training()
     from ....training import finetune as training
     from ...console.progress import Console
 
@@ -46,21 +45,11 @@ def finetune(
     _show(folder)
 
 
-def require_packages() -> None:
-    """Raise BackendUnavailable if a package that training needs is not installed."""
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise BackendUnavailable(
-            f"training needs packages that are not installed: {', '.join(missing)}",
-            remedy="`pip install 'actionbench[training]'`",
-        )
-
-
 def _show(folder: Path) -> None:
     """Print how well the network or baseline in `folder` did on the examples that it was not trained on."""
     from tabulate import tabulate
 
-    from ....models.finetuning.finetuned import is_finetuned
+    from ....models.finetuning.finetuned import is_finetuned, read_description
     from ....records.training import read_predictions
 
     predictions = read_predictions(folder)
@@ -74,6 +63,8 @@ def _show(folder: Path) -> None:
             there, said = truth.count(label), answers.count(label)
             rows.append([side, label, there, _share(hits, there), _share(hits, said)])
     print(tabulate(rows, headers=["side", "class", "clips", "recall", "precision"]))
+    if is_finetuned(folder) and read_description(folder).operating_point is not None:
+        print_operating_point(folder)
     print(f"{'network' if is_finetuned(folder) else 'baseline'}: {folder}")
 
 

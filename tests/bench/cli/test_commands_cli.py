@@ -168,6 +168,14 @@ def test_predict_names_the_class_and_writes_the_logits(
     assert "none.mp4" in answer.stderr
 
 
+def test_predict_gives_up_a_video_that_hangs_it(bench: Bench, coloured_videos: Videos) -> None:
+    """And the message names an option that the command has."""
+    (video,) = coloured_videos([2], 1).rglob("*.mp4")
+    answer = bench("predict", f"{TINY}:fragile", video, "--weights", "random", "--clip-timeout", 3)
+    assert answer.returncode == 2
+    assert "no progress for 3 s (--clip-timeout)" in answer.stderr
+
+
 def test_predict_on_real_video_asks_for_weights(bench: Bench, coloured_videos: Videos) -> None:
     (video,) = coloured_videos([8], 1).rglob("*.mp4")
     answer = bench("predict", "resnext", video)

@@ -4,6 +4,7 @@ It lies in one file, with a published example and its weights beside it where a 
 """
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -139,3 +140,18 @@ def without():
     """The same network, which declares nothing."""
     backends = {"numpy": load, "onnx": third().backends["onnx"]}
     return Model("without", "mean colour", {"rgb": WEIGHTS}, VIEWS, 4, backends)
+
+
+def astray():
+    """The same network with a graph whose last layer is one percent off."""
+
+    def graph(weights, wide):
+        from onnx import TensorProto
+
+        from actionbench.models.backends.onnx_graphs import Graph
+
+        weight, bias = tensors(weights)
+        made = Graph(TensorProto.FLOAT, 3)
+        return made.with_logits(made.channels_first("input"), 1.01 * weight, bias)
+
+    return replace(third(), name="astray", onnx=graph)

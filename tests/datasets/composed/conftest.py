@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from actionbench.datasets.clip import Clip
-from actionbench.datasets.composed.example import ComposedSet, Example, Side
+from actionbench.datasets.composed.example import ComposedSet, Example
+from actionbench.datasets.sources.split_lists import Side
 
 LABELS = ("falling", "running", "walking")
 MakeSet = Callable[..., ComposedSet]

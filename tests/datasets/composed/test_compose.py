@@ -13,6 +13,7 @@ from actionbench.datasets.clip import Clip
 from actionbench.datasets.composed.compose import compose
 from actionbench.datasets.composed.example import ComposedSet
 from actionbench.datasets.composed.recipe import read_recipe
+from actionbench.datasets.composed.splits import official_split
 from actionbench.datasets.sources.manifest import write_manifest
 from actionbench.errors import ActionBenchError, UsageError
 
@@ -69,7 +70,7 @@ def test_hmdb51_with_its_lists(composed_of: Follow, hmdb51: Source) -> None:
         ("walking", "walk", "films/b", "test"),
     ]
     assert notes == (
-        "films: clips that are in none of the split lists: 1",
+        "films: clips that are in none of the split lists: 1, e.g. wave/B_wave_f_cm_np1_fr_med_3.avi",
         "films: clips left out, of class wave: 1",
     )
     assert composed.labels == ("falling", "running", "walking")
@@ -188,6 +189,72 @@ def test_omnifalls_walk_is_refused_beside_running(
     omnifall["classes"]["walk"] = "drop"
     composed, _ = composed_of({"up": omnifall, "more": more}, labels=["falling", "running"])
     assert Counter(label for label, *_ in rows(composed)) == {"falling": 2, "running": 1}
+
+
+def test_omnifalls_splits(composed_of: Follow, omnifall: Source, touch: Touch) -> None:
+    """`splits/cs/up_fall/train.csv` and its like: the column `path`, with the paths of the segments."""
+    folder = touch("videos", "s3/b.mp4", "s4/c.mp4").parent
+    (folder / "labels.csv").write_text(
+        SEGMENTS + "s3/b,1,0,1,3,1,up_fall\ns4/c,1,0,1,4,1,up_fall\n", encoding="utf-8"
+    )
+    for name, path in (("train", "s1/a"), ("val", "s2/b"), ("test", "s3/b")):
+        (folder / f"{name}.csv").write_text(f"path\n{path}\n", encoding="utf-8")
+    lists = {"train": "train.csv", "validation": "val.csv", "test": "test.csv"}
+    composed, notes = composed_of({"up": omnifall | {"lists": lists}}, labels=["falling", "walking"])
+    assert [(e.group, e.official) for e in composed.examples] == [
+        ("up/1", "train"),
+        ("up/1", "train"),
+        ("up/2", "validation"),
+        ("up/3", "test"),
+        ("up/4", None),
+    ]
+    assert "up: clips that are in none of the split lists: 1, e.g. s4/c" in notes
+    split = official_split(composed)
+    assert [len(part) for part in (split.train, split.validation, split.test)] == [2, 1, 1]
+    # A video of the same name in another folder is another video.
+    (folder / "test.csv").write_text("path\ns9/c\n", encoding="utf-8")
+    composed, notes = composed_of({"up": omnifall | {"lists": lists}}, labels=["falling", "walking"])
+    assert composed.examples[-1].official is None
+    assert "up: videos of the split lists that are not among its clips: 1, e.g. s9/c" in notes
+
+
+@pytest.fixture
+def ucf101(touch: Touch) -> Source:
+    """Files as UCF101 has them, two classes in folders of their own, and lists of both sides."""
+    names = [f"v_{label}_g{group:02}_c01.avi" for label in ("Fall", "Run") for group in (1, 8, 9)]
+    folder = touch("ucf101", *(f"{'falling' if 'Fall' in name else 'running'}/{name}" for name in names))
+    for side, groups, ending in (("test", ("01",), ""), ("train", ("08", "10"), " 1")):
+        lines = [f"{cls}/v_{cls}_g{group}_c01.avi{ending}" for cls in ("Fall", "Run") for group in groups]
+        (folder.parent / f"{side}list01.txt").write_text("\n".join(lines), encoding="utf-8")
+    return {
+        "path": "ucf101",
+        "lists": {"train": "trainlist01.txt", "test": "testlist01.txt"},
+        "licence": "not stated (UCF101, research use)",
+        "groups": {"pattern": "v_(?P<group>[A-Za-z]+_g[0-9]+)_c"},
+    }
+
+
+def test_a_folder_with_split_lists(composed_of: Follow, ucf101: Source) -> None:
+    composed, notes = composed_of({"ucf": ucf101}, labels=["falling", "running"])
+    assert [(e.clip.label, e.group, e.official) for e in composed.examples] == [
+        (label, f"ucf/{theirs}_g{group}", side)
+        for label, theirs in (("falling", "Fall"), ("running", "Run"))
+        for group, side in (("01", "test"), ("08", "train"), ("09", None))
+    ]
+    assert notes == (
+        "ucf: clips that are in none of the split lists: 2, e.g. falling/v_Fall_g09_c01.avi",
+        "ucf: videos of the split lists that are not among its clips: 2, e.g. Fall/v_Fall_g10_c01.avi",
+    )
+    split = official_split(composed)
+    assert {example.group[-3:] for example in (*split.train, *split.validation)} == {"g08"}
+
+
+def test_lists_of_another_source_are_refused(composed_of: Follow, ucf101: Source) -> None:
+    """Or else the split official would train on all clips, as on those of a source without lists."""
+    ucf101["include"] = "*_g09_*"
+    with pytest.raises(UsageError) as caught:
+        composed_of({"ucf": ucf101}, labels=["falling", "running"])
+    assert "source 'ucf': none of its clips is on a side of its split lists" in str(caught.value)
 
 
 def test_a_class_that_is_said_to_show_another_is_refused(composed_of: Follow, touch: Touch) -> None:

@@ -68,7 +68,7 @@ def test_labels_and_licences_stand_beside_it(path: Path) -> None:
     [
         (",walking,", ",jumping,", "set.csv:2: label is not one of the set's; expected walking, falling"),
         (",x,", ",z,", "set.csv:2: source is not one of the set's; found z"),
-        ("walk,test", "walk,both", "set.csv:2: official is not a side"),
+        ("walk,test", "walk,both", "set.csv:2: official is not a side; expected train, validation"),
         ('"x/film, one"', "", "set.csv:2: no source or no group"),
         ("x/b", "x/a", "set.csv:3: id used twice; found x/a, also in line 2"),
         ("videos/a.mp4", "videos/none.mp4", "set.csv: 1 of the 3 clips are not there"),

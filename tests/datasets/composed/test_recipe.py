@@ -56,6 +56,12 @@ def test_a_recipe_is_read(write_recipe: WriteRecipe) -> None:
         ({}, {"groups": {"pattern": "a", "csv": "b"}}, "`groups` has the wrong type"),
         ({}, {"kind": "segments"}, "source 's': `list` is missing, which the kind segments needs"),
         ({}, {"list": "lists"}, "source 's': `list` does not apply to kind folder; found lists"),
+        ({}, {"lists": {"tset": "a"}}, "source 's', `lists`: unknown key 'tset'. Did you mean: test"),
+        (
+            {},
+            {"kind": "hmdb51", "lists": {"test": "a"}},
+            "source 's': `lists` does not apply to kind hmdb51",
+        ),
         ({}, {"columns": {"path": "p"}}, "source 's': `columns` does not apply to kind folder"),
         ({}, {"classes": {"run": "runing"}}, "`classes` maps 'run' to what is no label"),
         ({}, {"classes": ["run"]}, "source 's': `classes` has the wrong type"),

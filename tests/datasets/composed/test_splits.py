@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from actionbench.datasets.composed.example import ComposedSet, Example, Side
+from actionbench.datasets.composed.example import ComposedSet, Example
 from actionbench.datasets.composed.splits import (
     Split,
     folds,
@@ -18,6 +18,7 @@ from actionbench.datasets.composed.splits import (
     thesis_split,
     with_max_share,
 )
+from actionbench.datasets.sources.split_lists import Side
 from actionbench.errors import UsageError
 
 MakeSet = Callable[..., ComposedSet]
@@ -28,7 +29,7 @@ rows = st.lists(
     st.tuples(
         st.sampled_from(LABELS),
         st.integers(0, 14).map(lambda number: f"films/{number}"),
-        st.sampled_from(["train", "test", None]),
+        st.sampled_from(["train", "validation", "test", None]),
     ),
     min_size=2,
     max_size=60,
@@ -88,7 +89,9 @@ def test_thesis_and_official_divide_no_group(make_set: MakeSet, rows: list[Row],
     assert official == official_split(composed, seed)
     assert no_group_is_divided(official)
     assert ids(official.test) == ids(e for e in composed.examples if e.official == "test")
-    assert all(e.official == "train" for e in (*official.train, *official.validation))
+    assert all(e.official == "train" for e in official.train)
+    published = any(e.official == "validation" for e in composed.examples)
+    assert all(e.official == ("validation" if published else "train") for e in official.validation)
 
 
 def test_folds_are_stratified(make_set: MakeSet) -> None:
@@ -152,8 +155,29 @@ def test_official_leaves_out_what_would_leak(make_set: MakeSet) -> None:
     assert trained == set(ids(composed.examples)) - {"clip 0", "clip 1", "clip 22"}
     notes = "\n".join(split.notes)
     assert "do not use them: 1 of 43 clips" in notes
-    assert "their groups have test clips too: 1 of 41 clips, of films/a" in notes
+    assert (
+        "left out, because other clips of their groups are for test or validation: 1 of 42 clips, of films/a"
+    ) in notes
     assert "own has no official list: all of it is trained on" in notes
+
+
+def test_published_validation_is_kept_and_drawn_where_there_is_none(make_set: MakeSet) -> None:
+    composed = make_set(
+        [
+            ("falling", "lab/a", "test"),
+            ("falling", "lab/b", "validation"),
+            ("falling", "lab/a", "validation"),
+            ("falling", "lab/b", "train"),
+            *(("running", f"lab/{n}", "train") for n in range(20)),
+            *(("running", f"own/{n}", "train") for n in range(20)),
+        ]
+    )
+    split = official_split(composed)
+    assert ids(split.test) == ["clip 0"]
+    assert [example.group for example in split.validation if example.source == "lab"] == ["lab/b"]
+    assert sum(example.source == "own" for example in split.validation) == 2
+    assert not {"clip 2", "clip 3"} & set(ids((*split.train, *split.validation)))
+    assert any("2 of 44 clips, of lab/a, lab/b" in note for note in split.notes)
 
 
 def test_clips_without_a_label_are_in_no_part(make_set: MakeSet) -> None:

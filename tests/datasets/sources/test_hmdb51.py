@@ -10,7 +10,6 @@ import pytest
 from actionbench.datasets.sources.hmdb51 import (
     CLASSES,
     Name,
-    listed_name,
     load_hmdb51,
     parse_name,
     read_split_lists,
@@ -85,13 +84,6 @@ def test_lists_that_are_not_there_are_named(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "none", tmp_path / "*_test_split2.txt", tmp_path / "none" / "*"):
         with pytest.raises(ClipError, match="no split lists of HMDB51"):
             read_split_lists(place)
-
-
-def test_a_file_is_found_in_the_lists_by_its_name_or_without_its_prefix() -> None:
-    sides = {"X.avi": 1, "a_X.avi": 2}
-    assert listed_name("a_X.avi", sides) == "a_X.avi"
-    assert listed_name("hmdb51_X.avi", sides) == "X.avi"
-    assert listed_name("hmdb51_b_X.avi", sides) is None
 
 
 def test_the_published_lists(shared_data: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from actionbench.errors import ActionBenchError, UsageError, WeightsError
 from actionbench.models import parity
 from actionbench.models.finetuning.finetuned import (
     Finetuned,
-    OperatingPoint,
+    described_weights,
     read_description,
     write_description,
 )
@@ -27,6 +28,7 @@ from actionbench.models.spec import LoadOptions
 from actionbench.models.weights import resolve_weights
 from actionbench.models.weights.formats.safetensors_files import write_safetensors
 from actionbench.models.weights.record import digest
+from actionbench.operating_point import Costs, OperatingPoint
 
 LABELS = ("falling", "running", "walking")
 
@@ -46,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sha256=digest([folder / "weights.safetensors"]),
         began_with={},
         licences={"hmdb51": "CC BY 4.0"},
-        operating_point=OperatingPoint("falling", 0.25, "recall"),
+        operating_point=OperatingPoint("falling", 0.25, Costs(5, 1), 30, 9),
     )
     write_description(folder, network)
     assert read_description(folder) == network
@@ -104,6 +106,26 @@ def test_backends_agree(trained: Path, backend: str) -> None:
     assert np.abs(answers[0] - answers[1]).max() <= parity.TOLERANCE
 
 
+def test_the_licence_of_what_it_began_with_goes_with_it(trained: Path, tmp_path: Path) -> None:
+    network = replace(read_description(trained), began_with={"name": "net-400", "licence": "Apache-2.0"})
+    description = described_weights(network, tmp_path, "safetensors")
+    assert description.licence == "the weights net-400: Apache-2.0; hmdb51: CC BY 4.0"
+
+
+def test_its_operating_point_goes_with_its_weights(trained: Path) -> None:
+    point = OperatingPoint("falling", 0.25, Costs(5, 1), 30, 9)
+
+    def planned(**settings: Any) -> OperatingPoint | None:
+        (model,) = plan_models(RunConfig(threads=1, **settings), target="falling")
+        assert model.record().operating_point == model.operating_point
+        return model.operating_point
+
+    assert planned(models=(str(trained),)) == point
+    assert planned(models=("resnet18",), weights={"resnet18": str(trained)}) == point
+    # The same network with other weights.
+    assert planned(models=(str(trained),), weights={"third-try": "random"}) is None
+
+
 def test_it_serves_as_the_weights_of_its_network(trained: Path) -> None:
     config = RunConfig(models=("resnet18",), weights={"resnet18": str(trained)}, threads=1)
     (planned,) = plan_models(config, target="falling")
@@ -122,7 +144,22 @@ def test_it_serves_as_the_weights_of_its_network(trained: Path) -> None:
         ({"window": True}, "window is True"),
         ({"preprocessing": {}}, "Preprocessing"),
         ({"base": 3}, "base is 3"),
-        ({"operating_point": {"label": "x", "threshold": 0.5, "chosen_for": "f1"}}, "operating_point"),
+        ({"operating_point": {"label": "x", "threshold": 0.5}}, "operating_point is of the class 'x'"),
+        ({"operating_point": {"label": "falling", "threshold": 1.5}}, "not between 0 and 1"),
+        ({"operating_point": {"label": "falling", "threshold": "low"}}, "threshold: expected a number"),
+        ({"operating_point": {"label": "falling", "threshold": 0.5, "favour": "speed"}}, "favour"),
+        ({"operating_point": {"label": "falling", "threshold": 0.5, "words": "f1"}}, "unknown fields"),
+        (
+            {
+                "operating_point": {
+                    "label": "falling",
+                    "threshold": 0.5,
+                    "favour": {"miss": 0, "false_alarm": 1},
+                }
+            },
+            "costs must be above 0",
+        ),
+        ({"operating_point": [0.5]}, "expected a OperatingPoint"),
         ({"licences": []}, "licences is no mapping"),
     ],
 )
@@ -156,8 +193,6 @@ def test_text_that_is_no_json_is_refused(damaged: Callable[..., Path]) -> None:
 
 
 def test_a_rate_survives(trained: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     network = read_description(trained)
     how = replace(network.preprocessing, rate=Fraction(30000, 1001))
     write_description(tmp_path, replace(network, preprocessing=how))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from actionbench.operating_point import Costs, OperatingPoint
 from actionbench.reports.analysis.accuracy import (
     DEMO_WEIGHTS,
     RANDOM_WEIGHTS,
@@ -15,9 +18,14 @@ from actionbench.reports.analysis.accuracy import (
     accuracy,
     pairs,
 )
-from actionbench.reports.analysis.load_runs import RunData, merge
+from actionbench.reports.analysis.load_runs import RunData, merge, read_run
+from actionbench.reports.analysis.summary import summarise
+from actionbench.reports.formats.export import results
+from actionbench.reports.formats.html import page
+from actionbench.reports.formats.markdown import report
 from actionbench.reports.statistics.intervals import wilson
-from actionbench.reports.tables.accuracy import paired_sentence
+from actionbench.reports.tables.accuracy import at_operating_points, paired_sentence
+from actionbench.reports.tables.all_tables import all_tables
 
 from ...known import known
 
@@ -97,6 +105,45 @@ def test_errors_and_unlabelled_videos_are_counted_apart(fake: SimpleNamespace) -
     assert (top1.value, top1.n) == (1, 2)
     assert [(r.clip, r.error) for r in found.failed] == [("broken.mp4", "no moov atom")]
     assert (found.unlabelled, found.unknown_label) == (1, 1)
+
+
+def test_an_operating_point_decides_beside_the_most_probable_class(fake: SimpleNamespace) -> None:
+    """Missed videos have a probability of 0.05 of their own class, others at most 0.01."""
+    data = fake.run([fake.model("net", fake.answers(7, 10)), fake.model("other", fake.answers(7, 10))])
+    point = OperatingPoint("jogging", 0.04, "recall", 31, 9)
+    first, second = data.run.models
+    run = replace(data.run, models=(replace(first, operating_point=point), second))
+    summary = summarise(merge([replace(data, run=run)]))
+    found = known(summary.models[0].accuracy.at_operating_point)
+    assert (found.most_probable.hits, found.most_probable.videos) == (7, 10)
+    assert (found.decided.hits, found.decided.videos, found.decided.predicted) == (10, 10, 10)
+    assert known(found.accuracy).value == 1
+    assert found.decided.taken_for == ()
+    assert found.most_probable.taken_for == (("running on treadmill", 3),)
+    assert summary.models[1].accuracy.at_operating_point is None
+    table = at_operating_points(summary)
+    assert [record["threshold"] for record in table.records] == [None, 0.04]
+    assert [record["class_hits"] for record in table.records] == [7, 10]
+    assert any("F2, which favours recall, on 31 validation examples" in note for note in table.notes)
+    written = results(summary)["models"]
+    assert written[0]["accuracy"]["at_operating_point"]["threshold"] == 0.04
+    assert written[0]["accuracy"]["at_operating_point"]["decided"]["hits"] == 10
+    assert written[1]["accuracy"]["at_operating_point"] is None
+    text = report(summary, all_tables(summary))
+    assert "### At the operating point" in text
+    assert "probability ≥ 4.0 %" in text
+    page_text = page(summary, all_tables(summary), [])
+    assert "probability ≥ 4.0 %" in page_text
+
+
+def test_a_run_with_an_operating_point_is_read_as_it_was_written(
+    fake: SimpleNamespace, tmp_path: Path
+) -> None:
+    data = fake.run([fake.model("net", fake.answers(7, 10))])
+    for point in (OperatingPoint("jogging", 0.04, Costs(5, 1), 31, 9), OperatingPoint("jogging", 0.5)):
+        run = replace(data.run, models=(replace(data.run.models[0], operating_point=point),))
+        folder = fake.write(tmp_path / f"{point.threshold}", replace(data, run=run))
+        assert read_run(folder).run.models[0].operating_point == point
 
 
 def test_random_weights_have_no_accuracy(fake: SimpleNamespace) -> None:

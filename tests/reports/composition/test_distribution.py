@@ -107,5 +107,6 @@ def test_no_shortcut_is_not_claimed_of_what_was_not_judged(made: Made, tmp_path:
     composition = made(rows, shortcuts=(few,))
     text = write_composition(composition, judge(composition), tmp_path).read_text(encoding="utf-8")
     assert text.startswith("# Composition of set\n")
-    assert "## Shortcuts and leaks\n\nNone was found.\n" in text
-    assert "Not judged: length alone (a class comes from fewer than 10 groups)." in text
+    assert "## Shortcuts and leaks\n\nNone was found by what could be judged.\n" in text
+    assert "## Not judged\n\n- length alone: recognises 100 % of a class's clips on average" in text
+    assert " Not judged: length alone." in text

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from actionbench.records.composition import Composition, Duplicate, Shortcut
-from actionbench.reports.composition.flaws import Flaw, judge
+from actionbench.reports.composition.flaws import Finding, judge
 
 Row = tuple[str, str, str | None, tuple[str | None, ...]]
 
@@ -24,7 +24,7 @@ SOUND = [
 ]
 
 
-def named(composition: Composition) -> dict[str, Flaw]:
+def named(composition: Composition) -> dict[str, Finding]:
     return {flaw.name: flaw for flaw in judge(composition).flaws}
 
 
@@ -51,7 +51,7 @@ def test_groups_across_the_official_split(made: Made) -> None:
     rows = [*SOUND, ("falling", "a/x", "train", ("train",)), ("falling", "a/x", "train", ("train",))]
     rows += [("running", "a/x", "test", ("test",)), ("running", "a/y", "test", ("test",))]
     assert named(made(rows))["groups cross the official split"].measured == (
-        "1 of 2 groups have clips on both sides of their source's own list, 2 of them for training: a/x"
+        "1 of 2 groups are on more than one side of their source's own list: a/x"
     )
 
 
@@ -106,12 +106,26 @@ def test_chance_is_no_flaw(made: Made, right: float) -> None:
 
 def test_too_few_groups_are_not_judged_and_said_to_be(made: Made) -> None:
     """Where no interval can be given, neither "found" nor "not found" is known."""
-    found = judge(made(SOUND, shortcuts=(shortcut("length", 1.0, 9), shortcut("brightness", 1.0, 40))))
+    found = judge(made(SOUND, shortcuts=(shortcut("length", 1.0, 18), shortcut("brightness", 1.0, 40))))
     assert [flaw.name for flaw in found.flaws] == ["brightness predicts the class"]
     assert "brightness alone" in found.checked
-    assert found.not_judged == ("length alone",)
+    (unjudged,) = found.not_judged
+    assert str(unjudged) == (
+        "length alone: recognises 100 % of a class's clips on average, where always naming one class "
+        "recognises 50 % (n = 18), but cannot be judged: an interval needs 10 groups of each class, and "
+        "there are 9 of falling and 9 of running. Add clips of other films or subjects; until then a "
+        "shortcut is neither found nor excluded."
+    )
     assert "length alone" not in (*found.checked, *found.not_checked)
-    assert "Not judged: length alone (a class comes from fewer than 10 groups)." in found.scope
+    assert " Not judged: length alone." in found.scope
+
+
+@pytest.mark.parametrize("groups", range(2, 14))
+def test_no_shortcut_vanishes_whatever_the_number_of_groups(made: Made, groups: int) -> None:
+    """A perfect shortcut is a flaw, or not judged with its figure: never neither."""
+    found = judge(made(SOUND, shortcuts=(shortcut("length", 1.0, 2 * groups),)))
+    assert [flaw.name for flaw in found.flaws] == ["length predicts the class"] * (groups >= 10)
+    assert [each.name for each in found.not_judged] == ["length alone"] * (groups < 10)
 
 
 def test_guessing_counts_the_classes_that_are_there(made: Made) -> None:
@@ -128,9 +142,12 @@ def test_what_was_not_checked_is_said(made: Made) -> None:
     found = judge(made(one_source, shortcuts=(whole[1],), pictures_compared=False))
     assert found.checked == ("the same bytes", "few or large groups", "length alone")
     assert found.scope.endswith(
-        "length alone. Not checked: the same pictures, groups across the official split, "
-        "classes of one source, source alone, brightness alone."
+        "length alone. Not checked: the same pictures (the clips were not decoded), groups across the "
+        "official split (no source says which clips are for test), classes of one source (the set has one "
+        "source), source alone (the set has one source), brightness alone (the clips were not decoded)."
     )
+    too_few = judge(made(one_source))
+    assert too_few.not_checked["length alone"] == "too few clips or groups to predict one from others"
 
 
 def test_no_text_needs_escaping_as_code(made: Made) -> None:

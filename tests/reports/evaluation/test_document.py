@@ -63,6 +63,14 @@ def test_every_figure_is_in_every_form(contents: EvaluationContents, written: Pa
     assert f"{100 * figures['f1'].value:.0f} % [" in text
     assert "Two clips were skipped." in text
     assert "F2, which favours recall" in text
+    point = contents.points["T1 <b>ce</b>"]
+    found = document["operating_points"]["T1 <b>ce</b>"]
+    assert (found["threshold"], found["examples"]) == (point.threshold, point.examples)
+    assert [row["threshold"] for row in document["at_operating_points"]] == [None, point.threshold]
+    (matrix,) = document["operating_point_confusion"].values()
+    predicted = sum(row["predicted_falling"] for row in matrix)
+    assert predicted == document["at_operating_points"][1]["predicted"]
+    assert "plots/operating-point-confusion-1-T1-b-ce-b-at-its-operating-point.svg" in text
     assert "bootstrap of the groups, 95 %" in text
     # Two names that give one name of a file are two pictures.
     assert len(list((written / "plots").glob("confusion-*.png"))) == 2

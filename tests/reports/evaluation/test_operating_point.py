@@ -10,9 +10,15 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from actionbench.errors import UsageError
+from actionbench.operating_point import BETA, Costs, Favour, OperatingPoint
 from actionbench.reports.evaluation.charts import precision_recall_chart
 from actionbench.reports.evaluation.metrics import Evaluation, Resamples, evaluate
-from actionbench.reports.evaluation.operating_point import BETA, Costs, Favour, choose, decide
+from actionbench.reports.evaluation.operating_point import (
+    at_operating_points,
+    choose,
+    decide,
+    operating_point_table,
+)
 from actionbench.reports.evaluation.predictions import Predictions
 
 from .conftest import MakePredictions
@@ -53,7 +59,7 @@ def test_costs_decide(make_predictions: MakePredictions) -> None:
     assert missed["recall"].value == 1
     assert alarms["specificity"] is not None
     assert alarms["specificity"].value == 1
-    with pytest.raises(UsageError, match="above 0"):
+    with pytest.raises(ValueError, match="above 0"):
         Costs(0, 1)
 
 
@@ -99,3 +105,28 @@ def test_no_prediction_stays_none(make_predictions: MakePredictions) -> None:
     without = predictions.log_probabilities.copy()
     without[0] = -np.inf
     assert decide(replace(predictions, log_probabilities=without), point)[0] == -1
+
+
+def test_the_table_has_both_rules_of_the_models_with_a_point(make_predictions: MakePredictions) -> None:
+    first, second = make_predictions(name="first"), make_predictions(name="second", skill=3)
+    point = OperatingPoint("running", 0.2, "recall", 9, 3)
+    found = at_operating_points([evaluate(first), evaluate(second)], {"second": point})
+    table = operating_point_table(found)
+    assert [row["model"] for row in table.records] == ["second", "second"]
+    usual, decided = table.records
+    expected = second.log_probabilities[:, 1] >= np.log(0.2)
+    assert (usual["threshold"], decided["threshold"]) == (None, 0.2)
+    assert decided["predicted"] == expected.sum() > (usual["predicted"] or 0)
+    assert decided["recall"] == pytest.approx(expected[second.truth == 1].mean())
+    assert decided["precision"] == pytest.approx((second.truth == 1)[expected].mean())
+    assert any("on 9 validation examples, 3 of them" in note for note in table.notes)
+    assert found[0][1].predictions.name == "second at its operating point"
+
+
+def test_a_chart_of_another_class_has_no_mark_of_the_point(make_predictions: MakePredictions) -> None:
+    evaluation = evaluation_without_resamples(make_predictions())
+    for label, marks in (("falling", 1), ("running", 0)):
+        points = {"net": OperatingPoint(label, 0.3)}
+        chart = precision_recall_chart([evaluation], "falling", points)
+        assert len(chart.series) == 1 + marks
+        assert ("operating points" in chart.caption) == bool(marks)

@@ -25,6 +25,7 @@ TABLES = {
     "deployment",
     "comparison",
     "target_class",
+    "at_operating_points",
     "confusions",
     "classes",
     "mistakes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from actionbench.datasets.decoder_pool import DecoderPool, Task, work_of
 
 @pytest.fixture
 def decoding_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(_: DecoderPool, task: Task, clip: Clip, kind: type) -> Any:
-        found = work_of(task)(clip)
+    def ask(_: DecoderPool, task: Task, clip: Clip, kind: type, target: Path | None = None) -> Any:
+        found = work_of(task, target)(clip)
         assert isinstance(found, kind)
         return found
 

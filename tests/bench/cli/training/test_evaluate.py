@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from actionbench.bench.cli.app import run_app
-from actionbench.bench.evaluate import _Model, _Part, _partial, _with_all_parts
+from actionbench.bench.evaluate import _Model, _Part, _partial, _same_classes, _with_all_parts
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.composed.example import ComposedSet, Example
 from actionbench.datasets.composed.manifest import read_composed, write_composed
 from actionbench.models.labels import labels
+from actionbench.operating_point import OperatingPoint
 
 from ...conftest import NETWORKS, Bench
 
@@ -185,6 +186,35 @@ def test_what_another_mapping_keeps_from_being_predicted_is_told_and_nothing_is_
     assert "15 of 15 examples have no probability on any class that stands for a label" in notes
 
 
+@pytest.mark.usefixtures("no_pictures")
+def test_an_operating_point_is_not_applied_to_probabilities_that_a_mapping_changes(
+    bench: Bench, evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = property(lambda _: OperatingPoint(NAMES[10], 0.5))
+    monkeypatch.setattr("actionbench.bench.plan.plan.PlannedModel.operating_point", point)
+    result = bench(*evaluated.words)
+    assert result.returncode == 0, result.stderr
+    written = json.loads((evaluated.out / "evaluation.json").read_text(encoding="utf-8"))
+    assert any("its operating point is left out" in note for note in written["notes"])
+    assert written["operating_points"] == {}
+
+
+@pytest.mark.parametrize(
+    ("classes", "matrix", "same"),
+    [
+        (("walking", "falling"), [[0, 1], [1, 0]], True),
+        (("falling", "walking"), [[0, 1], [1, 0]], False),
+        (("falling", "walking"), [[1, 0], [0, 0]], False),
+        (("falling", "walking", "sitting"), [[1, 0], [0, 1], [0, 1]], False),
+    ],
+)
+def test_classes_are_the_labels_where_each_stands_for_its_name(
+    classes: tuple[str, ...], matrix: list[list[int]], same: bool
+) -> None:
+    model = _Model("net", classes, np.array(matrix, float), {})
+    assert _same_classes(model, ("falling", "walking")) == same
+
+
 def test_time_to_recognition_is_of_the_same_examples_for_all_models() -> None:
     labels = ("falling", "walking")
     clips = [Clip(name, Path(name), "falling") for name in ("a", "b", "c")]
@@ -192,8 +222,8 @@ def test_time_to_recognition_is_of_the_same_examples_for_all_models() -> None:
     parts = [_Part(replace(clip, id=f"{clip.id}@0.5"), clip.id, 0.5) for clip in clips[:2]]
     sure = np.log([0.9, 0.1])
     found = dict.fromkeys(("a", "b", "c", "a@0.5", "b@0.5"), sure)
-    first = _Model("first", np.eye(2), found)
-    second = _Model("second", np.eye(2), {name: sure for name in found if name != "b@0.5"})
+    first = _Model("first", labels, np.eye(2), found)
+    second = _Model("second", labels, np.eye(2), {name: sure for name in found if name != "b@0.5"})
     for models, expected in (([first], ["a", "b"]), ([first, second], ["a"])):
         whole = _with_all_parts(models, examples, parts, (0.5,))
         assert [each.clip.id for each in whole] == expected

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from actionbench.datasets.synthetic.clips import load_demo
+from actionbench.models.finetuning.finetuned import read_description
 from actionbench.records.run_directory import RunDirectory
 from actionbench.records.training import read_predictions
 
@@ -46,10 +47,27 @@ def test_compose_finetune_run(bench: Bench, recipe: Path, tmp_path: Path) -> Non
     config.write_text(
         f"data: {manifest}\nmodel: {LEARNER}:learner\nweights: scratch\ntrain: all\nepochs: 9\n"
     )
-    answer = bench("finetune", "--config", config, "--split", "fold:1/3", "--epochs", 2, "--out", result)
+    answer = bench(
+        "finetune",
+        "--config",
+        config,
+        "--split",
+        "fold:1/3",
+        "--epochs",
+        2,
+        "--out",
+        result,
+        "--target",
+        MOTIONS[0],
+        "--favour",
+        "recall",
+    )
     assert answer.returncode == 0, answer.stderr
     assert f"network: {result}" in answer.stdout
     assert "test" in answer.stdout
+    point = read_description(result).operating_point
+    assert point is not None
+    assert str(point) in answer.stdout
     assert yaml.safe_load((result / "config.yaml").read_text())["epochs"] == 2
     answer = bench(
         *("run", "--models", f"{LEARNER}:learner", "--weights", f"*={result}", "--views", "single"),
@@ -58,6 +76,7 @@ def test_compose_finetune_run(bench: Bench, recipe: Path, tmp_path: Path) -> Non
     )
     assert answer.returncode == 0, answer.stderr
     directory = RunDirectory(run)
+    assert directory.run.models[0].operating_point == point
     scores = {each.clip: directory.scores(each) for each in directory.clips()}
     predictions = read_predictions(result)
     assert len(predictions) > 2

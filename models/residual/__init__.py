@@ -1,0 +1,1 @@
+"""What Hara's 3D ResNets and ResNeXts have in common."""
