@@ -77,12 +77,18 @@ def tuned_for(options: LoadOptions) -> Tuning:
     conv: type[nn.Conv3d] = nn.Conv3d
     # The compiler fuses by itself.
     if options.variant != "compiled":
-        has_one_dnn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         if options.device == "cpu":
-            conv = OneDnnConv3d if has_one_dnn and not half else nn.Conv3d
+            conv = OneDnnConv3d if _onednn_computes(options.precision) else nn.Conv3d
         elif half:
             conv = CudnnConv3d
     return Tuning(wide=half, conv=conv)
+
+
+def _onednn_computes(precision: str) -> bool:
+    """Whether oneDNN's convolutions can be called here in this precision."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return precision not in HALF or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def in_variant(
@@ -139,12 +145,13 @@ class CudnnConv3d(FusedConv3d):
 
 
 class OneDnnConv3d(FusedConv3d):
-    """In float32 by oneDNN on the CPU, even where torch would choose another implementation.
+    """By oneDNN on the CPU, even where torch would choose another implementation.
 
     With one thread torch computes most float32 convolutions by its own loop over a matrix product, which is
-    up to 2.5 times slower with the channels innermost. And it reorders the weights for oneDNN at every call:
-    here the weights reordered for the last shape of input are kept, in addition to the original ones. oneDNN
-    is called as torch.compile does; `torch.mkldnn_convolution` does not accept reordered weights.
+    up to 2.5 times slower with the channels innermost. And it reorders the weights for oneDNN at every call,
+    in every precision: here the weights reordered for the last shape of input are kept, in addition to the
+    original ones. oneDNN is called as torch.compile does; `torch.mkldnn_convolution` does not accept
+    reordered weights.
 
     For inference only: there are no gradients, and changes of the weights after the first call have no
     effect.

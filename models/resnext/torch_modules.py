@@ -47,6 +47,7 @@ class ResNeXt(nn.Module):
         super().__init__()
         bottleneck = FusedBottleneck if fused_relu else Bottleneck
         self._max_pool = max_pool
+        self._fused_relu = fused_relu
         self.conv1 = nn.Conv3d(3, resnext.STEM, 7, (1, 2, 2), 3, bias=False)
         self.bn1 = nn.BatchNorm3d(resnext.STEM)
         layers: dict[str, list[Bottleneck]] = {}
@@ -75,7 +76,10 @@ class ResNeXt(nn.Module):
         if begin == 0 and end > 0:
             # Channels more than the input has do not count.
             x = pad(x, [(0, 0)] * 3, channels=self.conv1.in_channels - x.shape[1])
-            x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
+            if self._fused_relu:
+                x = convolved(self.conv1, x)
+            else:
+                x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
             x = self._max_pool(x, (3, 3, 3), (2, 2, 2), [(1, 1)] * 3)
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4)[
             max(begin - 1, 0) : max(end - 1, 0)
