@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from actionbench.bench.plan.environment import has_gpu
 from actionbench.models.capabilities import cpu_flags
 
 Call = Callable[[], float]
@@ -33,9 +32,16 @@ TURNS, MOST_TURNS = 12, 24
 TURNS_WITHOUT_BAR = 4
 """Calls of each side where the figures are only told."""
 
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
 MACHINES: dict[str, Callable[[], bool]] = {
     "AMX": lambda: "amx_bf16" in cpu_flags(),
-    "CUDA": has_gpu,
+    "CUDA": _has_cuda,
 }
 """What a bar may need → whether this machine has it."""
 

@@ -123,6 +123,8 @@ BASELINES = (
 
 
 def skip_if_unable(ratio: Ratio, selections: tuple[str, ...], tell: Tell) -> None:
+    if ratio.device != "cpu" and ratio.bar.missing:
+        skip(f"{ratio}: needs {ratio.bar.missing}", tell)
     for selection in selections:
         try:
             reason = unable(find_model(f"{ratio.name}@{selection}"), RunConfig(device=ratio.device))

@@ -26,7 +26,9 @@ from actionbench.models.backends.torch_layers import (
     Tuning,
     convolved,
     in_arithmetic,
+    separable_max_pool,
     tuned_for,
+    unpadded_max_pool,
 )
 from actionbench.models.backends.torch_variants import Compiled
 from actionbench.models.capabilities import missing_packages, offer, why_not
@@ -160,6 +162,23 @@ def test_weights_are_put_in_onednns_order_once_for_a_shape() -> None:
     assert copy.deepcopy(conv)._ordered is None
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("side", [(0, 1), (1, 1), (0, 0)])
+@pytest.mark.parametrize("size", [3, 8, 9])
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_pool_without_padding_gives_the_same_bits_in_the_same_layout(
+    dtype: torch.dtype, side: tuple[int, int], size: int, step: int
+) -> None:
+    x = torch.randn(2, 5, size, size + 1, size + 2).to(dtype, memory_format=torch.channels_last_3d)
+    before = x.clone()
+    how = ((3, 3, 3), (step,) * 3, [side] * 3)
+    y = unpadded_max_pool(x, *how)
+    assert torch.equal(y, separable_max_pool(x, *how))
+    assert y.is_contiguous(memory_format=torch.channels_last_3d)
+    assert torch.equal(x, before)
+
+
 onednn_in_bf16 = pytest.mark.skipif(
     not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="needs AVX-512: oneDNN has no bfloat16 here"
 )
@@ -197,7 +216,7 @@ def onednn_primitives(net: torch.nn.Module, x: torch.Tensor, capfd: pytest.Captu
     """What oneDNN executes in a second call with inputs of one shape, by its own log."""
     net(x)
     capfd.readouterr()
-    with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+    with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):  # type: ignore[no-untyped-call]
         net(x)
     return [line for line in capfd.readouterr().out.splitlines() if ",exec," in line]
 
@@ -237,7 +256,7 @@ def test_bfloat16_takes_onednns_convolutions_where_they_are(monkeypatch: pytest.
         monkeypatch.setattr(
             torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda supported=supported: supported
         )
-        assert tuned_for(half) == Tuning(wide=True, conv=conv)
+        assert tuned_for(half) == Tuning(wide=True, conv=conv, max_pool=unpadded_max_pool)
         assert tuned_for(LoadOptions()).conv is OneDnnConv3d
         assert tuned_for(LoadOptions(precision="bf16", variant="compiled")).conv is torch.nn.Conv3d
 
