@@ -31,7 +31,8 @@ test-all: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not benchmark" \
 		--hypothesis-profile thorough $(PYTEST_ARGS)
 
-# One at a time, on a machine that does nothing else.
+# One at a time. A bar that this machine cannot decide, because it is another one than the bar is for or because
+# other programs compute meanwhile, is skipped with its figures; all are listed at the end.
 benchmarks: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n 0 -s -m benchmark $(PYTEST_ARGS)
 
