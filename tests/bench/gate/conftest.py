@@ -57,6 +57,8 @@ class FixedControl:
         self.calls += 1
         return type(self).seconds(self.calls - 1)
 
+    once = __call__
+
 
 @pytest.fixture
 def control(monkeypatch: pytest.MonkeyPatch) -> type[FixedControl]:
