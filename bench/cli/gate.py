@@ -85,8 +85,11 @@ def gate(
     ] = 30,
     pair_seconds: Annotated[
         float,
-        typer.Option(help="Seconds that the processes of a pair take turns; four turns each at least."),
-    ] = 10.0,
+        typer.Option(
+            help="Most seconds that the processes of a pair take turns; fewer once its ratio is known to a "
+            "third of the threshold."
+        ),
+    ] = 30.0,
     accuracy: Annotated[
         bool, typer.Option("--accuracy", help="Also predict the labelled clips once with each version.")
     ] = False,

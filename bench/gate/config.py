@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 TURN = {"latency_clips": 1, "latency_seconds": 0.3}
 """What a turn measures by default: one clip, again and again for so many seconds."""
 
+SLOT = {"latency_clips": 1, "latency_seconds": 1.0}
+"""What a slot measures by default."""
+
 Packages = Literal["pinned", "shared"]
 
 
@@ -35,7 +38,7 @@ class GateConfig:
     - `packages`: "pinned": a commit whose pins differ gets packages of its own; "shared": all commits use
       those of this environment, so that the code alone is compared.
     - `primary`: the metrics that decide. `threshold`, `pairs`, `max_pairs`: see `Rule`.
-    - `pair_s`: seconds that the two processes of a pair take turns; a slot measures half of it.
+    - `pair_s`: seconds that the two processes of a pair take turns at most.
     - `accuracy`: predict the labelled clips once in each arm.
     - `timeout_s`: after which a slot, the start of a process or a turn is given up.
     """
@@ -50,7 +53,7 @@ class GateConfig:
     threshold: float = 0.05
     pairs: int = 10
     max_pairs: int = 30
-    pair_s: float = 10.0
+    pair_s: float = 30.0
     accuracy: bool = False
     timeout_s: float = 600.0
 
@@ -92,12 +95,8 @@ class GateConfig:
         return run if "weights" in run else {**run, "weights": {"*": "random"}}
 
     def slot_run(self) -> dict[str, Any]:
-        """Settings of the run of one slot: one process for each model, and no accuracy pass to speak of.
-
-        It measures as long as the turns of an arm do.
-        """
-        run = self.turn_run()
-        run["latency_seconds"] = max(run["latency_seconds"], self.pair_s / 2)
+        """Settings of the run of one slot: one process for each model, and no accuracy pass to speak of."""
+        run = {**self.turn_run(), **SLOT, **self.run}
         return {**run, "max_clips": run["latency_clips"]} if "weights" in self.run else run
 
     def accuracy_run(self) -> dict[str, Any]:

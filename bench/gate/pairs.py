@@ -15,6 +15,8 @@ import psutil
 from ...errors import MeasurementError
 from ...records.gate import ARMS, ArmName, InTurns, PairInTurns, Slot, Turn, Values
 from ...records.metrics import PEAK_DEVICE_MEMORY, PEAK_MEMORY
+from ...reports.statistics.gate_pairs import log_ratios_of_turns, standard_error
+from ...reports.statistics.sequential import Rule
 from .commands import Work
 from .control import Control
 from .targets import Place
@@ -22,6 +24,10 @@ from .turns import Process, TakesTurns, empty
 
 FEWEST_ROUNDS = 4
 """Of turns in a pair; a round is a turn of each arm. Even, so that each arm is as often first."""
+
+PRECISION = 1 / 3
+"""A pair ends when the standard error of its figure is below this part of the threshold. That depends on how
+far apart its turns are, not on which arm is faster, so it favours no verdict."""
 
 _USABLE = 0.9
 """Share of the free memory that the two processes of a pair may need."""
@@ -40,6 +46,30 @@ class Arms:
         return self.works[arm](self.places[arm], folder)
 
 
+@dataclass(frozen=True, slots=True)
+class Length:
+    """When a pair has had enough turns.
+
+    - `most_s`: after so many seconds at the latest.
+    - `metrics`: the primary ones: before, when the pair's figure of each is known to `error` (log ratio).
+    """
+
+    most_s: float
+    metrics: tuple[str, ...]
+    error: float
+
+    @classmethod
+    def of(cls, most_s: float, primary: Sequence[str], rule: Rule) -> Length:
+        """The length of a pair in a gate that decides on `primary` by `rule`."""
+        return cls(most_s, tuple(primary), PRECISION * rule.margin)
+
+    def reached(self, turns: Sequence[Turn], passed_s: float) -> bool:
+        """Whether `turns`, which took `passed_s` seconds, are enough."""
+        series = [log_ratios_of_turns(turns, metric) for metric in self.metrics]
+        known = [bool(standard_error(ratios) <= self.error) for ratios in series if ratios]
+        return passed_s >= self.most_s or (bool(known) and all(known))
+
+
 class MeasuresPairs(Protocol):
     """A way to measure pairs. `in_words`: what is done, and why so, for the gate's record."""
 
@@ -53,11 +83,11 @@ class MeasuresPairs(Protocol):
 
 
 def way_to_measure(
-    arms: Arms, control: Control, pair_s: float, folder: Path, note: Callable[[str], None], held: ExitStack
+    arms: Arms, control: Control, length: Length, folder: Path, note: Callable[[str], None], held: ExitStack
 ) -> MeasuresPairs:
     """In turns if both arms can and two processes fit into memory, else slot after slot; warms both arms.
 
-    - `pair_s`: seconds that the processes of a pair take turns.
+    - `length`: when a pair ends.
     - `folder`: for what the processes leave. `note`: shows what is being done.
     - `held`: gets processes that live as long as the gate.
 
@@ -77,7 +107,7 @@ def way_to_measure(
     reasons = reasons or _without_room(warmed) or _not_beside_each_other(takers, warmed, folder)
     if reasons:
         return SlotAfterSlot(arms, control, "; ".join(reasons))
-    return PairsInTurns(takers, control, pair_s)
+    return PairsInTurns(takers, control, length)
 
 
 def _one_turn(arm: TakesTurns, model: str, folder: Path) -> Process:
@@ -123,9 +153,9 @@ def _not_beside_each_other(
 class PairsInTurns:
     """Two fresh processes of each model, of which one at a time works."""
 
-    def __init__(self, arms: Mapping[ArmName, TakesTurns], control: Control, pair_s: float) -> None:
+    def __init__(self, arms: Mapping[ArmName, TakesTurns], control: Control, length: Length) -> None:
         """Parameters: see `way_to_measure`."""
-        self._arms, self._control, self._pair_s = arms, control, pair_s
+        self._arms, self._control, self._length = arms, control, length
         self.in_words = "in turns"
 
     def __call__(self, pair: int, folder: Path, note: Callable[[str], None]) -> Iterator[PairInTurns]:
@@ -143,7 +173,7 @@ class PairsInTurns:
         with ExitStack() as alive:
             starts = {arm: self._arms[arm].start(model, folder / f"{pair:03}-{arm}") for arm in first}
             processes = {arm: alive.enter_context(start) for arm, start in starts.items()}
-            turns = take_turns(processes, first, self._control.once, self._pair_s)
+            turns = take_turns(processes, first, self._control.once, self._length)
             return InTurns(turns, {arm: processes[arm].once for arm in ARMS})
 
 
@@ -151,19 +181,18 @@ def take_turns(
     processes: Mapping[ArmName, Process],
     first: Sequence[ArmName],
     control: Callable[[], float],
-    least_s: float,
+    length: Length,
 ) -> tuple[Turn, ...]:
-    """Turns of two processes in the order ABBA, until `least_s` seconds have passed.
+    """Turns of two processes in the order ABBA.
 
     - `processes`: of both arms. `first`: the arms in the order of the first round.
     - `control`: the control workload, done before every turn; gives its seconds.
-
-    There are an even number of rounds, `FEWEST_ROUNDS` at least.
+    - `length`: when there are enough. There are an even number of rounds, `FEWEST_ROUNDS` at least.
     """
     turns: list[Turn] = []
     begin = time.monotonic()
     rounds = 0
-    while rounds < FEWEST_ROUNDS or rounds % 2 or time.monotonic() - begin < least_s:
+    while rounds < FEWEST_ROUNDS or rounds % 2 or not length.reached(turns, time.monotonic() - begin):
         for arm in first if rounds % 2 == 0 else reversed(first):
             control_s = control()
             turns.append(Turn(arm, processes[arm].turn(), control_s))

@@ -22,7 +22,7 @@ from ..plan.environment import environment
 from .commands import BenchRun, Command, Work, bench_run, read_right, run_process, without_unread
 from .config import GateConfig, words
 from .control import Control
-from .pairs import Arms, way_to_measure
+from .pairs import Arms, Length, way_to_measure
 from .targets import Place, find_place, tree_identity
 
 
@@ -93,7 +93,7 @@ def estimate(config: GateConfig, console: Console) -> GateDuration:
         ExitStack() as held,
     ):
         begin = time.monotonic()
-        measure = way_to_measure(arms, Control(), config.pair_s, Path(folder), progress.note, held)
+        measure = way_to_measure(arms, Control(), _length(config), Path(folder), progress.note, held)
         warm = time.monotonic()
         progress.advance("one pair")
         for _ in measure(0, Path(folder), progress.note):
@@ -129,6 +129,10 @@ def _arms(config: GateConfig, console: Console) -> Iterator[Arms]:
         yield Arms(places, works)
 
 
+def _length(config: GateConfig) -> Length:
+    return Length.of(config.pair_s, config.primary, config.rule)
+
+
 def _work(config: GateConfig, place: Place) -> Work:
     if place.command is not None:
         return Command(place.command, config.timeout_s)
@@ -162,7 +166,7 @@ def _carry_out(
     pairs = writer.complete_pairs
     folder = writer.path / "slots"
     with console.task("pairs of processes", config.max_pairs) as progress, ExitStack() as held:
-        measure = way_to_measure(arms, control, config.pair_s, folder, progress.note, held)
+        measure = way_to_measure(arms, control, _length(config), folder, progress.note, held)
         writer.note_work(f"{measure.in_words}: {_work_in_words(config, arms)}")
         for _ in range(pairs):
             progress.advance()

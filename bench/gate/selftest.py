@@ -43,7 +43,7 @@ class SelfTestConfig:
     """
 
     rule: Rule
-    pair_s: float = 10.0
+    pair_s: float = 30.0
     minutes: float = 60.0
     gates: int | None = None
     injected: float = 0.2

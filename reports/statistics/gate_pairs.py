@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ...records.gate import InTurns, PairInTurns, Slot, Turn
 from .sequential import log_ratios
@@ -70,6 +71,26 @@ def _of_slots(base: Slot, candidate: Slot) -> Pair:
         for metric in slot.values[model]
     )
     return Pair(metrics, tuple(named), _values([base.control_s], [candidate.control_s]))
+
+
+def log_ratios_of_turns(turns: Sequence[Turn], metric: str) -> list[float]:
+    """log(candidate / base) of every two adjacent turns; empty if a turn has no value above 0."""
+    base, candidate = (
+        [turn.values.get(metric, 0.0) for turn in turns if turn.arm == arm] for arm in ("base", "candidate")
+    )
+    return log_ratios(base, candidate) if all(value > 0 for value in (*base, *candidate)) else []
+
+
+def standard_error(ratios: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Standard error of the median along the last axis, by the median absolute deviation.
+
+    That is the formula for a normal distribution, σ √(π / 2n), with σ ≈ 1.4826 MAD, which outliers do not
+    move. It does not depend on where the ratios lie, only on how far apart.
+    """
+    values = np.asarray(ratios, dtype=np.float64)
+    deviations = np.abs(values - np.median(values, axis=-1, keepdims=True))
+    sigma = 1.4826 * np.median(deviations, axis=-1)
+    return np.asarray(sigma * math.sqrt(math.pi / 2 / values.shape[-1]))
 
 
 def _of_turns(pair: PairInTurns) -> Pair:

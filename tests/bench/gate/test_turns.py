@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +18,7 @@ from actionbench.bench.gate.turns import network_turns, takes_turns
 from actionbench.errors import MeasurementError
 from actionbench.records.gate import Arm
 from actionbench.records.metrics import FIRST, LOAD, PEAK_MEMORY, TOTAL
+from actionbench.reports.statistics.sequential import Rule
 
 from ..conftest import NETWORKS, write_video
 from .conftest import Command, FixedControl
@@ -177,18 +178,23 @@ def test_an_arm_of_this_version_takes_turns(place: Place) -> None:
     assert takes_turns(place)
 
 
-@pytest.mark.parametrize("least_s", [0.0, 0.2])
-def test_rounds_are_even_and_last_as_long_as_asked(least_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
+@pytest.mark.parametrize(
+    ("scatter", "most_s", "rounds"),
+    [(0.0, 9.0, 4), (0.5, 0.0, 4), (0.5, 0.2, 10), (0.1, 9.0, 34)],
+)
+def test_a_pair_goes_on_until_its_ratio_is_known_or_its_time_is_over(
+    scatter: float, most_s: float, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0
 
     def turn() -> dict[str, float]:
         nonlocal now
-        now += 0.01
-        return {TOTAL: 1.0}
+        now += 1
+        return {TOTAL: math.exp(scatter if now % 8 == 0 else -scatter if now % 8 == 3 else 0.0)}
 
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now / 100)
     processes: Any = {arm: SimpleNamespace(turn=turn) for arm in ("base", "candidate")}
-    order: Callable[[], float] = lambda: 1.0  # noqa: E731
-    turns = pairs.take_turns(processes, ("base", "candidate"), order, least_s)
-    assert len(turns) == (8 if least_s == 0 else 20)
+    length = pairs.Length.of(most_s, [TOTAL], Rule())
+    turns = pairs.take_turns(processes, ("base", "candidate"), lambda: 1.0, length)
+    assert len(turns) == 2 * rounds
     assert [turn.arm[0] for turn in turns[:8]] == list("bccbbccb")

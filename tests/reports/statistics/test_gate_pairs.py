@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actionbench.records.gate import InTurns, PairInTurns, Slot, Turn
-from actionbench.reports.statistics.gate_pairs import pairs_of
+from actionbench.reports.statistics.gate_pairs import log_ratios_of_turns, pairs_of, standard_error
 
 
 def in_turns(base: list[float], candidate: list[float], pair: int = 0) -> PairInTurns:
@@ -59,3 +60,24 @@ def test_pairs_of_both_kinds_count() -> None:
     found = pairs_of([*slots, Slot(1, "base", 2, {}, 1.0, 1.0)], [in_turns([1.0, 1.0], [1.0, 1.0], 1)])
     assert [pair.turns for pair in found] == [None, 2]
     assert found[0].metrics["m", "total"].log_ratio == pytest.approx(math.log(2))
+
+
+@given(st.integers(4, 60), st.floats(-1, 1), st.floats(0.001, 0.5))
+def test_the_standard_error_knows_no_place_and_no_sign(n: int, place: float, scatter: float) -> None:
+    values = np.random.default_rng(n).normal(0, scatter, n)
+    found = float(standard_error(values))
+    assert found == pytest.approx(float(standard_error(place - values)), rel=1e-6)
+    assert found == pytest.approx(float(standard_error(np.stack([values, values]))[1]))
+
+
+def test_the_standard_error_is_that_of_the_median_of_a_normal_distribution() -> None:
+    samples = np.random.default_rng(0).normal(3, 2, (4000, 25))
+    assert float(np.median(samples, axis=1).std()) == pytest.approx(
+        float(standard_error(samples).mean()), rel=0.06
+    )
+
+
+def test_turns_without_a_value_have_no_ratios() -> None:
+    turns = in_turns([1.0, 0.0], [1.0, 1.0]).models["m"].turns
+    assert log_ratios_of_turns(turns, "total") == []
+    assert log_ratios_of_turns(turns, "flow") == []
