@@ -302,9 +302,10 @@ def _write(
 def _simulate(rule: Rule) -> None:
     from tabulate import tabulate
 
-    from ...reports.statistics.gate_simulation import promises, simulate, simulation_table
+    from ...reports.statistics.gate_promises import promises
+    from ...reports.statistics.gate_simulation import simulate, simulate_shared, simulation_table
 
-    cells = simulate(rule)
+    cells = [*simulate(rule), *simulate_shared(rule)]
     table = simulation_table(cells)
     titles = [column.title for column in table.columns]
     alignment = [column.align for column in table.columns]
@@ -314,6 +315,6 @@ def _simulate(rule: Rule) -> None:
     found = promises(cells)
     for promise in found:
         state = "kept" if promise.kept else "NOT kept"
-        print(f"{state}: {promise.text}; found {100 * promise.cell.called:.3g} %")
+        print(f"{state}: {promise.text}; found {100 * promise.found:.3g} %")
     if broken := [promise.text for promise in found if not promise.kept]:
         raise MeasurementError(f"a promise is not kept: {'; '.join(broken)}", where="--simulate")

@@ -15,19 +15,12 @@ import psutil
 from ...errors import MeasurementError
 from ...records.gate import ARMS, ArmName, InTurns, PairInTurns, Slot, Turn, Values
 from ...records.metrics import PEAK_DEVICE_MEMORY, PEAK_MEMORY
-from ...reports.statistics.gate_pairs import log_ratios_of_turns, standard_error
+from ...reports.statistics.gate_pairs import FEWEST_ROUNDS, PRECISION, log_ratios_of_turns, standard_error
 from ...reports.statistics.sequential import Rule
 from .commands import Work
 from .control import Control
 from .targets import Place
 from .turns import Process, TakesTurns, empty
-
-FEWEST_ROUNDS = 4
-"""Of turns in a pair; a round is a turn of each arm. Even, so that each arm is as often first."""
-
-PRECISION = 1 / 3
-"""A pair ends when the standard error of its figure is below this part of the threshold. That depends on how
-far apart its turns are, not on which arm is faster, so it favours no verdict."""
 
 _USABLE = 0.9
 """Share of the free memory that the two processes of a pair may need."""

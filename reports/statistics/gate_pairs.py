@@ -15,6 +15,13 @@ from .sequential import log_ratios
 Key = tuple[str, str]
 """Model and metric."""
 
+PRECISION = 1 / 3
+"""A pair ends when the standard error of its figure is below this part of the threshold. That depends on how
+far apart its turns are, not on which arm is faster, so it favours no verdict."""
+
+FEWEST_ROUNDS = 4
+"""Of turns in a pair; a round is a turn of each arm. Even, so that each arm is as often first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Values:
