@@ -126,7 +126,7 @@ def gate(
         bool,
         typer.Option(
             "--simulate",
-            help="With --self-test: on simulated times, in two minutes; exit code 2 if an error rate is too "
+            help="With --self-test: on simulated times, in minutes; exit code 2 if an error rate is too "
             "high.",
         ),
     ] = False,

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from actionbench.bench.gate import pairs
+from actionbench.bench.gate import arm_process, pairs
 from actionbench.bench.gate.targets import Place
 from actionbench.bench.gate.turns import network_turns, takes_turns
-from actionbench.errors import MeasurementError
+from actionbench.errors import UsageError
 from actionbench.records.gate import Arm
 from actionbench.records.metrics import FIRST, LOAD, PEAK_MEMORY, TOTAL
 from actionbench.reports.statistics.sequential import Rule
@@ -24,7 +24,7 @@ from ..conftest import NETWORKS, write_video
 from .conftest import Command, FixedControl
 from .test_gate_cli import arms, python, run_gate
 
-FAST = ("--pair-seconds", "0.001")
+FAST = ("--pair-seconds", "0.001", "--pairs", "6", "--max-pairs", "6")
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def test_one_process_at_a_time_works_and_neither_is_always_first(
     # A turn of each alone, which does not count, then four rounds a pair; the next pair begins the other way.
     turns = (tmp_path / "turns.log").read_text()
     assert turns[:18] == "bc" + "bccbbccb" + "cbbccbbc"
-    assert len(turns) == 2 + 10 * 8
-    assert (result["pairs"], result["pairs_in_turns"], result["turns"]) == (10, 10, 4)
+    assert len(turns) == 2 + 6 * 8
+    assert (result["pairs"], result["pairs_in_turns"], result["turns"]) == (6, 6, 4)
     assert "4.00 turns each" in " ".join(capsys.readouterr().out.split())
 
 
@@ -105,7 +105,7 @@ def test_a_gate_in_turns_that_was_interrupted_goes_on(tmp_path: Path, turn_taker
     record.write_text(record.read_text().replace('"done"', '"running"'))
     assert run_app(["gate", "--resume", str(tmp_path / "gate")]) == 3
     found = records(tmp_path)
-    assert [one["pair"] for one in found] == list(range(10))
+    assert [one["pair"] for one in found] == list(range(6))
     assert [one["models"]["command"]["turns"][0]["arm"] for one in found[:4]] == ["base", "candidate"] * 2
 
 
@@ -114,7 +114,7 @@ def test_the_control_workload_is_done_before_every_turn(
 ) -> None:
     # Slower before each of the candidate's turns: base, candidate, candidate, base, …
     control.seconds = staticmethod(lambda call: 1.2 if call % 4 in (1, 2) else 1.0)
-    code, result = run_gate(tmp_path, *arms(turn_taker("b"), turn_taker("c")), *FAST, "--max-pairs", "10")
+    code, result = run_gate(tmp_path, *arms(turn_taker("b"), turn_taker("c")), *FAST)
     # Which arm that is changes from pair to pair, so neither is treated worse in the end.
     first, second = (
         {turn["arm"]: turn["control_s"] for turn in record["models"]["command"]["turns"]}
@@ -158,11 +158,11 @@ def test_a_network_takes_turns(place: Place, tmp_path: Path, tiny_module: object
             assert 0 < first["forward"] < first[TOTAL] < 60
 
 
-def test_networks_that_cannot_be_planned_are_an_error(place: Place, tmp_path: Path) -> None:
+def test_networks_that_cannot_be_planned_are_an_error(tmp_path: Path) -> None:
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps({"models": ["no-such-network"]}))
-    with pytest.raises(MeasurementError, match="no-such-network"), network_turns(place, settings, 60):
-        pass
+    with pytest.raises(UsageError, match="no-such-network"):
+        arm_process._workers(settings)
 
 
 def test_an_arm_whose_actionbench_is_older_takes_no_turns(
