@@ -42,22 +42,37 @@ class Child:
     """
 
     def __init__(
-        self, command: Sequence[str], *, env: Mapping[str, str], stderr: int | IO[bytes] = subprocess.DEVNULL
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        stderr: int | IO[bytes] = subprocess.DEVNULL,
+        foreign: bool = False,
     ) -> None:
         """Start it. Raises OSError if that cannot be done.
 
         - `command`: program and arguments.
         - `env`: all of its environment variables.
+        - `cwd`: its working folder; None: that of this process.
         - `stderr`: an open file for its standard error, or a constant of `subprocess`.
+        - `foreign`: a user's command, which may ignore that its standard input is closed: it is killed when
+          this process ends, even by kill -9.
         """
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=env,
-            start_new_session=True,
-        )
+        with contextlib.ExitStack() as guarded:
+            killer = guarded.enter_context(_GroupKiller()) if foreign else None
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=env,
+                cwd=cwd,
+                start_new_session=True,
+            )
+            if killer is not None:
+                killer.watch(self._process)
+            self._guard = guarded.pop_all()
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -104,6 +119,7 @@ class Child:
         """Kill it and what it started, if they still run, and clean up."""
         self.kill()
         self._process.wait()
+        self._guard.close()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             with contextlib.suppress(BrokenPipeError):

@@ -7,6 +7,7 @@ Each gives the same function up to rounding; `docs/backends.md` describes which 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 
@@ -83,8 +84,8 @@ def space_to_depth(convolution: Convolution, stride: Triple) -> Convolution:
     - `convolution`: without groups.
     - `stride`: its stride, which is the size of the blocks.
 
-    The blocks' channels are (t, h, w, in), the input channel fastest; `depth_padding` gives the padding of
-    the input. A kernel of 7 with stride 2 becomes one of 4.
+    The blocks' channels are (t, h, w, in), the input channel fastest; `block_padding` gives the padding. A
+    kernel of 7 with stride 2 becomes one of 4.
     """
     outputs, inputs, *kernel = convolution.weight.shape
     taps = [-(-cells // by) for cells, by in zip(kernel, stride, strict=True)]
@@ -96,19 +97,46 @@ def space_to_depth(convolution: Convolution, stride: Triple) -> Convolution:
     return Convolution(weight, convolution.bias)
 
 
-def depth_padding(size: int, kernel: int, stride: int, before: int, outputs: int) -> tuple[int, int]:
-    """Zero cells to add before and behind an axis, so that it consists of whole blocks.
+Padding = Callable[[int, int, int], tuple[int, int]]
+"""(cells, taps, stride) of an axis → the zeros that a convolution has before and behind it."""
 
-    - `size`: cells of the axis.
-    - `kernel`: taps of the convolution that `space_to_depth` replaces.
-    - `stride`: its stride, which is the size of a block.
-    - `before`: zeros that it has before the axis.
-    - `outputs`: cells of its output.
 
-    The number of blocks is what the new convolution, unpadded, needs for as many outputs.
+@dataclass(frozen=True, slots=True)
+class BlockPadding:
+    """The zeros around an axis, where a convolution goes over blocks (`space_to_depth`).
+
+    - `blocks`: zero blocks before and behind the axis, which the convolution over blocks adds itself.
+    - `even`, `odd`: zero cells to put before and behind an axis with an even or an odd number of cells.
     """
-    blocks = outputs + -(-kernel // stride) - 1
-    return before, blocks * stride - size - before
+
+    blocks: tuple[int, int]
+    even: tuple[int, int]
+    odd: tuple[int, int]
+
+
+def block_padding(kernel: int, stride: int, padding: Padding) -> BlockPadding:
+    """The padding of the convolution over blocks that is equal to one over cells, along an axis.
+
+    - `kernel`, `stride`: 1 or 2, of the convolution over cells; the stride is the size of a block.
+    - `padding`: of the same; depends on no more of the number of cells than whether it is odd.
+
+    Cells and blocks together are what the new convolution needs for as many outputs. As many zeros as both an
+    even and an odd axis have are blocks; for I3D's stem these are all that an even axis has.
+    """
+
+    def around(size: int) -> tuple[int, int]:
+        before, behind = padding(size, kernel, stride)
+        outputs = (size + before + behind - kernel) // stride + 1
+        blocks = outputs + -(-kernel // stride) - 1
+        return before, blocks * stride - size - before
+
+    even, odd = around(64), around(65)
+    before, behind = (min(sides) // stride for sides in zip(even, odd, strict=True))
+
+    def without_blocks(cells: tuple[int, int]) -> tuple[int, int]:
+        return cells[0] - before * stride, cells[1] - behind * stride
+
+    return BlockPadding((before, behind), without_blocks(even), without_blocks(odd))
 
 
 def to_depth(array: npt.NDArray[np.generic], stride: Triple) -> npt.NDArray[np.generic]:

@@ -1,7 +1,8 @@
 """The records of a gate's directory: what was compared, and what each slot measured.
 
-A gate's directory holds `gate.json` (a `Gate`) and `slots.jsonl` (`Slot` and `ArmAccuracy` lines), and, under
-`slots/`, the output of each slot's processes. Verdict and summaries are derived from the first two.
+A gate's directory holds `gate.json` (a `Gate`) and `slots.jsonl` (`PairInTurns`, `Slot` and `ArmAccuracy`
+lines), and, under `slots/`, the output of the processes. Verdict and summaries are derived from the first
+two.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Gate:
     - `environment`: hardware and software, as in a run directory.
     - `base`, `candidate`: the two sides.
     - `state`: "done" when the gate has ended.
-    - `work`: description of what a slot runs.
+    - `work`: description of what the processes of a pair run, and how: in turns, or slot after slot and why.
     - `control`: description of the control workload.
     - `schema`: version of the records, see `SCHEMA`.
     """
@@ -60,8 +61,48 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What one of two processes measured while it was its turn, and the control workload just before.
+
+    - `values`: metric → seconds per video, the mean over the turn.
+    - `control_s`: seconds of the control workload.
+    """
+
+    arm: ArmName
+    values: dict[str, float]
+    control_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class InTurns:
+    """A fresh process of each arm for one model, of which one at a time worked.
+
+    - `turns`: in the order of time. The first two are one of each arm, and so are every two that follow.
+    - `once`: arm → metric → what its process measured once: load, first inference, memory.
+    """
+
+    turns: tuple[Turn, ...]
+    once: dict[ArmName, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class PairInTurns:
+    """A pair of fresh processes that took turns, of each model.
+
+    - `pair`: 0, 1, …
+    - `models`: model → what its two processes measured.
+    - `wall_s`: seconds that the whole pair took.
+    """
+
+    pair: int
+    models: dict[str, InTurns]
+    wall_s: float
+    kind: Literal["pair"] = "pair"
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
-    """One fresh process of one arm, and the control workload just before and after it.
+    """One fresh process of one arm to its end, and the control workload just before and after it.
 
     - `pair`: 0, 1, …; each pair has one slot of each arm.
     - `order`: position among all slots of the gate, from 0.

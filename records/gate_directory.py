@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
 
 from ..errors import UsageError
-from .gate import SCHEMA, ArmAccuracy, Gate, Slot
+from .gate import ARMS, SCHEMA, ArmAccuracy, Gate, PairInTurns, Slot
 from .json_lines import append, mend, read_whole, records, to_json, write_atomically
 from .lock import FolderLock
 
@@ -38,6 +39,17 @@ class GateDirectory:
         slots = records(self.path / SLOTS, Slot, wanted=lambda kind: kind == "slot")
         latest = {(slot.pair, slot.arm): slot for slot in slots}
         return [latest[key] for key in sorted(latest)]
+
+    def pairs_in_turns(self) -> list[PairInTurns]:
+        """All pairs whose processes took turns, by number."""
+        pairs = records(self.path / SLOTS, PairInTurns, wanted=lambda kind: kind == "pair")
+        return [pair for _, pair in sorted({pair.pair: pair for pair in pairs}.items())]
+
+    @property
+    def complete_pairs(self) -> int:
+        """Number of pairs that both arms were measured in."""
+        arms = Counter(slot.pair for slot in self.slots())
+        return len(self.pairs_in_turns()) + sum(count == len(ARMS) for count in arms.values())
 
     def accuracies(self) -> list[ArmAccuracy]:
         """The accuracy passes in the order of writing; empty without `--accuracy`."""
@@ -85,7 +97,11 @@ class GateWriter(GateDirectory):
         self._lock.require_in_place(_resume(self.path))
         self._write(self.path, replace(self.gate, state="done"))
 
-    def append(self, entry: Slot | ArmAccuracy) -> None:
+    def note_work(self, work: str) -> None:
+        """Record what the processes of a pair run, and how."""
+        self._write(self.path, replace(self.gate, work=work))
+
+    def append(self, entry: PairInTurns | Slot | ArmAccuracy) -> None:
         """Add a record and sync it. Raises MeasurementError if it cannot be written."""
         self._lock.require_in_place(_resume(self.path))
         append(self._file, to_json(asdict(entry)), _resume(self.path))

@@ -1,4 +1,4 @@
-"""The metrics of gates and histories: the stages of a clip, and five metrics of the scenario "latency"."""
+"""The metrics of gates and histories: the stages of a clip, and metrics of the scenario "latency"."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ TOTAL = "total"
 
 LOAD, FIRST = "load", "first"
 """Seconds until the network is loaded, and seconds of its first forward pass."""
+
+CPU = "cpu"
+"""CPU seconds per video, of all threads; in gates only."""
 
 PEAK_MEMORY, PEAK_DEVICE_MEMORY = "peak_memory", "peak_device_memory"
 """Bytes of the host and of the device."""
@@ -19,7 +22,8 @@ DECLARED = {
     PEAK_DEVICE_MEMORY: "peak_device_bytes",
 }
 """Metric of gates and histories → the metric of `scenarios/latency.py` that computes its values. The short
-names are those of `--primary`, stored gates and histories. Every other metric is a stage (`run.STAGES`)."""
+names are those of `--primary`, stored gates and histories. Every other metric but `CPU` is a stage
+(`run.STAGES`)."""
 
 
 def unit(metric: str) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from ...atomic import write_file
 from ...errors import EXIT_CODES, MeasurementError, UsageError, unknown_name
-from ..gate.config import SLOT
+from ..gate.config import TURN
 from ..plan.config import SETTINGS, WEIGHTS_HELP
 from .options import share
 from .settings import given_settings, is_given, with_settings
@@ -25,18 +25,24 @@ if TYPE_CHECKING:
 OnInconclusive = Literal["ok", "fail"]
 
 _AS_IN_BENCH_RUN = ("models", "data", "videos", "target", "device", "threads", "flow", "views")
-_OF_A_SLOT = {
+_OF_A_GATE = {
     **{name: SETTINGS[name] for name in _AS_IN_BENCH_RUN},
     "weights": replace(SETTINGS["weights"], help=f"{WEIGHTS_HELP}. By default random"),
     "latency_clips": replace(
-        SETTINGS["latency_clips"], help="number of clips that a slot times", default=SLOT["latency_clips"]
+        SETTINGS["latency_clips"],
+        help="number of clips that are timed, one in a turn",
+        default=TURN["latency_clips"],
     ),
-    "latency_seconds": replace(SETTINGS["latency_seconds"], default=SLOT["latency_seconds"]),
+    "latency_seconds": replace(
+        SETTINGS["latency_seconds"],
+        help="minimum measuring time of a turn, seconds",
+        default=TURN["latency_seconds"],
+    ),
 }
-"""Settings of `bench run` that a slot takes; a model's FILE.py is each arm's own."""
+"""Settings of `bench run` that a gate takes; a model's FILE.py is each arm's own."""
 
 
-@with_settings(of=_OF_A_SLOT)
+@with_settings(of=_OF_A_GATE)
 def gate(
     context: typer.Context,
     base: Annotated[
@@ -73,26 +79,33 @@ def gate(
     threshold: Annotated[
         str, typer.Option(help="Smallest slowdown that counts as a regression: 5% or 0.05.")
     ] = "5%",
-    pairs: Annotated[int, typer.Option(help="Number of pairs of slots before the first verdict.")] = 10,
+    pairs: Annotated[int, typer.Option(help="Number of pairs of processes before the first verdict.")] = 10,
     max_pairs: Annotated[
         int, typer.Option(help="Number of pairs after which an open verdict is inconclusive.")
     ] = 30,
+    pair_seconds: Annotated[
+        float,
+        typer.Option(
+            help="Most seconds that the processes of a pair take turns; fewer once its ratio is known to a "
+            "third of the threshold."
+        ),
+    ] = 30.0,
     accuracy: Annotated[
         bool, typer.Option("--accuracy", help="Also predict the labelled clips once with each version.")
     ] = False,
     on_inconclusive: Annotated[
         str, typer.Option(help="Exit code of an inconclusive verdict: ok, 0; fail, 4.")
     ] = "fail",
-    timeout: Annotated[float, typer.Option(help="Time limit of one slot, seconds.")] = 600.0,
+    timeout: Annotated[
+        float, typer.Option(help="Time limit of a process's start, of a turn and of a slot, seconds.")
+    ] = 600.0,
     out: Annotated[Path | None, typer.Option(help="The gate's directory; by default runs/TIME-gate.")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Continue the interrupted gate in this directory.")
     ] = None,
     estimate: Annotated[
         bool,
-        typer.Option(
-            "--estimate", help="Measure one slot of each version and print how long the gate would take."
-        ),
+        typer.Option("--estimate", help="Measure one pair and print how long the gate would take."),
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
     markdown: Annotated[
@@ -113,7 +126,7 @@ def gate(
         bool,
         typer.Option(
             "--simulate",
-            help="With --self-test: on simulated times, in two minutes; exit code 2 if an error rate is too "
+            help="With --self-test: on simulated times, in minutes; exit code 2 if an error rate is too "
             "high.",
         ),
     ] = False,
@@ -149,7 +162,7 @@ def gate(
         else:
             from ..gate import selftest  # imports what it decodes video with
 
-            asked = selftest.SelfTestConfig(rule, minutes, gates, share("--injected", injected))
+            asked = selftest.SelfTestConfig(rule, pair_seconds, minutes, gates, share("--injected", injected))
             print(selftest.self_test(asked, out, Console()))
         return 0
     _refuse(given & {"simulate", "minutes", "gates", "injected"}, "bench gate", "are options of --self-test")
@@ -171,11 +184,12 @@ def gate(
             repository=str(repository.absolute()),
             command=command,
             packages=packages,  # type: ignore[arg-type]  # checked by the record
-            run=_run_settings(given_settings(context, _OF_A_SLOT), config),
+            run=_run_settings(given_settings(context, _OF_A_GATE), config),
             primary=tuple(primary or (TOTAL,)),
             threshold=share("--threshold", threshold),
             pairs=pairs,
             max_pairs=max_pairs,
+            pair_s=pair_seconds,
             accuracy=accuracy,
             timeout_s=timeout,
         )
@@ -197,6 +211,7 @@ _OF_SELF_TEST = {
     "threshold",
     "pairs",
     "max_pairs",
+    "pair_seconds",
     "minutes",
     "gates",
     "injected",
@@ -244,7 +259,7 @@ def _print_estimate(settings: GateConfig) -> None:
 
     found = estimate(settings, Console())
     print(
-        f"one slot: base {found.base_s:.1f} s, candidate {found.candidate_s:.1f} s\n"
+        f"{found.way}; one pair: {found.pair_s:.1f} s\n"
         f"{settings.pairs} pairs: about {_duration(found.shortest_s)}; "
         f"{settings.max_pairs} pairs, if needed: about {_duration(found.longest_s)}"
     )
@@ -287,9 +302,10 @@ def _write(
 def _simulate(rule: Rule) -> None:
     from tabulate import tabulate
 
-    from ...reports.statistics.gate_simulation import promises, simulate, simulation_table
+    from ...reports.statistics.gate_promises import promises
+    from ...reports.statistics.gate_simulation import simulate, simulate_shared, simulation_table
 
-    cells = simulate(rule)
+    cells = [*simulate(rule), *simulate_shared(rule)]
     table = simulation_table(cells)
     titles = [column.title for column in table.columns]
     alignment = [column.align for column in table.columns]
@@ -299,6 +315,6 @@ def _simulate(rule: Rule) -> None:
     found = promises(cells)
     for promise in found:
         state = "kept" if promise.kept else "NOT kept"
-        print(f"{state}: {promise.text}; found {100 * promise.cell.called:.3g} %")
+        print(f"{state}: {promise.text}; found {100 * promise.found:.3g} %")
     if broken := [promise.text for promise in found if not promise.kept]:
         raise MeasurementError(f"a promise is not kept: {'; '.join(broken)}", where="--simulate")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,11 +18,10 @@ from ...parsing import parse_json
 from ...records.disturbance import drop_disturbed
 from ...records.gate import Values
 from ...records.json_lines import lines
-from ...records.metrics import FIRST, LOAD, PEAK_MEMORY, TOTAL
+from ...records.metrics import CPU, FIRST, LOAD, PEAK_MEMORY, TOTAL
+from .protocol import COMMAND, reported
 from .targets import Place
-
-COMMAND = "command"
-"""Name of the model that stands for a command."""
+from .turns import CommandTurns, TakesTurns, network_turns, takes_turns
 
 UNREAD = ("report", "peak")
 """Settings of `bench run` that are for readers of a report: each takes seconds, and nobody reads a slot's."""
@@ -43,12 +42,23 @@ class Work(Protocol):
         Raises MeasurementError if it fails, takes too long, or measures nothing.
         """
 
+    def turns(self, place: Place, folder: Path, held: ExitStack) -> TakesTurns | str:
+        """What is measured in turns in `place`; where that cannot be done, why not, as a clause.
+
+        `folder`, which is empty, is for what it leaves; `held` gets a process that lives as long as the gate.
+        Where it cannot be done, the work was done once, so that the arm is warm. Raises as a call does.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class BenchRun:
-    """`bench run` with one latency process for each model. `settings`: as in its YAML file."""
+    """`bench run` with one latency process for each model, or the same networks in turns.
+
+    `settings`, `in_turns`: of a slot and of a turn, as in its YAML file.
+    """
 
     settings: Mapping[str, Any]
+    in_turns: Mapping[str, Any]
     timeout_s: float
 
     def __call__(self, place: Place, folder: Path) -> Values:
@@ -60,14 +70,28 @@ class BenchRun:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         return values
 
+    def turns(self, place: Place, folder: Path, held: ExitStack) -> TakesTurns | str:
+        """See `Work`."""
+        if takes_turns(place):
+            settings = _written(self.in_turns, folder)
+            return held.enter_context(network_turns(place, settings, self.timeout_s))
+        self(place, folder)
+        return "its version of ActionBench does not take turns"
+
 
 def bench_run(place: Place, settings: Mapping[str, Any], folder: Path) -> list[str]:
-    """The command of a run in `folder`/run; its settings are written beside it. JSON is YAML."""
-    config = folder / "config.json"
-    config.write_text(json.dumps(settings, ensure_ascii=False, indent=1), encoding="utf-8")
+    """The command of a run in `folder`/run; its settings are written beside it."""
+    config = _written(settings, folder)
     # -P: the working folder may hold a `datasets` or a `models` of its own.
     command = [place.python, "-P", "-m", "actionbench", "run", "--config", str(config.absolute())]
     return [*command, "--out", str((folder / "run").absolute())]
+
+
+def _written(settings: Mapping[str, Any], folder: Path) -> Path:
+    """The file of a run's settings, written to `folder`. JSON is YAML."""
+    config = folder / "config.json"
+    config.write_text(json.dumps(settings, ensure_ascii=False, indent=1), encoding="utf-8")
+    return config
 
 
 def without_unread(place: Place, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +112,7 @@ class Command:
     """Any command: its wall time, or what it says of itself.
 
     If its last line of output is a JSON object with "total_s" or "stages_s", those are its times: seconds,
-    all of it and by stage; "peak_rss_bytes" is taken too.
+    all of it and by stage; "cpu_s" and "peak_rss_bytes" are taken too.
     """
 
     words: tuple[str, ...]
@@ -96,7 +120,12 @@ class Command:
 
     def __call__(self, place: Place, folder: Path) -> Values:
         wall_s, output = run_process(list(self.words), place, folder, self.timeout_s)
-        return {COMMAND: _reported(output) or {TOTAL: wall_s}}
+        return {COMMAND: _last_line(output) or {TOTAL: wall_s}}
+
+    def turns(self, place: Place, folder: Path, held: ExitStack) -> TakesTurns | str:  # noqa: ARG002
+        """See `Work`."""
+        turns = CommandTurns(self.words, place, self.timeout_s)
+        return turns if turns.may_start(folder) else "its command does not take turns"
 
 
 def run_process(command: list[str], place: Place, folder: Path, timeout_s: float | None) -> tuple[float, str]:
@@ -132,37 +161,12 @@ def run_process(command: list[str], place: Place, folder: Path, timeout_s: float
     return wall_s, output.read_text(encoding="utf-8", errors="replace")
 
 
-def _reported(output: str) -> dict[str, float] | None:
-    """The times in a command's last line; None if there are none.
-
-    Raises MeasurementError if what stands there is no time.
-    """
-    last = output.strip().rpartition("\n")[2]
+def _last_line(output: str) -> dict[str, float] | None:
+    """The times in a command's last line; None if there are none."""
     try:
-        facts = parse_json(last)
+        return reported(parse_json(output.strip().rpartition("\n")[2]))
     except ValueError:
         return None
-    if not isinstance(facts, dict) or not facts.keys() & {"total_s", "stages_s"}:
-        return None
-    stages = facts.get("stages_s", {})
-    if not isinstance(stages, dict):
-        raise MeasurementError("`stages_s` is no object of stage and seconds", found=last[:200])
-    reported = {str(name): seconds for name, seconds in stages.items()}
-    reported[TOTAL] = facts["total_s"] if "total_s" in facts else sum(map(_seconds, stages.values()))
-    if "peak_rss_bytes" in facts:
-        reported[PEAK_MEMORY] = facts["peak_rss_bytes"]
-    values = {name: _seconds(value) for name, value in reported.items()}
-    if values[TOTAL] == 0:
-        raise MeasurementError("the command measured nothing: its total is 0 s", found=last[:200])
-    return values
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise MeasurementError(
-            "the command reported a value that is not a number", expected="a number ≥ 0", found=repr(value)
-        )
-    return float(value)
 
 
 def read_latency(run: Path) -> Values:
@@ -196,7 +200,10 @@ def _medians(samples: list[dict[str, Any]]) -> dict[str, float]:
     )
     series: dict[str, list[float]] = defaultdict(list)
     for sample in counted:
-        for name, seconds in {**sample["stages_s"], TOTAL: sample["total_s"]}.items():
+        times = {**sample["stages_s"], TOTAL: sample["total_s"]}
+        if "cpu_s" in sample:
+            times[CPU] = sample["cpu_s"]
+        for name, seconds in times.items():
             series[name].append(float(seconds))
     return {name: statistics.median(values) for name, values in series.items()}
 

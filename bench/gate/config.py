@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,9 +17,11 @@ from ..plan.config import from_mapping
 if TYPE_CHECKING:
     from ...reports.statistics.sequential import Rule
 
-SLOT = {"latency_clips": 1, "latency_seconds": 1.0}
-"""What a slot measures by default: one clip for a second. It is the process that is repeated."""
+TURN = {"latency_clips": 1, "latency_seconds": 0.3}
+"""What a turn measures by default: one clip, again and again for so many seconds."""
 
+SLOT = {"latency_clips": 1, "latency_seconds": 1.0}
+"""What a slot measures by default."""
 
 Packages = Literal["pinned", "shared"]
 
@@ -35,8 +38,9 @@ class GateConfig:
     - `packages`: "pinned": a commit whose pins differ gets packages of its own; "shared": all commits use
       those of this environment, so that the code alone is compared.
     - `primary`: the metrics that decide. `threshold`, `pairs`, `max_pairs`: see `Rule`.
+    - `pair_s`: seconds that the two processes of a pair take turns at most.
     - `accuracy`: predict the labelled clips once in each arm.
-    - `timeout_s`: after which a slot is given up.
+    - `timeout_s`: after which a slot, the start of a process or a turn is given up.
     """
 
     base: str
@@ -49,6 +53,7 @@ class GateConfig:
     threshold: float = 0.05
     pairs: int = 10
     max_pairs: int = 30
+    pair_s: float = 30.0
     accuracy: bool = False
     timeout_s: float = 600.0
 
@@ -62,11 +67,13 @@ class GateConfig:
             raise UsageError("a metric is named twice", where="--primary", found=", ".join(self.primary))
         if not self.timeout_s > 0:
             raise UsageError("must be above 0", where="--timeout", found=self.timeout_s)
-        if from_mapping(self.slot_run(), "bench gate").latency_clips < 1:
-            raise UsageError("a slot would measure nothing", where="--latency-clips", expected="at least 1")
+        if not 0 < self.pair_s < math.inf:
+            raise UsageError("must be a number above 0", where="--pair-seconds", found=self.pair_s)
+        if from_mapping(self.turn_run(), "bench gate").latency_clips < 1:
+            raise UsageError("a turn would measure nothing", where="--latency-clips", expected="at least 1")
         if beside := sorted({"scenarios", "sweep"} & self.run.keys()):
             raise UsageError(
-                "is not what a slot measures: one clip at a time, in one way",
+                "is not what a gate measures: one clip at a time, in one way",
                 where=", ".join(f"`{name}` of --config" for name in beside),
                 remedy="Leave it out of the settings that the gate is given.",
             )
@@ -82,12 +89,15 @@ class GateConfig:
 
         return Rule(self.threshold, self.pairs, self.max_pairs)
 
+    def turn_run(self) -> dict[str, Any]:
+        """Settings of the networks that take turns; `latency_seconds` is that of a turn."""
+        run = {**TURN, **self.run, "processes": 1}
+        return run if "weights" in run else {**run, "weights": {"*": "random"}}
+
     def slot_run(self) -> dict[str, Any]:
         """Settings of the run of one slot: one process for each model, and no accuracy pass to speak of."""
-        run = {**SLOT, **self.run, "processes": 1}
-        if "weights" not in run:
-            return {**run, "weights": {"*": "random"}}
-        return {**run, "max_clips": run["latency_clips"]}
+        run = {**self.turn_run(), **SLOT, **self.run}
+        return {**run, "max_clips": run["latency_clips"]} if "weights" in self.run else run
 
     def accuracy_run(self) -> dict[str, Any]:
         """Settings of the run that predicts all clips once."""

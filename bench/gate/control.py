@@ -1,4 +1,4 @@
-"""The control workload: what never changes, timed around every slot, so that a machine that changes shows.
+"""The control workload: what never changes, timed before every turn, so that a machine that changes shows.
 
 It runs in the driver's own process, which is warm: a fresh process would take seconds to import and to load
 compiled code, more than a light slot does, and its luck would add to the noise. Since both arms are timed
@@ -37,16 +37,17 @@ class Control:
 
     def describe(self) -> str:
         return (
-            f"sines of {_ELEMENTS:,} numbers and {self._flow.name} on a drawn pair, median of "
-            f"{_REPETITIONS}, one thread, in the gate's own process, before and after every slot"
+            f"sines of {_ELEMENTS:,} numbers and {self._flow.name} on a drawn pair, one thread, in the "
+            f"gate's own process: before every turn, or before and after every slot ({_REPETITIONS} times)"
         )
 
-    def __call__(self) -> float:
+    def once(self) -> float:
         """Seconds that it takes now."""
-        times = []
-        for _ in range(_REPETITIONS):
-            begin = time.perf_counter()
-            np.sin(self._vector).sum()
-            self._flow(self._previous, self._following)
-            times.append(time.perf_counter() - begin)
-        return float(np.median(times))
+        begin = time.perf_counter()
+        np.sin(self._vector).sum()
+        self._flow(self._previous, self._following)
+        return time.perf_counter() - begin
+
+    def __call__(self) -> float:
+        """Seconds that it takes now, the median over some repetitions."""
+        return float(np.median([self.once() for _ in range(_REPETITIONS)]))

@@ -1,4 +1,4 @@
-"""`bench gate`: pairs of slots, base and candidate in alternating order, until they allow a verdict."""
+"""`bench gate`: pairs of processes, base and candidate, until they allow a verdict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,35 +14,28 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import ActionBenchError, MeasurementError, UsageError
-from ...records.gate import ARMS, ArmAccuracy, ArmName, Gate, Slot, Values
+from ...records.gate import ARMS, ArmAccuracy, ArmName, Gate
 from ...records.gate_directory import GateDirectory, GateWriter
 from ...reports.analysis.gate_result import GateResult, load_gate
-from ..console.progress import Console, Progress
+from ..console.progress import Console
 from ..plan.environment import environment
 from .commands import BenchRun, Command, Work, bench_run, read_right, run_process, without_unread
 from .config import GateConfig, words
 from .control import Control
+from .pairs import Arms, Length, way_to_measure
 from .targets import Place, find_place, tree_identity
 
 
 @dataclass(frozen=True, slots=True)
-class Arms:
-    """Both arms, ready to run: place and work of each."""
-
-    places: Mapping[ArmName, Place]
-    works: Mapping[ArmName, Work]
-
-    def measure(self, arm: ArmName, folder: Path) -> Values:
-        folder.mkdir(parents=True)
-        return self.works[arm](self.places[arm], folder)
-
-
-@dataclass(frozen=True, slots=True)
 class GateDuration:
-    """How long a gate takes: seconds of one slot of each arm, of the shortest and of the longest gate."""
+    """How long a gate takes.
 
-    base_s: float
-    candidate_s: float
+    - `way`: how its pairs are measured, in words.
+    - `pair_s`: seconds of one pair. `shortest_s`, `longest_s`: of the shortest gate and of the longest.
+    """
+
+    way: str
+    pair_s: float
     shortest_s: float
     longest_s: float
 
@@ -92,21 +85,22 @@ def resume_gate(path: Path, console: Console) -> GateResult:
 
 
 def estimate(config: GateConfig, console: Console) -> GateDuration:
-    """Measure one slot of each arm, after one that is not counted, and what the gate would take of it."""
-    with _arms(config, console) as arms, tempfile.TemporaryDirectory() as folder:
-        control = Control()
-        took = {}
-        with console.task("estimate", 2 * len(ARMS)) as progress:
-            for arm in ARMS:
-                for name in ("warm", "timed"):
-                    begin = time.monotonic()
-                    _slot(arms, arm, Path(folder) / name / arm, control)
-                    took[arm] = time.monotonic() - begin
-                    progress.advance(arm)
-    pair = sum(took.values())
-    # One slot of each arm is thrown away at the beginning.
+    """Warm the arms, measure one pair, and say what the gate would take of it."""
+    with (
+        _arms(config, console) as arms,
+        tempfile.TemporaryDirectory() as folder,
+        console.task("estimate", 2) as progress,
+        ExitStack() as held,
+    ):
+        begin = time.monotonic()
+        measure = way_to_measure(arms, Control(), _length(config), Path(folder), progress.note, held)
+        warm = time.monotonic()
+        progress.advance("one pair")
+        for _ in measure(0, Path(folder), progress.note):
+            pass
+        warm_s, pair_s = warm - begin, time.monotonic() - warm
     return GateDuration(
-        took["base"], took["candidate"], pair * (config.pairs + 1), pair * (config.max_pairs + 1)
+        measure.in_words, pair_s, warm_s + config.pairs * pair_s, warm_s + config.max_pairs * pair_s
     )
 
 
@@ -135,17 +129,22 @@ def _arms(config: GateConfig, console: Console) -> Iterator[Arms]:
         yield Arms(places, works)
 
 
+def _length(config: GateConfig) -> Length:
+    return Length.of(config.pair_s, config.primary, config.rule)
+
+
 def _work(config: GateConfig, place: Place) -> Work:
     if place.command is not None:
         return Command(place.command, config.timeout_s)
     if config.command is not None:
         return Command(words(config.command, "--command"), config.timeout_s)
-    return BenchRun(without_unread(place, config.slot_run()), config.timeout_s)
+    slot = without_unread(place, config.slot_run())
+    return BenchRun(slot, config.turn_run(), config.timeout_s)
 
 
 def _work_in_words(config: GateConfig, arms: Arms) -> str:
     if isinstance(arms.works["base"], BenchRun):
-        return f"bench run with {json.dumps(config.slot_run(), ensure_ascii=False)}"
+        return f"bench run with {json.dumps(config.turn_run(), ensure_ascii=False)}"
     return config.command or "each arm's own command"
 
 
@@ -156,7 +155,7 @@ def _kept(
     try:
         return _carry_out(config, arms, control, writer, console)
     except (KeyboardInterrupt, ActionBenchError):
-        if writer.slots():
+        if writer.slots() or writer.pairs_in_turns():
             console.say(f"what was measured is kept; go on with: bench gate --resume {writer.path}")
         raise
 
@@ -164,18 +163,19 @@ def _kept(
 def _carry_out(
     config: GateConfig, arms: Arms, control: Control, writer: GateWriter, console: Console
 ) -> GateResult:
-    slots = writer.slots()
-    pairs = min(sum(slot.arm == arm for slot in slots) for arm in ARMS)
+    pairs = writer.complete_pairs
     folder = writer.path / "slots"
-    with console.task("pairs of slots", config.max_pairs) as progress:
-        _warm_up(arms, folder, progress)
+    with console.task("pairs of processes", config.max_pairs) as progress, ExitStack() as held:
+        measure = way_to_measure(arms, control, _length(config), folder, progress.note, held)
+        writer.note_work(f"{measure.in_words}: {_work_in_words(config, arms)}")
         for _ in range(pairs):
             progress.advance()
         # One pair shows whether the primary metrics are measured at all; then the first look.
         wanted: int | None = 1
         while wanted is not None:
             for pair in range(pairs, wanted):
-                _measure_pair(pair, arms, control, writer, folder, progress)
+                for record in measure(pair, folder, progress.note):
+                    writer.append(record)
                 progress.advance()
             pairs = max(pairs, wanted)
             wanted = load_gate(writer).next_pairs
@@ -189,35 +189,6 @@ def _carry_out(
     _require_unchanged(arms)
     writer.finish()
     return load_gate(writer)
-
-
-def _warm_up(arms: Arms, folder: Path, progress: Progress) -> None:
-    """One slot of each arm that is not counted: files are read into memory, code is compiled."""
-    for arm in ARMS:
-        progress.note(f"{arm}, not counted")
-        path = folder / f"warm-up-{arm}"
-        shutil.rmtree(path, ignore_errors=True)
-        arms.measure(arm, path)
-
-
-def _measure_pair(
-    pair: int, arms: Arms, control: Control, writer: GateWriter, folder: Path, progress: Progress
-) -> None:
-    """Both slots of a pair, base first in every other one: a drift of the machine meets both alike."""
-    for position, arm in enumerate(ARMS if pair % 2 == 0 else reversed(ARMS)):
-        progress.note(f"pair {pair + 1}, {arm}")
-        path = folder / f"{pair:03}-{arm}"
-        shutil.rmtree(path, ignore_errors=True)
-        begin = time.monotonic()
-        values, control_s = _slot(arms, arm, path, control)
-        wall_s = time.monotonic() - begin
-        writer.append(Slot(pair, arm, 2 * pair + position, values, control_s, wall_s))
-
-
-def _slot(arms: Arms, arm: ArmName, folder: Path, control: Control) -> tuple[Values, float]:
-    before = control()
-    values = arms.measure(arm, folder)
-    return values, (before + control()) / 2
 
 
 def _require_unchanged(arms: Arms) -> None:

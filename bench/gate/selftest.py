@@ -7,6 +7,7 @@ arms that differ by an injected slowdown, which should be caught. Each is kept a
 from __future__ import annotations
 
 import shlex
+import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -35,12 +36,14 @@ GATES = "gates.jsonl"
 class SelfTestConfig:
     """What is tried.
 
-    - `rule`: of every gate. `minutes`: no gate begins later. `gates`: at most so many of each kind, None for
-      as many as there is time for.
+    - `rule`, `pair_s`: of every gate.
+    - `minutes`: no gate begins later. `gates`: at most so many of each kind, None for as many as there is
+      time for.
     - `injected`: the slowdown, as a share, a multiple of 1 / `workload.UNITS`.
     """
 
     rule: Rule
+    pair_s: float = 30.0
     minutes: float = 60.0
     gates: int | None = None
     injected: float = 0.2
@@ -103,6 +106,7 @@ def _try(number: int, config: SelfTestConfig, video: Path, folder: Path, console
         threshold=config.rule.threshold,
         pairs=config.rule.pairs,
         max_pairs=config.rule.max_pairs,
+        pair_s=config.pair_s,
     )
     begin = time.monotonic()
     # A gate that an interruption left half done is no gate of the test: its directory is not used again.
@@ -133,12 +137,26 @@ def table(tried: Sequence[Tried], injected: float) -> str:
         gates = [one for one in tried if one.kind == kind]
         hits = sum(one.verdict in verdicts for one in gates)
         rows.append([title, f"{hits} of {len(gates)}", _share(hits, len(gates))])
-    pairs = sorted(one.pairs for one in tried)
-    longest = f"pairs of a gate: {pairs[0]} to {pairs[-1]}" if pairs else "no gate has ended"
     grid = tabulate(
         rows, headers=["", "gates", "95 % interval (Wilson)"], tablefmt="pipe", disable_numparse=True
     )
-    return f"{grid}\n\n{longest}"
+    return f"{grid}\n\n{_durations(tried)}"
+
+
+def _durations(tried: Sequence[Tried]) -> str:
+    """Minutes and pairs until a verdict, of each kind."""
+    if not tried:
+        return "no gate has ended"
+    sentences = []
+    for kind in dict.fromkeys(one.kind for one in tried):
+        gates = [one for one in tried if one.kind == kind]
+        minutes = statistics.median(one.seconds for one in gates) / 60
+        pairs = [one.pairs for one in gates]
+        sentences.append(
+            f"{kind} arms: a gate took {minutes:.1f} minutes (median of {len(gates)}) and "
+            f"{min(pairs)} to {max(pairs)} pairs, median {statistics.median(pairs):g}"
+        )
+    return "\n\n".join(sentences)
 
 
 def _share(hits: int, n: int) -> str:

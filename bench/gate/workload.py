@@ -1,18 +1,20 @@
 """A light workload for the gate's self-test: `python -m actionbench.bench.gate.workload VIDEO`.
 
-It decodes a small video, computes optical flow and does arithmetic, for a second and a half in all, imports
-and all, and prints its times as a gate reads them. `--slow 0.2` makes it do a fifth more work, nothing else.
+It decodes a small video, computes optical flow and does arithmetic, and prints its times as a gate reads
+them: in turns where the gate says so, else once. `--slow 0.2` makes it do a fifth more work, nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -21,9 +23,13 @@ from ...datasets.clip import Clip
 from ...datasets.video.reader import read_frames
 from ...flow.evaluation.known_motion import known_pair
 from ...flow.registry import get_method
+from .protocol import VARIABLE
 
 SAMPLES = 12
-"""The median over them is what a process says, as in the latency pass of a run."""
+"""The median over them is what a process says that takes no turns."""
+
+TURN_S = 0.3
+"""Seconds that a turn takes at least; its mean is what it says."""
 
 UNITS = 10
 """Of work in each stage of a sample: a slowdown of 10 % is one more."""
@@ -91,11 +97,32 @@ def main() -> None:
     parser.add_argument("--slow-stage", choices=STAGES)
     arguments = parser.parse_args()
     work = stages(arguments.video)
+    amounts = units(arguments.slow, arguments.slow_stage)
     sample(work, dict.fromkeys(STAGES, 1))  # warm
-    samples = [sample(work, units(arguments.slow, arguments.slow_stage)) for _ in range(SAMPLES)]
+    if VARIABLE in os.environ:
+        _say({"ready": {}})
+        for _ in sys.stdin:
+            _say(turn(work, amounts))
+        return
+    samples = [sample(work, amounts) for _ in range(SAMPLES)]
     medians = {stage: statistics.median(one[stage] for one in samples) for stage in STAGES}
-    total_s = statistics.median(sum(one.values()) for one in samples)
-    sys.stdout.write(json.dumps({"stages_s": medians, "total_s": total_s}) + "\n")
+    _say({"stages_s": medians, "total_s": statistics.median(sum(one.values()) for one in samples)})
+
+
+def turn(work: dict[str, Callable[[], object]], amounts: dict[str, int]) -> dict[str, Any]:
+    """What a turn says: means over samples until `TURN_S` have passed."""
+    begin, cpu = time.perf_counter(), time.process_time()
+    samples: list[dict[str, float]] = []
+    while not samples or time.perf_counter() - begin < TURN_S:
+        samples.append(sample(work, amounts))
+    cpu_s = (time.process_time() - cpu) / len(samples)
+    means = {stage: statistics.fmean(one[stage] for one in samples) for stage in STAGES}
+    return {"stages_s": means, "total_s": sum(means.values()), "cpu_s": cpu_s}
+
+
+def _say(facts: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from ...home import home
 from ...models.capabilities import INT8_REMEDY, QUANTISER
 from ...models.spec import Weights
 from ..worker.supervisor import worker_environment
-from .config import RunConfig
+from .config import DEFAULTS, RunConfig
 from .environment import cores
 from .plan import PlannedModel, sample
 
@@ -61,7 +61,8 @@ def with_quantised(model: PlannedModel, config: RunConfig, progress: Callable[[s
 
     - `model`: in int8.
     - `config`: gives the calibration clips.
-    - `progress`: called with a line of text when something is made.
+    - `progress`: called with a line of text when something is made, and where the clips are not like those
+      that the weights are for.
 
     Raises BackendUnavailable without NNCF, UsageError without clips, MeasurementError if one cannot be made.
     """
@@ -75,6 +76,12 @@ def with_quantised(model: PlannedModel, config: RunConfig, progress: Callable[[s
     clips = sample(found.clips, CLIPS, seed=0)
     if not clips:
         raise UsageError("holds no videos", where=f"--calibration {config.calibration}")
+    trained = any(weights.kind in ("published", "user") for weights in model.weights.values())
+    if trained and config.calibration == DEFAULTS.calibration:
+        progress(
+            f"{model.key}: its ranges come from synthetic clips, which trained weights are not for; it "
+            "drifts less with ranges from videos like those that it will see: `--calibration`"
+        )
     paths = {
         stream: _path(stream, weights, found.digest(), model) for stream, weights in model.weights.items()
     }

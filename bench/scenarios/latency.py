@@ -42,7 +42,7 @@ def measure_latency(job: Job, loaded: Loaded, send: Send) -> None:
     MeasurementError if no clip can be used, or none can be any more: `min_seconds` would never be measured.
     """
     settings: LatencySettings = job.settings
-    timed = _Timed(job, loaded, send)
+    timed = ClipTimer(job, loaded, send)
     repeats = dict.fromkeys((clip.id for clip in job.clips), 0)
     measured = 0.0
     warm_preparation(loaded.preparer, job.clips[0], send)
@@ -83,17 +83,23 @@ def disturbed(sample: Meter) -> bool:
     return is_disturbed(waiting_ratio(sample.waited_s, sample.wall_s))
 
 
-class _Timed:
+class ClipTimer:
     """Times a clip and reports it. `refused`: why the last clip that failed could not be used."""
 
     def __init__(self, job: Job, loaded: Loaded, send: Send) -> None:
+        """`job`: what is timed. `loaded`: the network and what prepares its input. `send`: reports events."""
         self._job, self._model, self._network = job, loaded.model, loaded.network
         self._preparer, self._send = loaded.preparer, send
         self.refused: ClipError | None = None
         self._shapes: set[tuple[object, ...]] = set()
 
     def __call__(self, clip: Clip, repetition: int, attempt: int) -> Meter | None:
-        """What the sample took; None if the clip cannot be used."""
+        """What the sample took; None if the clip cannot be used.
+
+        - `clip`: what is timed.
+        - `repetition`: 0, 1, … of this clip within the process.
+        - `attempt`: 0, then 1, 2, … if the clip is timed again because the sample was disturbed.
+        """
         job, send, network = self._job, self._send, self._network
         send(Started(clip.id))
         meter = Meter()

@@ -94,6 +94,18 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """It is loaded and warm, and does nothing until its parent asks for the next event.
+
+    - `peak_rss_bytes`: most memory that the process held so far.
+    - `details`: as in `Ready`, after the work so far.
+    """
+
+    peak_rss_bytes: int
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class StageProgress:
     """`done` units of a stage, of `total` in all (0: unknown). Any event shows that the worker is alive."""
 
@@ -139,6 +151,7 @@ Event = (
     | Predicted
     | Measured
     | Answered
+    | Waiting
     | StageProgress
     | Notice
     | Failed

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -25,15 +26,17 @@ from .accuracy import predict_clips
 from .arrays import compute_arrays
 from .events import Done, Failed, Notice, Ready, Send, event_writer
 from .job import Job
+from .turns import take_turns
 
 
 def main() -> None:
     send = event_writer(_own_stdout())
     job: Job = pickle.load(sys.stdin.buffer)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    turns = threading.Semaphore(0)
+    threading.Thread(target=_follow_parent, args=(turns,), daemon=True).start()
     _pass_on_notices(send)
     try:
-        _run(job, send)
+        _run(job, send, turns)
     except ActionBenchError as error:
         send(Failed(str(error)))
     except MemoryError:
@@ -74,11 +77,14 @@ def _pass_on_notices(send: Send) -> None:
     logging.getLogger("actionbench").addHandler(Notices(logging.WARNING))
 
 
-def _end_with_parent() -> None:
-    """The parent holds our standard input open; it closes when the parent ends, however it ends."""
+def _follow_parent(turns: threading.Semaphore) -> None:
+    """Release `turns` for each byte of the parent's, and end with it.
+
+    The parent holds our standard input open; it closes when the parent ends, however it ends.
+    """
     # Not by `sys.stdin`, whose lock this thread would hold when the interpreter ends.
     while os.read(0, 1):
-        pass
+        turns.release()
     os._exit(1)
 
 
@@ -90,9 +96,11 @@ _TASKS: dict[str, Callable[[Job, Loaded, Send], None]] = {
 """What a worker does beside the scenarios of a run."""
 
 
-def _run(job: Job, send: Send) -> None:
-    timed = None if job.task in _TASKS else scenario(job.task)
-    work = _TASKS[job.task] if timed is None else timed.measure
+def _run(job: Job, send: Send, turns: threading.Semaphore) -> None:
+    in_turns = partial(take_turns, turns=turns, peak_rss=_peak_rss)
+    tasks: dict[str, Callable[[Job, Loaded, Send], None]] = {**_TASKS, "turns": in_turns}
+    timed = None if job.task in tasks else scenario(job.task)
+    work = tasks[job.task] if timed is None else timed.measure
     begin = time.perf_counter()
     request = find_model(job.request)
     networks = load_stream_networks(

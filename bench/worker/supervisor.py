@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...child_process import Child, how_it_ended, last_lines
 from ...errors import MeasurementError
 from ...models.registry import find_model
-from .events import ClipFailed, Done, Event, Failed, Measured, Notice, Predicted, Started, read_event
+from .events import (
+    ClipFailed,
+    Done,
+    Event,
+    Failed,
+    Measured,
+    Notice,
+    Predicted,
+    Started,
+    Waiting,
+    read_event,
+)
 from .job import Job
 
 _THREAD_VARIABLES = (
@@ -65,11 +76,12 @@ class Worker:
     timeout_s: float
     notify: Callable[[str], None]
 
-    def events(self, outcome: Outcome) -> Iterator[Event]:
+    def events(self, outcome: Outcome) -> Generator[Event]:
         """Start the process and yield its events until it ends; how it ended is left in `outcome`.
 
-        `Notice` and `Failed` are not yielded: they are given to `notify` and `outcome`. Closing the iterator
-        kills the process, and what it started.
+        `Notice` and `Failed` are not yielded: they are given to `notify` and `outcome`. A worker that is
+        `Waiting` goes on when the next event is asked for. Closing the iterator kills the process, and what
+        it started.
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
@@ -83,7 +95,7 @@ class Worker:
             child.send(pickle.dumps(self.job))
             yield from self._watched(child, begin, outcome)
 
-    def _watched(self, child: Child, log_begin: int, outcome: Outcome) -> Iterator[Event]:
+    def _watched(self, child: Child, log_begin: int, outcome: Outcome) -> Generator[Event]:
         while True:
             try:
                 line = child.line(self.timeout_s)
@@ -120,8 +132,11 @@ class Worker:
                 case Predicted(clip=str(clip)) | ClipFailed(clip=str(clip)) | Measured(clip=str(clip)):
                     outcome.in_flight.remove(clip)
             yield event
-            if isinstance(event, Done):
-                return
+            match event:
+                case Done():
+                    return
+                case Waiting():
+                    child.send(b"\n")
 
 
 def _wants_memory_kept(job: Job) -> bool:

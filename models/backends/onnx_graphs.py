@@ -7,7 +7,7 @@ runtime puts before the network where its input is pixels. All are bytes, as an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from ...errors import UsageError
 from ...registry import LOAD_REMEDY, load
 from ..labels import labels
 from ..spec import FloatArray, Model, Preprocessing, Weights
-from ..transforms import Convolution, Triple, pixel_scaling, space_to_depth
+from ..transforms import Convolution, Padding, Triple, block_padding, pixel_scaling, space_to_depth
 
 INPUT, OUTPUT = "input", "output"
 """Names of a graph's input and output."""
@@ -124,22 +124,18 @@ class Graph:
         weight, bias = self.tensor(convolution.weight), self.tensor(convolution.bias)
         return self.add("Conv", x, weight, bias, group=convolution.groups, **window)
 
-    def over_blocks(
-        self,
-        convolution: Convolution,
-        stride: Triple,
-        padding: Callable[[int, int, int], tuple[int, int]],
-    ) -> str:
+    def over_blocks(self, convolution: Convolution, stride: Triple, padding: Padding) -> str:
         """Add a convolution of the graph's input, computed over blocks (`space_to_depth`).
 
         - `convolution`: without groups.
         - `stride`: 1 or 2 along each axis.
-        - `padding`: (cells, taps, stride) of an axis → the zeros before and behind it (`depth_padding`). They
-          depend on whether the number of cells is odd.
+        - `padding`: the zeros that the convolution has around its input.
+
+        The new convolution pads by whole blocks itself, for which nothing is copied. What is left is put
+        around the graph's input.
         """
-        even, odd = (
-            np.transpose(list(map(padding, (size,) * 3, convolution.kernel, stride))) for size in (64, 65)
-        )  # (before and behind, axis)
+        axes = [block_padding(*each, padding) for each in zip(convolution.kernel, stride, strict=True)]
+        even, odd = (np.transpose([getattr(axis, which) for axis in axes]) for which in ("even", "odd"))
         channels = convolution.weight.shape[1]
         zero = self.tensor([0])
         sizes = self._sizes(INPUT)
@@ -160,7 +156,15 @@ class Graph:
         x = self.add("Transpose", x, perm=(0, 1, 3, 5, 2, 4, 6))
         depth = self.tensor([int(np.prod(stride)) * channels])
         x = self.channels_first(self.add("Reshape", x, self.add("Concat", zero, blocks, depth, axis=0)))
-        return self.convolution(x, space_to_depth(convolution, stride))
+        by_blocks = np.transpose([axis.blocks for axis in axes]).ravel().tolist()
+        return self.convolution(x, space_to_depth(convolution, stride), pads=by_blocks)
+
+    def with_channels(self, x: str, more: int) -> str:
+        """(N, C, T, H, W) with `more` channels of zeros behind the others.
+
+        With the channels outermost whole pictures are copied, and not a few numbers at a time.
+        """
+        return self.add("Pad", x, self.tensor([0] * 6 + [more] + [0] * 3))
 
     def _sizes(self, x: str) -> str:
         """T, H and W of (N, T, H, W, C)."""

@@ -9,7 +9,6 @@ from onnx import TensorProto
 from ..backends.onnx_graphs import INPUT, Graph
 from ..spec import Weights
 from ..state import State
-from ..transforms import depth_padding
 from . import architecture as i3d
 from .tensors import stream_state
 
@@ -40,15 +39,11 @@ def network_graph(state: State, wide: bool = False) -> bytes:
             return graph.add("MaxPool", x, **window)
         return graph.add("Relu", graph.convolution(x, convolutions.pop(layer.scope), **window))
 
-    def padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-        before, _ = i3d.same_padding(size, kernel, stride)
-        return depth_padding(size, kernel, stride, before, i3d.same_size(size, stride))
-
     stem, *layers = i3d.layers(channels)
     assert isinstance(stem, i3d.Unit), "I3D begins with a convolution"
     # The two channels of flow have fast kernels as they are.
     if wide and channels > i3d.CHANNELS["flow"]:
-        x = graph.add("Relu", graph.over_blocks(convolutions.pop(stem.scope), stem.stride, padding))
+        x = graph.add("Relu", graph.over_blocks(convolutions.pop(stem.scope), stem.stride, i3d.same_padding))
     else:
         x = step(graph.channels_first(INPUT), stem)
     for layer in layers:

@@ -75,8 +75,11 @@ class ResidualNetwork(nn.Module):
 
     def stem(self, x: torch.Tensor) -> torch.Tensor:
         """(N, 3, T, H, W) to (N, 64, ⌈T/2⌉, ⌈H/4⌉, ⌈W/4⌉)."""
-        x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
-        return self._max_pool(x, (3, 3, 3), (2, 2, 2), [(1, 1)] * 3)
+        return self._max_pool(self.first_convolution(x), (3, 3, 3), (2, 2, 2), [(1, 1)] * 3)
+
+    def first_convolution(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, 3, T, H, W) to (N, 64, T, ⌈H/2⌉, ⌈W/2⌉), with batch norm and ReLU."""
+        return functional.relu(self.bn1(self.conv1(x)), inplace=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (N, classes)."""

@@ -7,7 +7,7 @@ from onnx import TensorProto
 from ..backends.onnx_graphs import INPUT, Graph
 from ..spec import Weights
 from ..state import State
-from ..transforms import Triple, depth_padding, with_wider_groups
+from ..transforms import Triple, with_input_channels, with_wider_groups
 from . import architecture as resnext
 from .tensors import network_state
 
@@ -15,7 +15,7 @@ from .tensors import network_state
 def stream_graph(weights: Weights, wide: bool = False) -> bytes:
     """The network with `weights` (`Model.onnx`). Raises WeightsError.
 
-    - `wide`: the first convolution goes over blocks of 2×2 cells, and no group has fewer than 16 channels.
+    - `wide`: the first convolution has four input channels, and no group has fewer than 16.
     """
     return network_graph(network_state(weights), wide)
 
@@ -34,15 +34,11 @@ def network_graph(state: State, wide: bool = False) -> bytes:
         wider = with_wider_groups(folded) if wide else folded
         return graph.convolution(x, wider, strides=stride, pads=sides * 2)
 
-    def padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-        return depth_padding(size, kernel, stride, kernel // 2, -(-size // stride))
-
-    stride = (1, 2, 2)
+    x = graph.channels_first(INPUT)
     if wide:
-        x = graph.over_blocks(convolutions.pop("conv1"), stride, padding)
-    else:
-        x = convolution(graph.channels_first(INPUT), "conv1", stride)
-    x = graph.add("Relu", x)
+        x = graph.with_channels(x, 1)
+        convolutions["conv1"] = with_input_channels(convolutions["conv1"], 4)
+    x = graph.add("Relu", convolution(x, "conv1", (1, 2, 2)))
     x = graph.add("MaxPool", x, kernel_shape=(3, 3, 3), strides=(2, 2, 2), pads=(1,) * 6)
     for block in resnext.bottlenecks():
         stride = (block.stride,) * 3

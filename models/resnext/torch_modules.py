@@ -43,10 +43,12 @@ class ResNeXt(ResidualNetwork):
         bottleneck = FusedBottleneck if fused_relu else Bottleneck
         residual = ((block.scope, bottleneck(block)) for block in resnext.bottlenecks())
         super().__init__(residual, resnext.FEATURES, classes, max_pool)
+        self._fused_relu = fused_relu
 
-    def stem(self, x: torch.Tensor) -> torch.Tensor:
-        """See `ResidualNetwork.stem`; channels that the convolution has beyond the input's do not count."""
-        return super().stem(pad(x, [(0, 0)] * 3, channels=self.conv1.in_channels - x.shape[1]))
+    def first_convolution(self, x: torch.Tensor) -> torch.Tensor:
+        """See `ResidualNetwork`; channels that the convolution has beyond the input's do not count."""
+        x = pad(x, [(0, 0)] * 3, channels=self.conv1.in_channels - x.shape[1])
+        return convolved(self.conv1, x) if self._fused_relu else super().first_convolution(x)
 
     def for_inference(self) -> ResNeXt:
         """The same with folded batch norms, as the torch backend runs it on the CPU."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...errors import MeasurementError, UsageError
-from ...records.gate import ArmAccuracy, Gate, Slot
+from ...records.gate import ArmAccuracy, Gate, PairInTurns, Slot
 from ...records.gate_directory import GateDirectory
-from ...records.metrics import DECLARED, TOTAL, unit
+from ...records.metrics import CPU, DECLARED, TOTAL, unit
+from ..statistics.gate_pairs import Key, Pair, Values, pairs_of
 from ..statistics.intervals import Estimate, Interval, mcnemar_exact, median_interval
-from ..statistics.sequential import Decision, Look, Rule, Verdict, decide, log_ratios
+from ..statistics.sequential import Decision, Look, Rule, Verdict, decide, look
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Change:
     - `unit`: "s" or "bytes", of `base`, `candidate` and `difference`.
     - `base`, `candidate`: medians over the arm's processes.
     - `difference`: median over pairs of candidate − base.
-    - `ratio`: median over pairs of candidate / base. For a primary metric with the interval of the verdict,
-      else with a 95 % interval of its own; without an interval below 6 pairs.
+    - `ratio`: median over pairs of the pair's ratio (`gate_pairs.Values`). For a primary metric with the
+      interval of the verdict, else with a 95 % interval of its own; without an interval below 6 pairs.
     - `verdict`: of a primary metric; None for one that only explains.
     """
 
@@ -63,10 +64,34 @@ class AccuracyChange:
 
 
 @dataclass(frozen=True, slots=True)
+class CpuTime:
+    """A second look at one model: its CPU time, judged by the rule of the gate. It decides nothing.
+
+    - `cpu`: the change of its CPU time, with the verdict that this would give.
+    - `wall`: the change of its total wall time, with its verdict.
+    """
+
+    cpu: Change
+    wall: Change
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether one of the two is a regression and the other is not slower."""
+        verdicts = {self.cpu.verdict, self.wall.verdict}
+        return "regression" in verdicts and bool(verdicts & {"fine", "improvement"})
+
+    @property
+    def decides_alone(self) -> bool:
+        """Whether it would give a verdict where wall time gives none."""
+        return self.wall.verdict == "inconclusive" != self.cpu.verdict
+
+
+@dataclass(frozen=True, slots=True)
 class GateResult:
     """The result of a gate.
 
-    - `pairs`: number of complete pairs.
+    - `pairs`: number of complete pairs. `in_turns`: of them, those whose processes took turns.
+    - `turns`: median over these of the number of turns of each process; None without one.
     - `reason`: why the verdict was reached, as a sentence.
     - `next_pairs`: number of pairs at which the next verdict may be given; None at the end.
     - `changes`: all metrics of all models, primary ones first.
@@ -74,10 +99,13 @@ class GateResult:
     - `moved`: model → the stage with the largest share in the change of the total; absent if no stage was
       measured.
     - `accuracy`: one entry for each model; empty without `--accuracy`.
+    - `cpu`: one entry for each model whose CPU time was measured.
     """
 
     gate: Gate
     pairs: int
+    in_turns: int
+    turns: float | None
     verdict: Verdict
     reason: str
     next_pairs: int | None
@@ -85,6 +113,7 @@ class GateResult:
     control: Change
     moved: dict[str, Change]
     accuracy: tuple[AccuracyChange, ...]
+    cpu: tuple[CpuTime, ...] = ()
 
     @property
     def primaries(self) -> tuple[Change, ...]:
@@ -108,11 +137,17 @@ def load_gate(directory: GateDirectory) -> GateResult:
     gate = directory.gate
     config = gate.config
     rule = Rule(config["threshold"], config["pairs"], config["max_pairs"])
-    return judge(gate, directory.slots(), directory.accuracies(), config["primary"], rule)
+    in_turns = directory.pairs_in_turns()
+    return judge(gate, directory.slots(), directory.accuracies(), config["primary"], rule, in_turns)
 
 
 def judge(
-    gate: Gate, slots: Sequence[Slot], accuracies: Sequence[ArmAccuracy], primary: Sequence[str], rule: Rule
+    gate: Gate,
+    slots: Sequence[Slot],
+    accuracies: Sequence[ArmAccuracy],
+    primary: Sequence[str],
+    rule: Rule,
+    in_turns: Sequence[PairInTurns] = (),
 ) -> GateResult:
     """Decide on the complete pairs of a gate.
 
@@ -120,16 +155,15 @@ def judge(
     - `accuracies`: of both arms, or empty.
     - `primary`: names of the metrics that decide, each for every model that has it.
     - `rule`: when a verdict is given.
+    - `in_turns`: the pairs whose processes took turns.
 
     Raises MeasurementError if no pair is complete, or if a slot has no value of a primary metric;
     UsageError if a primary metric was measured in no slot.
     """
-    base = {slot.pair: slot for slot in slots if slot.arm == "base"}
-    candidate = {slot.pair: slot for slot in slots if slot.arm == "candidate"}
-    pairs = [(base[number], candidate[number]) for number in sorted(base.keys() & candidate.keys())]
+    pairs = pairs_of(slots, in_turns)
     if not pairs:
         raise MeasurementError("the gate has measured nothing: no pair is complete")
-    measured = {key: series for key, series in _series(pairs).items() if _positive(series)}
+    measured = _measured(pairs)
     deciding = _deciding(pairs, primary)
     for key in deciding:
         if key not in measured:
@@ -137,14 +171,17 @@ def judge(
                 f"'{key[1]}' of {key[0]} does not have a positive, finite value in every slot of both arms",
                 remedy="Choose a --primary metric that every slot measures.",
             )
-    ratios = {key: log_ratios(*series) for key, series in measured.items()}
-    control = [s.control_s for s, _ in pairs], [s.control_s for _, s in pairs]
-    decision = decide({_name(*key): ratios[key] for key in deciding}, rule, log_ratios(*control))
+    control = [pair.control for pair in pairs]
+    ratios = {key: _log_ratios(values) for key, values in measured.items()}
+    decision = decide({_name(*key): ratios[key] for key in deciding}, rule, _log_ratios(control))
     changes = [_primary(key, measured[key], decision) for key in deciding]
-    changes += [_explaining(key, series) for key, series in measured.items() if key not in deciding]
+    changes += [_explaining(key, values) for key, values in measured.items() if key not in deciding]
+    turns = [pair.turns for pair in pairs if pair.turns is not None]
     return GateResult(
         gate,
         len(pairs),
+        len(turns),
+        float(np.median(turns)) if turns else None,
         decision.verdict,
         decision.reason,
         decision.next_pairs,
@@ -152,40 +189,30 @@ def judge(
         _explaining(("control", TOTAL), control),
         _moved(changes),
         tuple(_accuracy_changes(accuracies)),
+        tuple(_cpu_times(changes, measured, rule)),
     )
 
 
-Key = tuple[str, str]
-Series = tuple[list[float], list[float]]
-
-
-def _series(pairs: Sequence[tuple[Slot, Slot]]) -> dict[Key, Series]:
-    """(model, metric) → values of base and candidate, one for each pair; only metrics that every slot has."""
-    first = pairs[0][0].values
-    keys = [(model, metric) for model, metrics in first.items() for metric in metrics]
+def _measured(pairs: Sequence[Pair]) -> dict[Key, list[Values]]:
+    """(model, metric) → its values, one for each pair; only metrics that have a ratio in every pair."""
     return {
-        (model, metric): (
-            [a.values[model][metric] for a, _ in pairs],
-            [b.values[model][metric] for _, b in pairs],
-        )
-        for model, metric in keys
-        if all(metric in slot.values.get(model, {}) for pair in pairs for slot in pair)
+        key: [pair.metrics[key] for pair in pairs]
+        for key in pairs[0].metrics
+        if all(key in pair.metrics and pair.metrics[key].log_ratio is not None for pair in pairs)
     }
 
 
-def _positive(series: Series) -> bool:
-    return all(0 < value < math.inf for arm in series for value in arm)
+def _log_ratios(values: Sequence[Values]) -> list[float]:
+    """The log ratio of each pair. Raises MeasurementError if one has none: the control took no time."""
+    ratios = [value.log_ratio for value in values]
+    if any(ratio is None for ratio in ratios):
+        raise MeasurementError("no ratio can be formed", expected="positive, finite values")
+    return [ratio for ratio in ratios if ratio is not None]
 
 
-def _deciding(pairs: Sequence[tuple[Slot, Slot]], primary: Sequence[str]) -> list[Key]:
+def _deciding(pairs: Sequence[Pair], primary: Sequence[str]) -> list[Key]:
     """The primary metrics of every model that has them. Raises UsageError for one that no model has."""
-    found = dict.fromkeys(
-        (model, metric)
-        for pair in pairs
-        for slot in pair
-        for model, values in slot.values.items()
-        for metric in values
-    )
+    found = dict.fromkeys(key for pair in pairs for key in pair.named)
     for metric in primary:
         if not any(metric == name for _, name in found):
             known = sorted({name for _, name in found})
@@ -199,29 +226,27 @@ def _name(model: str, metric: str) -> str:
     return f"{model}: {metric}"
 
 
-def _primary(key: Key, series: Series, decision: Decision) -> Change:
-    look = decision.looks[_name(*key)]
-    return _change(key, series, _estimate(look), look.verdict)
+def _primary(key: Key, values: Sequence[Values], decision: Decision) -> Change:
+    return _judged(key, values, decision.looks[_name(*key)])
 
 
-def _estimate(look: Look) -> Estimate:
-    if look.low is None or look.high is None:
-        return Estimate(look.ratio, None, look.pairs)
-    return Estimate(
-        look.ratio, Interval(look.low, look.high, "interval of the verdict, over all looks"), look.pairs
-    )
+def _judged(key: Key, values: Sequence[Values], found: Look) -> Change:
+    interval = None
+    if found.low is not None and found.high is not None:
+        interval = Interval(found.low, found.high, "interval of the verdict, over all looks")
+    return _change(key, values, Estimate(found.ratio, interval, found.pairs), found.verdict)
 
 
-def _explaining(key: Key, series: Series) -> Change:
-    ratios = log_ratios(*series)
+def _explaining(key: Key, values: Sequence[Values]) -> Change:
+    ratios = _log_ratios(values)
     interval = median_interval(ratios)
     if interval is not None:
         interval = Interval(math.exp(interval.low), math.exp(interval.high), interval.method)
-    return _change(key, series, Estimate(math.exp(float(np.median(ratios))), interval, len(ratios)), None)
+    return _change(key, values, Estimate(math.exp(float(np.median(ratios))), interval, len(ratios)), None)
 
 
-def _change(key: Key, series: Series, ratio: Estimate, verdict: Verdict | None) -> Change:
-    base, candidate = map(np.asarray, series)
+def _change(key: Key, values: Sequence[Values], ratio: Estimate, verdict: Verdict | None) -> Change:
+    base, candidate = (np.asarray([getattr(value, arm) for value in values]) for arm in ("base", "candidate"))
     model, metric = key
     return Change(
         model,
@@ -235,6 +260,17 @@ def _change(key: Key, series: Series, ratio: Estimate, verdict: Verdict | None) 
     )
 
 
+def _cpu_times(changes: Sequence[Change], measured: dict[Key, list[Values]], rule: Rule) -> Iterator[CpuTime]:
+    """The second look at every model that has a CPU time, and no primary metric that is it."""
+    for cpu in changes:
+        if cpu.metric != CPU or cpu.verdict is not None:
+            continue
+        keys = (cpu.model, CPU), (cpu.model, TOTAL)
+        seen, wall = (_judged(key, measured[key], look(_log_ratios(measured[key]), rule)) for key in keys)
+        decided = (c for c in changes if (c.model, c.metric) == keys[1] and c.verdict is not None)
+        yield CpuTime(seen, next(decided, wall))
+
+
 def _moved(changes: Sequence[Change]) -> dict[str, Change]:
     """Model → the stage with the largest difference in the direction that the total went."""
     moved = {}
@@ -242,7 +278,7 @@ def _moved(changes: Sequence[Change]) -> dict[str, Change]:
         if total.metric != TOTAL:
             continue
         direction = math.copysign(1, total.difference)
-        stages = [c for c in changes if c.model == total.model and c.metric not in DECLARED]
+        stages = [c for c in changes if c.model == total.model and c.metric not in {CPU, *DECLARED}]
         if stages:
             moved[total.model] = max(stages, key=lambda stage: direction * stage.difference)
     return moved

@@ -25,6 +25,8 @@ def to_json(result: GateResult) -> dict[str, Any]:
         "verdict": result.verdict,
         "reason": result.reason,
         "pairs": result.pairs,
+        "pairs_in_turns": result.in_turns,
+        "turns": result.turns,
         "config": gate.config,
         "work": gate.work,
         "base": asdict(gate.base),
@@ -37,6 +39,16 @@ def to_json(result: GateResult) -> dict[str, Any]:
             for model, stage in result.moved.items()
         },
         "accuracy": [asdict(change) for change in result.accuracy],
+        "cpu": [
+            {
+                "model": second.cpu.model,
+                "ratio": second.cpu.ratio.value,
+                "verdict": second.cpu.verdict,
+                "total_verdict": second.wall.verdict,
+                "disagrees": second.disagrees,
+            }
+            for second in result.cpu
+        ],
     }
 
 

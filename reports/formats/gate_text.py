@@ -10,7 +10,7 @@ from rich.text import Text
 from tabulate import tabulate
 
 from ...plain_text import plain
-from ..analysis.gate_result import AccuracyChange, Change, GateResult
+from ..analysis.gate_result import AccuracyChange, Change, CpuTime, GateResult
 from ..numbers import bare_p_value, number, percent
 from ..statistics.intervals import Estimate
 from .markdown import escape
@@ -72,15 +72,46 @@ def _sentences(result: GateResult) -> Iterator[str]:
     for model in dict.fromkeys(change.model for change in result.primaries):
         if (explanation := result.explanation(model)) is not None:
             yield f"{explanation}."
+    for second in result.cpu:
+        yield from _cpu_time(second)
     for change in result.accuracy:
         yield _accuracy(change)
     yield f"base: {gate.base.title}; candidate: {gate.candidate.title}."
     yield (
-        f"{result.pairs} pairs of fresh processes in alternating order. Base and candidate: median over "
+        f"{_pairs(result)} Base and candidate: median over "
         "processes; ratio: median over pairs of candidate / base. The intervals of metrics with a verdict "
         "hold over all looks together; the others are 95 % each."
     )
+    if result.in_turns < result.pairs:
+        yield f"How: {gate.work}."
     yield f"control workload: {gate.control}."
+
+
+def _pairs(result: GateResult) -> str:
+    """How the pairs were measured."""
+    slots = result.pairs - result.in_turns
+    found = []
+    if result.turns is not None:
+        found.append(
+            f"{result.in_turns} pairs of fresh processes, both loaded, of which one at a time worked, "
+            f"{number(result.turns)} turns each (median); a pair's ratio: median over adjacent turns."
+        )
+    if slots:
+        found.append(f"{slots} pairs of fresh processes, one after the other, in alternating order.")
+    return " ".join(found)
+
+
+def _cpu_time(second: CpuTime) -> Iterator[str]:
+    """What CPU time says, where wall time says something else or nothing."""
+    wall = f"total {_ratio(second.wall.ratio)} ({second.wall.verdict})"
+    cpu = f"CPU time {_ratio(second.cpu.ratio)} ({second.cpu.verdict})"
+    if second.disagrees:
+        yield (
+            f"{second.cpu.model}: wall time and CPU time disagree: {wall}, {cpu}. The verdict is that of "
+            "wall time; waiting, for a core, a file, a device or another thread, is not in CPU time."
+        )
+    elif second.decides_alone:
+        yield f"{second.cpu.model}: {cpu}, where wall time is not decided: {wall}. It decides nothing."
 
 
 def _accuracy(change: AccuracyChange) -> str:

@@ -1,7 +1,9 @@
 """False-alarm rate and power of the gate: its decision on simulated histories with a known change.
 
 A history is a sequence of processes; the log time of each is the noise of the machine at that moment plus,
-for the candidate, the true change. The decision is that of `sequential.look`, on all histories at once.
+for the candidate, the true change. The decision is that of `sequential.look`, on all histories at once. Noise
+between processes that are measured one after the other is assumed, in several forms; that of shared machines,
+turn by turn, was measured (`turn_simulation`).
 """
 
 from __future__ import annotations
@@ -17,10 +19,12 @@ import numpy.typing as npt
 
 from ..numbers import UNKNOWN, number, percent
 from ..tables.table import Column, Line, Record, Table, table
+from .gate_pairs import PRECISION
 from .sequential import FEWEST_PAIRS, Rule, Verdict
+from .turn_simulation import MACHINES, pairs_in_turns, pairs_of_slots
 
 Array = npt.NDArray[np.float64]
-Order = Literal["alternating", "base first"]
+Order = Literal["alternating", "base first", "in turns"]
 
 PROCESS_SD = 0.03
 """Standard deviation between processes of the same code on an idle machine: 3 %, as on hosted CI runners
@@ -89,7 +93,8 @@ NOISES: dict[str, Callable[[np.random.Generator, tuple[int, int]], Array]] = {
 class Cell:
     """The results of many simulated gates.
 
-    - `noise`: a name of `NOISES`. `order`: of the processes, see `log_ratio_histories`.
+    - `noise`: a name of `NOISES` or `MACHINES`.
+    - `order`: of the processes, see `log_ratio_histories`; "in turns": both take turns.
     - `rule`: the rule they are decided by.
     - `change`: the candidate's true slowdown, as a fraction.
     - `ends`: verdict → number of gates. `mean_pairs`: mean number of pairs until the verdict.
@@ -188,33 +193,25 @@ def simulate(rule: Rule | None = None, histories: int = HISTORIES, seed: int = S
     return cells
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """A promise of the gate, the cell that comes closest to breaking it, and whether that cell keeps it."""
+def simulate_shared(rule: Rule | None = None, histories: int = HISTORIES, seed: int = SEED) -> list[Cell]:
+    """Simulate the measured noise of shared machines with every change, in turns and slot after slot.
 
-    text: str
-    cell: Cell
-    kept: bool
-
-
-def promises(cells: Sequence[Cell]) -> list[Promise]:
-    """The gate's promises that apply to any of the cells."""
-    ours = [cell for cell in cells if cell.order == "alternating"]
-    unchanged = [cell for cell in ours if cell.change == 0]
-    slower = [cell for cell in ours if cell.change == 0.15]
-    ten = [c for c in slower if c.noise == "plain" and c.rule.pairs == c.rule.max_pairs == 10]
-    more = [c for c in slower if c.noise == "bimodal" and c.rule.pairs < c.rule.max_pairs == 30]
-    found = []
-    if unchanged:
-        worst = max(unchanged, key=lambda cell: cell.called)
-        found.append(Promise("unchanged code: at most 1 % false alarms, always", worst, worst.called <= 0.01))
-    for cell in ten:
-        text = "15 % slower, plain noise, 10 pairs: at least 95 % caught"
-        found.append(Promise(text, cell, cell.called >= 0.95))
-    for cell in more:
-        text = "15 % slower, bimodal times, up to 30 pairs: at least 90 % caught"
-        found.append(Promise(text, cell, cell.called >= 0.90))
-    return found
+    Parameters: see `simulate`.
+    """
+    rule = Rule() if rule is None else rule
+    cells = []
+    for stream, (name, machine) in enumerate(MACHINES.items()):
+        rng = np.random.default_rng([seed, len(NOISES) + 1, stream])
+        ratios: dict[Order, Array] = {
+            "alternating": pairs_of_slots(rng, machine, histories, rule.max_pairs),
+            "in turns": pairs_in_turns(rng, machine, histories, rule.max_pairs, PRECISION * rule.margin),
+        }
+        for order, of_order in ratios.items():
+            for change in CHANGES:
+                verdicts, pairs = run_gates(of_order, change, rule)
+                ends = Counter(verdicts.tolist())
+                cells.append(Cell(name, order, rule, change, ends, float(pairs.mean())))
+    return cells
 
 
 def simulation_table(cells: Sequence[Cell]) -> Table:

@@ -136,7 +136,7 @@ def models(summary: Summary) -> Table:
     notes = [
         f"{one_line(m.name)}: {one_line(remark)}."
         for m in summary.models
-        for remark in (m.measured.model.certificate, agreement_text(m, target))
+        for remark in (m.measured.model.certificate, agreement_text(m, target), quantised_text(m))
         if remark
     ]
     lines = (_model_line(m, target) for m in summary.models)
@@ -146,6 +146,12 @@ def models(summary: Summary) -> Table:
 def agreement_text(m: ModelSummary, target: str) -> str | None:
     """Whether the model matches its reference, with figures; None if it was not compared."""
     return m.measured.model.agreement if m.agreement is None else verdict_text(m.agreement, target)
+
+
+def quantised_text(m: ModelSummary) -> str | None:
+    """How a network in int8 was made, as the network reported it; None for another one."""
+    quantised = m.details.get("quantised")
+    return None if quantised is None else f"quantised by {quantised}"
 
 
 def _published(weights: Mapping[str, Any]) -> str:

@@ -1,19 +1,11 @@
-"""How much faster one variant is than another: ratios in one run, one thread each, taken in turns.
-
-A ratio counts only if its baseline is as fast as the prototype that the bars were set with, in the same run.
-The bars are those of a processor with AMX; on another one the ratio is told, and the test skipped.
-"""
+"""How much faster one variant is than another, one thread each, on a CPU by its CPU time."""
 
 from __future__ import annotations
 
-import json
-import os
-import statistics
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,111 +13,136 @@ import pytest
 from actionbench.bench.plan.config import RunConfig
 from actionbench.bench.plan.selection import unable
 from actionbench.errors import UsageError
-from actionbench.models.capabilities import cpu_flags
 from actionbench.models.registry import find_model
+
+from .bars import Bar, Call, Tell, skip
+from .served import Ask, served
 
 pytestmark = pytest.mark.benchmark
 
-ROUNDS = 5
-PROTOTYPE_WITHIN = 0.05
-
-SERVER = """
-import json, sys, time
+NETWORK = """
 import numpy as np
-name, selection, frames, prototypes = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
-side = 224 if name == "i3d-rgb" else 112
-if selection == "prototype of tensorflow:fp32":
-    sys.path.insert(0, prototypes)
-    import tensorflow as tf
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    from i3d_sonnet import I3DSonnet, functional
-    x = tf.random.uniform((1, frames, side, side, 3))
-    network = I3DSonnet()
-    network(x[:, :16])
-    constants = {f"{name}/w": unit.conv.w.numpy() for name, unit in network.u.items()}
-    constants |= {f"{name}/b": np.zeros(unit.conv.output_channels) for name, unit in network.u.items()}
-    net = tf.function(functional(constants))
-    def call():
-        return net(x).numpy()
-elif selection == "prototype of torch:fp32:plain":
-    sys.path.insert(0, prototypes)
-    import torch
-    torch.set_num_threads(1)
-    if name == "i3d-rgb":
-        from i3d_torch import I3DTorch
-        net = I3DTorch(3).eval()
-    else:
-        from resnext_torch import resnext101
-        net = resnext101().eval()
-    x = torch.rand(1, 3, frames, side, side)
-    @torch.inference_mode()
-    def call():
-        return net(x).numpy()
-else:
-    from actionbench.models.registry import find_model, load_network
-    from actionbench.models.spec import LoadOptions, Weights
-    request = find_model(f"{name}@{selection}")
-    weights = {stream: Weights("random", each) for stream, each in request.model.streams.items()}
-    network = load_network(request, weights, LoadOptions(threads=1))
-    inputs = network.upload({"rgb": np.random.default_rng(0).random((1, frames, side, side, 3), np.float32)})
-    def call():
-        return network.download(network.forward(inputs))
-call(), call()
-print("ready", flush=True)
-for _ in sys.stdin:
-    wall, cpu = time.perf_counter(), time.process_time()
-    call()
-    print(json.dumps([time.process_time() - cpu, time.perf_counter() - wall]), flush=True)
+from actionbench.models.registry import find_model, load_network
+from actionbench.models.spec import LoadOptions, Weights
+name, selection, frames, side, device = *sys.argv[1:3], *map(int, sys.argv[3:5]), sys.argv[5]
+request = find_model(f"{name}@{selection}")
+weights = {stream: Weights("random", each) for stream, each in request.model.streams.items()}
+network = load_network(request, weights, LoadOptions(threads=1, device=device))
+inputs = network.upload({"rgb": np.random.default_rng(0).random((1, frames, side, side, 3), np.float32)})
+def call():
+    network.download(network.forward(inputs))
+serve(call=call)
 """
 
+TENSORFLOW_PROTOTYPE = """
+import numpy as np
+sys.path.insert(0, sys.argv[5])
+import tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+from i3d_sonnet import I3DSonnet, functional
+x = tf.random.uniform((1, int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[4]), 3))
+network = I3DSonnet()
+network(x[:, :16])
+constants = {f"{name}/w": unit.conv.w.numpy() for name, unit in network.u.items()}
+constants |= {f"{name}/b": np.zeros(unit.conv.output_channels) for name, unit in network.u.items()}
+net = tf.function(functional(constants))
+def call():
+    net(x).numpy()
+serve(call=call)
+"""
 
-@dataclass(frozen=True)
-class Bar:
-    """`fast` is at least `times` as fast as `base`, on `frames` frames."""
+TORCH_PROTOTYPE = """
+sys.path.insert(0, sys.argv[5])
+import torch
+torch.set_num_threads(1)
+if sys.argv[1] == "i3d-rgb":
+    from i3d_torch import I3DTorch
+    net = I3DTorch(3).eval()
+else:
+    from resnext_torch import resnext101
+    net = resnext101().eval()
+x = torch.rand(1, 3, int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[4]))
+@torch.inference_mode()
+def call():
+    net(x).numpy()
+serve(call=call)
+"""
+
+PROTOTYPES = {"torch:fp32:plain": TORCH_PROTOTYPE, "tensorflow:fp32": TENSORFLOW_PROTOTYPE}
+"""Selection → the prototype that it was made from, and that the bars were set with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """`fast` is at least `times` as fast as `base`, both variants of `name` on `frames` frames."""
 
     name: str
     frames: int
     fast: str
     base: str
-    times: float
+    times: float | None
+    needs: str | None = None
 
     def __str__(self) -> str:
         return f"{self.name} {self.fast} against {self.base}"
 
+    @property
+    def bar(self) -> Bar:
+        return Bar(f"{self.name} {self.fast}", self.base, self.times, self.needs)
 
-BARS = (
-    Bar("i3d-rgb", 64, "openvino:bf16", "torch:fp32:plain", 12.0),
-    Bar("i3d-rgb", 64, "torch:fp32", "torch:fp32:plain", 1.7),
-    Bar("i3d-rgb", 64, "tensorflow:bf16", "tensorflow:fp32", 4.0),
-    Bar("resnext", 16, "openvino:bf16", "torch:fp32:plain", 4.7),
+    @property
+    def device(self) -> str:
+        return "cuda:0" if self.needs == "CUDA" else "cpu"
+
+    def serve(self, selection: str) -> AbstractContextManager[Ask]:
+        return served(NETWORK, self.name, selection, self.frames, SIDES[self.name], self.device)
+
+
+SIDES = {"i3d-rgb": 224, "resnext": 112}
+
+RATIOS = (
+    Ratio("i3d-rgb", 64, "torch:fp32", "torch:fp32:plain", 1.7),
+    Ratio("i3d-rgb", 64, "openvino:bf16", "torch:fp32:plain", 14.0, "AMX"),
+    Ratio("i3d-rgb", 64, "tensorflow:bf16", "tensorflow:fp32", 5.0, "AMX"),
+    Ratio("resnext", 16, "openvino:bf16", "torch:fp32:plain", 5.5, "AMX"),
+    # The aim is 1/1.2; what is reached has not been measured.
+    Ratio("i3d-rgb", 64, "torch:bf16", "openvino:bf16", None, "AMX"),
+    Ratio("resnext", 16, "torch:bf16", "openvino:bf16", None, "AMX"),
+    # Of an NVIDIA H200, which was seen at 3.9 and 11.7.
+    Ratio("i3d-rgb", 64, "torch:bf16", "torch:fp32:plain", 3.0, "CUDA"),
+    Ratio("resnext", 16, "torch:bf16:graphs", "torch:fp32:plain", 8.0, "CUDA"),
 )
 
+BASELINES = (
+    ("i3d-rgb", 64, "torch:fp32:plain"),
+    ("i3d-rgb", 64, "tensorflow:fp32"),
+    ("resnext", 16, "torch:fp32:plain"),
+)
+"""What the ratios are taken to must not be slower than its prototype; below 10 % is a tie."""
 
-@contextmanager
-def server(bar: Bar, selection: str, prototypes: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that computes once for each line that it is sent, and answers with the seconds it took."""
-    command = [sys.executable, "-c", SERVER, bar.name, selection, str(bar.frames), str(prototypes)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
+
+def skip_if_unable(ratio: Ratio, selections: tuple[str, ...], tell: Tell) -> None:
+    if ratio.device != "cpu" and ratio.bar.missing:
+        skip(f"{ratio}: needs {ratio.bar.missing}", tell)
+    for selection in selections:
         try:
-            assert process.stdout is not None
-            if process.stdout.readline() != "ready\n":
-                pytest.fail(f"{selection} did not start")
-            yield process
-        finally:
-            process.kill()
+            reason = unable(find_model(f"{ratio.name}@{selection}"), RunConfig(device=ratio.device))
+        except UsageError as error:
+            reason = str(error)
+        if reason is not None:
+            needs = f"needs {ratio.bar.missing}; " if ratio.bar.missing else ""
+            skip(f"{ratio}: {needs}{selection} cannot run here: {reason}", tell)
 
 
-def cpu_seconds(process: subprocess.Popen[str]) -> float:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write("go\n")
-    process.stdin.flush()
-    cpu, _wall = json.loads(process.stdout.readline())
-    return float(cpu)
+@pytest.mark.parametrize("ratio", RATIOS, ids=str)
+def test_one_variant_is_faster_than_another(
+    ratio: Ratio, judged: Callable[[Bar, Call, Call], None], tell: Tell
+) -> None:
+    skip_if_unable(ratio, (ratio.fast, ratio.base), tell)
+    clock = "cpu" if ratio.device == "cpu" else "wall"
+    with ratio.serve(ratio.fast) as fast, ratio.serve(ratio.base) as base:
+        judged(ratio.bar, partial(fast, "call", clock), partial(base, "call", clock))
 
 
 @pytest.fixture(scope="session")
@@ -136,36 +153,17 @@ def prototypes(shared_data: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("bar", BARS, ids=str)
-def test_bar(bar: Bar, prototypes: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for selection in (bar.fast, bar.base):
-        try:
-            reason = unable(find_model(f"{bar.name}@{selection}"), RunConfig(device="cpu"))
-        except UsageError as error:
-            reason = str(error)
-        if reason is not None:
-            pytest.skip(f"{bar.name}@{selection}: {reason}")
-    with (
-        server(bar, bar.fast, prototypes) as fast,
-        server(bar, bar.base, prototypes) as base,
-        server(bar, f"prototype of {bar.base}", prototypes) as prototype,
-    ):
-        times: dict[str, list[float]] = {"fast": [], "base": [], "prototype": []}
-        for _ in range(ROUNDS):
-            times["fast"].append(cpu_seconds(fast))
-            times["base"].append(cpu_seconds(base))
-            times["prototype"].append(cpu_seconds(prototype))
-    ratios = sorted(b / f for b, f in zip(times["base"], times["fast"], strict=True))
-    ratio = statistics.median(ratios)
-    off = statistics.median(b / p - 1 for b, p in zip(times["base"], times["prototype"], strict=True))
-    text = (
-        f"{bar}: {ratio:.2f}× ({ratios[0]:.2f} to {ratios[-1]:.2f}, {ROUNDS} rounds; bar {bar.times:g}×); "
-        f"baseline {off:+.1%} against the prototype"
-    )
-    with capsys.disabled():
-        print(f"\n{text}")
-    if "amx_bf16" not in cpu_flags():
-        pytest.skip(f"{text}: this processor has no AMX, which the bar is for")
-    if abs(off) > PROTOTYPE_WITHIN:
-        pytest.skip(f"{text}: does not count, the baseline is not the prototype's")
-    assert ratio >= bar.times, text
+@pytest.mark.parametrize(("name", "frames", "selection"), BASELINES)
+def test_a_baseline_is_as_fast_as_its_prototype(
+    name: str,
+    frames: int,
+    selection: str,
+    prototypes: Path,
+    judged: Callable[[Bar, Call, Call], None],
+    tell: Tell,
+) -> None:
+    ratio = Ratio(name, frames, selection, "its prototype", 0.9)
+    skip_if_unable(ratio, (selection,), tell)
+    prototype = served(PROTOTYPES[selection], name, selection, frames, SIDES[name], prototypes)
+    with ratio.serve(selection) as ours, prototype as theirs:
+        judged(ratio.bar, partial(ours, "call", "cpu"), partial(theirs, "call", "cpu"))

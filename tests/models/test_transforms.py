@@ -17,7 +17,7 @@ from actionbench.models.i3d import architecture as i3d
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model
 from actionbench.models.resnext import architecture as resnext
-from actionbench.models.transforms import Convolution
+from actionbench.models.transforms import BlockPadding, Convolution
 
 Array = np.ndarray[Any, np.dtype[Any]]
 EXACT = 1e-12
@@ -69,41 +69,41 @@ def test_a_fourth_channel_does_not_count_whatever_it_holds() -> None:
     assert_close(convolve(x, four), convolve(x[:, :3], convolution), EXACT)
 
 
+def both_sides(_size: int, taps: int, _step: int) -> tuple[int, int]:
+    return taps // 2, taps // 2
+
+
 @settings(max_examples=60)
 @given(
     sizes=st.tuples(*[st.integers(1, 12)] * 3),
     kernel=st.tuples(*[st.integers(1, 7)] * 3),
     stride=st.tuples(*[st.sampled_from([1, 2])] * 3),
-    same=st.booleans(),
+    padding=st.sampled_from([i3d.same_padding, both_sides]),
 )
-def test_space_to_depth_is_the_strided_convolution(sizes: Any, kernel: Any, stride: Any, same: bool) -> None:
+def test_space_to_depth_is_the_strided_convolution(
+    sizes: Any, kernel: Any, stride: Any, padding: Any
+) -> None:
     """For TensorFlow's padding ("SAME"), and for k // 2 zeros at each side; even and odd sizes."""
     convolution = Convolution(drawn(0, 3, 2, *kernel), drawn(1, 3))
     x = drawn(2, 1, 2, *sizes)
-    sides = []
-    outputs = []
-    for size, taps, step in zip(sizes, kernel, stride, strict=True):
-        before, behind = i3d.same_padding(size, taps, step) if same else (taps // 2, taps // 2)
-        sides.append((before, behind))
-        outputs.append((size + before + behind - taps) // step + 1)
-    if min(outputs) < 1:
+    axes = list(zip(sizes, kernel, stride, strict=True))
+    sides = [padding(*axis) for axis in axes]
+    if any(size + sum(zeros) < taps for (size, taps, _), zeros in zip(axes, sides, strict=True)):
         return
     expected = convolve(np.pad(x, [(0, 0), (0, 0), *sides]), convolution, stride)
-    around = [
-        transforms.depth_padding(size, taps, step, before, count)
-        for size, taps, step, (before, _), count in zip(sizes, kernel, stride, sides, outputs, strict=True)
-    ]
-    last = np.pad(x, [(0, 0), (0, 0), *around]).transpose(0, 2, 3, 4, 1)
-    blocks = transforms.to_depth(last, stride).transpose(0, 4, 1, 2, 3)
-    assert_close(convolve(blocks, transforms.space_to_depth(convolution, stride)), expected, EXACT)
+    shared = [transforms.block_padding(taps, step, padding) for _, taps, step in axes]
+    cells = [(each.odd if size % 2 else each.even) for size, each in zip(sizes, shared, strict=True)]
+    blocks = [(0, 0), (0, 0), *(each.blocks for each in shared)]
+    last = np.pad(x, [(0, 0), (0, 0), *cells]).transpose(0, 2, 3, 4, 1)
+    x = np.pad(transforms.to_depth(last, stride).transpose(0, 4, 1, 2, 3), blocks)
+    assert_close(convolve(x, transforms.space_to_depth(convolution, stride)), expected, EXACT)
 
 
-def test_stem_of_i3d_becomes_four_cubed_over_24_channels() -> None:
+def test_stem_of_i3d_becomes_four_cubed_over_24_channels_that_pads_even_sizes_itself() -> None:
     state = random_state(i3d.tensor_shapes(3, 4), 0, {})
     stem = i3d.folded(state)["Conv3d_1a_7x7"]
     assert transforms.space_to_depth(stem, (2, 2, 2)).weight.shape == (64, 24, 4, 4, 4)
-    assert transforms.depth_padding(224, 7, 2, before=2, outputs=112) == (2, 4)
-    assert transforms.depth_padding(17, 7, 2, before=3, outputs=9) == (3, 4)
+    assert transforms.block_padding(7, 2, i3d.same_padding) == BlockPadding((1, 2), (0, 0), (1, 0))
 
 
 @pytest.mark.parametrize(("inputs", "groups", "wide"), [(4, 32, 16), (8, 32, 16), (16, 32, 16), (5, 6, 15)])

@@ -13,7 +13,7 @@ import pytest
 from actionbench.bench.cli.app import run_app
 from actionbench.bench.cli.data import app as cli_data
 from actionbench.bench.cli.options import counted
-from actionbench.bench.gate.config import SLOT
+from actionbench.bench.gate.config import TURN
 from actionbench.bench.plan.config import WEIGHTS_HELP, RunConfig
 from actionbench.bench.runner import in_words
 from actionbench.flow.registry import METHODS
@@ -62,7 +62,7 @@ def test_options_of_a_run_say_the_same_in_every_command(told: Told) -> None:
         assert not re.search(r"--\S+ (TEXT|N|X) ", text), name
     assert "By default random" in texts["gate"]
     assert "demo weights for the demo clips" not in texts["gate"]
-    for option, default in SLOT.items():
+    for option, default in TURN.items():
         told_of = texts["gate"].partition("--" + option.replace("_", "-"))[2].partition(" --")[0]
         assert told_of.endswith(f"[default: {default}]")
 

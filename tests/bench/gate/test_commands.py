@@ -30,7 +30,7 @@ def test_a_slot_leaves_out_what_nobody_reads(place: Place, tmp_path: Path, tiny_
     folder = tmp_path / "slot"
     folder.mkdir()
     sample = {"data": str(tmp_path / "data"), "latency_clips": 1, "latency_seconds": 0}
-    values = BenchRun(without_unread(place, SETTINGS | sample), timeout_s=120)(place, folder)
+    values = BenchRun(without_unread(place, SETTINGS | sample), {}, timeout_s=120)(place, folder)
     assert values["tiny"][TOTAL] > 0
     assert not any(json.loads((folder / "config.json").read_text())[name] for name in UNREAD)
     assert "no report (--no-report)" in (folder / "stderr.txt").read_text()

@@ -387,6 +387,7 @@ def test_the_simulation_fails_if_a_promise_is_not_kept(
     ends = {"regression": alarms, "fine": 1000 - alarms}
     cell = Cell("plain", "alternating", Rule(pairs=10, max_pairs=10), 0.0, ends, 10)
     monkeypatch.setattr(gate_simulation, "simulate", lambda _: [cell])
+    monkeypatch.setattr(gate_simulation, "simulate_shared", lambda _: [])
     assert run_app(["gate", "--self-test", "--simulate"]) == code
     answer = capsys.readouterr()
     promise = "unchanged code: at most 1 % false alarms, always"

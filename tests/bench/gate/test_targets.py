@@ -71,10 +71,21 @@ def place(arm: ArmName, spec: str, repository: Path, *, shared: bool = False) ->
         return find_place(arm, spec, repository, shared, lambda _: None, held)
 
 
+def linked(python: Path, tree: Path, _: bool) -> None:
+    """What pip's editable installation comes to, without its seconds."""
+    packages = surroundings._packages_folder(python)
+    (packages / "mine.pth").write_text(f"{tree / 'src'}\n")
+
+
 @pytest.mark.usefixtures("control")
+@pytest.mark.parametrize("install", [linked, pytest.param(surroundings._pip, marks=pytest.mark.slow)])
 def test_two_commits_are_gated_and_the_environment_is_used_again(
-    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    install: Callable[[Path, Path, bool], None],
 ) -> None:
+    monkeypatch.setattr(surroundings, "_pip", install)
     options = ["--repository", str(repository), "--command", "python benchmark.py", "--pairs", "6"]
     arms = ["--base", "git:main^", "--candidate", "main", "--max-pairs", "8"]
     code, result = run_gate(tmp_path, *options, *arms)

@@ -84,6 +84,26 @@ def test_each_stream_is_made_once_from_a_few_clips(
     assert [sorted(task.targets) for task in tasks[1:]] == [["flow", "rgb"], ["flow"]]
 
 
+@pytest.mark.parametrize(("kind", "told"), [("published", 1), ("user", 1), ("demo", 0), ("random", 0)])
+def test_trained_weights_on_synthetic_clips_are_told(
+    model: PlannedModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: Any, told: int
+) -> None:
+    monkeypatch.setattr(quantise, "_run", lambda *_: None)
+    weights = {stream: replace(each, kind=kind) for stream, each in model.weights.items()}
+    model = replace(model, weights=weights)
+    lines: list[str] = []
+    quantise.with_quantised(model, CONFIG, lines.append)
+    notices = [line for line in lines if "synthetic clips" in line]
+    assert len(notices) == told
+    assert all("`--calibration`" in line for line in notices)
+    (tmp_path / "running").mkdir()
+    video = load_clips("demo", vocabulary=()).clips[0].path
+    (tmp_path / "running" / video.name).write_bytes(video.read_bytes())
+    lines.clear()
+    quantise.with_quantised(model, replace(CONFIG, calibration=str(tmp_path)), lines.append)
+    assert not [line for line in lines if "synthetic clips" in line]
+
+
 def test_clips_that_are_not_there(model: PlannedModel, tmp_path: Path) -> None:
     with pytest.raises(ClipError, match="no videos"):
         with_files(model, replace(CONFIG, calibration=str(tmp_path)), quiet)

@@ -21,9 +21,19 @@ from actionbench.errors import BackendUnavailable
 from actionbench.flow.fields import flow_fields
 from actionbench.flow.registry import get_method
 from actionbench.models import parity
-from actionbench.models.backends.torch_layers import OneDnnConv3d, Tuning, convolved
+from actionbench.models.backends.torch_layers import (
+    OneDnnConv3d,
+    Tuning,
+    convolved,
+    in_arithmetic,
+    separable_max_pool,
+    tuned_for,
+    unpadded_max_pool,
+)
 from actionbench.models.backends.torch_variants import Compiled
 from actionbench.models.capabilities import missing_packages, offer, why_not
+from actionbench.models.i3d import architecture as i3d
+from actionbench.models.i3d import torch_modules as i3d_torch
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.resnext import architecture as resnext
@@ -153,14 +163,39 @@ def test_weights_are_put_in_onednns_order_once_for_a_shape() -> None:
 
 
 @torch.inference_mode()
-def test_onednns_convolution_is_torchs_for_each_shape_that_comes() -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("side", [(0, 1), (1, 1), (0, 0)])
+@pytest.mark.parametrize("size", [3, 8, 9])
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_pool_without_padding_gives_the_same_bits_in_the_same_layout(
+    dtype: torch.dtype, side: tuple[int, int], size: int, step: int
+) -> None:
+    x = torch.randn(2, 5, size, size + 1, size + 2).to(dtype, memory_format=torch.channels_last_3d)
+    before = x.clone()
+    how = ((3, 3, 3), (step,) * 3, [side] * 3)
+    y = unpadded_max_pool(x, *how)
+    assert torch.equal(y, separable_max_pool(x, *how))
+    assert y.is_contiguous(memory_format=torch.channels_last_3d)
+    assert torch.equal(x, before)
+
+
+onednn_in_bf16 = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="needs AVX-512: oneDNN has no bfloat16 here"
+)
+TYPES = [torch.float32, pytest.param(torch.bfloat16, marks=onednn_in_bf16)]
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", TYPES)
+def test_onednns_convolution_is_torchs_for_each_shape_that_comes(dtype: torch.dtype) -> None:
     """From several threads at once, with and without the sum and the ReLU behind; grouped and strided."""
-    conv = torch.nn.Conv3d(8, 12, 3, (1, 2, 2), 1, groups=2)
-    ordered = OneDnnConv3d(8, 12, 3, (1, 2, 2), 1, groups=2)
+    conv = torch.nn.Conv3d(8, 12, 3, (1, 2, 2), 1, groups=2).to(dtype)
+    ordered = OneDnnConv3d(8, 12, 3, (1, 2, 2), 1, groups=2).to(dtype)
     ordered.load_state_dict(conv.state_dict())
     generator = torch.Generator().manual_seed(0)
     inputs = [torch.randn(n, 8, t, 6, 5, generator=generator) for n, t in ((1, 3), (2, 3), (1, 4))] * 8
-    inputs = [x.to(memory_format=torch.channels_last_3d) for x in inputs]
+    inputs = [x.to(dtype, memory_format=torch.channels_last_3d) for x in inputs]
+    rounding = 1e-5 if dtype == torch.float32 else 2**-7
 
     @torch.inference_mode()
     def both(x: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -174,7 +209,56 @@ def test_onednns_convolution_is_torchs_for_each_shape_that_comes() -> None:
     with ThreadPoolExecutor(4) as threads:
         for pairs in threads.map(both, inputs):
             for found, expected in pairs:
-                torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+                torch.testing.assert_close(found, expected, rtol=rounding, atol=rounding)
+
+
+def onednn_primitives(net: torch.nn.Module, x: torch.Tensor, capfd: pytest.CaptureFixture[str]) -> list[str]:
+    """What oneDNN executes in a second call with inputs of one shape, by its own log."""
+    net(x)
+    capfd.readouterr()
+    with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):  # type: ignore[no-untyped-call]
+        net(x)
+    return [line for line in capfd.readouterr().out.splitlines() if ",exec," in line]
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(("name", "sums", "alone"), [("i3d", 0, 0), ("resnext", 33, 4)])
+def test_the_wide_network_of_half_precisions_reorders_nothing_after_the_first_call(
+    name: str, sums: int, alone: int, dtype: torch.dtype, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Weights in oneDNN's order, channels last, and sums and ReLUs computed with the convolutions:
+    all ReLUs but those behind `sums` sums, and none behind the `alone` convolutions of shortcuts."""
+    tuning = Tuning(wide=True, conv=OneDnnConv3d)
+    net: torch.nn.Module
+    if name == "i3d":
+        net = i3d_torch.folded(random_state(i3d.tensor_shapes(3, 3), 0, {}), tuning)
+        x = torch.rand(1, 9, 193, 193, 3)
+    else:
+        net = resnext_torch.folded(random_state(resnext.tensor_shapes(3), 0, resnext.random_gains()), tuning)
+        x = torch.rand(1, 4, 48, 48, 3)
+    precision = "fp32" if dtype == torch.float32 else "bf16"
+    net = in_arithmetic(net, precision, "cpu")
+    lines = onednn_primitives(net, x.permute(0, 4, 1, 2, 3).to(dtype), capfd)
+    assert not [line for line in lines if ",reorder," in line]
+    convolutions = [line for line in lines if ",convolution," in line]
+    assert len(convolutions) == {"i3d": 57, "resnext": 104}[name]
+    kind = {torch.float32: "f32", torch.bfloat16: "bf16"}[dtype]
+    assert all(f"src:{kind}::blocked:acdeb:" in line for line in convolutions)
+    relus = [line for line in convolutions if "eltwise_relu" in line]
+    assert len(relus) == len(convolutions) - alone
+    assert len([line for line in relus if "sum" in line or "binary_add" in line]) == sums
+
+
+def test_bfloat16_takes_onednns_convolutions_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    half = LoadOptions(precision="bf16")
+    for supported, conv in ((True, OneDnnConv3d), (False, torch.nn.Conv3d)):
+        monkeypatch.setattr(
+            torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda supported=supported: supported
+        )
+        assert tuned_for(half) == Tuning(wide=True, conv=conv, max_pool=unpadded_max_pool)
+        assert tuned_for(LoadOptions()).conv is OneDnnConv3d
+        assert tuned_for(LoadOptions(precision="bf16", variant="compiled")).conv is torch.nn.Conv3d
 
 
 def resnext_network(**options: Any) -> Network:

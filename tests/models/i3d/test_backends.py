@@ -186,7 +186,9 @@ def test_logits_are_an_affine_function_of_the_features() -> None:
 @pytest.mark.parametrize(
     ("kernel", "stride"), [((1, 3, 3), (1, 2, 2)), ((2, 2, 2), (2, 2, 2)), ((3, 3, 3), (1, 1, 1))]
 )
-@pytest.mark.parametrize("pool", [torch_layers.separable_max_pool, torch_layers.torch_max_pool])
+@pytest.mark.parametrize(
+    "pool", [torch_layers.separable_max_pool, torch_layers.unpadded_max_pool, torch_layers.torch_max_pool]
+)
 def test_max_pool_is_the_maximum_of_each_window(pool: Any, size: int, kernel: Any, stride: Any) -> None:
     x = torch.randn(1, 2, size, size + 1, size + 2)  # negative values too: padding never wins
     before = [i3d.same_padding(*axis)[0] for axis in zip(x.shape[2:], kernel, stride, strict=True)]

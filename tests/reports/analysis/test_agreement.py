@@ -173,3 +173,15 @@ def test_what_was_not_compared_says_why() -> None:
     assert isinstance(records[0], ModelRecord)
     summary = summarise(merge([replace(run, run=replace(run.run, models=records))]))
     assert f"net@b:bf16: {reason}." in models(summary).notes
+
+
+def test_the_report_says_how_a_network_in_int8_was_made() -> None:
+    run = a_run(DRIFT, 0.0, "int8")
+    how = "NNCF 3, ranges from 8 clips of\nvideos"
+    processes = [
+        replace(p, details=p.details | ({} if p.model == "net" else {"quantised": how}))
+        for p in run.processes
+    ]
+    notes = models(summarise(merge([replace(run, processes=tuple(processes))]))).notes
+    assert "net@b:bf16: quantised by NNCF 3, ranges from 8 clips of videos." in notes
+    assert sum("quantised" in note for note in notes) == 1

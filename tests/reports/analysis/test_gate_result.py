@@ -167,3 +167,33 @@ def test_json_tells_every_metric_with_its_interval() -> None:
     )
     assert total["ratio_low"] == pytest.approx(1.2)
     assert flow["ratio"] == pytest.approx(1.4)
+
+
+@pytest.mark.parametrize(
+    ("wall", "cpu", "disagrees"), [(1.2, 1.0, True), (1.0, 1.2, True), (1.2, 1.2, False), (1.0, 0.8, False)]
+)
+def test_cpu_time_is_a_second_look_that_decides_nothing(wall: float, cpu: float, disagrees: bool) -> None:
+    result = judged({"m": {"total": 1.0, "cpu": 2.0}}, {"m": {"total": wall, "cpu": 2 * cpu}})
+    assert result.verdict == judged({"m": {"total": 1.0}}, {"m": {"total": wall}}).verdict
+    (second,) = result.cpu
+    assert (second.disagrees, second.decides_alone) == (disagrees, False)
+    assert ("wall time and CPU time disagree" in markdown(result)) == disagrees
+    # Wall time is not decided, CPU time is.
+    undecided = replace(second, wall=replace(second.wall, verdict="inconclusive"))
+    assert (undecided.disagrees, undecided.decides_alone) == (False, True)
+    text = markdown(replace(result, cpu=(undecided,)))
+    assert "where wall time is not decided" in text
+    assert "It decides nothing" in text
+
+
+def test_cpu_time_that_decides_needs_no_second_look() -> None:
+    values = {"m": {"total": 1.0, "cpu": 2.0}}
+    assert judged(values, values, "cpu").cpu == ()
+    assert judged({"m": {"total": 1.0}}, {"m": {"total": 1.0}}).cpu == ()
+
+
+def test_cpu_time_is_no_stage() -> None:
+    result = judged(
+        {"m": {"total": 1.0, "cpu": 2.0, "flow": 0.5}}, {"m": {"total": 1.2, "cpu": 4.0, "flow": 0.7}}
+    )
+    assert result.moved["m"].metric == "flow"

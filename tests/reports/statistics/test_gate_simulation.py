@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from actionbench.reports.statistics.gate_promises import promises
 from actionbench.reports.statistics.gate_simulation import (
     NOISES,
     Cell,
     log_ratio_histories,
-    promises,
     run_gates,
     simulate,
+    simulate_shared,
     simulation_table,
 )
 from actionbench.reports.statistics.sequential import Rule, look
+from actionbench.reports.statistics.turn_simulation import MACHINES
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,7 @@ def test_the_promises_are_kept_and_name_their_cells(cells: list[Cell]) -> None:
     found = promises(cells)
     assert [promise.kept for promise in found] == [True] * 3
     assert [promise.cell.change for promise in found] == [0.0, 0.15, 0.15]
+    assert [promise.found for promise in found] == [promise.cell.called for promise in found]
     assert promises([]) == []
 
 
@@ -106,3 +109,34 @@ def test_a_table_of_fewer_changes_says_what_it_lacks() -> None:
     cell = Cell("plain", "alternating", rule, 0.15, {"regression": 3, "fine": 1}, 10)
     (row,) = simulation_table([cell]).rows
     assert row == ("plain", "alternating", "10", "75.0 %", "–", "–")
+
+
+@pytest.fixture(scope="module")
+def shared() -> list[Cell]:
+    return simulate_shared(histories=400, seed=1)
+
+
+def test_what_is_promised_of_turns_is_kept_on_every_measured_machine(shared: list[Cell]) -> None:
+    assert {(cell.noise, cell.order) for cell in shared} == {
+        (machine, order) for machine in MACHINES for order in ("alternating", "in turns")
+    }
+    found = promises(shared)
+    assert [promise.cell.order for promise in found] == ["in turns"] * 3
+    alarms, undecided, caught = (promise.found for promise in found)
+    assert alarms <= 0.01
+    assert undecided <= 0.10
+    assert caught >= 0.93  # of 400; 95 % of 20,000
+
+
+def test_slot_after_slot_the_same_noise_leaves_most_gates_undecided(shared: list[Cell]) -> None:
+    for machine in MACHINES:
+        slots, turns = (of(shared, machine, 0.0, Rule(), order) for order in ("alternating", "in turns"))
+        assert slots.called <= 0.01
+        assert slots.share("inconclusive") > 0.4 > 0.1 > turns.share("inconclusive")
+
+
+def test_a_promise_of_turns_that_is_broken_is_told() -> None:
+    still = Cell("loaded, I", "in turns", Rule(), 0.0, {"inconclusive": 11, "fine": 89}, 10)
+    found = {promise.text: promise for promise in promises([still])}
+    broken = found["in turns, unchanged code: at most 10 % undecided"]
+    assert (broken.kept, broken.found) == (False, 0.11)

@@ -1,0 +1,30 @@
+"""A gate's directory: pairs in turns and slots beside each other, read as they were written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from actionbench.records.gate import Arm, Gate, InTurns, PairInTurns, Slot, Turn
+from actionbench.records.gate_directory import GateDirectory, GateWriter
+
+GATE = Gate("2026-01-01T00:00:00+00:00", {}, {}, "work", "control", Arm("a", "A", {}), Arm("b", "B", {}))
+TURNS = (Turn("base", {"total": 1.5}, 0.01), Turn("candidate", {"total": 1.25}, 0.02))
+PAIR = PairInTurns(1, {"m": InTurns(TURNS, {"base": {"load": 2.0}, "candidate": {}})}, 3.0)
+
+
+def test_pairs_of_both_kinds_are_read_as_they_were_written(tmp_path: Path) -> None:
+    slots = [Slot(0, "base", 0, {}, 1.0, 1.0), Slot(0, "candidate", 1, {}, 1.0, 1.0)]
+    with GateWriter(tmp_path / "gate", GATE) as writer:
+        for entry in (slots[1], PAIR, slots[0], Slot(2, "base", 4, {}, 1.0, 1.0)):
+            writer.append(entry)
+    gate = GateDirectory(tmp_path / "gate")
+    assert gate.slots()[:2] == slots
+    assert gate.pairs_in_turns() == [PAIR]
+    assert gate.complete_pairs == 2
+
+
+def test_what_a_pair_runs_is_noted_beside_what_was_planned(tmp_path: Path) -> None:
+    with GateWriter(tmp_path / "gate", GATE) as writer:
+        writer.note_work("in turns: something")
+    found = GateDirectory(tmp_path / "gate").gate
+    assert (found.work, found.control, found.state) == ("in turns: something", "control", "running")
