@@ -1,4 +1,4 @@
-"""What a fine-tuning is asked to do: one record behind the command line, the YAML file and the result."""
+"""The settings of a fine-tuning: one record behind the command line, the YAML file and the result."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from .augmentation.augmentation import Augmentation
 from .losses import BETA, LOSSES, TAU
 
 SCRATCH = "scratch"
-"""Word for weights: none, the network begins with random ones."""
+"""Value of `weights` for none: the network begins with random ones."""
 
 BATCH_NORMS = {
-    "frozen": "of frozen blocks their running statistics, of trained blocks those of the batch",
-    "fixed": "the running statistics of all blocks",
-    "moving": "statistics of the batch in all blocks, whose running statistics move, as the authors' do",
+    "frozen": "running statistics in frozen blocks, those of the batch in trained ones",
+    "fixed": "running statistics in all blocks",
+    "moving": "those of the batch in all blocks, with updated running statistics, as in the authors' code",
 }
 """Word → which statistics batch norms use in training."""
 
-CROPS = {"corner": "a corner or the middle at one of five scales, drawn", "centre": "the middle"}
+CROPS = {"corner": "a random corner or the middle, at one of five random scales", "centre": "the middle"}
 LR_RULES = {
-    "steps": "a tenth at each of `lr_steps`",
-    "plateau": "a tenth when the validation loss has not fallen for `lr_patience` epochs",
+    "steps": "to a tenth at each of `lr_steps`",
+    "plateau": "to a tenth when the validation loss has not fallen for `lr_patience` epochs",
 }
 
 BASELINES = {
     "majority": "the classes' shares of the training clips, so that the most frequent class is always named",
     "length": "logistic regression on a clip's seconds and number of frames",
-    "brightness": "the same on mean and spread of its grey values",
+    "brightness": "the same on mean and standard deviation of its grey values",
     "motion": "the same on magnitude and directions of its optical flow, and its grey values",
-    "probe": "the same on the network's features of its middle window, of length 1",
+    "probe": "the same on the network's features of its middle window, scaled to length 1",
 }
 """Word → what is fitted in place of a network."""
 
@@ -54,24 +54,24 @@ def _words(words: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneConfig:
-    """Settings of `bench finetune`. Each field is an option of the same name and a key of the YAML file; what
-    it means stands where it is declared. Raises UsageError for values that make no sense."""
+    """Settings of `bench finetune`. Each field is an option of the same name and a key of the YAML file; its
+    meaning is declared with it. Raises UsageError for impossible values."""
 
     model: str = setting(
         TEXT,
-        "network that is trained: a name that `bench models` lists, `FILE.py:FACTORY`, or the folder of an "
+        "network to train: a name that `bench models` lists, `FILE.py:FACTORY`, or the folder of an "
         "earlier training",
         DEFAULT_TRAINED,
     )
     weights: str | None = setting(
         TEXT,
-        f"where it begins: a file, the name of fetched weights, or `{SCRATCH}` for random ones; without it, "
+        f"initial weights: a file, the name of fetched weights, or `{SCRATCH}` for random ones; by default "
         "what `bench weights fetch` stored",
         None,
     )
     data: str | None = setting(TEXT, "manifest of a composed set, as `bench data compose` writes it", None)
     held_out: str | None = setting(
-        TEXT, "manifest of a second composed set that the finished network predicts as well", None
+        TEXT, "manifest of a second composed set that the finished network also predicts", None
     )
     split: str = setting(
         TEXT,
@@ -79,11 +79,13 @@ class FinetuneConfig:
         "`official`: the sources' own lists",
         "fold:1/5",
     )
-    split_seed: int = setting(WHOLE, "seed of the split, apart from that of the training", 0)
+    split_seed: int = setting(WHOLE, "seed of the split; the training has its own", 0)
     max_share: Mapping[str, str] = setting(
-        PAIRS, "class and the most that it may be of the training clips, such as `falling=0.10`", {}
+        PAIRS, "class and its largest share of the training clips, such as `falling=0.10`", {}
     )
-    group_cap: int | None = setting(WHOLE, "most clips that a group may have of a class in `max_share`", None)
+    group_cap: int | None = setting(
+        WHOLE, "largest number of clips that a group may have of a class in `max_share`", None
+    )
     baseline: str | None = setting(
         TEXT, f"fit a simple classifier in place of training the network. {_words(BASELINES)}", None
     )
@@ -108,61 +110,67 @@ class FinetuneConfig:
     strengths: Mapping[str, str] = setting(
         PAIRS, f"how strong filters are (docs/augmentation.md), such as `blur=2`: {', '.join(_STRENGTHS)}", {}
     )
-    crop: str = setting(TEXT, f"part of a training window's picture. {_words(CROPS)}", "corner")
-    jitter: bool = setting(SWITCH, "draw where a training window begins; else it is the middle one", True)
-    mirror: bool = setting(SWITCH, "exchange left and right in half of the training windows, drawn", True)
+    crop: str = setting(TEXT, f"crop of a training window. {_words(CROPS)}", "corner")
+    jitter: bool = setting(
+        SWITCH, "begin a training window at a random frame; otherwise it is the middle one", True
+    )
+    mirror: bool = setting(SWITCH, "exchange left and right in a random half of the training windows", True)
     draws: int | None = setting(
         WHOLE,
-        "drawn windows of a training clip for which what the frozen blocks make of them is kept; epochs take "
-        "turns. Without it 4, or 1 where nothing is drawn; 0: drawn and computed anew in each epoch",
+        "number of random windows of a training clip whose features are kept; epochs use them in turn. By "
+        "default 4, or 1 where nothing is random; 0: new windows in each epoch, and no features are kept",
         None,
     )
     window: int | None = setting(
         WHOLE,
-        "frames of a window, for all clips; without it the network's own, twice as many for a set of 45 or "
+        "frames of a window, for all clips; by default the network's own, twice as many for a set of 45 or "
         "more frames a second where the weights keep the videos' own rate",
         None,
     )
-    views: int = setting(WHOLE, "evenly spaced windows of a clip that is evaluated; 1 is the middle one", 1)
-    epochs: int = setting(WHOLE, "passes over the training clips at most", 60)
+    views: int = setting(WHOLE, "evenly spaced windows on which a clip is evaluated; 1: the middle one", 1)
+    epochs: int = setting(WHOLE, "largest number of passes over the training clips", 60)
     early_stop: int = setting(
-        WHOLE, "epochs without a better macro F1 on validation clips that end it; 0: none do", 20
+        WHOLE,
+        "epochs without a better macro F1 on the validation clips after which training ends; 0: never",
+        20,
     )
-    batch: int = setting(WHOLE, "clips of a step", 16)
+    batch: int = setting(WHOLE, "clips per step", 16)
     learning_rate: float = setting(NUMBER, "learning rate of stochastic gradient descent", 0.01)
     lr_rule: str = setting(TEXT, f"how the learning rate falls. {_words(LR_RULES)}", "steps")
-    lr_steps: tuple[int, ...] = setting(WHOLES, "epochs after which it is a tenth", (30, 45))
-    lr_patience: int = setting(WHOLE, "epochs of `plateau`", 10)
-    momentum: float = setting(NUMBER, "momentum", 0.9)
+    lr_steps: tuple[int, ...] = setting(
+        WHOLES, "epochs after which the learning rate falls to a tenth", (30, 45)
+    )
+    lr_patience: int = setting(
+        WHOLE, "epochs without a lower validation loss before `plateau` lowers the learning rate", 10
+    )
+    momentum: float = setting(NUMBER, "momentum of stochastic gradient descent", 0.9)
     weight_decay: float = setting(NUMBER, "weight decay", 1e-3)
-    seed: int = setting(
-        WHOLE, "seed of a new head, of the order of the clips and of what is drawn of them", 0
-    )
+    seed: int = setting(WHOLE, "seed of a new head, of the order of the clips and of their random changes", 0)
     device: str = setting(TEXT, "`cpu` or `cuda:N`", "cpu")
-    threads: int | None = setting(WHOLE, "CPU threads; without it, one for each core", None)
+    threads: int | None = setting(WHOLE, "CPU threads; by default one per core", None)
     memory_gb: float = setting(
-        NUMBER, "decoded frames that are kept in memory, GB; clips beyond that are decoded in each epoch", 2.0
+        NUMBER, "memory for decoded frames, GB; further clips are decoded in each epoch", 2.0
     )
-    features_gb: float = setting(NUMBER, "features that are kept on disk, GB", 4.0)
+    features_gb: float = setting(NUMBER, "disk space for features, GB", 4.0)
     target: str | None = setting(
         TEXT,
         "class whose operating point is chosen on the validation predictions and kept with the network "
-        "(docs/evaluation.md); without it, none is, and a baseline has none",
+        "(docs/evaluation.md); by default none is chosen, and none for a baseline",
         None,
     )
     favour: str | None = setting(
         TEXT,
-        f"what it is chosen for: {', '.join(f'`{name}`' for name in get_args(Favour))}; without it `f1`",
+        f"what it is chosen for: {', '.join(f'`{name}`' for name in get_args(Favour))}; by default `f1`",
         None,
     )
     cost_miss: float | None = setting(
         NUMBER, "chosen for the lowest cost instead of `favour`: cost of a missed example of `target`", None
     )
     cost_false_alarm: float | None = setting(
-        NUMBER, "cost of another example that is taken for `target`, in the same unit", None
+        NUMBER, "cost of an example of another class that is predicted as `target`, in the same unit", None
     )
-    tensorboard: bool = setting(SWITCH, "write a log for TensorBoard too", False)
-    out: str | None = setting(TEXT, "folder of the result; without it, `runs/TIME-finetune-MODEL`", None)
+    tensorboard: bool = setting(SWITCH, "also write a log for TensorBoard", False)
+    out: str | None = setting(TEXT, "folder of the result; by default `runs/TIME-finetune-MODEL`", None)
 
     def __post_init__(self) -> None:
         if not self.data:
@@ -304,17 +312,17 @@ class FinetuneConfig:
 
     @property
     def keeps_features(self) -> bool:
-        """Whether what frozen blocks make of windows is computed once: it is the same in each epoch."""
+        """Whether the output of the frozen blocks is computed once: it is the same in each epoch."""
         return self.trained_blocks is not None and self.batch_norm != "moving" and self.draws != 0
 
     @property
     def drawing(self) -> bool:
-        """Whether anything of a training window is drawn."""
+        """Whether training windows are changed at random."""
         return self.crop == "corner" or self.jitter or self.mirror or self.augmentation != "none"
 
     @property
     def drawn_windows(self) -> int:
-        """Windows that are drawn of each training clip, where features are kept."""
+        """Number of random windows of each training clip, where features are kept."""
         if not self.drawing:
             return 1
         return self.draws or 4

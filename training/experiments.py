@@ -35,7 +35,7 @@ _KEYS = ("target", "folds", "seeds", "shared", "runs", "contrasts")
 class Experiments:
     """What a file of experiments asks for.
 
-    - `target`: the class that matters most.
+    - `target`: the class of interest.
     - `folds`: number of folds; 0 where the shared settings name a `split` of their own.
     - `seeds`: of the trainings; each fold is trained once with each.
     - `runs`: name → the run's own settings and the shared ones, as plain values.
@@ -51,7 +51,7 @@ class Experiments:
     where: str
 
     def own_settings(self) -> dict[str, dict[str, Any]]:
-        """Run → the settings in which runs differ, each with its value there."""
+        """Run → the settings in which the runs differ, with its values."""
         defaults = {name: each.default for name, each in settings_of(FinetuneConfig).items()}
         names = [
             name
@@ -130,12 +130,12 @@ def _with_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def run_experiments(path: Path, out: Path, reporter: Reporter) -> Experiments:
-    """Carry out every training of the file; what is done already is not done again.
+    """Carry out every training of the file; finished ones are not repeated.
 
     - `path`: the YAML file. `out`: the folder, made where it is missing.
 
-    Raises UsageError before anything is trained for settings that make no sense, and if `out` holds other
-    experiments; an error of one training ends with its name, and the others' results stay.
+    Raises UsageError before anything is trained for impossible settings, and if `out` holds other
+    experiments. An error of a training names it; the results of the others are kept.
     """
     experiments = read_experiments(path)
     trainings = list(experiments.trainings(out))
@@ -157,7 +157,7 @@ def run_experiments(path: Path, out: Path, reporter: Reporter) -> Experiments:
 
 
 def _settle(out: Path, experiments: Experiments) -> None:
-    """Write what is asked for into the folder; where that was done, require that no run has changed."""
+    """Write the experiments into the folder; if it has them already, require that no run has changed."""
     plain = {
         "target": experiments.target,
         "folds": experiments.folds,

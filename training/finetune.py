@@ -49,7 +49,7 @@ def finetune(config: FinetuneConfig, reporter: Reporter) -> Path:
 
 
 def resume(folder: Path, reporter: Reporter) -> Path:
-    """Go on with the fine-tuning in `folder`; nothing is to do if it has ended. Raises as `finetune` does."""
+    """Continue the fine-tuning in `folder`, if it has not ended. Raises as `finetune` does."""
     folder = folder.absolute()
     config = read_settings(folder)
     if is_finished(folder):
@@ -88,7 +88,7 @@ def _work(task: Task) -> _Work:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """What training begins with.
+    """The state before training.
 
     - `net`: the network, some of it frozen. `still`: its modules that stay in evaluation mode. `loss`.
     """
@@ -121,9 +121,9 @@ def _run(task: Task, work: _Work, folder: Path, reporter: Reporter) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """What goes into the part that is trained: pixels into a whole network, features into its end.
+    """Input of the part that is trained: pixels for a whole network, features for its last part.
 
-    - `training`: from an example and the epoch; `evaluation`: from an example to its even windows.
+    - `training`: from an example and the epoch; `evaluation`: from an example to its evenly spaced windows.
     """
 
     part: nn.Module

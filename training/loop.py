@@ -37,9 +37,9 @@ def fit(
     folder: Path,
     reporter: Reporter,
 ) -> int:
-    """Train `network`, or go on with what `folder` holds of it; the epoch, from 0 on, that it was best in.
+    """Train `network`, or continue from the checkpoint in `folder`; returns the best epoch, from 0 on.
 
-    It has the weights of that epoch afterwards: the one with the best macro F1 on the validation examples
+    Afterwards it has the weights of that epoch: the one with the best macro F1 on the validation examples
     (the first of equals), or without any the last one. Written into `folder` alone: checkpoints after each
     epoch, the figures of all epochs as CSV, and TensorBoard's log where the configuration asks for it.
     """
@@ -98,7 +98,7 @@ def _fit(
 class _Figures(lightning.Callback):
     """The figures of each epoch, as a table on disk; they are part of the checkpoints.
 
-    It also tells how far the epoch is.
+    It also reports the progress of the epoch.
     """
 
     def __init__(self, path: Path, progress: Progress) -> None:

@@ -21,7 +21,7 @@ TRAINING_LOSS = "training_loss"
 
 
 class TrainedNetwork(lightning.LightningModule):
-    """From what goes in to logits, its loss, its metrics and its optimiser.
+    """From its input to logits, with loss, metrics and optimiser.
 
     - `net`: (N, …) to logits (N, classes): a whole network, or its head where features go in.
     - `loss`: logits and targets to a scalar.

@@ -1,4 +1,4 @@
-"""What a training tells while it works."""
+"""How a training reports its progress."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Of one task."""
+    """Progress of one task."""
 
     def advance(self, note: str = "") -> None:
         """One more unit is done."""
@@ -17,7 +17,7 @@ class Progress(Protocol):
 
 
 class Reporter(Protocol):
-    """Who is told: the command line, or nobody."""
+    """Where progress is reported: the command line, or nowhere."""
 
     def say(self, text: str) -> None:
         """Something that the user should know."""

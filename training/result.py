@@ -1,4 +1,4 @@
-"""The folder of a fine-tuning: what it was asked, what it is divided into, and what comes out."""
+"""The folder of a fine-tuning: its settings, its split, and its result."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_finished(folder: Path) -> bool:
 
 
 def begin(folder: Path, config: FinetuneConfig) -> None:
-    """Make the folder, and write what it is asked for. Raises UsageError if something is in it already."""
+    """Make the folder, and write the settings. Raises UsageError if the folder is not empty."""
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(
             "exists and is not empty",
@@ -47,7 +47,7 @@ def begin(folder: Path, config: FinetuneConfig) -> None:
 
 
 def read_settings(folder: Path) -> FinetuneConfig:
-    """What the training in `folder` was asked for. Raises UsageError."""
+    """The settings of the training in `folder`. Raises UsageError."""
     if not (folder / CONFIG).is_file():
         raise UsageError(
             "holds no fine-tuning", where=folder, expected=f"a {CONFIG}", remedy="`bench finetune` makes one."
@@ -57,7 +57,7 @@ def read_settings(folder: Path) -> FinetuneConfig:
 
 
 def settle_split(folder: Path, split: Split) -> None:
-    """Write which examples are on which side; where that is written already, require the same.
+    """Write which examples are on which side of the split; if that is written already, require the same.
 
     Raises UsageError if the data changed since the training began.
     """
@@ -85,7 +85,7 @@ def settle_split(folder: Path, split: Split) -> None:
 def write_network(folder: Path, net: nn.Module, described: Mapping[str, Any]) -> None:
     """Write the network and, last, its description. `described`: fields of `Finetuned` but the digest.
 
-    Raises MeasurementError where the disk refuses.
+    Raises MeasurementError if the files cannot be written.
     """
     try:
         write_safetensors(saved_state(net), folder / WEIGHTS)

@@ -1,4 +1,4 @@
-"""What a fine-tuning works on: all that its configuration names, found and checked before it computes."""
+"""The task of a fine-tuning: all that its configuration names, found and checked before it computes."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from .inputs.windows import Drawing, Windows, window_length
 class Task:
     """A fine-tuning with all that its configuration names.
 
-    - `request`, `stream`, `weights`: the network, its one stream, what it begins with (None: from scratch, or
-      a baseline that needs no weights).
+    - `request`, `stream`, `weights`: the network, its one stream, its initial weights (None: from scratch,
+      or a baseline that needs no weights).
     - `how`: how its pixels are prepared. `windows`: of its clips.
     - `composed`, `split`: the set, and its sides. `held_out`: examples of the second set, none without one.
     """
@@ -54,7 +54,7 @@ class Task:
 
     @property
     def base(self) -> str:
-        """The network by a name that can be looked up; of one that was trained here, what that began as."""
+        """The network by a name that can be looked up; for a fine-tuned one, its base network."""
         name = self.request.name.partition(":K=")[0]
         return named_base(Path(name)) if is_finetuned(Path(name)) else name
 
@@ -64,7 +64,7 @@ class Task:
         return self.composed.labels
 
     def network(self) -> Any:
-        """The network as it begins. Raises as `trainable_network` does."""
+        """The network before training. Raises as `trainable_network` does."""
         keep_importable(self.request)
         return trainable_network(self.model, self.weights, self.labels, self.config.seed)
 

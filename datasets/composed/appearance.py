@@ -1,4 +1,4 @@
-"""What shortcuts and duplicates are found by: a clip's length, its brightness, a few tiny pictures."""
+"""By what shortcuts and duplicates are found: a clip's length, its brightness, a few tiny pictures."""
 
 from __future__ import annotations
 

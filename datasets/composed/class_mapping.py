@@ -22,7 +22,7 @@ class ClassMapping:
     """Label of a set → the network's classes that stand for it.
 
     - `classes`: each class stands for one label; a label may have no class, and is never predicted then.
-    - `rest`: the label of all classes that are not named; None if these count for nothing.
+    - `rest`: the label of all classes that are not named; None if these are ignored.
     - `where`: the file it was read from, which errors name.
     """
 
@@ -35,7 +35,7 @@ class ClassMapping:
 
         - `labels`: the set's. `vocabulary`: the network's classes, in the order of its scores.
 
-        Raises UsageError for a label that the set has not, and for a class that the network has not.
+        Raises UsageError for a label that the set does not have, and a class that the network does not have.
         """
         columns = {label: column for column, label in enumerate(labels)}
         for label in (*self.classes, *(() if self.rest is None else (self.rest,))):
@@ -60,7 +60,7 @@ class ClassMapping:
 def read_mapping(path: Path) -> ClassMapping:
     """The mapping in a YAML file: `label: [class, …]`, and `label: "*"` for all other classes.
 
-    Raises UsageError, with the key, for what is no mapping.
+    Raises UsageError, with the key, for anything else.
     """
     where = f"--mapping {path}"
     try:

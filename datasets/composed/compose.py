@@ -1,4 +1,4 @@
-"""Following a recipe: the sources' clips, their classes mapped to ours, grouped."""
+"""From a recipe to the set: the sources' clips, with mapped classes and groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips that are one: the same bytes, or the same pictures in another encoding."""
+"""Duplicate clips: the same bytes, or the same pictures in another encoding."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .example import Example
 
 LARGEST_DIFFERENCE = 8
 """Grey levels by which a cell of the tiny pictures may differ. On 345 clips of HMDB51, ARID and URFD, the two
-most alike that are not one differ by 9 (rooms with a fixed camera and hardly a person), the next by 21;
-14 of them encoded anew by 1 to 3 (H.264, CRF 23), by 1 to 9 (MPEG-4, 200 kbit/s, 70 % of the size), and by
-6 to 20 (H.264, CRF 35, half the size), so heavy compression can hide a duplicate."""
+most similar that are not duplicates differ by 9 (rooms with a fixed camera and hardly a person), the next by
+21; 14 of them, encoded again, by 1 to 3 (H.264, CRF 23), by 1 to 9 (MPEG-4, 200 kbit/s, 70 % of the size),
+and by 6 to 20 (H.264, CRF 35, half the size), so heavy compression can hide a duplicate."""
 
 LENGTH_SHARE, LENGTH_S = 0.05, 0.2
 """By how much the lengths of two encodings may differ: the sum of this share and these seconds."""

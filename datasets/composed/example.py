@@ -1,4 +1,4 @@
-"""A dataset composed from several sources: its examples, and what they are known by."""
+"""A data set composed from several sources, and its examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The YAML file that says what a composed set is made of."""
+"""The recipe: a YAML file that describes a composed set."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class GroupRule:
 
 
 def parse_rule(value: Any) -> GroupRule:
-    """The rule that a recipe's plain value describes. Raises ValueError for what is none."""
+    """The rule that a plain value of the recipe describes. Raises ValueError for any other value."""
     if isinstance(value, str) and value in NAMED:
         return GroupRule(value)
     if not isinstance(value, Mapping) or len(value) != 1:
@@ -66,7 +66,7 @@ _RULE = Kind(
 
 @dataclass(frozen=True, slots=True)
 class SourceRecipe:
-    """One source as the recipe has it, its values as they stand there; the defaults say what is optional."""
+    """One source of the recipe, with unparsed values; what has a default is optional."""
 
     kind: str = setting(
         TEXT,
@@ -118,7 +118,7 @@ class SourceRecipe:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A recipe that can be followed.
+    """A checked recipe.
 
     - `labels`: the set's, in their order. `other`: the label of classes that a source maps to nothing; None:
       they are left out.

@@ -202,8 +202,8 @@ class OneDnnConv3d(FusedConv3d):
     """By oneDNN on the CPU, even where torch would choose another implementation.
 
     With one thread torch computes most float32 convolutions by its own loop over a matrix product, which is
-    up to 2.5 times slower with the channels innermost. And it reorders the weights for oneDNN at every call,
-    in every precision: here the weights reordered for the last shape of input are kept, in addition to the
+    up to 2.5 times slower in channels-last layout. And it reorders the weights for oneDNN at every call, in
+    every precision: here the weights reordered for the last shape of input are kept, in addition to the
     original ones. oneDNN is called as torch.compile does; `torch.mkldnn_convolution` does not accept
     reordered weights.
 
@@ -269,8 +269,8 @@ def in_arithmetic(net: Net, precision: str, device: str) -> Net:
     - `precision`: a key of `capabilities.PRECISIONS`.
     - `device`: "cpu" or "cuda:N".
 
-    The last layer, the module `head` or `fc`, stays in float32. Channels are innermost on the CPU, and on
-    CUDA except for exact float32.
+    The last layer, the module `head` or `fc`, stays in float32. The layout is channels-last on the CPU, and
+    on CUDA except for exact float32.
     """
     dtype = HALF.get(precision)
     net = net.eval().requires_grad_(False)

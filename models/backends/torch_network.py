@@ -99,10 +99,10 @@ class TorchNetwork:
             # From pinned memory the device copies by itself; from other memory the driver copies twice.
             tensor = tensor.pin_memory().to(self._device, non_blocking=True)
         tensor = tensor.permute(0, 4, 1, 2, 3)
-        return tensor if self._channels_innermost else tensor.contiguous()
+        return tensor if self._channels_last else tensor.contiguous()
 
     @property
-    def _channels_innermost(self) -> bool:
+    def _channels_last(self) -> bool:
         """Whether the input stays in memory as it comes.
 
         On the CPU that takes no copy, and float32 is 5 to 10 % faster with it in both networks (torch 2.13,

@@ -1,1 +1,1 @@
-"""What is trained, and what comes of it: networks in torch that can be trained, results as folders."""
+"""Fine-tuning: torch networks that can be trained, and results as folders."""

@@ -1,4 +1,4 @@
-"""What a network in torch must have to be trained here, and how it begins: from weights or from scratch."""
+"""What a torch network must provide to be trained, and its initialisation: from weights or from scratch."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class TrainableNetwork(Protocol):
 
     - `head`: its last layer, from features to logits.
 
-    What else it may have:
+    Optional members:
 
     - `state() -> State`: the tensors under the names that the network's loaders read; without it, its state
       dict.
-    - `front(x, trained)`, `back(x, trained)`: what the last `trained` blocks take, and the logits of that.
+    - `front(x, trained)`, `back(x, trained)`: the input of the last `trained` blocks, and the logits from it.
       Without them all of the network is computed for each step that trains some of its blocks.
     - `for_inference() -> nn.Module`: a module whose `features` and `front` give the same faster on the CPU;
       without it, itself.
@@ -40,17 +40,17 @@ class TrainableNetwork(Protocol):
     head: nn.Linear
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """What `head` takes: (N, features) float32."""
+        """The input of `head`: (N, features) float32."""
 
     def blocks(self) -> list[tuple[str, nn.Module]]:
         """Name and module of all parts but the head, front to back: what can be frozen one by one."""
 
 
 def trainable_network(model: Model, weights: Weights | None, names: tuple[str, ...], seed: int) -> nn.Module:
-    """The network of `model` that is trained to tell `names` apart, in evaluation mode.
+    """The network of `model` with the classes `names`, to be trained; in evaluation mode.
 
     - `weights`: of its stream; None to begin from scratch. Their head is kept if it is for the same classes.
-    - `seed`: of what is drawn: a new head, or all of a network from scratch.
+    - `seed`: of random weights: those of a new head, or all of a network from scratch.
 
     Raises UsageError if the model cannot be trained or its function gives something else, BackendUnavailable
     if it cannot be loaded, and WeightsError as the network's loader does.
@@ -91,7 +91,7 @@ def renew_head(head: nn.Linear, seed: int) -> None:
 
 
 def with_classes(head: nn.Linear, classes: int, seed: int) -> nn.Linear:
-    """`head`, or a new one for so many classes where it has another number."""
+    """`head`, or a new one if it has another number of classes."""
     if head.out_features == classes:
         return head
     new = nn.Linear(head.in_features, classes)
@@ -100,7 +100,7 @@ def with_classes(head: nn.Linear, classes: int, seed: int) -> nn.Linear:
 
 
 def initialise(net: nn.Module, seed: int) -> None:
-    """Set a network to begin from scratch, as Hara's code does (3D-ResNets-PyTorch, models/resnet.py).
+    """Initialise a network from scratch, as Hara's code does (3D-ResNets-PyTorch, models/resnet.py).
 
     Convolutions are normal with variance 2 / fan-out (He et al., arXiv:1502.01852), batch norms the identity.
     """
@@ -162,7 +162,7 @@ def has_front(net: nn.Module, trained: int) -> bool:
 
 
 def front(net: Any, x: torch.Tensor, trained: int) -> torch.Tensor:
-    """What the last `trained` blocks take; what the head takes, if that is none."""
+    """The input of the last `trained` blocks; of the head, if that is none."""
     found: torch.Tensor = net.features(x) if trained == 0 else net.front(x, trained)
     return found
 

@@ -71,7 +71,7 @@ def _threads(r: StreamRecord) -> int:
 
 STREAM = ScenarioType(
     "stream",
-    "A camera",
+    "Camera stream",
     StreamRecord,
     (
         Metric("fps", lambda r: r.fps, over="first", unit="frames / s", shown="number"),

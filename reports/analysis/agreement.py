@@ -49,8 +49,8 @@ class OnClips:
 class Agreement:
     """A model compared with its reference.
 
-    - `reference`: its key. `in_run`: whether it is a model of the run, or was computed only for this
-      comparison.
+    - `reference`: its key; for a file or a folder, without the folders above it.
+    - `in_run`: whether it is a model of the run, or was computed only for this comparison.
     - `drawn`: the comparison on synthetic ("drawn") input: `ModelRecord.drift`. `on_drawn`: its verdict.
     - `on_clips`: the comparison on clips; None if no clip was predicted by both.
     - `verdict`: the overall verdict. In float32 the worse of the two. In other precisions that of the clips,
@@ -82,7 +82,8 @@ def agreement(model: ModelData, models: Iterable[ModelData], target: str) -> Agr
         verdict: AgreementVerdict = "other" if "other" in verdicts else drawn
     else:
         verdict = "other" if drift.get("random_weights") == "other" else verdicts[-1]
-    return Agreement(str(drift["reference"]), reference is not None, drift, drawn, clips, verdict)
+    name = str(drift["reference"]).rpartition("/")[2]
+    return Agreement(name, reference is not None, drift, drawn, clips, verdict)
 
 
 def _on_drawn(model: ModelData) -> AgreementVerdict:
@@ -155,7 +156,7 @@ def verdict_text(found: Agreement, target: str) -> str:
 def _drawn_text(found: Agreement) -> str:
     drawn, limit = found.drawn, found.drawn.get("limit")
     relative, largest = f"{drawn['relative_l2']:.1e}", f"{drawn['max_abs']:.1e}"
-    text = f"on synthetic input the logits are {relative} off (relative L2; {largest} at most)"
+    text = f"on synthetic input the logits are {relative} off (relative L2; largest difference {largest})"
     if limit is not None:
         return f"{text}, limit {limit:.1e}, rounding only weights and input gives {drawn['yardstick']:.1e}"
     if found.on_drawn == "drifts" or "tolerance" not in drawn:

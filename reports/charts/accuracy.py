@@ -97,12 +97,12 @@ def confusion_bars(summary: Summary) -> Chart | None:
             )
         )
     ticks = tuple(
-        (_row(k, 0, len(chosen), 1), f"{label(true, 20)} → {label(taken, 20)}")
+        (_row(k, 0, len(chosen), 1), f"{label(true, 20)}\n→ {label(taken, 20)}")
         for k, (true, taken) in enumerate(chosen)
     )
     counted = "; ".join(
         f"{label(m.name)}: {m.accuracy.target.hits} of {m.accuracy.target.videos} correct, "
-        f"{m.accuracy.target.predicted - m.accuracy.target.hits} false positives"
+        f"false positives: {m.accuracy.target.predicted - m.accuracy.target.hits}"
         for _, m in models
     )
     fewer = "" if len(chosen) == len(order) else f" The {len(chosen)} most frequent of {len(order)}."
@@ -114,7 +114,7 @@ def confusion_bars(summary: Summary) -> Chart | None:
         Axis("videos", step=math.ceil(max(ends.values()) / 6)),
         Axis("", ticks=ticks),
         tuple(series),
-        5 + 1.3 * len(chosen),
+        5 + 1.8 * len(chosen),
     )
 
 

@@ -42,7 +42,7 @@ def pareto(summary: Summary) -> Chart | None:
     if len(front) > 1:
         x, y = zip(*((seconds, 100 * right) for seconds, right in front), strict=True)
         texts = ("no measured model is both faster and more accurate",) * len(front)
-        series.insert(0, Points("Pareto front", x, y, texts, GREY, line=True))
+        series.insert(0, Points("Pareto front", x, y, texts, GREY, line="dash"))
     times = [x for points in series for x in points.x]
     lengths = {m.timing.value("video_s") for _, m, _, _ in shown}
     marks: tuple[Mark, ...] = ()

@@ -17,6 +17,9 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Colours that colour-blind readers can distinguish, without the palette's yellow and black: one is faint on
 white, the other on a dark page. Okabe and Ito (2008), https://jfly.uni-koeln.de/color/."""
 
+COLORS = (*OKABE_ITO, "#7B5FC7", "#8C564B", "#8F8F1F", "#B0305F")
+"""Colours of models: further ones where there are more than six, visible on white and on a dark page."""
+
 YELLOW = "#F0E442"
 GREY = "#8C959F"
 """For what belongs to no model: visible on white and on a dark page."""
@@ -53,7 +56,7 @@ class Points:
     - `x`, `y`: positions. `texts`: tooltip of each point.
     - `size`: of a marker, in points.
     - `x_ranges`, `y_ranges`: interval of each point; empty for none.
-    - `line`: joined by a line, without markers. `hollow`: markers are outlines.
+    - `line`: joined by a line, without markers; None: markers alone. `hollow`: markers are outlines.
     """
 
     name: str
@@ -65,7 +68,7 @@ class Points:
     size: float = 9
     x_ranges: tuple[Range, ...] = ()
     y_ranges: tuple[Range, ...] = ()
-    line: bool = False
+    line: Literal["solid", "dash"] | None = None
     hollow: bool = False
     legend: bool = True
 
@@ -130,8 +133,8 @@ def label(text: str, most: int = 34) -> str:
 
 def style(index: int) -> tuple[str, Symbol]:
     """Colour and symbol of a model, the same in every chart."""
-    shift = index // len(OKABE_ITO)
-    return OKABE_ITO[index % len(OKABE_ITO)], SYMBOLS[(index + shift) % len(SYMBOLS)]
+    shift = index // len(SYMBOLS)
+    return COLORS[index % len(COLORS)], SYMBOLS[(index + shift) % len(SYMBOLS)]
 
 
 def bounds(estimate: Estimate, scale: float = 1.0) -> Range:

@@ -81,7 +81,7 @@ def _points(p: Points) -> dict[str, Any]:
         "showlegend": p.legend,
     }
     if p.line:
-        return trace | {"line": {"color": p.color, "width": 1, "dash": "dash"}}
+        return trace | {"line": {"color": p.color, "width": 1.5, "dash": p.line}}
     outlined = p.hollow or p.symbol == "dash"
     trace["marker"] = {
         "color": p.color,
@@ -138,7 +138,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
     if axis.ticks:
         made |= {
             "tickvals": [position for position, _ in axis.ticks],
-            "ticktext": [_text(text) for _, text in axis.ticks],
+            "ticktext": [_text(text).replace("\n", "<br>") for _, text in axis.ticks],
             "showgrid": False,
         }
     return made

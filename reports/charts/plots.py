@@ -41,6 +41,7 @@ _SYMBOLS = {
     "star": "*",
     "dash": "_",
 }
+_LINES = {"solid": "-", "dash": "--"}
 
 _STYLE: dict[Any, Any] = {
     "font.size": 9.0,
@@ -126,6 +127,8 @@ def _figure(chart: Chart) -> Figure:
         line(mark.value, color=_INK, linewidth=0.8, linestyle=":", label=mark.text or "_")
     _scale(axes, "x", chart.x)
     _scale(axes, "y", chart.y)
+    if chart.y.ticks:
+        axes.margins(y=0.02)
     # Where an axis has names, its grid would only strike them through.
     axes.grid(visible=not chart.x.ticks, axis="x")
     axes.grid(visible=not chart.y.ticks, axis="y")
@@ -138,7 +141,7 @@ def _figure(chart: Chart) -> Figure:
 def _points(axes: Axes, p: Points) -> None:
     name = p.name if p.legend else "_" + p.name
     if p.line:
-        axes.plot(p.x, p.y, color=p.color, linewidth=1, linestyle="--", label=name, zorder=1)
+        axes.plot(p.x, p.y, color=p.color, linewidth=1.2, linestyle=_LINES[p.line], label=name, zorder=1)
         return
     axes.errorbar(
         p.x,

@@ -53,7 +53,7 @@ def comparison_chart(evaluations: Sequence[Evaluation]) -> Chart:
     return Chart(
         "evaluation",
         "Precision, recall and F1",
-        "Precision, recall and F1 of each class, one bar a model, as in the table of classes.",
+        "Precision, recall and F1 of each class, one bar per model, as in the table of classes.",
         f"{numbers} in {evaluations[0].groups} groups. Lines: {methods(estimates) or 'none'}.",
         Axis("%", limits=(0, 102)),
         Axis(
@@ -94,7 +94,7 @@ def precision_recall_chart(
         recall, precision = 100 * hits / max(1, positive.sum()), 100 * hits / (last + 1)
         texts = tuple(f"probability at least {percent(t, 1)}" for t in thresholds)
         name = label(predictions.name)
-        series.append(Points(name, tuple(recall), tuple(precision), texts, color, line=True))
+        series.append(Points(name, tuple(recall), tuple(precision), texts, color, line="solid"))
         point = points.get(predictions.name)
         if point is None or point.label != target:
             continue
@@ -116,7 +116,7 @@ def precision_recall_chart(
     return Chart(
         "precision_recall",
         f"Precision against recall of {label(target)}",
-        f"Precision against recall of {label(target)} at every threshold, one line a model.",
+        f"Precision against recall of {label(target)} at every threshold, one line per model.",
         f"At every threshold on the probability of {label(target)}.{where}",
         Axis("recall, %", limits=(0, 102)),
         Axis("precision, %", limits=(0, 102)),

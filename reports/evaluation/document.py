@@ -63,7 +63,7 @@ class HeldOut:
 class EvaluationContents:
     """What the document of an evaluation holds.
 
-    - `title`: its heading. `target`: the class that matters most, e.g. falling.
+    - `title`: its heading. `target`: the class of interest, e.g. falling.
     - `evaluations`: at least one; all of the same classes.
     - `contrasts`: differences between pairs of them.
     - `points`: name of a model → its operating point.
@@ -126,7 +126,9 @@ def write_evaluation(contents: EvaluationContents, out: Path) -> Path:
         )
         parts += _shown(confusions)
     if held_out is not None:
-        matrices["held_out_confusion"] = confusions = _confusions("held-out-confusion", held_out.evaluations)
+        matrices["held_out_confusion"] = confusions = _confusions(
+            "held-out-confusion", held_out.evaluations, "Confusion on the held-out set"
+        )
         tables.append(class_table(held_out.evaluations, "held_out_classes", "Classes on the held-out set"))
         parts += ["## Held-out set", escape(held_out.note), *section(tables[-1], "###"), *_shown(confusions)]
     for named in matrices.values():
@@ -153,10 +155,10 @@ def write_evaluation(contents: EvaluationContents, out: Path) -> Path:
 _Confusions = Mapping[str, tuple[Evaluation, Table]]
 
 
-def _confusions(kind: str, evaluations: Sequence[Evaluation]) -> _Confusions:
+def _confusions(kind: str, evaluations: Sequence[Evaluation], title: str = "Confusion") -> _Confusions:
     """Name of its files → a model's evaluation and matrix; numbered, as file names of two may be the same."""
     return {
-        f"{kind}-{number}-{_file_name(each.predictions.name)}": (each, confusion_table(each))
+        f"{kind}-{number}-{_file_name(each.predictions.name)}": (each, confusion_table(each, title))
         for number, each in enumerate(evaluations, 1)
     }
 

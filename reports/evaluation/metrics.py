@@ -57,7 +57,7 @@ class Resamples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """What the predictions of one network are worth.
+    """The figures of one network's predictions.
 
     - `predictions`: what was evaluated. `predicted`: (N,) column of the predicted class, −1 for none.
     - `overall`: figure of `FIGURES` → its estimate. `by_class`: class → figure of `CLASS_FIGURES` → estimate;
@@ -65,7 +65,7 @@ class Evaluation:
     - `confusion`: (C, C + 1) examples of the row's class that were predicted as the column's; the last column
       counts those without a prediction.
     - `groups`: number of groups. `seed`: of the resamples.
-    - `resamples`: what the intervals are made of.
+    - `resamples`: from which the intervals are computed.
     """
 
     predictions: Predictions

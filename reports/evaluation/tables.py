@@ -136,8 +136,11 @@ def _class_lines(evaluations: Sequence[Evaluation]) -> Iterator[Line]:
             yield texts, record
 
 
-def confusion_table(evaluation: Evaluation) -> Table:
-    """One line for each class: how many of its examples were predicted as which class."""
+def confusion_table(evaluation: Evaluation, title: str = "Confusion") -> Table:
+    """One line for each class: how many of its examples were predicted as which class.
+
+    - `title`: of the table; the model's name follows it.
+    """
     labels = evaluation.predictions.labels
     heads = {f"predicted_{label}": f"predicted\n{one_line(label)}" for label in labels}
     if evaluation.confusion[:, -1].any():
@@ -151,7 +154,7 @@ def confusion_table(evaluation: Evaluation) -> Table:
 
     name = one_line(evaluation.predictions.name)
     return table(
-        "confusion", f"Confusion: {name}", (Column("True", "left"), *map(Column, heads.values())), lines()
+        "confusion", f"{title}: {name}", (Column("True", "left"), *map(Column, heads.values())), lines()
     )
 
 
@@ -192,12 +195,18 @@ def points(difference: Estimate | None) -> str:
     """A difference of shares in percentage points with its interval: "+3.1 (+0.2 to +6.0) *"."""
     if difference is None:
         return number(None)
-    value = f"{100 * difference.value:+.1f}"
+    value = _signed(difference.value)
     interval = difference.interval
     if interval is None:
         return value
     clear = interval.low > 0 or interval.high < 0
-    return f"{value} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f}){' *' if clear else ''}"
+    return f"{value} ({_signed(interval.low)} to {_signed(interval.high)}){' *' if clear else ''}"
+
+
+def _signed(difference: float) -> str:
+    """In percentage points, with a sign unless it is rounded to zero."""
+    text = f"{100 * difference:+.1f}"
+    return "0.0" if float(text) == 0 else text.replace("-", "−")
 
 
 def recognition_table(times: Sequence[tuple[str, RecognitionTime]]) -> Table:
@@ -269,4 +278,6 @@ def _methods(found: Sequence[Estimate]) -> list[str]:
     methods = sorted({e.interval.method for e in found if e.interval is not None})
     if not methods:
         return ["Without intervals: there are too few groups."]
-    return [f"Intervals: {'; '.join(methods)}; none where there are too few groups."]
+    # Where it replaces the bootstrap: `group_bootstrap.interval`.
+    named = [f"{m} (where all resamples agree)" if m.startswith("Wilson") else m for m in methods]
+    return [f"Intervals: {'; '.join(named)}; none where there are too few groups."]

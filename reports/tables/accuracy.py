@@ -214,7 +214,7 @@ def paired(summary: Summary) -> Table:
     sentences: dict[str, list[str]] = {}
     for p in summary.pairs:
         if p.adjusted_p > ALPHA or not several:  # a significant difference is clear from its row
-            sentences.setdefault(paired_sentence(p), []).append(f"{p.first} and {p.second}")
+            sentences.setdefault(paired_sentence(p), []).append(f"{p.first} vs {p.second}")
     notes += [f"{few(names)}: {sentence}" for sentence, names in sentences.items()]
     return table("paired", "Two models on the same videos", columns, map(_paired_line, summary.pairs), notes)
 

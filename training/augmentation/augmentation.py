@@ -1,4 +1,4 @@
-"""Online augmentation of a training clip: which filters, in which order and how strong, drawn anew each time.
+"""Online augmentation of a training clip: filters, their order and their strengths are drawn each time.
 
 The seven filters and the three modes are those of the thesis that this reproduces. Its strengths are not
 published: the defaults here are our own, each with its reason. "imgaug" is the library aleju/imgaug, version
@@ -34,9 +34,9 @@ SALT = PEPPER = 0.03
 
 ELASTIC_SIGMA = 20.0
 ELASTIC_ALPHA = 600.0
-"""Pixels, at a shorter side of 256. σ is what a limb is wide, so that limbs bend and keep their width. The
-displacement's standard deviation is α / (2σ√(3π)) = 4.9 px at most, 2 % of the side. Simard et al. move
-digits of 29 pixels by 5 % (σ = 4, α = 34); a person fills a part of the picture only."""
+"""Pixels, at a shorter side of 256. σ is about the width of a limb, so that limbs bend and keep their width.
+The displacement's standard deviation is α / (2σ√(3π)) = 4.9 px at most, 2 % of the side. Simard et al. move
+digits of 29 pixels by 5 % (σ = 4, α = 34); a person fills only a part of the picture."""
 
 BLUR = 3.0
 """Standard deviation at most, pixels, at a shorter side of 256: imgaug's default, (0.0, 3.0)."""
@@ -46,7 +46,7 @@ FLIP = 0.5
 
 REFERENCE_SIDE = 256
 """Shorter side that `blur`, `elastic_sigma` and `elastic_alpha` are meant for: that of I3D's frames. At other
-sizes they are in proportion, so that the picture looks alike."""
+sizes they are scaled in proportion, so that the picture looks the same."""
 
 FILTERS = ("add", "multiply", "salt", "pepper", "elastic", "blur", "flip")
 
@@ -67,7 +67,7 @@ _RANGES = {
 class Augmentation:
     """Which filters a clip goes through, and how strong they are.
 
-    Raises UsageError for words that are not known and strengths out of range.
+    Raises UsageError for unknown words and strengths out of range.
     """
 
     mode: Mode = setting(  # noqa: RUF009  # a field, whatever its type is called
@@ -75,13 +75,13 @@ class Augmentation:
     )
     temporal: Temporal = setting(  # noqa: RUF009
         TEXT,
-        "salt and pepper lie on the same pixels in all frames (`coherent`), or on others (`fresh`)",
+        "salt and pepper at the same pixels in all frames (`coherent`), or at new ones in each (`fresh`)",
         "coherent",
     )
-    filters: tuple[str, ...] = setting(NAMES, "filters that are drawn from", FILTERS)
+    filters: tuple[str, ...] = setting(NAMES, "filters to draw from", FILTERS)
     add: float = setting(
         NUMBER,
-        "grey levels added or taken away at most; never more than half of the clip's mean is taken",
+        "largest change of the grey level; at most half of the clip's mean is subtracted",
         ADD,
     )
     multiply: float = setting(NUMBER, "largest distance of the factor from 1", MULTIPLY)
@@ -125,8 +125,8 @@ class Augmentation:
         """The clip as the next epoch sees it: same shape and dtype; `frames` itself where nothing is drawn.
 
         - `frames`: (T, H, W, 3) uint8 RGB on the CPU, not changed.
-        - `generator`: the only source of chance, on the CPU; same state, same result. Nothing else is kept or
-          changed, so that threads can share an augmentation, each with a generator of its own.
+        - `generator`: the only source of randomness, on the CPU; same state, same result. Nothing else is
+          kept or changed, so that threads can share an augmentation, each with a generator of its own.
 
         Raises ClipError for frames of another kind.
         """

@@ -1,4 +1,4 @@
-"""Random values out of a generator that is passed in: same seed, same values, whatever the thread."""
+"""Random values from a generator that is passed in: the same seed gives the same values in any thread."""
 
 from __future__ import annotations
 

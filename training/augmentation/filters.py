@@ -1,7 +1,7 @@
 """The pixel operations of augmentation: what each does with values that are drawn elsewhere.
 
 Frames are (T, H, W, 3) uint8 RGB on the CPU, and the result is a new tensor of the same shape and dtype. A
-value, a mask or a displacement holds for all frames, so that motion in the clip stays what it was.
+value, a mask or a displacement holds for all frames, so that the motion in the clip does not change.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ REACH = 3.0
 """Standard deviations after which a Gaussian kernel is cut off; 0.3 % of its weight lies beyond."""
 
 LEAST_SIGMA = 0.1
-"""Pixels: a Gaussian that is narrower weighs a neighbour with less than 1e-21, and changes nothing."""
+"""Pixels: a narrower Gaussian weights a neighbour with less than 1e-21 and changes nothing."""
 
 
 def add(frames: torch.Tensor, value: int) -> torch.Tensor:
-    """Add `value` grey levels to every pixel and channel; what leaves 0–255 is clipped.
+    """Add `value` grey levels to every pixel and channel; the result is clipped to 0–255.
 
-    A negative value takes away at most half of the clip's mean level: dark footage, as much of HMDB51 and all
-    of ARID is, would turn black, and show no action.
+    A negative value takes away at most half of the clip's mean level: dark clips, such as many of HMDB51
+    and all of ARID, would turn black and show no action.
     """
     if value < 0:
         value = max(value, -int(frames.numpy().mean() / 2))
@@ -46,7 +46,7 @@ def cover(frames: torch.Tensor, mask: torch.Tensor, value: int) -> torch.Tensor:
 
 
 def elastic(frames: torch.Tensor, noise: torch.Tensor, alpha: float, sigma: float) -> torch.Tensor:
-    """Elastic deformation: every pixel is fetched from its place plus a smooth random displacement.
+    """Elastic deformation: every pixel is read from its place plus a smooth random displacement.
 
     The displacement in pixels is `alpha` times the noise, smoothed by a Gaussian (Simard, Steinkraus and
     Platt, "Best practices for convolutional neural networks applied to visual document analysis", ICDAR

@@ -56,6 +56,6 @@ def crop_box(height: int, width: int, scale: float, position: Position) -> tuple
 def jittered_start(frames: int, window: int, generator: torch.Generator) -> int:
     """First frame of a window of `window` out of `frames`, every start equally likely; 0 for a shorter clip.
 
-    The authors' own drawing never reaches the last start; ours does.
+    The authors' code never draws the last start; this function does.
     """
     return whole(0, max(0, frames - window), generator)

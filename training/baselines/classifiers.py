@@ -16,7 +16,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 Rows = npt.NDArray[np.float64]
 
 PROBE_C = 10.0
-"""Inverse strength of the probe's L2 penalty: features of length 1 want a weaker one than the usual 1."""
+"""Inverse strength of the probe's L2 penalty: features of length 1 need a weaker one than the usual 1."""
 
 _MOST_ITERATIONS = 10_000
 

@@ -1,4 +1,4 @@
-"""A baseline from its task to the folder of its result: predictions as a training leaves them, no network."""
+"""A baseline from its task to the folder of its result: predictions as of a training, but no network."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def weights_of(task: Task) -> dict[str, float]:
 
 
 def run_baseline(task: Task, weights: dict[str, float], folder: Path, reporter: Reporter) -> None:
-    """Fit the task's baseline on its training clips, and write what it answers to the others into `folder`.
+    """Fit the task's baseline on its training clips, and write its predictions for the others into `folder`.
 
     - `weights`: `weights_of(task)`.
 
@@ -73,7 +73,7 @@ def run_baseline(task: Task, weights: dict[str, float], folder: Path, reporter: 
 
 
 def _rows(baseline: str, task: Task, examples: Sequence[Example], reporter: Reporter) -> Rows:
-    """What the classifier takes of each example, (examples, features)."""
+    """The classifier's input for each example, (examples, features)."""
     clips = [example.clip for example in examples]
     if baseline == "majority":
         return np.empty((len(clips), 0))

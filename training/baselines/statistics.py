@@ -23,7 +23,7 @@ from ..inputs.features import clip_identity
 from ..reporting import Reporter
 
 VERSION = 1
-"""Of what is measured; raised when values of before must not be found any more."""
+"""Version of the values; raised when earlier ones must not be used any more."""
 
 LENGTH = ("seconds", "frames")
 BRIGHTNESS = ("grey mean", "grey spread")

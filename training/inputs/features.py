@@ -1,9 +1,10 @@
-"""What a network's frozen blocks make of clips, computed once and kept on disk: features.
+"""Features: the output of a network's frozen blocks for windows of clips, computed once and kept on disk.
 
-A feature is found again by the clip (digest of its file, and the stretch), the window (which of the even
-ones, or a drawn one: its number and all that is drawn), how its pixels were prepared, and the network, its
-weights and its frozen blocks. Not by the training: folds, seeds and experiments share features. Each is
-written as it is computed, so that an extraction which was killed goes on where it was.
+The key of a feature consists of the clip (digest of its file, and the segment), the window (which of the
+evenly spaced ones; of a random one its number and the settings by which it is drawn), the preprocessing, and
+the network, its weights and its frozen blocks. It does not depend on the training: folds, seeds and
+experiments share features. Each is written when it is computed, so that an extraction that was killed
+continues where it stopped.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from ..reporting import Reporter
 from .windows import Drawing, Windows, seed_of
 
 FORMAT = 1
-"""Version of the keys; raised when features of before must not be found any more."""
+"""Version of the keys; raised when earlier features must not be used any more."""
 
 Values = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Windows of a clip whose features are needed: the even ones (`draw` None), or one that is drawn."""
+    """Windows of a clip whose features are needed: the evenly spaced ones (`draw` None), or a random one."""
 
     clip: Clip
     draw: int | None
@@ -41,11 +42,11 @@ class Wanted:
 
 @dataclass(slots=True)
 class Features:
-    """What the last blocks of a network take of windows, from `cache` or computed.
+    """The input of the last blocks of a network for windows, from `cache` or computed.
 
     - `network`: a trainable network; its last `trained` blocks are those. `device`: where it computes.
-    - `identity`: what network and weights are known by, plain values.
-    - `drawing`, `views`: of the drawn and of the even windows.
+    - `identity`: identifies network and weights; plain values.
+    - `drawing`, `views`: of the random and of the evenly spaced windows.
     - `max_bytes`: of what is held in memory; the rest is read from the disk each time.
     """
 
@@ -77,11 +78,11 @@ class Features:
                 progress.advance(each.clip.id)
 
     def drawn(self, clip: Clip, draw: int) -> torch.Tensor:
-        """Features of a drawn window, (D,) or (C, T, H, W)."""
+        """Features of a random window, (D,) or (C, T, H, W)."""
         return self._found(Wanted(clip, draw))[0]
 
     def even(self, clip: Clip) -> torch.Tensor:
-        """Features of a clip's even windows, (V, D) or (V, C, T, H, W)."""
+        """Features of a clip's evenly spaced windows, (V, D) or (V, C, T, H, W)."""
         return self._found(Wanted(clip, None))
 
     def _found(self, wanted: Wanted) -> torch.Tensor:
@@ -132,6 +133,6 @@ class Features:
 
 
 def clip_identity(clip: Clip) -> tuple[Any, ...]:
-    """What a clip's frames depend on: its file's digest and its stretch, wherever the file lies."""
+    """What a clip's frames depend on: the digest of its file, wherever that is, and its segment."""
     assert clip.sha256 is not None, "a composed set has the digests of its files"
     return clip.sha256, clip.start_s, clip.end_s

@@ -19,10 +19,10 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class ResizedFrames:
-    """Clips' frames as their weights want them, resized and not yet cropped; each file is checked once.
+    """Clips' frames, resized as the weights need them and not yet cropped; each file is checked once.
 
-    What was decoded stays until `max_bytes` are held; other clips are decoded anew each time. Epochs go over
-    all clips in turn, so that dropping the oldest would help nobody.
+    Decoded frames are kept until `max_bytes` are held; other clips are decoded each time. Epochs go over all
+    clips in turn, so dropping the oldest would gain nothing.
 
     - `how`: rate, size and filter of the frames.
     """

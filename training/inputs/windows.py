@@ -1,7 +1,7 @@
-"""Windows of clips as network input: the drawn ones of training, and the even ones of evaluation.
+"""Windows of clips as network input: random ones for training, evenly spaced ones for evaluation.
 
-All windows of a training have one length, whatever the class, so that length gives nothing away. A clip that
-is shorter is looped, as the authors of 3D-ResNeXt do (`LoopPadding`).
+All windows of a training have the same length, so that the length of a clip does not reveal its class. A
+shorter clip is looped, as the authors of 3D-ResNeXt do (`LoopPadding`).
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ with 60 have two frames for one of those with 30, which networks are trained on.
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What is drawn of a training window.
+    """The random changes of a training window.
 
-    - `corner`: its crop is a random corner, or the centre's. `jitter`: its start; else it is the middle one.
+    - `corner`: its crop is a random corner; else the centre.
+    - `jitter`: its start is random; else it is the middle window.
     - `mirror`: left and right are exchanged in half of the windows. `augmentation`: the filters.
     """
 
@@ -46,11 +47,11 @@ class Drawing:
 
     @property
     def fixed(self) -> bool:
-        """Nothing is drawn: each window is the middle one, as it is."""
+        """Nothing is random: each window is the middle one, unchanged."""
         return not (self.corner or self.jitter or self.mirror) and self.augmentation.mode == "none"
 
     def describe(self) -> dict[str, Any]:
-        """All that a drawn window depends on, but for the clip and the seed; plain values."""
+        """All that a random window depends on, except the clip and the seed; plain values."""
         plain = asdict(self)
         if self.augmentation.mode == "none":
             plain["augmentation"] = {"mode": "none"}  # its strengths do not count

@@ -49,9 +49,9 @@ def augment_preview(
         Path | None, typer.Option(help="YAML of the filters and their strengths (docs/augmentation.md).")
     ] = None,
 ) -> None:
-    """Look at the augmentation: a contact sheet (a row for each drawing, a column for each time), and videos.
+    """Preview the augmentation: a contact sheet (a row for each draw, a column for each time), and videos.
 
-    Each video has the original on the left, and the drawings beside it.
+    Each video has the original on the left, and the draws beside it.
     """
     import torch
 

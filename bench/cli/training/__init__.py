@@ -1,1 +1,1 @@
-"""`bench finetune` and what goes with it: experiments, evaluation."""
+"""`bench finetune`, `bench experiments` and `bench evaluate`."""

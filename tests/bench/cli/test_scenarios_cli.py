@@ -59,7 +59,7 @@ def test_every_scenario_is_measured_reported_and_resumed(
     assert (camera.fps, camera.window, camera.stride, camera.frames) == (25, 4, 2, 14)
     assert len(camera.age_s) <= camera.due == 6
     report = (out / "report.md").read_text()
-    for title in ("## One video, stages overlapping", "## Throughput", "## A camera"):
+    for title in ("## One video, stages overlapping", "## Throughput", "## Camera stream"):
         assert title in report
     (model,) = json.loads((out / "results.json").read_text())["models"]
     assert model["throughput"]["videos"] == busy.videos

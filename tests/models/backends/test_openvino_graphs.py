@@ -15,7 +15,7 @@ import pytest
 
 from actionbench.models import parity
 from actionbench.models.backends.onnx_graphs import pixels_graph
-from actionbench.models.backends.openvino_network import _joined
+from actionbench.models.backends.openvino_network import joined
 from actionbench.models.i3d import architecture as i3d
 from actionbench.models.i3d import onnx_graph as i3d_onnx
 from actionbench.models.random_state import random_state
@@ -45,7 +45,7 @@ def executed(graph: bytes, x: Any, pixels: bytes | None = None) -> tuple[Counter
     core = openvino.Core()
     network = core.read_model(graph)
     if pixels is not None:
-        network = _joined(core.read_model(pixels), network)
+        network = joined(core.read_model(pixels), network)
     network.reshape(x.shape)
     hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "PERF_COUNT": True}
     request = core.compile_model(network, "CPU", hints).create_infer_request()

@@ -227,7 +227,7 @@ def onednn_primitives(net: torch.nn.Module, x: torch.Tensor, capfd: pytest.Captu
 def test_the_wide_network_of_half_precisions_reorders_nothing_after_the_first_call(
     name: str, sums: int, alone: int, dtype: torch.dtype, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Weights in oneDNN's order, channels innermost, and sums and ReLUs computed with the convolutions:
+    """Weights in oneDNN's order, channels last, and sums and ReLUs computed with the convolutions:
     all ReLUs but those behind `sums` sums, and none behind the `alone` convolutions of shortcuts."""
     tuning = Tuning(wide=True, conv=OneDnnConv3d)
     net: torch.nn.Module

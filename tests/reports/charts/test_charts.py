@@ -106,7 +106,7 @@ def test_classes_are_cut_and_the_target_stays(fake: SimpleNamespace) -> None:
 
 def test_confusions_count_every_model_once(two_models: RunData) -> None:
     chart = charts(two_models)["confusions"]
-    assert [text for _, text in chart.y.ticks] == ["jogging → running on treadmill"]
+    assert [text for _, text in chart.y.ticks] == ["jogging\n→ running on treadmill"]
     i3d, resnext = bars(chart).values()
     assert (i3d.starts, i3d.lengths) == ((0.0,), (3.0,))
     assert (resnext.starts, resnext.lengths) == ((3.0,), (5.0,))

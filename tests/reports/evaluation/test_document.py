@@ -167,4 +167,4 @@ def test_every_kind_of_interval_beside_the_figures_is_named(make_predictions: Ma
     logits = predictions.log_probabilities.copy()
     logits[predictions.truth == 0] = np.log([0.98, 0.01, 0.01])
     notes = overall_table([evaluate(replace(predictions, log_probabilities=logits))], "falling").notes
-    assert "Wilson on the groups, 95 %; bootstrap of the groups, 95 %" in notes[0]
+    assert "Wilson on the groups, 95 % (where all resamples agree); bootstrap of the groups, 95 %" in notes[0]

@@ -18,8 +18,9 @@ from actionbench.records.run_directory import thumbnail_path
 from actionbench.reports.analysis.load_runs import RunData, merge
 from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.charts.all_charts import CHARTS, all_charts
+from actionbench.reports.charts.chart import COLORS
 from actionbench.reports.charts.plots import draw
-from actionbench.reports.formats.html import MOST_MISTAKES, MOST_ROWS, page
+from actionbench.reports.formats.html import MOST_MISTAKES, MOST_ROWS, _file, page
 from actionbench.reports.tables.all_tables import all_tables
 from actionbench.reports.tables.table import Column, table
 
@@ -234,3 +235,9 @@ def test_a_picture_is_in_its_folder_whatever_the_clip_is_called(clip: str, tmp_p
     path = thumbnail_path(tmp_path, clip)
     assert path.parent == tmp_path / "thumbnails"
     assert re.fullmatch(r"[0-9a-f]{32}\.jpg", path.name)
+
+
+def test_a_models_card_has_the_colour_that_it_has_in_the_charts() -> None:
+    found = dict(re.findall(r"\.model-(\d) \{ --model: (#\w{6}); \}", _file("report.css")))
+    assert found == {str(number): color.lower() for number, color in enumerate(COLORS)}
+    assert f"% {len(COLORS)} " in _file("report.html")
