@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from actionbench.bench.worker.supervisor import worker_environment
+
 _PRELUDE = """
 import json, sys, time
 
@@ -22,7 +24,7 @@ def serve(**calls):
         own = {} if given is None else {"given": given}
         return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu} | own
     for call in calls.values():
-        call(), call()
+        call()
     print("ready", flush=True)
     for line in sys.stdin:
         print(json.dumps(timed(calls[line.strip()])), flush=True)
@@ -33,15 +35,18 @@ Ask = Callable[..., float]
 
 
 @contextmanager
-def served(script: str, *arguments: object, cores: Collection[int] | None = None) -> Iterator[Ask]:
+def served(
+    script: str, *arguments: object, cores: Collection[int] | None = None, keep_memory: bool = False
+) -> Iterator[Ask]:
     """A fresh process that makes the calls which `script` passes to `serve(name=call)`, when it is asked to.
 
     - `script`: Python text; ends with `serve`.
     - `arguments`: its `sys.argv[1:]`.
     - `cores`: that the process may use; None for all. One thread a library, unless `script` says otherwise.
+    - `keep_memory`: see `worker_environment`.
     """
     command = [sys.executable, "-c", _PRELUDE + script, *map(str, arguments)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    environment = worker_environment(1, keep_memory)
     allowed = None if cores is None else lambda: os.sched_setaffinity(0, cores)
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, preexec_fn=allowed

@@ -96,7 +96,11 @@ class Ratio:
         return "cuda:0" if self.needs == "CUDA" else "cpu"
 
     def serve(self, selection: str) -> AbstractContextManager[Ask]:
-        return served(NETWORK, self.name, selection, self.frames, SIDES[self.name], self.device)
+        backend, *_, variant = selection.split(":")
+        return served(
+            *(NETWORK, self.name, selection, self.frames, SIDES[self.name], self.device),
+            keep_memory=backend == "torch" and variant != "plain",  # as a run's workers
+        )
 
 
 SIDES = {"i3d-rgb": 224, "resnext": 112}

@@ -13,6 +13,7 @@ import pytest
 from . import bars
 from .bars import Bar, Side, judge
 from .conftest import pytest_terminal_summary
+from .served import served
 
 BAR = Bar("ours", "the port", 2.0)
 
@@ -159,6 +160,16 @@ def test_one_call_was_never_seen_to_repeat() -> None:
     assert not side.is_quiet(1.0)
     side.take_turn()
     assert side.is_quiet(0.0)
+
+
+def test_a_served_process_answers_by_the_clock_that_is_asked_for() -> None:
+    script = "def own(): return 2.5\ndef wait(): time.sleep(0.05)\nserve(own=own, wait=wait)\n"
+    with served(script) as ask:
+        assert ask("own", "given") == 2.5
+        assert ask("wait", "wall") >= 0.05
+        assert ask("wait", "cpu") < 0.05
+    with pytest.raises(pytest.fail.Exception, match="did not start: a b"), served("", "a", "b"):
+        pass
 
 
 def test_the_summary_lists_every_verdict() -> None:
