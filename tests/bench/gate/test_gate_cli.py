@@ -382,6 +382,7 @@ def test_self_test_keeps_each_gate_and_counts(
     assert "0 of 2" in out
     assert "2 of 2" in out
     assert "34.2 % – 100.0 %" in out  # Wilson, 2 of 2
+    assert "identical arms: a gate took 0.0 minutes (median of 2) and 6 to 6 pairs, median 6" in out
 
 
 @pytest.mark.parametrize(("alarms", "code", "said"), [(9, 0, "kept: "), (11, 2, "NOT kept: ")])
