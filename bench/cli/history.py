@@ -43,7 +43,7 @@ def add(
 
     if (measured / GATE).is_file():
         gate = GateDirectory(measured)
-        entries = entries_of_gate(gate.gate, gate.slots(), commit, date)
+        entries = entries_of_gate(gate.gate, gate.slots(), commit, date, gate.pairs_in_turns())
     else:
         entries = entries_of_run(read_run(measured), commit, date)
     changed = add_to_history(file, entries)

@@ -131,6 +131,7 @@ def table(tried: Sequence[Tried], injected: float) -> str:
         ("identical arms called a regression", "identical", ("regression",)),
         ("identical arms called a regression or an improvement", "identical", ("regression", "improvement")),
         ("identical arms called fine", "identical", ("fine",)),
+        ("identical arms left inconclusive", "identical", ("inconclusive",)),
         (f"injected {percent(injected)} called a regression", "injected", ("regression",)),
         (f"injected {percent(injected)} left inconclusive", "injected", ("inconclusive",)),
     ):

@@ -21,9 +21,10 @@ from ...atomic import replacing
 from ...errors import UsageError
 from ...parsing import parse_json
 from ...records.fingerprint import machine_id
-from ...records.gate import Gate, Slot
+from ...records.gate import Gate, PairInTurns, Slot
 from ...records.metrics import unit
 from ...typed_values import typed
+from ..statistics.gate_pairs import Key, pairs_of
 from ..statistics.intervals import Estimate, process_median
 from .load_runs import ModelData, RunData, merge
 from .process_medians import process_medians
@@ -93,9 +94,13 @@ def entries_of_run(data: RunData, commit: str | None = None, date: str | None = 
 
 
 def entries_of_gate(
-    gate: Gate, slots: Iterable[Slot], commit: str | None = None, date: str | None = None
+    gate: Gate,
+    slots: Sequence[Slot],
+    commit: str | None = None,
+    date: str | None = None,
+    in_turns: Sequence[PairInTurns] = (),
 ) -> list[Entry]:
-    """The entries of a gate: every metric of its candidate, with one value for each slot.
+    """The entries of a gate: every metric of its candidate, with one value for each pair.
 
     - `commit`: None takes the candidate's.
     - `date`: ISO 8601 with an offset; None takes the start of the gate.
@@ -105,12 +110,10 @@ def entries_of_gate(
     identity = gate.candidate.identity
     changed = identity.get("changes") is not None
     commit = _commit(commit, identity.get("commit"), changed, where=gate.candidate.spec)
-    values: dict[tuple[str, str], list[float]] = {}
-    for slot in slots:
-        if slot.arm == "candidate":
-            for model, metrics in slot.values.items():
-                for metric, value in metrics.items():
-                    values.setdefault((model, metric), []).append(value)
+    values: dict[Key, list[float]] = {}
+    for pair in pairs_of(slots, in_turns):
+        for key, measured in pair.metrics.items():
+            values.setdefault(key, []).append(measured.candidate)
     found = [(model, f"gate, {gate.work}", metric, medians) for (model, metric), medians in values.items()]
     return _entries(found, gate.environment, commit, gate.started if date is None else date)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actionbench.bench.gate import commands
-from actionbench.bench.gate.commands import UNREAD, BenchRun, without_unread
+from actionbench.bench.gate.commands import KEPT, UNREAD, BenchRun, without_unread
 from actionbench.bench.gate.targets import Place
 from actionbench.errors import MeasurementError
 from actionbench.records.gate import Arm
@@ -33,6 +33,7 @@ def test_a_slot_leaves_out_what_nobody_reads(place: Place, tmp_path: Path, tiny_
     values = BenchRun(without_unread(place, SETTINGS | sample), {}, timeout_s=120)(place, folder)
     assert values["tiny"][TOTAL] > 0
     assert not any(json.loads((folder / "config.json").read_text())[name] for name in UNREAD)
+    assert {path.name for path in (folder / "run").iterdir()} <= {*KEPT}
     assert "no report (--no-report)" in (folder / "stderr.txt").read_text()
 
 

@@ -24,7 +24,7 @@ from ..conftest import NETWORKS, write_video
 from .conftest import Command, FixedControl
 from .test_gate_cli import arms, python, run_gate
 
-FAST = ("--pair-seconds", "0.001", "--pairs", "6", "--max-pairs", "6")
+FAST = ("--pair-seconds", "0.001")
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_two_that_do_not_fit_into_memory_run_slot_after_slot_and_it_is_said(
     large = arms(turn_taker("b", memory=1 << 50), turn_taker("c", memory=1 << 50))
     _, result = run_gate(tmp_path, *large, *FAST)
     assert result["pairs_in_turns"] == 0
-    assert "two processes of command need 2097152.0 GiB, " in result["work"]
+    assert "not in turns (two processes of command do not fit into memory)" in result["work"]
     assert {record["kind"] for record in records(tmp_path)} == {"slot"}
 
 
@@ -165,12 +165,16 @@ def test_networks_that_cannot_be_planned_are_an_error(tmp_path: Path) -> None:
         arm_process._workers(settings)
 
 
-def test_an_arm_whose_actionbench_is_older_takes_no_turns(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("protocol", ["VERSION = '0'", "raise ImportError"])
+def test_an_arm_whose_actionbench_is_of_another_version_takes_no_turns(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str
 ) -> None:
-    (tmp_path / "old" / "actionbench").mkdir(parents=True)
-    (tmp_path / "old" / "actionbench" / "__init__.py").write_text("")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "old"))
+    gate = tmp_path / "other" / "actionbench" / "bench" / "gate"
+    gate.mkdir(parents=True)
+    for folder in (gate, gate.parent, gate.parent.parent):
+        (folder / "__init__.py").write_text("")
+    (gate / "protocol.py").write_text(protocol)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "other"))
     assert not takes_turns(place)
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from actionbench.bench.cli.app import run_app
 from actionbench.errors import UsageError
-from actionbench.records.gate import Arm, ArmName, Gate, Slot
+from actionbench.records.gate import Arm, ArmName, Gate, InTurns, PairInTurns, Slot, Turn
 from actionbench.records.gate_directory import GateWriter
 from actionbench.reports.analysis.history import (
     Entry,
@@ -125,6 +125,18 @@ def test_a_gate_adds_its_candidate() -> None:
     assert total.values == (101.0, 102.0, 103.0)
     assert load.values == (0.5,) * 3
     assert total.setting == "gate, resnext on demo"
+
+
+def test_a_gate_in_turns_adds_its_candidates_medians() -> None:
+    gate, _ = a_gate({"commit": "c" * 40, "changes": None})
+    turns = tuple(
+        Turn(arm, {"total": seconds}, 0.1) for arm, seconds in zip(ARMS * 3, (9, 1, 9, 2, 9, 6), strict=True)
+    )
+    pair = PairInTurns(
+        0, {"resnext": InTurns(turns, {"base": {"load": 0.2}, "candidate": {"load": 0.5}})}, 3.0
+    )
+    entries = entries_of_gate(gate, [], in_turns=[pair, replace(pair, pair=1)])
+    assert {entry.metric: entry.values for entry in entries} == {"total": (2.0, 2.0), "load": (0.5, 0.5)}
 
 
 @pytest.mark.parametrize("identity", [{}, {"commit": "c" * 40, "changes": "0123"}])
