@@ -24,16 +24,6 @@ from actionbench.models.state import State
 from actionbench.models.weights.descriptions import I3D_RGB, RESNEXT_RGB
 
 
-@pytest.fixture(scope="module")
-def i3d_state() -> State:
-    return random_state(i3d.tensor_shapes(3, 7), 5, {})
-
-
-@pytest.fixture(scope="module")
-def resnext_state() -> State:
-    return random_state(resnext.tensor_shapes(7), 5, resnext.random_gains())
-
-
 def run(graph: bytes, x: Any) -> Any:
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     (y,) = session.run([onnx_graphs.OUTPUT], {onnx_graphs.INPUT: x})

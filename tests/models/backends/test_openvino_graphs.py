@@ -18,7 +18,6 @@ from actionbench.models.backends.onnx_graphs import pixels_graph
 from actionbench.models.backends.openvino_network import joined
 from actionbench.models.i3d import architecture as i3d
 from actionbench.models.i3d import onnx_graph as i3d_onnx
-from actionbench.models.random_state import random_state
 from actionbench.models.resnext import architecture as resnext
 from actionbench.models.resnext import onnx_graph as resnext_onnx
 from actionbench.models.spec import Model
@@ -28,16 +27,6 @@ MOVES = ("Pad", "Transpose", "Reorder", "Convert", "Gather", "Slice", "StridedSl
 """Types of nodes that compute nothing. (A reshape is no copy, and a concatenation is counted by itself.)"""
 
 EVEN, ODD = (10, 194, 196), (9, 193, 195)
-
-
-@pytest.fixture(scope="module")
-def i3d_state() -> State:
-    return random_state(i3d.tensor_shapes(3, 7), 5, {})
-
-
-@pytest.fixture(scope="module")
-def resnext_state() -> State:
-    return random_state(resnext.tensor_shapes(7), 5, resnext.random_gains())
 
 
 def executed(graph: bytes, x: Any, pixels: bytes | None = None) -> tuple[Counter[str], Any]:
