@@ -1,4 +1,4 @@
-"""Captures a source: its pictures become frames with their times; a live source that is lost is opened again."""
+"""Captures a source: pictures become frames with their times; a live source that is lost is opened again."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from .video import read_video
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
-"""Of waiting before a lost source is opened again: the first one, then twice as long each time, up to this."""
+"""Seconds before a lost source is opened again: at first, then twice as long each time, up to the longest."""
 
 MOST_LATE_S = 1.0
 """A file that is decoded later than this is played more slowly from there on."""
+
+_ENDED = "the stream ended"
 
 Read = Callable[[Source, Callable[[], None]], Iterator[Picture]]
 """Opens a source and gives its pictures; the function is to be called for each damage (`read_video`)."""
@@ -69,7 +71,7 @@ class Capture:
         wait_s = FIRST_WAIT_S
         while not self.stop.is_set():
             before = self._number
-            reason = "the stream ended"
+            reason = _ENDED
             try:
                 if not self._watch():
                     return
@@ -78,9 +80,11 @@ class Capture:
             self._timeline.interrupt()
             self.measurements.set_connected(False)
             if not self._number:
-                what = reason if reason != "the stream ended" else "gives no picture"
+                what = reason if reason != _ENDED else "gives no picture"
                 raise ClipError(what, where=self.source.shown)
             if not self.source.live:
+                if reason != _ENDED:
+                    self.say(f"{self.source.shown} ends early: {reason}")
                 return
             wait_s = FIRST_WAIT_S if self._number > before else min(2 * wait_s, LONGEST_WAIT_S)
             self._lost(reason, wait_s)
@@ -140,5 +144,6 @@ class Capture:
             words = "the file cannot be decoded in real time: it is played more slowly"
             self.measurements.set_trouble("pace", words)
         elif due_s > now_s:
+            self.measurements.set_trouble("pace", None)
             self.stop.wait(due_s - now_s)
         return due_s

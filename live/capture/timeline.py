@@ -8,7 +8,7 @@ MAX_JUMP_S = 10.0
 """A longer step from one stamp to the next is a clock that was set, not a pause."""
 
 MAX_BACK_S = 1.0
-"""Stamps that go back by less are disorder, and their frames are shown at once; by more, a clock that was set."""
+"""Stamps that go back by less are disorder; by more, a clock that was set."""
 
 
 class Timeline:

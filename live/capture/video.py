@@ -63,9 +63,7 @@ def _open(source: Source) -> av.container.InputContainer:
 
 def _reason(error: ClipError) -> str:
     """Without the remedies of a file, and with what FFmpeg calls an interrupt in other words."""
-    found = error.found
-    if found == av.error.ExitError(0, "").strerror or found == "Immediate exit requested":
-        found = "no answer in time"
+    found = "no answer in time" if error.found == "Immediate exit requested" else error.found
     return error.what if found is None else f"{error.what}: {found}"
 
 
