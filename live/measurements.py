@@ -22,7 +22,7 @@ Counted = Literal["captured", "processed", "dropped", "damaged", "reconnects", "
 - processed: frames that were prepared for the network;
 - dropped: frames that were left out because the machine could not keep up; not those that sampling at the
   network's rate leaves out;
-- damaged: packets that did not decode, and frames that decoded with errors;
+- damaged: packets that were incomplete, or did not decode without errors;
 - reconnects: times that a source that was lost came back;
 - labels: windows that the network answered;
 - unshown: frames that the outputs were too slow to show;

@@ -34,7 +34,7 @@ _STREAM_OPTIONS = {
 def read_video(source: Source, damaged: Callable[[], None]) -> Iterator[Picture]:
     """The pictures of a file or a stream, in presentation order; it is closed at the end.
 
-    - `damaged`: is called for each packet that does not decode, and each picture that is decoded with errors.
+    - `damaged`: is called for each packet that is incomplete, or does not decode without errors.
 
     Ends at the end of the source. Raises SourceLost if it cannot be opened, holds no video, or if no data
     comes for READ_TIMEOUT_S seconds.
@@ -84,9 +84,9 @@ def _pictures(
         except av.FFmpegError:
             damaged()
             continue
+        if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
+            damaged()
         for frame in frames:
-            if frame.is_corrupt:
-                damaged()
             if convert is None or convert.coded != (frame.width, frame.height):
                 # A stream may change its size at any time.
                 convert = Converter(source.shown, stream.sample_aspect_ratio, 1, [])
