@@ -123,11 +123,12 @@ class LiveConfig:
                     expected=f"{low:g} to {high:g}",
                     found=value,
                 )
-        if self.as_fast_as_possible and self.watched.kind != "file":
+        watched = self.watched
+        if self.as_fast_as_possible and watched.kind != "file":
             raise UsageError(
                 "is for files: a camera gives its frames in real time",
                 where="--as-fast-as-possible",
-                found=self.watched.shown,
+                found=watched.shown,
             )
         for name, needs in (("webhook_labels", "webhook"), ("token", "web")):
             if getattr(self, name) and getattr(self, needs) is None:

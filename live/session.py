@@ -75,6 +75,7 @@ def run_session(
     say: Callable[[str], None] = lambda _: None,
     watch: Callable[[Shown], None] = lambda _: None,
     read: Read = read_source,
+    clock: Callable[[], float] = time.monotonic,
 ) -> SessionSummary:
     """Recognise what a source shows until it ends, `settings.seconds` are over, or `stop` is set.
 
@@ -88,11 +89,12 @@ def run_session(
     - `decider`: makes labels and events of the answers.
     - `say`: is told what the user should know, in words.
     - `watch`: is told every TICK_S seconds what is recognised and how the session is.
+    - `clock`: by which frames are captured and answered.
 
     Raises ClipError if the source cannot be opened, MeasurementError if the network raises MOST_FAILURES
     times in a row or does not answer for `settings.stall_s` seconds.
     """
-    session = _Session(network, preparer, labels, settings, outputs, measurements, decider, say)
+    session = _Session(network, preparer, labels, settings, outputs, measurements, decider, say, clock)
     capture = Capture(
         source,
         session.take,
@@ -102,6 +104,7 @@ def run_session(
         seconds=settings.seconds if settings.lossless else None,
         say=say,
         read=read,
+        clock=clock,
     )
     try:
         session.start(capture)
@@ -134,9 +137,10 @@ class _Session:
         measurements: Measurements,
         decider: Decider,
         say: Callable[[str], None],
+        clock: Callable[[], float],
     ) -> None:
         self._network, self._settings, self._decider = network, settings, decider
-        self._measurements, self._say = measurements, say
+        self._measurements, self._say, self._clock = measurements, say, clock
         room = max(2, round(ROOM_S * (settings.rate or FALLBACK_FPS)))
         self._frames: Newest[Frame] = Newest(room, lossless=settings.lossless)
         self._windows: Newest[tuple[Frame, Window | None]] = Newest(1, lossless=settings.lossless)
@@ -210,7 +214,8 @@ class _Session:
         self.ended.set()
 
     def _answer(self, window: Window) -> None:
-        self._busy_since_s = begin = time.monotonic()
+        self._busy_since_s = time.monotonic()
+        begin = self._clock()
         try:
             probabilities = self._network({name: np.stack(kept) for name, kept in window.inputs.items()})
         except Exception as error:
@@ -218,7 +223,7 @@ class _Session:
             return
         finally:
             self._busy_since_s = None
-        answered = time.monotonic()
+        answered = self._clock()
         if self._failures:
             self._failures = 0
             self._measurements.set_trouble("network", None)
