@@ -79,6 +79,8 @@ class Capture:
                 reason = str(error)
             self._timeline.interrupt()
             self.measurements.set_connected(False)
+            if self.stop.is_set():
+                return
             if not self._number:
                 what = reason if reason != _ENDED else "gives no picture"
                 raise ClipError(what, where=self.source.shown)

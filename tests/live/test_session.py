@@ -20,6 +20,7 @@ from actionbench.live.events import ActionEvent
 from actionbench.live.frame import Frame
 from actionbench.live.measurements import Measurements, SessionSummary
 from actionbench.live.outputs.output import Shown
+from actionbench.live.preparation import Preparation
 from actionbench.live.recognition import Recognised
 from actionbench.live.session import SessionSettings, run_session
 from actionbench.preprocessing.preparer import Preparer, View
@@ -183,14 +184,14 @@ def test_frames_that_preparation_is_too_slow_for_are_dropped_and_counted(
     """12 frames, half a second, may wait: of 40 that come while the first is prepared, 27 are lost."""
     run = Run(preparer)
     entered, go = threading.Event(), threading.Event()
-    original = session_module.Preparation.add
+    original = Preparation.add
 
     def add(self: Any, frame: Frame, multiple: int) -> Any:
         entered.set()
         assert go.wait(5)
         return original(self, frame, multiple)
 
-    monkeypatch.setattr(session_module.Preparation, "add", add)
+    monkeypatch.setattr(Preparation, "add", add)
 
     def read() -> Iterator[Picture]:
         for n, picture in enumerate(pictures(40)):
@@ -324,8 +325,8 @@ def test_a_slow_output_loses_frames_but_no_event_and_delays_no_label(preparer: P
 
 def test_a_source_that_cannot_be_opened_closes_the_outputs(preparer: Preparer) -> None:
     def read() -> Iterator[Picture]:
+        yield from ()
         raise SourceLost("Connection refused")
-        yield
 
     output = Recorder()
     with pytest.raises(ClipError, match="camera 0: Connection refused"):

@@ -82,7 +82,8 @@ def test_memory_stays_flat_through_cuts_size_changes_and_damage(
         falling = float(view["rgb"].mean()) > 0.5
         return np.array([1 - falling, falling], np.float32)
 
-    process, held = psutil.Process(), []
+    process = psutil.Process()
+    held: list[int] = []
 
     def watch(shown: Shown) -> None:
         if shown.status.uptime_s > WARM_UP_S:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from actionbench.live.capture.camera import read_camera
-from actionbench.live.capture.picture import SourceLost
+from actionbench.live.capture.picture import Picture, SourceLost
 
 
 class FakeCapture:
@@ -46,7 +46,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeCapture]:
 
 def test_pictures_are_rgb_and_stamped_with_their_arrival(fake: type[FakeCapture]) -> None:
     ticks = iter(range(100, 200))
-    found = []
+    found: list[Picture] = []
     with pytest.raises(SourceLost, match="no pictures"):
         found.extend(read_camera(3, clock=lambda: float(next(ticks))))
     assert fake.made[0].number == 3

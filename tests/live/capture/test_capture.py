@@ -121,7 +121,7 @@ def test_seconds_are_those_of_the_video() -> None:
 def test_a_camera_that_comes_back_goes_on_after_a_cut() -> None:
     clock = Clock()
     lost = SourceLost("the camera gives no pictures")
-    parts = [
+    parts: list[Part] = [
         [*pictures(3, start_s=70), lost],
         [lost],
         [lost],
@@ -141,8 +141,9 @@ def test_a_camera_that_comes_back_goes_on_after_a_cut() -> None:
 
 def test_the_longest_wait_is_half_a_minute() -> None:
     clock = Clock()
-    run(CAMERA, [pictures(1), *[[SourceLost("gone")] for _ in range(9)]], clock)
-    assert clock.waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30, 30]
+    away: list[Part] = [[SourceLost("gone")] for _ in range(9)]
+    run(CAMERA, [pictures(1), *away], clock)
+    assert clock.waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30]
 
 
 @pytest.mark.parametrize("source", [CAMERA, FILE])
@@ -164,7 +165,8 @@ def test_a_file_that_breaks_off_ends_and_says_so() -> None:
 
 
 def test_stopping_ends_the_wait_for_a_lost_source() -> None:
-    clock, frames = threading.Event(), []
+    clock = threading.Event()
+    frames: list[Frame] = []
     read = read_parts([[*pictures(2), SourceLost("gone")]], Clock())
     capture = Capture(CAMERA, frames.append, Measurements(), clock, read=read)
     thread = threading.Thread(target=capture.run)
