@@ -9,7 +9,9 @@ import pytest
 
 from actionbench.errors import UsageError
 from actionbench.live.config import SETTINGS, LiveConfig
-from actionbench.settings import from_mapping
+from actionbench.settings import from_mapping, markdown_table
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "live.md"
 
 
 def test_every_default_is_a_possible_value_and_is_documented() -> None:
@@ -54,3 +56,8 @@ def test_values_of_a_file(tmp_path: Path) -> None:
     assert (config.stride, config.threshold, config.watched.kind) == (4, 1.0, "file")
     with pytest.raises(UsageError, match="strid"):
         from_mapping(LiveConfig, {"strid": 4}, "--config live.yaml")
+
+
+def test_the_document_has_all_settings() -> None:
+    """Where this fails, put what `markdown_table(LiveConfig)` gives at the end of the document."""
+    assert DOCUMENT.read_text(encoding="utf-8").endswith(f"\n{markdown_table(LiveConfig)}")
