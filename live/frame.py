@@ -16,8 +16,8 @@ class Frame:
     - `number`: frames of this session that were decoded before it.
     - `time_s`: presentation time on the session's timeline, seconds: 0 for the first frame, and it never goes
       back, also across reconnects.
-    - `captured_s`: when it was there, `time.monotonic()`; of a file that is played in real time: when it was
-      due.
+    - `captured_s`: when it was there, before it was decoded, `time.monotonic()`; of a file that is played in
+      real time: when it was due.
     - `continues`: False for a first frame, and where frames before it are missing (after a reconnect): no
       window may hold frames from both sides.
     """

@@ -88,14 +88,13 @@ class Capture:
                 if reason != _ENDED:
                     self.say(f"{self.source.shown} ends early: {reason}")
                 return
-            wait_s = FIRST_WAIT_S if self._number > before else min(2 * wait_s, LONGEST_WAIT_S)
-            self._lost(reason, wait_s)
+            was_there = self._number > before
+            wait_s = FIRST_WAIT_S if was_there else min(2 * wait_s, LONGEST_WAIT_S)
+            words = f"{self.source.shown} is lost ({reason}); it is opened again in {wait_s:g} s"
+            self.measurements.set_trouble("source", words)
+            if was_there:
+                self.say(words)
             self.stop.wait(wait_s)
-
-    def _lost(self, reason: str, wait_s: float) -> None:
-        words = f"{self.source.shown} is lost ({reason}); it is opened again in {wait_s:g} s"
-        self.measurements.set_trouble("source", words)
-        self.say(words)
 
     def _watch(self) -> bool:
         """Give frames until the source ends, and say True; or until enough was captured, and say False."""
@@ -123,7 +122,7 @@ class Capture:
 
     def _take(self, picture: Picture) -> bool:
         """Give one frame at its time; False if `seconds` are over."""
-        arrived_s = self.clock()
+        arrived_s = self.clock() - picture.decode_s  # decoding is part of a label's age
         time_s, continues = self._timeline.place(picture.stamp_s, picture.step_s, arrived_s)
         if self.seconds is not None and time_s >= self.seconds:
             return False

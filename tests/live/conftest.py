@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import av
@@ -87,3 +90,44 @@ def write_video() -> Callable[..., Path]:
 def pictures() -> Callable[..., list[np.ndarray]]:
     """`grey_pictures`."""
     return grey_pictures
+
+
+@contextmanager
+def serve_over_http(content: bytes, parts: list[slice]) -> Iterator[str]:
+    """Serves the n-th part of `content` at the n-th request, in pieces, and then closes; its address.
+
+    After the last part it answers 404.
+    """
+    left = iter(parts)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            part = next(left, None)
+            if part is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "video/mp2t")
+            self.end_headers()
+            data = content[part]
+            for begin in range(0, len(data), 1880):
+                self.wfile.write(data[begin : begin + 1880])
+
+        def log_message(self, format: str, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://viewer:s3cret@127.0.0.1:{server.server_address[1]}/live.ts?token=s3cret"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def http_server() -> Callable[..., AbstractContextManager[str]]:
+    """`serve_over_http`."""
+    return serve_over_http

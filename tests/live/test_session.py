@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import pytest
 from actionbench.errors import ClipError, MeasurementError
 from actionbench.live import session as session_module
 from actionbench.live.capture.picture import Picture, SourceLost
-from actionbench.live.capture.source import Source
+from actionbench.live.capture.source import Source, parse_source
 from actionbench.live.decision import Decision
 from actionbench.live.events import ActionEvent
 from actionbench.live.frame import Frame
@@ -79,7 +81,7 @@ class Recorder:
 
 def pictures(number: int, fps: float = 25) -> Iterator[Picture]:
     for n in range(number):
-        yield Picture(np.full((16, 16, 3), n, np.uint8), n / fps, 1 / fps, 0.001)
+        yield Picture(np.full((16, 16, 3), n, np.uint8), n / fps, 1 / fps, 0.0)
 
 
 class Run:
@@ -350,4 +352,51 @@ def test_it_ends_while_the_source_is_silent(preparer: Preparer, how: str) -> Non
     over.set()
     assert time.monotonic() - begin < 3
     assert summary.captured == 10
+    assert output.closed == 1
+
+
+def test_a_real_stream_that_is_cut_and_comes_back(
+    preparer: Preparer,
+    tmp_path: Path,
+    write_video: Callable[..., Path],
+    pictures: Callable[..., list[np.ndarray]],
+    http_server: Callable[..., AbstractContextManager[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MPEG-TS over HTTP, of 4 grey levels more in each frame: no window spans the cut."""
+    monkeypatch.setattr("actionbench.live.capture.capture.FIRST_WAIT_S", 0.05)
+    content = write_video(tmp_path / "v.ts", pictures(50)).read_bytes()
+    run, output, spans = Run(preparer, stride=1), Recorder(), []
+
+    def network(view: View) -> np.ndarray:
+        grey = view["rgb"].mean(axis=(1, 2, 3)) * 255
+        spans.append(float(np.abs(np.diff(grey)).max()))
+        return EVEN
+
+    def watch() -> None:
+        wait_until(lambda: run.measured.status().captured >= 60 and run.measured.status().reconnects == 1)
+        run.stop.set()
+
+    with http_server(content, [slice(0, len(content) * 3 // 5 + 77), slice(None)]) as address:
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        summary = run_session(
+            parse_source(address),
+            network,
+            preparer,
+            LABELS,
+            run.settings,
+            [output],
+            run.measured,
+            run.stop,
+            decider=run.decider,  # type: ignore[arg-type]
+            say=run.said.append,
+        )
+        watcher.join()
+    assert summary.reconnects == 1
+    assert summary.labels > 0
+    assert max(spans) < 12, (
+        "neighbours differ by 4, or by 8 where one was dropped; the cut's sides by more than 80"
+    )
+    assert not any("s3cret" in words for words in run.said)
     assert output.closed == 1

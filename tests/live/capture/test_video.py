@@ -5,10 +5,8 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +22,7 @@ from actionbench.live.measurements import Measurements
 
 WriteVideo = Callable[..., Path]
 Pictures = Callable[..., list[np.ndarray]]
+HttpServer = Callable[[bytes, list[slice]], AbstractContextManager[str]]
 
 
 def read_all(address: object) -> tuple[list[Picture], int]:
@@ -93,44 +92,12 @@ def test_what_is_no_video_says_so(tmp_path: Path, content: bytes, says: str) -> 
         read_all(path)
 
 
-@contextmanager
-def http_server(content: bytes, parts: list[slice], pause_s: float = 0.0) -> Iterator[str]:
-    """Serves the n-th part of `content` at the n-th request, in pieces, and then closes; its address.
-
-    After the last part it answers 404.
-    """
-    left = iter(parts)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            part = next(left, None)
-            if part is None:
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", "video/mp2t")
-            self.end_headers()
-            data = content[part]
-            for begin in range(0, len(data), 1880):
-                self.wfile.write(data[begin : begin + 1880])
-                time.sleep(pause_s)
-
-        def log_message(self, format: str, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://viewer:s3cret@127.0.0.1:{server.server_address[1]}/live.ts?token=s3cret"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 def test_a_stream_over_http_that_is_cut_in_mid_run_comes_back(
-    tmp_path: Path, write_video: WriteVideo, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    write_video: WriteVideo,
+    pictures: Pictures,
+    monkeypatch: pytest.MonkeyPatch,
+    http_server: HttpServer,
 ) -> None:
     monkeypatch.setattr("actionbench.live.capture.capture.FIRST_WAIT_S", 0.05)
     content = write_video(tmp_path / "v.ts", pictures(60)).read_bytes()
