@@ -395,8 +395,7 @@ def test_a_real_stream_that_is_cut_and_comes_back(
         watcher.join()
     assert summary.reconnects == 1
     assert summary.labels > 0
-    assert max(spans) < 12, (
-        "neighbours differ by 4, or by 8 where one was dropped; the cut's sides by more than 80"
-    )
+    # Neighbours differ by 4, and by 4 more for each that was dropped between them; the cut's sides by 100.
+    assert max(spans) < 60
     assert not any("s3cret" in words for words in run.said)
     assert output.closed == 1
