@@ -88,12 +88,20 @@ class LiveConfig:
     events: str | None = setting(TEXT, "file for the events, JSON lines; `-`: standard output", None)
     video: str | None = setting(TEXT, "annotated video to write, `.mp4`", None)
     clips: str | None = setting(TEXT, "folder for a video of each event", None)
-    before: float = setting(NUMBER, "seconds before an event in its video", 5.0)
+    before: float = setting(
+        NUMBER,
+        "seconds before an event in its video; as an action may begin a window earlier, more than one",
+        5.0,
+    )
     after: float = setting(NUMBER, "seconds after an event in its video", 5.0)
     webhook: str | None = setting(TEXT, "address that events are sent to, as JSON by POST", None)
     webhook_labels: tuple[str, ...] = setting(
         NAMES, "classes whose events are sent to `webhook`; by default all", ()
     )
+    mqtt: str | None = setting(
+        TEXT, "MQTT broker that events are published to: `mqtt://HOST` or `mqtts://HOST`", None
+    )
+    mqtt_name: str = setting(TEXT, "name of the camera or the place in the topics of `mqtt`", "camera")
     web: str | None = setting(
         TEXT,
         "serve a page with the picture and the labels here: `HOST:PORT`, or `PORT` on this machine alone",

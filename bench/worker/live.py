@@ -80,7 +80,11 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
         no_action=decider.no_action,
         time=datetime.now(UTC).isoformat(),
     )
-    outputs = make_outputs(config, header, settings.labels, measurements)
+
+    def say(words: str) -> None:
+        send(Notice(words))
+
+    outputs = make_outputs(config, header, settings.labels, measurements, say, stop.set)
     send(SessionBegun(header))
     summary = run_session(
         config.watched,
@@ -99,7 +103,7 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
         measurements,
         stop,
         decider=decider,
-        say=lambda words: send(Notice(words)),
+        say=say,
         watch=lambda shown: send(_recognising(shown)),
     )
     send(SessionEnded(summary))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..events import ActionEvent
+from ..events import ActionEvent, SessionHeader
 from ..frame import Frame
 from .output import Shown
 
@@ -16,9 +16,9 @@ class EventFile:
     - `header`: the first line.
     """
 
-    def __init__(self, path: Path, header: str) -> None:
+    def __init__(self, path: Path, header: SessionHeader) -> None:
         self._file = path.open("w", encoding="utf-8")
-        self._write(header)
+        self._write(header.to_json())
 
     def _write(self, line: str) -> None:
         self._file.write(f"{line}\n")
