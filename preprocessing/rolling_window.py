@@ -28,29 +28,52 @@ class RollingWindow:
         }
         self._grey: dict[str, npt.NDArray[np.uint8]] = {}
 
-    def add(self, frame: npt.NDArray[np.uint8]) -> None:
-        """Add the next frame, (H, W, 3) uint8 RGB; the oldest is dropped if the window is full."""
+    def add(self, frame: npt.NDArray[np.uint8], watch: Stopwatch | None = None) -> None:
+        """Add the next frame; the oldest is dropped if the window is full.
+
+        - `frame`: (H, W, 3) uint8 RGB.
+        - `watch`: gets the time of "resize" and "flow".
+        """
+        watch = watch or Stopwatch()
         for (_, short_side, filter_, long_side), streams in self._preparer.geometries().items():
-            pixels = resize(frame, short_side, filter_, long_side)[None]
+            with watch.stage("resize"):
+                pixels = resize(frame, short_side, filter_, long_side)[None]
             for stream in streams:
                 spec = self._preparer.streams[stream]
                 if spec.modality == "rgb":
-                    self._kept[stream].append(self._preparer.rgb_input(pixels, stream, Stopwatch())[0])
+                    self._kept[stream].append(self._preparer.rgb_input(pixels, stream, watch)[0])
                 else:
-                    self._add_flow(stream, pixels)
+                    self._add_flow(stream, pixels, watch)
 
-    def _add_flow(self, stream: str, pixels: npt.NDArray[np.uint8]) -> None:
-        from ..flow.fields import grey  # only here: other input needs no OpenCV
-
+    def _add_flow(self, stream: str, pixels: npt.NDArray[np.uint8], watch: Stopwatch) -> None:
         method = self._preparer.flow
         assert method is not None, "a plan with a flow stream names a method"
-        (current,) = grey(pixels)
+        (current,) = self._preparer.grey(pixels, watch)
         before = self._grey.get(stream)
         self._grey[stream] = current
         if before is not None:
-            field = method(before, current)[None]
-            spec = self._preparer.streams[stream]
-            self._kept[stream].append(self._preparer.fields_input(field, spec, Stopwatch())[0])
+            with watch.stage("flow"):
+                field = method(before, current)[None]
+            self._append_field(stream, field, watch)
+
+    def _append_field(self, stream: str, field: npt.NDArray[np.float32], watch: Stopwatch) -> None:
+        spec = self._preparer.streams[stream]
+        self._kept[stream].append(self._preparer.fields_input(field, spec, watch)[0])
+
+    def repeat(self) -> None:
+        """Add the last frame once more, at hardly any cost: the flow between equal frames is 0."""
+        for stream, kept in self._kept.items():
+            if stream in self._grey:
+                still = np.zeros((1, *self._grey[stream].shape, 2), np.float32)
+                self._append_field(stream, still, Stopwatch())
+            else:
+                kept.append(kept[-1])
+
+    def clear(self) -> None:
+        """Forget all frames: the next one does not follow them."""
+        self._grey.clear()
+        for kept in self._kept.values():
+            kept.clear()
 
     def whole(self) -> bool:
         """Whether enough frames have been added for a full window."""
@@ -59,3 +82,19 @@ class RollingWindow:
     def frames(self) -> dict[str, list[InputArray]]:
         """The window's frames, stream → (H, W, C) float32 each; later frames do not change it."""
         return {stream: list(kept) for stream, kept in self._kept.items()}
+
+
+def still_window(
+    preparer: Preparer, length: int, frame: npt.NDArray[np.uint8]
+) -> dict[str, npt.NDArray[np.float32 | np.uint8]]:
+    """A window in which nothing moves, stream → (T, H, W, C): input of the right shape to warm a network up.
+
+    - `preparer`: how the network's streams are prepared. `length`: frames of the window.
+    - `frame`: (H, W, 3) uint8 RGB.
+    """
+    window = RollingWindow(preparer, length)
+    window.add(frame)
+    window.add(frame)  # flow is computed at least once
+    for _ in range(length - 2):
+        window.repeat()
+    return {stream: np.stack(kept) for stream, kept in window.frames().items()}

@@ -23,9 +23,10 @@ from . import flow as cli_flow
 from . import gate as cli_gate
 from . import history as cli_history
 from . import loadgen as cli_loadgen
-from . import predict as cli_predict
 from . import weights as cli_weights
 from .data import app as cli_data
+from .prediction import live as cli_live
+from .prediction import predict as cli_predict
 from .settings import given_settings, with_settings
 from .training import evaluate as cli_evaluate
 from .training import experiments as cli_experiments
@@ -210,6 +211,7 @@ app.command()(cli_compare.compare)
 app.command()(cli_evaluate.evaluate)
 app.command()(cli_export.export)
 app.command()(cli_gate.gate)
+app.command()(cli_live.live)
 app.command()(cli_loadgen.loadgen)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.parity)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..plan.config import from_mapping
-from .predict import ModelArgument
+from .prediction.predict import ModelArgument
 from .settings import given_settings, with_settings
 
 

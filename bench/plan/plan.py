@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,27 @@ class PlannedModel:
         """Of its weights; None without one, and for several streams, whose scores are those of none alone."""
         points = [weights.operating_point for weights in self.weights.values()]
         return points[0] if len(points) == 1 else None
+
+    @property
+    def stream_window(self) -> int:
+        """Frames that a label of a stream is about."""
+        return self.window or self.request.model.views.window or self.request.model.window_frames
+
+    @property
+    def stream_rate(self) -> Fraction | None:
+        """Frames a second that the weights were trained on; None for the videos' own."""
+        rates = [weights.description.preprocessing.rate for weights in self.weights.values()]
+        return next((rate for rate in rates if rate is not None), None)
+
+    def stream_job(self, task: str, clips: Iterable[Clip], settings: Any) -> Job:
+        """The job for a worker that prepares frames and computes at the same time; see `job`.
+
+        Flow takes a core of its own; resizing alone takes a few hundredths of one.
+        """
+        threads = self.options.threads if self.flow is None else max(1, self.options.threads - 1)
+        return replace(
+            self.job(task, clips, settings=settings), options=replace(self.options, threads=threads)
+        )
 
     @property
     def whole(self) -> bool:

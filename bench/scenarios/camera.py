@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Generic, TypeVar
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +62,3 @@ def is_due(number: int, window: int, stride: int) -> bool:
 def due_windows(frames: int, window: int, stride: int) -> int:
     """Labels due in `frames` frames."""
     return 0 if frames < window else (frames - window) // stride + 1
-
-
-class Newest(Generic[Item]):
-    """Hands the newest item from one thread to another: one that nobody took is replaced."""
-
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._item: Item | None = None
-        self._closed = False
-
-    def put(self, item: Item) -> None:
-        with self._condition:
-            self._item = item
-            self._condition.notify()
-
-    def close(self) -> None:
-        """Nothing more will come; what is there can still be taken."""
-        with self._condition:
-            self._closed = True
-            self._condition.notify()
-
-    def take(self) -> Item | None:
-        """The newest item; waits for one. None when closed and empty."""
-        with self._condition:
-            while self._item is None and not self._closed:
-                self._condition.wait()
-            item, self._item = self._item, None
-            return item

@@ -16,13 +16,14 @@ from ...datasets.clip import Clip
 from ...datasets.sources.manifest import verify
 from ...datasets.video.reader import read_frames
 from ...errors import ClipError, MeasurementError
+from ...live.queues import Newest
 from ...models.spec import InputArray, Model, Network
 from ...preprocessing.preparer import Preparer, View
-from ...preprocessing.rolling_window import RollingWindow
+from ...preprocessing.rolling_window import RollingWindow, still_window
 from ...preprocessing.stopwatch import Meter, Stopwatch
 from ..worker.events import Measured, Send, signs_of_life
 from ..worker.job import Job
-from .camera import Camera, Newest, due_windows, is_due
+from .camera import Camera, due_windows, is_due
 from .inference import average_views, forward_views
 from .latency import warm_preparation
 from .scenario import Cost, Loaded, Scenario
@@ -93,14 +94,8 @@ def _first_usable(job: Job, fps: Fraction) -> tuple[Clip, list[Frame]]:
 def _warm(
     job: Job, network: Network, preparer: Preparer, camera: CameraSettings, frames: list[Frame]
 ) -> None:
-    window = RollingWindow(preparer, camera.window)
-    for number in range(2):
-        window.add(frames[number % len(frames)])
-    blank = {
-        stream: np.repeat(kept[:1], camera.window - (preparer.streams[stream].modality == "flow"), axis=0)
-        for stream, kept in window.frames().items()
-    }
-    forward_views(network, [blank], job.classes, Stopwatch())
+    window = still_window(preparer, camera.window, frames[0])
+    forward_views(network, [window], job.classes, Stopwatch())
 
 
 def _watch(
@@ -189,24 +184,17 @@ def _result(
 
 def _camera(model: PlannedModel, config: RunConfig) -> CameraSettings:
     """The camera that a model is shown: at the rate of its weights unless the user names another."""
-    rates = [w.description.preprocessing.rate for w in model.weights.values()]
-    rate = next((rate for rate in rates if rate is not None), FALLBACK_FPS)
+    rate = model.stream_rate or FALLBACK_FPS
     return CameraSettings(
         fps=rate if config.stream_fps is None else Fraction(str(config.stream_fps)),
-        window=model.window or model.request.model.views.window or model.request.model.window_frames,
+        window=model.stream_window,
         stride=config.stride,
         seconds=config.stream_seconds,
     )
 
 
 def _job(model: PlannedModel, clips: Sequence[Clip], config: RunConfig) -> Job:
-    """Flow takes a core of its own; resizing alone takes a few hundredths of one."""
-    threads = model.options.threads
-    options = dataclasses.replace(
-        model.options, threads=threads if model.flow is None else max(1, threads - 1)
-    )
-    job = model.job("stream", clips, settings=_camera(model, config))
-    return dataclasses.replace(job, options=options)
+    return model.stream_job("stream", clips, _camera(model, config))
 
 
 def _seconds(model: PlannedModel, cost: Cost, _: int, config: RunConfig) -> float:

@@ -6,9 +6,11 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, get_args
 
+from ...live.events import ActionEvent, SessionHeader
+from ...live.measurements import SessionStatus, SessionSummary
 from ...parsing import parse_json
 from ...preprocessing.preparer import ReportProgress
 from ...typed_values import Mismatch, typed
@@ -106,6 +108,41 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionBegun:
+    """A live session has begun: from now on its worker ends it, and closes its files, when it is asked to."""
+
+    header: SessionHeader
+
+
+@dataclass(frozen=True, slots=True)
+class Recognising:
+    """What a live session recognises now.
+
+    - `label`: None for no action, and before the first answer. `confidence`, `age_s`: see `Shown`.
+    - `status`: of the session.
+    """
+
+    label: str | None
+    confidence: float | None
+    age_s: float | None
+    status: SessionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of a live session."""
+
+    action: ActionEvent
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """A live session has ended, and its files are closed."""
+
+    summary: SessionSummary
+
+
+@dataclass(frozen=True, slots=True)
 class StageProgress:
     """`done` units of a stage, of `total` in all (0: unknown). Any event shows that the worker is alive."""
 
@@ -152,6 +189,10 @@ Event = (
     | Measured
     | Answered
     | Waiting
+    | SessionBegun
+    | Recognising
+    | Happened
+    | SessionEnded
     | StageProgress
     | Notice
     | Failed
@@ -169,8 +210,7 @@ def event_writer(stream: BinaryIO) -> Send:
     lock = threading.Lock()
 
     def send(event: Event) -> None:
-        values = {field.name: getattr(event, field.name) for field in fields(event)}
-        line = json.dumps({"event": type(event).__name__, **values}, allow_nan=False).encode() + b"\n"
+        line = json.dumps({"event": type(event).__name__, **asdict(event)}, allow_nan=False).encode() + b"\n"
         with lock:
             stream.write(line)
             stream.flush()

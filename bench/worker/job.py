@@ -20,14 +20,15 @@ class Job:
     """One network in one fresh process.
 
     - `task`: "accuracy" (predictions of `clips`), "arrays" (logits of given input), "loadgen" (answers to
-      LoadGen's queries), "turns" (clips timed when it is this process's turn), or the name of a scenario.
+      LoadGen's queries), "turns" (clips timed when it is this process's turn), "live" (a live session), or
+      the name of a scenario.
     - `request`: the model as the user named it. `weights`: stream → weights. `classes`: length of its scores.
     - `window`: one window of so many frames from the middle instead of the authors' protocol (None).
     - `batch`: most views in a forward call.
     - `flow`: name of the flow method, None if no stream needs flow.
     - `flow_cache`: folder of the flow cache; None in timing.
-    - `settings`: the task's own: `AccuracySettings`, `ArraySettings`, `LoadGenSettings`, `TurnSettings`, or
-      what its scenario has; None where it needs none.
+    - `settings`: the task's own: `AccuracySettings`, `ArraySettings`, `LoadGenSettings`, `TurnSettings`,
+      `LiveSettings`, or what its scenario has; None where it needs none.
     """
 
     task: str

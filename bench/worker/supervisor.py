@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,8 +77,10 @@ class Worker:
     timeout_s: float
     notify: Callable[[str], None]
 
-    def events(self, outcome: Outcome) -> Generator[Event]:
+    def events(self, outcome: Outcome, stop: threading.Event | None = None) -> Generator[Event]:
         """Start the process and yield its events until it ends; how it ended is left in `outcome`.
+
+        - `stop`: a live session is asked to end soon after this is set; its events go on until it has.
 
         `Notice` and `Failed` are not yielded: they are given to `notify` and `outcome`. A worker that is
         `Waiting` goes on when the next event is asked for. Closing the iterator kills the process, and what
@@ -93,10 +96,16 @@ class Worker:
             )
         with child:
             child.send(pickle.dumps(self.job))
-            yield from self._watched(child, begin, outcome)
+            yield from self._watched(child, begin, outcome, stop or threading.Event())
 
-    def _watched(self, child: Child, log_begin: int, outcome: Outcome) -> Generator[Event]:
+    def _watched(
+        self, child: Child, log_begin: int, outcome: Outcome, stop: threading.Event
+    ) -> Generator[Event]:
+        asked = False
         while True:
+            if stop.is_set() and not asked:
+                asked = True
+                child.send(b"\n")
             try:
                 line = child.line(self.timeout_s)
             except TimeoutError:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.bench.scenarios.camera import Camera, Newest, due_windows, is_due
+from actionbench.bench.scenarios.camera import Camera, due_windows, is_due
 
 
 class Clock:
@@ -84,12 +84,3 @@ def test_every_frame_is_given_or_counted_as_lost(work: list[float], room: int, f
 @given(frames=st.integers(0, 200), window=st.integers(1, 70), stride=st.integers(1, 40))
 def test_due_labels_are_those_counted(frames: int, window: int, stride: int) -> None:
     assert sum(is_due(n, window, stride) for n in range(frames)) == due_windows(frames, window, stride)
-
-
-def test_the_newest_item_replaces_one_that_nobody_took() -> None:
-    hand: Newest[int] = Newest()
-    hand.put(1)
-    hand.put(2)
-    hand.close()
-    assert hand.take() == 2
-    assert hand.take() is None

@@ -372,7 +372,7 @@ def test_still_images_are_no_video(tmp_path: Path) -> None:
 def test_pictures_beyond_the_limit_are_refused(
     make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actionbench.datasets.video.container.MAX_PIXELS", 32 * 24 - 1)
+    monkeypatch.setattr("actionbench.datasets.video.pictures.MAX_PIXELS", 32 * 24 - 1)
     with pytest.raises(ClipError, match="too large"):
         numbers(make_video(tmp_path / "a.mov", 2))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actionbench.bench.cli.predict import _print
+from actionbench.bench.cli.prediction.predict import _print
 from actionbench.bench.predict import Prediction
 from actionbench.models.finetuning.finetuned import Finetuned, read_description, write_description
 from actionbench.models.registry import find_model

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from ...atomic import write_file
-from ...errors import MeasurementError, UsageError
-from ...plain_text import plain_line
-from ..plan.config import SETTINGS, from_mapping
-from .options import check_writable, counted
-from .settings import given_settings, with_settings
+from ....atomic import write_file
+from ....errors import MeasurementError, UsageError
+from ....plain_text import plain_line
+from ...plan.config import SETTINGS, from_mapping
+from ..options import check_writable, counted
+from ..settings import given_settings, with_settings
 
 if TYPE_CHECKING:
-    from ..predict import Prediction
+    from ...predict import Prediction
 
 ModelArgument = Annotated[
     str,
@@ -38,8 +38,8 @@ def predict(
     ] = None,
 ) -> None:
     """Print the top-5 classes of videos; with --logits, also write the logits of one video."""
-    from ..console.progress import Console
-    from ..predict import caveat, plan_predictions, predictions
+    from ...console.progress import Console
+    from ...predict import caveat, plan_predictions, predictions
 
     if logits is not None and logits.suffix != ".npy":
         raise UsageError("is not the name of an .npy file", where="--logits", found=logits)
@@ -121,8 +121,8 @@ def parity(
     ] = False,
 ) -> None:
     """Check that the backends of a network give the same result with the same weights, on this machine."""
-    from ..agreement.parity import check_parity, check_published, parse_shapes
-    from ..console.progress import Console
+    from ...agreement.parity import check_parity, check_published, parse_shapes
+    from ...console.progress import Console
 
     given = given_settings(context, _OF_PARITY)
     config = from_mapping({"models": (model,), "max_clips": clips, **given}, "command line").resolved()

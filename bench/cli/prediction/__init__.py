@@ -1,0 +1,1 @@
+"""`bench predict`, `bench parity` and `bench live`."""

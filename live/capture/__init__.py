@@ -1,0 +1,1 @@
+"""Where the frames of a live session come from: cameras, files and streams."""

@@ -1,0 +1,55 @@
+"""Hands items from one thread to another, at most so many at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Newest(Generic[Item]):
+    """The newest items that nobody took yet, in their order.
+
+    - `room`: items at most: a further one replaces the oldest.
+    - `lossless`: a further one waits until there is room, and none is replaced.
+    """
+
+    def __init__(self, room: int = 1, *, lossless: bool = False) -> None:
+        self._room, self._lossless = room, lossless
+        self._changed = threading.Condition()
+        self._items: deque[Item] = deque()
+        self._closed = False
+
+    def put(self, item: Item) -> Item | None:
+        """Add an item; the one that it replaces, or None. Once it is closed, `item` itself is returned."""
+        with self._changed:
+            while self._lossless and len(self._items) >= self._room and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                return item
+            replaced = self._items.popleft() if len(self._items) >= self._room else None
+            self._items.append(item)
+            self._changed.notify_all()
+            return replaced
+
+    def take(self) -> Item | None:
+        """The oldest item that is left; waits for one. None when closed and empty."""
+        with self._changed:
+            while not self._items and not self._closed:
+                self._changed.wait()
+            if not self._items:
+                return None
+            item = self._items.popleft()
+            self._changed.notify_all()
+            return item
+
+    def close(self) -> None:
+        """Nothing more will come; what is there can still be taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __len__(self) -> int:
+        return len(self._items)

@@ -1,0 +1,178 @@
+"""`bench live` from beginning to end, with a tiny network."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from actionbench.datasets.video.sampling import TimedFrame
+from actionbench.datasets.video.writer import write_video
+from actionbench.models.labels import labels
+
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+NETWORKS = Path(__file__).parents[2] / "networks" / "tiny.py"
+NAMES = labels("kinetics-400")
+
+
+def network(factory: str, weights: Path) -> list[str]:
+    return ["--model", f"{NETWORKS}:{factory}", "--weights", f"{factory}={weights}"]
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory, tiny_module: ModuleType) -> Path:
+    """Two seconds of class 10, then two of class 200, at 25 frames a second."""
+    path = tmp_path_factory.mktemp("live") / "two.mp4"
+    shown = [
+        np.broadcast_to((255 * tiny_module.colour_of(index)).round().astype(np.uint8), (16, 16, 3))
+        for index in (10, 200)
+    ]
+    frames = (
+        TimedFrame(Fraction(n, 25), Fraction(n + 1, 25), lambda n=n: np.ascontiguousarray(shown[n // 50]))  # type: ignore[misc]
+        for n in range(100)
+    )
+    write_video(path, frames, Fraction(25))
+    return path
+
+
+def events_of(text: str) -> tuple[dict[str, object], list[dict[str, object]]]:
+    header, *events = map(json.loads, text.splitlines())
+    return header, events
+
+
+def test_a_file_as_fast_as_possible(bench: Bench, video: Path, weights_file: Path, tmp_path: Path) -> None:
+    """The whole way once: plan, worker, session, events, summary."""
+    path = tmp_path / "events.jsonl"
+    config = tmp_path / "live.yaml"
+    config.write_text(
+        f"source: {video}\nstride: 2\nsmoothing: 0\nhold: 0\nclear-after: 0.5\nthreshold: 0.5\n"
+    )
+    options = ["--config", config, "--as-fast-as-possible", "--events", path]
+    done = bench("live", *options, *network("tiny", weights_file))
+    assert done.returncode == 0, done.stderr
+    header, events = events_of(path.read_text())
+    assert header["source"] == "two.mp4"
+    assert (header["model"], header["window"], header["stride"]) == ("tiny", 4, 2)
+    begun = [(event["label"], event["start_s"]) for event in events if event["state"] == "start"]
+    # Windows of 4 frames end at frames 3, 5, …; frame 50 is the first of the second colour, and the middle of
+    # a window's colours is nearer to it from two of its frames on.
+    assert begun == [(NAMES[10], pytest.approx(3 / 25)), (NAMES[200], pytest.approx(51 / 25, abs=0.1))]
+    assert [event["rate"] for event in events] == pytest.approx([25] * len(events))
+    assert [event["label"] for event in events if event["state"] == "end"] == [NAMES[10], NAMES[200]]
+    assert "100 frames, 49 labels" in done.stdout
+    assert "0 frames dropped, 0 labels late" in done.stdout
+    assert f"{NAMES[200]} starts" in done.stderr
+
+
+def test_events_on_standard_output_and_a_caveat(bench: Bench, video: Path) -> None:
+    done = bench(
+        "live", video, "--as-fast-as-possible", "--events", "-", "--model", f"{NETWORKS}:tiny",
+        "--weights", "random", "--seconds", 1,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    header, _ = events_of(done.stdout)
+    assert "random weights: these predictions mean nothing" in str(header["caveat"])
+    assert "random weights: these predictions mean nothing" in done.stderr
+    assert "25 frames" in done.stderr, "the summary is beside the events, not among them"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "no source is named"),
+        (["nothing.mp4"], "nothing.mp4: file does not exist"),
+        (["ftp://user:s3cret@cam/x"], "unknown scheme 'ftp'"),
+        (["0", "--as-fast-as-possible"], "is for files"),
+        (["0", "--model", "i4d"], "unknown model 'i4d'"),
+        (["0", "--events", "/nowhere/x.jsonl"], "--events /nowhere/x.jsonl: cannot be written"),
+    ],
+)
+def test_bad_input_is_one_clear_error(bench: Bench, arguments: list[str], says: str) -> None:
+    done = bench("live", *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "s3cret" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("factory", "says"),
+    [("broken", "this network does not load"), ("raises", "division by zero"), ("few", "wrong shape")],
+)
+def test_a_network_that_does_not_work(
+    bench: Bench, video: Path, weights_file: Path, factory: str, says: str
+) -> None:
+    done = bench("live", video, "--as-fast-as-possible", *network(factory, weights_file))
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "bug in ActionBench" not in done.stderr
+
+
+def test_a_file_that_is_no_video(bench: Bench, weights_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "x.mp4"
+    path.write_text("no video")
+    done = bench("live", path, *network("tiny", weights_file))
+    assert done.returncode == 2
+    assert "x.mp4: not a video that can be opened" in done.stderr
+
+
+@contextmanager
+def watching(video: Path, weights: Path, events: Path) -> Iterator[subprocess.Popen[str]]:
+    """`bench live` as a process of its own, from when it has recognised something; a camera in real time."""
+    command = [sys.executable, "-m", "actionbench", "live", str(video), *network("tiny", weights)]
+    options = ["--events", str(events), "--stride", "1", "--smoothing", "0", "--hold", "0"]
+    process = subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            for _ in range(600):
+                if events.exists() and events.read_text().count("\n") >= 2:
+                    break
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_its_files_complete(
+    video: Path, weights_file: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    events = tmp_path / "events.jsonl"
+    with watching(video, weights_file, events) as process:
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 0, stderr
+    assert "labels" in stdout
+    _, found = events_of(events.read_text())
+    assert [event["state"] for event in found][-1] == "end", "what went on has its end"
+    assert float(str(found[-1]["end_s"])) < 3.9, "before the file's"
+
+
+def test_when_its_parent_is_killed_the_files_are_completed(
+    video: Path, weights_file: Path, tmp_path: Path
+) -> None:
+    events = tmp_path / "events.jsonl"
+    with watching(video, weights_file, events) as process:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        for _ in range(200):
+            if '"end"' in events.read_text():
+                break
+            time.sleep(0.05)
+    _, found = events_of(events.read_text())
+    assert found[-1]["state"] == "end"

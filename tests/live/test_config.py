@@ -1,0 +1,63 @@
+"""The settings of a live session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actionbench.errors import UsageError
+from actionbench.live.config import SETTINGS, LiveConfig
+from actionbench.settings import from_mapping, markdown_table
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "live.md"
+
+
+def test_every_default_is_a_possible_value_and_is_documented() -> None:
+    config = LiveConfig(source="0")
+    assert config.watched.shown == "camera 0"
+    assert config.decision.smoothing_s == config.smoothing
+    document = LiveConfig.__doc__ or ""
+    assert all(f"`{name}`" in document for name in SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"source": None}, "no source is named"),
+        ({"stride": 0}, "--stride: is out of range; expected 1 to 10000; found 0"),
+        ({"seconds": 0.0}, "--seconds"),
+        ({"seconds": float("nan")}, "--seconds"),
+        ({"threshold": 1.5}, "--threshold"),
+        ({"after": -1.0}, "--after"),
+        ({"as_fast_as_possible": True}, "is for files"),
+        ({"webhook_labels": ("falling",)}, "without --webhook"),
+        ({"token": "token.txt"}, "without --web"),
+    ],
+)
+def test_impossible_values(values: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        LiveConfig(**{"source": "0", **values})
+    assert says in str(caught.value)
+
+
+def test_values_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "walk.mp4"
+    path.touch()
+    raw = {
+        "source": str(path),
+        "as_fast_as_possible": True,
+        "stride": 4,
+        "webhook_labels": [],
+        "threshold": 1,
+    }
+    config = from_mapping(LiveConfig, raw, "--config live.yaml")
+    assert (config.stride, config.threshold, config.watched.kind) == (4, 1.0, "file")
+    with pytest.raises(UsageError, match="strid"):
+        from_mapping(LiveConfig, {"strid": 4}, "--config live.yaml")
+
+
+def test_the_document_has_all_settings() -> None:
+    """Where this fails, put what `markdown_table(LiveConfig)` gives at the end of the document."""
+    assert DOCUMENT.read_text(encoding="utf-8").endswith(f"\n{markdown_table(LiveConfig)}")

@@ -1,0 +1,53 @@
+"""Handing items from one thread to another."""
+
+from __future__ import annotations
+
+import threading
+
+from actionbench.live.queues import Newest
+
+
+def test_the_newest_item_replaces_one_that_nobody_took() -> None:
+    hand: Newest[int] = Newest()
+    assert hand.put(1) is None
+    assert hand.put(2) == 1
+    hand.close()
+    assert hand.take() == 2
+    assert hand.take() is None
+
+
+def test_the_oldest_of_several_is_replaced_and_the_order_kept() -> None:
+    queue: Newest[int] = Newest(3)
+    assert [queue.put(n) for n in range(5)] == [None, None, None, 0, 1]
+    assert len(queue) == 3
+    queue.close()
+    assert queue.put(9) == 9, "it takes no more"
+    assert [queue.take() for _ in range(4)] == [2, 3, 4, None]
+
+
+def test_a_lossless_one_waits_until_there_is_room() -> None:
+    queue: Newest[int] = Newest(2, lossless=True)
+    taken: list[int] = []
+
+    def produce() -> None:
+        for n in range(50):
+            assert queue.put(n) is None
+        queue.close()
+
+    thread = threading.Thread(target=produce)
+    thread.start()
+    while (item := queue.take()) is not None:
+        taken.append(item)
+    thread.join()
+    assert taken == list(range(50))
+
+
+def test_closing_releases_one_that_waits_for_room() -> None:
+    queue: Newest[int] = Newest(1, lossless=True)
+    queue.put(0)
+    refused: list[int | None] = []
+    thread = threading.Thread(target=lambda: refused.append(queue.put(1)))
+    thread.start()
+    queue.close()
+    thread.join(5)
+    assert refused == [1]
