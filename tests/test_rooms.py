@@ -22,8 +22,9 @@ ALLOWED = {
     "records": set[str](),
     "preprocessing": SOURCES_OF_INPUT,
     "training": {*SOURCES_OF_INPUT, "preprocessing", "records"},
+    "live": {*SOURCES_OF_INPUT, "preprocessing", "records"},
     "reports": {"records"},
-    "bench": {*SOURCES_OF_INPUT, "preprocessing", "records", "training", "reports"},
+    "bench": {*SOURCES_OF_INPUT, "preprocessing", "records", "training", "reports", "live"},
 }
 """Folder → the folders that it may import from, as docs/architecture.md draws them."""
 
