@@ -1,20 +1,28 @@
-"""Events of a live session: interface only."""
+"""What happened on a live source: an action began, goes on, ended, or was cleared."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class ActionEvent:
-    """An action's start, a change of it, its end, or that it has been over for a while."""
+    """One event of an action; the events of one action have the same `id`.
+
+    - `state`: "start", "update", "end" or "cleared".
+    - `start_s`, `end_s`: of the action, on the session's timeline, seconds; `end_s` is None while it goes on.
+    - `confidence`: 0–1. `window_start_s`, `window_end_s`: of the window that it was decided on.
+    - `age_s`, `window`, `stride`, `rate`: see `Recognised`.
+    - `model`: as it was named. `time`: UTC, ISO 8601.
+    """
 
     id: str
     state: Literal["start", "update", "end", "cleared"]
     label: str
     start_s: float
-    end_s: float
+    end_s: float | None
     confidence: float
     window_start_s: float
     window_end_s: float
@@ -24,3 +32,7 @@ class ActionEvent:
     rate: float
     model: str
     time: str
+
+    def to_json(self) -> str:
+        """One line of JSON, without a line feed."""
+        return json.dumps(asdict(self), allow_nan=False)

@@ -14,7 +14,7 @@ import numpy as np
 
 Stage = Literal["decode", "prepare", "flow", "forward", "age"]
 
-Counted = Literal["captured", "processed", "dropped", "damaged", "reconnects", "labels", "late"]
+Counted = Literal["captured", "processed", "dropped", "damaged", "reconnects", "labels", "unshown", "late"]
 """What is counted:
 
 - captured: frames that were decoded;
@@ -24,6 +24,7 @@ Counted = Literal["captured", "processed", "dropped", "damaged", "reconnects", "
 - damaged: packets that did not decode, and frames that decoded with errors;
 - reconnects: times that a source that was lost came back;
 - labels: windows that the network answered;
+- unshown: frames that the outputs were too slow to show;
 - late: labels that were due by the stride that was asked for, and were not asked for or were replaced by a
   newer window before the network took them.
 """
@@ -63,7 +64,8 @@ class SessionStatus:
 
     - `camera_fps`, `processed_fps`: frames a second that were decoded, and prepared for the network, in the
       last RATE_SPAN_S seconds.
-    - `captured`, `processed`, `dropped`, `damaged`, `reconnects`, `labels`, `late`: see `Counted`.
+    - `captured`, `processed`, `dropped`, `damaged`, `reconnects`, `labels`, `unshown`, `late`: see
+      `Counted`.
     - `stride`: frames from one label to the next as in effect; `asked_stride`: as asked for.
     - `keeps_up`: no frame was dropped lately, and the stride is the one that was asked for.
     - `age_p50_s`, `age_p95_s`: of the labels of the last AGE_SPAN_S seconds; None without labels, and the p95
@@ -71,8 +73,8 @@ class SessionStatus:
     - `queues`: name of a queue → items that wait in it.
     - `uptime_s`: seconds since the session began.
     - `connected`: whether the source gives frames.
-    - `caveats`: what belongs beside every label: weights that mean nothing, a source in trouble, a stride that
-      has grown, in words.
+    - `caveats`: what belongs beside every label, in words: weights that mean nothing, a source in trouble, a
+      stride that has grown.
     """
 
     camera_fps: float = 0.0
@@ -83,6 +85,7 @@ class SessionStatus:
     damaged: int = 0
     reconnects: int = 0
     labels: int = 0
+    unshown: int = 0
     late: int = 0
     stride: int = 1
     asked_stride: int = 1

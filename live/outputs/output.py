@@ -1,4 +1,4 @@
-"""What an output of a live session is: interface only."""
+"""What every output of a live session provides."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from ..measurements import SessionStatus
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What stands on the picture."""
+    """What stands on the picture.
+
+    - `decision`: the latest one; None before the first.
+    - `age_s`: how old its window's last frame was when it was there.
+    - `top`: the likeliest classes with their smoothed probabilities, best first.
+    - `status`: of the session.
+    """
 
     decision: Decision | None
     age_s: float | None
@@ -22,8 +28,13 @@ class Shown:
 
 
 class Output(Protocol):
-    """Called by the session's output thread."""
+    """Gets the frames and the events of a session; one thread calls all methods."""
 
-    def frame(self, frame: Frame, shown: Shown) -> None: ...
-    def event(self, event: ActionEvent) -> None: ...
-    def close(self) -> None: ...
+    def frame(self, frame: Frame, shown: Shown) -> None:
+        """Show a frame; called for each frame that is to be shown, in order."""
+
+    def event(self, event: ActionEvent) -> None:
+        """Take an event."""
+
+    def close(self) -> None:
+        """Complete all files, so that they can be played."""
