@@ -90,9 +90,7 @@ def _parsed(text: str, token: str | None) -> WebAddress:
     except ValueError:
         host = port = None
     if host is None or port is None or re.search(r"[@/?#\s]", text):
-        raise UsageError(
-            "is no address", where="--web", expected="HOST:PORT, HOST or PORT", found=repr(text)
-        )
+        raise UsageError("is no address", where="--web", expected="HOST:PORT, HOST or PORT", found=repr(text))
     return WebAddress(host, port, token)
 
 

@@ -1,17 +1,16 @@
-"""What the server answers: the page, its state as a stream, pictures, metrics, health."""
+"""What the server answers: the page, the session's state as a stream, pictures, metrics, health."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 
 import anyio
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.types import Receive, Scope, Send
 
 from .metrics import registry_of
 from .picture import Pictures
@@ -35,16 +34,32 @@ PAGE = {
 
 
 def make_app(state: LiveState, about: About) -> FastAPI:
-    """The application; who may use it is decided by `Access`."""
+    """The application; who may use it is decided by `Access`.
+
+    - `state`: of the session, as it is shown.
+    - `about`: what names the session in its metrics.
+    """
     app = FastAPI(openapi_url=None)
-    pictures = Pictures(state)
-    registry = registry_of(
-        state.measurements, {"source": about.source, "model": about.model, "backend": about.backend}
-    )
     for path, (name, media_type) in PAGE.items():
-        content = (files(__package__) / "page" / name).read_bytes()
-        app.add_route(path, Response(content, media_type=media_type))
-    app.add_route("/events", EventStream(state))
+        app.get(path)(_page_file(name, media_type))
+
+    viewers = anyio.Semaphore(MOST_VIEWERS)
+
+    async def place() -> AsyncIterator[None]:
+        try:
+            viewers.acquire_nowait()
+        except anyio.WouldBlock:
+            raise HTTPException(503, f"{MOST_VIEWERS} pages are open, the most there may be") from None
+        try:
+            yield
+        finally:
+            viewers.release()
+
+    @app.get("/events", dependencies=[Depends(place)])
+    async def events() -> Response:
+        return StreamingResponse(_messages(state), media_type="text/event-stream")
+
+    pictures = Pictures(state)
 
     @app.get("/picture")
     async def picture(after: int = -1) -> Response:
@@ -53,8 +68,12 @@ def make_app(state: LiveState, about: About) -> FastAPI:
             return Response(status_code=204)
         return Response(newest.jpeg, media_type="image/jpeg", headers={"X-Frame-Number": str(newest.number)})
 
+    registry = registry_of(
+        state.measurements, {"source": about.source, "model": about.model, "backend": about.backend}
+    )
+
     @app.get("/metrics")
-    def metrics() -> Response:
+    async def metrics() -> Response:
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     @app.get("/health")
@@ -67,38 +86,23 @@ def make_app(state: LiveState, about: About) -> FastAPI:
     return app
 
 
-class EventStream:
-    """The session's state as server-sent events, for MOST_VIEWERS at a time: an ASGI application.
+def _page_file(name: str, media_type: str) -> Callable[[], Response]:
+    content = (files(__package__) / "page" / name).read_bytes()
+    return lambda: Response(content, media_type=media_type)
+
+
+async def _messages(state: LiveState) -> AsyncIterator[str]:
+    """The session's state as server-sent events.
 
     A message is made when the viewer takes it, from what is new for this viewer: a slow one gets fewer and
     longer messages, none waits in a queue, and one who joins late begins with the history.
-
-    - `state`: what is told.
     """
-
-    def __init__(self, state: LiveState) -> None:
-        self._state = state
-        self._viewers = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One viewer."""
-        if self._viewers >= MOST_VIEWERS:
-            refusal = PlainTextResponse(f"{MOST_VIEWERS} pages are open, the most there may be.\n", 503)
-            return await refusal(scope, receive, send)
-        self._viewers += 1
-        try:
-            stream = StreamingResponse(self._messages(), media_type="text/event-stream")
-            return await stream(scope, receive, send)
-        finally:
-            self._viewers -= 1
-
-    async def _messages(self) -> AsyncIterator[str]:
-        known, told, ended = None, 0.0, False
-        while not ended:
-            ended = self._state.ended
-            now = time.monotonic()
-            if ended or self._state.changes != known or now - told >= QUIET_S:
-                known, message = self._state.message(known)
-                told = now
-                yield f"data: {json.dumps(message, allow_nan=False, separators=(',', ':'))}\n\n"
-            await anyio.sleep(TICK_S)
+    known, told, ended = None, 0.0, False
+    while not ended:
+        ended = state.ended
+        now = time.monotonic()
+        if ended or state.changes != known or now - told >= QUIET_S:
+            known, message = state.message(known)
+            told = now
+            yield f"data: {json.dumps(message, allow_nan=False, separators=(',', ':'))}\n\n"
+        await anyio.sleep(TICK_S)

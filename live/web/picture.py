@@ -26,7 +26,7 @@ WAIT_S = 5.0
 """Seconds that a request waits for a picture."""
 
 _LOOK_S = 0.02
-"""Seconds between two looks for a new frame. The session is not asked to announce it: it owes nothing here."""
+"""Seconds between two looks for a new frame: the session need not announce one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,10 +96,10 @@ class LiveState:
         point = None
         if shown.decision is not None and shown.decision is not self._decision:
             self._decision = shown.decision
-            probabilities = shown.decision.probabilities
+            smoothed = shown.decision.smoothed
             point = {
-                self._labels[index]: round(float(probabilities[index]), 3)
-                for index in np.flatnonzero(probabilities >= LEAST_SCORE)
+                self._labels[index]: round(float(smoothed[index]), 3)
+                for index in np.flatnonzero(smoothed >= LEAST_SCORE)
             }
         with self._lock:
             self._latest, self._latest_at = (frame, shown), self._clock()
@@ -188,6 +188,7 @@ def _as_shown(event: ActionEvent) -> dict[str, Any]:
         "state": event.state,
         "label": plain_line(event.label),
         "start_s": event.start_s,
-        "end_s": event.end_s,
+        # While an action goes on, it has been seen up to here.
+        "until_s": event.window_end_s if event.end_s is None else event.end_s,
         "confidence": event.confidence,
     }

@@ -117,9 +117,9 @@
     write("stride", `a label every ${status.stride} frames`);
     write("camera-fps", `${status.camera_fps.toFixed(1)} frames/s`);
     write("processed-fps", `${status.processed_fps.toFixed(1)} frames/s`);
-    const asked = status.stride === status.asked_stride ? "" : ` instead of ${status.asked_stride}`;
-    write("pace", (status.keeps_up ? "Keeps up: a label every " : "Cannot keep up: a label every ")
-      + `${status.stride} frames${asked}`);
+    write("dropped", `${status.dropped} frames`);
+    write("reconnects", `${status.reconnects}`);
+    write("pace", status.keeps_up ? "Keeps up with the camera" : "Cannot keep up with the camera");
     $("pace").className = status.keeps_up ? "yes" : "no";
     const caveats = status.caveats.map(sentence);
     if (caveats.join("\n") !== [...$("caveats").children].map((e) => e.textContent).join("\n")) {
@@ -127,7 +127,7 @@
     }
     const figures = [
       ["Frames of the camera", status.captured], ["Frames processed", status.processed],
-      ["Frames dropped", status.dropped], ["Damaged", status.damaged], ["Reconnects", status.reconnects],
+      ["Damaged", status.damaged],
       ["Labels", status.labels], ["Labels late", status.late],
       ["Age of labels, median", seconds(status.age_p50_s)],
       ["Age of labels, 95th percentile", seconds(status.age_p95_s)],
@@ -175,7 +175,7 @@
     }
     const [, start, duration, confidence, state] = row.children;
     start.textContent = clock(event.start_s);
-    duration.textContent = `${(event.end_s - event.start_s).toFixed(1)} s`;
+    duration.textContent = `${(event.until_s - event.start_s).toFixed(1)} s`;
     confidence.textContent = percent(event.confidence);
     state.firstChild.textContent = STATES[event.state];
     state.firstChild.className = `state ${event.state}`;
