@@ -18,8 +18,10 @@ class DecisionSettings:
     """How labels are decided; see the settings of the same names in `LiveConfig`."""
 
     threshold: float | None = None
-    smoothing: int = 1
-    clear_after_s: float = 0.0
+    exit_share: float = 0.7
+    smoothing_s: float = 0.5
+    hold_s: float = 0.2
+    clear_after_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

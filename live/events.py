@@ -36,3 +36,30 @@ class ActionEvent:
     def to_json(self) -> str:
         """One line of JSON, without a line feed."""
         return json.dumps(asdict(self), allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHeader:
+    """What all events of a session have in common: the first line of its events.
+
+    - `source`: without its password. `model`: as it was named. `weights`: stream → kind.
+    - `caveat`: what the weights forbid to conclude, in words.
+    - `window`, `stride`, `rate`: see `Recognised`; the stride as asked for, the rate as the network wants it.
+    - `no_action`: by which rule there is no action. `time`: of the beginning, UTC, ISO 8601.
+    """
+
+    source: str
+    model: str
+    weights: dict[str, str]
+    caveat: str | None
+    window: int
+    stride: int
+    rate: float
+    no_action: str
+    time: str
+    schema: int = 1
+    kind: Literal["session"] = "session"
+
+    def to_json(self) -> str:
+        """One line of JSON, without a line feed."""
+        return json.dumps(asdict(self), allow_nan=False)

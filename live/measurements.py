@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -21,7 +22,7 @@ Counted = Literal["captured", "processed", "dropped", "damaged", "reconnects", "
 - processed: frames that were prepared for the network;
 - dropped: frames that were left out because the machine could not keep up; not those that sampling at the
   network's rate leaves out;
-- damaged: packets that did not decode, and frames that decoded with errors;
+- damaged: packets that were incomplete, or did not decode without errors;
 - reconnects: times that a source that was lost came back;
 - labels: windows that the network answered;
 - unshown: frames that the outputs were too slow to show;
@@ -69,7 +70,7 @@ class SessionStatus:
     - `stride`: frames from one label to the next as in effect; `asked_stride`: as asked for.
     - `keeps_up`: no frame was dropped lately, and the stride is the one that was asked for.
     - `age_p50_s`, `age_p95_s`: of the labels of the last AGE_SPAN_S seconds; None without labels, and the p95
-      for fewer than 20.
+      for fewer than LEAST_FOR_P95.
     - `queues`: name of a queue → items that wait in it.
     - `uptime_s`: seconds since the session began.
     - `connected`: whether the source gives frames.
@@ -98,6 +99,37 @@ class SessionStatus:
     caveats: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A session as a whole.
+
+    - `seconds`: that it took.
+    - `captured`, `processed`, `dropped`, `damaged`, `reconnects`, `labels`, `unshown`, `late`: see `Counted`.
+    - `age_p50_s`, `age_p95_s`: of all labels, to 1 %; None without labels, and the p95 for fewer than
+      LEAST_FOR_P95.
+    """
+
+    seconds: float
+    captured: int
+    processed: int
+    dropped: int
+    damaged: int
+    reconnects: int
+    labels: int
+    unshown: int
+    late: int
+    age_p50_s: float | None
+    age_p95_s: float | None
+
+
+_AGE_BINS_S = np.geomspace(1e-4, 1e4, 1852)
+"""Upper bounds of the bins for the ages of a whole session, each 1 % above the one before: hours of labels
+take no more memory than minutes."""
+
+LEAST_FOR_P95 = 20
+"""Ages of which the 95th percentile is shown at least: of fewer it is the greatest one."""
+
+
 class Measurements:
     """Counters and histograms of one session; any thread may call any method.
 
@@ -124,6 +156,7 @@ class Measurements:
         }
         self._bins = {stage: [0] * (len(BOUNDS_S) + 1) for stage in get_args(Stage)}
         self._sums = dict.fromkeys(get_args(Stage), 0.0)
+        self._all_ages = np.zeros(len(_AGE_BINS_S) + 1, np.int64)
         self._ages: deque[tuple[float, float]] = deque(maxlen=MOST_AGES)
         self._queues: dict[str, Callable[[], int]] = {}
 
@@ -134,6 +167,7 @@ class Measurements:
             self._sums[stage] += seconds
             if stage == "age":
                 self._ages.append((self._clock(), seconds))
+                self._all_ages[np.searchsorted(_AGE_BINS_S, seconds)] += 1
 
     def count(self, what: Counted, number: int = 1) -> None:
         """Add `number` to a counter."""
@@ -198,7 +232,7 @@ class Measurements:
                 asked_stride=self._asked,
                 keeps_up=self._stride == self._asked and not lately["dropped"],
                 age_p50_s=float(np.percentile(ages, 50)) if ages else None,
-                age_p95_s=float(np.percentile(ages, 95)) if len(ages) >= 20 else None,
+                age_p95_s=float(np.percentile(ages, 95)) if len(ages) >= LEAST_FOR_P95 else None,
                 queues={name: length() for name, length in self._queues.items()},
                 uptime_s=now - self._begin,
                 connected=self._connected,
@@ -212,3 +246,20 @@ class Measurements:
                 stage: Histogram(BOUNDS_S, tuple(bins), self._sums[stage])
                 for stage, bins in self._bins.items()
             }
+
+    def summary(self) -> SessionSummary:
+        """The session as a whole."""
+        with self._lock:
+            labels = int(self._all_ages.sum())
+            return SessionSummary(
+                seconds=self._clock() - self._begin,
+                **{name: self._counts[name] for name in get_args(Counted)},
+                age_p50_s=self._age_percentile(0.5) if labels else None,
+                age_p95_s=self._age_percentile(0.95) if labels >= LEAST_FOR_P95 else None,
+            )
+
+    def _age_percentile(self, share: float) -> float:
+        """The age that a share of all labels did not exceed: by the nearest rank, to the width of a bin."""
+        reached = np.cumsum(self._all_ages)
+        place = int(np.searchsorted(reached, math.ceil(share * reached[-1])))
+        return float(_AGE_BINS_S[min(place, len(_AGE_BINS_S) - 1)])

@@ -18,7 +18,8 @@ class Recognised:
     - `answered_s`: when the probabilities were there, on the same clock.
     - `window`: frames of the window.
     - `stride`: frames from one label to the next, as in effect.
-    - `rate`: frames a second that the network sees.
+    - `rate`: different frames a second that the network sees: fewer than its own rate where the source has
+      fewer, or where frames were dropped, and the frame before is repeated in their place.
     """
 
     probabilities: npt.NDArray[np.float32]
