@@ -12,9 +12,10 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from ..events import SessionHeader
 from .metrics import registry_of
 from .picture import Pictures
-from .state import NO_FRAMES_AFTER_S, About, LiveState
+from .state import NO_FRAMES_AFTER_S, LiveState
 
 MOST_VIEWERS = 8
 """Pages that are open at a time."""
@@ -33,11 +34,11 @@ PAGE = {
 """Path → file in page/, and its media type."""
 
 
-def make_app(state: LiveState, about: About) -> FastAPI:
+def make_app(state: LiveState, header: SessionHeader) -> FastAPI:
     """The application; who may use it is decided by `Access`.
 
     - `state`: of the session, as it is shown.
-    - `about`: what names the session in its metrics.
+    - `header`: what names the session in its metrics.
     """
     app = FastAPI(openapi_url=None)
     for path, (name, media_type) in PAGE.items():
@@ -68,9 +69,7 @@ def make_app(state: LiveState, about: About) -> FastAPI:
             return Response(status_code=204)
         return Response(newest.jpeg, media_type="image/jpeg", headers={"X-Frame-Number": str(newest.number)})
 
-    registry = registry_of(
-        state.measurements, {"source": about.source, "model": about.model, "backend": about.backend}
-    )
+    registry = registry_of(state.measurements, {"source": header.source, "model": header.model})
 
     @app.get("/metrics")
     async def metrics() -> Response:

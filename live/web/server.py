@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 import uvicorn
 
-from ..events import ActionEvent
+from ..events import ActionEvent, SessionHeader
 from ..frame import Frame
 from ..measurements import Measurements
 from ..outputs.output import Shown
 from .access import Access
 from .address import WebAddress, listen
 from .app import make_app
-from .state import About, LiveState
+from .state import LiveState
 
 MOST_CONNECTIONS = 64
 """Connections at a time: a browser opens up to six for a page. Others are refused (503)."""
@@ -31,7 +31,7 @@ class WebServer:
     encoded while nobody looks.
 
     - `address`: where to listen.
-    - `about`: what the page says of the session.
+    - `header`: what the page says of the session.
     - `labels`: the network's classes, in the order of its probabilities.
     - `measurements`: of the session.
 
@@ -39,13 +39,13 @@ class WebServer:
     """
 
     def __init__(
-        self, address: WebAddress, about: About, labels: Sequence[str], measurements: Measurements
+        self, address: WebAddress, header: SessionHeader, labels: Sequence[str], measurements: Measurements
     ) -> None:
         listening = listen(address)
         self.address = dataclasses.replace(address, port=listening.getsockname()[1])
-        self._state = LiveState(about, labels, measurements)
+        self._state = LiveState(header, labels, measurements)
         config = uvicorn.Config(
-            Access(make_app(self._state, about), self.address),
+            Access(make_app(self._state, header), self.address),
             lifespan="off",
             ws="none",
             log_config=None,

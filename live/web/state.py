@@ -13,7 +13,7 @@ import numpy as np
 
 from ...plain_text import plain_line
 from ..decision import Decision
-from ..events import ActionEvent
+from ..events import ActionEvent, SessionHeader
 from ..frame import Frame
 from ..measurements import Measurements
 from ..outputs.output import Shown
@@ -35,26 +35,6 @@ NO_FRAMES_AFTER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What does not change during a session; texts to show.
-
-    - `source`: where the frames come from, without user name and password.
-    - `model`: the network's name. `backend`: backend, precision and device.
-    - `weights`: which weights, in words.
-    - `window`: frames of a window. `rate`: frames a second that the network sees.
-    - `no_action`: by which rule "no action" is decided (`Decider.no_action`).
-    """
-
-    source: str
-    model: str
-    backend: str
-    weights: str
-    window: int
-    rate: float
-    no_action: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Point:
     number: int
     time_s: float
@@ -64,20 +44,26 @@ class _Point:
 class LiveState:
     """What is shown now, and what was a while ago; any thread may call any method, and none waits long.
 
+    - `header`: what does not change during the session.
     - `labels`: names of the network's classes, in the order of its probabilities.
+    - `measurements`: of the session.
     - `clock`: seconds, as `time.monotonic`.
     """
 
     def __init__(
         self,
-        about: About,
+        header: SessionHeader,
         labels: Sequence[str],
         measurements: Measurements,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._about = {
-            name: plain_line(value) if isinstance(value, str) else value
-            for name, value in asdict(about).items()
+            "source": plain_line(header.source),
+            "model": plain_line(header.model),
+            "weights": ", ".join(f"{stream}: {kind}" for stream, kind in header.weights.items()),
+            "window": header.window,
+            "rate": header.rate,
+            "no_action": plain_line(header.no_action),
         }
         self._labels = tuple(plain_line(label) for label in labels)
         self.measurements = measurements

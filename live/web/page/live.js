@@ -90,10 +90,10 @@
     $("events").tBodies[0].replaceChildren();
     write("source", about.source);
     write("model", about.model);
-    write("backend", about.backend);
     write("weights", about.weights);
-    write("window", `${about.window} frames at ${Number(about.rate.toFixed(2))} frames/s`
-      + ` (${(about.window / about.rate).toFixed(1)} s)`);
+    // A network without a rate of its own sees all frames of the source.
+    write("window", about.rate ? `${about.window} frames at ${Number(about.rate.toFixed(2))} frames/s`
+      + ` (${(about.window / about.rate).toFixed(1)} s)` : `${about.window} frames`);
     write("no-action", about.no_action);
     document.title = `${about.source} – ActionBench live`;
   }
@@ -127,7 +127,7 @@
     }
     const figures = [
       ["Frames of the camera", status.captured], ["Frames processed", status.processed],
-      ["Damaged", status.damaged],
+      ["Frames not shown", status.unshown], ["Damaged packets", status.damaged],
       ["Labels", status.labels], ["Labels late", status.late],
       ["Age of labels, median", seconds(status.age_p50_s)],
       ["Age of labels, 95th percentile", seconds(status.age_p95_s)],
