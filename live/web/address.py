@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ...errors import UsageError
+from .packages import require_web
 
 DEFAULT_ADDRESS = "127.0.0.1:8765"
 
@@ -56,9 +57,10 @@ def web_address(text: str = DEFAULT_ADDRESS, token_file: Path | None = None) -> 
     - `token_file`: a file that holds the token: on the command line itself, every user of the machine could
       read it.
 
-    Raises UsageError if the address is invalid or unknown, if it can be reached from other machines and there
-    is no token, or if the file holds none.
+    Raises BackendUnavailable if a package is missing; UsageError if the address is invalid or unknown, if it
+    can be reached from other machines and there is no token, or if the file holds none.
     """
+    require_web()
     address = _parsed(text, None if token_file is None else _token(token_file))
     _endpoint(address)
     return address

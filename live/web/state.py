@@ -72,6 +72,7 @@ class LiveState:
         self._latest: tuple[Frame, Shown] | None = None
         self._latest_at = clock()
         self._decision: Decision | None = None
+        self._decided_at = self._latest_at
         self._changes = 0
         self._points: deque[_Point] = deque(maxlen=MOST_POINTS)
         self._events: dict[str, tuple[int, ActionEvent]] = {}
@@ -81,7 +82,7 @@ class LiveState:
         """The newest frame, and what stands on it."""
         point = None
         if shown.decision is not None and shown.decision is not self._decision:
-            self._decision = shown.decision
+            self._decision, self._decided_at = shown.decision, self._clock()
             smoothed = shown.decision.smoothed
             point = {
                 self._labels[index]: round(float(smoothed[index]), 3)
@@ -149,6 +150,7 @@ class LiveState:
             "status": {**status, "caveats": [plain_line(caveat) for caveat in status["caveats"]]},
             "points": [[round(point.time_s, 3), point.scores] for point in points],
             "events": [_as_shown(event) for event in events],
+            "label_since_s": round(self._clock() - self._decided_at, 3),
             "now": None if latest is None else _now(*latest),
         }
         if after is None:

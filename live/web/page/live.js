@@ -3,7 +3,7 @@
   const SPAN_S = 60; // of the chart
   const MOST_SERIES = 5;
   const SILENCE_MS = 3000; // without a message: the connection is lost
-  const STALE_S = 2; // without a frame: the camera is
+  const STALE_S = 2; // without a frame: the camera is lost; without a label: the one shown grows old
   const MOST_EVENTS = 100;
 
   const $ = (id) => document.getElementById(id);
@@ -79,7 +79,7 @@
     else if (!silent) show("live", "Live", "Waiting for the first picture");
     else if (now) show("lost", `No frames for ${message.frame_age_s.toFixed(0)} s`);
     else show("connecting", "Waiting for the first frame");
-    showLabel();
+    showLabel(message.label_since_s);
     showStatus(message.status);
     drawSoon();
   }
@@ -98,7 +98,7 @@
     document.title = `${about.source} – ActionBench live`;
   }
 
-  function showLabel() {
+  function showLabel(since) {
     const decided = now !== null && now.decided;
     const label = !decided ? "Waiting for the first window" : now.label ?? "No action";
     const action = decided && now.label !== null;
@@ -106,7 +106,7 @@
     $("label").classList.toggle("none", !action);
     write("confidence", action ? percent(now.confidence) : "–");
     $("bar").style.width = action ? `${100 * now.confidence}%` : "0";
-    write("age", decided ? seconds(now.age_s) : "–");
+    write("age", decided ? seconds(now.age_s + (since > STALE_S ? since : 0)) : "–");
     $("overlay").hidden = !decided;
     write("overlay-label", label);
     write("overlay-confidence", action ? percent(now.confidence) : "");

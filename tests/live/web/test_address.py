@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.errors import UsageError
+from actionbench.errors import BackendUnavailable, UsageError
 from actionbench.live.web.address import WebAddress, listen, web_address
 
 TOKEN = "abcdefghijklmnop"
@@ -93,3 +93,9 @@ def test_a_port_in_use() -> None:
         port = first.getsockname()[1]
         with pytest.raises(UsageError, match=f"--web 127.0.0.1:{port}: cannot listen there.*another port"):
             listen(WebAddress("127.0.0.1", port))
+
+
+def test_packages_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uvicorn" else name)
+    with pytest.raises(BackendUnavailable, match=r"not installed: uvicorn\. .*actionbench\[live\]"):
+        web_address()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from actionbench.live.web.metrics import COUNTERS, HISTOGRAMS, PREFIX
 from actionbench.tests.live.web.fake_session import FakeSession
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "live-web.md"
 
 
 def samples(session: FakeSession) -> dict[tuple[str, str], float]:
@@ -57,3 +62,15 @@ def test_what_the_session_is_like_now(session: FakeSession) -> None:
     assert found[f"{PREFIX}stride_frames", ""] == 16
     assert found[f"{PREFIX}queue_length", 'a "queue"\n'] == 3
     assert found[f"{PREFIX}session_info", ""] == 1
+
+
+def test_the_document_has_all_metrics_and_no_others(session: FakeSession) -> None:
+    _, body = session.get("/metrics")
+    kinds = {}
+    for family in text_string_to_metric_families(body.decode()):
+        ending = "_total" if family.type == "counter" else ""
+        kinds[family.name.removeprefix(PREFIX) + ending] = family.type
+    # The text format has no type of its own for `session_info`.
+    kinds["session_info"] = "info"
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert dict(rows) == kinds

@@ -96,7 +96,7 @@ LINK = text("link")
 def test_the_page_says_that_the_camera_or_the_server_is_silent(
     browser: Browser, session: FakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session.frame()
+    session.decide(0.1, 0.9, 0.0, label="walking")
     browser.open(session.server.url, 1280)
     browser.wait(f"{LINK} === 'Live'")
     with monkeypatch.context() as patch:
@@ -104,6 +104,8 @@ def test_the_page_says_that_the_camera_or_the_server_is_silent(
         browser.wait(f"{LINK} === 'No frames for 7 s'")
     session.frame()
     browser.wait(f"{LINK} === 'Live'")
+    # A label that no newer one replaces grows old.
+    browser.wait(f"parseFloat({text('age')}) > 2")
     monkeypatch.setattr(app, "QUIET_S", 60.0)
     browser.wait(f"{LINK} === 'Connection lost, trying again'")
     session.decide(0.9, 0.1, 0.0, label="falling")

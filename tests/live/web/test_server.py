@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from actionbench.live.web import app, picture, state
+from actionbench.live.web import address, app, picture, state
 from actionbench.live.web.address import WebAddress
 from actionbench.live.web.server import CLOSING_S
 from actionbench.tests.live.web.fake_session import HEADER, FakeSession
@@ -145,9 +145,29 @@ def test_no_more_viewers_than_there_is_room_for(session: FakeSession) -> None:
         assert answer.status == 503
         assert b"the most there may be" in body
         assert session.get("/health")[0].status == 200
-    # The places of those who leave are given away again.
-    end = time.monotonic() + 5
-    while session.get("/health") and time.monotonic() < end:
+    wait_for_a_place(session)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system has no such time limit")
+def test_one_who_takes_nothing_for_long_loses_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "PATIENCE_S", 1)
+    monkeypatch.setattr(app, "MOST_VIEWERS", 1)
+    session = FakeSession(WIDE)
+    with closing(session.server), socket.socket() as stalled:
+        for _ in range(250):
+            session.decide(*[1 / 40] * 40)
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        stalled.connect(("127.0.0.1", session.port))
+        stalled.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        stalled.recv(1)
+        assert session.get("/events")[0].status == 503
+        wait_for_a_place(session)
+
+
+def wait_for_a_place(session: FakeSession) -> None:
+    """Until one more viewer may see the page; the places of those who have left become free."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
         with session.viewer() as viewer:
             if viewer.answer.status == 200:
                 return
