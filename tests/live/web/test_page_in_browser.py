@@ -18,6 +18,10 @@ pytestmark = needs_chromium
 HOSTILE = "<script>window.ran = 1</script><img src=x onerror='window.ran = 1'>" + "x" * 80
 
 
+PHONE = (390, 600)
+"""Width and height of a small window: drawing costs most of the time of these tests."""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with Browser() as started:
@@ -97,7 +101,7 @@ def test_the_page_says_that_the_camera_or_the_server_is_silent(
     browser: Browser, session: FakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session.decide(0.1, 0.9, 0.0, label="walking")
-    browser.open(session.server.url, 1280)
+    browser.open(session.server.url, *PHONE)
     browser.wait(f"{LINK} === 'Live'")
     with monkeypatch.context() as patch:
         patch.setattr(state.LiveState, "frame_age_s", 7.0)
@@ -121,7 +125,7 @@ def test_the_page_finds_a_session_that_was_started_again(
     # As if it had crashed: nobody is told that the session is over.
     monkeypatch.setattr(state.LiveState, "end", lambda _: None)
     with closing(first.server):
-        browser.open(first.server.url, 1280)
+        browser.open(first.server.url, *PHONE)
         browser.wait(f"{LINK} === 'Live'")
     browser.wait(f"{LINK} === 'Connection lost, trying again'")
     monkeypatch.undo()
@@ -135,7 +139,7 @@ def test_the_page_finds_a_session_that_was_started_again(
 
 def test_a_picture_that_is_paused_costs_nothing(browser: Browser, session: FakeSession) -> None:
     with running(session):
-        browser.open(session.server.url, 1280)
+        browser.open(session.server.url, *PHONE)
         browser.wait("!document.getElementById('picture').hidden")
         browser.evaluate("document.getElementById('pause').click()")
         assert browser.evaluate(text("pause")) == "Go on"
@@ -149,12 +153,10 @@ def test_a_picture_that_is_paused_costs_nothing(browser: Browser, session: FakeS
 
 
 def test_the_token_is_presented_once_and_leaves_the_address(browser: Browser, guarded: FakeSession) -> None:
-    browser.open(guarded.server.url, 390)
+    browser.open(guarded.server.url, *PHONE)
     assert "needs its token" in browser.evaluate("document.body.textContent")
     with running(guarded):
-        browser.open(f"{guarded.server.url}?token={TOKEN}", 390)
+        browser.open(f"{guarded.server.url}?token={TOKEN}", *PHONE)
         browser.wait("!document.getElementById('picture').hidden")
         assert browser.evaluate("location.href") == guarded.server.url
         assert browser.evaluate("document.cookie") == ""
-        browser.open(guarded.server.url, 390)
-        browser.wait("!document.getElementById('picture').hidden")
