@@ -44,7 +44,7 @@ GAUGES = {
 
 HISTOGRAMS = {
     "decode_seconds": ("decode", "Decoding of a frame"),
-    "prepare_seconds": ("prepare", "Preparation of a frame: resizing, cropping, scaling"),
+    "prepare_seconds": ("prepare", "Resizing of a frame"),
     "flow_seconds": ("flow", "Optical flow of a pair of frames"),
     "forward_seconds": ("forward", "The network on a window"),
     "label_age_seconds": ("age", "From the capture of a window's last frame to its label"),

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .state import LiveState
 
 MOST_A_SECOND = 15
-"""Pictures that are encoded at most, a second: enough for the eye, and 3 % of a core at 960 × 540."""
+"""Pictures that are encoded at most, a second: smooth to the eye, and a few per cent of a core."""
 
 LONGEST_SIDE = 960
 """Pixels of the longer side at most: a phone shows no more, and a radio link carries it."""
