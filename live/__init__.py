@@ -1,0 +1,1 @@
+"""Recognising actions on a live stream: capture, preparation, network, decision and outputs side by side."""

@@ -1,0 +1,1 @@
+"""Where a live session's pictures and events go."""

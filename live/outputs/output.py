@@ -1,0 +1,40 @@
+"""What every output of a live session provides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..decision import Decision
+from ..events import ActionEvent
+from ..frame import Frame
+from ..measurements import SessionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What stands on the picture.
+
+    - `decision`: the latest one; None before the first.
+    - `age_s`: how old its window's last frame was when it was there.
+    - `top`: the likeliest classes with their smoothed probabilities, best first.
+    - `status`: of the session.
+    """
+
+    decision: Decision | None
+    age_s: float | None
+    top: tuple[tuple[str, float], ...]
+    status: SessionStatus
+
+
+class Output(Protocol):
+    """Gets the frames and the events of a session; one thread calls all methods."""
+
+    def frame(self, frame: Frame, shown: Shown) -> None:
+        """Show a frame; called for each frame that is to be shown, in order."""
+
+    def event(self, event: ActionEvent) -> None:
+        """Take an event."""
+
+    def close(self) -> None:
+        """Complete all files, so that they can be played."""
