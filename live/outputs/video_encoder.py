@@ -31,7 +31,7 @@ FRAGMENT_S = 1.0
 
 
 class VideoEncoder:
-    """Writes frames with their times to an MP4 in fragments: what was written can be played even after a kill.
+    """Writes frames with their times to an MP4 in fragments, which can be played even after a kill.
 
     - `path`: the file, `.mp4`; an existing one is replaced. It is made with the first frame, in whose size
       all others are shown, scaled and with black borders where their shape is another.
