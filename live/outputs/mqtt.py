@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -31,7 +32,7 @@ CLOSING_S = 2.0
 
 
 class Mqtt:
-    """Publishes events and whether the session is there; reconnects by itself, and never keeps anybody waiting.
+    """Publishes events, and whether the session is there; reconnects by itself and delays nobody.
 
     Topics: `actionbench/NAME/event` (an event's JSON, see `ActionEvent`) and `actionbench/NAME/availability`
     (online or offline, retained; the broker itself says offline where the session is lost).
@@ -117,9 +118,9 @@ class Mqtt:
     def close(self) -> None:
         """Say offline, and wait up to `CLOSING_S` for the broker."""
         if self._client.is_connected():
-            self._client.publish(self._availability, "offline", qos=1, retain=True).wait_for_publish(
-                CLOSING_S
-            )
+            last = self._client.publish(self._availability, "offline", qos=1, retain=True)
+            with suppress(RuntimeError, ValueError):  # lost meanwhile: the broker says offline by itself
+                last.wait_for_publish(CLOSING_S)
         elif self._last is not None:
             self._say(f"{self._broker}: not there at the end: events may not have been delivered")
         if self.given_up:
