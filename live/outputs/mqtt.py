@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from ...errors import BackendUnavailable, UsageError
-from ..addresses import origin, without_secrets
 from ..events import ActionEvent
 from ..frame import Frame
+from .address import parse_address
 from .output import Shown
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class Mqtt:
     def __init__(
         self, address: str, name: str, labels: Collection[str] | None, say: Callable[[str], None]
     ) -> None:
-        host, port = _checked(address)
+        broker = parse_address("--mqtt", address, PORTS)
         if not name or set(name) & set("/+#\0"):
             raise UsageError("cannot be part of a topic", where="--mqtt-name", found=repr(name))
         try:
@@ -60,23 +59,21 @@ class Mqtt:
             raise BackendUnavailable(
                 "needs paho-mqtt", where="--mqtt", remedy="pip install 'actionbench[live]'"
             ) from error
-        self._labels, self._say, self._broker = labels, say, f"broker {origin(address)}"
+        self._labels, self._say, self._broker = labels, say, f"broker {broker.shown}"
         self._event_topic = f"{ROOT}/{name}/event"
         self._availability = f"{ROOT}/{name}/availability"
         self._last: MQTTMessageInfo | None = None
         self.given_up = 0
         self._client = Client(CallbackAPIVersion.VERSION2)
-        parts = urlsplit(address)
-        if parts.username is not None:
-            password = None if parts.password is None else unquote(parts.password)
-            self._client.username_pw_set(unquote(parts.username), password)
-        if parts.scheme == "mqtts":
+        if broker.user is not None:
+            self._client.username_pw_set(broker.user, broker.password)
+        if broker.scheme == "mqtts":
             self._client.tls_set()
         self._client.will_set(self._availability, "offline", qos=1, retain=True)
         self._client.max_queued_messages_set(MOST_WAITING)
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._disconnected
-        self._client.connect_async(host, port)
+        self._client.connect_async(broker.host, broker.port)
         self._client.loop_start()
 
     def _connected(
@@ -127,19 +124,3 @@ class Mqtt:
             self._say(f"{self._broker}: {self.given_up} events were given up")
         self._client.disconnect()
         self._client.loop_stop()
-
-
-def _checked(address: str) -> tuple[str, int]:
-    """Host and port. Raises UsageError."""
-    try:
-        parts = urlsplit(address)
-        if parts.scheme in PORTS and parts.hostname:
-            return parts.hostname, parts.port or PORTS[parts.scheme]
-    except ValueError:
-        pass
-    raise UsageError(
-        "is no address of a broker",
-        where="--mqtt",
-        expected="mqtt://host or mqtts://host",
-        found=without_secrets(address),
-    )

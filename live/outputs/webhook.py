@@ -7,15 +7,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import httpx2
 
-from ...errors import UsageError
-from ..addresses import origin, without_secrets
 from ..events import ActionEvent
 from ..frame import Frame
+from .address import parse_address
 from .output import Shown
+
+PORTS = {"http": 80, "https": 443}
+"""Scheme → its port."""
 
 RETRIED = {408, 425, 429, 500, 502, 503, 504}
 """Statuses after which another attempt may succeed."""
@@ -62,10 +63,9 @@ class Webhook:
         say: Callable[[str], None],
         policy: DeliveryPolicy | None = None,
     ) -> None:
-        _check(url)
+        self._name = f"webhook {parse_address('--webhook', url, PORTS).shown}"
         self._url, self._labels, self._say = url, labels, say
         self._policy = DeliveryPolicy() if policy is None else policy
-        self._name = f"webhook {origin(url)}"
         self.delivered = self.failed = self.given_up = 0
         self._waiting: deque[ActionEvent] = deque()
         self._changed = threading.Condition()
@@ -162,18 +162,3 @@ class Webhook:
                 end = self._closing_s
                 self._changed.wait(left if end is None else max(0.0, min(left, end - time.monotonic())))
             return not self._is_over()
-
-
-def _check(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise UsageError(
-            "is not a web address",
-            where="--webhook",
-            expected="http:// or https://",
-            found=without_secrets(url),
-        )

@@ -18,7 +18,7 @@ from actionbench.typed_values import typed
 from .making import NOON, event
 
 HEADER = SessionHeader(
-    source="rtsp://camera:***@10.0.0.7/live",
+    source="rtsp://10.0.0.7/live",
     model="i3d-rgb@openvino",
     weights={"rgb": "random"},
     caveat="random weights: these predictions mean nothing",
