@@ -4,32 +4,52 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...errors import MeasurementError, UsageError
+from ...records.json_lines import mend
 from ..events import ActionEvent, SessionHeader
 from ..frame import Frame
 from .output import Shown
 
 
 class EventFile:
-    """Writes events to a file, one JSON object a line; each is there as soon as it is known.
+    """Appends a session to a file of events (`events.read_events`); each line is written when it is known.
 
-    - `path`: the file; an existing one is replaced.
-    - `header`: the first line.
+    A process that is killed leaves at most its last line torn; the next session removes that.
+
+    - `path`: the file; earlier sessions in it stay. A pipe or /dev/stdout may be named too.
+    - `header`: the session's first line.
+
+    Raises UsageError if it cannot be opened.
     """
 
     def __init__(self, path: Path, header: SessionHeader) -> None:
-        self._file = path.open("w", encoding="utf-8")
-        self._write(header.to_json())
+        self._path = path
+        try:
+            if path.is_file():
+                mend(path)
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise UsageError(f"cannot be written: {error.strerror}", where=f"--events {path}") from error
+        try:
+            self._write(header)
+        except MeasurementError:
+            self._file.close()
+            raise
 
-    def _write(self, line: str) -> None:
-        self._file.write(f"{line}\n")
-        self._file.flush()
+    def _write(self, record: SessionHeader | ActionEvent) -> None:
+        try:
+            self._file.write(f"{record.to_json()}\n".encode())
+        except OSError as error:
+            raise MeasurementError(
+                f"cannot be written: {error.strerror}", where=self._path, remedy="What came before is safe."
+            ) from error
 
     def frame(self, frame: Frame, shown: Shown) -> None:
-        """Nothing."""
+        """Events need no picture."""
 
     def event(self, event: ActionEvent) -> None:
-        """Write the event."""
-        self._write(event.to_json())
+        """Write the event. Raises MeasurementError if the disk refuses it."""
+        self._write(event)
 
     def close(self) -> None:
         """Close the file."""

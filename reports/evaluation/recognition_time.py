@@ -46,11 +46,16 @@ class RecognitionTime:
 
 def share_seen(example: PartialPredictions) -> float:
     """Smallest share from which on the label is right throughout; infinite if it is wrong at the end."""
+    return right_from(example.shares, example.predicted, example.label)
+
+
+def right_from(positions: Sequence[float], predicted: Sequence[str | None], label: str) -> float:
+    """First of the rising `positions` from which on the predictions are `label` throughout, else infinite."""
     found = math.inf
-    for share, label in zip(reversed(example.shares), reversed(example.predicted), strict=True):
-        if label != example.label:
+    for position, each in zip(reversed(positions), reversed(predicted), strict=True):
+        if each != label:
             break
-        found = share
+        found = position
     return found
 
 

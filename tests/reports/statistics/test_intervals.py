@@ -22,6 +22,7 @@ from actionbench.reports.statistics.intervals import (
     mcnemar_exact,
     median_interval,
     percentile,
+    poisson_rate,
     process_median,
     proportion,
     ranking,
@@ -330,3 +331,35 @@ def test_shift_is_exact_for_many() -> None:
 def test_shift_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="empty"):
         shift([], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("events", "low", "high"),
+    [(0, 0.0, 3.6889), (1, 0.0253, 5.5716), (5, 1.6235, 11.6683), (20, 12.2165, 30.8884)],
+)
+def test_poisson_intervals_are_those_of_published_tables(events: int, low: float, high: float) -> None:
+    """Garwood's limits as in Ulm, Am. J. Epidemiol. 131 (1990) 373–375, and every table since."""
+    found = poisson_rate(events, 1.0)
+    assert (found.value, found.n) == (events, events)
+    assert known(found.interval).low == pytest.approx(low, abs=1e-4)
+    assert known(found.interval).high == pytest.approx(high, abs=1e-4)
+    assert known(poisson_rate(events, 0.25).interval).high == pytest.approx(4 * high, abs=1e-3)
+
+
+def test_poisson_intervals_cover_the_rate() -> None:
+    """Summed over all counts, their probability by the definition of Poisson's distribution."""
+    for mean in (0.5, 3.0, 9.0):
+        covered = sum(
+            math.exp(-mean) * mean**count / math.factorial(count)
+            for count in range(60)
+            if known(poisson_rate(count, 1.0).interval).low
+            <= mean
+            <= known(poisson_rate(count, 1.0).interval).high
+        )
+        assert covered >= 0.95
+
+
+@pytest.mark.parametrize(("events", "time"), [(-1, 1.0), (1, 0.0), (1, math.nan), (1, math.inf)])
+def test_no_rate_without_time(events: int, time: float) -> None:
+    with pytest.raises(ValueError, match="not a rate"):
+        poisson_rate(events, time)

@@ -1,0 +1,126 @@
+"""Events to an MQTT broker, as home automation listens to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ...errors import BackendUnavailable, UsageError
+from ..events import ActionEvent
+from ..frame import Frame
+from .address import parse_address
+from .output import Shown
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessageInfo
+    from paho.mqtt.properties import Properties
+    from paho.mqtt.reasoncodes import ReasonCode
+
+ROOT = "actionbench"
+"""First level of all topics."""
+
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+"""Scheme → its port; mqtts is encrypted, and the broker's certificate is checked."""
+
+MOST_WAITING = 1000
+"""Events that wait while the broker is away, at most."""
+
+CLOSING_S = 2.0
+"""Seconds that the end of a session waits until the broker has the last messages."""
+
+
+class Mqtt:
+    """Publishes events, and whether the session is there; reconnects by itself and delays nobody.
+
+    Topics: `actionbench/NAME/event` (an event's JSON, see `ActionEvent`) and `actionbench/NAME/availability`
+    (online or offline, retained; the broker itself says offline where the session is lost).
+
+    - `address`: `mqtt://[user:password@]host[:port]`, or mqtts.
+    - `name`: of the camera or place.
+    - `labels`: classes whose events are published; None for all.
+    - `say`: is told, from another thread, when the broker refuses or is lost.
+
+    `given_up` counts events that found the queue full.
+
+    Raises UsageError for an address or a name that cannot be used, BackendUnavailable without paho-mqtt.
+    """
+
+    def __init__(
+        self, address: str, name: str, labels: Collection[str] | None, say: Callable[[str], None]
+    ) -> None:
+        broker = parse_address("--mqtt", address, PORTS)
+        if not name or set(name) & set("/+#\0"):
+            raise UsageError("cannot be part of a topic", where="--mqtt-name", found=repr(name))
+        try:
+            from paho.mqtt.client import Client
+            from paho.mqtt.enums import CallbackAPIVersion
+        except ImportError as error:
+            raise BackendUnavailable(
+                "needs paho-mqtt", where="--mqtt", remedy="pip install 'actionbench[live]'"
+            ) from error
+        self._labels, self._say, self._broker = labels, say, f"broker {broker.shown}"
+        self._event_topic = f"{ROOT}/{name}/event"
+        self._availability = f"{ROOT}/{name}/availability"
+        self._last: MQTTMessageInfo | None = None
+        self.given_up = 0
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        if broker.user is not None:
+            self._client.username_pw_set(broker.user, broker.password)
+        if broker.scheme == "mqtts":
+            self._client.tls_set()
+        self._client.will_set(self._availability, "offline", qos=1, retain=True)
+        self._client.max_queued_messages_set(MOST_WAITING)
+        self._client.on_connect = self._connected
+        self._client.on_disconnect = self._disconnected
+        self._client.connect_async(broker.host, broker.port)
+        self._client.loop_start()
+
+    def _connected(
+        self,
+        client: Client,
+        userdata: object,  # noqa: ARG002
+        flags: ConnectFlags,  # noqa: ARG002
+        reason: ReasonCode,
+        properties: Properties | None,  # noqa: ARG002
+    ) -> None:
+        if reason.is_failure:
+            self._say(f"{self._broker}: refuses: {reason}")
+        else:
+            client.publish(self._availability, "online", qos=1, retain=True)
+
+    def _disconnected(
+        self,
+        client: Client,  # noqa: ARG002
+        userdata: object,  # noqa: ARG002
+        flags: DisconnectFlags,  # noqa: ARG002
+        reason: ReasonCode,
+        properties: Properties | None,  # noqa: ARG002
+    ) -> None:
+        if reason.is_failure:
+            self._say(f"{self._broker}: connection lost: {reason}")
+
+    def frame(self, frame: Frame, shown: Shown) -> None:
+        """Pictures are not published."""
+
+    def event(self, event: ActionEvent) -> None:
+        """Publish the event, or keep it until the broker is there; returns at once."""
+        from paho.mqtt.enums import MQTTErrorCode
+
+        if self._labels is not None and event.label not in self._labels:
+            return
+        self._last = self._client.publish(self._event_topic, event.to_json(), qos=1)
+        self.given_up += self._last.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
+
+    def close(self) -> None:
+        """Say offline, and wait up to `CLOSING_S` for the broker."""
+        if self._client.is_connected():
+            last = self._client.publish(self._availability, "offline", qos=1, retain=True)
+            with suppress(RuntimeError, ValueError):  # lost meanwhile: the broker says offline by itself
+                last.wait_for_publish(CLOSING_S)
+        elif self._last is not None:
+            self._say(f"{self._broker}: not there at the end: events may not have been delivered")
+        if self.given_up:
+            self._say(f"{self._broker}: {self.given_up} events were given up")
+        self._client.disconnect()
+        self._client.loop_stop()

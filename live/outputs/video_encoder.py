@@ -1,0 +1,123 @@
+"""Frames as a video file that can be played whenever its writing ends, for all outputs that write one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
+
+from ...errors import BackendUnavailable, MeasurementError, UsageError
+
+Pixels = npt.NDArray[np.uint8]
+
+TICKS = 60_000
+"""Time units a second: a whole number for a frame at 24, 25, 30, 50, 60 and 29.97 a second, and below 65,536,
+which MPEG-4 Part 2 can state at most (ISO/IEC 14496-2, vop_time_increment_resolution)."""
+
+CODECS = {
+    "libx264": {"crf": "23", "preset": "superfast", "bf": "0"},
+    "mpeg4": {"qscale": "4"},
+}
+"""Encoder → its options, the preferred one first: H.264, which every browser shows, else MPEG-4 Part 2. Fast
+rather than small, because the network needs the processor."""
+
+FRAGMENT_S = 1.0
+"""Longest time between key frames, each of which begins a fragment: what a kill -9 costs at most."""
+
+
+class VideoEncoder:
+    """Writes frames with their times to an MP4 in fragments, which can be played even after a kill.
+
+    - `path`: the file, `.mp4`; an existing one is replaced. It is made with the first frame, in whose size
+      all others are shown, scaled and with black borders where their shape is another.
+    - `option`: names the path in an error.
+
+    Raises UsageError if the file cannot be written, BackendUnavailable without an encoder.
+    """
+
+    def __init__(self, path: Path, option: str = "--video") -> None:
+        self._path = path
+        self._codec = next((codec for codec in CODECS if codec in av.codecs_available), None)
+        if self._codec is None:
+            raise BackendUnavailable(
+                "this PyAV cannot encode video",
+                where=av.__file__,
+                expected=f"a PyAV with {' or '.join(CODECS)}, as in its wheels on PyPI",
+            )
+        try:
+            path.open("wb").close()
+            self._container = av.open(
+                str(path),
+                "w",
+                format="mp4",
+                # Each fragment is handed to the operating system when it is complete.
+                options={"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"},
+            )
+        except OSError as error:
+            raise UsageError(f"cannot be written: {error.strerror}", where=f"{option} {path}") from error
+        self._stream: av.VideoStream | None = None
+        self._reformatter = VideoReformatter()
+        self._begin_s = 0.0
+        self._pts = self._key_pts = -1
+
+    def add(self, pixels: Pixels, time_s: float) -> None:
+        """Write a frame. Raises MeasurementError if the disk refuses it.
+
+        - `pixels`: (H, W, 3) uint8 RGB. `time_s`: its presentation time; the first one's becomes 0.
+        """
+        try:
+            if self._stream is None:
+                self._stream = self._started(pixels, time_s)
+            size = (self._stream.width, self._stream.height)
+            picture = av.VideoFrame.from_ndarray(_letterboxed(pixels, *size), format="rgb24")
+            # Left to itself libswscale takes all cores.
+            picture = self._reformatter.reformat(picture, format="yuv420p", threads=1)
+            self._pts = max(self._pts + 1, round((time_s - self._begin_s) * TICKS))
+            picture.pts, picture.time_base = self._pts, Fraction(1, TICKS)
+            if self._key_pts < 0 or self._pts - self._key_pts >= FRAGMENT_S * TICKS:
+                picture.pict_type, self._key_pts = av.video.frame.PictureType.I, self._pts
+            self._container.mux(self._stream.encode(picture))
+        except (OSError, av.FFmpegError) as error:
+            raise MeasurementError("the video cannot be written", where=self._path, found=error) from error
+
+    def _started(self, pixels: Pixels, time_s: float) -> av.VideoStream:
+        codec = self._codec
+        assert codec is not None
+        stream = self._container.add_stream(codec, rate=30, options=dict(CODECS[codec]))
+        # Half the colours' resolution needs even sides.
+        stream.height, stream.width = (max(2, side // 2 * 2) for side in pixels.shape[:2])
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
+        stream.codec_context.thread_count = 1
+        self._begin_s = time_s
+        return stream
+
+    def close(self) -> None:
+        """Complete the file; one without a frame is removed. Raises MeasurementError if the disk refuses."""
+        try:
+            if self._stream is not None:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+        except (OSError, av.FFmpegError) as error:
+            raise MeasurementError("the video cannot be written", where=self._path, found=error) from error
+        if self._stream is None and self._path.is_file():
+            self._path.unlink()
+
+
+def _letterboxed(pixels: Pixels, width: int, height: int) -> Pixels:
+    """The picture in another size: scaled to fit, in the middle of black; an odd last row or column cut."""
+    if width <= pixels.shape[1] <= width + 1 and height <= pixels.shape[0] <= height + 1:
+        return np.ascontiguousarray(pixels[:height, :width])
+    scale = min(width / pixels.shape[1], height / pixels.shape[0])
+    inner = (max(1, round(scale * pixels.shape[1])), max(1, round(scale * pixels.shape[0])))
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    made = np.zeros((height, width, 3), np.uint8)
+    made[top : top + inner[1], left : left + inner[0]] = cv2.resize(
+        pixels, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    )
+    return made

@@ -1,0 +1,129 @@
+"""What a broker gets: a minimal one on the loopback, which reads the packets of MQTT 3.1.1 by itself."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from actionbench.errors import UsageError
+from actionbench.live.events import ActionEvent
+from actionbench.live.outputs.mqtt import Mqtt
+from actionbench.parsing import parse_json
+from actionbench.typed_values import typed
+
+from ..making import event, frame, shown
+
+CONNECT, PUBLISH, DISCONNECT = 1, 3, 14
+
+
+@dataclass
+class Broker:
+    """What came: (type of the packet, flags, its body)."""
+
+    port: int
+    packets: queue.Queue[tuple[int, int, bytes]] = field(default_factory=queue.Queue)
+
+    def published(self) -> tuple[str, bytes, bool]:
+        """Topic, payload and whether it is retained, of the next publication."""
+        kind, flags, body = self.packets.get(timeout=10)
+        assert (kind, flags & 6) == (PUBLISH, 2)  # at least once
+        length = struct.unpack(">H", body[:2])[0]
+        return body[2 : 2 + length].decode(), body[4 + length :], bool(flags & 1)
+
+
+def read(connection: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        part = connection.recv(count - len(data))
+        if not part:
+            raise ConnectionError
+        data += part
+    return data
+
+
+def serve(connection: socket.socket, broker: Broker) -> None:
+    while True:
+        (first,) = read(connection, 1)
+        length = shift = 0
+        while True:
+            (digit,) = read(connection, 1)
+            length |= (digit & 127) << shift
+            shift += 7
+            if not digit & 128:
+                break
+        body = read(connection, length)
+        broker.packets.put((first >> 4, first & 15, body))
+        if first >> 4 == CONNECT:
+            connection.sendall(b"\x20\x02\x00\x00")
+        elif first >> 4 == PUBLISH:
+            topic = struct.unpack(">H", body[:2])[0]
+            connection.sendall(b"\x40\x02" + body[2 + topic : 4 + topic])
+
+
+@contextmanager
+def brokering() -> Iterator[Broker]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        broker = Broker(listening.getsockname()[1])
+
+        def accept() -> None:
+            with suppress(OSError):
+                connection, _ = listening.accept()
+                with connection, suppress(ConnectionError):
+                    serve(connection, broker)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield broker
+        thread.join(10)
+
+
+def test_events_and_availability_come_with_a_last_will() -> None:
+    said: list[str] = []
+    with brokering() as broker:
+        output = Mqtt(f"mqtt://me:secret@127.0.0.1:{broker.port}", "hall", ("falling",), said.append)
+        kind, _, body = broker.packets.get(timeout=10)
+        assert kind == CONNECT
+        assert b"actionbench/hall/availability" in body
+        assert b"offline" in body
+        assert body.endswith(b"\x00\x02me\x00\x06secret")
+        assert broker.published() == ("actionbench/hall/availability", b"online", True)
+        output.frame(frame(0, 0.0), shown())
+        sent = [event("start"), event("update"), event("end"), event("cleared")]
+        for each in [*sent, event(label="running")]:
+            output.event(each)
+        for each in sent:
+            topic, payload, retained = broker.published()
+            assert (topic, retained) == ("actionbench/hall/event", False)
+            assert typed(ActionEvent, parse_json(payload)) == each
+        output.close()
+        assert broker.published() == ("actionbench/hall/availability", b"offline", True)
+        assert broker.packets.get(timeout=10)[0] == DISCONNECT
+    assert said == []
+
+
+def test_a_broker_that_is_not_there_keeps_nobody_waiting() -> None:
+    said: list[str] = []
+    output = Mqtt("mqtt://127.0.0.1:9", "hall", None, said.append)
+    output.event(event())
+    output.close()
+    assert said == [
+        "broker mqtt://127.0.0.1:9: not there at the end: events may not have been delivered",
+    ]
+
+
+def test_other_addresses_are_refused() -> None:
+    with pytest.raises(UsageError, match="--mqtt: is not an address"):
+        Mqtt("http://x.org", "hall", None, print)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "#", "+"])
+def test_a_name_must_be_one_level_of_a_topic(name: str) -> None:
+    with pytest.raises(UsageError, match="--mqtt-name: cannot be part of a topic"):
+        Mqtt("mqtt://x.org", name, None, print)
