@@ -184,7 +184,7 @@ def test_onnx_runtime_without_cuda_says_so() -> None:
 
 def test_compiled_networks_are_kept_and_not_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openvino_network, "_KEPT", 2)
-    request = find_model("resnext@openvino")
+    request = find_model(f"{THIRD}:third@openvino")
     network: Any = load_network(request, random_weights(request.model), LoadOptions(threads=1))
     (stream,) = network._streams.values()
     compiled = []
