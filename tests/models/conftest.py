@@ -2,35 +2,101 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ..known import known
+
 Array = np.ndarray[Any, np.dtype[Any]]
+
+
+PRELUDE = "import sys, numpy as np\ndef give(**arrays): np.savez(sys.argv[1], **arrays)\n"
+
+FORKS = """
+import json, os
+for line in sys.stdin:
+    script, *arguments = json.loads(line)
+    child = os.fork()
+    if not child:
+        sys.argv[1:] = arguments
+        exec(script)
+        sys.exit()
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
+
+WITH_TENSORFLOW = """
+from actionbench.models.i3d.tensorflow_loading import load_i3d
+from actionbench.models.registry import find_model
+from actionbench.models.spec import LoadOptions
+load_i3d(find_model("i3d").model, {}, LoadOptions(threads=1))
+"""
+"""Imports TensorFlow as the harness does: it reads some environment variables then, and never again."""
 
 
 @pytest.fixture(scope="session")
 def run_script(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Array]]:
     """Run Python text in a fresh process, warnings as errors; what it passes to `give(**arrays)` returns."""
     folder = tmp_path_factory.mktemp("scripts")
-    prelude = "import sys, numpy as np\ndef give(**arrays): np.savez(sys.argv[1], **arrays)\n"
 
     def run(script: str, *arguments: object) -> dict[str, Array]:
         out = folder / f"{len(list(folder.iterdir()))}.npz"
-        command = [sys.executable, "-W", "error", "-c", prelude + script, str(out), *map(str, arguments)]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
+        command = [*_python(PRELUDE + script), str(out), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=_environment())
         assert done.returncode == 0, done.stderr
-        with np.load(out, allow_pickle=False) as arrays:
-            return dict(arrays)
+        return _given(out)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def run_with_tensorflow(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., dict[str, Array]]]:
+    """As `run_script`, in a fork of one process that has imported TensorFlow, which takes five seconds."""
+    folder = tmp_path_factory.mktemp("tensorflow")
+    errors = folder / "errors.txt"
+    with (
+        errors.open("w") as file,
+        subprocess.Popen(
+            _python(PRELUDE + WITH_TENSORFLOW + FORKS),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+            cwd=folder,
+            env=_environment(),
+        ) as process,
+    ):
+        asked, answered = known(process.stdin), known(process.stdout)
+
+        def run(script: str, *arguments: object) -> dict[str, Array]:
+            out = folder / f"{len(list(folder.iterdir()))}.npz"
+            print(json.dumps([script, str(out), *map(str, arguments)]), file=asked, flush=True)
+            assert answered.readline() == "0\n", errors.read_text()
+            return _given(out)
+
+        yield run
+
+
+def _python(script: str) -> list[str]:
+    return [sys.executable, "-W", "error", "-c", script]
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"}
+
+
+def _given(out: Path) -> dict[str, Array]:
+    with np.load(out, allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 @pytest.fixture(scope="session")

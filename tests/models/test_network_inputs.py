@@ -59,8 +59,8 @@ def test_torch_names_a_device_that_is_not_there() -> None:
         TorchNetwork(find_model("resnext").model, {}, LoadOptions(device="cuda:99"))
 
 
-def test_tensorflow_names_what_it_cannot_do(run_script: Any) -> None:
-    run_script(
+def test_tensorflow_names_what_it_cannot_do(run_with_tensorflow: Any) -> None:
+    run_with_tensorflow(
         "from actionbench.errors import BackendUnavailable, UsageError\n"
         "from actionbench.models.spec import LoadOptions\n"
         "from actionbench.models.backends.tensorflow_network import configure, tf\n"

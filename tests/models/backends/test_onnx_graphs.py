@@ -19,7 +19,6 @@ from actionbench.models.i3d import onnx_graph as i3d_onnx
 from actionbench.models.i3d import torch_modules as i3d_torch
 from actionbench.models.random_state import random_state
 from actionbench.models.resnext import architecture as resnext
-from actionbench.models.resnext import onnx_graph as resnext_onnx
 from actionbench.models.state import State
 from actionbench.models.weights.descriptions import I3D_RGB, RESNEXT_RGB
 
@@ -34,14 +33,14 @@ def relative(found: Any, right: Any) -> float:
     return float(np.linalg.norm(found - right) / np.linalg.norm(right))
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["as it is", "wide"])
-def i3d_graph(request: pytest.FixtureRequest, i3d_state: State) -> bytes:
-    return i3d_onnx.network_graph(dict(i3d_state), request.param)
+@pytest.fixture(scope="module", params=["as it is", "wide"])
+def i3d_graph(request: pytest.FixtureRequest, i3d_graphs: dict[str, bytes]) -> bytes:
+    return i3d_graphs[request.param]
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["as it is", "wide"])
-def resnext_graph(request: pytest.FixtureRequest, resnext_state: State) -> bytes:
-    return resnext_onnx.network_graph(dict(resnext_state), request.param)
+@pytest.fixture(scope="module", params=["as it is", "wide"])
+def resnext_graph(request: pytest.FixtureRequest, resnext_graphs: dict[str, bytes]) -> bytes:
+    return resnext_graphs[request.param]
 
 
 def test_i3ds_graph_is_valid_onnx(i3d_graph: bytes) -> None:

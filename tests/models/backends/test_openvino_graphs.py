@@ -17,11 +17,8 @@ from actionbench.models import parity
 from actionbench.models.backends.onnx_graphs import pixels_graph
 from actionbench.models.backends.openvino_network import joined
 from actionbench.models.i3d import architecture as i3d
-from actionbench.models.i3d import onnx_graph as i3d_onnx
 from actionbench.models.resnext import architecture as resnext
-from actionbench.models.resnext import onnx_graph as resnext_onnx
 from actionbench.models.spec import Model
-from actionbench.models.state import State
 
 MOVES = ("Pad", "Transpose", "Reorder", "Convert", "Gather", "Slice", "StridedSlice")
 """Types of nodes that compute nothing. (A reshape is no copy, and a concatenation is counted by itself.)"""
@@ -56,36 +53,39 @@ def rgb(model: Model, size: tuple[int, int, int]) -> Any:
 
 
 @pytest.mark.parametrize("size", [EVEN, ODD])
-def test_i3d_moves_its_input_once_for_blocks_and_not_at_all_without(i3d_state: State, size: Any) -> None:
+def test_i3d_moves_its_input_once_for_blocks_and_not_at_all_without(
+    i3d_graphs: dict[str, bytes], size: Any
+) -> None:
     x = rgb(i3d.rgb(), size)
-    plain, right = executed(i3d_onnx.network_graph(dict(i3d_state)), x)
+    plain, right = executed(i3d_graphs["as it is"], x)
     assert moves(plain) == {}
     assert (plain["Convolution"], plain["MaxPool"], plain["Concat"]) == (57, 13, 9)
     assert plain["Eltwise"] == plain["Relu"] == plain["Subgraph"] == 0
-    wide, found = executed(i3d_onnx.network_graph(dict(i3d_state), wide=True), x)
+    wide, found = executed(i3d_graphs["wide"], x)
     # Odd sizes have a cell of padding that is no whole block.
     assert moves(wide) == {"Transpose": 1} | ({} if size == EVEN else {"Pad": 1})
     assert wide["Convolution"] == 57
     assert np.linalg.norm(found - right) <= 1e-5 * np.linalg.norm(right)
 
 
-@pytest.mark.parametrize("size", [(4, 64, 48), (5, 63, 49)])
-def test_resnext_moves_its_input_for_a_fourth_channel_only(resnext_state: State, size: Any) -> None:
+@pytest.mark.parametrize("size", [(4, 48, 32), (5, 47, 33)])
+def test_resnext_moves_its_input_for_a_fourth_channel_only(
+    resnext_graphs: dict[str, bytes], size: Any
+) -> None:
     x = rgb(resnext.resnext(), size)
-    plain, right = executed(resnext_onnx.network_graph(dict(resnext_state)), x)
+    plain, right = executed(resnext_graphs["as it is"], x)
     assert moves(plain) == {}
     assert (plain["Convolution"], plain["GroupConvolution"]) == (71, 33)
     assert plain["Eltwise"] == plain["Relu"] == plain["Subgraph"] == 0  # sums too are the convolutions'
-    wide, found = executed(resnext_onnx.network_graph(dict(resnext_state), wide=True), x)
+    wide, found = executed(resnext_graphs["wide"], x)
     assert moves(wide) == {"Transpose": 1, "Pad": 1}
     assert (wide["Convolution"], wide["GroupConvolution"]) == (71, 33)
     assert np.linalg.norm(found - right) <= 2e-4 * np.linalg.norm(right)
 
 
-def test_pixels_are_normalised_in_one_pass(resnext_state: State) -> None:
+def test_pixels_are_normalised_in_one_pass(resnext_graphs: dict[str, bytes]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (1, 4, 64, 48, 3), dtype=np.uint8)
     how = resnext.resnext().streams["rgb"].preprocessing
-    graph = resnext_onnx.network_graph(dict(resnext_state))
-    types, _ = executed(graph, pixels, pixels_graph(how))
+    types, _ = executed(resnext_graphs["as it is"], pixels, pixels_graph(how))
     assert moves(types) == {}
     assert types["Eltwise"] + types["Subgraph"] == 1

@@ -40,6 +40,9 @@ from actionbench.models.resnext import architecture as resnext
 from actionbench.models.resnext import torch_modules as resnext_torch
 from actionbench.models.spec import LoadOptions, Network, Weights
 
+from . import variants
+from .variants import REFERENCE
+
 # Even sizes hide mistakes in padding; batches those in layout; fewer than 17 frames leave I3D one window to
 # average.
 CASES = {
@@ -49,33 +52,10 @@ CASES = {
 RELATIVE = {"i3d-rgb": 1e-5, "resnext": 2e-4}
 """Largest relative L2 distance of float32 variants; ResNeXt's 101 layers amplify a rounding."""
 
-REFERENCE = "torch:fp32:plain"
-
-SCRIPT = """
-from dataclasses import replace
-from actionbench.models import parity
-from actionbench.models.registry import find_model, load_network
-from actionbench.models.spec import LoadOptions, Weights
-name, selections, cases = sys.argv[2], sys.argv[3].split(","), sys.argv[4].split(",")
-answers = {}
-for selection in selections:
-    request = find_model(f"{name}@{selection}")
-    weights = {stream: Weights("random", each, seed=5) for stream, each in request.model.streams.items()}
-    network = load_network(request, weights, LoadOptions(threads=1))
-    for case in cases:
-        inputs = parity.parity_inputs(request.model, *map(int, case.split("x")))
-        answers[f"{selection} {case}"] = network.download(network.forward(network.upload(inputs)))
-        if selection == "torch:fp32:plain" and "half" in sys.argv:
-            rounded = parity.rounded(inputs, "bf16")
-            bits = parity.mantissa("bf16")
-            coarse = {stream: replace(each, mantissa=bits) for stream, each in weights.items()}
-            yardstick = load_network(request, coarse, LoadOptions(threads=1))
-            answers[f"rounded {case}"] = yardstick.download(yardstick.forward(yardstick.upload(rounded)))
-    network.synchronize()
-    facts = network.describe()
-    answers[f"{selection} precision"] = np.array(facts["precision"])
-    answers[f"{selection} parameters"] = np.array(facts["parameters"])
-give(**answers)
+IN_ANOTHER_PROCESS = """
+import runpy
+file, *arguments = sys.argv[2:6]
+give(**runpy.run_path(file)["answers"](*arguments, "half" in sys.argv))
 """
 
 PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
@@ -110,13 +90,18 @@ def runnable() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def answers(run_script: Callable[..., dict[str, Any]]) -> Callable[[str, str], dict[str, Any]]:
-    """Logits of all selections of a model and a backend, from a process of their own, computed once."""
+    """Logits of all selections of a model and a backend, computed once; TensorFlow's in its own process."""
     known: dict[tuple[str, str], dict[str, Any]] = {}
 
     def run(name: str, selections: str) -> dict[str, Any]:
         if (name, selections) not in known:
-            half = ["half"] if any("bf16" in each for _, each in runnable()) else []
-            known[name, selections] = run_script(SCRIPT, name, selections, ",".join(CASES[name]), *half)
+            half = any("bf16" in each for _, each in runnable())
+            asked = name, selections, ",".join(CASES[name])
+            known[name, selections] = (
+                run_script(IN_ANOTHER_PROCESS, variants.__file__, *asked, *(["half"] if half else []))
+                if "tensorflow" in selections
+                else variants.answers(*asked, half)
+            )
         return known[name, selections]
 
     return run
@@ -138,6 +123,7 @@ def test_every_form_computes_what_the_plain_one_does(
             agreement = parity.compare_logits(expected, found[f"{selection} {case}"])
             if precision == "fp32":
                 assert agreement.relative_l2 <= RELATIVE[name], (selection, case)
+                assert agreement.top1 == 1.0, (selection, case)
             else:
                 rounding = parity.compare_logits(expected, reference[f"rounded {case}"]).relative_l2
                 limit = parity.drift_limit(rounding)

@@ -51,8 +51,8 @@ def name(case: tuple[int, ...]) -> str:
 
 
 @pytest.fixture(scope="module")
-def tensorflow(run_script: Callable[..., dict[str, Any]]) -> dict[str, Any]:
-    return run_script(BOTH_STREAMS, "tensorflow", *map(name, CASES))
+def tensorflow(run_with_tensorflow: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    return run_with_tensorflow(BOTH_STREAMS, "tensorflow", *map(name, CASES))
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +225,7 @@ give()
 
 
 def test_tensorflows_bfloat16_adds_channels_without_a_pad_operation(
-    run_script: Callable[..., dict[str, Any]],
+    run_with_tensorflow: Callable[..., dict[str, Any]],
 ) -> None:
     """With AMX, TensorFlow's optimiser folds a Pad into the convolution as if it padded the video."""
-    run_script(BFLOAT16_GRAPH)
+    run_with_tensorflow(BFLOAT16_GRAPH)

@@ -9,7 +9,6 @@ import pytest
 
 WRITE_AND_USE = """
 import os
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 from pathlib import Path
 from actionbench.errors import WeightsError
 from actionbench.models.backends.tensorflow_network import configure, tf
@@ -75,8 +74,8 @@ give(**answers)
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory, run_script: Any) -> dict[str, Any]:
-    found: dict[str, Any] = run_script(WRITE_AND_USE, tmp_path_factory.mktemp("modules"))
+def answers(tmp_path_factory: pytest.TempPathFactory, run_with_tensorflow: Any) -> dict[str, Any]:
+    found: dict[str, Any] = run_with_tensorflow(WRITE_AND_USE, tmp_path_factory.mktemp("modules"))
     return found
 
 

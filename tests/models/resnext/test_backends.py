@@ -98,7 +98,7 @@ def test_network_computes_what_the_module_does() -> None:
     request = find_model("resnext@torch")
     weights = {"rgb": Weights("random", request.model.streams["rgb"], seed=2)}
     network = load_network(request, weights, LoadOptions(threads=1))
-    x = parity.parity_inputs(request.model, 16, 64, 64, 2)
+    x = parity.parity_inputs(request.model, 4, 40, 45, 2)
     state = random_state(resnext.tensor_shapes(400), 2, resnext.random_gains())
     answer = network.download(network.forward(network.upload(x)))
     assert answer.dtype == np.float32

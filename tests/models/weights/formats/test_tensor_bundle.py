@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,11 +65,13 @@ def test_published_index(
     assert sum(each.size for each in entries.values()) == data_bytes
 
 
-def test_tensorflow_and_this_reader_read_each_other(tmp_path: Path, shared_data: Path) -> None:
+def test_tensorflow_and_this_reader_read_each_other(
+    tmp_path: Path, shared_data: Path, run_with_tensorflow: Any
+) -> None:
     ours = write(tmp_path / "ours" / "model.ckpt", **{"a/w": (2, 3, 4), "a/b": (4,), "s": (), "none": (0, 3)})
     published = {name: shared_data / FOLDER / name / "model.ckpt" for name in PUBLISHED}
     script = f"""
-import numpy as np, tensorflow as tf
+import tensorflow as tf
 def save(path, arrays):
     np.savez(path, **{{name.replace("/", ":"): array for name, array in arrays.items()}})
 reader = tf.train.load_checkpoint({str(tmp_path / "ours" / "model.ckpt")!r})
@@ -82,14 +83,9 @@ tf.raw_ops.SaveV2(prefix={str(tmp_path / "theirs")!r}, tensor_names=names, shape
 for name, prefix in { ({name: str(prefix) for name, prefix in published.items()})!r}.items():
     shapes = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
     save(f"{tmp_path}/{{name}}.npz", {{tensor: np.array(shape) for tensor, shape in shapes.items()}})
+give()
 """
-    environment = {
-        "CUDA_VISIBLE_DEVICES": "",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "OMP_NUM_THREADS": "1",
-        "PATH": "",
-    }
-    subprocess.run([sys.executable, "-c", script], check=True, env=environment, capture_output=True)
+    run_with_tensorflow(script)
     with np.load(tmp_path / "read.npz") as read:
         assert set(read) == {name.replace("/", ":") for name in ours}
         for name, tensor in ours.items():
