@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import MeasurementError
+from ..errors import MeasurementError, unknown_name
 from ..live.config import LiveConfig
 from ..live.events import ActionEvent, SessionHeader
 from ..live.measurements import SessionSummary
@@ -41,6 +41,9 @@ def plan_live(config: LiveConfig, say: Callable[[str], None]) -> PlannedModel:
     # No clips are read; that of the demo clips would allow demo weights that nobody asked for.
     run = from_mapping({**settings, "models": (config.model,), "data": "."}, "command line").resolved()
     (model,) = plan_models(run, target=None)
+    for label in config.alert_labels:
+        if label not in model.labels:
+            raise unknown_name(f"class of {model.key} in --alert-labels", label, model.labels)
     return with_files(model, run, say)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import UsageError
 from ..flow.registry import METHODS
@@ -23,6 +24,7 @@ from ..settings import (
 )
 from .capture.source import Source, parse_source
 from .decision import DecisionSettings
+from .web.address import WebAddress, web_address
 
 STRIDE = 8
 """Frames from one label to the next: a third of a second at 25 frames a second."""
@@ -95,13 +97,15 @@ class LiveConfig:
     )
     after: float = setting(NUMBER, "seconds after an event in its video", 5.0)
     webhook: str | None = setting(TEXT, "address that events are sent to, as JSON by POST", None)
-    webhook_labels: tuple[str, ...] = setting(
-        NAMES, "classes whose events are sent to `webhook`; by default all", ()
-    )
     mqtt: str | None = setting(
         TEXT, "MQTT broker that events are published to: `mqtt://HOST` or `mqtts://HOST`", None
     )
     mqtt_name: str = setting(TEXT, "name of the camera or the place in the topics of `mqtt`", "camera")
+    alert_labels: tuple[str, ...] = setting(
+        NAMES,
+        "classes whose events are sent to `webhook` and `mqtt` and saved in `clips`; by default all",
+        (),
+    )
     web: str | None = setting(
         TEXT,
         "serve a page with the picture and the labels here: `HOST:PORT`, or `PORT` on this machine alone",
@@ -138,17 +142,23 @@ class LiveConfig:
                 where="--as-fast-as-possible",
                 found=watched.shown,
             )
-        for name, needs in (("webhook_labels", "webhook"), ("token", "web")):
-            if getattr(self, name) and getattr(self, needs) is None:
-                raise UsageError(
-                    f"would do nothing without {SETTINGS[needs].option}", where=SETTINGS[name].option
-                )
+        for name, needed in (("alert_labels", ("webhook", "mqtt", "clips")), ("token", ("web",))):
+            if getattr(self, name) and all(getattr(self, needs) is None for needs in needed):
+                options = " or ".join(SETTINGS[needs].option for needs in needed)
+                raise UsageError(f"would do nothing without {options}", where=SETTINGS[name].option)
 
     @property
     def watched(self) -> Source:
         """The source. Raises UsageError for what is none."""
         assert self.source is not None, "checked when it was made"
         return parse_source(self.source)
+
+    @property
+    def page(self) -> WebAddress | None:
+        """Where the page is served; None for none. Raises as `web_address` does."""
+        if self.web is None:
+            return None
+        return web_address(self.web, None if self.token is None else Path(self.token))
 
     @property
     def decision(self) -> DecisionSettings:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from ...errors import UsageError
-from ..config import SETTINGS, LiveConfig
+from ..config import LiveConfig
 from ..events import SessionHeader
 from ..measurements import Measurements
+from ..web.address import WebAddress
+from .clips import ClipFolder
 from .json_lines import EventFile
+from .mqtt import Mqtt
 from .output import Output
+from .screen import Screen
+from .video_file import VideoFile
+from .webhook import Webhook
 
 
 def make_outputs(
     config: LiveConfig,
     header: SessionHeader,
-    labels: tuple[str, ...],  # noqa: ARG001  for the page
-    measurements: Measurements,  # noqa: ARG001
-    say: Callable[[str], None],  # noqa: ARG001  for receivers
-    stop: Callable[[], None],  # noqa: ARG001  for the window
+    labels: tuple[str, ...],
+    measurements: Measurements,
+    say: Callable[[str], None],
+    stop: Callable[[], None],
 ) -> tuple[Output, ...]:
     """The outputs that `config` asks for, opened, in the order in which they are given each frame.
 
@@ -31,13 +37,22 @@ def make_outputs(
     Events on standard output are not among them: the process that shows the session prints those. Raises
     UsageError or BackendUnavailable for one that cannot be opened; those before it are closed.
     """
-    for name in ("video", "clips", "webhook", "mqtt", "web", "show"):
-        if getattr(config, name):
-            raise UsageError("is not there yet", where=SETTINGS[name].option)
+    chosen = config.alert_labels or None
     makers: list[Callable[[], Output]] = []
     if config.events is not None and config.events != "-":
-        path = Path(config.events)
-        makers.append(lambda: EventFile(path, header))
+        makers.append(partial(EventFile, Path(config.events), header))
+    if config.video is not None:
+        makers.append(partial(VideoFile, Path(config.video)))
+    if config.clips is not None:
+        makers.append(partial(ClipFolder, Path(config.clips), config.before, config.after, chosen))
+    if config.webhook is not None:
+        makers.append(partial(Webhook, config.webhook, chosen, say))
+    if config.mqtt is not None:
+        makers.append(partial(Mqtt, config.mqtt, config.mqtt_name, chosen, say))
+    if (address := config.page) is not None:
+        makers.append(partial(_page, address, header, labels, measurements, say))
+    if config.show:
+        makers.append(partial(Screen, stop))
     outputs: list[Output] = []
     try:
         for make in makers:
@@ -47,3 +62,17 @@ def make_outputs(
             output.close()
         raise
     return tuple(outputs)
+
+
+def _page(
+    address: WebAddress,
+    header: SessionHeader,
+    labels: tuple[str, ...],
+    measurements: Measurements,
+    say: Callable[[str], None],
+) -> Output:
+    from ..web.server import WebServer  # only here: other outputs need no web server
+
+    server = WebServer(address, header, labels, measurements)
+    say(f"page: {server.url}")
+    return server

@@ -32,7 +32,7 @@ def test_every_default_is_a_possible_value_and_is_documented() -> None:
         ({"threshold": 1.5}, "--threshold"),
         ({"after": -1.0}, "--after"),
         ({"as_fast_as_possible": True}, "is for files"),
-        ({"webhook_labels": ("falling",)}, "without --webhook"),
+        ({"alert_labels": ("falling",)}, "without --webhook or --mqtt or --clips"),
         ({"token": "token.txt"}, "without --web"),
     ],
 )
@@ -49,7 +49,7 @@ def test_values_of_a_file(tmp_path: Path) -> None:
         "source": str(path),
         "as_fast_as_possible": True,
         "stride": 4,
-        "webhook_labels": [],
+        "alert_labels": [],
         "threshold": 1,
     }
     config = from_mapping(LiveConfig, raw, "--config live.yaml")

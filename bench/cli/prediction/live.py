@@ -40,6 +40,9 @@ def live(
     to_stdout = settings.events == "-"
     if settings.events is not None and not to_stdout:
         check_writable("--events", Path(settings.events))
+    if settings.video is not None:
+        check_writable("--video", Path(settings.video))
+    _ = settings.page  # an address that cannot be used is told before the network is loaded
     line = StatusLine()
     model = plan_live(settings, line.say)
 
