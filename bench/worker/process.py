@@ -119,6 +119,7 @@ def _run(job: Job, send: Send, turns: threading.Semaphore) -> None:
         device=job.options.device,
         networks=[each.network for each in networks],
         flow_cache=job.flow_cache,
+        people=job.people,
     )
     work(job, Loaded(request.model, networks, preparer), send)
     send(Done(_peak_rss(), _details(networks)))

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import BackendUnavailable, UsageError, WeightsError
 from ...registry import Registry
 from ..capabilities import BACKENDS, missing_packages
 from ..weights.record import digest
-from .detector import Detector
+
+if TYPE_CHECKING:
+    from .detector import Detector
 
 DETECTORS = {
     "hog": "actionbench.models.detectors.hog:hog",
@@ -27,8 +29,14 @@ DETECTORS = {
 ENGINES = ("openvino", "onnx")
 """Backends that compute a detector's file; the first one that is installed is used."""
 
-FORMS = "hog, or onnx:FILE, with @openvino or @onnx behind it"
-"""What `--people` takes, in words."""
+DETECTORS_IN_WORDS = "`hog` or `onnx:FILE`, with `@openvino` or `@onnx` behind it"
+"""What `--people` takes."""
+
+PEOPLE_HELP = (
+    f"detector of persons, {DETECTORS_IN_WORDS}: the network sees a square around each clip's main person "
+    "(docs/people.md)"
+)
+"""What `--people` means, in every command; what holds without it is for each command to say."""
 
 _REGISTRY = Registry("detector of persons", "actionbench.detectors", DETECTORS)
 
@@ -70,7 +78,7 @@ def choose_detector(
 ) -> ChosenDetector:
     """The detector that `text` names; of an ONNX file the graph is read, but nothing is computed.
 
-    - `text`: as `--people` takes it: FORMS, or a name that an installed package adds.
+    - `text`: as `--people` takes it: DETECTORS_IN_WORDS, or a name that an installed package adds.
     - `lacking`: backend → packages that the interpreter lacks which will run it.
     - `where`: what errors name.
 
@@ -81,11 +89,11 @@ def choose_detector(
     takes = inspect.signature(_REGISTRY.load(name)).parameters if name not in DETECTORS else {}
     if name != "onnx" and "file" not in takes:
         if colon:
-            raise UsageError(f"{name} takes no file", where=f"{where} {text}", expected=FORMS)
+            raise UsageError(f"{name} takes no file", where=f"{where} {text}", expected=DETECTORS_IN_WORDS)
         return ChosenDetector(name)
     path, engine = _parts(rest)
     if not path:
-        raise UsageError("names no file", where=f"{where} {text}", expected=FORMS)
+        raise UsageError("names no file", where=f"{where} {text}", expected=DETECTORS_IN_WORDS)
     file = Path(path)
     if not file.is_file():
         raise UsageError("there is no such file", where=f"{where} {text}", found=file)
@@ -104,16 +112,22 @@ def chosen_file(
     """
     from .graph import read_graph
 
-    able = [each for each in ((engine,) if engine else ENGINES) if not lacking(each)]
-    if not able:
-        raise BackendUnavailable(
-            "no engine for the detector is installed",
-            where=file,
-            expected=" or ".join((engine,) if engine else ENGINES),
-            remedy=BACKENDS[engine or ENGINES[0]].remedy + ".",
-        )
+    installed = _installed(file, engine, lacking)
     read_graph(file)
-    return ChosenDetector(name, file, able[0], detector_digest(file))
+    return ChosenDetector(name, file, installed, detector_digest(file))
+
+
+def _installed(file: Path, engine: str | None, lacking: Callable[[str], Sequence[str]]) -> str:
+    wanted = (engine,) if engine else ENGINES
+    for each in wanted:
+        if not lacking(each):
+            return each
+    raise BackendUnavailable(
+        "no engine for the detector is installed",
+        where=file,
+        expected=" or ".join(wanted),
+        remedy=BACKENDS[wanted[0]].remedy + ".",
+    )
 
 
 def detector_digest(file: Path) -> str:
@@ -122,6 +136,30 @@ def detector_digest(file: Path) -> str:
 
     description = description_path(file)
     return digest([file, *([description] if description.is_file() else [])])
+
+
+def absolute_detector(text: str, folder: Path = Path()) -> str:
+    """`text`, as `--people` takes it, with the path of its file made absolute where it exists.
+
+    - `folder`: that a relative path begins at.
+    """
+    name, _, rest = text.partition(":")
+    path, engine = _parts(rest)
+    if not path or not (folder / path).exists():
+        return text
+    return f"{name}:{(folder / path).absolute()}" + (f"@{engine}" if engine else "")
+
+
+def with_engine(
+    chosen: ChosenDetector, lacking: Callable[[str], Sequence[str]] = missing_packages
+) -> ChosenDetector:
+    """The same detector, computed by another engine where its own is not installed; `lacking`: as above.
+
+    Raises BackendUnavailable if none is.
+    """
+    if chosen.file is None or not lacking(str(chosen.engine)):
+        return chosen
+    return replace(chosen, engine=_installed(chosen.file, None, lacking))
 
 
 def _parts(text: str) -> tuple[str, str | None]:
