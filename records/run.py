@@ -83,6 +83,14 @@ class ModelRecord:
     operating_point: OperatingPoint | None = None
     people: dict[str, str] | None = None
 
+    @property
+    def input(self) -> str:
+        """What it sees, in words: "RGB only" or "flow tvl1", and what finds its main person, if anything."""
+        flow = "RGB only" if self.flow is None else f"flow {self.flow}"
+        if self.people is None:
+            return flow
+        return f"{flow}, main person by {self.people.get('file', self.people['detector'])}"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

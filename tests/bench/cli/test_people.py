@@ -49,6 +49,7 @@ def test_a_run_records_the_detector_and_the_time_of_finding_people(
         "file": "found.onnx",
         "engine": "onnx",
     }
+    assert model.input == "RGB only, main person by found.onnx"
     assert run.run.config["people"] == f"onnx:{detector}@onnx"
     clips = run.clips()
     assert len(clips) == 2
