@@ -22,6 +22,7 @@ def assemble(
     networks: Sequence[Network] = (),
     flow_cache: Path | None = None,
     people: ChosenDetector | None = None,
+    at_once: int = 1,
     keep_middle: bool = False,
 ) -> Preparer:
     """The preparer of clips for a network.
@@ -37,6 +38,7 @@ def assemble(
     - `flow_cache`: folder of the flow cache; None for no cache, as always when time is measured.
     - `people`: detector by which the main person is found, of whom the network sees a square; None: it sees
       whole frames.
+    - `at_once`: number of clips that persons may be looked for in at the same time.
     - `keep_middle`: keep each clip's middle frame, for the report.
 
     The flow method compiles its code before this returns. A method that cannot run on this machine is
@@ -57,7 +59,7 @@ def assemble(
     if people is not None:
         from .people.main_person import MainPerson
 
-        person = MainPerson(load_detector(people, threads))
+        person = MainPerson(load_detector(people, threads, at_once))
     if flow_cache is not None:
         from ..flow.cache import FlowCache
 

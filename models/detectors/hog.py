@@ -57,6 +57,10 @@ class HogDetector:
         return {"detector": "hog", "opencv": cv2.__version__}
 
 
-def hog() -> Detector:
-    """OpenCV's HOG detector with its built-in weights: standing persons, hardly any lying ones."""
+def hog(threads: int) -> Detector:
+    """OpenCV's HOG detector with its built-in weights: standing persons, hardly any lying ones.
+
+    - `threads`: OpenCV's threads. The number belongs to the whole process (`cv2.setNumThreads`).
+    """
+    cv2.setNumThreads(threads)
     return HogDetector()

@@ -76,12 +76,12 @@ def _placed(frame: Frame, size: tuple[int, int], letterboxed: bool) -> tuple[Fra
     return picture, (ratio, ratio)
 
 
-def onnx(file: Path, engine: str, threads: int) -> Detector:
+def onnx(file: Path, engine: str, threads: int, at_once: int) -> Detector:
     """An ONNX file with the outputs of YOLOX or SSD, computed by OpenVINO or ONNX Runtime on the CPU."""
     graph = read_graph(file)
     module = import_module(f"{__package__}.{ENGINES[engine]}")
     try:
-        compute: Compute = module.engine(graph, threads)
+        compute: Compute = module.engine(graph, threads, at_once)
     except Exception as error:  # each engine has its own classes
         raise WeightsError(f"cannot be loaded by {engine}", where=file, found=error) from error
     return OnnxDetector(graph, compute, engine, file)

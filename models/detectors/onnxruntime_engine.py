@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .onnx_detector import Compute
 
 
-def engine(graph: DetectorGraph, threads: int) -> Compute:
-    """From the input to the outputs. `threads`: CPU threads of one call."""
+def engine(graph: DetectorGraph, threads: int, at_once: int) -> Compute:  # noqa: ARG001
+    """From the input to the outputs. `threads`: CPU threads of one call; any number of calls may overlap."""
     onnxruntime.disable_telemetry_events()
     session = onnxruntime.InferenceSession(
         graph.content, session_settings(threads), providers=["CPUExecutionProvider"]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .onnx_detector import Compute
 
 
-def engine(graph: DetectorGraph, threads: int) -> Compute:
-    """From the input to the outputs. `threads`: CPU threads of one call."""
+def engine(graph: DetectorGraph, threads: int, at_once: int) -> Compute:
+    """From the input to the outputs. `threads`: CPU threads of one call; `at_once`: of overlapping calls."""
     core = openvino.Core()
     model = core.read_model(graph.content)
     model.reshape((1, 3, *graph.size))
@@ -29,8 +29,8 @@ def engine(graph: DetectorGraph, threads: int) -> Compute:
         {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "f32",
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": threads * at_once,
+            "NUM_STREAMS": at_once,
             "ENABLE_CPU_PINNING": False,
         },
     )

@@ -24,7 +24,7 @@ DETECTORS = {
     "onnx": "actionbench.models.detectors.onnx_detector:onnx",
 }
 """Name → "module:attribute" of a function that returns the detector. It takes what it needs of `file`,
-`engine` and `threads`."""
+`engine`, `threads` and `at_once` (see `load_detector`)."""
 
 ENGINES = ("openvino", "onnx")
 """Backends that compute a detector's file; the first one that is installed is used."""
@@ -168,10 +168,11 @@ def _parts(text: str) -> tuple[str, str | None]:
     return (path, engine) if path and engine in ENGINES else (text, None)
 
 
-def load_detector(chosen: ChosenDetector, threads: int) -> Detector:
+def load_detector(chosen: ChosenDetector, threads: int, at_once: int = 1) -> Detector:
     """The detector, ready to compute.
 
     - `threads`: CPU threads of one call, where the detector lets them be chosen.
+    - `at_once`: number of calls that may overlap, each with `threads` threads.
 
     Raises WeightsError if its file is not the one that was chosen, and as its function does.
     """
@@ -180,7 +181,12 @@ def load_detector(chosen: ChosenDetector, threads: int) -> Detector:
             "is not the file that was checked", where=chosen.file, expected=f"sha256 {chosen.sha256}"
         )
     factory = _REGISTRY.load(chosen.name)
-    known: dict[str, Any] = {"file": chosen.file, "engine": chosen.engine, "threads": threads}
+    known: dict[str, Any] = {
+        "file": chosen.file,
+        "engine": chosen.engine,
+        "threads": threads,
+        "at_once": at_once,
+    }
     wanted = inspect.signature(factory).parameters
     detector: Detector = factory(**{key: value for key, value in known.items() if key in wanted})
     return detector

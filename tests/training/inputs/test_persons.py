@@ -13,9 +13,12 @@ import pytest
 import torch
 
 from actionbench.array_cache import ArrayCache
+from actionbench.bench.plan.config import RunConfig
+from actionbench.bench.plan.plan import plan_models
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.composed.manifest import read_composed
 from actionbench.errors import ClipError, UsageError, WeightsError
+from actionbench.models.detectors.registry import ChosenDetector
 from actionbench.models.finetuning.finetuned import PEOPLE, finetuned_weights, read_description
 from actionbench.models.registry import find_model
 from actionbench.parsing import parse_json
@@ -122,6 +125,10 @@ def test_the_result_remembers_its_detector_and_its_weights_bring_it(
     assert people.file == folder / PEOPLE
     again = plan(replace(config, weights=str(folder), people=None, out=None))
     assert again.people == people
+    run = RunConfig(models=(config.model,), weights={"*": str(folder)}, threads=1)
+    for given, expected in ((None, people), ("hog", ChosenDetector("hog"))):
+        (planned,) = plan_models(replace(run, people=given), None)
+        assert planned.people == expected
 
 
 def test_what_was_trained_on_whole_frames_remembers_no_detector(config: FinetuneConfig, quiet: Any) -> None:
