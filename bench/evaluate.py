@@ -15,6 +15,8 @@ from ..datasets.clip import Clip
 from ..datasets.composed.class_mapping import ClassMapping, same_names
 from ..datasets.composed.example import ComposedSet, Example
 from ..errors import MeasurementError, UsageError
+from ..models.detectors.registry import ChosenDetector
+from ..preprocessing.preparer import NOBODY, NOT_LOOKED_FOR
 from ..records.run_directory import RunDirectory
 from ..reports.evaluation.document import EvaluationContents
 from ..reports.evaluation.metrics import contrast, evaluate
@@ -100,11 +102,17 @@ def evaluate_models(
         require_same_settings(run, console)
     parts = list(_parts(examples, settings.shares, config.clip_timeout, console)) if settings.shares else []
     settle_examples(out, [*(each.clip for each in examples), *(each.clip for each in parts)])
+    directories = [predicted(run, console) for run in runs]
     models = [
-        _Model(model.key, model.labels, matrix, _log_probabilities(predicted(run, console), matrix))
-        for model, matrix, run in zip(planned, matrices, runs, strict=True)
+        _Model(model.key, model.labels, matrix, _log_probabilities(directory, matrix))
+        for model, matrix, directory in zip(planned, matrices, directories, strict=True)
     ]
     notes = [note for model in planned if (note := _caveat(model)) is not None]
+    notes += [
+        _about_people(each.key, each.people, directory)
+        for each, directory in zip(planned, directories, strict=True)
+        if each.people is not None
+    ]
     common = _common(models, examples, out)
     if left_out := len(examples) - len(common):
         notes.append(f"{left_out} of {len(examples)} examples are left out: not predicted by all models.")
@@ -153,6 +161,13 @@ def _matrix(model: PlannedModel, labels: tuple[str, ...], mapping: ClassMapping 
 def _caveat(model: PlannedModel) -> str | None:
     warning = caveat([weights.kind for weights in model.weights.values()])
     return None if warning is None else f"{model.key}: {warning}"
+
+
+def _about_people(key: str, detector: ChosenDetector, directory: RunDirectory) -> str:
+    """How many clips of a run show no person, so that the network saw whole frames."""
+    answered = [record for record in directory.clips() if record.error is None]
+    whole = sum(bool({NOBODY, NOT_LOOKED_FOR} & set(record.notes)) for record in answered)
+    return f"{key}: the main person is found by {detector}; whole frames in {whole} of {len(answered)} clips."
 
 
 def _parts(

@@ -19,6 +19,7 @@ from ..operating_point import OperatingPoint
 
 if TYPE_CHECKING:
     from .demo import RandomNetwork
+    from .detectors.registry import ChosenDetector
     from .finetuning.trainable import TrainableNetwork
 
 FloatArray = npt.NDArray[np.float32]
@@ -122,6 +123,8 @@ class Weights:
     - `mantissa`: round all tensors to so many mantissa bits when they are read; None: no rounding. For the
       float32 network that a half precision is compared with (`parity`). A user's own loader may ignore it.
     - `operating_point`: of a network that was trained here, where one was chosen.
+    - `people`: detector by which the main person was found in the clips that it was trained on; None: it was
+      trained on whole frames.
     """
 
     kind: Literal["published", "user", "demo", "random"]
@@ -132,6 +135,7 @@ class Weights:
     checked: bool = False
     mantissa: int | None = None
     operating_point: OperatingPoint | None = None
+    people: ChosenDetector | None = None
 
 
 class Network(Protocol):

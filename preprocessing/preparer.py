@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +27,19 @@ from ..models.spec import FloatArray, InputArray, Preprocessing, Views
 from .device_flow import network_flow
 from .stopwatch import Stopwatch
 
+if TYPE_CHECKING:  # OpenCV is not needed by input that is preprocessed
+    from .people.main_person import FindsPerson
+    from .people.square import Square
+
 MAX_FRAMES = 4500
 """Most frames of one clip, 3 minutes at 25 fps: the streams are held in memory, 1 MB a frame for I3D."""
 
 _CHUNK = 16
 """Frames decoded between two resizing steps: few enough to keep large frames out of memory."""
+
+NOBODY = "no person found: the network saw whole frames"
+NOT_LOOKED_FOR = "preprocessed input: no person was looked for"
+"""Notes of a clip that the network did not see a person's square of, though it was asked for."""
 
 View = Mapping[str, InputArray]
 """One view of a clip: stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`)."""
@@ -52,7 +60,7 @@ class Prepared:
       where flow stays on the device.
     - `frames`: frames that the views cover.
     - `video_s`: seconds of video that they cover.
-    - `stages_s`: seconds spent in "decode", "resize" and "flow".
+    - `stages_s`: seconds spent in "decode", "people", "resize" and "flow".
     - `flow_cached`: whether the flow was read from the cache.
     - `notes`: remarks on the clip that reports show with its figures.
     - `middle`: the middle frame, resized (H, W, 3) uint8; None unless the preparer keeps it.
@@ -81,6 +89,7 @@ class Preparer:
     - `notes`: remarks that apply to every clip.
     - `uint8_streams`: streams whose pixels the network normalises itself.
     - `keep_middle`: keep the middle frame of each clip, for the report.
+    - `people`: finds the main person, of whom the network sees a square; None: it sees whole frames.
     - `on_device`: leave flow on the method's device, as a tensor, for a network there (a `DeviceFlowMethod`).
     """
 
@@ -92,6 +101,7 @@ class Preparer:
     notes: tuple[str, ...] = ()
     uint8_streams: frozenset[str] = frozenset()
     keep_middle: bool = False
+    people: FindsPerson | None = None
     on_device: bool = False
 
     def __call__(self, clip: Clip, progress: ReportProgress = _silent) -> Prepared:
@@ -102,10 +112,11 @@ class Preparer:
         if inputs is not None:
             return self.from_inputs(clip, inputs, watch)
         views: list[dict[str, InputArray]] = []
-        frames, video_s, notes, cached = 0, 0.0, set(self.notes), False
+        square, remarks = self.main_person(clip, watch, progress)
+        frames, video_s, notes, cached = 0, 0.0, {*self.notes, *remarks}, False
         middle = None
         for geometry, names in self.geometries().items():
-            pixels, seconds, remarks = self.resized_frames(clip, geometry, watch, progress)
+            pixels, seconds, remarks = self.resized_frames(clip, geometry, watch, progress, square=square)
             notes.update(remarks)
             if self.keep_middle and middle is None:
                 middle = pixels[len(pixels) // 2].copy()
@@ -135,6 +146,23 @@ class Preparer:
             groups.setdefault((p.rate, p.short_side, p.resize, p.long_side), []).append(name)
         return groups
 
+    def main_person(
+        self, clip: Clip, watch: Stopwatch, progress: ReportProgress
+    ) -> tuple[Square | None, list[str]]:
+        """The square that is shown of the clip's frames, None for whole frames; remarks on it.
+
+        - `clip`: the clip.
+        - `watch`: gets the time of "people", which includes a decoding.
+        - `progress`: called after each frame that persons are looked for in.
+
+        Raises ClipError if the clip cannot be read or is too long.
+        """
+        if self.people is None:
+            return None, []
+        with watch.stage("people"):
+            square = self.people(clip, lambda looked: progress("people", looked, 0))
+        return square, [] if square is not None else [NOBODY]
+
     def resized_frames(
         self,
         clip: Clip,
@@ -142,6 +170,7 @@ class Preparer:
         watch: Stopwatch,
         progress: ReportProgress,
         resized_so_far: Callable[[list[npt.NDArray[np.uint8]]], None] = lambda _: None,
+        square: Square | None = None,
     ) -> tuple[npt.NDArray[np.uint8], float, list[str]]:
         """The clip's frames (T, H, W, 3) uint8, the seconds that they cover, and remarks on irregularities.
 
@@ -150,6 +179,7 @@ class Preparer:
         - `watch`: gets the time of "decode" and "resize".
         - `progress`: called after every few frames.
         - `resized_so_far`: called with the frames so far, after every few frames.
+        - `square`: the part of the frames that is resized; None for all of it.
 
         Raises ClipError if the clip cannot be read or has more than MAX_FRAMES frames.
         """
@@ -160,7 +190,8 @@ class Preparer:
         with closing(reader):
             for chunk in self._chunks(reader, watch):
                 with watch.stage("resize"):
-                    resized += [resize(frame, short_side, filter_, long_side) for frame in chunk]
+                    shown = chunk if square is None else map(square.cut, chunk)
+                    resized += [resize(frame, short_side, filter_, long_side) for frame in shown]
                 progress("decode", len(resized), 0)
                 resized_so_far(resized)
                 if len(resized) > MAX_FRAMES:
@@ -296,7 +327,12 @@ class Preparer:
         rates = [p.rate for p in self.streams.values() if p.rate is not None] or [Fraction(25)]
         covered = length if self.single is None else len(next(iter(views[0].values())))
         return Prepared(
-            tuple(views), covered, float(covered / rates[0]), dict(watch.seconds), preprocessed=True
+            tuple(views),
+            covered,
+            float(covered / rates[0]),
+            dict(watch.seconds),
+            notes=() if self.people is None else (NOT_LOOKED_FOR,),
+            preprocessed=True,
         )
 
     def require_frames(self, clip: Clip, views: Sequence[View]) -> None:

@@ -16,9 +16,10 @@ from ..operating_point import OperatingPoint
 SCHEMA = 1
 """Version of the records; increased when old and new numbers cannot be compared."""
 
-STAGES = ("decode", "resize", "flow", "upload", "forward", "download")
-"""Stages of processing one clip, in order; their times add up to the clip's time. `resize` includes crop and
-scaling to the network's range; `upload` is host to device, `download` the read-back with the averaging."""
+STAGES = ("decode", "people", "resize", "flow", "upload", "forward", "download")
+"""Stages of processing one clip, in order; their times add up to the clip's time. `people`: finding the main
+person, with a decoding of its own; `resize` includes crops and scaling to the network's range; `upload` is
+host to device, `download` the read-back with the averaging."""
 
 PREPROCESSED_INPUT = "preprocessed input: decoding, resizing and flow not measured"
 """Note of a clip whose file already holds network input."""
@@ -37,6 +38,8 @@ class ModelRecord:
     - `labels`: the class names in score order.
     - `views`: description of the protocol, e.g. "whole video in one pass".
     - `flow`: name of the flow method, None for RGB only.
+    - `people`: the detector by which the main person is found: "detector", and "file", "engine", "sha256" of
+      one in a file; None where the network sees whole frames.
     - `state`: "planned", "done" or "failed"; `error`: why it failed.
     - `parameters`: trainable parameters, None until a process has reported.
     - `agreement`: why it was not compared with its reference; None where it was (see `drift`) or where there
@@ -78,6 +81,15 @@ class ModelRecord:
     sweep: dict[str, int] = field(default_factory=dict)
     drift: dict[str, Any] | None = None
     operating_point: OperatingPoint | None = None
+    people: dict[str, str] | None = None
+
+    @property
+    def input(self) -> str:
+        """What it sees, in words: "RGB only" or "flow tvl1", and what finds its main person, if anything."""
+        flow = "RGB only" if self.flow is None else f"flow {self.flow}"
+        if self.people is None:
+            return flow
+        return f"{flow}, main person by {self.people.get('file', self.people['detector'])}"
 
 
 @dataclass(frozen=True, slots=True)

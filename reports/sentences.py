@@ -16,7 +16,12 @@ from .statistics.intervals import ALPHA, Estimate
 MOST_RESERVATIONS = 3
 """Number of reservations in the verdict, the most serious first; the others are among the caveats."""
 
-_STAGES = {"decode": "decoding", "resize": "resizing", "flow": "optical flow"}
+_STAGES = {
+    "decode": "decoding",
+    "people": "finding the main person",
+    "resize": "resizing",
+    "flow": "optical flow",
+}
 
 _UNTRAINED = {"demo", "random"}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from ..errors import UsageError, unknown_name
+from ..models.detectors.registry import PEOPLE_HELP, absolute_detector
 from ..models.inputs import gpu_index
 from ..models.registry import DEFAULT_TRAINED, absolute_model
 from ..operating_point import Costs, Favour, criterion
@@ -128,6 +129,12 @@ class FinetuneConfig:
         None,
     )
     views: int = setting(WHOLE, "evenly spaced windows on which a clip is evaluated; 1: the middle one", 1)
+    people: str | None = setting(
+        TEXT,
+        f"{PEOPLE_HELP}. The result remembers it. By default what the initial weights were trained with, or "
+        "else none: whole frames",
+        None,
+    )
     epochs: int = setting(WHOLE, "largest number of passes over the training clips", 60)
     early_stop: int = setting(
         WHOLE,
@@ -221,6 +228,11 @@ class FinetuneConfig:
             return
         if self.baseline not in BASELINES:
             raise unknown_name("value of --baseline", self.baseline, BASELINES)
+        if self.people is not None and self.baseline != "probe":
+            raise UsageError(
+                "would do nothing: this baseline is measured on whole frames",
+                where=f"--people {self.people}, --baseline {self.baseline}",
+            )
         if self.baseline == "probe" and self.weights == SCRATCH:
             raise UsageError("a random network has no features to probe", where=f"--weights {SCRATCH}")
         if self.baseline != "majority" and self.loss == "logit-adjustment":
@@ -254,6 +266,7 @@ class FinetuneConfig:
         return replace(
             self,
             model=absolute_model(self.model),
+            people=None if self.people is None else absolute_detector(self.people),
             data=None if self.data is None else str(Path(self.data).absolute()),
             held_out=None if self.held_out is None else str(Path(self.held_out).absolute()),
             weights=str(Path(self.weights).absolute())

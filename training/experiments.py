@@ -15,6 +15,7 @@ from typing import Any
 
 from ..atomic import replacing
 from ..errors import ActionBenchError, UsageError, unknown_name
+from ..models.detectors.registry import absolute_detector
 from ..parsing import to_yaml
 from ..records.training import ExamplePrediction, Side, read_predictions
 from ..settings import from_mapping, read_config, settings_of
@@ -126,6 +127,8 @@ def _with_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         value = changed.get(name)
         if isinstance(value, str) and (folder / value).exists():
             changed[name] = str((folder / value).resolve())
+    if isinstance(people := changed.get("people"), str):
+        changed["people"] = absolute_detector(people, folder)
     return changed
 
 

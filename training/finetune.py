@@ -137,6 +137,7 @@ def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     from .network import TrainedNetwork
 
     config, labels, split, net = task.config, task.labels, task.split, start.net
+    whole_frames = task.whole_frames(reporter)
     keeps = config.keeps_features and has_front(net, task.trained)
     if config.keeps_features and not keeps:
         reporter.say(f"{task.model.name} has no `front`: its frozen blocks are computed anew in each epoch")
@@ -160,8 +161,10 @@ def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     for side, examples in task.evaluated.items():
         predictions += _predictions(side, inputs.part, evaluation(examples), task, reporter)
     write_predictions(folder, predictions, f"bench finetune --resume {folder}")
-    described = _description(task, best) | {"operating_point": _operating_point(task, predictions)}
-    write_network(folder, net.cpu(), described)
+    described = _description(task, best, whole_frames) | {
+        "operating_point": _operating_point(task, predictions)
+    }
+    write_network(folder, net.cpu(), described, task.people)
     shutil.rmtree(folder / CHECKPOINTS)
 
 
@@ -217,9 +220,13 @@ def _operating_point(task: Task, predictions: Sequence[ExamplePrediction]) -> Op
     return chosen_on_validation(predictions, config.target, config.criterion)
 
 
-def _description(task: Task, best: int) -> dict[str, Any]:
-    """The fields of `Finetuned` but digest and operating point."""
+def _description(task: Task, best: int, whole_frames: Sequence[str]) -> dict[str, Any]:
+    """The fields of `Finetuned` but digest and operating point.
+
+    - `best`: epoch that the network is of. `whole_frames`: ids of the clips without a main person.
+    """
     config, weights, split = task.config, task.weights, task.split
+    people = None if task.people is None else task.people.record()
     sources = {example.source for example in split.train}
     began = {}
     if weights is not None:
@@ -242,5 +249,7 @@ def _description(task: Task, best: int) -> dict[str, Any]:
             "trained": config.train,
             "batch_norm": config.batch_norm,
             "best_epoch": best,
+            **({} if people is None else {"whole_frames": list(whole_frames)}),
         },
+        "people": people,
     }

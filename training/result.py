@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from torch import nn
 from ..atomic import replacing
 from ..datasets.composed.splits import Split
 from ..errors import MeasurementError, UsageError
+from ..models.detectors.graph import description_path
+from ..models.detectors.registry import ChosenDetector
 from ..models.finetuning.finetuned import (
     BASELINE,
+    PEOPLE,
     WEIGHTS,
     Finetuned,
     is_finetuned,
@@ -82,12 +86,21 @@ def settle_split(folder: Path, split: Split) -> None:
     _write(path, json.dumps(plain, ensure_ascii=False, indent=1) + "\n")
 
 
-def write_network(folder: Path, net: nn.Module, described: Mapping[str, Any]) -> None:
-    """Write the network and, last, its description. `described`: fields of `Finetuned` but the digest.
+def write_network(
+    folder: Path, net: nn.Module, described: Mapping[str, Any], people: ChosenDetector | None = None
+) -> None:
+    """Write the network, the detector that it was trained with, and, last, its description.
+
+    - `described`: fields of `Finetuned` but the digest.
+    - `people`: the detector; its file is copied, so that the folder depends on no other.
 
     Raises MeasurementError if the files cannot be written.
     """
     try:
+        if people is not None and people.file is not None:
+            _copy(people.file, folder / PEOPLE)
+            if (description := description_path(people.file)).is_file():
+                _copy(description, description_path(folder / PEOPLE))
         write_safetensors(saved_state(net), folder / WEIGHTS)
         network = Finetuned(**described, sha256=digest([folder / WEIGHTS]))
         write_description(folder, network)
@@ -102,3 +115,8 @@ def write_network(folder: Path, net: nn.Module, described: Mapping[str, Any]) ->
 def _write(path: Path, text: str) -> None:
     with replacing(path) as file:
         file.write(text.encode())
+
+
+def _copy(file: Path, copy: Path) -> None:
+    with file.open("rb") as source, replacing(copy) as target:
+        shutil.copyfileobj(source, target)

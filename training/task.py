@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +17,20 @@ from ..datasets.composed.manifest import read_composed
 from ..datasets.composed.splits import Split, folds, official_split, thesis_split, with_max_share
 from ..errors import UsageError, WeightsError, unknown_name
 from ..home import home
+from ..models.detectors.registry import ChosenDetector, choose_detector, load_detector, with_engine
 from ..models.finetuning.finetuned import is_finetuned, named_base
 from ..models.finetuning.trainable import trainable_network
 from ..models.registry import ModelRequest, find_model, keep_importable
 from ..models.spec import Model, Preprocessing, Weights
 from ..models.weights import resolve_weights, stored_weights
+from ..preprocessing.people.main_person import MainPerson
 from ..records.training import ExamplePrediction, Side
 from .config import SCRATCH, FinetuneConfig
 from .inputs.features import Features
 from .inputs.frames import ResizedFrames, median_rate
+from .inputs.persons import MOST_BYTES, KnownPersons, without_person
 from .inputs.windows import Drawing, Windows, window_length
+from .reporting import Reporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Task:
     - `request`, `stream`, `weights`: the network, its one stream, its initial weights (None: from scratch,
       or a baseline that needs no weights).
     - `how`: how its pixels are prepared. `windows`: of its clips.
+    - `people`: the detector by which the main persons are found, None for whole frames.
     - `composed`, `split`: the set, and its sides. `held_out`: examples of the second set, none without one.
     """
 
@@ -47,6 +53,7 @@ class Task:
     split: Split
     windows: Windows
     held_out: tuple[Example, ...] = ()
+    people: ChosenDetector | None = None
 
     @property
     def model(self) -> Model:
@@ -92,6 +99,18 @@ class Task:
             torch.device(self.config.device),
             self.config.memory_gb * 1e9,
         )
+
+    @property
+    def examples(self) -> list[Example]:
+        """All examples: those that are trained on, and those that are not."""
+        return [*self.split.train, *(each for side in self.evaluated.values() for each in side)]
+
+    def whole_frames(self, reporter: Reporter) -> list[str]:
+        """Ids of the clips without a main person, of which whole frames are used; none where no one is looked
+        for. Raises ClipError for a clip that cannot be read."""
+        if self.people is None:
+            return []
+        return without_person(self.windows.frames, [each.clip for each in self.examples], reporter)
 
     def answer(self, side: Side, example: Example, log_probabilities: Sequence[float]) -> ExamplePrediction:
         """The record of an answer to `example`; one value for each class, in the order of the labels."""
@@ -161,10 +180,23 @@ def plan(config: FinetuneConfig) -> Task:
             expected=f"at least {request.model.views.min_frames} frames",
         )
     _check_target(config, composed, split)
-    frames = ResizedFrames(how, config.memory_gb * 1e9)
+    people = _people(config, weights)
+    frames = ResizedFrames(how, config.memory_gb * 1e9, None if people is None else _persons(people, config))
     windows = Windows(frames, how, length)
     held_out = _held_out(composed, config)
-    return Task(config, request, stream, weights, how, composed, split, windows, held_out)
+    return Task(config, request, stream, weights, how, composed, split, windows, held_out, people)
+
+
+def _people(config: FinetuneConfig, weights: Weights | None) -> ChosenDetector | None:
+    """The detector that is named, else the one that the initial weights were trained with."""
+    if config.people is not None:
+        return choose_detector(config.people)
+    return None if weights is None or weights.people is None else with_engine(weights.people)
+
+
+def _persons(people: ChosenDetector, config: FinetuneConfig) -> KnownPersons:
+    detector = load_detector(people, config.threads or os.cpu_count() or 1)
+    return KnownPersons(MainPerson(detector), ArrayCache(home() / "people", MOST_BYTES))
 
 
 def _check_target(config: FinetuneConfig, composed: ComposedSet, split: Split) -> None:

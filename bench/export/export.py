@@ -206,6 +206,8 @@ def _facts(planned: PlannedModel, stream: str, targets: Mapping[str, Path]) -> d
         "licence": weights.description.licence,
         "source": weights.description.source,
     }
+    if planned.people is not None:
+        facts["people"] = _json(planned.people.record())
     point = planned.operating_point
     return facts if point is None else facts | {"operating_point": _json(asdict(point))}
 

@@ -13,6 +13,7 @@ from ... import settings
 from ...datasets.sources.registry import SOURCES
 from ...errors import UsageError, unknown_name
 from ...flow.registry import METHODS
+from ...models.detectors.registry import PEOPLE_HELP, absolute_detector
 from ...models.registry import DEFAULT_MODELS, MODELS, absolute_model
 from ...records.scenarios.registry import SCENARIOS
 from ...settings import (
@@ -129,6 +130,12 @@ class RunConfig:
     flow: str = setting(
         TEXT, f"optical-flow method: {', '.join(METHODS)}, or another that `bench flow list` lists", "tvl1"
     )
+    people: str | None = setting(
+        TEXT,
+        f"{PEOPLE_HELP}. By default what a network of `bench finetune` was trained with, or else none: whole "
+        "frames",
+        None,
+    )
     calibration: str = setting(
         TEXT,
         "clips that int8 quantisation is calibrated on, in the syntax of `data`; an error if no model is in "
@@ -208,6 +215,7 @@ class RunConfig:
             self,
             models=tuple(map(absolute_model, self.models)),
             data=_absolute(self.data),
+            people=None if self.people is None else absolute_detector(self.people),
             calibration=_absolute(self.calibration),
             videos=None if self.videos is None else _absolute(self.videos),
             weights={name: _absolute(value) for name, value in self.weights.items()},

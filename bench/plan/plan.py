@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +17,7 @@ from ...datasets.sources.registry import load_clips
 from ...errors import BackendUnavailable, UsageError, WeightsError, unknown_name
 from ...flow.registry import HOLDS_IN, NEEDS_TORCH, method_names
 from ...models.capabilities import BACKENDS, why_not
+from ...models.detectors.registry import ChosenDetector, choose_detector, with_engine
 from ...models.labels import labels as label_list
 from ...models.registry import ModelRequest, find_model, model_names, require
 from ...models.spec import LoadOptions, Weights
@@ -41,6 +42,7 @@ class PlannedModel:
     - `labels`: class names in the order of its scores.
     - `target`: index of the target class, None without one.
     - `flow`: name of the flow method, None if no stream needs flow.
+    - `people`: detector by which the main person is found, None for whole frames.
     - `window`: frames of a single window from the middle of a video, None for the authors' protocol.
     - `batch`: views in one forward call.
     - `point`: its point in a sweep, axis → value; empty without a sweep.
@@ -54,6 +56,7 @@ class PlannedModel:
     labels: tuple[str, ...]
     target: int | None
     flow: str | None
+    people: ChosenDetector | None = None
     window: int | None = None
     batch: int = 1
     point: Mapping[str, int] = field(default_factory=dict)
@@ -123,6 +126,7 @@ class PlannedModel:
             window=self.window,
             batch=self.batch,
             flow=self.flow,
+            people=self.people,
             **more,
         )
 
@@ -164,6 +168,7 @@ class PlannedModel:
             packages=None if self.python == sys.executable else dict(self.packages),
             sweep=dict(self.point),
             operating_point=self.operating_point,
+            people=None if self.people is None else self.people.record(),
         )
 
 
@@ -199,6 +204,13 @@ def make_plan(config: RunConfig) -> Plan:
     able = tuple(model for model in models if model.refusal is None)
     if not able:
         require(models[0].request, models[0].options.device)
+    if "stream" in config.scenarios and (cropped := [model for model in able if model.people is not None]):
+        raise UsageError(
+            "shows whole frames: a camera has no main person",
+            where="--scenarios stream",
+            found="a detector of persons for " + ", ".join(model.key for model in cropped),
+            remedy="Leave the scenario or --people out.",
+        )
     refused = tuple(model for model in models if model.refusal is not None)
     return Plan(config, _clips(config, able), able, refused)
 
@@ -313,6 +325,7 @@ def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | N
         labels=labels,
         target=None if target_label is None else labels.index(target_label),
         flow=_flow(key, request, weights, config.flow),
+        people=_people(weights, config, python),
         window=model.window_frames if config.views == "single" else None,
         batch=config.batch,
     )
@@ -341,6 +354,18 @@ def _flow(key: str, request: ModelRequest, weights: Mapping[str, Weights], metho
             f"`--flow {method.partition('-torch')[0]}`.",
         )
     return method
+
+
+def _people(weights: Mapping[str, Weights], config: RunConfig, python: str) -> ChosenDetector | None:
+    """The detector that is named, else the one that the weights were trained with."""
+
+    def lacking(backend: str) -> Sequence[str]:
+        return probe(python).missing.get(backend, ())
+
+    if config.people is not None:
+        return choose_detector(config.people, lacking)
+    remembered = next((each.people for each in weights.values() if each.people is not None), None)
+    return None if remembered is None else with_engine(remembered, lacking)
 
 
 def _check_packages(request: ModelRequest, python: str) -> None:

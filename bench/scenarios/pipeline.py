@@ -23,6 +23,7 @@ from ...datasets.sources.arrays import read_inputs
 from ...errors import ClipError
 from ...models.spec import FloatArray, InputArray, Preprocessing
 from ...preprocessing.device_flow import computes_on_gpu
+from ...preprocessing.people.square import Square
 from ...preprocessing.preparer import Preparer, ReportProgress, View
 from ...preprocessing.stopwatch import Stopwatch
 from .inference import average_views, forward_views, remarks
@@ -136,15 +137,21 @@ class Pipeline:
                 for stream, array in view.items():
                     self.arrived(flight, number, stream, array)
         else:
-            flight.notes.update(preparer.notes)
+            square, about_people = preparer.main_person(clip, watch, self._progress)
+            flight.notes.update(preparer.notes, about_people)
             for geometry, streams in preparer.geometries().items():
-                self._decode_geometry(flight, geometry, streams, watch)
+                self._decode_geometry(flight, geometry, streams, watch, square)
         with flight.lock:
             flight.awaited = len(flight.views) * len(self._networks)
         self._conclude(flight)
 
     def _decode_geometry(
-        self, flight: _Flight, geometry: tuple[Any, ...], streams: list[str], watch: Stopwatch
+        self,
+        flight: _Flight,
+        geometry: tuple[Any, ...],
+        streams: list[str],
+        watch: Stopwatch,
+        square: Square | None,
     ) -> None:
         preparer = self._preparer
         specs = {stream: preparer.streams[stream] for stream in streams}
@@ -161,7 +168,7 @@ class Pipeline:
                     flow_runs(0, stream).feed(frames)
 
         frames, seconds, remarks = preparer.resized_frames(
-            flight.clip, geometry, watch, self._progress, resized_so_far
+            flight.clip, geometry, watch, self._progress, resized_so_far, square
         )
         flight.notes.update(remarks)
         selections = preparer.select(len(frames))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...datasets.clip import Clip
+from ...models.detectors.registry import ChosenDetector
 from ...models.spec import LoadOptions, Weights
 
 
@@ -26,6 +27,7 @@ class Job:
     - `window`: one window of so many frames from the middle instead of the authors' protocol (None).
     - `batch`: most views in a forward call.
     - `flow`: name of the flow method, None if no stream needs flow.
+    - `people`: detector by which the main person is found; None: whole frames.
     - `flow_cache`: folder of the flow cache; None in timing.
     - `settings`: the task's own: `AccuracySettings`, `ArraySettings`, `LoadGenSettings`, `TurnSettings`,
       `LiveSettings`, or what its scenario has; None where it needs none.
@@ -40,5 +42,6 @@ class Job:
     window: int | None = None
     batch: int = 1
     flow: str | None = None
+    people: ChosenDetector | None = None
     flow_cache: Path | None = None
     settings: Any = None

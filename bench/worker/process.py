@@ -133,6 +133,8 @@ def _run(job: Job, send: Send, turns: threading.Semaphore) -> None:
         device=job.options.device,
         networks=[each.network for each in networks],
         flow_cache=job.flow_cache,
+        people=job.people,
+        at_once=job.options.at_once,
     )
     work(job, Loaded(request.model, networks, preparer), send)
     send(Done(_peak_rss(), _details(networks)))

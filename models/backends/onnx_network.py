@@ -95,15 +95,9 @@ class OnnxNetwork:
         return ("cpu", 0) if self._gpu is None else ("cuda", self._gpu)
 
     def _session(self, graph: bytes) -> onnxruntime.InferenceSession:
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = self._options.threads
-        # The branches of a network one after the other: two at a time would take more threads than asked.
-        settings.inter_op_num_threads = 1
-        # The arena keeps what the largest video took, and gains no time.
-        settings.enable_cpu_mem_arena = False
-        # Threads that wait for work by spinning would take the cores from decoding and flow.
-        settings.add_session_config_entry("session.force_spinning_stop", "1")
-        session = onnxruntime.InferenceSession(graph, settings, providers=self._providers())
+        session = onnxruntime.InferenceSession(
+            graph, session_settings(self._options.threads), providers=self._providers()
+        )
         if self._gpu is not None and session.get_providers()[0] != _CUDA:
             raise BackendUnavailable(
                 "ONNX Runtime cannot use the device and would have computed on the CPU",
@@ -128,6 +122,19 @@ class OnnxNetwork:
 
 
 _CUDA = "CUDAExecutionProvider"
+
+
+def session_settings(threads: int) -> onnxruntime.SessionOptions:
+    """How a session computes beside the other work of its process. `threads`: of one call."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    # The branches of a network one after the other: two at a time would take more threads than asked.
+    settings.inter_op_num_threads = 1
+    # The arena keeps what the largest video took, and gains no time.
+    settings.enable_cpu_mem_arena = False
+    # Threads that wait for work by spinning would take the cores from decoding and flow.
+    settings.add_session_config_entry("session.force_spinning_stop", "1")
+    return settings
 
 
 def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:

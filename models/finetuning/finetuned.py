@@ -20,12 +20,16 @@ from ...errors import UsageError, WeightsError
 from ...operating_point import OperatingPoint
 from ...parsing import parse_json
 from ...typed_values import typed
+from ..detectors.registry import ChosenDetector, chosen_file, detector_digest
 from ..spec import Model, Preprocessing, Views, Weights, WeightsDescription
 
 DESCRIPTION, WEIGHTS, LABELS = "model.json", "weights.safetensors", "labels.txt"
 
 BASELINE = "baseline.json"
 """Describes what was fitted in place of a network; its folder holds predictions alone."""
+
+PEOPLE = "people.onnx"
+"""The detector of persons that it was trained with, where that is a file."""
 
 SCHEMA = 1
 """Version of the description."""
@@ -43,6 +47,8 @@ class Finetuned:
     - `licences`: source of the training data → its licence.
     - `training`: how it was trained, plain values for people.
     - `operating_point`: of one of the classes; None until one is chosen.
+    - `people`: the detector by which the main person was found in its clips: "detector", and "engine" and
+      "sha256" of one in a file, which is then PEOPLE in the folder; None: it was trained on whole frames.
     """
 
     base: str
@@ -56,6 +62,7 @@ class Finetuned:
     licences: Mapping[str, str]
     training: Mapping[str, Any] = field(default_factory=dict)
     operating_point: OperatingPoint | None = None
+    people: Mapping[str, str] | None = None
 
 
 def is_finetuned(path: Path) -> bool:
@@ -94,7 +101,9 @@ def read_description(folder: Path) -> Finetuned:
 
 
 def _network(raw: Mapping[str, Any]) -> Finetuned:
-    given = {each.name: raw[each.name] for each in fields(Finetuned)}
+    # Descriptions from before there were detectors have no `people`.
+    given = {"people": None, **raw}
+    given = {each.name: given[each.name] for each in fields(Finetuned)}
     for name, kind in (("base", str), ("stream", str), ("sha256", str), ("window", int), ("views", int)):
         if not isinstance(given[name], kind) or isinstance(given[name], bool):
             raise TypeError(f"{name} is {given[name]!r}")
@@ -108,6 +117,8 @@ def _network(raw: Mapping[str, Any]) -> Finetuned:
     for name in ("began_with", "licences", "training"):
         if not isinstance(given[name], dict):
             raise TypeError(f"{name} is no mapping")
+    if given["people"] is not None:
+        typed(dict[str, str], given["people"])
     point = given["operating_point"]
     return Finetuned(
         **given
@@ -236,7 +247,31 @@ def finetuned_weights(path: Path, stream: str, assumed: WeightsDescription) -> W
         file,
         sha256,
         operating_point=network.operating_point,
+        people=_detector(network, folder),
     )
+
+
+def _detector(network: Finetuned, folder: Path) -> ChosenDetector | None:
+    """The detector that a network was trained with. Its file lies in the network's folder, nowhere else."""
+    if network.people is None:
+        return None
+    name, sha256 = network.people.get("detector", ""), network.people.get("sha256")
+    if sha256 is None:
+        return ChosenDetector(name)
+    file = folder / PEOPLE
+    if not file.is_file():
+        raise WeightsError(
+            "there is no such file", where=file, remedy=f"{DESCRIPTION} beside it needs it: copy both."
+        )
+    if (found := detector_digest(file)) != sha256:
+        raise WeightsError(
+            f"is not the detector that {DESCRIPTION} beside it describes",
+            where=file,
+            expected=f"sha256 {sha256}",
+            found=found,
+            remedy="Copy the folder again.",
+        )
+    return chosen_file(name, file, network.people.get("engine"), lambda _: ())
 
 
 def named_base(folder: Path) -> str:

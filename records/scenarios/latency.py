@@ -9,7 +9,7 @@ from ..disturbance import waiting_ratio
 from ..run import PREPROCESSED_INPUT
 from .declaration import WAITING, Metric, ScenarioType, ShownColumn
 
-PREPROCESSING = ("decode", "resize", "flow")
+PREPROCESSING = ("decode", "people", "resize", "flow")
 PREDICTION = ("upload", "forward", "download")
 
 

@@ -163,7 +163,7 @@ def _setting(measured: ModelData, data: RunData) -> str:
     threads = {p.details["threads"] for p in measured.processes if "threads" in p.details}
     words = [
         f"{measured.weights_kind} weights",
-        "RGB only" if model.flow is None else f"flow {model.flow}",
+        model.input,
         str(model.device),
         *(f"{n} thread{'' if n == 1 else 's'}" for n in sorted(threads)),
         model.views,

@@ -241,6 +241,7 @@ def _of_model(model: ModelRecord) -> dict[str, Any]:
         "device": model.device,
         "views": model.views,
         "flow": model.flow,
+        "people": model.people,
         **{f"{stream} weights": file for stream, file in files.items()},
     }
 

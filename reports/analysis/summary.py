@@ -91,8 +91,7 @@ class ModelSummary:
     def setting(self) -> str:
         """The settings that qualify the figures: weights, flow, device."""
         model = self.measured.model
-        flow = "RGB only" if model.flow is None else f"flow {model.flow}"
-        return f"{self.measured.weights_kind} weights, {flow}, {'CPU' if self.on_cpu else self.device}"
+        return f"{self.measured.weights_kind} weights, {model.input}, {'CPU' if self.on_cpu else self.device}"
 
 
 @dataclass(frozen=True, slots=True)

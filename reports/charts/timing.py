@@ -13,6 +13,7 @@ from ..analysis.summary import Summary
 from ..analysis.timing import undisturbed
 from ..numbers import number, percent, spread
 from .chart import (
+    COLORS,
     GREY,
     OKABE_ITO,
     YELLOW,
@@ -32,6 +33,7 @@ MOST_MARKS = 60
 
 _STAGE_COLORS = {
     "decode": OKABE_ITO[5],
+    "people": COLORS[6],
     "resize": OKABE_ITO[4],
     "flow": OKABE_ITO[1],
     "upload": YELLOW,

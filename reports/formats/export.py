@@ -137,6 +137,7 @@ def _model(m: ModelSummary, target: str) -> dict[str, Any]:
         "weights": model.weights,
         "views": model.views,
         "flow": model.flow,
+        "people": model.people,
         "sweep": model.sweep,
         "classes": len(model.labels),
         "parameters": m.parameters,

@@ -84,8 +84,7 @@ def sweep(summary: Summary) -> Table:
 
 
 def _named(m: ModelSummary) -> str:
-    flow = "RGB only" if m.measured.model.flow is None else f"flow {m.measured.model.flow}"
-    return f"{one_line(m.name)}\n{one_line(f'{flow}, {m.precision}')}"
+    return f"{one_line(m.name)}\n{one_line(f'{m.measured.model.input}, {m.precision}')}"
 
 
 def _setting(m: ModelSummary) -> Record:

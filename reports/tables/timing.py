@@ -76,6 +76,8 @@ def stages(summary: Summary) -> Table:
     notes = [
         "resize includes crop and scaling to the network's range; download includes averaging over views."
     ]
+    if any(m.measured.model.people is not None for m in summary.models):
+        notes.append("people: finding the main person, with a decoding of its own.")
     lines = [line for m in summary.models for line in _stage_lines(m)]
     return table("stages", "Stages", columns, lines, [*notes, *spread_notes(summary)] if lines else [])
 

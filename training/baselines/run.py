@@ -59,6 +59,7 @@ def run_baseline(task: Task, weights: dict[str, float], folder: Path, reporter: 
     assert baseline is not None, "a training is no baseline"
     sides = [(side, example) for side, examples in task.evaluated.items() for example in examples]
     training = task.split.train
+    whole_frames = task.whole_frames(reporter)
     rows = _rows(baseline, task, [*training, *(example for _, example in sides)], reporter)
     fitted = classifier(baseline, {place: weights[label] for place, label in enumerate(task.labels)})
     fitted.fit(rows[: len(training)], [target(example, task.labels) for example in training])
@@ -68,7 +69,9 @@ def run_baseline(task: Task, weights: dict[str, float], folder: Path, reporter: 
         task.answer(side, example, row) for (side, example), row in zip(sides, answers, strict=True)
     ]
     write_predictions(folder, predictions, resume)
-    description = json.dumps(_description(task, baseline, weights, folder), ensure_ascii=False, indent=1)
+    description = json.dumps(
+        _description(task, baseline, weights, folder, whole_frames), ensure_ascii=False, indent=1
+    )
     write_atomically(folder / BASELINE, f"{description}\n".encode(), resume)
 
 
@@ -85,7 +88,9 @@ def _rows(baseline: str, task: Task, examples: Sequence[Example], reporter: Repo
     return statistics(clips, task.cache(), reporter)[:, columns].astype(np.float64)
 
 
-def _description(task: Task, baseline: str, weights: dict[str, float], folder: Path) -> dict[str, Any]:
+def _description(
+    task: Task, baseline: str, weights: dict[str, float], folder: Path, whole_frames: Sequence[str]
+) -> dict[str, Any]:
     described = {
         "schema": SCHEMA,
         "baseline": baseline,
@@ -107,6 +112,9 @@ def _description(task: Task, baseline: str, weights: dict[str, float], folder: P
             "weights_sha256": task.weights.sha256,
             "window": task.windows.length,
         }
+    if task.people is not None:
+        described["people"] = task.people.record()
+        described["whole_frames"] = list(whole_frames)
     if baseline != "majority":
         described["class_weights"] = weights
     return described

@@ -1,10 +1,10 @@
 """Features: the output of a network's frozen blocks for windows of clips, computed once and kept on disk.
 
 The key of a feature consists of the clip (digest of its file, and the segment), the window (which of the
-evenly spaced ones; of a random one its number and the settings by which it is drawn), the preprocessing, and
-the network, its weights and its frozen blocks. It does not depend on the training: folds, seeds and
-experiments share features. Each is written when it is computed, so that an extraction that was killed
-continues where it stopped.
+evenly spaced ones; of a random one its number and the settings by which it is drawn), the preprocessing, how
+its main person is found, and the network, its weights and its frozen blocks. It does not depend on the
+training: folds, seeds and experiments share features. Each is written when it is computed, so that an
+extraction that was killed continues where it stopped.
 """
 
 from __future__ import annotations
@@ -129,6 +129,8 @@ class Features:
             "frames": self.windows.length,
             "preprocessing": {name: str(value) for name, value in asdict(self.windows.how).items()},
         }
+        if self.windows.frames.people is not None:
+            identity["people"] = self.windows.frames.people.describe()
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 

@@ -12,6 +12,7 @@ from ...datasets.clip import Clip
 from ...datasets.sources.manifest import verify
 from ...datasets.video.reader import read_frames
 from ...models.spec import Preprocessing, Views
+from ...preprocessing.people.main_person import FindsPerson
 from ...preprocessing.preparer import Preparer
 from ...preprocessing.stopwatch import Stopwatch
 
@@ -25,10 +26,12 @@ class ResizedFrames:
     clips in turn, so dropping the oldest would gain nothing.
 
     - `how`: rate, size and filter of the frames.
+    - `people`: finds a clip's main person, of whom the frames show a square; None: they are whole.
     """
 
-    def __init__(self, how: Preprocessing, max_bytes: float) -> None:
-        self._preparer = Preparer({"rgb": how}, Views(None, None, "loop", "logits", 1))
+    def __init__(self, how: Preprocessing, max_bytes: float, people: FindsPerson | None = None) -> None:
+        self.people = people
+        self._preparer = Preparer({"rgb": how}, Views(None, None, "loop", "logits", 1), people=people)
         (self._geometry,) = self._preparer.geometries()
         self._max_bytes = max_bytes
         self._held: dict[tuple[object, ...], Pixels] = {}
@@ -46,11 +49,17 @@ class ResizedFrames:
         if str(clip.path) not in self._checked:
             verify(clip)
             self._checked.add(str(clip.path))
-        frames, _, _ = self._preparer.resized_frames(clip, self._geometry, Stopwatch(), lambda *_: None)
+        watch = Stopwatch()
+        square, _ = self._preparer.main_person(clip, watch, _silent)
+        frames, _, _ = self._preparer.resized_frames(clip, self._geometry, watch, _silent, square=square)
         if self.bytes + frames.nbytes <= self._max_bytes:
             self._held[key] = frames
             self.bytes += frames.nbytes
         return frames
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Report nothing: the progress of a training is that of its clips."""
 
 
 def median_rate(clips: Iterable[Clip]) -> float:

@@ -13,7 +13,7 @@ from ...plan.config import from_mapping
 from ..settings import given_settings, with_settings
 
 
-@with_settings("weights", "device", "threads", "views", "flow", "clip_timeout")
+@with_settings("weights", "device", "threads", "views", "flow", "people", "clip_timeout")
 def evaluate(
     context: typer.Context,
     models: Annotated[

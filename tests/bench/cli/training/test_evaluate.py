@@ -283,3 +283,12 @@ def test_a_network_without_the_labels_needs_a_mapping(
     assert result.returncode == 2
     assert "has no class 'falling'" in result.stderr
     assert "--mapping" in result.stderr
+
+
+def test_an_evaluation_says_where_no_person_was_found(
+    composed: Path, mapping: Path, weights_file: Path, tmp_path: Path
+) -> None:
+    words = [*words_of([TINY], composed, mapping, weights_file, tmp_path), "--people", "hog"]
+    assert run_app(words) == 0
+    text = (tmp_path / "evaluation.md").read_text(encoding="utf-8")
+    assert "the main person is found by hog; whole frames in 15 of 15 clips." in text

@@ -1,0 +1,1 @@
+"""Detectors of persons in pictures: what `--people` names."""
