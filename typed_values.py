@@ -63,6 +63,8 @@ def _typed(kind: Any, value: Any) -> Any:
     if origin is tuple:
         if not isinstance(value, list | tuple):
             _refuse("a list", value)
+        if arguments[-1] is Ellipsis and set(map(type, value)) == {arguments[0]} and arguments[0] in _PLAIN:
+            return tuple(value)  # thousands of scores, each just what is asked for
         kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
         if len(kinds) != len(value):
             _refuse(f"a list of {len(kinds)}", value)

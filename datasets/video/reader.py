@@ -121,7 +121,11 @@ def read_frames(clip: Clip, rate: Fraction | None = None, *, threads: int = 1) -
     Raises ClipError, with file and reason, for a file that is not a readable video.
     """
     require_file(clip.path)
-    if clip.path.stat().st_size == 0:
+    try:
+        size = clip.path.stat().st_size
+    except FileNotFoundError:  # removed since it was looked for
+        raise ClipError("file does not exist", where=clip.path) from None
+    if size == 0:
         raise ClipError("file is empty", where=clip.path)
     if clip.path.suffix.lower() in ARRAY_SUFFIXES:
         return FrameReader(clip, open_array(clip.path), rate)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 SHORTEST = 3
 """Fewest values between two changes: fewer count as outliers."""
@@ -30,6 +29,7 @@ def change_points(values: Sequence[float]) -> list[int]:
     if n < FEWEST or len(set(values)) == 1:
         return []
     from ruptures import KernelCPD
+    from scipy import stats
 
     ranks = stats.rankdata(values)
     signal = ((ranks - ranks.mean()) / ranks.std())[:, np.newaxis]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from .intervals import LEVEL, Estimate, Interval, wilson
 
@@ -68,9 +68,9 @@ def estimate(
     defined = resampled[~np.isnan(resampled)]
     if groups < FEWEST_GROUPS or len(defined) < (1 - MOST_UNDEFINED) * len(resampled):
         return Estimate(value, None, n)
-    wider = np.sqrt(groups / (groups - 1)) * stats.t.ppf((1 + level) / 2, groups - 1)
+    wider = np.sqrt(groups / (groups - 1)) * special.stdtrit(groups - 1, (1 + level) / 2)
     # Values of resamples, never between two of them: one of the two may be infinite.
-    low, high = np.quantile(defined, stats.norm.cdf([-wider, wider]), method="inverted_cdf")
+    low, high = np.quantile(defined, special.ndtr([-wider, wider]), method="inverted_cdf")
     if low == high or np.isclose(low, high, rtol=0, atol=1e-12):
         return Estimate(value, _wilson(value, groups, level) if proportion else None, n)
     interval = Interval(float(low), float(high), f"bootstrap of the groups, {100 * level:g} %")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Literal
 
 from ...plain_text import plain
 from ..statistics.intervals import Estimate
+
+if TYPE_CHECKING:  # most commands write no DataFrame
+    import pandas as pd
 
 Value = str | float | int | None
 Record = dict[str, Value]
@@ -44,6 +45,8 @@ class Table:
 
     def frame(self) -> pd.DataFrame:
         """The records as a DataFrame; unknown values are missing (pandas.NA), integers stay integers."""
+        import pandas as pd
+
         return pd.DataFrame.from_records(list(self.records)).convert_dtypes()
 
 

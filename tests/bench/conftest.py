@@ -36,7 +36,7 @@ def write_video(path: Path, colour: np.ndarray, frames: int = 5, size: int = 16)
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.broadcast_to((255 * colour).round().astype(np.uint8), (size, size, 3))
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264rgb", rate=25, options={"qp": "0", "preset": "ultrafast"})
+        stream = container.add_stream("png", rate=25)  # opened in a tenth of the time of H.264
         stream.width = stream.height = size
         stream.pix_fmt = "rgb24"
         for _ in range(frames):

@@ -25,6 +25,7 @@ from actionbench.models.labels import labels
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
+THIRD = TINY.with_name("third.py")
 NAMES = labels("kinetics-400")
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 Videos = Callable[[list[int], int], Path]
@@ -216,21 +217,28 @@ def test_weights_are_listed_and_verified(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "backends",
+    ("name", "file", "backends", "shape"),
     [
-        ("torch:fp32:plain", "torch", "openvino"),
+        ("third", f"{THIRD}:", ("numpy", "onnx:fp32", "openvino"), "5x16x17"),
         pytest.param(
+            "i3d-rgb",
+            "",
             ("tensorflow:fp32:plain", "tensorflow", "torch", "torch:fp32:plain", "onnx", "openvino"),
+            "9x194x193",
             marks=pytest.mark.slow,
         ),
     ],
+    ids=["small", "i3d"],
 )
-def test_parity_of_backends_on_this_machine(bench: Bench, backends: tuple[str, ...]) -> None:
-    options = ("--backends", ",".join(backends), "--shapes", "9x194x193", "--threads", 1)
-    answer = bench("parity", "i3d-rgb", *options)
+def test_parity_of_backends_on_this_machine(
+    bench: Bench, name: str, file: str, backends: tuple[str, ...], shape: str
+) -> None:
+    """That i3d's backends agree is asserted without the command too: tests/models/backends/."""
+    options = ("--backends", ",".join(backends), "--shapes", shape, "--threads", 1, "--weights", "random")
+    answer = bench("parity", f"{file}{name}", *options)
     assert answer.returncode == 0, answer.stderr
     for other in backends[1:]:
-        assert f"i3d-rgb@{other} – i3d-rgb@{backends[0]}" in answer.stdout
+        assert f"{name}@{other} – {name}@{backends[0]}" in answer.stdout
     assert "the backends agree" in answer.stdout
 
 
@@ -303,7 +311,7 @@ def test_published_example_earns_a_certificate_that_reports_carry(
         clip = rng.uniform(-1, 1, (1, 9, 193, 193, channels)).astype(np.float32)
         np.save(samples / example.files[stream], clip)
     config = RunConfig(models=("i3d",), threads=1)
-    (model,) = parity.with_backends(replace(config, weights={"*": "random"}), ["torch"], Console(), least=1)
+    (model,) = parity.with_backends(replace(config, weights={"*": "random"}), ["onnx"], Console(), least=1)
     weights = {
         s: resolve_weights(s, d, found)
         for s, d in model.request.model.streams.items()
@@ -318,13 +326,13 @@ def test_published_example_earns_a_certificate_that_reports_carry(
     top = tuple((NAMES[i], float(flat[i])) for i in np.argsort(-flat)[:3])
     expected = replace(example, norm=float(np.linalg.norm(flat)), top=top)
     monkeypatch.setattr(i3d, "EXAMPLE", expected)
-    parity.check_published(config, ["torch"], Console())
-    text = certificate(find_model("i3d@torch"), weights, model.options, model.packages)
+    parity.check_published(config, ["onnx"], Console())
+    text = certificate(find_model("i3d@onnx"), weights, model.options, model.packages)
     assert text is not None
     assert "reproduced the authors' published example" in text
     assert certificate(find_model("i3d@tensorflow"), weights, model.options, model.packages) is None
     other = replace(model.options, device="cuda:0")
-    assert certificate(find_model("i3d@torch"), weights, other, model.packages) is None
+    assert certificate(find_model("i3d@onnx"), weights, other, model.packages) is None
 
 
 def test_the_module_runs_without_a_console_script() -> None:

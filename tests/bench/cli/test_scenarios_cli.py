@@ -118,8 +118,8 @@ def test_the_estimate_is_near_and_leaves_nothing_behind(
 ) -> None:
     data = coloured_videos([34], 2)
     options = (
-        *("--models", f"{TINY}:tiny", "--data", data, "--weights", "random", "--processes", 2),
-        *("--scenarios", "latency,stream", "--stream-seconds", 1.5, "--latency-seconds", 1, "--no-report"),
+        *("--models", f"{TINY}:tiny", "--data", data, "--weights", "random", "--processes", 1),
+        *("--scenarios", "latency,stream", "--stream-seconds", 2, "--latency-seconds", 1, "--no-report"),
     )
     answer = bench("run", *options, "--estimate", "--out", tmp_path / "none")
     assert answer.returncode == 0, answer.stderr
