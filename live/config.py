@@ -82,7 +82,7 @@ class LiveConfig:
     )
     smoothing: float = setting(NUMBER, "seconds over which probabilities are averaged", 0.5)
     hold: float = setting(
-        NUMBER, "seconds for which a class must be decided without a break before its action starts", 0.2
+        NUMBER, "seconds for which a class must be decided without a break before its action starts", 0.5
     )
     clear_after: float = setting(
         NUMBER, "seconds after its end until an action that has not come again is cleared", 5.0

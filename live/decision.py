@@ -49,8 +49,8 @@ class DecisionSettings:
       starts, 0–1.
     - `smoothing_s`: the windows whose last frames lie in this time before the newest one's count for a label,
       all alike. 0: the newest window alone.
-    - `hold_s`: time for which a class must be decided without a break before its action starts; 0: the
-      first window starts it.
+    - `hold_s`: time for which a class must be decided without a break before its action starts. A decision
+      stands for the time since the one before, so that a single one is enough where the stride is longer.
     - `clear_after_s`: an action that has ended is cleared when its class has not been recognised for so long.
 
     Raises UsageError for values out of range.
@@ -59,7 +59,7 @@ class DecisionSettings:
     threshold: float | None = None
     exit_share: float = 0.7
     smoothing_s: float = 0.5
-    hold_s: float = 0.2
+    hold_s: float = 0.5
     clear_after_s: float = 5.0
 
     def __post_init__(self) -> None:
@@ -88,6 +88,18 @@ class Decision:
     smoothed: npt.NDArray[np.float32]
     events: tuple[ActionEvent, ...] = ()
     clearing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A class that is decided without a break. `start_s`: last frame of the first window for which it was.
+
+    `held_from_s`: last frame of the window before that one.
+    """
+
+    label: str
+    start_s: float
+    held_from_s: float
 
 
 @dataclass(slots=True)
@@ -144,7 +156,7 @@ class Decider:
         self._recent: deque[Recognised] = deque()
         self._session = f"{clock():%Y%m%dT%H%M%S%f}"[:-3]
         self._count = 0
-        self._candidate: tuple[str, float] | None = None
+        self._candidate: _Candidate | None = None
         self._running: _Action | None = None
         self._ended: list[_Action] = []
 
@@ -172,6 +184,7 @@ class Decider:
             events += self._end()
             self._recent.clear()
             self._candidate = None
+        before = self._recent[-1].end_s if self._recent else now
         self._recent.append(recognised)
         while now - self._recent[0].end_s > self._settings.smoothing_s:
             self._recent.popleft()
@@ -179,17 +192,17 @@ class Decider:
         decided = self._decided(smoothed)
         if decided is None:
             self._candidate = None
-        elif self._candidate is None or self._candidate[0] != decided:
-            self._candidate = (decided, now)
+        elif self._candidate is None or self._candidate.label != decided:
+            self._candidate = _Candidate(decided, now, before)
         if self._running is not None:
             events += self._continued(self._running, smoothed, decided, now)
         if (
             self._candidate is not None
-            and now - self._candidate[1] >= self._settings.hold_s
+            and now - self._candidate.held_from_s >= self._settings.hold_s
             and (self._running is None or self._running.label != decided)
         ):
             events += self._end()
-            events.append(self._started(*self._candidate, smoothed, now))
+            events.append(self._started(self._candidate, smoothed, now))
         events += self._cleared(now)
         label = None if self._running is None else self._running.label
         shown = int(smoothed.argmax()) if label is None else self._labels.index(label)
@@ -244,10 +257,9 @@ class Decider:
         action.updated_s = now
         return [self._event(action, "update")]
 
-    def _started(
-        self, label: str, start_s: float, smoothed: npt.NDArray[np.float64], now: float
-    ) -> ActionEvent:
+    def _started(self, candidate: _Candidate, smoothed: npt.NDArray[np.float64], now: float) -> ActionEvent:
         self._count += 1
+        label, start_s = candidate.label, candidate.start_s
         confidence = float(smoothed[self._labels.index(label)])
         self._running = _Action(f"{self._session}-{self._count}", label, start_s, now, now, confidence)
         return self._event(self._running, "start")

@@ -81,8 +81,9 @@ def poisson_rate(events: int, time: float, level: float = LEVEL) -> Estimate:
 
     - `events`: how many were counted, at least 0. `time`: how long was counted, above 0.
 
-    Garwood, Biometrika 28 (1936) 437–442, doi:10.1093/biomet/28.3-4.437, by quantiles of the
-    gamma distribution. Without an event the interval begins at 0; its end says how rare they may be. Raises ValueError for other values.
+    Garwood, Biometrika 28 (1936) 437–442, doi:10.1093/biomet/28.3-4.437, by quantiles of the gamma
+    distribution. Without an event the interval begins at 0; its end says how rare they may be. Raises
+    ValueError for other values.
     """
     if events < 0 or not (math.isfinite(time) and time > 0):
         raise ValueError(f"not a rate: {events} events in {time}")

@@ -78,7 +78,14 @@ def test_a_class_must_be_decided_for_a_minimal_time_without_a_break() -> None:
     high, low = (0.8, 0.2, 0.0), (0.1, 0.45, 0.45)
     answers = [(0.0, high), (0.25, high), (0.5, low), (0.75, high), (1.0, high), (1.25, high)]
     (start,) = [event for t, p in answers for event in session.update(answer(t, p)).events]
-    assert (start.start_s, start.window_end_s) == (0.75, 1.25)
+    assert (start.start_s, start.window_end_s) == (0.75, 1.0)
+
+
+def test_one_decision_is_enough_where_they_are_further_apart_than_the_minimal_time() -> None:
+    """But not the first of a session, before which nobody looked."""
+    session = decider(DecisionSettings(smoothing_s=0, hold_s=0.5, clear_after_s=9))
+    high, low = (0.8, 0.2, 0.0), (0.1, 0.45, 0.45)
+    assert told(session, [(0.0, high), (3.0, low), (6.0, high)]) == [(6.0, "start", "falling")]
 
 
 def test_windows_are_averaged_over_time_not_by_number() -> None:
@@ -94,17 +101,17 @@ def test_windows_are_averaged_over_time_not_by_number() -> None:
 
 def test_another_class_takes_over_and_the_actions_do_not_overlap() -> None:
     """Falling stays above its exit level while running is decided for the minimal time."""
-    session = decider(DecisionSettings(smoothing_s=0, hold_s=1, clear_after_s=9))
+    session = decider(DecisionSettings(smoothing_s=0, hold_s=1.5, clear_after_s=9))
     falls, runs = (0.6, 0.4, 0.0), (0.4, 0.6, 0.0)
     events = [
         event
-        for t, p in enumerate([falls, falls, runs, runs])
+        for t, p in enumerate([falls, falls, falls, runs, runs])
         for event in session.update(answer(float(t), p)).events
     ]
     assert [(e.state, e.label, e.start_s, e.end_s) for e in events] == [
         ("start", "falling", 0.0, None),
-        ("end", "falling", 0.0, 1.0),
-        ("start", "running", 2.0, None),
+        ("end", "falling", 0.0, 2.0),
+        ("start", "running", 3.0, None),
     ]
 
 
