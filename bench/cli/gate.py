@@ -93,8 +93,8 @@ def gate(
     max_minutes: Annotated[
         float | None,
         typer.Option(
-            help="Minutes of the whole gate: no pair begins that is likely to end later, and an open verdict is "
-            "inconclusive. By default as long as it takes."
+            help="Minutes of the whole gate: no pair begins that is likely to end later, and an open "
+            "verdict is inconclusive. By default as long as it takes."
         ),
     ] = None,
     accuracy: Annotated[

@@ -1,8 +1,8 @@
 """What `make gate` compares in two commits: decoding a video and TV-L1 between its frames.
 
 Both arms run this one file, of the working tree, each with its own ActionBench. A time is CPU time: on a
-machine whose cores other programs use too, wall time needs more turns than fit into four minutes. No network is
-loaded, so a process is ready in a second or two.
+machine whose cores other programs use too, wall time needs more turns than fit into four minutes. No network
+is loaded, so a process is ready in a second or two.
 """
 
 import json
