@@ -118,7 +118,7 @@ for line in sys.stdin:
     hold()
     print(facts, flush=True)
 """
-"""An arm whose processes hold memory of a device, which has only so much, from the first turn to their end."""
+"""An arm whose processes hold memory of a device, which has only so much, from their first turn on."""
 
 
 @pytest.mark.usefixtures("control")
