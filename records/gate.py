@@ -43,7 +43,7 @@ class Gate:
     - `config`: the options.
     - `environment`: hardware and software, as in a run directory.
     - `base`, `candidate`: the two sides.
-    - `state`: "done" when the gate has ended.
+    - `state`: "done" when the gate has ended; "out of time" if its `max_minutes` were over before.
     - `work`: description of what the processes of a pair run, and how: in turns, or slot after slot and why.
     - `control`: description of the control workload.
     - `schema`: version of the records, see `SCHEMA`.
@@ -56,7 +56,7 @@ class Gate:
     control: str
     base: Arm
     candidate: Arm
-    state: Literal["running", "done"] = "running"
+    state: Literal["running", "out of time", "done"] = "running"
     schema: int = SCHEMA
 
 

@@ -92,10 +92,13 @@ class GateWriter(GateDirectory):
         self._file.close()
         self._lock.release()
 
-    def finish(self) -> None:
-        """Record that the gate has ended. Raises MeasurementError if the directory was moved or removed."""
+    def finish(self, *, in_time: bool = True) -> None:
+        """Record that the gate has ended, or that its time was over before (not `in_time`).
+
+        Raises MeasurementError if the directory was moved or removed.
+        """
         self._lock.require_in_place(_resume(self.path))
-        self._write(self.path, replace(self.gate, state="done"))
+        self._write(self.path, replace(self.gate, state="done" if in_time else "out of time"))
 
     def note_work(self, work: str) -> None:
         """Record what the processes of a pair run, and how."""

@@ -11,11 +11,18 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = """#!/bin/sh
-echo "$@" > "$ASKED"
-echo '{"verdict": "regression"}' > gate.json
-echo '## Timing gate' > gate.md
+for word in "$@"; do echo "$word"; done > "$ASKED"
+case "$STATUS" in
+    0) verdict=fine ;;
+    3) verdict=regression ;;
+    4) verdict=inconclusive ;;
+    *) exit "$STATUS" ;;
+esac
+echo "{\\"verdict\\": \\"$verdict\\"}" > gate.json
+printf '## Timing gate: %s\\n' "$verdict" > gate.md
 exit "$STATUS"
 """
+"""As `bench gate`: it writes a result where it has a verdict, and none where it fails."""
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -26,15 +33,30 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A clone whose branch has a commit more than main, which went on meanwhile."""
+    """A clone as actions/checkout makes it: the merge of a branch into main, which went on meanwhile."""
     origin, clone = tmp_path / "origin", tmp_path / "clone"
     git(tmp_path, "init", "--quiet", "--initial-branch", "main", str(origin))
     git(origin, "commit", "--quiet", "--allow-empty", "--message", "first\n\nSlower: long ago")
     git(tmp_path, "clone", "--quiet", str(origin), str(clone))
     git(origin, "commit", "--quiet", "--allow-empty", "--message", "of others")
-    git(clone, "fetch", "--quiet")
     git(clone, "commit", "--quiet", "--allow-empty", "--message", "a change")
+    git(clone, "branch", "feature")
+    merge(clone)
     return clone
+
+
+def merge(clone: Path) -> None:
+    """Check out what a pull request of the branch `feature` is tested by."""
+    git(clone, "fetch", "--quiet")
+    git(clone, "checkout", "--quiet", "--detach", "origin/main")
+    git(clone, "merge", "--quiet", "--no-ff", "--message", "Merge feature into main", "feature")
+
+
+def commit(clone: Path, message: str) -> None:
+    """A further commit of the branch."""
+    git(clone, "checkout", "--quiet", "feature")
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", message)
+    merge(clone)
 
 
 def act(repository: Path, status: int, **environment: str) -> tuple[int, dict[str, str]]:
@@ -49,16 +71,18 @@ def act(repository: Path, status: int, **environment: str) -> tuple[int, dict[st
     files = {
         name: str(repository.parent / name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "ASKED")
     }
+    script = repository.parent / "step.sh"
+    script.write_text(step["run"])
     given = {
         "BASE": "",
         "TARGET": "main",
-        "ARGUMENTS": "--pairs '6'",
+        "ARGUMENTS": "--pairs '6'\n--command \"python 'a b.py'\"",
         "ON_INCONCLUSIVE": "ok",
         "STATUS": str(status),
     }
     path = f"{stub.parent}{os.pathsep}{os.environ['PATH']}"
     ended = subprocess.run(
-        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
+        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
         cwd=repository,
         env={**os.environ, "PATH": path, **files, **given, **environment},
         capture_output=True,
@@ -72,9 +96,11 @@ def act(repository: Path, status: int, **environment: str) -> tuple[int, dict[st
 def test_the_base_is_the_merge_base(repository: Path) -> None:
     code, written = act(repository, 0)
     assert code == 0
-    assert written["ASKED"].startswith(f"gate --base git:{git(repository, 'rev-parse', 'HEAD^')} ")
-    assert written["ASKED"].strip().endswith("--pairs 6")
-    assert "verdict=regression" in written["GITHUB_OUTPUT"]
+    words = written["ASKED"].splitlines()
+    assert words[:3] == ["gate", "--base", f"git:{git(repository, 'rev-parse', 'origin/main')}"]
+    assert words[-4:] == ["--pairs", "6", "--command", "python 'a b.py'"]
+    assert written["GITHUB_OUTPUT"] == "verdict=fine\n"
+    assert written["GITHUB_STEP_SUMMARY"] == "## Timing gate: fine\n"
 
 
 def test_without_the_history_it_says_what_to_do(repository: Path) -> None:
@@ -87,20 +113,19 @@ def test_a_slowdown_fails_unless_a_commit_of_the_change_explains_it(repository: 
     code, written = act(repository, 3)
     assert code == 3, "the trailer of a commit that is in the base does not count"
     assert "Slower: why" in written["said"]
-    message = "another\n\nSlower: exact where it was fast\nReviewed-by: someone"
-    git(repository, "commit", "--quiet", "--allow-empty", "--message", message)
-    code, written = act(repository, 3, BASE="git:HEAD~2")
+    commit(repository, "another\n\nSlower: exact $(where) `it`\n was fast\nReviewed-by: someone")
+    code, written = act(repository, 3)
     assert code == 0
-    assert "exact where it was fast" in written["GITHUB_STEP_SUMMARY"]
-    assert "explanation=exact where it was fast" in written["GITHUB_OUTPUT"]
+    assert "    exact $(where) `it` was fast\n" in written["GITHUB_STEP_SUMMARY"]
+    assert written["GITHUB_OUTPUT"].endswith("verdict=regression\nexplanation=exact $(where) `it` was fast\n")
 
 
 @pytest.mark.parametrize("status", [1, 2, 4])
 def test_a_trailer_explains_nothing_else(repository: Path, status: int) -> None:
-    git(repository, "commit", "--quiet", "--allow-empty", "--message", "x\n\nSlower: exact")
+    commit(repository, "x\n\nSlower: exact")
     assert act(repository, status)[0] == status
 
 
 def test_a_base_that_is_no_commit_has_no_trailers(repository: Path) -> None:
-    git(repository, "commit", "--quiet", "--allow-empty", "--message", "x\n\nSlower: exact")
+    commit(repository, "x\n\nSlower: exact")
     assert act(repository, 3, BASE="command:./old")[0] == 3

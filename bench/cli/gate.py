@@ -90,6 +90,13 @@ def gate(
             "third of the threshold."
         ),
     ] = 30.0,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(
+            help="Minutes of the whole gate: no pair begins that is likely to end later, and an open "
+            "verdict is inconclusive. By default as long as it takes."
+        ),
+    ] = None,
     accuracy: Annotated[
         bool, typer.Option("--accuracy", help="Also predict the labelled clips once with each version.")
     ] = False,
@@ -190,6 +197,7 @@ def gate(
             pairs=pairs,
             max_pairs=max_pairs,
             pair_s=pair_seconds,
+            max_minutes=max_minutes,
             accuracy=accuracy,
             timeout_s=timeout,
         )

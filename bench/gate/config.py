@@ -39,6 +39,7 @@ class GateConfig:
       those of this environment, so that the code alone is compared.
     - `primary`: the metrics that decide. `threshold`, `pairs`, `max_pairs`: see `Rule`.
     - `pair_s`: seconds that the two processes of a pair take turns at most.
+    - `max_minutes`: of the whole gate: no pair begins that is likely to end later. None: as long as it takes.
     - `accuracy`: predict the labelled clips once in each arm.
     - `timeout_s`: after which a slot, the start of a process or a turn is given up.
     """
@@ -54,6 +55,7 @@ class GateConfig:
     pairs: int = 10
     max_pairs: int = 30
     pair_s: float = 30.0
+    max_minutes: float | None = None
     accuracy: bool = False
     timeout_s: float = 600.0
 
@@ -69,6 +71,8 @@ class GateConfig:
             raise UsageError("must be above 0", where="--timeout", found=self.timeout_s)
         if not 0 < self.pair_s < math.inf:
             raise UsageError("must be a number above 0", where="--pair-seconds", found=self.pair_s)
+        if self.max_minutes is not None and not 0 < self.max_minutes < math.inf:
+            raise UsageError("must be a number above 0", where="--max-minutes", found=self.max_minutes)
         if from_mapping(self.turn_run(), "bench gate").latency_clips < 1:
             raise UsageError("a turn would measure nothing", where="--latency-clips", expected="at least 1")
         if beside := sorted({"scenarios", "sweep"} & self.run.keys()):

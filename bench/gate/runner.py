@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
 import time
@@ -17,12 +18,12 @@ from ...errors import ActionBenchError, MeasurementError, UsageError
 from ...records.gate import ARMS, ArmAccuracy, ArmName, Gate
 from ...records.gate_directory import GateDirectory, GateWriter
 from ...reports.analysis.gate_result import GateResult, load_gate
-from ..console.progress import Console
+from ..console.progress import Console, Progress
 from ..plan.environment import environment
 from .commands import BenchRun, Command, Work, bench_run, read_right, run_process, without_unread
 from .config import GateConfig, words
 from .control import Control
-from .pairs import Arms, Length, way_to_measure
+from .pairs import Arms, Length, MeasuresPairs, way_to_measure
 from .targets import Place, find_place, tree_identity
 
 
@@ -42,6 +43,7 @@ class GateDuration:
 
 def start_gate(config: GateConfig, out: Path | None, console: Console) -> GateResult:
     """Carry out a new gate in the directory `out` (None: runs/<time>-gate)."""
+    end = _end(config)
     with _arms(config, console) as arms:
         control = Control()
         gate = Gate(
@@ -56,19 +58,20 @@ def start_gate(config: GateConfig, out: Path | None, console: Console) -> GateRe
         path = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-gate"
         with GateWriter(path, gate) as writer:
             console.say(f"gate's directory: {path}")
-            return _kept(config, arms, control, writer, console)
+            return _kept(config, arms, control, writer, console, end)
 
 
 def resume_gate(path: Path, console: Console) -> GateResult:
     """Go on with an interrupted gate, or show a finished one again.
 
-    A pair whose second slot is missing is measured anew: its first one was taken at another time. Raises
-    UsageError if an arm is not the code that the gate began with.
+    A pair whose second slot is missing is measured anew: its first one was taken at another time. The time
+    that the gate may take is counted anew. Raises UsageError if an arm is not the code that it began with.
     """
     before = GateDirectory(path).gate
     if before.state == "done":
         return load_gate(GateDirectory(path))
     config = GateConfig.from_dict(before.config)
+    end = _end(config)
     with _arms(config, console) as arms:
         for arm, was in zip(ARMS, (before.base, before.candidate), strict=True):
             now = arms.places[arm].record
@@ -81,7 +84,7 @@ def resume_gate(path: Path, console: Console) -> GateResult:
                     remedy="Start a new gate.",
                 )
         with GateWriter(path) as writer:
-            return _kept(config, arms, Control(), writer, console)
+            return _kept(config, arms, Control(), writer, console, end)
 
 
 def estimate(config: GateConfig, console: Console) -> GateDuration:
@@ -129,6 +132,11 @@ def _arms(config: GateConfig, console: Console) -> Iterator[Arms]:
         yield Arms(places, works)
 
 
+def _end(config: GateConfig) -> float:
+    """When the time of a gate that begins now is over, by the monotonic clock."""
+    return math.inf if config.max_minutes is None else time.monotonic() + 60 * config.max_minutes
+
+
 def _length(config: GateConfig) -> Length:
     return Length.of(config.pair_s, config.primary, config.rule)
 
@@ -149,37 +157,33 @@ def _work_in_words(config: GateConfig, arms: Arms) -> str:
 
 
 def _kept(
-    config: GateConfig, arms: Arms, control: Control, writer: GateWriter, console: Console
+    config: GateConfig, arms: Arms, control: Control, writer: GateWriter, console: Console, end: float
 ) -> GateResult:
     """Carry the gate out; where it does not get to its end and has measured something, say how to go on."""
     try:
-        return _carry_out(config, arms, control, writer, console)
+        result = _carry_out(config, arms, control, writer, console, end)
     except (KeyboardInterrupt, ActionBenchError):
         if writer.slots() or writer.pairs_in_turns():
-            console.say(f"what was measured is kept; go on with: bench gate --resume {writer.path}")
+            _say_how_to_go_on(writer, console)
         raise
+    if result.gate.state == "out of time":
+        _say_how_to_go_on(writer, console)
+    return result
+
+
+def _say_how_to_go_on(writer: GateWriter, console: Console) -> None:
+    console.say(f"what was measured is kept; go on with: bench gate --resume {writer.path}")
 
 
 def _carry_out(
-    config: GateConfig, arms: Arms, control: Control, writer: GateWriter, console: Console
+    config: GateConfig, arms: Arms, control: Control, writer: GateWriter, console: Console, end: float
 ) -> GateResult:
-    pairs = writer.complete_pairs
     folder = writer.path / "slots"
     with console.task("pairs of processes", config.max_pairs) as progress, ExitStack() as held:
         measure = way_to_measure(arms, control, _length(config), folder, progress.note, held)
         writer.note_work(f"{measure.in_words}: {_work_in_words(config, arms)}")
-        for _ in range(pairs):
-            progress.advance()
-        # One pair shows whether the primary metrics are measured at all; then the first look.
-        wanted: int | None = 1
-        while wanted is not None:
-            for pair in range(pairs, wanted):
-                for record in measure(pair, folder, progress.note):
-                    writer.append(record)
-                progress.advance()
-            pairs = max(pairs, wanted)
-            wanted = load_gate(writer).next_pairs
-    if config.accuracy:
+        in_time = _measure_pairs(measure, writer, folder, progress, end)
+    if config.accuracy and in_time:
         predicted = {accuracy.arm for accuracy in writer.accuracies()}
         for arm in (arm for arm in ARMS if arm not in predicted):
             console.say(f"accuracy of the {arm}")
@@ -187,8 +191,35 @@ def _carry_out(
                 ArmAccuracy(arm, _predict(config, arms.places[arm], writer.path / f"accuracy-{arm}"))
             )
     _require_unchanged(arms)
-    writer.finish()
+    writer.finish(in_time=in_time)
     return load_gate(writer)
+
+
+def _measure_pairs(
+    measure: MeasuresPairs, writer: GateWriter, folder: Path, progress: Progress, end: float
+) -> bool:
+    """Measure pairs until there is a verdict or the last look; whether that was so before `end`.
+
+    A pair is expected to take as long as the longest so far; the first one is measured in any case.
+    """
+    pairs = writer.complete_pairs
+    for _ in range(pairs):
+        progress.advance()
+    longest = 0.0
+    # One pair shows whether the primary metrics are measured at all; then the first look.
+    wanted: int | None = 1
+    while wanted is not None:
+        for pair in range(pairs, wanted):
+            begin = time.monotonic()
+            if pair > 0 and begin + longest > end:
+                return False
+            for record in measure(pair, folder, progress.note):
+                writer.append(record)
+            progress.advance()
+            longest = max(longest, time.monotonic() - begin)
+        pairs = max(pairs, wanted)
+        wanted = load_gate(writer).next_pairs
+    return True
 
 
 def _require_unchanged(arms: Arms) -> None:

@@ -183,7 +183,7 @@ def judge(
         len(turns),
         float(np.median(turns)) if turns else None,
         decision.verdict,
-        decision.reason,
+        decision.reason + _out_of_time(gate, len(pairs), rule),
         decision.next_pairs,
         tuple(changes),
         _explaining(("control", TOTAL), control),
@@ -191,6 +191,13 @@ def judge(
         tuple(_accuracy_changes(accuracies)),
         tuple(_cpu_times(changes, measured, rule)),
     )
+
+
+def _out_of_time(gate: Gate, pairs: int, rule: Rule) -> str:
+    """What is to be added to the reason of a gate whose time was over; else empty."""
+    if gate.state != "out of time":
+        return ""
+    return f"; its time was over (--max-minutes) after {pairs} pairs, of {rule.max_pairs} at most"
 
 
 def _measured(pairs: Sequence[Pair]) -> dict[Key, list[Values]]:

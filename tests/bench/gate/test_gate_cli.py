@@ -13,11 +13,13 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from actionbench.bench.cli.app import run_app
+from actionbench.bench.gate import runner
 from actionbench.reports.statistics import gate_simulation
 from actionbench.reports.statistics.gate_simulation import Cell
 from actionbench.reports.statistics.sequential import Rule
@@ -242,6 +244,39 @@ def test_an_interrupted_gate_goes_on_where_it_was(tmp_path: Path, arm: Command) 
     assert {line["arm"] for line in lines[9:11]} == {"base", "candidate"}
 
 
+def test_a_gate_whose_time_is_over_says_so_with_its_table_and_goes_on_later(
+    tmp_path: Path, arm: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slots = tmp_path / "gate" / "slots.jsonl"
+
+    def now() -> float:
+        return 20.0 * len(slots.read_text().splitlines()) if slots.exists() else 0.0
+
+    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=now))
+    # A slot takes 20 s, so that the fourth pair would end after 160 s.
+    both = arms(arm(), arm(flow_s=1.4))
+    code, result = run_gate(tmp_path, *both, "--max-minutes", "2.5")
+    assert (code, result["verdict"], result["pairs"]) == (4, "inconclusive", 3)
+    assert "its time was over (--max-minutes) after 3 pairs, of 6 at most" in result["reason"]
+    answer = capsys.readouterr()
+    assert "flow changed most" in answer.out
+    resume = ["gate", "--resume", str(tmp_path / "gate"), "--json", str(tmp_path / "result.json")]
+    assert f"go on with: bench {' '.join(resume[:3])}" in answer.err
+    assert run_app(resume) == 3, "with its time counted anew, three more pairs are measured"
+    resumed = json.loads((tmp_path / "result.json").read_text())
+    assert (resumed["pairs"], "its time" in resumed["reason"]) == (6, False)
+
+
+def test_a_gate_without_time_measures_one_pair(tmp_path: Path, arm: Command) -> None:
+    code, result = run_gate(tmp_path, *arms(arm(), arm()), "--max-minutes", "1e-9")
+    assert (code, result["verdict"], result["pairs"]) == (4, "inconclusive", 1)
+
+
+def test_time_that_is_enough_changes_nothing(tmp_path: Path, arm: Command) -> None:
+    code, result = run_gate(tmp_path, *arms(arm(), arm()), "--max-minutes", "60")
+    assert (code, result["verdict"], result["pairs"]) == (0, "fine", 6)
+
+
 def test_a_gate_is_resumed_as_it_began(
     tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -307,6 +342,8 @@ def test_estimate_tells_the_duration_and_leaves_nothing(
         (["--base", "command:'"], "cannot be split"),
         (["--base", "python:/no/such/python"], "no such interpreter"),
         (["--base", "command:/no/such/program", "--candidate", "command:true"], "cannot be run"),
+        (["--base", "command:true", "--max-minutes", "0"], "--max-minutes"),
+        (["--self-test", "--max-minutes", "1"], "--max-minutes"),
         (["--base", "command:true", "--latency-clips", "0"], "--latency-clips"),
         (["--base", "command:true", "--latency-seconds", "-1"], "--latency-seconds"),
         (["--base", "command:true", "--accuracy", "--weights", "random"], "--accuracy"),

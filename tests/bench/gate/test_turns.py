@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -92,6 +93,48 @@ def test_two_that_do_not_fit_into_memory_run_slot_after_slot_and_it_is_said(
     assert result["pairs_in_turns"] == 0
     assert "not in turns (two processes of command do not fit into memory)" in result["work"]
     assert {record["kind"] for record in records(tmp_path)} == {"slot"}
+
+
+DEVICE = """
+import fcntl, json, os, sys
+size, free, device = int(sys.argv[1]), int(sys.argv[2]), open(sys.argv[3], "r+")
+def hold():
+    fcntl.flock(device, fcntl.LOCK_EX)
+    device.seek(0)
+    held = [line for line in device.read().split() if os.path.exists("/proc/" + line)]
+    if str(os.getpid()) not in held:
+        if (len(held) + 1) * size > free:
+            sys.exit("out of memory on the device")
+        device.write(str(os.getpid()) + " ")
+        device.flush()
+    fcntl.flock(device, fcntl.LOCK_UN)
+facts = json.dumps({"total_s": 1.0, "peak_rss_bytes": 1000, "peak_device_bytes": size})
+if "ACTIONBENCH_TURNS" not in os.environ:
+    hold()
+    print(facts)
+    sys.exit()
+print('{"ready": {}}', flush=True)
+for line in sys.stdin:
+    hold()
+    print(facts, flush=True)
+"""
+"""An arm whose processes hold memory of a device, which has only so much, from their first turn on."""
+
+
+@pytest.mark.usefixtures("control")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="the device's processes are found in /proc")
+@pytest.mark.parametrize(("free", "in_turns"), [(20, 6), (19, 0)])
+def test_two_that_do_not_fit_onto_a_device_run_slot_after_slot_and_it_is_said(
+    tmp_path: Path, free: int, in_turns: int
+) -> None:
+    (tmp_path / "device").touch()
+    words = [sys.executable, "-S", "-E", "-c", DEVICE, "10", str(free), str(tmp_path / "device")]
+    one = f"command:{shlex.join(words)}"
+    code, result = run_gate(tmp_path, *arms(one, one), *FAST)
+    assert (code, result["verdict"], result["pairs_in_turns"]) == (0, "fine", in_turns)
+    reason = "not in turns (two processes of command do not run beside each other: "
+    assert (reason in result["work"]) == (in_turns == 0)
+    assert "peak_device_memory" in {change["metric"] for change in result["changes"]}
 
 
 @pytest.mark.usefixtures("control")
