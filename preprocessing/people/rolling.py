@@ -67,10 +67,7 @@ class PeopleStream:
         The frame must not be changed afterwards. Where the size of the frames changes, all begin again.
         """
         if self._frames and self._frames[-1].shape != frame.shape:
-            self._frames.clear()
-            self._followed.clear()
-            self._tracker.forget()
-            self._number = 0
+            self.forget()
         self._frames.append(frame)
         looks = self._number % self._every == 0
         tracks = self._tracker.update(self._detector.detect(frame) if looks else None)
@@ -82,6 +79,13 @@ class PeopleStream:
         for track in tracks:
             self._followed[track.id].boxes.append(track.corners)
         return tuple(self._shown(track, frame) for track in tracks if track.confirmed)
+
+    def forget(self) -> None:
+        """Follow nobody any more: the next frame does not follow the last one. No id is used again."""
+        self._frames.clear()
+        self._followed.clear()
+        self._tracker.forget()
+        self._number = 0
 
     def _shown(self, track: Track, frame: Pixels) -> PersonFrames:
         followed = self._followed[track.id]
