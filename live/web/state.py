@@ -194,7 +194,9 @@ def _scores(decision: Decision, people: tuple[PersonLabel, ...] | None) -> npt.N
     """The smoothed probabilities, (classes,); with people the highest of any of them."""
     if people is None:
         return decision.smoothed
-    return np.stack([each.decision.smoothed for each in people if each.decision is not None]).max(axis=0)
+    decided = [each.decision.smoothed for each in people if each.decision is not None]
+    highest: npt.NDArray[np.float32] = np.stack(decided).max(axis=0)
+    return highest
 
 
 def _as_shown(event: ActionEvent) -> dict[str, Any]:
