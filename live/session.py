@@ -233,6 +233,7 @@ class _Session:
         if prepared.people is not None:
             self._labelling.seen(prepared.people, frame.time_s)
             self._work.keep(self._labelling.watched)
+            self._say_turns()
 
     def _recognise(self) -> None:
         while (work := self._work.take()) is not None:
@@ -284,6 +285,10 @@ class _Session:
         many = max(1, len(self._labelling.watched))
         self._stride.observe(many * answer_s, stride_s)
         self._measurements.set_stride(self._settings.stride * self._stride.multiple)
+        self._say_turns()
+
+    def _say_turns(self) -> None:
+        many = len(self._labelling.watched)
         turns = f"{many} persons take turns" if many > 1 and self._stride.multiple > 1 else None
         self._measurements.set_trouble("turns", turns)
 

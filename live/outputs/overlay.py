@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -61,8 +62,7 @@ def drawn(pixels: Pixels, shown: Shown) -> Pixels:
     above.onto(made, top=True)
     below.onto(made, top=False)
     between = made[above.height : max(above.height, height - below.height)]
-    for person in people:
-        _tag(between, person, size, above.height, height)
+    _tags(between, people, size, above.height, height)
     return made
 
 
@@ -88,22 +88,27 @@ def _box(picture: Pixels, label: PersonLabel, size: int) -> None:
     cv2.rectangle(picture, first, last, _colour(label), max(1, size // 10))
 
 
-def _tag(picture: Pixels, label: PersonLabel, size: int, offset: int, whole: int) -> None:
-    """Id and label of a person at the upper edge of the box, or as near to it as the panels leave room.
+def _tags(picture: Pixels, people: Sequence[PersonLabel], size: int, offset: int, whole: int) -> None:
+    """Id and label of each person at the upper edge of the box, or as near to it as there is room.
 
     - `picture`: the part between the panels, which begins at row `offset` of `whole`.
     """
     height, width = picture.shape[:2]
-    text = plain_line(_person_text(label))
     line = round(1.3 * size)
-    length = min(round(_font(size).getlength(text)) + size // 2, width)
-    if height < line:
-        return
-    x = min(max(round(label.person.box[0] * width), 0), width - length)
-    y = min(max(round(label.person.box[1] * whole) - offset, 0), height - line)
-    image = Image.fromarray((SHADE * picture[y : y + line, x : x + length]).astype(np.uint8))
-    ImageDraw.Draw(image).text((size // 4, 0), text, _colour(label), _font(size))
-    picture[y : y + line, x : x + length] = np.asarray(image)
+    taken: list[tuple[int, int, int]] = []
+    for person in people:
+        text = plain_line(_person_text(person))
+        length = min(round(_font(size).getlength(text)) + size // 2, width)
+        x = min(max(round(person.person.box[0] * width), 0), width - length)
+        y = min(max(round(person.person.box[1] * whole) - offset, 0), max(0, height - line))
+        while any(x < right and left < x + length and abs(y - top) < line for left, right, top in taken):
+            y += line
+        if y + line > height:
+            continue
+        taken.append((x, x + length, y))
+        image = Image.fromarray((SHADE * picture[y : y + line, x : x + length]).astype(np.uint8))
+        ImageDraw.Draw(image).text((size // 4, 0), text, _colour(person), _font(size))
+        picture[y : y + line, x : x + length] = np.asarray(image)
 
 
 def _colour(label: PersonLabel) -> tuple[int, int, int]:

@@ -138,8 +138,10 @@
     $("boxes").replaceChildren(...people.map(({ id, box, watched, decided, label, confidence }) => {
       const [x0, y0, x1, y1] = [box[0] * width, box[1] * height, box[2] * width, box[3] * height];
       const group = shape("g", { class: !watched ? "unwatched" : label === null ? "" : "acting" });
-      const text = shape("text", { x: Math.max(x0, 0) + 4 * pixel, y: Math.max(y0, 0) + 18 * pixel,
-        "font-size": 15 * pixel, "stroke-width": 3 * pixel });
+      const right = x0 > width / 2; // where a long label would not end within the picture
+      const text = shape("text", { x: right ? Math.min(x1, width) - 4 * pixel : Math.max(x0, 0) + 4 * pixel,
+        y: Math.max(y0, 0) + 18 * pixel, "text-anchor": right ? "end" : "start", "font-size": 15 * pixel,
+        "stroke-width": 3 * pixel });
       text.textContent = !watched ? `${id}` : !decided ? `${id}: waiting`
         : label === null ? `${id}: no action` : `${id}: ${label} ${percent(confidence)}`;
       group.append(shape("rect", { x: x0, y: y0, width: Math.max(x1 - x0, 0), height: Math.max(y1 - y0, 0) }), text);
