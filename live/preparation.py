@@ -107,7 +107,7 @@ class Preparation:
         if self._finder is None:
             cuts: tuple[Cut, ...] = (Cut(None, () if repeated else (frame.pixels,), anew=False),)
         else:
-            cuts = self._finder.add(frame.pixels)
+            cuts = self._finder.repeat() if repeated else self._finder.add(frame.pixels)
         by_key = {None if cut.person is None else cut.person.id: cut for cut in cuts}
         self._rolling = {
             key: self._rolling.get(key) or _Rolling(self._preparer, self._length, self._measurements)

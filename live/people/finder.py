@@ -50,8 +50,8 @@ class Cut:
     """What a frame adds to one window.
 
     - `person`: whose window it is; None for that of whole frames.
-    - `frames`: (H, W, 3) uint8 RGB each, oldest first.
-    - `anew`: the window begins again with `frames`; otherwise `frames` is one frame.
+    - `frames`: (H, W, 3) uint8 RGB each, oldest first; none: the window's last frame stands there once more.
+    - `anew`: the window begins again with `frames`; otherwise `frames` is one frame at most.
     """
 
     person: Present | None
@@ -106,6 +106,11 @@ class PeopleFinder:
         }
         self.present = tuple(by_id.values())
         return tuple(Cut(by_id[person.id], person.frames, person.anew) for person in kept)
+
+    def repeat(self) -> tuple[Cut, ...]:
+        """The same where the last frame stands in the place of one that is missing; costs hardly anything."""
+        self._stream.repeat()
+        return tuple(Cut(person, (), anew=False) for person in self.present if person.id in self._kept)
 
     def forget(self) -> None:
         """Follow nobody any more: the next frame does not follow the last one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -250,3 +251,20 @@ def test_of_a_crowd_the_first_are_recognised_and_it_says_so(preparer: Preparer) 
     assert last.people is not None
     assert len(last.people) == MOST_PEOPLE + 2
     assert "10 persons, of whom 8 are recognised" in run.measured.status().caveats
+
+
+def test_frames_that_are_missing_cost_no_detection(preparer: Preparer) -> None:
+    """A camera of 5 frames a second: each frame stands at five points of the grid, and is looked at once."""
+    run = Run(preparer, lambda _: (LEFT,))
+
+    def slow() -> Iterator[Picture]:
+        for n in range(20):
+            yield Picture(frame(n), n / 5, 1 / 5, 0.0)
+
+    run.settings = replace(run.settings, window=8)
+    run(FILE, slow)
+    assert run.people.detector.asked == list(range(20))  # type: ignore[attr-defined]  # a `Knowing`
+    assert sum(run.measured.histograms()["people"].counts) == 20
+    assert run.measured.status().processed == 19 * 5 + 1
+    assert {event.rate for event in run.output.events if event.state == "update"} <= {3.125, 6.25}
+    assert events_of(run, 1)[0][:2] == ("start", "walking")
