@@ -7,13 +7,15 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import MeasurementError, unknown_name
+from ..errors import MeasurementError, UsageError, unknown_name
 from ..live.config import LiveConfig
 from ..live.events import ActionEvent, SessionHeader
 from ..live.measurements import SessionSummary
+from ..live.people.zones import read_zones
 from ..plain_text import plain_line
 from .console.status_line import StatusLine
 from .plan.config import from_mapping
@@ -27,7 +29,7 @@ from .worker.supervisor import Outcome, Worker
 LOADING_TIMEOUT_S = 300.0
 """Seconds without a sign of life until the process is killed: a network may take long to load or compile."""
 
-_OF_NETWORK = ("weights", "device", "threads", "flow")
+_OF_NETWORK = ("weights", "device", "threads", "flow", "people")
 
 
 def plan_live(config: LiveConfig, say: Callable[[str], None]) -> PlannedModel:
@@ -44,6 +46,10 @@ def plan_live(config: LiveConfig, say: Callable[[str], None]) -> PlannedModel:
     for label in config.alert_labels:
         if label not in model.labels:
             raise unknown_name(f"class of {model.key} in --alert-labels", label, model.labels)
+    if config.zones is not None and model.people is None:
+        raise UsageError(
+            "are zones for persons, but nobody is looked for", where="--zones", remedy="Add --people."
+        )
     return with_files(model, run, say)
 
 
@@ -67,16 +73,18 @@ def watch(
         weights={stream: weights.kind for stream, weights in model.weights.items()},
         caveat=caveat([weights.kind for weights in model.weights.values()]),
         operating_point=model.operating_point,
+        people=model.people,
+        zones=None if config.zones is None else read_zones(Path(config.zones)),
     )
+    # The session finds persons itself: in a stream, and not one of a clip.
+    job = replace(model.stream_job("live", (), settings), people=None)
     stop = threading.Event()
     outcome = Outcome()
     summary: SessionSummary | None = None
     with ExitStack() as stack:
         folder, begun = stack.enter_context(tempfile.TemporaryDirectory()), stack.enter_context(_ends(stop))
         log = Path(folder) / "log"
-        worker = Worker(
-            model.stream_job("live", (), settings), model.python, log, LOADING_TIMEOUT_S, line.say
-        )
+        worker = Worker(job, model.python, log, LOADING_TIMEOUT_S, line.say)
         events = stack.enter_context(closing(worker.events(outcome, stop)))
         try:
             for event in events:
@@ -132,6 +140,9 @@ def _say_header(line: StatusLine, header: SessionHeader) -> None:
     source, model, rule = map(plain_line, (header.source, header.model, header.no_action))
     windows = f"windows of {header.window} frames, a label every {header.stride} frames"
     line.say(f"{source}: {model}, {rate}, {windows}; no action: {rule}")
+    if header.people is not None:
+        zones = f", in the zones {', '.join(header.zones)}" if header.zones else ""
+        line.say(f"persons are found by {plain_line(header.people)}{zones}")
     if header.caveat is not None:
         line.say(header.caveat)
 
@@ -140,9 +151,10 @@ def status_text(now: Recognising) -> str:
     """What a session recognises and how it is, on one line; what is wrong stands before the counts."""
     status = now.status
     label = "no action" if now.label is None else plain_line(now.label)
-    seen = (
-        [] if now.age_s is None else [f"{label} {now.confidence or 0:.0%}", f"{1000 * now.age_s:.0f} ms old"]
-    )
+    whose = "" if now.person is None else f" (person {now.person})"
+    seen = [] if now.waiting is None else [now.waiting]
+    if now.age_s is not None:
+        seen = [f"{label} {now.confidence or 0:.0%}{whose}", f"{1000 * now.age_s:.0f} ms old"]
     if not status.connected:
         seen = ["no picture"]
     counts = [
@@ -155,6 +167,9 @@ def status_text(now: Recognising) -> str:
 def event_text(event: ActionEvent) -> str:
     """An event as a message."""
     label = plain_line(event.label)
+    if event.person is not None:
+        zone = "" if event.zone is None else f", {plain_line(event.zone)}"
+        label = f"person {event.person}{zone}: {label}"
     match event.state:
         case "start":
             return f"{_time(event.start_s)}  {label} starts ({event.confidence:.0%}, {event.age_s:.2f} s old)"
@@ -172,6 +187,8 @@ def summary_text(summary: SessionSummary) -> str:
     if summary.age_p50_s is not None:
         age = f"age of a label {1000 * summary.age_p50_s:.0f} ms (median)"
         counts.append(age if summary.age_p95_s is None else f"{age}, {1000 * summary.age_p95_s:.0f} ms (p95)")
+    if summary.people_s is not None:
+        counts.append(f"finding persons {1000 * summary.people_s:.0f} ms a frame (mean)")
     counts += [
         f"{summary.dropped} frames dropped",
         f"{summary.late} labels late",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..flow.registry import METHODS
+from ..models.detectors.registry import DETECTORS_IN_WORDS
 from ..models.registry import DEFAULT_TRAINED, MODELS
 from ..settings import (
     NAMES,
@@ -59,6 +60,19 @@ class LiveConfig:
         TEXT,
         f"optical-flow method: {', '.join(METHODS)}, or another that `bench flow list` lists",
         "tvl1-fast",
+    )
+    people: str | None = setting(
+        TEXT,
+        f"detector of persons, {DETECTORS_IN_WORDS}: each person is followed, and recognised in a square "
+        "around them (docs/people.md). By default what a network of `bench finetune` was trained with, or "
+        "else none: whole frames",
+        None,
+    )
+    zones: str | None = setting(
+        TEXT,
+        "YAML file of zones, `NAME: [[x, y], …]` in shares of the picture; with `people`, only persons in "
+        "one of them are recognised",
+        None,
     )
     stride: int = setting(
         WHOLE,

@@ -131,7 +131,8 @@ class Decider:
     - `operating_point`: when the class that matters is recognised; None if the network has none. Its class is
       decided from its threshold on, however likely the others are.
     - `model`: the network as it was asked for, for the events.
-    - `clock`: time of day, for the events; the actions' ids begin with that of the session's start.
+    - `clock`: time of day, for the events.
+    - `session`: what the actions' ids begin with; None for the time of day at which this is made.
 
     Raises UsageError for an operating point of a class that the network does not have.
     """
@@ -143,6 +144,7 @@ class Decider:
         operating_point: OperatingPoint | None,
         model: str,
         clock: Callable[[], datetime] = utc_now,
+        session: str | None = None,
     ) -> None:
         self._labels, self._settings, self._model, self._clock = tuple(labels), settings, model, clock
         if operating_point is not None and operating_point.label not in self._labels:
@@ -154,7 +156,7 @@ class Decider:
         threshold = settings.threshold
         self._threshold = THRESHOLD if threshold is None and self._idle is None else threshold
         self._recent: deque[Recognised] = deque()
-        self._session = f"{clock():%Y%m%dT%H%M%S%f}"[:-3]
+        self._session = session or f"{clock():%Y%m%dT%H%M%S%f}"[:-3]
         self._count = 0
         self._candidate: _Candidate | None = None
         self._running: _Action | None = None
@@ -214,12 +216,29 @@ class Decider:
             tuple(action.label for action in self._ended),
         )
 
-    def finish(self, time_s: float) -> tuple[ActionEvent, ...]:
-        """The events of the session's end, at `time_s` of its timeline: what goes on ends.
+    def for_person(self, person: int) -> Decider:
+        """A decider by the same rules for the windows of one person of the session."""
+        return Decider(
+            self._labels,
+            self._settings,
+            self._point,
+            self._model,
+            self._clock,
+            session=f"{self._session}-{person}",
+        )
 
-        An action that ended less than `clear_after_s` before is not cleared: nobody saw what came after.
+    def finish(self, time_s: float) -> tuple[ActionEvent, ...]:
+        """The events of the end of watching, at `time_s` of the timeline: what goes on ends.
+
+        An action that ended less than `clear_after_s` before is not cleared yet; it is by a later call.
         """
+        self._candidate = None
         return (*self._end(), *self._cleared(time_s))
+
+    @property
+    def over(self) -> bool:
+        """Whether no action goes on, and none is left to be cleared."""
+        return self._running is None and not self._ended
 
     def _decided(self, smoothed: npt.NDArray[np.float64]) -> str | None:
         """The class of the smoothed probabilities, by themselves; None for no action."""
@@ -298,4 +317,6 @@ class Decider:
             rate=window.rate,
             model=self._model,
             time=self._clock().isoformat(timespec="milliseconds"),
+            person=window.person,
+            zone=window.zone,
         )

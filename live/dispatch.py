@@ -5,18 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..plain_text import plain_line
-from .decision import Decision
 from .events import ActionEvent
 from .frame import Frame
+from .labelling import Labelled
 from .measurements import Measurements, SessionStatus
 from .outputs.output import Output, Shown
 from .queues import Newest
-from .recognition import Recognised
 
 STATUS_S = 0.2
 """Seconds for which a status is shown before it is taken again: its percentiles take longer than a frame."""
@@ -26,14 +24,6 @@ CLOSING_S = 30.0
 
 TOP = 5
 """Classes in `Shown.top`."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """The network's latest answer, and what was decided by it."""
-
-    recognised: Recognised
-    decision: Decision
 
 
 class Dispatcher:
@@ -57,19 +47,19 @@ class Dispatcher:
         say: Callable[[str], None],
     ) -> None:
         self._outputs, self._labels, self._measurements, self._say = list(outputs), labels, measurements, say
-        self._waiting: Newest[tuple[Frame, Answer | None] | ActionEvent] = Newest(room, lossless=lossless)
+        self._waiting: Newest[tuple[Frame, Labelled] | ActionEvent] = Newest(room, lossless=lossless)
         self._overtaken: list[ActionEvent] = []
-        self._answer: Answer | None = None
+        self._labelled = Labelled()
         self._status: SessionStatus | None = None
         self._status_until_s = 0.0
         measurements.watch_queue("outputs", self._waiting.__len__)
         self._thread = threading.Thread(target=self._run, name="outputs", daemon=True)
         self._thread.start()
 
-    def answer(self, answer: Answer) -> None:
-        """Show this from now on, and hand its events on."""
-        self._answer = answer
-        self.events(answer.decision.events)
+    def label(self, labelled: Labelled, events: Sequence[ActionEvent]) -> None:
+        """Show these labels from now on, and hand the events on."""
+        self._labelled = labelled
+        self.events(events)
 
     def events(self, events: Sequence[ActionEvent]) -> None:
         """Hand events on."""
@@ -77,11 +67,11 @@ class Dispatcher:
             self._put(event)
 
     def frame(self, frame: Frame) -> None:
-        """Show a frame, with the latest answer."""
+        """Show a frame, with the latest labels."""
         if self._outputs:
-            self._put((frame, self._answer))
+            self._put((frame, self._labelled))
 
-    def _put(self, item: tuple[Frame, Answer | None] | ActionEvent) -> None:
+    def _put(self, item: tuple[Frame, Labelled] | ActionEvent) -> None:
         replaced = self._waiting.put(item)
         if isinstance(replaced, ActionEvent):
             self._overtaken.append(replaced)
@@ -90,18 +80,18 @@ class Dispatcher:
 
     def shown(self) -> Shown:
         """What would stand on a picture now."""
-        return self._shown(self._answer)
+        return self._shown(self._labelled)
 
-    def _shown(self, answer: Answer | None) -> Shown:
+    def _shown(self, labelled: Labelled) -> Shown:
         now = time.monotonic()
         if self._status is None or now >= self._status_until_s:
             self._status, self._status_until_s = self._measurements.status(), now + STATUS_S
-        if answer is None:
-            return Shown(None, None, (), self._status)
-        smoothed = answer.decision.smoothed
-        best = np.argsort(-smoothed, kind="stable")[:TOP]
-        top = tuple((self._labels[i], float(smoothed[i])) for i in best)
-        return Shown(answer.decision, answer.recognised.age_s, top, self._status)
+        top: tuple[tuple[str, float], ...] = ()
+        if labelled.decision is not None:
+            smoothed = labelled.decision.smoothed
+            best = np.argsort(-smoothed, kind="stable")[:TOP]
+            top = tuple((self._labels[i], float(smoothed[i])) for i in best)
+        return Shown(labelled.decision, labelled.age_s, top, self._status, labelled.people, labelled.person)
 
     def _run(self) -> None:
         while (item := self._waiting.take()) is not None:
@@ -110,8 +100,8 @@ class Dispatcher:
             if isinstance(item, ActionEvent):
                 self._give_event(item)
             else:
-                frame, answer = item
-                shown = self._shown(answer)
+                frame, labelled = item
+                shown = self._shown(labelled)
                 for output in list(self._outputs):
                     self._give(output, lambda each: each.frame(frame, shown))  # noqa: B023  called at once
         while self._outputs:

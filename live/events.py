@@ -36,6 +36,8 @@ class ActionEvent:
       a second that the network sees.
     - `model`: the network as it was asked for.
     - `time`: when the event was decided: UTC, ISO 8601.
+    - `person`: id of the person who acts; None where the network sees whole frames. `zone`: where that person
+      was in the window's last frame; None without zones.
     """
 
     id: str
@@ -52,6 +54,8 @@ class ActionEvent:
     rate: float
     model: str
     time: str
+    person: int | None = None
+    zone: str | None = None
     kind: Literal["event"] = "event"
 
     def to_json(self) -> str:
@@ -71,6 +75,8 @@ class SessionHeader:
       larger, and stands in each event.
     - `no_action`: by which rule there is no action, in words (`Decider.no_action`).
     - `time`: when the session began: UTC, ISO 8601.
+    - `people`: the detector by which persons are found, in words; None where the network sees whole frames.
+    - `zones`: names of the zones in which persons are recognised; none: everywhere.
     - `schema`: version of the lines.
     """
 
@@ -83,6 +89,8 @@ class SessionHeader:
     rate: float
     no_action: str
     time: str
+    people: str | None = None
+    zones: tuple[str, ...] = ()
     schema: int = SCHEMA
     kind: Literal["session"] = "session"
 

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-Stage = Literal["decode", "prepare", "flow", "forward", "age"]
+Stage = Literal["decode", "people", "prepare", "flow", "forward", "age"]
 
 Counted = Literal["captured", "processed", "dropped", "damaged", "reconnects", "labels", "unshown", "late"]
 """What is counted:
@@ -107,6 +107,7 @@ class SessionSummary:
     - `captured`, `processed`, `dropped`, `damaged`, `reconnects`, `labels`, `unshown`, `late`: see `Counted`.
     - `age_p50_s`, `age_p95_s`: of all labels, to 1 %; None without labels, and the p95 for fewer than
       LEAST_FOR_P95.
+    - `people_s`: mean time of finding and following persons, of a frame; None where nobody was looked for.
     """
 
     seconds: float
@@ -120,6 +121,7 @@ class SessionSummary:
     late: int
     age_p50_s: float | None
     age_p95_s: float | None
+    people_s: float | None = None
 
 
 _AGE_BINS_S = np.geomspace(1e-4, 1e4, 1852)
@@ -251,11 +253,13 @@ class Measurements:
         """The session as a whole."""
         with self._lock:
             labels = int(self._all_ages.sum())
+            looks = sum(self._bins["people"])
             return SessionSummary(
                 seconds=self._clock() - self._begin,
                 **{name: self._counts[name] for name in get_args(Counted)},
                 age_p50_s=self._age_percentile(0.5) if labels else None,
                 age_p95_s=self._age_percentile(0.95) if labels >= LEAST_FOR_P95 else None,
+                people_s=self._sums["people"] / looks if looks else None,
             )
 
     def _age_percentile(self, share: float) -> float:

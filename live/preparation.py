@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..models.spec import InputArray
+from ..preprocessing.people.square import Pixels
 from ..preprocessing.preparer import Preparer
 from ..preprocessing.rolling_window import RollingWindow
 from ..preprocessing.stopwatch import Stopwatch
 from .frame import Frame
 from .measurements import Measurements
+from .people.finder import Cut, People, PeopleFinder, Present
 from .sampling import Sampler
 
 FALLBACK_FPS = Fraction(25)
-"""By which the longest pause within a window is judged where the network takes a video's own frames."""
+"""By which the longest pause within a window is judged where the network takes a video's own frames, and how
+often persons are looked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +27,7 @@ class Window:
     """A window for which a label is due.
 
     - `inputs`: stream → its frames, (H, W, C) each.
-    - `start_s`, `end_s`, `captured_s`, `rate`: see `Recognised`.
+    - `start_s`, `end_s`, `captured_s`, `rate`, `person`, `zone`: see `Recognised`.
     """
 
     inputs: Mapping[str, list[InputArray]]
@@ -32,6 +35,20 @@ class Window:
     end_s: float
     captured_s: float
     rate: float
+    person: int | None
+    zone: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What a frame leads to.
+
+    - `windows`: for which a label is due: at most one, or one of each person.
+    - `people`: who is in the picture; None where nobody is looked for.
+    """
+
+    windows: tuple[Window, ...]
+    people: tuple[Present, ...] | None
 
 
 class Preparation:
@@ -41,6 +58,7 @@ class Preparation:
     - `window`: frames of a window. `rate`: frames a second that are chosen; None: every frame.
     - `stride`: frames from one label to the next, as asked for.
     - `measurements`: gets times, and counts frames and labels that are late.
+    - `people`: how persons are found, who then have a window each; None: one window, of whole frames.
     """
 
     def __init__(
@@ -50,18 +68,20 @@ class Preparation:
         rate: Fraction | None,
         stride: int,
         measurements: Measurements,
+        people: People | None = None,
     ) -> None:
-        self._has_flow = preparer.flow is not None
-        self._rolling = RollingWindow(preparer, window)
+        self._preparer, self._length = preparer, window
         self._sampler = Sampler(rate, float(window / (rate or FALLBACK_FPS)))
         self._rate, self._stride, self._measurements = rate, stride, measurements
+        self._finder = (
+            None if people is None else PeopleFinder(people, window, rate or FALLBACK_FPS, measurements)
+        )
+        self._rolling: dict[int | None, _Rolling] = {}
         self._kept: deque[tuple[Frame, bool]] = deque(maxlen=window)
         self._added: Frame | None = None
-        self._until_due = 0
-        self._strides: int | None = None  # since the last label of this window
 
-    def add(self, frame: Frame, multiple: int) -> Window | None:
-        """Take the next frame; the window that ends with it, if a label is due.
+    def add(self, frame: Frame, multiple: int) -> Prepared:
+        """Take the next frame; what it leads to.
 
         - `multiple`: a label is given at each `multiple`-th stride only, since the network is too slow.
         """
@@ -70,35 +90,83 @@ class Preparation:
             self._rolling.clear()
             self._kept.clear()
             self._added = None
-            self._until_due, self._strides = 0, None
-        due = False
+            if self._finder is not None:
+                self._finder.forget()
+        due: dict[int | None, Cut] = {}
         for each in chosen.frames:
-            self._add(each)
-            due = self._is_due(multiple) or due
+            due |= self._add(each, multiple)
         self._measurements.count("processed", len(chosen.frames))
-        return self._window() if due else None
+        windows = tuple(self._window(key, cut) for key, cut in due.items() if key in self._rolling)
+        return Prepared(windows, None if self._finder is None else self._finder.present)
 
-    def _add(self, frame: Frame) -> None:
+    def _add(self, frame: Frame, multiple: int) -> dict[int | None, Cut]:
+        """Add a frame to all windows; those of which a label is due with it."""
         repeated = frame is self._added
-        watch = Stopwatch()
-        if repeated:
-            self._rolling.repeat()
-        else:
-            self._rolling.add(frame.pixels, watch)
-            self._measurements.observe("prepare", watch.seconds["resize"])
-            if self._has_flow:
-                self._measurements.observe("flow", watch.seconds["flow"])
         self._added = frame
         self._kept.append((frame, repeated))
+        if self._finder is None:
+            cuts: tuple[Cut, ...] = (Cut(None, () if repeated else (frame.pixels,), anew=False),)
+        else:
+            cuts = self._finder.repeat() if repeated else self._finder.add(frame.pixels)
+        by_key = {None if cut.person is None else cut.person.id: cut for cut in cuts}
+        self._rolling = {
+            key: self._rolling.get(key) or _Rolling(self._preparer, self._length, self._measurements)
+            for key in by_key
+        }
+        return {
+            key: cut for key, cut in by_key.items() if self._rolling[key].add(cut, self._stride, multiple)
+        }
 
-    def _is_due(self, multiple: int) -> bool:
-        """Whether a label is to be given for the frames so far: at the first whole window, then by stride."""
-        if not self._rolling.whole():
+    def _window(self, key: int | None, cut: Cut) -> Window:
+        # All windows end with the last frame, and a whole one has them all.
+        first, last = self._kept[0][0], self._kept[-1][0]
+        different = sum(not repeated for _, repeated in self._kept)
+        seconds = last.time_s - first.time_s
+        if self._rate is not None:
+            rate = float(self._rate) * different / len(self._kept)
+        else:
+            rate = (len(self._kept) - 1) / seconds if seconds > 0 else 0.0
+        zone = None if cut.person is None else cut.person.zone
+        inputs = self._rolling[key].frames()
+        return Window(inputs, first.time_s, last.time_s, last.captured_s, rate, key, zone)
+
+
+class _Rolling:
+    """The frames of one window, and when its next label is due."""
+
+    def __init__(self, preparer: Preparer, length: int, measurements: Measurements) -> None:
+        self._has_flow = preparer.flow is not None
+        self._window, self._measurements = RollingWindow(preparer, length), measurements
+        self._until_due = 0
+        self._strides: int | None = None  # since the last label of this window
+
+    def add(self, cut: Cut, stride: int, multiple: int) -> bool:
+        """Add what a frame adds; whether a label is due: at the first whole window, then by stride."""
+        if cut.anew:
+            self._window.clear()
+        for pixels in cut.frames:
+            self._add(pixels)
+        if not cut.frames:
+            self._window.repeat()
+        if cut.person is not None and not cut.person.watched:
+            self._until_due, self._strides = 0, None
+            return False
+        return self._is_due(stride, multiple)
+
+    def _add(self, pixels: Pixels) -> None:
+        watch = Stopwatch()
+        self._window.add(pixels, watch)
+        self._measurements.observe("prepare", watch.seconds["resize"])
+        if self._has_flow:
+            self._measurements.observe("flow", watch.seconds["flow"])
+
+    def _is_due(self, stride: int, multiple: int) -> bool:
+        if not self._window.whole():
             return False
         self._until_due -= 1
         if self._until_due > 0:
             return False
-        self._until_due = self._stride
+        self._until_due = stride
         if self._strides is not None:
             self._strides += 1
             if self._strides < multiple:
@@ -107,12 +175,6 @@ class Preparation:
         self._strides = 0
         return True
 
-    def _window(self) -> Window:
-        first, last = self._kept[0][0], self._kept[-1][0]
-        different = sum(not repeated for _, repeated in self._kept)
-        seconds = last.time_s - first.time_s
-        if self._rate is not None:
-            rate = float(self._rate) * different / len(self._kept)
-        else:
-            rate = (len(self._kept) - 1) / seconds if seconds > 0 else 0.0
-        return Window(self._rolling.frames(), first.time_s, last.time_s, last.captured_s, rate)
+    def frames(self) -> dict[str, list[InputArray]]:
+        """The window's frames, stream → (H, W, C) each; later frames do not change it."""
+        return self._window.frames()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Collection, Hashable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Newest(Generic[Item]):
@@ -44,6 +46,61 @@ class Newest(Generic[Item]):
             item = self._items.popleft()
             self._changed.notify_all()
             return item
+
+    def close(self) -> None:
+        """Nothing more will come; what is there can still be taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+class Turns(Generic[Key, Item]):
+    """The newest item of each of several, who take turns: whoever was served longest ago is next.
+
+    - `lossless`: a further item, of whomever, waits until there is none, and none is replaced.
+    """
+
+    def __init__(self, *, lossless: bool = False) -> None:
+        self._lossless = lossless
+        self._changed = threading.Condition()
+        self._items: dict[Key, Item] = {}
+        self._served: dict[Key, int] = {}
+        self._turn = 0
+        self._closed = False
+
+    def put(self, key: Key, item: Item) -> Item | None:
+        """Add an item; the one of the same `key` that it replaces, or None. Once it is closed, `item`."""
+        with self._changed:
+            while self._lossless and self._items and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                return item
+            replaced = self._items.get(key)
+            self._items[key] = item
+            self._changed.notify_all()
+            return replaced
+
+    def take(self) -> Item | None:
+        """The item whose turn it is; waits for one. None when closed and empty."""
+        with self._changed:
+            while not self._items and not self._closed:
+                self._changed.wait()
+            if not self._items:
+                return None
+            key = min(self._items, key=lambda each: self._served.get(each, -1))
+            self._served[key] = self._turn
+            self._turn += 1
+            self._changed.notify_all()
+            return self._items.pop(key)
+
+    def keep(self, keys: Collection[Key]) -> None:
+        """Forget all others, with their items."""
+        with self._changed:
+            self._items = {key: item for key, item in self._items.items() if key in keys}
+            self._served = {key: turn for key, turn in self._served.items() if key in keys}
 
     def close(self) -> None:
         """Nothing more will come; what is there can still be taken."""

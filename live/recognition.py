@@ -20,6 +20,8 @@ class Recognised:
     - `stride`: frames from one label to the next, as in effect.
     - `rate`: different frames a second that the network sees: fewer than its own rate where the source has
       fewer, or where frames were dropped, and the frame before is repeated in their place.
+    - `person`: id of the person whom the window shows; None where it shows whole frames. `zone`: where that
+      person was in its last frame; None without zones.
     """
 
     probabilities: npt.NDArray[np.float32]
@@ -30,6 +32,8 @@ class Recognised:
     window: int
     stride: int
     rate: float
+    person: int | None = None
+    zone: str | None = None
 
     @property
     def age_s(self) -> float:

@@ -17,12 +17,14 @@ from ..preprocessing.preparer import Preparer, View
 from .capture.capture import Capture, Read, read_source
 from .capture.source import Source
 from .decision import Decider
-from .dispatch import Answer, Dispatcher
+from .dispatch import Dispatcher
 from .frame import Frame
+from .labelling import Labelling
 from .measurements import Measurements, SessionSummary
 from .outputs.output import Output, Shown
-from .preparation import FALLBACK_FPS, Preparation, Window
-from .queues import Newest
+from .people.finder import People
+from .preparation import FALLBACK_FPS, Preparation, Prepared, Window
+from .queues import Newest, Turns
 from .recognition import Recognised
 from .stride import AdaptiveStride
 
@@ -72,6 +74,7 @@ def run_session(
     stop: threading.Event,
     *,
     decider: Decider,
+    people: People | None = None,
     say: Callable[[str], None] = lambda _: None,
     watch: Callable[[Shown], None] = lambda _: None,
     read: Read = read_source,
@@ -87,6 +90,7 @@ def run_session(
     - `measurements`: of this session.
     - `stop`: ends the session when it is set, from any thread.
     - `decider`: makes labels and events of the answers.
+    - `people`: how persons are found, who are then recognised one by one; None: whole frames.
     - `say`: is told what the user should know, in words.
     - `watch`: is told every TICK_S seconds what is recognised and how the session is.
     - `clock`: by which frames are captured and answered.
@@ -94,7 +98,9 @@ def run_session(
     Raises ClipError if the source cannot be opened, MeasurementError if the network raises MOST_FAILURES
     times in a row or does not answer for `settings.stall_s` seconds.
     """
-    session = _Session(network, preparer, labels, settings, outputs, measurements, decider, say, clock)
+    session = _Session(
+        network, preparer, labels, settings, outputs, measurements, decider, people, say, clock
+    )
     capture = Capture(
         source,
         session.take,
@@ -124,6 +130,19 @@ def run_session(
     return measurements.summary()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """What the network is to answer.
+
+    - `windows`: one; where nothing may be lost, all those of a frame.
+    - `shown`: where nothing may be lost, the frame, which is shown after the answers that it led to, with
+      what it led to. None where frames are shown when they are captured.
+    """
+
+    windows: tuple[Window, ...]
+    shown: tuple[Frame, Prepared] | None = None
+
+
 class _Session:
     """The threads of a session, and the queues between them. `failure`: what ended it early."""
 
@@ -136,19 +155,21 @@ class _Session:
         outputs: Sequence[Output],
         measurements: Measurements,
         decider: Decider,
+        people: People | None,
         say: Callable[[str], None],
         clock: Callable[[], float],
     ) -> None:
-        self._network, self._settings, self._decider = network, settings, decider
+        self._network, self._settings, self._by_person = network, settings, people is not None
         self._measurements, self._say, self._clock = measurements, say, clock
         room = max(2, round(ROOM_S * (settings.rate or FALLBACK_FPS)))
         self._frames: Newest[Frame] = Newest(room, lossless=settings.lossless)
-        self._windows: Newest[tuple[Frame, Window | None]] = Newest(1, lossless=settings.lossless)
+        self._work: Turns[int | None, _Work] = Turns(lossless=settings.lossless)
         measurements.watch_queue("preparation", self._frames.__len__)
-        measurements.watch_queue("network", self._windows.__len__)
+        measurements.watch_queue("network", self._work.__len__)
         self.dispatcher = Dispatcher(outputs, labels, measurements, room, settings.lossless, say)
+        self._labelling = Labelling(decider, self.dispatcher.label)
         self._preparation = Preparation(
-            preparer, settings.window, settings.rate, settings.stride, measurements
+            preparer, settings.window, settings.rate, settings.stride, measurements, people
         )
         self._stride = AdaptiveStride()
         self._failures = 0
@@ -192,25 +213,36 @@ class _Session:
 
     def _prepare(self) -> None:
         lossless = self._settings.lossless
+        # Persons take turns, each with the newest window: none has to be left out before.
+        regular = lossless or self._by_person
         try:
             while (frame := self._frames.take()) is not None:
-                window = self._preparation.add(frame, 1 if lossless else self._stride.multiple)
+                prepared = self._preparation.add(frame, 1 if regular else self._stride.multiple)
                 self._last_s = frame.time_s
-                # Where nothing may be lost, frames are shown after the answer that they led to.
-                if window is not None or lossless:
-                    replaced = self._windows.put((frame, window))
-                    if replaced is not None and replaced[1] is not None:
+                if lossless:
+                    self._work.put(None, _Work(prepared.windows, (frame, prepared)))
+                    continue
+                self._seen(frame, prepared)
+                for window in prepared.windows:
+                    if self._work.put(window.person, _Work((window,))) is not None:
                         self._measurements.count("late")
         finally:
-            self._windows.close()
+            self._work.close()
+
+    def _seen(self, frame: Frame, prepared: Prepared) -> None:
+        if prepared.people is not None:
+            self._labelling.seen(prepared.people, frame.time_s)
+            self._work.keep(self._labelling.watched)
+            self._say_turns()
 
     def _recognise(self) -> None:
-        while (item := self._windows.take()) is not None:
-            frame, window = item
-            if window is not None:
+        while (work := self._work.take()) is not None:
+            if work.shown is not None:
+                self._seen(*work.shown)
+            for window in work.windows:
                 self._answer(window)
-            if self._settings.lossless:
-                self.dispatcher.frame(frame)
+            if work.shown is not None:
+                self.dispatcher.frame(work.shown[0])
         self.ended.set()
 
     def _answer(self, window: Window) -> None:
@@ -237,15 +269,28 @@ class _Session:
             self._settings.window,
             stride,
             window.rate,
+            window.person,
+            window.zone,
         )
         self._measurements.observe("forward", answered - begin)
         self._measurements.observe("age", recognised.age_s)
         self._measurements.count("labels")
-        self.dispatcher.answer(Answer(recognised, self._decider.update(recognised)))
+        self._labelling.answered(recognised)
         rate = float(self._settings.rate or window.rate)
         if not self._settings.lossless and rate > 0:
-            self._stride.observe(answered - begin, self._settings.stride / rate)
-            self._measurements.set_stride(self._settings.stride * self._stride.multiple)
+            self._adapt(answered - begin, self._settings.stride / rate)
+
+    def _adapt(self, answer_s: float, stride_s: float) -> None:
+        """Find the stride that the network sustains for each person who is recognised, or for the picture."""
+        many = max(1, len(self._labelling.watched))
+        self._stride.observe(many * answer_s, stride_s)
+        self._measurements.set_stride(self._settings.stride * self._stride.multiple)
+        self._say_turns()
+
+    def _say_turns(self) -> None:
+        many = len(self._labelling.watched)
+        turns = f"{many} persons take turns" if many > 1 and self._stride.multiple > 1 else None
+        self._measurements.set_trouble("turns", turns)
 
     def _network_failed(self, error: Exception) -> None:
         self._failures += 1
@@ -267,11 +312,11 @@ class _Session:
         """End all threads, give the outputs what is left, and close them."""
         self._frames.close()
         if self.failure is not None:
-            self._windows.close()
+            self._work.close()
         for thread in self._threads:
             # A capture may be waiting for its source's next frame, or for a source to come back.
             if thread.name != "capture":
                 thread.join(ENDING_S)
-        self.dispatcher.events(self._decider.finish(self._last_s))
+        self.dispatcher.events(self._labelling.finish(self._last_s))
         if not self.dispatcher.close():
             self._say("outputs that did not end in time were left as they are")

@@ -92,9 +92,10 @@ class PlannedModel:
     def stream_job(self, task: str, clips: Iterable[Clip], settings: Any) -> Job:
         """The job for a worker that prepares frames and computes at the same time; see `job`.
 
-        Flow takes a core of its own; resizing alone takes a few hundredths of one.
+        Flow and a detector of persons take a core of their own; resizing alone takes a few hundredths of one.
         """
-        threads = self.options.threads if self.flow is None else max(1, self.options.threads - 1)
+        alone = self.flow is None and self.people is None
+        threads = self.options.threads if alone else max(1, self.options.threads - 1)
         return replace(
             self.job(task, clips, settings=settings), options=replace(self.options, threads=threads)
         )

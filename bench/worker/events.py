@@ -120,12 +120,15 @@ class Recognising:
 
     - `label`: None for no action, and before the first answer. `confidence`, `age_s`: see `Shown`.
     - `status`: of the session.
+    - `person`: whose label it is; None where the network sees whole frames. `waiting`: see `Shown`.
     """
 
     label: str | None
     confidence: float | None
     age_s: float | None
     status: SessionStatus
+    person: int | None = None
+    waiting: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,10 @@ from ...live.frame import Frame
 from ...live.measurements import Measurements
 from ...live.outputs.assembly import make_outputs
 from ...live.outputs.output import Shown
+from ...live.people.finder import People
+from ...live.people.zones import Zones
 from ...live.session import SessionSettings, run_session
+from ...models.detectors.registry import ChosenDetector, load_detector
 from ...models.spec import FloatArray
 from ...operating_point import OperatingPoint
 from ...preprocessing.preparer import View
@@ -39,6 +42,8 @@ class LiveSettings:
     - `window`: frames of a window. `rate`: frames a second that the network sees; None: the source's own.
     - `weights`: stream → kind. `caveat`: what they forbid to conclude, in words; None for trained ones.
     - `operating_point`: of the weights; None without one.
+    - `people`: detector by which persons are found; None: the network sees whole frames. `zones`: in which
+      they are recognised; None: everywhere.
     """
 
     config: LiveConfig
@@ -49,6 +54,8 @@ class LiveSettings:
     weights: Mapping[str, str]
     caveat: str | None
     operating_point: OperatingPoint | None
+    people: ChosenDetector | None = None
+    zones: Zones | None = None
 
 
 def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaphore) -> None:
@@ -60,6 +67,9 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
     def recognise(view: View) -> FloatArray:
         return average_views(forward_views(network, [view], job.classes, Stopwatch()), average)
 
+    people = None
+    if settings.people is not None:
+        people = People(load_detector(settings.people, threads=1), settings.zones)
     blank = np.zeros((480, 640, 3), np.uint8)
     recognise(still_window(loaded.preparer, settings.window, blank))  # compiles what is compiled at first use
     stop = threading.Event()
@@ -79,6 +89,8 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
         rate=float(settings.rate or 0),
         no_action=decider.no_action,
         time=datetime.now(UTC).isoformat(),
+        people=None if settings.people is None else str(settings.people),
+        zones=() if settings.zones is None else settings.zones.names,
     )
 
     def say(words: str) -> None:
@@ -103,6 +115,7 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
         measurements,
         stop,
         decider=decider,
+        people=people,
         say=say,
         watch=lambda shown: send(_recognising(shown)),
     )
@@ -122,8 +135,9 @@ def _stop_when_asked(stop: threading.Event, turns: threading.Semaphore) -> None:
 
 def _recognising(shown: Shown) -> Recognising:
     if shown.decision is None:
-        return Recognising(None, None, None, shown.status)
-    return Recognising(shown.decision.label, shown.decision.confidence, shown.age_s, shown.status)
+        return Recognising(None, None, None, shown.status, waiting=shown.waiting)
+    decision = shown.decision
+    return Recognising(decision.label, decision.confidence, shown.age_s, shown.status, shown.person)
 
 
 class _Parent:

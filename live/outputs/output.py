@@ -8,6 +8,7 @@ from typing import Protocol
 from ..decision import Decision
 from ..events import ActionEvent
 from ..frame import Frame
+from ..labelling import PersonLabel
 from ..measurements import SessionStatus
 
 
@@ -19,12 +20,25 @@ class Shown:
     - `age_s`: how old its window's last frame was when it was there.
     - `top`: the likeliest classes with their smoothed probabilities, best first.
     - `status`: of the session.
+    - `people`: who is in the picture, each with a label; None where nobody is looked for.
+    - `person`: with people, id of the person whose decision, age and classes these are (see `Labelled`).
     """
 
     decision: Decision | None
     age_s: float | None
     top: tuple[tuple[str, float], ...]
     status: SessionStatus
+    people: tuple[PersonLabel, ...] | None = None
+    person: int | None = None
+
+    @property
+    def waiting(self) -> str | None:
+        """Why there is no label, in words; None where there is one."""
+        if self.decision is not None:
+            return None
+        if self.people is None or any(each.person.watched for each in self.people):
+            return "waiting for the first window"
+        return "nobody in a zone" if self.people else "nobody in the picture"
 
 
 class Output(Protocol):

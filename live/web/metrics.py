@@ -44,6 +44,7 @@ GAUGES = {
 
 HISTOGRAMS = {
     "decode_seconds": ("decode", "Decoding of a frame"),
+    "people_seconds": ("people", "Finding and following persons in a frame"),
     "prepare_seconds": ("prepare", "Resizing of a frame"),
     "flow_seconds": ("flow", "Optical flow of a pair of frames"),
     "forward_seconds": ("forward", "The network on a window"),

@@ -10,11 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...plain_text import plain_line
 from ..decision import Decision
 from ..events import ActionEvent, SessionHeader
 from ..frame import Frame
+from ..labelling import PersonLabel
 from ..measurements import Measurements
 from ..outputs.output import Shown
 
@@ -64,6 +66,8 @@ class LiveState:
             "window": header.window,
             "rate": header.rate,
             "no_action": plain_line(header.no_action),
+            "people": None if header.people is None else plain_line(header.people),
+            "zones": [plain_line(zone) for zone in header.zones],
         }
         self._labels = tuple(plain_line(label) for label in labels)
         self.measurements = measurements
@@ -83,7 +87,7 @@ class LiveState:
         point = None
         if shown.decision is not None and shown.decision is not self._decision:
             self._decision, self._decided_at = shown.decision, self._clock()
-            smoothed = shown.decision.smoothed
+            smoothed = _scores(shown.decision, shown.people)
             point = {
                 self._labels[index]: round(float(smoothed[index]), 3)
                 for index in np.flatnonzero(smoothed >= LEAST_SCORE)
@@ -163,6 +167,9 @@ def _now(frame: Frame, shown: Shown) -> dict[str, Any]:
     return {
         "time_s": round(frame.time_s, 3),
         "decided": decision is not None,
+        "waiting": shown.waiting,
+        "person": shown.person,
+        "people": None if shown.people is None else [_person(each) for each in shown.people],
         "label": None if decision is None or decision.label is None else plain_line(decision.label),
         "confidence": None if decision is None else round(float(decision.confidence), 4),
         "age_s": None if shown.age_s is None else round(shown.age_s, 4),
@@ -170,11 +177,35 @@ def _now(frame: Frame, shown: Shown) -> dict[str, Any]:
     }
 
 
+def _person(each: PersonLabel) -> dict[str, Any]:
+    decision = each.decision
+    label = None if decision is None or decision.label is None else plain_line(decision.label)
+    return {
+        "id": each.person.id,
+        "box": [round(share, 4) for share in each.person.box],
+        "watched": each.person.watched,
+        "decided": decision is not None,
+        "label": label,
+        "confidence": None if decision is None else round(float(decision.confidence), 4),
+    }
+
+
+def _scores(decision: Decision, people: tuple[PersonLabel, ...] | None) -> npt.NDArray[np.float32]:
+    """The smoothed probabilities, (classes,); with people the highest of any of them."""
+    if people is None:
+        return decision.smoothed
+    decided = [each.decision.smoothed for each in people if each.decision is not None]
+    highest: npt.NDArray[np.float32] = np.stack(decided).max(axis=0)
+    return highest
+
+
 def _as_shown(event: ActionEvent) -> dict[str, Any]:
     return {
         "id": event.id,
         "state": event.state,
         "label": plain_line(event.label),
+        "person": event.person,
+        "zone": None if event.zone is None else plain_line(event.zone),
         "start_s": event.start_s,
         # While an action goes on, it has been seen up to here.
         "until_s": event.window_end_s if event.end_s is None else event.end_s,

@@ -59,7 +59,7 @@ class PeopleStream:
         self._tracker = Tracker(patience=max(1, patience // every))
         self._frames: deque[Pixels] = deque(maxlen=length)
         self._followed: dict[int, _Followed] = {}
-        self._number = 0
+        self._since_look = 0
 
     def add(self, frame: Pixels) -> tuple[PersonFrames, ...]:
         """The persons in the next frame, (H, W, 3) uint8 RGB; who is not among them any more has left.
@@ -67,14 +67,13 @@ class PeopleStream:
         The frame must not be changed afterwards. Where the size of the frames changes, all begin again.
         """
         if self._frames and self._frames[-1].shape != frame.shape:
-            self._frames.clear()
-            self._followed.clear()
-            self._tracker.forget()
-            self._number = 0
+            self.forget()
         self._frames.append(frame)
-        looks = self._number % self._every == 0
+        looks = self._since_look == 0 or self._since_look >= self._every
+        if looks:
+            self._since_look = 0
+        self._since_look += 1
         tracks = self._tracker.update(self._detector.detect(frame) if looks else None)
-        self._number += 1
         self._followed = {
             track.id: self._followed.get(track.id) or _Followed(deque(maxlen=self._frames.maxlen))
             for track in tracks
@@ -82,6 +81,24 @@ class PeopleStream:
         for track in tracks:
             self._followed[track.id].boxes.append(track.corners)
         return tuple(self._shown(track, frame) for track in tracks if track.confirmed)
+
+    def repeat(self) -> None:
+        """Count the last frame once more, in the place of one that is missing, without looking for anybody.
+
+        Each person's window then has its last frame once more; where persons are predicted to be moves on.
+        """
+        self._frames.append(self._frames[-1])
+        self._tracker.update(None)
+        self._since_look += 1
+        for followed in self._followed.values():
+            followed.boxes.append(followed.boxes[-1])
+
+    def forget(self) -> None:
+        """Follow nobody any more: the next frame does not follow the last one. No id is used again."""
+        self._frames.clear()
+        self._followed.clear()
+        self._tracker.forget()
+        self._since_look = 0
 
     def _shown(self, track: Track, frame: Pixels) -> PersonFrames:
         followed = self._followed[track.id]

@@ -52,11 +52,24 @@ def test_events(event: ActionEvent, text: str) -> None:
     assert event_text(event) == text
 
 
+def test_whose_label_and_event_it_is() -> None:
+    now = Recognising("falling", 0.934, 0.312, STATUS, person=3)
+    assert status_text(now) == "falling 93% (person 3), 312 ms old, 25.0 frames/s"
+    nobody = Recognising(None, None, None, STATUS, waiting="nobody in the picture")
+    assert status_text(nobody) == "nobody in the picture, 25.0 frames/s"
+    assert event_text(replace(EVENT, state="end", end_s=63.0, person=3)) == "1:03.0  person 3: falling ended"
+    named = replace(EVENT, state="end", end_s=63.0, person=3, zone="bed\x1b")
+    assert event_text(named) == "1:03.0  person 3, bed\ufffd: falling ended"
+
+
 def test_the_summary() -> None:
     summary = SessionSummary(60.0, 1500, 1498, 2, 1, 1, 180, 0, 4, 0.3, 0.5)
     assert summary_text(summary) == (
         "60.0 s: 1500 frames, 180 labels, age of a label 300 ms (median), 500 ms (p95), 2 frames dropped, "
         "4 labels late, 1 damaged, 1 reconnects"
+    )
+    assert "300 ms (median), 500 ms (p95), finding persons 12 ms a frame (mean), 2 frames" in summary_text(
+        replace(summary, people_s=0.0123)
     )
     assert "(p95)" not in summary_text(replace(summary, age_p95_s=None))
     assert "age of" not in summary_text(replace(summary, age_p50_s=None, age_p95_s=None))

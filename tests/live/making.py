@@ -10,8 +10,10 @@ import numpy as np
 from actionbench.live.decision import Decision
 from actionbench.live.events import ActionEvent, State
 from actionbench.live.frame import Frame
+from actionbench.live.labelling import PersonLabel
 from actionbench.live.measurements import SessionStatus
 from actionbench.live.outputs.output import Shown
+from actionbench.live.people.finder import Present
 from actionbench.live.recognition import Recognised
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -67,3 +69,17 @@ def shown(
     decision = Decision(label, 0.75, np.array([0.75, 0.25], np.float32), (), clearing)
     top = (("falling", 0.75), ("running", 0.2), ("walking", 0.05))
     return Shown(decision, 0.25, top, SessionStatus(processed_fps=25.0, caveats=caveats))
+
+
+def person(
+    id: int,
+    label: str | None = None,
+    box: tuple[float, float, float, float] = (0.25, 0.25, 0.5, 0.75),
+    watched: bool = True,
+    probabilities: Sequence[float] | None = (0.75, 0.25),
+) -> PersonLabel:
+    """A person in the picture; without probabilities, before the first label."""
+    decision = None
+    if probabilities is not None:
+        decision = Decision(label, max(probabilities), np.array(probabilities, np.float32))
+    return PersonLabel(Present(id, box, None, watched), decision, None if decision is None else 0.25)

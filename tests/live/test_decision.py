@@ -316,3 +316,19 @@ def test_what_holds_for_every_stream(
             if (cleared.id, cleared.state) == (end.id, "cleared"):
                 assert end.end_s is not None
                 assert cleared.window_end_s - end.end_s >= settings.clear_after_s
+
+
+def test_persons_have_deciders_and_ids_of_their_own() -> None:
+    """What goes on when nobody looks any more ends then, and is cleared by a later call."""
+    whole = Decider(("falling", "other"), DecisionSettings(hold_s=0, clear_after_s=2), None, "net", noon)
+    first, second = whole.for_person(1), whole.for_person(2)
+    assert first.no_action == whole.no_action
+    events = [each.update(answer(1.0, (0.9, 0.1))).events[0] for each in (first, second)]
+    assert [event.id for event in events] == ["20261129T120000000-1-1", "20261129T120000000-2-1"]
+    (end,) = first.finish(2.0)
+    assert (end.state, end.end_s) == ("end", 1.0)
+    assert not first.over
+    assert first.finish(2.9) == ()
+    (cleared,) = first.finish(3.0)
+    assert cleared.state == "cleared"
+    assert [first.over, second.over] == [True, False]

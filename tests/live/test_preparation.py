@@ -17,8 +17,7 @@ MakeFrame = Callable[..., Frame]
 
 def windows(preparation: Preparation, frames: list[Frame], multiple: int = 1) -> list[tuple[int, Window]]:
     """Number of the frame → the window that was due with it."""
-    found = [(frame.number, preparation.add(frame, multiple)) for frame in frames]
-    return [(number, window) for number, window in found if window is not None]
+    return [(frame.number, window) for frame in frames for window in preparation.add(frame, multiple).windows]
 
 
 def test_labels_are_due_at_the_first_whole_window_and_then_by_stride(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from actionbench.live.queues import Newest
+from actionbench.live.queues import Newest, Turns
 
 
 def test_the_newest_item_replaces_one_that_nobody_took() -> None:
@@ -51,3 +51,40 @@ def test_closing_releases_one_that_waits_for_room() -> None:
     queue.close()
     thread.join(5)
     assert refused == [1]
+
+
+def test_whoever_was_served_longest_ago_is_next_with_the_newest_item() -> None:
+    turns: Turns[int, str] = Turns()
+    assert turns.put(1, "a1") is None
+    assert turns.put(2, "b1") is None
+    assert turns.put(1, "a2") == "a1"
+    assert turns.take() == "a2", "nobody was served yet: who has waited longest"
+    assert turns.put(1, "a3") is None
+    assert turns.put(3, "c1") is None
+    assert len(turns) == 3
+    assert [turns.take() for _ in range(3)] == ["b1", "c1", "a3"], "3 is new, 1 was the last"
+    turns.put(1, "a4")
+    turns.put(3, "c2")
+    assert turns.take() == "c2"
+
+
+def test_who_has_left_is_forgotten() -> None:
+    turns: Turns[int, str] = Turns()
+    turns.put(1, "a")
+    turns.put(2, "b")
+    turns.keep({2})
+    turns.close()
+    assert turns.put(3, "c") == "c"
+    assert (turns.take(), turns.take()) == ("b", None)
+
+
+def test_lossless_turns_wait_for_each_other() -> None:
+    turns: Turns[int, str] = Turns(lossless=True)
+    turns.put(1, "a")
+    put = threading.Thread(target=turns.put, args=(2, "b"))
+    put.start()
+    put.join(0.05)
+    assert put.is_alive()
+    assert turns.take() == "a"
+    put.join(5)
+    assert turns.take() == "b"

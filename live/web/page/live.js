@@ -19,6 +19,12 @@
     return element;
   };
 
+  const shape = (kind, attributes) => {
+    const element = document.createElementNS($("boxes").namespaceURI, kind);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    return element;
+  };
+
   const percent = (share) => `${(100 * share).toFixed(0)} %`;
   const seconds = (s) => s === null ? "–" : `${s.toFixed(s < 10 ? 2 : 1)} s`;
   const clock = (s) => {
@@ -80,6 +86,7 @@
     else if (now) show("lost", `No frames for ${message.frame_age_s.toFixed(0)} s`);
     else show("connecting", "Waiting for the first frame");
     showLabel(message.label_since_s);
+    showPeople();
     showStatus(message.status);
     drawSoon();
   }
@@ -95,12 +102,18 @@
     write("window", about.rate ? `${about.window} frames at ${Number(about.rate.toFixed(2))} frames/s`
       + ` (${(about.window / about.rate).toFixed(1)} s)` : `${about.window} frames`);
     write("no-action", about.no_action);
+    write("people", about.people ?? "");
+    $("people-fact").hidden = about.people === null;
+    write("zones", about.zones.join(", "));
+    $("zones-fact").hidden = about.zones.length === 0;
     document.title = `${about.source} – ActionBench live`;
   }
 
   function showLabel(since) {
     const decided = now !== null && now.decided;
-    const label = !decided ? "Waiting for the first window" : now.label ?? "No action";
+    const whose = decided && now.person !== null ? ` (person ${now.person})` : "";
+    const label = (!decided ? sentence(now?.waiting ?? "waiting for the first window")
+      : now.label ?? "No action") + whose;
     const action = decided && now.label !== null;
     write("label", label);
     $("label").classList.toggle("none", !action);
@@ -111,6 +124,29 @@
     write("overlay-label", label);
     write("overlay-confidence", action ? percent(now.confidence) : "");
     if (decided) write("spoken", label); // read aloud when it changes, and only then
+  }
+
+  // A box for each person, in the picture's own pixels: the drawing is fitted as the picture is.
+
+  function showPeople() {
+    const picture = $("picture");
+    const [width, height] = [picture.naturalWidth, picture.naturalHeight];
+    const people = now?.people ?? [];
+    if (!width || !people.length) return $("boxes").replaceChildren();
+    $("boxes").setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const pixel = Math.max(width / picture.clientWidth, height / picture.clientHeight); // of the screen
+    $("boxes").replaceChildren(...people.map(({ id, box, watched, decided, label, confidence }) => {
+      const [x0, y0, x1, y1] = [box[0] * width, box[1] * height, box[2] * width, box[3] * height];
+      const group = shape("g", { class: !watched ? "unwatched" : label === null ? "" : "acting" });
+      const right = x0 > width / 2; // where a long label would not end within the picture
+      const text = shape("text", { x: right ? Math.min(x1, width) - 4 * pixel : Math.max(x0, 0) + 4 * pixel,
+        y: Math.max(y0, 0) + 18 * pixel, "text-anchor": right ? "end" : "start", "font-size": 15 * pixel,
+        "stroke-width": 3 * pixel });
+      text.textContent = !watched ? `${id}` : !decided ? `${id}: waiting`
+        : label === null ? `${id}: no action` : `${id}: ${label} ${percent(confidence)}`;
+      group.append(shape("rect", { x: x0, y: y0, width: Math.max(x1 - x0, 0), height: Math.max(y1 - y0, 0) }), text);
+      return group;
+    }));
   }
 
   function showStatus(status) {
@@ -158,7 +194,7 @@
     let row = rows.get(event.id);
     if (!row) {
       row = make("tr");
-      const name = make("th", event.label);
+      const name = make("th");
       name.scope = "row";
       row.append(name, make("td"), make("td"), make("td"), make("td"));
       row.lastChild.append(make("span"));
@@ -173,7 +209,9 @@
       $("events").hidden = false;
       $("no-events").hidden = true;
     }
-    const [, start, duration, confidence, state] = row.children;
+    const [name, start, duration, confidence, state] = row.children;
+    const where = event.zone === null ? "" : `, ${event.zone}`;
+    name.textContent = event.person === null ? event.label : `${event.label} (person ${event.person}${where})`;
     start.textContent = clock(event.start_s);
     duration.textContent = `${(event.until_s - event.start_s).toFixed(1)} s`;
     confidence.textContent = percent(event.confidence);

@@ -14,6 +14,7 @@ import numpy as np
 from actionbench.live.decision import Decision
 from actionbench.live.events import ActionEvent, SessionHeader
 from actionbench.live.frame import Frame
+from actionbench.live.labelling import PersonLabel
 from actionbench.live.measurements import Measurements
 from actionbench.live.outputs.output import Shown
 from actionbench.live.web.address import WebAddress
@@ -61,8 +62,19 @@ class FakeSession:
         self.decision = Decision(label, float(smoothed.max()), smoothed)
         self.frame()
 
-    def event(self, id: str, state: Any, label: str, start_s: float, end_s: float | None) -> None:
-        """An event of an action."""
+    def people(self, *labels: PersonLabel) -> None:
+        """A frame with persons; the first one's label is that of the picture."""
+        frame = Frame(np.full((48, 64, 3), 128, np.uint8), self.number, self.number / 10, time.monotonic())
+        first = labels[0] if labels else None
+        decision = None if first is None else first.decision
+        person = None if first is None or decision is None else first.person.id
+        self.server.frame(frame, Shown(decision, 0.12, (), self.measurements.status(), labels, person))
+        self.number += 1
+
+    def event(
+        self, id: str, state: Any, label: str, start_s: float, end_s: float | None, **more: Any
+    ) -> None:
+        """An event of an action; `more`: its person and zone."""
         seen_s = start_s + 1 if end_s is None else end_s
         seen = ActionEvent(
             id=id,
@@ -79,6 +91,7 @@ class FakeSession:
             rate=12.5,
             model="a network",
             time="2026-01-01T12:00:00+00:00",
+            **more,
         )
         self.server.event(seen)
 

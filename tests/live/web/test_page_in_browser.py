@@ -11,6 +11,7 @@ import pytest
 from actionbench.live.web import app, state
 from actionbench.live.web.address import WebAddress
 from actionbench.tests.browser import Browser, needs_chromium
+from actionbench.tests.live.making import person
 from actionbench.tests.live.web.fake_session import TOKEN, FakeSession
 
 pytestmark = needs_chromium
@@ -160,3 +161,33 @@ def test_the_token_is_presented_once_and_leaves_the_address(browser: Browser, gu
         browser.wait("!document.getElementById('picture').hidden")
         assert browser.evaluate("location.href") == guarded.server.url
         assert browser.evaluate("document.cookie") == ""
+
+
+def test_a_box_stands_around_each_person_and_events_name_them(browser: Browser, session: FakeSession) -> None:
+    session.event("a", "start", HOSTILE, 1.0, None, person=1, zone="<b>bed</b>")
+    acting = person(1, HOSTILE, (0.25, 0.25, 0.5, 0.75))
+    session.people(acting, person(2, box=(0.5, 0.5, 1.0, 1.25)), person(3, watched=False))
+    browser.open(session.server.url, *PHONE)
+    browser.wait("document.querySelectorAll('#boxes g').length === 3")
+    shown = "[...document.querySelectorAll('#boxes text')].map(each => each.textContent)"
+    assert browser.evaluate(shown) == [f"1: {HOSTILE} 75 %", "2: no action", "3"]
+    classes = "[...document.querySelectorAll('#boxes g')].map(each => each.getAttribute('class'))"
+    assert browser.evaluate(classes) == ["acting", "", "unwatched"]
+    # A quarter of the picture's width is a quarter of what is shown of it.
+    places = browser.evaluate(
+        "(() => { const p = document.getElementById('picture'), b = p.getBoundingClientRect();"
+        "const r = document.querySelector('#boxes rect').getBoundingClientRect();"
+        "const scale = Math.min(b.width / p.naturalWidth, b.height / p.naturalHeight);"
+        "const left = b.left + (b.width - scale * p.naturalWidth) / 2;"
+        "return [(r.left - left) / (scale * p.naturalWidth), r.width / (scale * p.naturalWidth)]; })()"
+    )
+    assert places == pytest.approx([0.25, 0.25], abs=0.02)
+    assert browser.evaluate(text("label")) == f"{HOSTILE} (person 1)"
+    (row,) = browser.evaluate(
+        "[...document.querySelectorAll('#events tbody th')].map(each => each.textContent)"
+    )
+    assert row == f"{HOSTILE} (person 1, <b>bed</b>)"
+    assert browser.evaluate("window.ran") is None
+    session.people()
+    browser.wait("document.querySelectorAll('#boxes g').length === 0")
+    assert browser.evaluate(text("label")) == "Nobody in the picture"

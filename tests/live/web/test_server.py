@@ -15,6 +15,7 @@ import pytest
 from actionbench.live.web import address, app, picture, state
 from actionbench.live.web.address import WebAddress
 from actionbench.live.web.server import CLOSING_S
+from actionbench.tests.live.making import person
 from actionbench.tests.live.web.fake_session import HEADER, FakeSession
 
 WIDE = tuple(f"{n:02}" * 500 for n in range(40))
@@ -149,6 +150,32 @@ def test_no_more_viewers_than_there_is_room_for(session: FakeSession) -> None:
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system has no such time limit")
+def test_persons_are_told_with_their_labels_and_scores_are_the_highest_of_any(session: FakeSession) -> None:
+    first = person(1, "falling\x1b", (-0.1, 0.25, 0.5, 0.75), probabilities=(0.75, 0.25, 0.0))
+    second = person(2, probabilities=(0.1, 0.3, 0.6))
+    session.people(first, second, person(3, watched=False, probabilities=None))
+    session.event("a", "start", "falling", 1.0, None, person=1, zone="bed\x1b")
+    with session.viewer() as viewer:
+        message = viewer.message()
+    now = message["now"]
+    assert (now["label"], now["person"], now["waiting"]) == ("falling\ufffd", 1, None)
+    assert now["people"][0] == {
+        "id": 1,
+        "box": [-0.1, 0.25, 0.5, 0.75],
+        "watched": True,
+        "decided": True,
+        "label": "falling\ufffd",
+        "confidence": 0.75,
+    }
+    assert [(each["decided"], each["watched"], each["label"]) for each in now["people"][1:]] == [
+        (True, True, None),
+        (False, False, None),
+    ]
+    assert message["points"] == [[0.0, {"falling": 0.75, "walking": 0.3, "other": 0.6}]]
+    assert (message["events"][0]["person"], message["events"][0]["zone"]) == (1, "bed\ufffd")
+    assert message["about"]["people"] is None
+
+
 def test_one_who_takes_nothing_for_long_loses_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "PATIENCE_S", 1)
     monkeypatch.setattr(app, "MOST_VIEWERS", 1)

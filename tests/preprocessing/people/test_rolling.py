@@ -112,3 +112,21 @@ def test_a_change_of_the_frame_size_begins_anew_with_new_ids() -> None:
     assert later[2][0].id == 2
     assert later[2][0].anew
     assert len(later[2][0].frames) == 3
+
+
+def test_frames_that_are_missing_cost_no_look_and_move_predictions_on() -> None:
+    """Of a person who walks, frames 12 to 17 are missing: the last one stands in their places."""
+    detector = Knowing(walking)
+    stream = PeopleStream(detector, LENGTH, every=3)
+    for number in range(12):
+        stream.add(frame(number))
+    assert detector.asked == [0, 3, 6, 9]
+    for _ in range(6):
+        stream.repeat()
+    (person,) = stream.add(frame(18))
+    assert detector.asked == [0, 3, 6, 9, 18], "the next one is looked at"
+    assert person.id == 1
+    assert person.detected
+    assert person.corners.tolist() == list(walking(18)[0])
+    assert person.anew
+    assert [int(cut[0, 0, 2]) for cut in person.frames] == [11] * 7 + [18]

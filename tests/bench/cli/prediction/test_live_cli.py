@@ -21,6 +21,8 @@ from actionbench.datasets.video.sampling import TimedFrame
 from actionbench.datasets.video.writer import write_video
 from actionbench.models.labels import labels
 
+from ....detector_files import finding
+
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 
 NETWORKS = Path(__file__).parents[2] / "networks" / "tiny.py"
@@ -126,6 +128,48 @@ def test_a_file_that_is_no_video(bench: Bench, weights_file: Path, tmp_path: Pat
     done = bench("live", path, *network("tiny", weights_file))
     assert done.returncode == 2
     assert "x.mp4: not a video that can be opened" in done.stderr
+
+
+def test_persons_in_a_zone_have_events_of_their_own_and_a_video(
+    bench: Bench, video: Path, weights_file: Path, tmp_path: Path
+) -> None:
+    """All see the same colours; the third one is beyond the zone."""
+    detector = finding(tmp_path / "found.onnx", (0, 0, 0.2, 0.9), (0.25, 0, 0.5, 0.9), (0.6, 0, 1, 0.9))
+    zones, events = tmp_path / "zones.yaml", tmp_path / "events.jsonl"
+    zones.write_text("left half: [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]\n")
+    done = bench(
+        *("live", video, "--as-fast-as-possible", "--stride", 2, "--smoothing", 0, "--hold", 0),
+        *("--threshold", 0.5, "--people", f"onnx:{detector}@onnx", "--zones", zones, "--events", events),
+        *("--video", tmp_path / "out.mp4", *network("tiny", weights_file)),
+    )
+    assert done.returncode == 0, done.stderr
+    header, found = events_of(events.read_text())
+    assert (header["people"], header["zones"]) == ("onnx (found.onnx, onnx)", ["left half"])
+    begun = {(event["person"], event["zone"], event["label"]) for event in found if event["state"] == "start"}
+    assert begun == {(person, "left half", NAMES[index]) for person in (1, 2) for index in (10, 200)}
+    assert {event["person"] for event in found} == {1, 2}
+    assert "persons are found by onnx (found.onnx, onnx), in the zones left half" in done.stderr
+    assert "person 1, left half: " in done.stderr
+    assert "finding persons" in done.stdout
+    assert (tmp_path / "out.mp4").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--people", "hogg"], "unknown detector of persons"),
+        (["--people", "onnx:nowhere.onnx"], "there is no such file"),
+        (["--zones", "zones.yaml"], "--zones: are zones for persons, but nobody is looked for"),
+        (["--people", "hog", "--zones", "nowhere.yaml"], "--zones nowhere.yaml: cannot be read"),
+    ],
+)
+def test_people_and_zones_that_cannot_be_used(
+    bench: Bench, video: Path, weights_file: Path, more: list[str], says: str
+) -> None:
+    done = bench("live", video, *more, *network("tiny", weights_file))
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Persons in a live session: who is in the picture, and where."""
