@@ -21,6 +21,7 @@ from actionbench.datasets.composed.manifest import read_composed, write_composed
 from actionbench.models.labels import labels
 from actionbench.operating_point import OperatingPoint
 
+from ....conftest import without_pictures
 from ...conftest import NETWORKS, Bench
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -91,10 +92,11 @@ def evaluated(
             assert run_app(words) == code, stderr.getvalue()
         return stderr.getvalue()
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("actionbench.bench.runner.accuracy_pass", interrupt)
-        interrupted = said(130)
-    continued = said(0)
+    with without_pictures():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("actionbench.bench.runner.accuracy_pass", interrupt)
+            interrupted = said(130)
+        continued = said(0)
     written = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
     text = (out / "evaluation.md").read_text(encoding="utf-8")
     return Evaluated(words, out, interrupted, continued, written, text)
