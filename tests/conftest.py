@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,14 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Trainings first: xdist gives tests that lie together to one process, and takes away only the last ones.
+
+    So one process imports Lightning, not each of them.
+    """
+    items.sort(key=lambda item: "/training/" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real videos, broken files and ground truth, which is not part of the project."""
@@ -47,9 +56,17 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the user's cache of weights, drawn clips and flow out of the tests."""
+    """Keep the user's cache of weights, drawn clips and flow out of the tests.
+
+    xdist's processes have one folder of the demo clips, so that these are drawn once.
+    """
+    own = tmp_path_factory.mktemp("home")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        demo = tmp_path_factory.getbasetemp().parent / "demo"
+        demo.mkdir(exist_ok=True)
+        (own / "demo").symlink_to(demo)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ACTIONBENCH_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("ACTIONBENCH_HOME", str(own))
         yield
 
 
@@ -62,13 +79,22 @@ def trained_weights() -> Path:
     return path
 
 
-@pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def without_pictures() -> Iterator[None]:
     """Drawing takes most of the time of a report whose pictures are not looked at."""
     from actionbench.reports.charts.plots import Drawing
 
     reports = "actionbench.reports"
     empty = '<svg viewBox="0 0 1 1"></svg>'
-    for module in ("composition.export", "evaluation.document", "formats.export"):
-        monkeypatch.setattr(f"{reports}.{module}.draw", lambda chart: Drawing(chart, empty, b""))
-    monkeypatch.setattr(f"{reports}.evaluation.document.confusion_figure", lambda *_: ("", b""))
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("composition.export", "evaluation.document", "formats.export"):
+            patch.setattr(f"{reports}.{module}.draw", lambda chart: Drawing(chart, empty, b""))
+        patch.setattr(f"{reports}.evaluation.document.confusion_figure", lambda *_: ("", b""))
+        yield
+
+
+@pytest.fixture
+def no_pictures() -> Iterator[None]:
+    """`without_pictures`, during a test."""
+    with without_pictures():
+        yield

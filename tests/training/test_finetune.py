@@ -23,12 +23,13 @@ from actionbench.models.weights.formats.safetensors_files import read_safetensor
 from actionbench.operating_point import Costs
 from actionbench.records.training import read_predictions
 from actionbench.training import finetune as training
-from actionbench.training import loop
 from actionbench.training.config import FinetuneConfig
-from actionbench.training.network import TrainedNetwork
 from actionbench.training.result import write_network
 
 from .conftest import composed_set
+
+# By name, as Lightning takes seconds to import: only a process that trains imports it.
+TRAINING_STEP = "actionbench.training.network.TrainedNetwork.training_step"
 
 
 @pytest.fixture(autouse=True)
@@ -133,12 +134,14 @@ def test_an_operating_point_that_cannot_be_chosen_is_refused_before_anything_is_
 def test_what_was_killed_ends_as_if_it_had_not_been(
     config: FinetuneConfig, quiet: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    from actionbench.training.network import TrainedNetwork
+
     whole = training.finetune(config, quiet())
     again = training.finetune(replace(config, out=str(tmp_path / "again")), quiet())
     assert same(whole, again), "the same seed, the same result"
     steps = 0
 
-    def killed(self: TrainedNetwork, batch: Any, index: int) -> Any:
+    def killed(self: Any, batch: Any, index: int) -> Any:
         nonlocal steps
         steps += 1
         if steps == 4:  # in the second epoch
@@ -146,7 +149,7 @@ def test_what_was_killed_ends_as_if_it_had_not_been(
         return step(self, batch, index)
 
     step = TrainedNetwork.training_step
-    monkeypatch.setattr(TrainedNetwork, "training_step", killed)
+    monkeypatch.setattr(TRAINING_STEP, killed)
     part = tmp_path / "part"
     with pytest.raises(RuntimeError, match="killed"):
         training.finetune(replace(config, out=str(part)), quiet())
@@ -167,7 +170,7 @@ def test_an_interrupt_stays_one(config: FinetuneConfig, quiet: Any, monkeypatch:
         raise KeyboardInterrupt
 
     handler = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(TrainedNetwork, "training_step", interrupted)
+    monkeypatch.setattr(TRAINING_STEP, interrupted)
     reporter = quiet()
     with pytest.raises(KeyboardInterrupt):
         training.finetune(config, reporter)
@@ -227,6 +230,9 @@ def test_frozen_blocks_are_computed_once_and_training_is_the_same(
 
 
 def test_the_loss_falls_on_a_fixed_batch(config: FinetuneConfig, quiet: Any) -> None:
+    from actionbench.training import loop
+    from actionbench.training.network import TrainedNetwork
+
     x = torch.randn((4, 3, 4, 24, 24), generator=torch.Generator().manual_seed(0))
     pairs: Any = [(each, k % 2) for k, each in enumerate(x)]
     batches: Any = torch.utils.data.DataLoader(pairs, batch_size=4)
@@ -277,7 +283,7 @@ def test_a_training_that_has_stopped_early_does_not_go_on(
 def test_a_folder_that_was_moved_before_its_end_is_refused(
     config: FinetuneConfig, quiet: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(TrainedNetwork, "training_step", killed)
+    monkeypatch.setattr(TRAINING_STEP, killed)
     with pytest.raises(RuntimeError, match="killed"):
         training.finetune(config, quiet())
     Path(str(config.out)).rename(tmp_path / "moved")
@@ -343,6 +349,7 @@ def test_a_window_shorter_than_the_network_takes_is_refused(config: FinetuneConf
 def test_a_held_out_set_is_predicted_by_the_finished_network(
     config: FinetuneConfig, quiet: Any, tmp_path: Path
 ) -> None:
+    config = replace(config, epochs=1)
     second = composed_set(tmp_path / "second", groups=2, first=50)
     plain = training.finetune(config, quiet())
     folder = training.finetune(replace(config, held_out=str(second), out=str(tmp_path / "with")), quiet())
@@ -360,8 +367,9 @@ def test_features_of_a_held_out_set_are_kept_as_others_are(
     config: FinetuneConfig, quiet: Any, tmp_path: Path
 ) -> None:
     second = composed_set(tmp_path / "second", groups=2, first=50)
+    config = replace(config, epochs=1)
     first = training.finetune(config, quiet())
-    base = replace(config, weights=str(first / "weights.safetensors"), train="head", epochs=1)
+    base = replace(config, weights=str(first / "weights.safetensors"), train="head")
 
     def kept() -> int:
         return sum(path.is_file() for path in (tmp_path / "home" / "features").rglob("*"))

@@ -13,13 +13,16 @@ from actionbench.models.finetuning.trainable import saved_state, trainable_netwo
 from actionbench.models.registry import find_model
 from actionbench.training.config import FinetuneConfig
 from actionbench.training.freezing import freeze
-from actionbench.training.network import TrainedNetwork, log_probabilities
 
 LABELS = ("falling", "walking")
+
+# `training.network` is imported by the tests that use it: it imports Lightning, which takes seconds.
 
 
 def steps(learner: str, train: str, batch_norm: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The tensors before and after three steps."""
+    from actionbench.training.network import TrainedNetwork
+
     config = FinetuneConfig(data="x", train=train, batch_norm=batch_norm, learning_rate=0.1)
     net: Any = trainable_network(find_model(learner).model, None, LABELS, 0)
     still = freeze(net, config.trained_blocks, batch_norm)
@@ -75,6 +78,8 @@ def test_a_network_that_cannot_be_trained_says_so(learner: str) -> None:
 
 
 def test_scores_are_the_views_mean_probabilities() -> None:
+    from actionbench.training.network import log_probabilities
+
     logits = torch.randn((2, 3, 4), generator=torch.Generator().manual_seed(0))
     found = log_probabilities(torch.nn.Identity(), logits)
     assert torch.isfinite(log_probabilities(torch.nn.Identity(), 1e4 * logits)).all()

@@ -6,10 +6,9 @@ import json
 import os
 import signal
 import subprocess
-import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -22,10 +21,8 @@ from actionbench.datasets.video.writer import write_video
 from actionbench.models.labels import labels
 
 from ....detector_files import finding
+from ...conftest import COMMAND, NETWORKS, Bench
 
-Bench = Callable[..., subprocess.CompletedProcess[str]]
-
-NETWORKS = Path(__file__).parents[2] / "networks" / "tiny.py"
 NAMES = labels("kinetics-400")
 
 
@@ -172,36 +169,46 @@ def test_people_and_zones_that_cannot_be_used(
     assert "Traceback" not in done.stderr
 
 
-@contextmanager
-def watching(video: Path, weights: Path, events: Path) -> Iterator[subprocess.Popen[str]]:
-    """`bench live` as a process of its own, from when it has recognised something; a camera in real time."""
-    command = [sys.executable, "-m", "actionbench", "live", str(video), *network("tiny", weights)]
-    options = ["--events", str(events), "--stride", "1", "--smoothing", "0", "--hold", "0"]
-    process = subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    with process:
-        try:
-            for _ in range(600):
-                if events.exists() and events.read_text().count("\n") >= 2:
-                    break
-                assert process.poll() is None, process.communicate()
-                time.sleep(0.05)
-            yield process
-        finally:
-            process.kill()
+OPTIONS = ("--stride", 1, "--smoothing", 0, "--hold", 0)
+
+
+def wait_until(condition: Callable[[], bool], for_s: float = 30) -> None:
+    end = time.monotonic() + for_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def recognised(events: Path) -> bool:
+    """Whether something has been recognised, while the file is shown at its own rate."""
+    return events.exists() and events.read_text().count("\n") >= 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_its_files_complete(
-    video: Path, weights_file: Path, tmp_path: Path, number: signal.Signals
+    bench: Bench,
+    video: Path,
+    weights_file: Path,
+    tmp_path: Path,
+    number: signal.Signals,
 ) -> None:
     events = tmp_path / "events.jsonl"
-    with watching(video, weights_file, events) as process:
-        process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=30)
-    assert process.returncode == 0, stderr
-    assert "labels" in stdout
+
+    def send() -> None:
+        wait_until(lambda: recognised(events))
+        os.kill(os.getpid(), number)
+
+    # Where the command took no notice of it, it must not end the tests.
+    before = signal.signal(number, lambda *_: None)
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        done = bench("live", video, *network("tiny", weights_file), "--events", events, *OPTIONS)
+    finally:
+        sender.join()
+        signal.signal(number, before)
+    assert done.returncode == 0, done.stderr
+    assert "labels" in done.stdout
     _, found = events_of(events.read_text())
     assert [event["state"] for event in found][-1] == "end", "what went on has its end"
     assert float(str(found[-1]["end_s"])) < 3.9, "before the file's"
@@ -211,12 +218,16 @@ def test_when_its_parent_is_killed_the_files_are_completed(
     video: Path, weights_file: Path, tmp_path: Path
 ) -> None:
     events = tmp_path / "events.jsonl"
-    with watching(video, weights_file, events) as process:
-        os.kill(process.pid, signal.SIGKILL)
+    words = ["live", video, *network("tiny", weights_file), "--events", events, *OPTIONS]
+    with subprocess.Popen(
+        [*COMMAND, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            wait_until(lambda: recognised(events) or process.poll() is not None)
+            assert process.poll() is None, process.communicate()
+        finally:
+            process.kill()
         process.wait()
-        for _ in range(200):
-            if '"end"' in events.read_text():
-                break
-            time.sleep(0.05)
+        wait_until(lambda: '"end"' in events.read_text())
     _, found = events_of(events.read_text())
     assert found[-1]["state"] == "end"
