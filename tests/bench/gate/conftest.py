@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from actionbench.bench.gate import runner
+from actionbench.bench.plan.environment import environment
 
 # Neither imports a module that Python does not start with: a gate starts a dozen of them.
 ARM = """
@@ -105,9 +106,9 @@ class FixedControl:
 
 @pytest.fixture(autouse=True, scope="module")
 def _machine() -> Iterator[None]:
-    """What the machine is, asked once for all gates of a file: it takes two processes and reads many files."""
+    """What the machine is, asked once for a file of tests: each gate asks git and the packages."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "environment", cache(runner.environment))
+        patch.setattr(runner, "environment", cache(environment))
         yield
 
 
