@@ -30,8 +30,11 @@ def pytest_configure(config: pytest.Config) -> None:
     The processes inherit the environment of the one that starts them; the libraries read it when they are
     imported. Where several processes have all cores each, most of their threads' time is spent waiting. What
     is kept is found again only while the flow engine's sources are the same (`flow/tvl1_cpu/jit.py`).
+    TensorFlow imports Keras, Matplotlib and scikit-learn, which no network here needs, unless it is told that
+    an older Keras will be asked for: a third of its import.
     """
     if not hasattr(config, "workerinput"):
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"
         os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / "numba")
         if config.getoption("numprocesses", None):
             os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from actionbench.bench.gate import runner
+from actionbench.bench.plan.environment import environment
 
+# Neither imports a module that Python does not start with: a gate starts a dozen of them.
 ARM = """
-import json, math, pathlib, sys
-counter, flow_s, forward_s, noise, seed = pathlib.Path(sys.argv[1]), *map(float, sys.argv[2:])
-n = int(counter.read_text()) if counter.exists() else 0
-counter.write_text(str(n + 1))
+import math, sys
+path, (flow_s, forward_s, noise, seed) = sys.argv[1], map(float, sys.argv[2:])
+with open(path, "a") as counter:
+    n = counter.tell()
+    counter.write("x")
 factor = math.exp(noise * math.sin(7 * n + seed))
-stages = {"flow": flow_s * factor, "forward": forward_s * factor}
+flow_s, forward_s = flow_s * factor, forward_s * factor
 print("starting")
-print(json.dumps({"stages_s": stages, "total_s": sum(stages.values()), "peak_rss_bytes": 1000}))
+stages = '{"flow": %r, "forward": %r}' % (flow_s, forward_s)
+print('{"stages_s": %s, "total_s": %r, "peak_rss_bytes": 1000}' % (stages, flow_s + forward_s))
 """
 
 TURNS = """
-import json, os, sys
+import os, sys
 log, name, seconds, cpu_s, memory = sys.argv[1], sys.argv[2], *map(float, sys.argv[3:])
-def facts():
-    stages = {"flow": seconds / 2, "forward": seconds / 2}
-    return {"stages_s": stages, "cpu_s": cpu_s, "peak_rss_bytes": memory}
+def facts(factor):
+    stage_s = factor * seconds / 2
+    stages = '{"flow": %r, "forward": %r}' % (stage_s, stage_s)
+    return '{"stages_s": %s, "cpu_s": %r, "peak_rss_bytes": %r}' % (stages, cpu_s, memory)
 if "ACTIONBENCH_TURNS" not in os.environ:
-    print(json.dumps(facts()))
+    print(facts(1.0))
     sys.exit()
 print('{"ready": {"load_s": 0.5}}', flush=True)
 for line in sys.stdin:
@@ -39,29 +45,32 @@ for line in sys.stdin:
         file.seek(0)
         # Everything slows down and recovers, whoever's turn it is.
         factor = 1.0 + (len(file.read()) // 14 % 2)
-    times = facts()
-    times["stages_s"] = {stage: factor * s for stage, s in times["stages_s"].items()}
-    print("something else", json.dumps(times), sep="\\n", flush=True)
+    print("something else", facts(factor), sep="\\n", flush=True)
 """
 
 Command = Callable[..., str]
 
 
-@pytest.fixture
-def arm(tmp_path: Path) -> Command:
+def arms_in(folder: Path) -> Command:
     """Function that makes an arm: one process a slot, which prints stage times with seeded noise."""
-    script = tmp_path / "arm.py"
+    script = folder / "arm.py"
     script.write_text(ARM)
     made = 0
 
     def make(flow_s: float = 1.0, forward_s: float = 1.0, noise: float = 0.01) -> str:
         nonlocal made
         made += 1
-        counter = tmp_path / f"counter-{made}"
+        counter = folder / f"counter-{made}"
         words = [sys.executable, "-S", "-E", script, counter, flow_s, forward_s, noise, made]
         return "command:" + shlex.join(map(str, words))
 
     return make
+
+
+@pytest.fixture
+def arm(tmp_path: Path) -> Command:
+    """As `arms_in`, in the test's folder."""
+    return arms_in(tmp_path)
 
 
 @pytest.fixture
@@ -93,6 +102,14 @@ class FixedControl:
         return type(self).seconds(self.calls - 1)
 
     once = __call__
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _machine() -> Iterator[None]:
+    """What the machine is, asked once for a file of tests: each gate asks git and the packages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "environment", cache(environment))
+        yield
 
 
 @pytest.fixture

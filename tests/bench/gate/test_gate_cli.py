@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,13 +28,15 @@ from actionbench.reports.statistics import gate_simulation
 from actionbench.reports.statistics.gate_simulation import Cell
 from actionbench.reports.statistics.sequential import Rule
 
-from .conftest import Command, FixedControl
+from .conftest import Command, FixedControl, arms_in
 
 pytestmark = pytest.mark.usefixtures("control")
 
 
 FEW = ("--pairs", "6", "--max-pairs", "6")
 """As many as a verdict needs where there is hardly any noise."""
+
+OUTPUTS = {"junit": "junit.xml", "github-benchmark": "benchmark.json", "markdown": "summary.md"}
 
 
 def run_gate(tmp_path: Path, *options: str) -> tuple[int, dict[str, Any]]:
@@ -49,20 +55,68 @@ def python(code: str) -> str:
     return "command:" + shlex.join([sys.executable, "-S", "-c", code])
 
 
-def test_identical_arms_are_fine(tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    code, result = run_gate(tmp_path, *arms(arm(), arm()))
-    assert (code, result["verdict"], result["pairs"]) == (0, "fine", 6)
-    assert "fine: not slower by more than 5 %" in capsys.readouterr().out
+@dataclass(frozen=True)
+class Ran:
+    """A finished gate that several tests read. `folder`: its directory and the files it wrote beside it."""
+
+    folder: Path
+    code: int
+    result: dict[str, Any]
+    said: str
+
+    def slots(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "gate" / "slots.jsonl").read_text().splitlines()]
 
 
-def test_a_slower_stage_is_a_regression_and_is_named(
-    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, result = run_gate(tmp_path, *arms(arm(), arm(flow_s=1.4)))
-    assert (code, result["verdict"]) == (3, "regression")
-    assert result["moved"]["command"]["stage"] == "flow"
-    assert result["moved"]["command"]["difference_s"] == pytest.approx(0.4, rel=0.1)
-    assert "flow changed most" in capsys.readouterr().out
+def ran(folder: Path, control: type[FixedControl], *options: str) -> Ran:
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setattr(runner, "Control", control)
+        code, result = run_gate(folder, *options)
+    return Ran(folder, code, result, said.getvalue())
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A gate of identical arms."""
+    folder = tmp_path_factory.mktemp("unchanged")
+    arm = arms_in(folder)
+    return ran(folder, FixedControl, *arms(arm(), arm()))
+
+
+@pytest.fixture(scope="module")
+def slower(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A gate whose candidate's flow takes 1.4 times as long, with all files for machines."""
+    folder = tmp_path_factory.mktemp("slower")
+    arm = arms_in(folder)
+    files = [word for name, file in OUTPUTS.items() for word in (f"--{name}", str(folder / file))]
+    return ran(folder, FixedControl, *arms(arm(), arm(flow_s=1.4)), *files)
+
+
+@pytest.fixture(scope="module")
+def disturbed(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A gate of a slower candidate on a machine that is slower whenever the candidate runs."""
+
+    class Disturbed(FixedControl):
+        # Two calls a slot; base, candidate, candidate, base, …
+        seconds = staticmethod(lambda call: 1.2 if call // 2 % 4 in (1, 2) else 1.0)
+
+    folder = tmp_path_factory.mktemp("disturbed")
+    arm = arms_in(folder)
+    junit = ["--junit", str(folder / OUTPUTS["junit"])]
+    return ran(folder, Disturbed, *arms(arm(), arm(flow_s=1.4)), "--max-pairs", "12", *junit)
+
+
+def test_identical_arms_are_fine(unchanged: Ran) -> None:
+    assert (unchanged.code, unchanged.result["verdict"], unchanged.result["pairs"]) == (0, "fine", 6)
+    assert "fine: not slower by more than 5 %" in unchanged.said
+
+
+def test_a_slower_stage_is_a_regression_and_is_named(slower: Ran) -> None:
+    assert (slower.code, slower.result["verdict"]) == (3, "regression")
+    assert slower.result["moved"]["command"]["stage"] == "flow"
+    assert slower.result["moved"]["command"]["difference_s"] == pytest.approx(0.4, rel=0.1)
+    assert "flow changed most" in slower.said
 
 
 def test_faster_is_an_improvement_and_no_failure(tmp_path: Path, arm: Command) -> None:
@@ -83,17 +137,18 @@ def test_what_lies_on_the_threshold_stays_inconclusive_after_the_most_pairs(
     assert run_app(again) == 4
 
 
-def test_a_disturbed_control_workload_allows_no_verdict(
-    tmp_path: Path, arm: Command, control: type[FixedControl]
-) -> None:
-    # Two calls a slot; base, candidate, candidate, base, …: it is slower whenever the candidate runs.
-    control.seconds = staticmethod(lambda call: 1.2 if call // 2 % 4 in (1, 2) else 1.0)
-    code, result = run_gate(tmp_path, *arms(arm(), arm(flow_s=1.4)), "--max-pairs", "12")
+def test_a_disturbed_control_workload_allows_no_verdict(disturbed: Ran) -> None:
+    code, result = disturbed.code, disturbed.result
     assert (code, result["verdict"], result["pairs"]) == (4, "inconclusive", 12)
     assert "control workload" in result["reason"]
     # No metric's own verdict may be read either, as "regression" or as "fine".
     assert {change["verdict"] for change in result["changes"] if change["primary"]} == {"inconclusive"}
     assert result["control"]["ratio"] == pytest.approx(1.2)
+
+
+def test_a_disturbed_machine_fails_a_job_as_junit_reads_it(disturbed: Ran) -> None:
+    junit = disturbed.folder / OUTPUTS["junit"]
+    assert ElementTree.parse(junit).getroot().get("failures") == "1"
 
 
 def test_a_drift_that_both_arms_meet_is_not_taken_for_a_change(
@@ -217,17 +272,8 @@ def test_a_gate_that_fails_leaves_no_result_of_an_earlier_one(tmp_path: Path, ar
     assert not any(path.exists() for path in files.values())
 
 
-def test_a_disturbed_machine_fails_a_job_as_junit_reads_it(
-    tmp_path: Path, arm: Command, control: type[FixedControl]
-) -> None:
-    control.seconds = staticmethod(lambda call: 1.2 if call // 2 % 4 in (1, 2) else 1.0)
-    junit = tmp_path / "junit.xml"
-    assert run_gate(tmp_path, *arms(arm(), arm()), "--max-pairs", "10", "--junit", str(junit))[0] == 4
-    assert ElementTree.parse(junit).getroot().get("failures") == "1"
-
-
-def test_an_interrupted_gate_goes_on_where_it_was(tmp_path: Path, arm: Command) -> None:
-    _, result = run_gate(tmp_path, *arms(arm(), arm(flow_s=1.4)))
+def test_an_interrupted_gate_goes_on_where_it_was(tmp_path: Path, slower: Ran) -> None:
+    shutil.copytree(slower.folder / "gate", tmp_path / "gate")
     slots, record = tmp_path / "gate" / "slots.jsonl", tmp_path / "gate" / "gate.json"
     kept = slots.read_bytes().splitlines(keepends=True)
     # As after a kill in the middle of pair 5's second slot: its first one is whole, the next line is torn.
@@ -236,7 +282,7 @@ def test_an_interrupted_gate_goes_on_where_it_was(tmp_path: Path, arm: Command) 
     resumed = tmp_path / "resumed.json"
     assert run_app(["gate", "--resume", str(tmp_path / "gate"), "--json", str(resumed)]) == 3
     again = json.loads(resumed.read_text())
-    assert (again["verdict"], again["pairs"]) == (result["verdict"], 6)
+    assert (again["verdict"], again["pairs"]) == (slower.result["verdict"], 6)
     lines = [json.loads(line) for line in slots.read_text().splitlines()]
     assert [line["pair"] for line in lines[:9]] == [0, 0, 1, 1, 2, 2, 3, 3, 4]
     # The pair was measured anew as a whole: its halves must not lie far apart in time.
@@ -277,19 +323,16 @@ def test_time_that_is_enough_changes_nothing(tmp_path: Path, arm: Command) -> No
     assert (code, result["verdict"], result["pairs"]) == (0, "fine", 6)
 
 
-def test_a_gate_is_resumed_as_it_began(
-    tmp_path: Path, arm: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run_gate(tmp_path, *arms(arm(), arm()))
-    assert run_app(["gate", "--resume", str(tmp_path / "gate"), "--pairs", "20"]) == 2
+def test_a_gate_is_resumed_as_it_began(unchanged: Ran, capsys: pytest.CaptureFixture[str]) -> None:
+    gate = str(unchanged.folder / "gate")
+    assert run_app(["gate", "--resume", gate, "--pairs", "20"]) == 2
     assert "--pairs" in capsys.readouterr().err
-    assert run_gate(tmp_path, *arms(arm(), arm()))[0] == 2
+    assert run_app(["gate", "--out", gate, *arms("command:true", "command:true")]) == 2
     assert "already holds a gate" in capsys.readouterr().err
 
 
-def test_the_order_within_pairs_alternates(tmp_path: Path, arm: Command) -> None:
-    run_gate(tmp_path, *arms(arm(), arm()))
-    slots = [json.loads(line) for line in (tmp_path / "gate" / "slots.jsonl").read_text().splitlines()]
+def test_the_order_within_pairs_alternates(unchanged: Ran) -> None:
+    slots = unchanged.slots()
     assert [slot["arm"][0] for slot in slots[:8]] == list("bccbbccb")
     assert [slot["order"] for slot in slots] == list(range(12))
 
@@ -307,10 +350,8 @@ def test_several_primaries_decide_together(tmp_path: Path, arm: Command) -> None
     }
 
 
-def test_outputs_for_machines_are_what_their_readers_take(tmp_path: Path, arm: Command) -> None:
-    junit, benchmark, summary = (tmp_path / name for name in ("junit.xml", "benchmark.json", "summary.md"))
-    files = ["--junit", str(junit), "--github-benchmark", str(benchmark), "--markdown", str(summary)]
-    assert run_gate(tmp_path, *arms(arm(), arm(flow_s=1.4)), *files)[0] == 3
+def test_outputs_for_machines_are_what_their_readers_take(slower: Ran) -> None:
+    junit, benchmark, summary = (slower.folder / file for file in OUTPUTS.values())
     suite = ElementTree.parse(junit).getroot()
     assert (suite.tag, suite.get("tests"), suite.get("failures")) == ("testsuite", "1", "1")
     (failure,) = suite.iter("failure")

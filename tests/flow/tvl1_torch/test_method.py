@@ -121,14 +121,14 @@ def test_nothing_moves_but_for_noise(schedule: Schedule) -> None:
 
 @schedules
 def test_a_pair_is_computed_the_same_in_every_batch(schedule: Schedule) -> None:
-    height, width = 25, 37
-    motions = [(0.5, 0), (2, -1), (0, 0), (-3.5, 2), (0, 0.25)]
-    previous = torch.from_numpy(np.stack([drawn(0, 0, i, height, width) for i in range(5)]))
+    height, width = 21, 31  # two levels of the pyramid
+    motions = [(0.5, 0), (2, -1), (0, 0), (-3.5, 2)]
+    previous = torch.from_numpy(np.stack([drawn(0, 0, i, height, width) for i in range(4)]))
     following = torch.from_numpy(np.stack([drawn(*m, i, height, width) for i, m in enumerate(motions)]))
     # A scene cut converges late, if at all.
     following[3] = previous[0]
     together = flow_batch(previous, following, schedule)
-    for pair in range(5):
+    for pair in range(4):
         assert torch.equal(
             together[pair], flow_batch(previous[pair : pair + 1], following[pair : pair + 1], schedule)[0]
         )

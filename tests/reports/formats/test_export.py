@@ -53,6 +53,7 @@ def document(run: RunData) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_report_is_written_beside_its_run(two_models_dir: Path) -> None:
     assert write_report(two_models_dir) == two_models_dir / "report.html"
     written = files(two_models_dir)
@@ -77,6 +78,7 @@ def test_rebuilding_gives_the_same_bytes_and_does_not_change_the_run(
     assert set(first) == plots | tables | {"report.md", "report.html", "results.json"}
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_several_runs_are_joined_and_need_a_place(
     fake: SimpleNamespace, two_models: RunData, tmp_path: Path
 ) -> None:
@@ -88,6 +90,7 @@ def test_several_runs_are_joined_and_need_a_place(
     assert "i3d (run-2)" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_another_target_is_derived_from_the_stored_scores(two_models_dir: Path, tmp_path: Path) -> None:
     write_report(two_models_dir, tmp_path, target="running on treadmill")
     target = json.loads((tmp_path / "results.json").read_text())["models"][0]["accuracy"]["target"]
@@ -127,6 +130,7 @@ def test_unknown_is_null_never_nan(fake: SimpleNamespace) -> None:
     assert results["runs"][0]["environment"] == {"mhz": None, "load": [None]}
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_csv_holds_raw_values_and_leaves_unknown_empty(fake: SimpleNamespace, tmp_path: Path) -> None:
     dead = fake.model("dead", {}, state="failed", error="killed", forward_s=[])
     run = fake.run([fake.model("net", fake.answers(7, 10)), dead])
@@ -179,6 +183,7 @@ def test_every_key_of_results_json_is_documented(two_models: RunData) -> None:
     ]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_report_that_cannot_be_written_is_an_error_that_names_the_place(
     two_models_dir: Path, tmp_path: Path
 ) -> None:
