@@ -58,6 +58,8 @@ def test_every_scenario_is_measured_reported_and_resumed(
     (camera,) = directory.samples("stream")
     assert (camera.fps, camera.window, camera.stride, camera.frames) == (25, 4, 2, 14)
     assert len(camera.age_s) <= camera.due == 6
+    assert len(camera.waiting_frames) == 14 - camera.dropped
+    assert camera.stages_s["resize"] > 0
     report = (out / "report.md").read_text()
     for title in ("## One video, stages overlapping", "## Throughput", "## Camera stream"):
         assert title in report
