@@ -11,6 +11,9 @@ from .declaration import WAITING, Metric, ScenarioType, ShownColumn
 KEPT_UP = 0.99
 """Fraction of the due labels that must be computed, and of the frames that must be processed, to keep up."""
 
+RATES = (25, 30)
+"""Frame rates of the cameras that are judged, per second: PAL and most films; NTSC and most webcams."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
@@ -58,7 +61,8 @@ def _answered(r: StreamRecord) -> float:
     return len(r.age_s) / r.due
 
 
-def _keeps_up(r: StreamRecord) -> bool:
+def keeps_up(r: StreamRecord) -> bool:
+    """Whether at least `KEPT_UP` of the due labels were computed, and of the frames processed."""
     return min(_answered(r), 1 - r.dropped / r.frames) >= KEPT_UP
 
 
@@ -88,7 +92,7 @@ STREAM = ScenarioType(
         Metric("fps", lambda r: r.fps, over="first", unit="frames / s", shown="number"),
         Metric("window", lambda r: r.window, over="first", unit="frames", shown="whole"),
         Metric("stride", lambda r: r.stride, over="first", unit="frames", shown="whole"),
-        Metric("keeps_up", _keeps_up, over="min", better="more", shown="whole"),
+        Metric("keeps_up", keeps_up, over="min", better="more", shown="whole"),
         Metric("labels_per_s", _labels_per_s, unit="labels / s", better="more"),
         Metric("age_s", lambda r: r.age_s, unit="s", better="less", shown="ms spread"),
         Metric("age_s_p95", lambda r: r.age_s, over="95 %", unit="s", better="less", shown="ms"),

@@ -74,6 +74,37 @@ def test_every_scenario_is_measured_reported_and_resumed(
     assert directory.samples("throughput") == [busy], "what is there is not measured again"
 
 
+def test_peaks_are_found_reported_and_resumed(bench: Bench, coloured_videos: Videos, tmp_path: Path) -> None:
+    data, out = coloured_videos([38], 1), tmp_path / "run"
+    answer = bench(
+        *("run", "--models", f"{TINY}:tiny", "--data", data, "--out", out, *QUICK, "--find-peak"),
+        *("--scenarios", "stream", "--stream-seconds", 0, "--stream-fps", 240, "--stride", 4, "--no-report"),
+    )
+    assert answer.returncode == 0, answer.stderr
+    trials = RunDirectory(out).stream_trials()
+    first = trials[0].measured
+    assert (trials[0].search, first.fps, first.stride, first.window) == ("stride", 240, 1, 4)
+    assert first.due >= 20, "whatever --stream-seconds"
+    assert [t.measured.process for t in trials] == list(range(len(trials)))
+    assert bench("report", out).returncode == 0
+    assert "## Which cameras a model keeps up with" in (out / "report.md").read_text()
+    assert "tiny" in (out / "tables" / "stream_peaks.csv").read_text()
+    (model,) = json.loads((out / "results.json").read_text())["models"]
+    assert [(peak["search"], peak["ended"]) for peak in model["stream_peaks"]] == [
+        ("stride", True),
+        ("rate", True),
+    ]
+    assert model["stream"]["labels_due"] == first.due - 20, "trials are none of the scenario's measurements"
+
+    file = out / "stream_trials.jsonl"
+    file.write_bytes(file.read_bytes()[:-10])
+    resumed = bench("run", "--resume", out)
+    assert resumed.returncode == 0, resumed.stderr
+    again = RunDirectory(out).stream_trials()
+    assert again[: len(trials) - 1] == trials[:-1], "what is there is not measured again"
+    assert len(again) >= len(trials)
+
+
 def test_a_sweep_measures_every_point_and_no_accuracy(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:
@@ -142,6 +173,7 @@ def test_the_estimate_is_near_and_leaves_nothing_behind(
         (["--scenarios", "stream,stream"], ["--scenarios", "named twice"]),
         (["--scenarios", ","], ["--scenarios", "no scenario is named"]),
         (["--scenarios", "stream", "--latency-clips", "0"], ["--latency-clips 0", "at least one clip"]),
+        (["--find-peak"], ["--find-peak", "Add --scenarios stream"]),
         (["--stride", "0"], ["--stride", "at least 1"]),
         (["--stream-fps", "0"], ["--stream-fps", "too small"]),
         (["--throughput-seconds", "nan"], ["--throughput-seconds", "not a finite number"]),
