@@ -139,7 +139,8 @@ def test_a_search_goes_on_where_it_was_interrupted(
     assert not peak.ended
     assert stream_peaks(summary).notes[0].endswith("a label every 2 frames; the search is not finished.")
 
-    monkeypatch.setattr(FakeWorker, "started", 4)
+    with (out / "stream_trials.jsonl").open("ab") as file:
+        file.write(b'{"torn')
     assert carry_out(plan, out) == {}
     again = read_run(out)
     assert again.stream_trials[:3] == unfinished.stream_trials
