@@ -25,6 +25,7 @@ from .plan.selection import expanded
 from .plan.sweep import swept
 from .scenarios.accuracy import accuracy_pass
 from .scenarios.scenario import scenario
+from .scenarios.stream_search import search_pass
 from .scenarios.timed import scenario_pass
 
 
@@ -208,6 +209,9 @@ def _measure(plan: Plan, writer: RunWriter, console: Console, *, thumbnails: boo
     for name in config.scenarios if clips else ():
         alive = [model for model in plan.models if model.key not in failures]
         failures |= scenario_pass(name, alive, clips, config, writer, console)
+    if config.find_peak and clips:
+        alive = [model for model in plan.models if model.key not in failures]
+        failures |= search_pass(alive, clips, config, writer, console)
     return failures
 
 

@@ -24,6 +24,7 @@ from .lock import FolderLock
 from .run import SCHEMA, ClipRecord, ProcessRecord, Run
 from .scenarios.latency import LatencyRecord
 from .scenarios.registry import SCENARIOS, scenario_type
+from .scenarios.stream_trials import TRIALS, StreamTrial
 
 RUN, CLIPS, SCORES = "run.json", "clips.jsonl", "scores.bin"
 THUMBNAILS = "thumbnails"
@@ -77,8 +78,12 @@ class RunDirectory:
         """The samples of the scenario "latency"."""
         return self.samples("latency")
 
+    def stream_trials(self) -> list[StreamTrial]:
+        """The trials of `--find-peak` in the order of writing."""
+        return list(records(self.timing_file(TRIALS), StreamTrial))
+
     def timing_file(self, scenario: str) -> Path:
-        """Path of a scenario's records."""
+        """Path of a scenario's records, or of `TRIALS`."""
         return self.file(f"{scenario}.jsonl")
 
     def scores(self, record: ClipRecord) -> npt.NDArray[np.float32]:
@@ -197,6 +202,10 @@ class RunWriter(RunDirectory):
             self._timing[scenario] = self.timing_file(scenario).open("ab")
         self._append(self._timing[scenario], to_json(asdict(entry)))
 
+    def append_stream_trial(self, trial: StreamTrial) -> None:
+        """Add a trial of `--find-peak`."""
+        self.append_timing(TRIALS, trial)
+
     def _append(self, file: IO[bytes], data: bytes) -> None:
         self._lock.require_in_place(self._resume)
         append(file, data, self._resume)
@@ -207,7 +216,7 @@ class RunWriter(RunDirectory):
 
     def _mend(self) -> None:
         """Drop incomplete lines that a crash left at the ends of files, and records without their scores."""
-        for path in (self.path / CLIPS, *map(self.timing_file, SCENARIOS)):
+        for path in (self.path / CLIPS, *map(self.timing_file, (*SCENARIOS, TRIALS))):
             mend(path)
         scores = self.path / SCORES
         size = scores.stat().st_size if scores.exists() else 0

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from ..records.scenarios.latency import PREPROCESSING
 from ..records.scenarios.registry import scenario_type
+from ..records.scenarios.stream import RATES
 from .analysis.accuracy import Paired, same_answers
-from .analysis.deployment import RATES, Answer, keeps_up
+from .analysis.deployment import Answer, keeps_up
 from .analysis.scenarios import value_of
 from .analysis.summary import ModelSummary, Summary
 from .numbers import few, number, one_line, p_value, percent, share

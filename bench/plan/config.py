@@ -112,6 +112,12 @@ class RunConfig:
         None,
     )
     stride: int = setting(WHOLE, "frames between two predictions of the scenario stream", 8)
+    find_peak: bool = setting(
+        SWITCH,
+        "with the scenario stream: search the smallest stride and the largest rate of a camera that each "
+        "model keeps up with",
+        False,
+    )
     sweep: Mapping[str, str] = setting(
         PAIRS,
         "axis and its values, such as `batch=1,4,8`; each combination is timed. Axes: "
@@ -202,6 +208,12 @@ class RunConfig:
                 where="--latency-clips 0",
                 expected="at least one clip for --scenarios",
                 found=", ".join(self.scenarios),
+            )
+        if self.find_peak and "stream" not in self.scenarios:
+            raise UsageError(
+                "searches cameras that a model keeps up with, which the scenario stream simulates",
+                where="--find-peak",
+                remedy="Add --scenarios stream.",
             )
         parse_sweep(self.sweep)
 

@@ -16,6 +16,7 @@ from ..agreement.check import AGREEMENT_FRAMES, compared_groups, may_hide_mistak
 from ..console.progress import Console
 from ..runner import counted_models, planned, timed_clips
 from ..scenarios.scenario import Cost, scenario
+from ..scenarios.stream_search import longest_s
 from ..scenarios.timed import record_of
 from ..worker.events import FirstForward, Measured, Ready
 from ..worker.supervisor import Outcome, Worker
@@ -148,6 +149,9 @@ def estimate(
             cost = timed[model.key]
             process = cost.start + scenario(name).seconds(model, cost, clips, config)
             steps.append(EstimatedStep(name, model.key, config.processes * process))
+    for model in plan.models if config.find_peak and clips else ():
+        seconds = longest_s(model, timed[model.key], config)
+        steps.append(EstimatedStep("find peak, at most,", model.key, seconds))
     return steps
 
 

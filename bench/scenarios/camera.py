@@ -9,10 +9,14 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Frame `number` (0, 1, …) was there at `time_s` of the camera's clock."""
+    """Frame `number` (0, 1, …) was there at `time_s` of the camera's clock.
+
+    `waiting`: later frames that were in the buffer when this one was taken.
+    """
 
     number: int
     time_s: float
+    waiting: int
 
 
 class Camera:
@@ -47,7 +51,8 @@ class Camera:
         self._next += lost
         if self._next == self._frames:
             return None
-        arrival = Arrival(self._next, self._begin + float(self._next / self._fps))
+        waiting = max(0, arrived - self._next - 1)
+        arrival = Arrival(self._next, self._begin + float(self._next / self._fps), waiting)
         while (wait := arrival.time_s - self._clock()) > 0:
             self._sleep(wait)
         self._next += 1

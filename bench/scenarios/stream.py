@@ -66,6 +66,21 @@ class _Labels:
     failure: BaseException | None = None
 
 
+@dataclasses.dataclass(slots=True)
+class _Preparation:
+    """What the thread with the frames did: for each frame its seconds, and those that waited behind it."""
+
+    frame_s: list[float] = dataclasses.field(default_factory=list)
+    stages_s: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    waiting_frames: list[int] = dataclasses.field(default_factory=list)
+
+    def add(self, seconds: float, watch: Stopwatch, waiting: int) -> None:
+        self.frame_s.append(seconds)
+        for stage, of_stage in watch.seconds.items():
+            self.stages_s.setdefault(stage, []).append(of_stage)
+        self.waiting_frames.append(waiting)
+
+
 def measure_stream(job: Job, loaded: Loaded, send: Send) -> None:
     """Show the first usable clip to the network at the camera's rate, for the camera's time, and report it.
 
@@ -129,15 +144,16 @@ def _watch(
 
     window = RollingWindow(preparer, settings.window)
     alive = signs_of_life(send)
-    frame_s: list[float] = []
+    work = _Preparation()
     meter = Meter()
     thread = threading.Thread(target=label, name="labels", daemon=True)
     with meter:
         thread.start()
         while (arrival := camera.take()) is not None and labels.failure is None:
+            watch = Stopwatch()
             begin = time.perf_counter()
-            window.add(frames[arrival.number % len(frames)])
-            frame_s.append(time.perf_counter() - begin)
+            window.add(frames[arrival.number % len(frames)], watch)
+            work.add(time.perf_counter() - begin, watch, arrival.waiting)
             if is_due(arrival.number, settings.window, settings.stride) and window.whole():
                 windows.put((arrival.time_s, window.frames()))
             alive("camera", arrival.number + 1, total)
@@ -145,7 +161,7 @@ def _watch(
         thread.join()
     if labels.failure is not None:
         raise labels.failure
-    send(Measured(_result(job, settings, clip, camera, total, labels, frame_s, meter, preparer)))
+    send(Measured(_result(job, settings, clip, camera, total, labels, work, meter, preparer)))
 
 
 def _result(
@@ -155,7 +171,7 @@ def _result(
     camera: Camera,
     total: int,
     labels: _Labels,
-    frame_s: list[float],
+    work: _Preparation,
     meter: Meter,
     preparer: Preparer,
 ) -> dict[str, Any]:
@@ -171,13 +187,15 @@ def _result(
         "dropped": camera.dropped,
         "due": due_windows(total, settings.window, settings.stride),
         "age_s": labels.age_s,
-        "frame_s": float(np.median(frame_s)),
+        "frame_s": float(np.median(work.frame_s)),
         "forward_s": float(np.median(labels.forward_s)) if labels.forward_s else None,
         "preparing_threads": 1,
         "network_threads": job.options.threads,
         "wall_s": meter.wall_s,
         "cpu_s": meter.cpu_s,
         "waited_s": meter.waited_s,
+        "stages_s": {stage: float(np.median(seconds)) for stage, seconds in work.stages_s.items()},
+        "waiting_frames": work.waiting_frames,
         "notes": sorted({*notes, *preparer.notes}),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ..disturbance import waiting_ratio
@@ -10,6 +10,9 @@ from .declaration import WAITING, Metric, ScenarioType, ShownColumn
 
 KEPT_UP = 0.99
 """Fraction of the due labels that must be computed, and of the frames that must be processed, to keep up."""
+
+RATES = (25, 30)
+"""Frame rates of the cameras that are judged, per second: PAL and most films; NTSC and most webcams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,10 @@ class StreamRecord:
     - `age_s`: for each label, seconds from the arrival of its window's last frame to the label in memory.
     - `frame_s`, `forward_s`: median seconds of work on one frame (resizing, flow) and on one window (upload
       to download); `forward_s` is None without a label.
+    - `stages_s`: stage of the work on a frame ("resize", "flow") → its median seconds per frame; empty in
+      older runs.
+    - `waiting_frames`: for each processed frame, the later ones that waited in the camera's buffer when it
+      was taken; empty in older runs.
     - `preparing_threads`, `network_threads`: threads that work at the same time.
     - `wall_s`, `cpu_s`, `waited_s`: of the whole measurement; see `LatencyRecord`.
     """
@@ -44,6 +51,8 @@ class StreamRecord:
     wall_s: float
     cpu_s: float
     waited_s: float | None = None
+    stages_s: dict[str, float] = field(default_factory=dict)
+    waiting_frames: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     kind: Literal["stream"] = "stream"
 
@@ -52,8 +61,14 @@ def _answered(r: StreamRecord) -> float:
     return len(r.age_s) / r.due
 
 
-def _keeps_up(r: StreamRecord) -> bool:
+def keeps_up(r: StreamRecord) -> bool:
+    """Whether at least `KEPT_UP` of the due labels were computed, and of the frames processed."""
     return min(_answered(r), 1 - r.dropped / r.frames) >= KEPT_UP
+
+
+def _late(r: StreamRecord) -> int:
+    """Due labels that were not there when the next window was due: one stride of the camera later."""
+    return r.due - sum(age <= r.stride / r.fps for age in r.age_s)
 
 
 def _labels_per_s(r: StreamRecord) -> float:
@@ -77,7 +92,7 @@ STREAM = ScenarioType(
         Metric("fps", lambda r: r.fps, over="first", unit="frames / s", shown="number"),
         Metric("window", lambda r: r.window, over="first", unit="frames", shown="whole"),
         Metric("stride", lambda r: r.stride, over="first", unit="frames", shown="whole"),
-        Metric("keeps_up", _keeps_up, over="min", better="more", shown="whole"),
+        Metric("keeps_up", keeps_up, over="min", better="more", shown="whole"),
         Metric("labels_per_s", _labels_per_s, unit="labels / s", better="more"),
         Metric("age_s", lambda r: r.age_s, unit="s", better="less", shown="ms spread"),
         Metric("age_s_p95", lambda r: r.age_s, over="95 %", unit="s", better="less", shown="ms"),
@@ -85,9 +100,14 @@ STREAM = ScenarioType(
         Metric("labels", lambda r: len(r.age_s), over="sum", shown="whole"),
         Metric("labels_due", lambda r: r.due, over="sum", shown="whole"),
         Metric("labels_answered", _answered, over="min", better="more", shown="percent"),
+        Metric("labels_late", _late, over="sum", better="less", shown="whole"),
         Metric("frames", lambda r: r.frames, over="sum", shown="whole"),
         Metric("frames_lost", lambda r: r.dropped, over="sum", better="less", shown="whole"),
+        Metric("frames_waiting", lambda r: r.waiting_frames, better="less", shown="number"),
+        Metric("frames_waiting_most", lambda r: r.waiting_frames, over="max", better="less", shown="whole"),
         Metric("frame_s", lambda r: r.frame_s, unit="s", better="less", shown="ms"),
+        Metric("resize_s", lambda r: r.stages_s.get("resize"), unit="s", better="less", shown="ms"),
+        Metric("flow_s", lambda r: r.stages_s.get("flow"), unit="s", better="less", shown="ms"),
         Metric("forward_s", lambda r: r.forward_s, unit="s", better="less", shown="ms"),
         Metric("threads", _threads, over="first", shown="whole"),
         Metric(WAITING, _waiting, over="bare median", better="less", shown="number", column="waiting_ratio"),
@@ -101,13 +121,20 @@ STREAM = ScenarioType(
             "Labels computed\nof those due,\nin the worst process",
             "{labels} of {labels_due}\n{labels_answered}",
         ),
+        ShownColumn("Labels late", "{labels_late} of {labels_due}"),
         ShownColumn("Frames lost", "{frames_lost} of {frames}"),
-        ShownColumn("Work, ms\n/ frame,\n/ window", "{frame_s}\n{forward_s}"),
+        ShownColumn("Frames waiting\nmedian,\nmost", "{frames_waiting}\n{frames_waiting_most}"),
+        ShownColumn(
+            "Work, ms\n/ frame,\nresize,\nflow,\n/ window", "{frame_s}\n{resize_s}\n{flow_s}\n{forward_s}"
+        ),
     ),
     (
         "A simulated camera at a fixed rate; each frame is resized and its flow computed once. Age: from the "
         "arrival of a window's last frame to its label. A window that is complete while the network computes "
         "another one waits; a newer window replaces it.",
+        "Late: not there when the next window was due, one stride of the camera after its own; labels that "
+        "were not computed are among them. Frames waiting: in the camera's buffer, behind the one that was "
+        "taken. Work / frame: all of it, then what resizing and flow take of it; / window: the network.",
         "Keeps up: at least 99 % of the due labels computed and of the frames processed, in every process.",
     ),
     asks="whether a model keeps up with a camera",

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ...records.scenarios.stream import RATES
 from ..numbers import number, one_line, scaled, spread
 from ..statistics.intervals import Estimate
 from ..tables.table import Column, Line, Record, Table, table, values
 from .summary import ModelSummary, Summary
-
-RATES = (25, 30)
-"""Frame rates of the cameras that are judged, per second: PAL and most films; NTSC and most webcams."""
 
 Answer = Literal["yes", "not always", "no", "unknown"]
 

@@ -16,6 +16,7 @@ from ...records.run import ClipRecord, ModelRecord, ProcessRecord, Run
 from ...records.run_directory import RunDirectory
 from ...records.scenarios.latency import LatencyRecord
 from ...records.scenarios.registry import SCENARIOS
+from ...records.scenarios.stream_trials import StreamTrial
 
 WeightsKind = Literal["random", "demo", "user", "published"]
 ScoreVector = npt.NDArray[np.float32]
@@ -38,6 +39,7 @@ class RunData:
     - `processes`, `latencies`: the scenario "latency".
     - `scores`: (model, clip id) → probabilities (classes,) float32, 0–1.
     - `scenarios`: the other scenarios that were measured.
+    - `stream_trials`: of `--find-peak`.
     - `folder`: path of the directory, for its thumbnails; None for a run that is not on disk.
     """
 
@@ -48,6 +50,7 @@ class RunData:
     latencies: tuple[LatencyRecord, ...]
     scores: Mapping[tuple[str, str], ScoreVector] = field(default_factory=dict)
     scenarios: Mapping[str, Timings] = field(default_factory=dict)
+    stream_trials: tuple[StreamTrial, ...] = ()
     folder: Path | None = None
 
 
@@ -63,6 +66,7 @@ class ModelData:
     - `clips`, `processes`, `latencies`: one record for each clip, process and timed clip.
     - `scores`: clip id → probabilities (classes,) float32, 0–1.
     - `scenarios`: scenarios other than "latency" that were measured.
+    - `stream_trials`: of `--find-peak`.
     - `environment`: `Run.environment`.
     """
 
@@ -75,6 +79,7 @@ class ModelData:
     scores: Mapping[str, ScoreVector]
     scenarios: Mapping[str, Timings] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+    stream_trials: tuple[StreamTrial, ...] = ()
 
     @property
     def weights_kind(self) -> WeightsKind:
@@ -117,6 +122,7 @@ def read_run(path: Path) -> RunData:
             for scenario in SCENARIOS
             if scenario != "latency" and (processes := directory.processes(scenario))
         },
+        tuple(directory.stream_trials()),
         path,
     )
 
@@ -180,6 +186,7 @@ def _measured(data: RunData, model: ModelRecord, name: str) -> ModelData:
             if (timings := _of_model(of_all, model.key)).processes
         },
         data.run.environment,
+        tuple(trial for trial in data.stream_trials if trial.measured.model == model.key),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...records.scenarios.registry import SCENARIOS, scenario_type
+from ...records.scenarios.stream_trials import StreamPeak, stream_peaks_of
 from ..statistics.intervals import Estimate
 from .accuracy import Accuracy, Paired, accuracy, pairs
 from .agreement import Agreement, agreement
@@ -30,6 +31,7 @@ class ModelSummary:
     - `measured`: the records. `accuracy`, `timing`: figures from them.
     - `scenarios`: name → figures, of the scenarios that were measured, in the order of their sections.
     - `agreement`: with its float32 reference; None if it was not compared.
+    - `stream_peaks`: what the searches of `--find-peak` found.
     """
 
     measured: ModelData
@@ -37,6 +39,7 @@ class ModelSummary:
     timing: Timing
     scenarios: Mapping[str, ScenarioSummary] = field(default_factory=dict)
     agreement: Agreement | None = None
+    stream_peaks: tuple[StreamPeak, ...] = ()
 
     def estimate(self, scenario: str, metric: str) -> Estimate | None:
         """A metric of a scenario that is a median over processes; None if it was not measured."""
@@ -134,4 +137,5 @@ def _summary(m: ModelData, merged: MergedRuns) -> ModelSummary:
         times,
         scenarios,
         agreement(m, merged.models, merged.target),
+        stream_peaks_of(m.stream_trials),
     )

@@ -11,9 +11,11 @@ from ...errors import UsageError
 from ...plain_text import spreadsheet_cell
 from ...records.run import ClipRecord
 from ...records.scenarios.registry import SCENARIOS
+from ...records.scenarios.stream import RATES, StreamRecord
+from ...records.scenarios.stream_trials import StreamPeak
 from ..analysis.accuracy import Accuracy, AtOperatingPoint, TargetAccuracy
 from ..analysis.classes import ClassAccuracy, class_accuracies
-from ..analysis.deployment import RATES, keeps_up
+from ..analysis.deployment import keeps_up
 from ..analysis.load_runs import merge, read_run
 from ..analysis.scenarios import ScenarioSummary
 from ..analysis.summary import ModelSummary, Summary, summarise
@@ -23,6 +25,7 @@ from ..charts.plots import draw
 from ..statistics.intervals import Estimate
 from ..tables.accuracy import paired_record
 from ..tables.all_tables import agreement_text, all_tables
+from ..tables.stream_peaks import ages
 from ..tables.table import Table
 from .files import json_document, write_files
 from .html import page
@@ -156,6 +159,7 @@ def _model(m: ModelSummary, target: str) -> dict[str, Any]:
             "gemm_gflop_per_s": m.gemm_peak and m.gemm_peak.gflop_per_s,
         },
         **{name: _scenario(m.scenarios.get(name)) for name in SCENARIOS if name != "latency"},
+        "stream_peaks": [_peak(peak) for peak in m.stream_peaks],
     }
 
 
@@ -244,6 +248,19 @@ def _scenario(s: ScenarioSummary | None) -> dict[str, Any] | None:
         "notes": list(s.notes),
         "errors": [{"process": process, "error": error} for process, error in s.errors],
     }
+
+
+def _peak(peak: StreamPeak) -> dict[str, Any]:
+    return {
+        "search": peak.search,
+        "ended": peak.ended,
+        "kept_up": _camera(peak.kept_up),
+        "not_kept_up": _camera(peak.not_kept_up),
+    }
+
+
+def _camera(trial: StreamRecord | None) -> dict[str, Any] | None:
+    return None if trial is None else {"fps": trial.fps, "stride": trial.stride, **ages(trial)}
 
 
 def _figures(s: ScenarioSummary) -> dict[str, Any]:

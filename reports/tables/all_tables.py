@@ -23,6 +23,7 @@ from .accuracy import (
     target_class,
 )
 from .scenarios import scenario, sweep
+from .stream_peaks import stream_peaks
 from .table import Column, Line, Record, Table, table, values
 from .timing import DRIFT_NOTE, DRIFT_TITLE, drift_text, drift_values, latency, spread_notes, stages
 
@@ -32,6 +33,7 @@ def all_tables(summary: Summary) -> tuple[Table, ...]:
     return (
         comparison(summary),
         deployment(summary),
+        stream_peaks(summary),
         target_class(summary),
         at_operating_points(summary),
         confusions(summary),

@@ -62,7 +62,11 @@ def test_scenarios_are_read_and_written_as_they_were(scenario: str, kind: type, 
     samples, processes = RUN.samples(scenario), RUN.processes(scenario)
     assert [type(sample) for sample in samples] == [kind] * records
     assert processes
-    assert written([*samples, *processes]) == (DATA / "run" / f"{scenario}.jsonl").read_bytes()
+    expected = [json.loads(line) for line in (DATA / "run" / f"{scenario}.jsonl").read_bytes().splitlines()]
+    # A field that is newer than the file has its default.
+    newer: dict[str, Any] = {"stages_s": {}, "waiting_frames": []} if scenario == "stream" else {}
+    expected = [raw if raw["kind"] == "process" else raw | newer for raw in expected]
+    assert [json.loads(line) for line in written([*samples, *processes]).splitlines()] == expected
 
 
 def test_every_scenario_has_an_older_file() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from actionbench.records.run_directory import RunDirectory
+from actionbench.records.scenarios.stream_trials import stream_peaks_of
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -58,6 +59,8 @@ def test_every_scenario_is_measured_reported_and_resumed(
     (camera,) = directory.samples("stream")
     assert (camera.fps, camera.window, camera.stride, camera.frames) == (25, 4, 2, 14)
     assert len(camera.age_s) <= camera.due == 6
+    assert len(camera.waiting_frames) == 14 - camera.dropped
+    assert camera.stages_s["resize"] > 0
     report = (out / "report.md").read_text()
     for title in ("## One video, stages overlapping", "## Throughput", "## Camera stream"):
         assert title in report
@@ -70,6 +73,26 @@ def test_every_scenario_is_measured_reported_and_resumed(
     assert resumed.returncode == 0, resumed.stderr
     assert len(directory.processes("stream")) == len(directory.processes("throughput")) == 1
     assert directory.samples("throughput") == [busy], "what is there is not measured again"
+
+
+def test_peaks_are_found_by_trials_of_their_own(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    data, out = coloured_videos([38], 1), tmp_path / "run"
+    answer = bench(
+        *("run", "--models", f"{TINY}:tiny", "--data", data, "--out", out, *QUICK, "--find-peak"),
+        *("--scenarios", "stream", "--stream-seconds", 0, "--stream-fps", 240, "--stride", 4, "--no-report"),
+    )
+    assert answer.returncode == 0, answer.stderr
+    trials = RunDirectory(out).stream_trials()
+    first = trials[0].measured
+    assert (trials[0].search, first.fps, first.stride, first.window) == ("stride", 240, 1, 4)
+    assert first.due >= 20, "whatever --stream-seconds"
+    assert [t.measured.process for t in trials] == list(range(len(trials)))
+    assert {t.search for t in trials} == {"stride", "rate"}
+    (camera,) = RunDirectory(out).samples("stream")
+    assert camera.due == 1, "trials are none of the scenario's measurements"
+    assert all(peak.ended for peak in stream_peaks_of(trials))
 
 
 def test_a_sweep_measures_every_point_and_no_accuracy(
@@ -140,6 +163,7 @@ def test_the_estimate_is_near_and_leaves_nothing_behind(
         (["--scenarios", "stream,stream"], ["--scenarios", "named twice"]),
         (["--scenarios", ","], ["--scenarios", "no scenario is named"]),
         (["--scenarios", "stream", "--latency-clips", "0"], ["--latency-clips 0", "at least one clip"]),
+        (["--find-peak"], ["--find-peak", "Add --scenarios stream"]),
         (["--stride", "0"], ["--stride", "at least 1"]),
         (["--stream-fps", "0"], ["--stream-fps", "too small"]),
         (["--throughput-seconds", "nan"], ["--throughput-seconds", "not a finite number"]),

@@ -57,6 +57,21 @@ def test_parts_of_a_plan(plan: Plan) -> None:
     assert [part.model for part in parts[1:]] == keys * 6
 
 
+def test_a_search_is_estimated_by_its_longest_way(plan: Plan) -> None:
+    """Windows of 4 frames, stride 8. A process takes 5 s before the window is filled.
+
+    Strides: 1, 2, 4, then 3, 10 s each. Rates: 25, 12, 6, 9, 7, 8, where a
+    trial takes 160 frames, 20 strides, if that is more than 10 s.
+    """
+    key = plan.models[0].key
+    config = replace(plan.config, stream_fps=25, find_peak=True, scenarios=("stream",))
+    only = replace(plan, config=config, models=plan.models[:1])
+    parts = estimate(only, {key: COST}, {key: COST})
+    (peak,) = [part.seconds for part in parts if part.what.startswith("find peak")]
+    rates = (25, 12, 6, 9, 7, 8)
+    assert peak == pytest.approx(4 * (15 + 4 / 25) + sum(5 + max(10, 160 / r) + 4 / r for r in rates))
+
+
 def test_a_sweep_and_random_weights_have_no_accuracy_pass(plan: Plan, tiny_module: ModuleType) -> None:
     assert tiny_module.tiny().name == "tiny"
     models = swept(plan.models[:1], {"batch": (1, 2)}, several_videos=True)

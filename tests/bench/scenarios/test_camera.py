@@ -52,6 +52,21 @@ def test_a_slow_worker_loses_the_oldest_frames() -> None:
     assert taken[-1] == 49, "the newest is kept"
 
 
+def test_the_frames_that_wait_behind_one_are_counted() -> None:
+    clock = Clock()
+    camera = Camera(Fraction(10), 20, 5, clock, clock.sleep)
+    waiting = []
+    for work_s in (0.0, 0.35, 0.0, 0.0, 0.0, 1.0, 0.0):
+        arrival = camera.take()
+        assert arrival is not None
+        waiting.append((arrival.number, arrival.waiting))
+        clock.work(work_s)
+    # Frame 1 takes from 0.1 to 0.45 s: 2, 3 and 4 are there. Frame 5 takes from 0.5 to 1.5 s: of 6 … 15 the
+    # buffer holds the last five.
+    assert waiting == [(0, 0), (1, 0), (2, 2), (3, 1), (4, 0), (5, 0), (11, 4)]
+    assert camera.dropped == 5
+
+
 def test_a_pause_shorter_than_the_buffer_loses_nothing() -> None:
     clock = Clock()
     camera = Camera(Fraction(25), 20, 5, clock, clock.sleep)

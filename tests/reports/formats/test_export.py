@@ -35,6 +35,7 @@ TABLES = {
     "pipelined",
     "throughput",
     "stream",
+    "stream_peaks",
     "sweep",
     "models",
     "runs",

@@ -66,6 +66,8 @@ CAMERA = StreamRecord(
     wall_s=10.7,
     cpu_s=6.0,
     waited_s=0.1,
+    stages_s={"resize": 0.0015, "flow": 0.0004},
+    waiting_frames=(0, 0, 1, 0, 3),
 )
 
 
@@ -158,6 +160,28 @@ def test_a_camera_is_kept_up_with_if_99_percent_is_answered_in_every_process(
     (record,) = scenario(STREAM, summary).records
     assert record["keeps_up"] == ("yes" if keeps_up else "no")
     assert (record["labels_due"], record["frames"]) == (64, 532)
+
+
+def test_a_label_is_late_that_is_not_there_when_the_next_window_is_due(fake: SimpleNamespace) -> None:
+    """A stride is 8 / 25 = 0.32 s; of 32 due labels 4 were not computed."""
+    record = replace(CAMERA, age_s=(0.2,) * 25 + (0.319, 0.321, 0.9))
+    stream = summary_of(with_scenarios(fake, stream=(record,))).models[0].scenarios["stream"]
+    assert stream.figures["labels_late"] == 2 + 4
+    assert stream.figures["age_s_p95"] is None, "fewer than 200 labels"
+    many = replace(record, due=200, age_s=tuple(i / 100 for i in range(1, 201)))
+    stream = summary_of(with_scenarios(fake, stream=(many,))).models[0].scenarios["stream"]
+    assert (stream.figures["labels_late"], stream.figures["age_s_p95"]) == (168, 1.9)
+
+
+def test_queue_and_stages_of_a_camera(fake: SimpleNamespace) -> None:
+    run = with_scenarios(fake, stream=(CAMERA,))
+    stream = summary_of(run).models[0].scenarios["stream"]
+    assert (figure(stream, "frames_waiting").value, stream.figures["frames_waiting_most"]) == (0, 3)
+    assert (figure(stream, "resize_s").value, figure(stream, "flow_s").value) == (0.0015, 0.0004)
+    older = replace(CAMERA, stages_s={}, waiting_frames=())
+    (record,) = scenario(STREAM, summary_of(with_scenarios(fake, stream=(older,)))).records
+    unknown = ("frames_waiting", "frames_waiting_most", "resize_s", "flow_s")
+    assert [record[name] for name in unknown] == [None] * 4
 
 
 def test_samples_of_a_process_that_failed_do_not_count(fake: SimpleNamespace) -> None:

@@ -1,0 +1,176 @@
+"""`--find-peak`: the smallest stride and the largest rate of a camera that each model keeps up with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ...datasets.clip import Clip
+from ...records.run import ProcessRecord
+from ...records.run_directory import RunWriter, log_path
+from ...records.scenarios.stream import RATES
+from ...records.scenarios.stream_trials import (
+    FASTEST_FPS,
+    SLOWEST_FPS,
+    Search,
+    StreamTrial,
+    next_rate,
+    next_stride,
+)
+from ..console.progress import Console, Progress
+from ..plan.config import RunConfig
+from ..plan.plan import PlannedModel
+from ..worker.supervisor import Worker
+from .scenario import Cost
+from .stream import CameraSettings
+from .timed import measure
+
+FEWEST_STRIDES = 20
+"""Strides of a trial, at least. One window may wait while another is in the network, so that in N strides a
+network that is too slow by less than 1 / N computes all labels: here a twentieth, as near as a rate is
+found."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSearch:
+    """One search of one model.
+
+    - `search`: what is searched.
+    - `camera`: from a value to the camera that is tried.
+    - `following`: from the values that passed and those that failed to the next one; None at its end.
+    """
+
+    search: Search
+    camera: Callable[[int], CameraSettings]
+    following: Callable[[Collection[int], Collection[int]], int | None]
+
+    def value(self, trial: StreamTrial) -> int | None:
+        """The value that a trial tried; None for one of another search."""
+        tried = trial.measured.stride if self.search == "stride" else round(trial.measured.fps)
+        camera = self.camera(tried)
+        same = (trial.measured.fps, trial.measured.stride) == (float(camera.fps), camera.stride)
+        return tried if trial.search == self.search and same else None
+
+
+def searches(window: int, config: RunConfig) -> Iterator[StreamSearch]:
+    """The searches of a model with windows of `window` frames, in their order.
+
+    The smallest stride at 25 and at 30 frames per second, or at `config.stream_fps`; then the largest rate at
+    `config.stride`.
+    """
+
+    def camera(fps: Fraction, stride: int) -> CameraSettings:
+        seconds = max(config.stream_seconds, FEWEST_STRIDES * stride / float(fps))
+        return CameraSettings(fps, window, stride, seconds)
+
+    def stride_at(fps: Fraction) -> StreamSearch:
+        return StreamSearch(
+            "stride",
+            lambda stride: camera(fps, stride),
+            lambda passed, failed: next_stride(passed, failed, window),
+        )
+
+    rates = [Fraction(rate) for rate in RATES]
+    if config.stream_fps is not None:
+        rates = [Fraction(str(config.stream_fps))]
+    yield from map(stride_at, rates)
+    first = min(max(round(rates[0]), SLOWEST_FPS), FASTEST_FPS)
+    yield StreamSearch(
+        "rate",
+        lambda fps: camera(Fraction(fps), config.stride),
+        lambda passed, failed: next_rate(passed, failed, first),
+    )
+
+
+def search_pass(
+    models: Sequence[PlannedModel],
+    clips: Sequence[Clip],
+    config: RunConfig,
+    writer: RunWriter,
+    console: Console,
+) -> dict[str, str]:
+    """Carry out all searches of all models, each trial in a fresh process. Model → why a search has no end.
+
+    Trials that `writer` has are not repeated.
+    """
+    failures: dict[str, str] = {}
+    plans = [(model, tuple(searches(model.stream_window, config))) for model in models]
+    with console.task("find peak", sum(len(of_model) for _, of_model in plans)) as progress:
+        for model, of_model in plans:
+            trials = [trial for trial in writer.stream_trials() if trial.measured.model == model.key]
+            for each in of_model:
+                error = _carry_out(each, model, clips, config, trials, writer, console, progress)
+                if error is not None:
+                    failures[model.key] = f"find peak: {error}"
+                    break
+                progress.advance(model.key)
+    return failures
+
+
+def _carry_out(
+    search: StreamSearch,
+    model: PlannedModel,
+    clips: Sequence[Clip],
+    config: RunConfig,
+    trials: list[StreamTrial],
+    writer: RunWriter,
+    console: Console,
+    progress: Progress,
+) -> str | None:
+    """Add the trials that a search still needs to `trials` and to the directory; the error that ended it."""
+    while (value := _next(search, trials)) is not None:
+        camera = search.camera(value)
+        progress.note(f"{model.key}: stride {camera.stride} at {float(camera.fps):g} frames/s")
+
+        def keep(record: object) -> None:
+            trial = StreamTrial(search.search, record)  # type: ignore[arg-type]
+            writer.append_stream_trial(trial)
+            trials.append(trial)
+
+        process = _trial(model, clips, camera, config, len(trials), writer, console, keep, progress)
+        if process.error is not None:
+            return process.error
+    return None
+
+
+def _next(search: StreamSearch, trials: Sequence[StreamTrial]) -> int | None:
+    tried = [(value, trial.passed) for trial in trials if (value := search.value(trial)) is not None]
+    return search.following([v for v, passed in tried if passed], [v for v, passed in tried if not passed])
+
+
+def _trial(
+    model: PlannedModel,
+    clips: Sequence[Clip],
+    camera: CameraSettings,
+    config: RunConfig,
+    number: int,
+    writer: RunWriter,
+    console: Console,
+    keep: Callable[[object], None],
+    progress: Progress,
+) -> ProcessRecord:
+    job = model.stream_job("stream", clips, camera)
+    worker = Worker(job, model.python, log_path(writer.path, model.key), config.clip_timeout, console.say)
+    return measure("stream", worker, model.key, number, number, keep, progress)
+
+
+def longest_s(model: PlannedModel, cost: Cost, config: RunConfig) -> float:
+    """Seconds that the searches of a model take at most: the sum over them of the longest way to an end."""
+    window = model.stream_window
+
+    def seconds(search: StreamSearch, boundary: int) -> float:
+        """Of the search of a model that keeps up with strides from `boundary` on, or rates below it."""
+        passed: list[int] = []
+        failed: list[int] = []
+        total = 0.0
+        while (value := search.following(passed, failed)) is not None:
+            (passed if (value >= boundary) == (search.search == "stride") else failed).append(value)
+            camera = search.camera(value)
+            total += cost.start + cost.first + camera.seconds + float(window / camera.fps)
+        return total
+
+    return sum(
+        max(seconds(search, boundary) for boundary in range(1, max(window, FASTEST_FPS) + 2))
+        for search in searches(window, config)
+    )

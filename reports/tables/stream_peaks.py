@@ -1,0 +1,164 @@
+"""The table of `--find-peak`: with which cameras can a model be deployed on this machine?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ...records.disturbance import is_disturbed
+from ...records.scenarios.declaration import WAITING
+from ...records.scenarios.stream import STREAM, StreamRecord
+from ...records.scenarios.stream_trials import StreamPeak
+from ..analysis.summary import ModelSummary, Summary
+from ..numbers import UNKNOWN, number, one_line
+from ..statistics.intervals import percentile
+from .table import Column, Line, Record, Table, table
+
+NOTES = (
+    "Each camera was tried once, by the rule of the scenario stream: at least 99 % of the due labels "
+    "computed and of the frames processed. Nothing is inferred about cameras that were not tried. A network "
+    "that is too slow by less than a twentieth may pass.",
+    "Only time is judged: where the camera has another rate than the weights were trained at, motion looks "
+    "faster or slower to the network.",
+)
+
+
+def stream_peaks(summary: Summary) -> Table:
+    """A row for each model and search: what was found, with the ages of the labels there."""
+    columns = (
+        Column("Model", "left"),
+        Column("Searched", "left"),
+        Column("Found"),
+        Column("Not kept\nup with"),
+        Column("Labels / s"),
+        Column("Labels late"),
+        Column("Age of a label, ms\nmedian,\n95 %,\nworst"),
+        Column("Search", "left"),
+    )
+    found = [(m, peak) for m in summary.models for peak in m.stream_peaks]
+    sentences = [sentence(m.name, peak) for m, peak in found]
+    disturbed = [note for m, peak in found for note in _disturbed(m, peak)]
+    notes = [*sentences, *disturbed, *NOTES] if found else []
+    lines = (_line(m, peak) for m, peak in found)
+    return table("stream_peaks", "Which cameras a model keeps up with", columns, lines, notes)
+
+
+def _line(m: ModelSummary, peak: StreamPeak) -> Line:
+    kept_up, camera = peak.kept_up, peak.camera
+    known = dict.fromkeys(("age_s", "age_s_p95", "age_s_worst")) if kept_up is None else ages(kept_up)
+    state = "ended" if peak.ended else "not finished"
+    texts = (
+        one_line(m.name),
+        f"smallest stride\nat {camera.fps:g} frames / s"
+        if peak.search == "stride"
+        else f"largest rate\nat stride {camera.stride}",
+        _value(peak, kept_up),
+        _value(peak, peak.not_kept_up),
+        UNKNOWN if kept_up is None else number(_figure(kept_up, "labels_per_s")),
+        UNKNOWN if kept_up is None else f"{_figure(kept_up, 'labels_late')} of {kept_up.due}",
+        "\n".join(map(_ms, known.values())),
+        "ended at its limit" if _at_limit(peak) else state,
+    )
+    record: Record = {
+        "model": m.name,
+        "search": peak.search,
+        **_camera("", kept_up),
+        **_camera("not_kept_up_", peak.not_kept_up),
+        "labels_per_s": None if kept_up is None else _figure(kept_up, "labels_per_s"),
+        "labels_late": None if kept_up is None else _figure(kept_up, "labels_late"),
+        "labels_due": None if kept_up is None else kept_up.due,
+        **known,
+        "ended": "yes" if peak.ended else "no",
+        "at_limit": "yes" if _at_limit(peak) else "no",
+    }
+    return texts, record
+
+
+def ages(trial: StreamRecord) -> dict[str, float | None]:
+    """Ages of a trial's labels, seconds: median, 95th percentile and largest; None where unknown."""
+    age_s = trial.age_s
+    return {
+        "age_s": float(np.median(age_s)) if age_s else None,
+        "age_s_p95": percentile(age_s, 0.95),
+        "age_s_worst": max(age_s, default=None),
+    }
+
+
+def _camera(prefix: str, trial: StreamRecord | None) -> Record:
+    return {
+        f"{prefix}fps": None if trial is None else trial.fps,
+        f"{prefix}stride": None if trial is None else trial.stride,
+    }
+
+
+def sentence(model: str, peak: StreamPeak) -> str:
+    """Whether and how the model `model` can be deployed with such a camera, in a sentence."""
+    text = f"{one_line(model)}: {_stride(peak) if peak.search == 'stride' else _rate(peak)}"
+    if _at_limit(peak):
+        text += ", where the search ended"
+    return text + ("." if peak.ended else "; the search is not finished.")
+
+
+def _stride(peak: StreamPeak) -> str:
+    kept_up, fps = peak.kept_up, f"{peak.camera.fps:g} frames/s"
+    if kept_up is None:
+        assert peak.not_kept_up is not None, "a search has a trial"
+        return f"cannot be deployed at {fps}: it does not keep up even with {_every(peak.not_kept_up.stride)}"
+    text = f"can be deployed at {fps} with {_every(kept_up.stride)}, {_aged(kept_up)}"
+    worse = peak.not_kept_up
+    return text if worse is None else f"{text}; it does not keep up with {_every(worse.stride)}"
+
+
+def _rate(peak: StreamPeak) -> str:
+    kept_up, worse = peak.kept_up, peak.not_kept_up
+    every = _every(peak.camera.stride)
+    if kept_up is None:
+        assert worse is not None, "a search has a trial"
+        return f"with {every}, it does not keep up even with {worse.fps:g} frames/s"
+    text = f"with {every}, it keeps up with {kept_up.fps:g} frames/s, the labels {_aged(kept_up)}"
+    return text if worse is None else f"{text}; it does not keep up with {worse.fps:g}"
+
+
+def _every(stride: int) -> str:
+    return "a label for every frame" if stride == 1 else f"a label every {stride} frames"
+
+
+def _aged(trial: StreamRecord) -> str:
+    of = ages(trial)
+    return f"{_ms(of['age_s'])} ms old in the median and {_ms(of['age_s_worst'])} ms at most"
+
+
+def _ms(seconds: float | None) -> str:
+    return number(None if seconds is None else 1000 * seconds)
+
+
+def _at_limit(peak: StreamPeak) -> bool:
+    """Whether the search ended because it would not go further, not because it had found the answer."""
+    if not peak.ended:
+        return False
+    if peak.search == "stride":
+        return peak.kept_up is None
+    return peak.kept_up is None or peak.not_kept_up is None
+
+
+def _value(peak: StreamPeak, trial: StreamRecord | None) -> str:
+    if trial is None:
+        return UNKNOWN
+    return f"{trial.stride}" if peak.search == "stride" else f"{trial.fps:g}"
+
+
+def _figure(trial: StreamRecord, metric: str) -> float | None:
+    value = STREAM.metric(metric).value(trial)
+    assert not isinstance(value, Sequence), f"{metric} is one figure"
+    return value
+
+
+def _disturbed(m: ModelSummary, peak: StreamPeak) -> Iterable[str]:
+    if (trial := peak.not_kept_up) is None:
+        return
+    if is_disturbed(_figure(trial, WAITING)):
+        yield (
+            f"{one_line(m.name)}: other programs used the cores in the trial with {_every(trial.stride)} at "
+            f"{trial.fps:g} frames/s; on an idle machine it may keep up."
+        )

@@ -1,0 +1,118 @@
+"""What a report says of the cameras that were tried: found, at a limit, not finished, disturbed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from actionbench.records.scenarios.stream import StreamRecord
+from actionbench.records.scenarios.stream_trials import Search, StreamTrial
+from actionbench.reports.analysis.load_runs import merge
+from actionbench.reports.analysis.summary import Summary, summarise
+from actionbench.reports.formats.export import results
+from actionbench.reports.tables.stream_peaks import NOTES, stream_peaks
+
+
+def trial(search: Search, fps: float, stride: int, passed: bool, **changes: Any) -> StreamTrial:
+    """20 labels were due; one that does not pass computed 10 of them."""
+    age_s = (0.1,) * 9 + (0.15,)
+    record = StreamRecord(
+        model="net",
+        process=0,
+        clip="a",
+        fps=fps,
+        window=4,
+        stride=stride,
+        frames=4 + 20 * stride,
+        dropped=0,
+        due=20,
+        age_s=2 * age_s if passed else age_s,
+        frame_s=0.002,
+        forward_s=0.1,
+        preparing_threads=1,
+        network_threads=1,
+        wall_s=10.0,
+        cpu_s=6.0,
+    )
+    return StreamTrial(search, replace(record, **changes))
+
+
+def summary_of(fake: SimpleNamespace, *trials: StreamTrial) -> Summary:
+    run = fake.run([fake.model("net", fake.answers(1, 1))])
+    return summarise(merge([replace(run, stream_trials=trials)]))
+
+
+@pytest.mark.parametrize(
+    ("trials", "sentence", "state"),
+    [
+        (
+            [("stride", 25, 1, True)],
+            "net: can be deployed at 25 frames/s with a label for every frame, 100 ms old in the median and "
+            "150 ms at most.",
+            "ended",
+        ),
+        (
+            [("stride", 25, 1, False), ("stride", 25, 2, False), ("stride", 25, 4, False)],
+            "net: cannot be deployed at 25 frames/s: it does not keep up even with a label every 4 frames, "
+            "where the search ended.",
+            "ended at its limit",
+        ),
+        (
+            [("stride", 29.97, 1, False), ("stride", 29.97, 2, False)],
+            "net: cannot be deployed at 29.97 frames/s: it does not keep up even with a label every 2 "
+            "frames; the search is not finished.",
+            "not finished",
+        ),
+        (
+            [("rate", 200, 8, True), ("rate", 240, 8, True)],
+            "net: with a label every 8 frames, it keeps up with 240 frames/s, the labels 100 ms old in the "
+            "median and 150 ms at most, where the search ended.",
+            "ended at its limit",
+        ),
+        (
+            [("rate", 6, 8, False), ("rate", 5, 8, False)],
+            "net: with a label every 8 frames, it does not keep up even with 5 frames/s, where the search "
+            "ended.",
+            "ended at its limit",
+        ),
+    ],
+)
+def test_a_sentence_says_what_was_found_and_how_the_search_ended(
+    fake: SimpleNamespace, trials: list[tuple[Search, float, int, bool]], sentence: str, state: str
+) -> None:
+    table = stream_peaks(summary_of(fake, *(trial(*each) for each in trials)))
+    assert table.notes == (sentence, *NOTES)
+    assert [row[-1] for row in table.rows] == [state]
+
+
+def test_a_row_has_the_ages_and_late_labels_of_its_trial(fake: SimpleNamespace) -> None:
+    """A stride of 3 frames is 0.12 s: one label of ten is late."""
+    trials = (trial("stride", 25, 2, False), trial("stride", 25, 4, True), trial("stride", 25, 3, True))
+    summary = summary_of(fake, *trials)
+    (record,) = stream_peaks(summary).records
+    assert (record["fps"], record["stride"], record["not_kept_up_stride"]) == (25, 3, 2)
+    assert (record["labels_late"], record["labels_due"]) == (2, 20)
+    assert record["labels_per_s"] == pytest.approx(25 / 3)
+    assert (record["age_s"], record["age_s_p95"], record["age_s_worst"]) == (0.1, None, 0.15)
+    (model,) = results(summary)["models"]
+    (peak,) = model["stream_peaks"]
+    assert (peak["search"], peak["ended"]) == ("stride", True)
+    assert peak["kept_up"] == {"fps": 25, "stride": 3, "age_s": 0.1, "age_s_p95": None, "age_s_worst": 0.15}
+    assert peak["not_kept_up"]["stride"] == 2
+
+
+def test_a_disturbed_trial_is_told(fake: SimpleNamespace) -> None:
+    trials = (trial("stride", 25, 1, False, waited_s=9.0), trial("stride", 25, 2, True, waited_s=9.0))
+    notes = stream_peaks(summary_of(fake, *trials)).notes
+    assert [note for note in notes if "other programs" in note] == [
+        "net: other programs used the cores in the trial with a label for every frame at 25 frames/s; on an "
+        "idle machine it may keep up."
+    ]
+
+
+def test_without_a_search_there_is_no_table(fake: SimpleNamespace) -> None:
+    table = stream_peaks(summary_of(fake))
+    assert (table.rows, table.notes) == ((), ())
