@@ -325,6 +325,24 @@ def test_a_slow_output_loses_frames_but_no_event_and_delays_no_label(preparer: P
     assert output.closed == 1
 
 
+def test_it_ends_though_an_output_never_returns_and_nothing_may_be_dropped(
+    preparer: Preparer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "ENDING_S", 0.05)
+    monkeypatch.setattr("actionbench.live.dispatch.CLOSING_S", 0.05)
+    run, over = Run(preparer, lossless=True), threading.Event()
+
+    def stuck() -> None:
+        run.stop.set()
+        over.wait(5)
+
+    begin = time.monotonic()
+    run(FILE, lambda: pictures(60), lambda _: EVEN, Recorder(wait=stuck))
+    assert time.monotonic() - begin < 3
+    over.set()
+    assert run.said == ["outputs that did not end in time were left as they are"]
+
+
 def test_a_source_that_cannot_be_opened_closes_the_outputs(preparer: Preparer) -> None:
     def read() -> Iterator[Picture]:
         yield from ()
