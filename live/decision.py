@@ -232,7 +232,7 @@ class Decider:
     def finish(self, time_s: float) -> tuple[ActionEvent, ...]:
         """The events of the end of watching, at `time_s` of the timeline: what goes on ends.
 
-        A later window counts like the first one: nobody looked meanwhile (a person who was outside all zones).
+        A later window counts like the first one: nobody looked meanwhile (a person outside all zones).
         An action that ended less than `clear_after_s` before is not cleared yet; it is by a later call.
         """
         self._candidate, self._left = None, True
