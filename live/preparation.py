@@ -45,10 +45,12 @@ class Prepared:
 
     - `windows`: for which a label is due: at most one, or one of each person.
     - `people`: who is in the picture; None where nobody is looked for.
+    - `anew`: all windows begin again with it.
     """
 
     windows: tuple[Window, ...]
     people: tuple[Present, ...] | None
+    anew: bool
 
 
 class Preparation:
@@ -98,7 +100,7 @@ class Preparation:
             due |= self._add(each, multiple)
         self._measurements.count("processed", len(chosen.frames))
         windows = tuple(self._window(key, cut) for key, cut in due.items() if key in self._rolling)
-        return Prepared(windows, None if self._finder is None else self._finder.present)
+        return Prepared(windows, None if self._finder is None else self._finder.present, chosen.anew)
 
     def _add(self, frame: Frame, multiple: int) -> dict[int | None, Cut]:
         """Add a frame to all windows; those of which a label is due with it."""

@@ -232,6 +232,8 @@ class _Session:
             self._work.close()
 
     def _seen(self, frame: Frame, prepared: Prepared) -> None:
+        if prepared.anew:
+            self._labelling.begin_anew(frame.time_s)
         if prepared.people is not None:
             self._labelling.seen(prepared.people, frame.time_s)
             self._say_turns()
