@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -76,7 +76,9 @@ def test_a_signal_ends_a_session_in_good_order(name: str) -> None:
         begun.set()
         signal.raise_signal(number)
         assert stop.is_set()
-        with nullcontext() if name == "SIGHUP" else pytest.raises(KeyboardInterrupt):
+        again: AbstractContextManager[object]
+        again = nullcontext() if name == "SIGHUP" else pytest.raises(KeyboardInterrupt)
+        with again:
             signal.raise_signal(number)
 
 
