@@ -116,7 +116,7 @@ def watch(
 
 @contextmanager
 def ends(stop: threading.Event) -> Iterator[threading.Event]:
-    """While the block runs, Ctrl-C, `kill` and the end of the terminal set `stop`, once the session has begun.
+    """While the block runs, Ctrl-C, `kill` and the end of the terminal set `stop`, once a session has begun.
 
     Before, and the second time, they interrupt at once: there are no files yet, or the user does not wait.
     The end of a terminal often comes twice, from the shell and from the system. Signals that the caller
