@@ -56,7 +56,7 @@ def plan_live(config: LiveConfig, say: Callable[[str], None]) -> PlannedModel:
 def watch(
     model: PlannedModel, config: LiveConfig, line: StatusLine, print_event: Callable[[str], None]
 ) -> SessionSummary:
-    """Run a session to its end: of its source or time, or by SIGINT or SIGTERM.
+    """Run a session to its end: of its source or time, or by SIGINT, SIGTERM or SIGHUP.
 
     - `model`: the network.
     - `line`: shows what is recognised, and messages.
@@ -82,7 +82,7 @@ def watch(
     outcome = Outcome()
     summary: SessionSummary | None = None
     with ExitStack() as stack:
-        folder, begun = stack.enter_context(tempfile.TemporaryDirectory()), stack.enter_context(_ends(stop))
+        folder, begun = stack.enter_context(tempfile.TemporaryDirectory()), stack.enter_context(ends(stop))
         log = Path(folder) / "log"
         worker = Worker(job, model.python, log, LOADING_TIMEOUT_S, line.say)
         events = stack.enter_context(closing(worker.events(outcome, stop)))
@@ -115,19 +115,30 @@ def watch(
 
 
 @contextmanager
-def _ends(stop: threading.Event) -> Iterator[threading.Event]:
-    """While the block runs, SIGINT and SIGTERM set `stop`, once the event that it gives is set.
+def ends(stop: threading.Event) -> Iterator[threading.Event]:
+    """While the block runs, Ctrl-C, `kill` and the end of the terminal set `stop`, once a session has begun.
 
     Before, and the second time, they interrupt at once: there are no files yet, or the user does not wait.
+    The end of a terminal often comes twice, from the shell and from the system. Signals that the caller
+    ignores stay ignored.
+
+    - `stop`: ends the session.
+
+    Gives `begun`, which is to be set when the session has begun.
     """
     begun = threading.Event()
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
 
-    def end(*_: Any) -> None:
-        if stop.is_set() or not begun.is_set():
+    def end(number: int, _: Any) -> None:
+        if not begun.is_set() or (stop.is_set() and number != hangup):
             raise KeyboardInterrupt
         stop.set()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, end)
+        for number in (signal.SIGINT, signal.SIGTERM, hangup)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield begun
     finally:
@@ -204,5 +215,5 @@ def _counts(dropped: int, damaged: int, reconnects: int) -> list[str]:
 
 
 def _time(seconds: float) -> str:
-    minutes, seconds = divmod(seconds, 60)
+    minutes, seconds = divmod(round(seconds, 1), 60)
     return f"{minutes:.0f}:{seconds:04.1f}"

@@ -156,6 +156,7 @@ class Decider:
         threshold = settings.threshold
         self._threshold = THRESHOLD if threshold is None and self._idle is None else threshold
         self._recent: deque[Recognised] = deque()
+        self._left = False
         self._session = session or f"{clock():%Y%m%dT%H%M%S%f}"[:-3]
         self._count = 0
         self._candidate: _Candidate | None = None
@@ -182,10 +183,11 @@ class Decider:
         """The decision after one more window, whose last frame is not older than that of the one before."""
         now = recognised.end_s
         events: list[ActionEvent] = []
-        if self._recent and now - self._recent[-1].end_s > GAP_S:
+        if self._recent and (self._left or now - self._recent[-1].end_s > GAP_S):
             events += self._end()
             self._recent.clear()
             self._candidate = None
+        self._left = False
         before = self._recent[-1].end_s if self._recent else now
         self._recent.append(recognised)
         while now - self._recent[0].end_s > self._settings.smoothing_s:
@@ -230,9 +232,10 @@ class Decider:
     def finish(self, time_s: float) -> tuple[ActionEvent, ...]:
         """The events of the end of watching, at `time_s` of the timeline: what goes on ends.
 
+        A later window counts like the first one: nobody looked meanwhile (a person outside all zones).
         An action that ended less than `clear_after_s` before is not cleared yet; it is by a later call.
         """
-        self._candidate = None
+        self._candidate, self._left = None, True
         return (*self._end(), *self._cleared(time_s))
 
     @property

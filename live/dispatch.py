@@ -33,7 +33,7 @@ class Dispatcher:
     - `labels`: names of the classes.
     - `measurements`: counts frames that are not shown, and knows the status.
     - `room`: frames that may wait for the outputs. `lossless`: further ones wait; otherwise the oldest is not
-      shown. No event is lost.
+      shown. Events never wait for room, and none is lost.
     - `say`: is told, in words, which output failed.
     """
 
@@ -47,8 +47,9 @@ class Dispatcher:
         say: Callable[[str], None],
     ) -> None:
         self._outputs, self._labels, self._measurements, self._say = list(outputs), labels, measurements, say
-        self._waiting: Newest[tuple[Frame, Labelled] | ActionEvent] = Newest(room, lossless=lossless)
-        self._overtaken: list[ActionEvent] = []
+        self._waiting: Newest[tuple[Frame, Labelled] | ActionEvent] = Newest(
+            room, lossless=lossless, always=lambda item: isinstance(item, ActionEvent)
+        )
         self._labelled = Labelled()
         self._status: SessionStatus | None = None
         self._status_until_s = 0.0
@@ -64,18 +65,12 @@ class Dispatcher:
     def events(self, events: Sequence[ActionEvent]) -> None:
         """Hand events on."""
         for event in events:
-            self._put(event)
+            if isinstance(self._waiting.put(event), tuple):
+                self._measurements.count("unshown")
 
     def frame(self, frame: Frame) -> None:
         """Show a frame, with the latest labels."""
-        if self._outputs:
-            self._put((frame, self._labelled))
-
-    def _put(self, item: tuple[Frame, Labelled] | ActionEvent) -> None:
-        replaced = self._waiting.put(item)
-        if isinstance(replaced, ActionEvent):
-            self._overtaken.append(replaced)
-        elif replaced is not None:
+        if self._outputs and self._waiting.put((frame, self._labelled)) is not None:
             self._measurements.count("unshown")
 
     def shown(self) -> Shown:
@@ -95,8 +90,6 @@ class Dispatcher:
 
     def _run(self) -> None:
         while (item := self._waiting.take()) is not None:
-            while self._overtaken:
-                self._give_event(self._overtaken.pop(0))
             if isinstance(item, ActionEvent):
                 self._give_event(item)
             else:

@@ -53,6 +53,7 @@ class Labelling:
         self._of: dict[int, Decider] = {}
         self._present: tuple[Present, ...] = ()
         self._latest: dict[int, tuple[Decision, float]] = {}
+        self._since_s = 0.0
 
     @property
     def watched(self) -> set[int]:
@@ -75,12 +76,20 @@ class Labelling:
                     del self._of[id]
             self._show(self._people(), events)
 
+    def begin_anew(self, time_s: float) -> None:
+        """Pictures are missing before `time_s` of the timeline: the label before them is none of now."""
+        with self._lock:
+            self._since_s = time_s
+            self._show(Labelled(), ())
+
     def answered(self, recognised: Recognised) -> None:
         """The answer to a window; that of a person who is not watched any more is left out."""
         with self._lock:
             if (id := recognised.person) is None:
                 decision = self._decider.update(recognised)
-                self._show(Labelled(decision, recognised.age_s), decision.events)
+                is_new = recognised.start_s >= self._since_s
+                labelled = Labelled(decision, recognised.age_s) if is_new else Labelled()
+                self._show(labelled, decision.events)
             elif id in self.watched:
                 if id not in self._of:
                     self._of[id] = self._decider.for_person(id)

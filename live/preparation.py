@@ -45,10 +45,12 @@ class Prepared:
 
     - `windows`: for which a label is due: at most one, or one of each person.
     - `people`: who is in the picture; None where nobody is looked for.
+    - `anew`: all windows begin again with it.
     """
 
     windows: tuple[Window, ...]
     people: tuple[Present, ...] | None
+    anew: bool
 
 
 class Preparation:
@@ -77,7 +79,8 @@ class Preparation:
             None if people is None else PeopleFinder(people, window, rate or FALLBACK_FPS, measurements)
         )
         self._rolling: dict[int | None, _Rolling] = {}
-        self._kept: deque[tuple[Frame, bool]] = deque(maxlen=window)
+        # Presentation times, and whether the frame is a repetition: their pixels would be kept for nothing.
+        self._times: deque[tuple[float, bool]] = deque(maxlen=window)
         self._added: Frame | None = None
 
     def add(self, frame: Frame, multiple: int) -> Prepared:
@@ -88,7 +91,7 @@ class Preparation:
         chosen = self._sampler.add(frame)
         if chosen.anew:
             self._rolling.clear()
-            self._kept.clear()
+            self._times.clear()
             self._added = None
             if self._finder is not None:
                 self._finder.forget()
@@ -97,13 +100,13 @@ class Preparation:
             due |= self._add(each, multiple)
         self._measurements.count("processed", len(chosen.frames))
         windows = tuple(self._window(key, cut) for key, cut in due.items() if key in self._rolling)
-        return Prepared(windows, None if self._finder is None else self._finder.present)
+        return Prepared(windows, None if self._finder is None else self._finder.present, chosen.anew)
 
     def _add(self, frame: Frame, multiple: int) -> dict[int | None, Cut]:
         """Add a frame to all windows; those of which a label is due with it."""
         repeated = frame is self._added
         self._added = frame
-        self._kept.append((frame, repeated))
+        self._times.append((frame.time_s, repeated))
         if self._finder is None:
             cuts: tuple[Cut, ...] = (Cut(None, () if repeated else (frame.pixels,), anew=False),)
         else:
@@ -119,16 +122,18 @@ class Preparation:
 
     def _window(self, key: int | None, cut: Cut) -> Window:
         # All windows end with the last frame, and a whole one has them all.
-        first, last = self._kept[0][0], self._kept[-1][0]
-        different = sum(not repeated for _, repeated in self._kept)
-        seconds = last.time_s - first.time_s
+        last = self._added
+        assert last is not None, "a label is due with a frame"
+        start_s = self._times[0][0]
+        different = sum(not repeated for _, repeated in self._times)
+        seconds = last.time_s - start_s
         if self._rate is not None:
-            rate = float(self._rate) * different / len(self._kept)
+            rate = float(self._rate) * different / len(self._times)
         else:
-            rate = (len(self._kept) - 1) / seconds if seconds > 0 else 0.0
+            rate = (len(self._times) - 1) / seconds if seconds > 0 else 0.0
         zone = None if cut.person is None else cut.person.zone
         inputs = self._rolling[key].frames()
-        return Window(inputs, first.time_s, last.time_s, last.captured_s, rate, key, zone)
+        return Window(inputs, start_s, last.time_s, last.captured_s, rate, key, zone)
 
 
 class _Rolling:

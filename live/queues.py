@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Collection, Hashable
+from collections.abc import Callable, Collection, Hashable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -16,10 +16,13 @@ class Newest(Generic[Item]):
 
     - `room`: items at most: a further one replaces the oldest.
     - `lossless`: a further one waits until there is room, and none is replaced.
+    - `always`: items that always have room: they neither wait nor are replaced.
     """
 
-    def __init__(self, room: int = 1, *, lossless: bool = False) -> None:
-        self._room, self._lossless = room, lossless
+    def __init__(
+        self, room: int = 1, *, lossless: bool = False, always: Callable[[Item], bool] = lambda _: False
+    ) -> None:
+        self._room, self._lossless, self._always = room, lossless, always
         self._changed = threading.Condition()
         self._items: deque[Item] = deque()
         self._closed = False
@@ -27,14 +30,24 @@ class Newest(Generic[Item]):
     def put(self, item: Item) -> Item | None:
         """Add an item; the one that it replaces, or None. Once it is closed, `item` itself is returned."""
         with self._changed:
-            while self._lossless and len(self._items) >= self._room and not self._closed:
+            waits = self._lossless and not self._always(item)
+            while waits and len(self._items) >= self._room and not self._closed:
                 self._changed.wait()
             if self._closed:
                 return item
-            replaced = self._items.popleft() if len(self._items) >= self._room else None
+            full = not self._lossless and len(self._items) >= self._room
+            replaced = self._oldest() if full else None
             self._items.append(item)
             self._changed.notify_all()
             return replaced
+
+    def _oldest(self) -> Item | None:
+        """The oldest item that may be replaced, taken out; None where there is none."""
+        for index, item in enumerate(self._items):
+            if not self._always(item):
+                del self._items[index]
+                return item
+        return None
 
     def take(self) -> Item | None:
         """The oldest item that is left; waits for one. None when closed and empty."""

@@ -223,6 +223,8 @@ class _Session:
                     self._work.put(None, _Work(prepared.windows, (frame, prepared)))
                     continue
                 self._seen(frame, prepared)
+                if prepared.people is not None:
+                    self._work.keep(self._labelling.watched)
                 for window in prepared.windows:
                     if self._work.put(window.person, _Work((window,))) is not None:
                         self._measurements.count("late")
@@ -230,9 +232,10 @@ class _Session:
             self._work.close()
 
     def _seen(self, frame: Frame, prepared: Prepared) -> None:
+        if prepared.anew:
+            self._labelling.begin_anew(frame.time_s)
         if prepared.people is not None:
             self._labelling.seen(prepared.people, frame.time_s)
-            self._work.keep(self._labelling.watched)
             self._say_turns()
 
     def _recognise(self) -> None:

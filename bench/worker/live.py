@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -92,10 +93,7 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
         people=None if settings.people is None else str(settings.people),
         zones=() if settings.zones is None else settings.zones.names,
     )
-
-    def say(words: str) -> None:
-        send(Notice(words))
-
+    say = notices(send)
     outputs = make_outputs(config, header, settings.labels, measurements, say, stop.set)
     send(SessionBegun(header))
     summary = run_session(
@@ -120,6 +118,19 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
         watch=lambda shown: send(_recognising(shown)),
     )
     send(SessionEnded(summary))
+
+
+def notices(send: Send) -> Callable[[str], None]:
+    """Function that tells the parent something; does nothing when the parent is gone.
+
+    The outputs' thread says that it cannot report events any more, and then has files to complete.
+    """
+
+    def say(words: str) -> None:
+        with suppress(BrokenPipeError):
+            send(Notice(words))
+
+    return say
 
 
 def _stop_when_asked(stop: threading.Event, turns: threading.Semaphore) -> None:

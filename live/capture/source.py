@@ -76,6 +76,9 @@ def _stream(scheme: str, text: str) -> Source:
         raise UsageError(
             "cannot be read", where=f"the {scheme} address", expected=f"{scheme}://HOST:PORT/PATH"
         )
+    if "@" in text and "@" not in parts.netloc:
+        # Of a password with an unescaped `/`, `?` or `#`, the rest looks like a port or a path.
+        return Source("stream", f"{scheme}{text[len(scheme) :]}", f"{scheme}://…")
     host = f"[{host}]" if host and ":" in host else host or ""
     place = host if port is None else f"{host}:{port}"
     hidden = "?…" if parts.query else ""

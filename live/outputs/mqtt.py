@@ -39,7 +39,7 @@ class Mqtt:
     - `address`: `mqtt://[user:password@]host[:port]`, or mqtts.
     - `name`: of the camera or place.
     - `labels`: classes whose events are published; None for all.
-    - `say`: is told, from another thread, when the broker refuses or is lost.
+    - `say`: is told, from another thread, when the broker refuses, is lost, or cannot be reached at first.
 
     `given_up` counts events that found the queue full.
 
@@ -63,6 +63,7 @@ class Mqtt:
         self._event_topic = f"{ROOT}/{name}/event"
         self._availability = f"{ROOT}/{name}/availability"
         self._last: MQTTMessageInfo | None = None
+        self._told = False
         self.given_up = 0
         self._client = Client(CallbackAPIVersion.VERSION2)
         if broker.user is not None:
@@ -73,6 +74,7 @@ class Mqtt:
         self._client.max_queued_messages_set(MOST_WAITING)
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._disconnected
+        self._client.on_connect_fail = self._unreachable
         self._client.connect_async(broker.host, broker.port)
         self._client.loop_start()
 
@@ -87,6 +89,7 @@ class Mqtt:
         if reason.is_failure:
             self._say(f"{self._broker}: refuses: {reason}")
         else:
+            self._told = False
             client.publish(self._availability, "online", qos=1, retain=True)
 
     def _disconnected(
@@ -98,7 +101,13 @@ class Mqtt:
         properties: Properties | None,  # noqa: ARG002
     ) -> None:
         if reason.is_failure:
+            self._told = True
             self._say(f"{self._broker}: connection lost: {reason}")
+
+    def _unreachable(self, client: Client, userdata: object) -> None:  # noqa: ARG002
+        if not self._told:
+            self._told = True
+            self._say(f"{self._broker}: cannot be reached; it is tried again")
 
     def frame(self, frame: Frame, shown: Shown) -> None:
         """Pictures are not published."""

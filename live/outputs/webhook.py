@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import httpx2
 
+from ...errors import UsageError
 from ..events import ActionEvent
 from ..frame import Frame
 from .address import parse_address
@@ -64,12 +65,21 @@ class Webhook:
         policy: DeliveryPolicy | None = None,
     ) -> None:
         self._name = f"webhook {parse_address('--webhook', url, PORTS).shown}"
+        try:
+            # As the client and the resolver will do it, in a thread that such an error would end.
+            httpx2.URL(url).raw_host.decode("ascii").encode("idna")
+        except (httpx2.InvalidURL, UnicodeError):
+            raise UsageError(
+                "is not an address that can be used",
+                where="--webhook",
+                expected="a host name of parts with 1 to 63 characters, and no control characters",
+            ) from None
         self._url, self._labels, self._say = url, labels, say
         self._policy = DeliveryPolicy() if policy is None else policy
         self.delivered = self.failed = self.given_up = 0
         self._waiting: deque[ActionEvent] = deque()
         self._changed = threading.Condition()
-        self._closing_s: float | None = None
+        self._ends_s: float | None = None
         self._failing = False
         self._thread = threading.Thread(target=self._deliver_all, name="webhook", daemon=True)
         self._thread.start()
@@ -91,7 +101,7 @@ class Webhook:
     def close(self) -> None:
         """Wait up to `closing_s` for what is not delivered, then give it up, and tell of it."""
         with self._changed:
-            self._closing_s = time.monotonic() + self._policy.closing_s
+            self._ends_s = time.monotonic() + self._policy.closing_s
             self._changed.notify()
         # What still waits for an answer then is not waited for: the thread ends with the process.
         self._thread.join(self._policy.closing_s + 0.1)
@@ -116,14 +126,14 @@ class Webhook:
     def _next(self) -> ActionEvent | None:
         """The next event; waits for one. None when the session is over and nothing or no time is left."""
         with self._changed:
-            while not self._waiting and self._closing_s is None:
+            while not self._waiting and self._ends_s is None:
                 self._changed.wait()
             if not self._waiting or self._is_over():
                 return None
             return self._waiting.popleft()
 
     def _is_over(self) -> bool:
-        return self._closing_s is not None and time.monotonic() >= self._closing_s
+        return self._ends_s is not None and time.monotonic() >= self._ends_s
 
     def _deliver(self, client: httpx2.Client, event: ActionEvent) -> str | None:
         """None if it was delivered, else what was wrong with the last attempt."""
@@ -159,6 +169,6 @@ class Webhook:
         until = time.monotonic() + seconds
         with self._changed:
             while not self._is_over() and (left := until - time.monotonic()) > 0:
-                end = self._closing_s
+                end = self._ends_s
                 self._changed.wait(left if end is None else max(0.0, min(left, end - time.monotonic())))
             return not self._is_over()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import pytest
 
-from actionbench.bench.live import event_text, status_text, summary_text
+from actionbench.bench.live import ends, event_text, status_text, summary_text
 from actionbench.bench.worker.events import Happened, Recognising, SessionBegun, event_writer, read_event
 from actionbench.live.events import ActionEvent, SessionHeader
 from actionbench.live.measurements import SessionStatus, SessionSummary
@@ -45,6 +48,7 @@ def test_the_status(now: Recognising, text: str) -> None:
         (EVENT, "1:01.2  falling starts (93%, 0.31 s old)"),
         (replace(EVENT, state="update", window_end_s=62.0), "1:02.0  falling goes on (93%)"),
         (replace(EVENT, state="end", end_s=63.0), "1:03.0  falling ended"),
+        (replace(EVENT, state="end", end_s=119.96), "2:00.0  falling ended"),
         (replace(EVENT, state="cleared", window_end_s=68.0, label="a\x1b[2Jb"), "1:08.0  a�[2Jb is cleared"),
     ],
 )
@@ -60,6 +64,33 @@ def test_whose_label_and_event_it_is() -> None:
     assert event_text(replace(EVENT, state="end", end_s=63.0, person=3)) == "1:03.0  person 3: falling ended"
     named = replace(EVENT, state="end", end_s=63.0, person=3, zone="bed\x1b")
     assert event_text(named) == "1:03.0  person 3, bed\ufffd: falling ended"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_session_in_good_order(name: str) -> None:
+    number, stop = getattr(signal, name), threading.Event()
+    with ends(stop) as begun:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        assert not stop.is_set(), "there is no session yet"
+        begun.set()
+        signal.raise_signal(number)
+        assert stop.is_set()
+        again: AbstractContextManager[object]
+        again = nullcontext() if name == "SIGHUP" else pytest.raises(KeyboardInterrupt)
+        with again:
+            signal.raise_signal(number)
+
+
+def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
+    stop, before = threading.Event(), signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ends(stop) as begun:
+            begun.set()
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not stop.is_set()
 
 
 def test_the_summary() -> None:

@@ -88,6 +88,14 @@ def test_one_decision_is_enough_where_they_are_further_apart_than_the_minimal_ti
     assert told(session, [(0.0, high), (3.0, low), (6.0, high)]) == [(6.0, "start", "falling")]
 
 
+def test_the_time_in_which_nobody_looked_does_not_count_for_the_minimal_time() -> None:
+    session = decider(DecisionSettings(smoothing_s=2, hold_s=0.5, clear_after_s=9))
+    high, low = (0.8, 0.2, 0.0), (0.1, 0.45, 0.45)
+    assert told(session, [(0.0, low), (0.5, low)]) == []
+    session.finish(0.5)
+    assert told(session, [(2.0, high), (2.25, high), (2.5, high)]) == [(2.5, "start", "falling")]
+
+
 def test_windows_are_averaged_over_time_not_by_number() -> None:
     """The last 0.5 s: three windows at a stride of a quarter of a second, one at a stride of a second."""
     settings = DecisionSettings(smoothing_s=0.5, hold_s=0, clear_after_s=9)

@@ -53,6 +53,20 @@ def test_closing_releases_one_that_waits_for_room() -> None:
     assert refused == [1]
 
 
+def test_items_that_always_have_room_keep_their_place() -> None:
+    queue: Newest[int] = Newest(2, always=lambda item: item < 0)
+    assert [queue.put(n) for n in (-1, 1, -2, 2, -3, -4, 3)] == [None, None, 1, None, 2, None, None]
+    queue.close()
+    assert [queue.take() for _ in range(6)] == [-1, -2, -3, -4, 3, None]
+
+
+def test_items_that_always_have_room_do_not_wait_where_others_do() -> None:
+    queue: Newest[int] = Newest(1, lossless=True, always=lambda item: item < 0)
+    assert [queue.put(n) for n in (1, -1, -2)] == [None, None, None]
+    queue.close()
+    assert [queue.take() for _ in range(4)] == [1, -1, -2, None]
+
+
 def test_whoever_was_served_longest_ago_is_next_with_the_newest_item() -> None:
     turns: Turns[int, str] = Turns()
     assert turns.put(1, "a1") is None

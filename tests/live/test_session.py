@@ -325,6 +325,42 @@ def test_a_slow_output_loses_frames_but_no_event_and_delays_no_label(preparer: P
     assert output.closed == 1
 
 
+def test_a_label_from_before_an_interruption_is_not_shown_after_it(
+    preparer: Preparer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actionbench.live.capture.capture.FIRST_WAIT_S", 0.01)
+    run, output, opened = Run(preparer, lossless=True), Recorder(), iter((1, 2))
+
+    def read() -> Iterator[Picture]:
+        yield from pictures(10)
+        if next(opened) == 2:
+            run.stop.set()
+        raise SourceLost("unplugged")
+
+    run(CAMERA, read, lambda _: EVEN, output)
+    waiting = [number for number, shown in output.frames if shown.decision is None]
+    assert waiting == [0, 1, 2, 10, 11, 12]
+    assert output.frames[12][1].waiting == "waiting for the first window"
+
+
+def test_it_ends_though_an_output_never_returns_and_nothing_may_be_dropped(
+    preparer: Preparer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "ENDING_S", 0.05)
+    monkeypatch.setattr("actionbench.live.dispatch.CLOSING_S", 0.05)
+    run, over = Run(preparer, lossless=True), threading.Event()
+
+    def stuck() -> None:
+        run.stop.set()
+        over.wait(5)
+
+    begin = time.monotonic()
+    run(FILE, lambda: pictures(60), lambda _: EVEN, Recorder(wait=stuck))
+    assert time.monotonic() - begin < 3
+    over.set()
+    assert run.said == ["outputs that did not end in time were left as they are"]
+
+
 def test_a_source_that_cannot_be_opened_closes_the_outputs(preparer: Preparer) -> None:
     def read() -> Iterator[Picture]:
         yield from ()

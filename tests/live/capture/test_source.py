@@ -33,6 +33,9 @@ def test_a_path_is_a_file(tmp_path: Path) -> None:
         ("tcp://[::1]:9000", "tcp://[::1]:9000"),
         ("udp://@239.0.0.1:1234", "udp://239.0.0.1:1234"),
         ("udp://:1234", "udp://:1234"),
+        ("rtsp://user:12/s3cret@cam/x", "rtsp://…"),
+        ("rtsp://user:12#s3cret@cam/x", "rtsp://…"),
+        ("rtsp://user?s3cret@cam/x", "rtsp://…"),
     ],
 )
 def test_addresses_are_shown_without_what_gives_access(address: str, shown: str) -> None:

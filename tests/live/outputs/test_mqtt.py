@@ -109,11 +109,13 @@ def test_events_and_availability_come_with_a_last_will() -> None:
 
 
 def test_a_broker_that_is_not_there_keeps_nobody_waiting() -> None:
-    said: list[str] = []
-    output = Mqtt("mqtt://127.0.0.1:9", "hall", None, said.append)
+    said: queue.Queue[str] = queue.Queue()
+    output = Mqtt("mqtt://127.0.0.1:9", "hall", None, said.put)
     output.event(event())
+    told = said.get(timeout=10)
     output.close()
-    assert said == [
+    assert [told, said.get_nowait()] == [
+        "broker mqtt://127.0.0.1:9: cannot be reached; it is tried again",
         "broker mqtt://127.0.0.1:9: not there at the end: events may not have been delivered",
     ]
 

@@ -162,3 +162,12 @@ def test_the_end_of_the_session_cuts_a_pause_short() -> None:
 def test_other_addresses_are_refused() -> None:
     with pytest.raises(UsageError, match="--webhook: is not an address"):
         Webhook("ftp://x.org/hook", None, print)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://secret..x.org/", f"http://{'secret' * 20}.org/", "http://x.org/secret\x01"]
+)
+def test_an_address_that_would_end_its_thread_is_refused_without_being_shown(address: str) -> None:
+    with pytest.raises(UsageError, match="--webhook: is not an address that can be used") as caught:
+        Webhook(address, None, print)
+    assert "secret" not in str(caught.value)

@@ -18,9 +18,10 @@ from actionbench.live.capture.source import Source
 from actionbench.live.decision import Decider, DecisionSettings
 from actionbench.live.events import ActionEvent
 from actionbench.live.frame import Frame
+from actionbench.live.labelling import Labelling
 from actionbench.live.measurements import Measurements, SessionSummary
 from actionbench.live.outputs.output import Shown
-from actionbench.live.people.finder import MOST_PEOPLE, People
+from actionbench.live.people.finder import MOST_PEOPLE, People, Present
 from actionbench.live.people.zones import Zones
 from actionbench.live.session import SessionSettings, run_session
 from actionbench.preprocessing.preparer import Preparer, View
@@ -144,6 +145,25 @@ def test_each_person_has_windows_labels_and_events_of_their_own(preparer: Prepar
     assert then.top[0] == ("walking", 1.0)
     assert last.people is not None
     assert [each.person.id for each in last.people] == [1]
+
+
+def test_nothing_is_lost_where_the_next_frame_is_prepared_before_it_is_known_who_is_there(
+    preparer: Preparer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Labelling.seen
+
+    def late(labelling: Labelling, people: tuple[Present, ...], time_s: float) -> None:
+        time.sleep(0.01)
+        seen(labelling, people, time_s)
+
+    monkeypatch.setattr(Labelling, "seen", late)
+    run = Run(preparer, lambda _: (LEFT, RIGHT))
+    hung = threading.Timer(5, run.stop.set)
+    hung.start()
+    summary = run(FILE, lambda: pictures(30))
+    hung.cancel()
+    assert len(run.output.shown) == 30
+    assert summary.labels == 2 * 13, "of each person with frames 4, 6, …, 28"
 
 
 def test_who_comes_back_is_another_person(preparer: Preparer) -> None:
