@@ -82,6 +82,12 @@ class Labelling:
             self._since_s = time_s
             self._show(Labelled(), ())
 
+    def lost(self, time_s: float) -> None:
+        """No picture has come for a while after `time_s` of the timeline: what goes on ends."""
+        with self._lock:
+            self._latest.clear()
+            self._show(Labelled(), self._ended(time_s))
+
     def answered(self, recognised: Recognised) -> None:
         """The answer to a window; that of a person who is not watched any more is left out."""
         with self._lock:
@@ -100,8 +106,11 @@ class Labelling:
     def finish(self, time_s: float) -> tuple[ActionEvent, ...]:
         """The events of the session's end: what goes on ends."""
         with self._lock:
-            deciders = [self._decider, *self._of.values()]
-            return tuple(event for each in deciders for event in each.finish(time_s))
+            return self._ended(time_s)
+
+    def _ended(self, time_s: float) -> tuple[ActionEvent, ...]:
+        deciders = [self._decider, *self._of.values()]
+        return tuple(event for each in deciders for event in each.finish(time_s))
 
     def _people(self) -> Labelled:
         people = tuple(

@@ -16,7 +16,7 @@ from ..plain_text import plain_line
 from ..preprocessing.preparer import Preparer, View
 from .capture.capture import Capture, Read, read_source
 from .capture.source import Source
-from .decision import Decider
+from .decision import GAP_S, Decider
 from .dispatch import Dispatcher
 from .frame import Frame
 from .labelling import Labelling
@@ -118,6 +118,7 @@ def run_session(
         while not session.ended.wait(TICK_S):
             watch(session.dispatcher.shown())
             session.check_network()
+            session.check_source()
             over = settings.seconds is not None and time.monotonic() - begin >= settings.seconds
             if stop.is_set() or (over and not settings.lossless):
                 break
@@ -175,6 +176,7 @@ class _Session:
         self._failures = 0
         self._last_s = 0.0
         self._busy_since_s: float | None = None
+        self._taken_s: float | None = None
         self.failure: BaseException | None = None
         self.ended = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -199,6 +201,7 @@ class _Session:
 
     def take(self, frame: Frame) -> None:
         """Take a captured frame."""
+        self._taken_s = time.monotonic()
         replaced = self._frames.put(frame)
         if replaced is not None and replaced is not frame:
             self._measurements.count("dropped")
@@ -310,6 +313,13 @@ class _Session:
             raise MeasurementError(
                 f"no answer of the network for {self._settings.stall_s:g} s (--clip-timeout)"
             )
+
+    def check_source(self) -> None:
+        """End what goes on where no frame has come for GAP_S: nobody sees whether it does."""
+        taken, idle = self._taken_s, self._busy_since_s is None and not len(self._work)
+        if not self._settings.lossless and taken is not None and idle and time.monotonic() - taken > GAP_S:
+            self._taken_s = None
+            self._labelling.lost(self._last_s)
 
     def finish(self) -> None:
         """End all threads, give the outputs what is left, and close them."""

@@ -343,6 +343,26 @@ def test_a_label_from_before_an_interruption_is_not_shown_after_it(
     assert output.frames[12][1].waiting == "waiting for the first window"
 
 
+def test_what_goes_on_ends_while_no_picture_comes(
+    preparer: Preparer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "GAP_S", 0.1)
+    run, output = Run(preparer), Recorder()
+    ended_in_silence = []
+
+    def states() -> list[str]:
+        return [event.state for event in output.events]
+
+    def read() -> Iterator[Picture]:
+        yield from pictures(6)
+        wait_until(lambda: "end" in states())
+        ended_in_silence.append(states().count("end"))
+        run.stop.set()
+
+    run(CAMERA, read, lambda _: EVEN, output)
+    assert ended_in_silence == [1]
+
+
 def test_it_ends_though_an_output_never_returns_and_nothing_may_be_dropped(
     preparer: Preparer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
