@@ -174,7 +174,7 @@ class Decider:
         words = ", or ".join(rules)
         if self._point is not None:
             words += (
-                f"; '{plain_line(self._point.label)}' is recognised from {self._point.threshold:g} on "
+                f"; '{plain_line(self._point.label)}' is recognised from {self._point.threshold:.3g} on "
                 "(its operating point)"
             )
         return words
