@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -66,10 +67,20 @@ def test_whose_label_and_event_it_is() -> None:
     assert event_text(named) == "1:03.0  person 3, bed\ufffd: falling ended"
 
 
+@contextmanager
+def handled(number: int, handler: signal.Handlers) -> Iterator[None]:
+    """Whatever the tests' own caller does with the signal: `nohup` and `&` of a script ignore some."""
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_a_session_in_good_order(name: str) -> None:
     number, stop = getattr(signal, name), threading.Event()
-    with ends(stop) as begun:
+    with handled(number, signal.SIG_DFL), ends(stop) as begun:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
         assert not stop.is_set(), "there is no session yet"
@@ -83,13 +94,10 @@ def test_a_signal_ends_a_session_in_good_order(name: str) -> None:
 
 
 def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
-    stop, before = threading.Event(), signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with ends(stop) as begun:
-            begun.set()
-            signal.raise_signal(signal.SIGHUP)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    stop = threading.Event()
+    with handled(signal.SIGHUP, signal.SIG_IGN), ends(stop) as begun:
+        begun.set()
+        signal.raise_signal(signal.SIGHUP)
     assert not stop.is_set()
 
 
