@@ -75,8 +75,8 @@ class ClipFolder:
         labels: Collection[str] | None = None,
     ) -> None:
         for name, value in (("--before", before_s), ("--after", after_s)):
-            if not 0 <= value < LONGEST_S:
-                raise UsageError(f"must be from 0 to below {LONGEST_S:g} seconds", where=name, found=value)
+            if not 0 <= value <= LONGEST_S:
+                raise UsageError(f"must be from 0 to {LONGEST_S:g} seconds", where=name, found=value)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
