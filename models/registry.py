@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_name
 from ..registry import LOAD_REMEDY, Registry
 from ..registry import load as load_function
-from .capabilities import Backend, missing_packages, offer, why_not
+from .capabilities import BACKENDS, Backend, missing_packages, offer, why_not
 from .finetuning.finetuned import BASELINE, finetuned_model, is_finetuned, named_base
 from .network_files import execute, keep_neighbours_importable, neighbours_importable
 from .spec import Loader, LoadOptions, Model, Network, Weights
@@ -32,6 +32,10 @@ MODELS = {
     "resnet18": "actionbench.models.resnet.architecture:resnet18",
 }
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
+
+FAMILIES: Mapping[str, str] = {}
+"""Family ("tv" of "tv:r3d_18") → "module:attribute" of a function that takes the name behind the colon and
+returns a `Model`. The name comes without `@backend:precision:variant`; UsageError if it is unknown."""
 
 DEFAULT_MODELS = ("i3d", "resnext")
 """Models that are run if none is named; the first has several backends, which `bench parity` compares."""
@@ -90,9 +94,9 @@ def model_names() -> dict[str, str]:
 def find_model(request: str) -> ModelRequest:
     """The model that a request names.
 
-    - `request`: one of these, with or without `@backend:precision:variant`: a name or `path/to/folder` of a
-      network that `bench finetune` trained, each with or without `:K=32`, windows of 32 frames;
-      `path/to/file.py:factory`.
+    - `request`: one of these, with or without `@backend:precision:variant`: a name, `family:name`
+      (`FAMILIES`) or `path/to/folder` of a network that `bench finetune` trained, each with or without
+      `:K=32`, windows of 32 frames; `path/to/file.py:factory`.
 
     Raises UsageError for unknown names, for a precision or variant that the backend has on no device, and for
     errors in the user's file; BackendUnavailable for the model of a package that cannot be imported.
@@ -101,6 +105,13 @@ def find_model(request: str) -> ModelRequest:
     if in_file is not None:
         model = _model_in_file(Path(in_file["path"]), in_file["factory"])
         selection = in_file["selection"]
+    elif (family := family_of(request)) is not None:
+        name, selection = _without_selection(request.removeprefix(f"{family}:"))
+        named = _NAME.fullmatch(name)
+        frames = None if named is None else named["frames"]
+        model = _family_model(family, name if frames is None else name.removesuffix(f":K={frames}"))
+        if frames is not None:
+            model = with_window(model, int(frames))
     else:
         named = _NAME.fullmatch(request)
         assert named is not None, "the expression matches every string"
@@ -119,10 +130,32 @@ def absolute_model(request: str) -> str:
     if in_file is not None:
         path, rest = in_file["path"], request[len(in_file["path"]) :]
         return f"{Path(path).absolute()}{rest}" if Path(path).exists() else request
+    if (family := family_of(request)) is not None:
+        name, selection = _without_selection(request.removeprefix(f"{family}:"))
+        path = Path(name)
+        absolute = f"{family}:{path.absolute() if path.exists() else name}"
+        return absolute if selection is None else f"{absolute}@{selection}"
     folder = re.split(r":K=|@", request, maxsplit=1)[0]
     if folder not in MODELS and is_finetuned(Path(folder)):
         return f"{Path(folder).absolute()}{request[len(folder) :]}"
     return request
+
+
+def family_of(request: str) -> str | None:
+    """The family that a request names a network of (`FAMILIES`), None if it names none."""
+    family = request.partition(":")[0]
+    return family if family in FAMILIES else None
+
+
+def _without_selection(name: str) -> tuple[str, str | None]:
+    """A name of a family, and the selection behind it: a revision or a path may have an "@" too."""
+    rest, at, last = name.rpartition("@")
+    return (rest, last) if at and last.partition(":")[0] in BACKENDS else (name, None)
+
+
+def _family_model(family: str, name: str) -> Model:
+    make = load_function(FAMILIES[family], f"the networks of '{family}:'", LOAD_REMEDY)
+    return _checked(_call(partial(make, name), f"{family}:{name}"), f"{family}:{name}")
 
 
 def _selected(request: str, model: Model, selection: str | None) -> ModelRequest:
@@ -214,7 +247,8 @@ def with_window(model: Model, frames: int) -> Model:
             where=f"{model.name}:K={frames}",
             expected=f"at least {model.views.min_frames} frames",
         )
-    return replace(model, views=replace(model.views, window=frames, stride=frames), window_frames=frames)
+    views = replace(model.views, window=frames, stride=frames, single=None)
+    return replace(model, streams={name: replace(each, views=views) for name, each in model.streams.items()})
 
 
 def _named_model(name: str) -> Model:

@@ -34,20 +34,25 @@ class Preprocessing:
 
     - `modality`: "rgb", or "flow" (optical flow of the grey frames, 2 channels, x before y).
     - `rate`: frames per second the video is resampled to; None keeps the video's own frames.
-    - `short_side`: the shorter side is resized to this many pixels, the aspect kept.
+    - `short_side`: the shorter side is resized to this many pixels, the aspect kept; None with `stretch`.
     - `resize`: the filter. "opencv-bilinear" samples 2×2 neighbours (cv2.INTER_LINEAR);
-      "pillow-bilinear" widens its triangle when it shrinks (PIL.Image.BILINEAR).
+      "pillow-bilinear" widens its triangle when it shrinks (PIL.Image.BILINEAR); "torch-bilinear" samples 2×2
+      neighbours in float32 and rounds half to even (torch's interpolation without antialiasing).
     - `long_side`: how the longer side's fraction of a pixel is dropped, "round" or "floor".
     - `crop`: side of the centre crop, pixels.
     - `crop_offset`: "floor" of half the margin, or "half-even" (Python's `round`).
     - `scale`, `mean`, `std`: RGB pixels 0–255 become `(pixel * scale - mean) / std`, channel by channel.
     - `flow_bound`: flow is clipped to ±bound pixels a frame and divided by it. None for RGB.
+    - `stretch`: (height, width) in pixels that frames are resized to, the aspect not kept.
+    - `every`: of the frames at `rate` only every so many-th is used: 4 for "16×4" of networks whose papers
+      count in the videos' own frames.
+    - `colour`: order of the network's input channels.
     """
 
     modality: Literal["rgb", "flow"]
     rate: Fraction | None
-    short_side: int
-    resize: Literal["opencv-bilinear", "pillow-bilinear"]
+    short_side: int | None
+    resize: Literal["opencv-bilinear", "pillow-bilinear", "torch-bilinear"]
     long_side: Literal["round", "floor"]
     crop: int
     crop_offset: Literal["floor", "half-even"]
@@ -55,6 +60,9 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     flow_bound: float | None = None
+    stretch: tuple[int, int] | None = None
+    every: int = 1
+    colour: Literal["rgb", "bgr"] = "rgb"
 
     @property
     def channels(self) -> int:
@@ -67,11 +75,16 @@ class Views:
     """How a video is cut into views for the network, and how their scores become one prediction.
 
     - `window`: frames per view; None is the whole video in one pass.
-    - `stride`: frames between the starts of two views; unused without a window.
+    - `stride`: frames between the starts of two views; unused without a window, and with `clips`.
     - `tail`: a last window with too few frames is filled by looping the frames it has ("loop", as
       Hara's LoopPadding does) or left out ("drop"); a video shorter than one window is always looped.
     - `average`: scores of the views are averaged as "softmax" or as "logits".
     - `min_frames`: fewest frames of a view that the network can take, after looping.
+    - `single`: frames of a single view from the middle of the video (`--views single`); None: `window`.
+    - `clips`: number of windows of a video, whose starts are evenly spaced from its first frame to the last
+      possible one; None: as many as `stride` gives.
+    - `crops`: squares that are cut out of each window's frames: 1, the central one, or 3, along the longer
+      side: both ends and the middle.
     """
 
     window: int | None
@@ -79,6 +92,37 @@ class Views:
     tail: Literal["loop", "drop"]
     average: Literal["softmax", "logits"]
     min_frames: int
+    single: int | None = None
+    clips: int | None = None
+    crops: Literal[1, 3] = 1
+
+    @property
+    def single_frames(self) -> int:
+        """Frames of a single view."""
+        frames = self.single or self.window
+        assert frames is not None, "views of whole videos say how long a single one is"
+        return frames
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFigures:
+    """What the publisher of weights says that they reach, under the views of their description.
+
+    - `top1`, `top5`: accuracy in percent.
+    - `data`: videos that it was measured on, e.g. "Kinetics-400 validation set".
+    - `source`: where that stands.
+    - `gflops`: as published, in units of 10⁹; None if not published. Not comparable without `gflops_of`.
+    - `gflops_of`: what they are counted on, e.g. "one view of 16 frames, 112×112".
+    - `parameters`: number of parameters as published; None if not published.
+    """
+
+    top1: float
+    top5: float | None
+    data: str
+    source: str
+    gflops: float | None = None
+    gflops_of: str = ""
+    parameters: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +133,27 @@ class WeightsDescription:
     - `stream`: the stream that they are for, "rgb" or "flow".
     - `format`: of the file: one of `weights.formats.readers.FORMATS`, or a user's own.
     - `preprocessing`: how the pixels were prepared that they were trained on.
+    - `views`: how a whole video is cut into views, as their publisher tests them.
     - `labels`: name of the label list, "kinetics-400" or "kinetics-600", the path of a text file, or the
       names themselves.
     - `licence`: of the weights, e.g. "Apache-2.0".
     - `source`: address of the publisher's project.
     - `paper`: citation of the paper; empty if none.
     - `accuracy`: the accuracy that the authors report and on which data, as text; empty if none.
+    - `figures`: the same and more as numbers, where they are known.
     """
 
     name: str
     stream: str
     format: str
     preprocessing: Preprocessing
+    views: Views
     labels: str | tuple[str, ...]
     licence: str
     source: str
     paper: str = ""
     accuracy: str = ""
+    figures: PublishedFigures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,11 +336,9 @@ class Model:
 
     - `name`, `title`: e.g. "i3d" and "two-stream I3D".
     - `streams`: stream name → the weights description that is assumed where the user's file says nothing
-      else. Logits of the streams are added.
+      else. Logits of the streams are added; their views are the same.
     - `alternatives`: stream name → other published weights, which are used where those of `streams` are not
       stored, the first one first.
-    - `views`: the authors' protocol for a whole video.
-    - `window_frames`: frames of a single view (`--views single`), the centre of the video.
     - `backends`: backend name → "module:attribute" of a `Loader`, or the loader itself. The first is the
       default.
     - `precisions`: backend → the precisions that its loader supports (`LoadOptions.precision`), where these
@@ -318,8 +364,6 @@ class Model:
     name: str
     title: str
     streams: Mapping[str, WeightsDescription]
-    views: Views
-    window_frames: int
     backends: Mapping[str, str | Loader]
     paper: str = ""
     macs: Callable[[Mapping[str, tuple[int, int, int]], int], int] | None = None
@@ -332,3 +376,8 @@ class Model:
     published: PublishedExample | None = None
     trainable: str | Trainable | None = None
     own_weights: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def views(self) -> Views:
+        """How a whole video is cut into views, where the weights in use say nothing else."""
+        return next(iter(self.streams.values())).views

@@ -172,7 +172,7 @@ def plan(config: FinetuneConfig) -> Task:
     rate = None
     if config.window is None and how.rate is None:
         rate = median_rate(example.clip for example in split.train)
-    length = window_length(config, request.model.window_frames, how, rate)
+    length = window_length(config, request.model.views.single_frames, how, rate)
     if length < request.model.views.min_frames:
         raise UsageError(
             "is too short for the network",

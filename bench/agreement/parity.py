@@ -119,7 +119,7 @@ def _clip_inputs(model: PlannedModel, config: RunConfig) -> Iterator[tuple[str, 
         model.request.model.views,
         flow=model.flow,
         threads=model.options.threads,
-        window=model.request.model.window_frames,
+        window=model.request.model.views.single_frames,
     )
     for clip in sample(clips.clips, config.max_clips, config.seed):
         (view,) = preparer(clip).views

@@ -229,7 +229,7 @@ def _agreements(
     """How far the files' logits are from those of `reference`, for each shape of the input."""
     model = planned.request.model
     side = max(weights.description.preprocessing.crop for weights in planned.weights.values())
-    least, frames = model.views.min_frames, max(model.views.min_frames, model.window_frames)
+    least, frames = model.views.min_frames, max(model.views.min_frames, model.views.single_frames)
     # An odd number of frames and a batch: mistakes in padding, and in what the file holds fixed, show.
     shapes = ((frames, side, side, 1), (max(least, min(frames, AGREEMENT_FRAMES) - 1), side, side, 2))
     # What the weights say of pixels, which may differ from what the network assumes.

@@ -81,7 +81,7 @@ class PlannedModel:
     @property
     def stream_window(self) -> int:
         """Frames that a label of a stream is about."""
-        return self.window or self.request.model.views.window or self.request.model.window_frames
+        return self.window or self.request.model.views.window or self.request.model.views.single_frames
 
     @property
     def stream_rate(self) -> Fraction | None:
@@ -327,7 +327,7 @@ def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | N
         target=None if target_label is None else labels.index(target_label),
         flow=_flow(key, request, weights, config.flow),
         people=_people(weights, config, python),
-        window=model.window_frames if config.views == "single" else None,
+        window=model.views.single_frames if config.views == "single" else None,
         batch=config.batch,
     )
 

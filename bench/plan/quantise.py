@@ -137,7 +137,7 @@ def make(task: QuantisationTask) -> None:
     keep_importable(request)
     model = request.model
     preparer = assemble(
-        task.weights, model.views, flow=task.flow, threads=cores(), window=model.window_frames
+        task.weights, model.views, flow=task.flow, threads=cores(), window=model.views.single_frames
     )
     views = [preparer(clip).views[0] for clip in task.clips]
     for stream, path in task.targets.items():

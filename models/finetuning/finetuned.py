@@ -135,7 +135,7 @@ def _preprocessing(raw: Mapping[str, Any]) -> Preprocessing:
     rate = None if how.rate is None else Fraction(str(how.rate))
     mean, std = (tuple(float(value) for value in values) for values in (how.mean, how.std))
     how = replace(how, rate=rate, mean=mean, std=std)  # type: ignore[arg-type]  # three: see below
-    numbers = (*how.mean, *how.std, how.scale, how.short_side, how.crop)
+    numbers = (*how.mean, *how.std, how.scale, how.short_side or 0, how.crop)
     if (
         how.modality != "rgb"
         or (rate is not None and not 0 < rate <= 1000)
@@ -143,6 +143,7 @@ def _preprocessing(raw: Mapping[str, Any]) -> Preprocessing:
         or len(how.mean) != 3
         or len(how.std) != 3
         or min(*how.std, how.scale, how.crop) <= 0
+        or how.short_side is None
         or how.short_side < how.crop
         or how.resize not in ("opencv-bilinear", "pillow-bilinear")
         or how.long_side not in ("round", "floor")
@@ -159,16 +160,23 @@ def _operating_point(raw: Mapping[str, Any], labels: list[str]) -> OperatingPoin
     return point
 
 
-def described_weights(network: Finetuned, folder: Path, format: str) -> WeightsDescription:
-    """What is known of the weights in `folder`. `format`: the reader of the network they are for."""
+def described_weights(network: Finetuned, folder: Path, assumed: WeightsDescription) -> WeightsDescription:
+    """What is known of the weights in `folder`. `assumed`: of the network that they are for."""
     origin = network.began_with.get("name")
     began = network.began_with.get("licence")
     licences = ({f"the weights {origin}": began} if began else {}) | dict(network.licences)
     return WeightsDescription(
         name=folder.name or str(folder),
         stream=network.stream,
-        format=format,
+        format=assumed.format,
         preprocessing=network.preprocessing,
+        views=Views(
+            window=network.window,
+            stride=network.window,
+            tail="loop",
+            average="softmax",
+            min_frames=assumed.views.min_frames,
+        ),
         labels=network.labels,
         licence="; ".join(f"{source}: {licence}" for source, licence in licences.items()) or "not stated",
         source="trained here" + (f", from {origin}" if origin else ", from scratch"),
@@ -189,21 +197,13 @@ def finetuned_model(folder: Path, base: Model) -> Model:
             expected=network.stream,
             found=", ".join(base.streams),
         )
-    description = described_weights(network, folder, base.streams[network.stream].format)
+    description = described_weights(network, folder, base.streams[network.stream])
     return replace(
         base,
         name=folder.resolve().name,
         title=f"{base.title}, trained for {len(network.labels)} classes",
         streams={network.stream: description},
         alternatives={},
-        views=Views(
-            window=network.window,
-            stride=network.window,
-            tail="loop",
-            average="softmax",
-            min_frames=base.views.min_frames,
-        ),
-        window_frames=network.window,
         demo={},
         published=None,
         own_weights={network.stream: folder / WEIGHTS},
@@ -243,7 +243,7 @@ def finetuned_weights(path: Path, stream: str, assumed: WeightsDescription) -> W
     format = detect_format(file) if assumed.format in FORMATS else assumed.format
     return Weights(
         "user",
-        described_weights(network, folder, format),
+        described_weights(network, folder, replace(assumed, format=format)),
         file,
         sha256,
         operating_point=network.operating_point,

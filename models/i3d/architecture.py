@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from .. import transforms
-from ..spec import DemoWeights, FloatArray, Model, PublishedExample, Views, WeightsDescription
+from ..spec import DemoWeights, FloatArray, Model, PublishedExample, WeightsDescription
 from ..state import Shapes, State
 from ..transforms import Convolution, Triple
-from ..weights.descriptions import description
+from ..weights.descriptions import I3D_VIEWS, description
 from .published import EXAMPLE
 
 BATCH_NORM_EPSILON = 1e-3
@@ -24,7 +24,7 @@ BATCH_NORM_EPSILON = 1e-3
 CHANNELS = {"rgb": 3, "flow": 2}
 """Input channels of each stream."""
 
-MIN_FRAMES = 9
+MIN_FRAMES = I3D_VIEWS.min_frames
 """Fewest frames that leave two time steps for the average pool."""
 
 MIN_SIDE = 193
@@ -237,10 +237,6 @@ def _model(
         name=name,
         title=title,
         streams={stream: description(f"deepmind-{stream}-imagenet") for stream in streams},
-        # The authors test on the whole video and average the logits over time (kinetics-i3d#44, #72).
-        views=Views(window=None, stride=None, tail="loop", average="logits", min_frames=MIN_FRAMES),
-        # Trained on 64 frames (paper, table 1).
-        window_frames=64,
         backends=backends,
         paper="Carreira and Zisserman, CVPR 2017, arXiv:1705.07750",
         macs=macs,

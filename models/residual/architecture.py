@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping
 
 from .. import transforms
-from ..spec import Views
 from ..state import Shapes, State
 from ..transforms import Convolution, Triple
 
@@ -69,8 +68,3 @@ def stem_macs(streams: Mapping[str, Triple]) -> tuple[int, list[int]]:
 def halved(cells: int) -> int:
     """Cells after a stride of 2, for every kernel of these networks (k cells wide, padded by k // 2)."""
     return (cells + 1) // 2
-
-
-def views(frames: int) -> Views:
-    """The authors' test on branch CVPR2018: windows side by side, the last one looped, softmax averaged."""
-    return Views(window=frames, stride=frames, tail="loop", average="softmax", min_frames=1)

@@ -86,8 +86,6 @@ def resnet18() -> Model:
         name="resnet18",
         title="3D-ResNet-18, 16 frames",
         streams={"rgb": description("hara-resnet-18")},
-        views=residual.views(16),
-        window_frames=16,
         backends={
             "torch": "actionbench.models.resnet.torch_modules:load",
             "onnx": "actionbench.models.backends.onnx_network:load",

@@ -13,7 +13,7 @@ from ..residual import architecture as residual
 from ..spec import DemoWeights, Model
 from ..state import Shapes, State
 from ..transforms import Convolution, Triple
-from ..weights.descriptions import description
+from ..weights.descriptions import description, hara_views
 
 BLOCKS = (3, 4, 23, 3)
 """Bottlenecks in each of the four layers."""
@@ -122,7 +122,7 @@ _DEMO = DemoWeights(
     "resnext",
     "resnext-101-kinetics.pth",
     "actionbench.models.resnext.demo_network:random_network",
-    residual.views(16),
+    hara_views(16),
 )
 """Those of 16 frames serve for 64 frames too."""
 
@@ -132,8 +132,6 @@ def _model(name: str, title: str, frames: int) -> Model:
         name=name,
         title=title,
         streams={"rgb": description(f"hara-resnext-101-{frames}f")},
-        views=residual.views(frames),
-        window_frames=frames,
         backends={
             "torch": "actionbench.models.resnext.torch_modules:load",
             "onnx": "actionbench.models.backends.onnx_network:load",

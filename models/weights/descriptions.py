@@ -11,7 +11,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from ...errors import unknown_name
-from ..spec import Preprocessing, WeightsDescription
+from ..spec import Preprocessing, Views, WeightsDescription
 
 LAYOUTS = ("actionbench.models.i3d.layouts:LAYOUTS", "actionbench.models.resnext.layouts:LAYOUTS")
 """The formats of each network's weights, as "module:attribute" of a mapping, format → `Layout`."""
@@ -32,6 +32,10 @@ I3D_RGB = Preprocessing(
 
 # The same README: TV-L1 flow of the resized grey frames, clipped to [-20, 20] and divided by 20.
 I3D_FLOW = replace(I3D_RGB, modality="flow", scale=1.0, mean=(0.0, 0.0, 0.0), flow_bound=20.0)
+
+# The authors test on the whole video and average the logits over time (kinetics-i3d#44, #72). They train on
+# 64 frames (paper, table 1). 9 frames are the fewest that leave two time steps for the average pool.
+I3D_VIEWS = Views(window=None, stride=None, tail="loop", average="logits", min_frames=9, single=64)
 
 # kenshohara/3D-ResNets-PyTorch, branch CVPR2018: opts.py (norm_value 1, no std), mean.py (ActivityNet is
 # the default of --mean_dataset), spatial_transforms.py (PIL bilinear; int() of the long side; crop offset
@@ -72,6 +76,7 @@ def _i3d(name: str, stream: str, format: str, source: str, licence: str, **more:
         stream=stream,
         format=format,
         preprocessing=I3D_RGB if stream == "rgb" else I3D_FLOW,
+        views=I3D_VIEWS,
         labels=more.pop("labels", "kinetics-400"),
         licence=licence,
         source=source,
@@ -80,12 +85,18 @@ def _i3d(name: str, stream: str, format: str, source: str, licence: str, **more:
     )
 
 
-def _hara(network: str, mean: str = "", accuracy: str = "") -> WeightsDescription:
+def hara_views(frames: int) -> Views:
+    """The authors' test on branch CVPR2018: windows side by side, the last one looped, softmax averaged."""
+    return Views(window=frames, stride=frames, tail="loop", average="softmax", min_frames=1)
+
+
+def _hara(network: str, frames: int = 16, mean: str = "", accuracy: str = "") -> WeightsDescription:
     return WeightsDescription(
         name=f"hara-{network}{mean}",
         stream="rgb",
         format="hara",
         preprocessing=RESNEXT_RGB_KINETICS_MEAN if mean else RESNEXT_RGB,
+        views=hara_views(frames),
         labels="kinetics-400",
         licence="MIT",
         source=_HARA,
@@ -139,9 +150,9 @@ _ALL = (
         for classes in (400, 600)
     ),
     _hara("resnext-101-16f", accuracy="65.1 top-1, 85.7 top-5 on the Kinetics-400 validation set"),
-    _hara("resnext-101-64f", accuracy="78.4 mean of top-1 and top-5 on the Kinetics-400 test set"),
+    _hara("resnext-101-64f", 64, accuracy="78.4 mean of top-1 and top-5 on the Kinetics-400 test set"),
     _hara("resnext-101-16f", mean="-kinetics-mean"),
-    _hara("resnext-101-64f", mean="-kinetics-mean"),
+    _hara("resnext-101-64f", 64, mean="-kinetics-mean"),
     _hara("resnet-18"),
 )
 

@@ -44,7 +44,7 @@ def test_names(request_: str, name: str, backend: str) -> None:
 def test_a_request_may_name_the_frames_of_a_window() -> None:
     views = find_model("resnext:K=32").model.views
     assert (views.window, views.stride, views.average) == (32, 32, "softmax")
-    assert find_model("i3d-rgb:K=16@torch").model.window_frames == 16
+    assert find_model("i3d-rgb:K=16@torch").model.views.single_frames == 16
     with pytest.raises(UsageError, match="i3d-rgb:K=8: is too short for the network; expected at least 9"):
         find_model("i3d-rgb:K=8")
     with pytest.raises(UsageError, match="unknown model 'resnext:K='"):

@@ -43,8 +43,8 @@ def method() -> TorchFlow:
 
 
 def network() -> TorchNetwork:
-    description = WeightsDescription("any", "flow", "none", FLOW, ("a",), "ours", "here")
-    model = Model("any", "any", {"flow": description}, VIEWS, 4, {})
+    description = WeightsDescription("any", "flow", "none", FLOW, VIEWS, ("a",), "ours", "here")
+    model = Model("any", "any", {"flow": description}, {})
     return TorchNetwork(model, {"flow": torch.nn.Identity()}, LoadOptions())
 
 

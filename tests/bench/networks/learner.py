@@ -17,8 +17,8 @@ PIXELS = Preprocessing(
     mean=(1.0, 1.0, 1.0),
 )
 CLASSES = ("abseiling", "air drumming")
-WEIGHTS = WeightsDescription("learner", "rgb", "own", PIXELS, CLASSES, licence="ours", source="here")
 VIEWS = Views(window=4, stride=4, tail="loop", average="softmax", min_frames=1)
+WEIGHTS = WeightsDescription("learner", "rgb", "own", PIXELS, VIEWS, CLASSES, licence="ours", source="here")
 
 
 def network(weights, classes, seed):
@@ -80,14 +80,13 @@ def load(model, weights, options):
 
 
 def learner():
-    return Model(
-        "learner", "two convolutions", {"rgb": WEIGHTS}, VIEWS, 4, {"torch": load}, trainable=network
-    )
+    return Model("learner", "two convolutions", {"rgb": WEIGHTS}, {"torch": load}, trainable=network)
 
 
 def untrainable():
-    return Model("untrainable", "two convolutions", {"rgb": WEIGHTS}, VIEWS, 4, {"torch": load})
+    return Model("untrainable", "two convolutions", {"rgb": WEIGHTS}, {"torch": load})
 
 
 def patient():
-    return replace(learner(), views=replace(VIEWS, min_frames=3))
+    weights = replace(WEIGHTS, views=replace(VIEWS, min_frames=3))
+    return replace(learner(), streams={"rgb": weights})

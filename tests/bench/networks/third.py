@@ -31,8 +31,8 @@ PIXELS = Preprocessing(
     scale=1 / 255,
 )
 CLASSES = ("abseiling", "air drumming", "answering questions", "a class that nobody drew")
-WEIGHTS = WeightsDescription("third", "rgb", "npz", PIXELS, CLASSES, licence="ours", source="here")
 VIEWS = Views(window=4, stride=4, tail="loop", average="softmax", min_frames=1)
+WEIGHTS = WeightsDescription("third", "rgb", "npz", PIXELS, VIEWS, CLASSES, licence="ours", source="here")
 
 
 def tensors(weights):
@@ -122,8 +122,6 @@ def third():
         "third",
         "mean colour",
         {"rgb": WEIGHTS},
-        VIEWS,
-        4,
         {
             "numpy": load,
             "onnx": "actionbench.models.backends.onnx_network:load",
@@ -139,7 +137,7 @@ def third():
 def without():
     """The same network, which declares nothing."""
     backends = {"numpy": load, "onnx": third().backends["onnx"]}
-    return Model("without", "mean colour", {"rgb": WEIGHTS}, VIEWS, 4, backends)
+    return Model("without", "mean colour", {"rgb": WEIGHTS}, backends)
 
 
 def astray():

@@ -23,16 +23,17 @@ PIXELS = Preprocessing(
     crop_offset="floor",
     scale=1 / 255,
 )
+VIEWS = Views(window=4, stride=4, tail="loop", average="softmax", min_frames=1)
 WEIGHTS = WeightsDescription(
     name="tiny",
     stream="rgb",
     format="colours",
     preprocessing=PIXELS,
+    views=VIEWS,
     labels="kinetics-400",
     licence="ours",
     source="here",
 )
-VIEWS = Views(window=4, stride=4, tail="loop", average="softmax", min_frames=1)
 
 
 def colour_of(index):
@@ -83,7 +84,7 @@ def load(model, weights, options):
 
 
 def tiny():
-    return Model("tiny", "nearest colour", {"rgb": WEIGHTS}, VIEWS, 4, {"numpy": load})
+    return Model("tiny", "nearest colour", {"rgb": WEIGHTS}, {"numpy": load})
 
 
 def fragile():

@@ -125,7 +125,7 @@ def test_int8_is_near_float32_and_says_what_it_is(tmp_path: Path, monkeypatch: p
     planned = with_files(planned, config, quiet)
     # A picture, as the clips are that the ranges come from: noise would leave them.
     how = {stream: each.description.preprocessing for stream, each in planned.weights.items()}
-    prepare = Preparer(how, planned.request.model.views, single=planned.request.model.window_frames)
+    prepare = Preparer(how, planned.request.model.views, single=planned.request.model.views.single_frames)
     (view,) = prepare(load_clips("demo", vocabulary=planned.labels).clips[0]).views
     x = {"rgb": view["rgb"][None].astype(np.float32)}
 

@@ -76,7 +76,7 @@ def damaged(trained: Path, tmp_path: Path) -> Callable[..., Path]:
 def test_it_is_a_network_with_its_own_classes_windows_and_weights(trained: Path) -> None:
     request = find_model(f"{trained}@onnx")
     assert (request.model.name, request.backend) == ("third-try", "onnx")
-    assert request.model.views.window == request.model.window_frames == 8
+    assert request.model.views.window == request.model.views.single_frames == 8
     assert not request.model.demo
     (planned,) = plan_models(RunConfig(models=(str(trained),), threads=1), target="falling")
     assert planned.key == "third-try"
@@ -108,7 +108,7 @@ def test_backends_agree(trained: Path, backend: str) -> None:
 
 def test_the_licence_of_what_it_began_with_goes_with_it(trained: Path, tmp_path: Path) -> None:
     network = replace(read_description(trained), began_with={"name": "net-400", "licence": "Apache-2.0"})
-    description = described_weights(network, tmp_path, "safetensors")
+    description = described_weights(network, tmp_path, find_model("resnet18").model.streams["rgb"])
     assert description.licence == "the weights net-400: Apache-2.0; hmdb51: CC BY 4.0"
 
 

@@ -24,7 +24,7 @@ EACH = [LEARNER, *(pytest.param(name, marks=pytest.mark.slow) for name in ("i3d-
 
 def model_of(make: Any) -> Model:
     base = find_model("resnet18").model
-    return Model("mine", "mine", base.streams, base.views, 16, base.backends, trainable=make)
+    return Model("mine", "mine", base.streams, base.backends, trainable=make)
 
 
 def random_weights(model: Model) -> Weights:

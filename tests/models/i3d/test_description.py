@@ -104,7 +104,7 @@ def test_protocol_is_the_authors() -> None:
     assert list(model.streams) == ["rgb", "flow"]
     assert next(iter(model.backends)) == "tensorflow"
     assert model.views.window is None
-    assert (model.views.average, model.window_frames, model.views.min_frames) == ("logits", 64, 9)
+    assert (model.views.average, model.views.single_frames, model.views.min_frames) == ("logits", 64, 9)
     rgb, flow = (model.streams[s].preprocessing for s in ("rgb", "flow"))
     assert (0 * rgb.scale - rgb.mean[0], 255 * rgb.scale - rgb.mean[0]) == pytest.approx((-1.0, 1.0))
     assert flow.flow_bound == 20
