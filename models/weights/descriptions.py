@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
+from typing import Any
 
 from ...errors import unknown_name
 from ..spec import Preprocessing, Views, WeightsDescription
@@ -70,7 +71,7 @@ _DEEPMIND_ACCURACY = {
 }
 
 
-def _i3d(name: str, stream: str, format: str, source: str, licence: str, **more: str) -> WeightsDescription:
+def _i3d(name: str, stream: str, format: str, source: str, licence: str, **more: Any) -> WeightsDescription:
     return WeightsDescription(
         name=name,
         stream=stream,
