@@ -206,6 +206,8 @@ def summary_text(summary: SessionSummary) -> str:
         f"{summary.damaged} damaged",
         f"{summary.reconnects} reconnects",
     ]
+    if summary.lost_events:
+        counts.append(f"{summary.lost_events} events lost for outputs")
     return f"{summary.seconds:.1f} s: {', '.join(counts)}"
 
 

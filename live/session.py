@@ -117,6 +117,7 @@ def run_session(
         begin = time.monotonic()
         while not session.ended.wait(TICK_S):
             watch(session.dispatcher.shown())
+            session.dispatcher.check()
             session.check_network()
             session.check_source()
             over = settings.seconds is not None and time.monotonic() - begin >= settings.seconds
@@ -165,8 +166,8 @@ class _Session:
         room = max(2, round(ROOM_S * (settings.rate or FALLBACK_FPS)))
         self._frames: Newest[Frame] = Newest(room, lossless=settings.lossless)
         self._work: Turns[int | None, _Work] = Turns(lossless=settings.lossless)
-        measurements.watch_queue("preparation", self._frames.__len__)
-        measurements.watch_queue("network", self._work.__len__)
+        measurements.add_queue("preparation", self._frames.__len__)
+        measurements.add_queue("network", self._work.__len__)
         self.dispatcher = Dispatcher(outputs, labels, measurements, room, settings.lossless, say)
         self._labelling = Labelling(decider, self.dispatcher.label)
         self._preparation = Preparation(
@@ -331,5 +332,5 @@ class _Session:
             if thread.name != "capture":
                 thread.join(ENDING_S)
         self.dispatcher.events(self._labelling.finish(self._last_s))
-        if not self.dispatcher.close():
-            self._say("outputs that did not end in time were left as they are")
+        for name in self.dispatcher.close():
+            self._say(f"the output {name} did not end in time, and was left as it is")

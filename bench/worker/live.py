@@ -15,7 +15,6 @@ import numpy as np
 from ...live.config import LiveConfig
 from ...live.decision import Decider
 from ...live.events import ActionEvent, SessionHeader
-from ...live.frame import Frame
 from ...live.measurements import Measurements
 from ...live.outputs.assembly import make_outputs
 from ...live.outputs.output import Shown
@@ -156,9 +155,6 @@ class _Parent:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-
-    def frame(self, frame: Frame, shown: Shown) -> None:
-        """Nothing: frames stay in this process."""
 
     def event(self, event: ActionEvent) -> None:
         """Report the event."""

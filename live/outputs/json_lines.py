@@ -7,8 +7,6 @@ from pathlib import Path
 from ...errors import MeasurementError, UsageError
 from ...records.json_lines import mend
 from ..events import ActionEvent, SessionHeader
-from ..frame import Frame
-from .output import Shown
 
 
 class EventFile:
@@ -43,9 +41,6 @@ class EventFile:
             raise MeasurementError(
                 f"cannot be written: {error.strerror}", where=self._path, remedy="What came before is safe."
             ) from error
-
-    def frame(self, frame: Frame, shown: Shown) -> None:
-        """Events need no picture."""
 
     def event(self, event: ActionEvent) -> None:
         """Write the event. Raises MeasurementError if the disk refuses it."""

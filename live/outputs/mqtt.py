@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import BackendUnavailable, UsageError
 from ..events import ActionEvent
-from ..frame import Frame
 from .address import parse_address
-from .output import Shown
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessageInfo
@@ -108,9 +106,6 @@ class Mqtt:
         if not self._told:
             self._told = True
             self._say(f"{self._broker}: cannot be reached; it is tried again")
-
-    def frame(self, frame: Frame, shown: Shown) -> None:
-        """Pictures are not published."""
 
     def event(self, event: ActionEvent) -> None:
         """Publish the event, or keep it until the broker is there; returns at once."""

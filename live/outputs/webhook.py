@@ -12,9 +12,7 @@ import httpx2
 
 from ...errors import UsageError
 from ..events import ActionEvent
-from ..frame import Frame
 from .address import parse_address
-from .output import Shown
 
 PORTS = {"http": 80, "https": 443}
 """Scheme → its port."""
@@ -83,9 +81,6 @@ class Webhook:
         self._failing = False
         self._thread = threading.Thread(target=self._deliver_all, name="webhook", daemon=True)
         self._thread.start()
-
-    def frame(self, frame: Frame, shown: Shown) -> None:
-        """Pictures are not sent."""
 
     def event(self, event: ActionEvent) -> None:
         """Send the event when its turn comes; returns at once."""

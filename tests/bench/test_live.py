@@ -102,7 +102,7 @@ def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
 
 
 def test_the_summary() -> None:
-    summary = SessionSummary(60.0, 1500, 1498, 2, 1, 1, 180, 0, 4, 0.3, 0.5)
+    summary = SessionSummary(60.0, 1500, 1498, 2, 1, 1, 180, 0, 4, 0, 0.3, 0.5)
     assert summary_text(summary) == (
         "60.0 s: 1500 frames, 180 labels, age of a label 300 ms (median), 500 ms (p95), 2 frames dropped, "
         "4 labels late, 1 damaged, 1 reconnects"
@@ -110,6 +110,7 @@ def test_the_summary() -> None:
     assert "300 ms (median), 500 ms (p95), finding persons 12 ms a frame (mean), 2 frames" in summary_text(
         replace(summary, people_s=0.0123)
     )
+    assert summary_text(replace(summary, lost_events=3)).endswith("1 reconnects, 3 events lost for outputs")
     assert "(p95)" not in summary_text(replace(summary, age_p95_s=None))
     assert "age of" not in summary_text(replace(summary, age_p50_s=None, age_p95_s=None))
 

@@ -103,7 +103,7 @@ def test_percentiles_of_all_ages_are_exact_to_a_bin(ages: list[float]) -> None:
 def test_queues_are_shown_as_they_are() -> None:
     measured = Measurements()
     items = [1, 2]
-    measured.watch_queue("network", items.__len__)
+    measured.add_queue("network", items.__len__)
     assert measured.status().queues == {"network": 2}
     items.pop()
     assert measured.status().queues == {"network": 1}

@@ -164,7 +164,7 @@
     const figures = [
       ["Frames of the camera", status.captured], ["Frames processed", status.processed],
       ["Frames not shown", status.unshown], ["Damaged packets", status.damaged],
-      ["Labels", status.labels], ["Labels late", status.late],
+      ["Labels", status.labels], ["Labels late", status.late], ["Events lost", status.lost_events],
       ["Age of labels, median", seconds(status.age_p50_s)],
       ["Age of labels, 95th percentile", seconds(status.age_p95_s)],
       ...Object.entries(status.queues).map(([name, length]) => [`Waiting: ${name}`, length]),

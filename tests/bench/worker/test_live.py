@@ -10,9 +10,7 @@ from actionbench.bench.worker.events import Notice, event_writer, read_event
 from actionbench.bench.worker.live import notices
 from actionbench.live.dispatch import Dispatcher
 from actionbench.live.events import ActionEvent
-from actionbench.live.frame import Frame
 from actionbench.live.measurements import Measurements
-from actionbench.live.outputs.output import Shown
 
 from ...live.making import event
 
@@ -22,9 +20,6 @@ class Output:
 
     def __init__(self, raises: bool = False) -> None:
         self.raises, self.closed = raises, False
-
-    def frame(self, frame: Frame, shown: Shown) -> None:
-        pass
 
     def event(self, event: ActionEvent) -> None:  # noqa: ARG002
         if self.raises:
@@ -44,7 +39,7 @@ def test_other_outputs_are_closed_where_the_parent_cannot_be_told_anything() -> 
     file, parent = Output(), Output(raises=True)
     dispatcher = Dispatcher([file, parent], ("falling",), Measurements(), 2, False, say)
     dispatcher.events([event()])
-    assert dispatcher.close()
+    assert dispatcher.close() == ()
     assert (file.closed, parent.closed) == (True, True)
     stream.close()
 

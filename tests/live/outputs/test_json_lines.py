@@ -13,7 +13,7 @@ from actionbench.errors import MeasurementError, UsageError
 from actionbench.live.events import ActionEvent, SessionHeader, read_events
 from actionbench.live.outputs.json_lines import EventFile
 
-from ..making import NOON, event, frame, shown
+from ..making import NOON, event
 
 HEADER = SessionHeader("0", "net", {"rgb": "user"}, None, 25, 6, 25.0, "below 0.5", NOON.isoformat())
 
@@ -21,7 +21,6 @@ HEADER = SessionHeader("0", "net", {"rgb": "user"}, None, 25, 6, 25.0, "below 0.
 def test_each_event_is_there_before_the_file_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     output = EventFile(path, HEADER)
-    output.frame(frame(0, 0.0), shown())
     assert list(read_events(path)) == [HEADER]
     output.event(event())
     assert list(read_events(path)) == [HEADER, event()]
