@@ -76,7 +76,7 @@ def run_session(
     decider: Decider,
     people: People | None = None,
     say: Callable[[str], None] = lambda _: None,
-    watch: Callable[[Shown], None] = lambda _: None,
+    report: Callable[[Shown], None] = lambda _: None,
     read: Read = read_source,
     clock: Callable[[], float] = time.monotonic,
 ) -> SessionSummary:
@@ -92,7 +92,8 @@ def run_session(
     - `decider`: makes labels and events of the answers.
     - `people`: how persons are found, who are then recognised one by one; None: whole frames.
     - `say`: is told what the user should know, in words.
-    - `watch`: is told every TICK_S seconds what is recognised and how the session is.
+    - `report`: is told every TICK_S seconds what is recognised and how the session is. It is not to wait, and
+      neither is `say`: threads of the session call them.
     - `clock`: by which frames are captured and answered.
 
     Raises ClipError if the source cannot be opened, MeasurementError if the network raises MOST_FAILURES
@@ -116,7 +117,7 @@ def run_session(
         session.start(capture)
         begin = time.monotonic()
         while not session.ended.wait(TICK_S):
-            watch(session.dispatcher.shown())
+            report(session.dispatcher.shown())
             session.dispatcher.check()
             session.check_network()
             session.check_source()
@@ -128,7 +129,7 @@ def run_session(
         session.finish()
     if session.failure is not None:
         raise session.failure
-    watch(session.dispatcher.shown())
+    report(session.dispatcher.shown())
     return measurements.summary()
 
 
