@@ -15,7 +15,7 @@ from ..errors import MeasurementError, UsageError, unknown_name
 from ..live.config import LiveConfig
 from ..live.events import ActionEvent, SessionHeader
 from ..live.measurements import SessionSummary
-from ..live.people.zones import read_zones
+from ..live.people.zones import Zones
 from ..plain_text import plain_line
 from .console.status_line import StatusLine
 from .plan.config import from_mapping
@@ -53,12 +53,17 @@ def plan_live(config: LiveConfig, say: Callable[[str], None]) -> PlannedModel:
     return with_files(model, run, say)
 
 
-def watch(
-    model: PlannedModel, config: LiveConfig, line: StatusLine, print_event: Callable[[str], None]
+def run_live(
+    model: PlannedModel,
+    config: LiveConfig,
+    zones: Zones | None,
+    line: StatusLine,
+    print_event: Callable[[str], None],
 ) -> SessionSummary:
     """Run a session to its end: of its source or time, or by SIGINT, SIGTERM or SIGHUP.
 
     - `model`: the network.
+    - `zones`: in which persons are recognised; None: everywhere.
     - `line`: shows what is recognised, and messages.
     - `print_event`: is given the session's header and each event, as a line of JSON.
 
@@ -74,7 +79,7 @@ def watch(
         caveat=caveat([weights.kind for weights in model.weights.values()]),
         operating_point=model.operating_point,
         people=model.people,
-        zones=None if config.zones is None else read_zones(Path(config.zones)),
+        zones=zones,
     )
     # The session finds persons itself: in a stream, and not one of a clip.
     job = replace(model.stream_job("live", (), settings), people=None)

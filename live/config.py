@@ -156,8 +156,9 @@ class LiveConfig:
                 where="--as-fast-as-possible",
                 found=watched.shown,
             )
-        for name, needed in (("alert_labels", ("webhook", "mqtt", "clips")), ("token", ("web",))):
-            if getattr(self, name) and all(getattr(self, needs) is None for needs in needed):
+        for name, needed in _NEEDS.items():
+            given = getattr(self, name) != SETTINGS[name].default
+            if given and all(getattr(self, needs) is None for needs in needed):
                 options = " or ".join(SETTINGS[needs].option for needs in needed)
                 raise UsageError(f"would do nothing without {options}", where=SETTINGS[name].option)
 
@@ -185,6 +186,15 @@ class LiveConfig:
             clear_after_s=self.clear_after,
         )
 
+
+_NEEDS = {
+    "before": ("clips",),
+    "after": ("clips",),
+    "mqtt_name": ("mqtt",),
+    "alert_labels": ("webhook", "mqtt", "clips"),
+    "token": ("web",),
+}
+"""Setting that does nothing alone → those of which one is needed."""
 
 _RANGES = (
     ("stride", 1, 10_000),
