@@ -149,12 +149,12 @@ class LiveConfig:
                     expected=f"{low:g} to {high:g}",
                     found=value,
                 )
-        watched = self.watched
-        if self.as_fast_as_possible and watched.kind != "file":
+        source = self.parsed_source
+        if self.as_fast_as_possible and source.kind != "file":
             raise UsageError(
                 "is for files: a camera gives its frames in real time",
                 where="--as-fast-as-possible",
-                found=watched.shown,
+                found=source.public,
             )
         for name, needed in _NEEDS.items():
             given = getattr(self, name) != SETTINGS[name].default
@@ -163,7 +163,7 @@ class LiveConfig:
                 raise UsageError(f"would do nothing without {options}", where=SETTINGS[name].option)
 
     @property
-    def watched(self) -> Source:
+    def parsed_source(self) -> Source:
         """The source. Raises UsageError for what is none."""
         assert self.source is not None, "checked when it was made"
         return parse_source(self.source)

@@ -67,7 +67,7 @@ class ActionEvent:
 class SessionHeader:
     """What all events of a session have in common: the first line of its events.
 
-    - `source`: camera number, path or address, without what gives access.
+    - `source`: camera number, name of the file, or scheme and host of the address (`Source.public`).
     - `model`: the network as it was asked for.
     - `weights`: stream → "published", "user", "demo" or "random".
     - `caveat`: what the weights forbid to conclude, in words; None for trained ones.

@@ -81,7 +81,7 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
         caveats.append("as fast as possible, not in real time: ages are not those of a live source")
     measurements = Measurements(config.stride, tuple(caveats))
     header = SessionHeader(
-        source=config.watched.shown,
+        source=config.parsed_source.public,
         model=settings.model,
         weights=dict(settings.weights),
         caveat="; ".join(caveats) or None,
@@ -98,7 +98,7 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
         outputs = make_outputs(config, header, settings.labels, measurements, say, stop.set)
         send(SessionBegun(header))
         summary = run_session(
-            config.watched,
+            config.parsed_source,
             recognise,
             loaded.preparer,
             settings.labels,

@@ -83,14 +83,14 @@ class Capture:
                 return
             if not self._number:
                 what = reason if reason != _ENDED else "gives no picture"
-                raise ClipError(what, where=self.source.shown)
+                raise ClipError(what, where=self.source.public)
             if not self.source.live:
                 if reason != _ENDED:
-                    self.say(f"{self.source.shown} ends early: {reason}")
+                    self.say(f"{self.source.public} ends early: {reason}")
                 return
             was_there = self._number > before
             wait_s = FIRST_WAIT_S if was_there else min(2 * wait_s, LONGEST_WAIT_S)
-            words = f"{self.source.shown} is lost ({reason}); it is opened again in {wait_s:g} s"
+            words = f"{self.source.public} is lost ({reason}); it is opened again in {wait_s:g} s"
             self.measurements.set_trouble("source", words)
             if was_there:
                 self.say(words)
@@ -118,7 +118,7 @@ class Capture:
         if self._number:
             self.measurements.count("reconnects")
             self.measurements.set_trouble("source", None)
-            self.say(f"{self.source.shown} is back")
+            self.say(f"{self.source.public} is back")
 
     def _take(self, picture: Picture) -> bool:
         """Give one frame at its time; False if `seconds` are over."""

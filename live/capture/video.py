@@ -45,7 +45,7 @@ def read_video(source: Source, damaged: Callable[[], None]) -> Iterator[Picture]
         raise SourceLost(_reason(error)) from None
     with container:
         try:
-            stream = video_stream(container, source.shown, threads=1)
+            stream = video_stream(container, source.public, threads=1)
             yield from _pictures(container, stream, source, damaged)
         except ClipError as error:
             raise SourceLost(_reason(error)) from None
@@ -53,11 +53,11 @@ def read_video(source: Source, damaged: Callable[[], None]) -> Iterator[Picture]
 
 def _open(source: Source) -> av.container.InputContainer:
     if source.kind == "file":
-        return open_container(f"file:{source.address}", source.shown, {"protocol_whitelist": "file"})
+        return open_container(f"file:{source.address}", source.public, {"protocol_whitelist": "file"})
     scheme, _, _ = source.address.partition("://")
     options = {**_STREAM_OPTIONS, "protocol_whitelist": PROTOCOLS[scheme]}
     return open_container(
-        source.address, source.shown, options, STREAM_FORMATS, (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
+        source.address, source.public, options, STREAM_FORMATS, (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
     )
 
 
@@ -89,7 +89,7 @@ def _pictures(
         for frame in frames:
             if convert is None or convert.coded != (frame.width, frame.height):
                 # A stream may change its size at any time.
-                convert = Converter(source.shown, stream.sample_aspect_ratio, 1, [])
+                convert = Converter(source.public, stream.sample_aspect_ratio, 1, [])
             pixels = convert(frame)
             ticks = frame.dts if keeps_no_pts or frame.pts is None else frame.pts
             tick = frame.time_base or stream.time_base

@@ -62,7 +62,7 @@ class Mqtt:
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion
 
-        self._labels, self._say, self._broker = labels, say, f"broker {broker.shown}"
+        self._labels, self._say, self._broker = labels, say, f"broker {broker.public}"
         self._event_topic = f"{ROOT}/{name}/event"
         self._availability = f"{ROOT}/{name}/availability"
         self._last: MQTTMessageInfo | None = None

@@ -77,7 +77,7 @@ class Webhook:
         say: Callable[[str], None],
         policy: DeliveryPolicy | None = None,
     ) -> None:
-        self._name = f"webhook {webhook_address(url).shown}"
+        self._name = f"webhook {webhook_address(url).public}"
         self._url, self._labels, self._say = url, labels, say
         self._policy = DeliveryPolicy() if policy is None else policy
         self.delivered = self.failed = self.given_up = 0

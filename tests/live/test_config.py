@@ -16,7 +16,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "live.md"
 
 def test_every_default_is_a_possible_value_and_is_documented() -> None:
     config = LiveConfig(source="0")
-    assert config.watched.shown == "camera 0"
+    assert config.parsed_source.public == "camera 0"
     assert config.decision.smoothing_s == config.smoothing
     document = LiveConfig.__doc__ or ""
     assert all(f"`{name}`" in document for name in SETTINGS)
@@ -63,7 +63,7 @@ def test_values_of_a_file(tmp_path: Path) -> None:
         "threshold": 1,
     }
     config = from_mapping(LiveConfig, raw, "--config live.yaml")
-    assert (config.stride, config.threshold, config.watched.kind) == (4, 1.0, "file")
+    assert (config.stride, config.threshold, config.parsed_source.kind) == (4, 1.0, "file")
     with pytest.raises(UsageError, match="strid"):
         from_mapping(LiveConfig, {"strid": 4}, "--config live.yaml")
 

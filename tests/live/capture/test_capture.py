@@ -155,7 +155,7 @@ def test_the_longest_wait_is_half_a_minute() -> None:
 
 @pytest.mark.parametrize("source", [CAMERA, FILE])
 def test_what_cannot_be_opened_at_first_is_an_error(source: Source) -> None:
-    with pytest.raises(ClipError, match=f"{source.shown}: no such thing"):
+    with pytest.raises(ClipError, match=f"{source.public}: no such thing"):
         run(source, [[SourceLost("no such thing")]], Clock())
 
 
