@@ -17,7 +17,7 @@ class Frame:
     - `time_s`: presentation time on the session's timeline, seconds: 0 for the first frame, and it never goes
       back, also across reconnects.
     - `captured_s`: when it was there, before it was decoded, `time.monotonic()`; of a file that is played in
-      real time: when it was due.
+      real time: when it was due; of a stream, see `Arrivals`.
     - `continues`: False for a first frame, and where frames before it are missing (after a reconnect): no
       window may hold frames from both sides.
     """

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ...errors import ClipError
 from ..frame import Frame
 from ..measurements import Measurements
+from .arrivals import Arrivals
 from .camera import read_camera
 from .picture import Picture, SourceLost
 from .source import Source
@@ -22,9 +23,10 @@ LONGEST_WAIT_S = 30.0
 """Seconds before a lost source is opened again: at first, then twice as long each time, up to the longest."""
 
 MOST_LATE_S = 1.0
-"""A file that is decoded later than this is played more slowly from there on."""
+"""A file that is decoded later than this is played more slowly from there on; of a stream it is said."""
 
 _ENDED = "the stream ended"
+_LAGS = "the stream is decoded more slowly than it comes: frames wait before they are decoded"
 
 Read = Callable[[Source, Callable[[], None]], Iterator[Picture]]
 """Opens a source and gives its pictures; the function is to be called for each damage (`read_video`)."""
@@ -60,6 +62,7 @@ class Capture:
     read: Read = read_source
     clock: Callable[[], float] = time.monotonic
     _timeline: Timeline = field(default_factory=Timeline)
+    _arrivals: Arrivals = field(default_factory=Arrivals)
     _number: int = 0
     _origin_s: float | None = None
 
@@ -73,7 +76,7 @@ class Capture:
             before = self._number
             reason = _ENDED
             try:
-                if not self._watch():
+                if not self._read_through():
                     return
             except SourceLost as error:
                 reason = str(error)
@@ -96,18 +99,21 @@ class Capture:
                 self.say(words)
             self.stop.wait(wait_s)
 
-    def _watch(self) -> bool:
+    def _read_through(self) -> bool:
         """Give frames until the source ends, and say True; or until enough was captured, and say False."""
         opened = False
         with closing(self.read(self.source, self._damaged)) as pictures:  # type: ignore[type-var]
+            asked_s = self.clock()
             for picture in pictures:
+                read_s = self.clock() - picture.decode_s  # decoding is part of a label's age
                 if self.stop.is_set():
                     return False
                 if not opened:
                     self._found()
                     opened = True
-                if not self._take(picture):
+                if not self._take(picture, read_s, read_s - asked_s):
                     return False
+                asked_s = self.clock()
         return True
 
     def _damaged(self) -> None:
@@ -120,17 +126,24 @@ class Capture:
             self.measurements.set_trouble("source", None)
             self.say(f"{self.source.public} is back")
 
-    def _take(self, picture: Picture) -> bool:
-        """Give one frame at its time; False if `seconds` are over."""
-        arrived_s = self.clock() - picture.decode_s  # decoding is part of a label's age
-        time_s, continues = self._timeline.place(picture.stamp_s, picture.step_s, arrived_s)
+    def _take(self, picture: Picture, read_s: float, waited_s: float) -> bool:
+        """Give one frame at its time; False if `seconds` are over.
+
+        - `read_s`: when the picture was read. `waited_s`: for how long it had been waited for.
+        """
+        time_s, continues = self._timeline.place(picture.stamp_s, picture.step_s, read_s)
         if self.seconds is not None and time_s >= self.seconds:
             return False
+        captured_s = read_s
         if self.paced:
-            arrived_s = self._when_due(time_s, arrived_s)
+            captured_s = self._when_due(time_s, read_s)
+        elif self.source.kind == "stream":
+            captured_s = self._arrivals.place(picture.stamp_s, read_s, waited_s, continues)
+            lags = read_s - captured_s > MOST_LATE_S
+            self.measurements.set_trouble("pace", _LAGS if lags else None)
         self.measurements.count("captured")
         self.measurements.observe("decode", picture.decode_s)
-        self.give(Frame(picture.pixels, self._number, time_s, arrived_s, continues))
+        self.give(Frame(picture.pixels, self._number, time_s, captured_s, continues))
         self._number += 1
         return not self.stop.is_set()
 

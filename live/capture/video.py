@@ -77,6 +77,7 @@ def _pictures(
     keeps_no_pts = container.format.name == "avi"
     step_s = float(1 / (stated_rate(stream) or 1 / FALLBACK_STEP))
     convert: Converter | None = None
+    before_s = 0.0  # decoding of packets that gave no picture yet
     for packet in _packets(container, stream, source, damaged):
         begin = time.perf_counter()
         try:
@@ -94,9 +95,10 @@ def _pictures(
             ticks = frame.dts if keeps_no_pts or frame.pts is None else frame.pts
             tick = frame.time_base or stream.time_base
             stamp_s = None if ticks is None or tick is None else float(ticks * tick)
-            decode_s = time.perf_counter() - begin
+            decode_s = before_s + time.perf_counter() - begin
             yield Picture(pixels, stamp_s, step_s, decode_s)
-            begin = time.perf_counter()
+            before_s, begin = 0.0, time.perf_counter()
+        before_s += time.perf_counter() - begin
 
 
 def _packets(

@@ -181,3 +181,21 @@ def test_stopping_ends_the_wait_for_a_lost_source() -> None:
     clock.set()
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_a_stream_that_is_decoded_too_slowly_has_old_frames_and_says_so() -> None:
+    """0.05 s for each picture of 0.04 s; it is the reader that waits at first, for a picture every 0.04 s."""
+    clock, stream = Clock(), Source("stream", "rtsp://x/y", "rtsp://x/…")
+    pace: list[Part] = [[Picture(PIXELS, 70 + n / 25, 0.04, 0.05) for n in range(200)]]
+    frames, measured, _ = run(stream, pace, clock, decode_s=0.05)
+    assert [frame.captured_s for frame in frames] == pytest.approx([500 + n / 25 for n in range(200)])
+    (words,) = (each for each in measured.status().caveats if "decoded more slowly" in each)
+    assert words.startswith("the stream is decoded more slowly than it comes")
+
+
+def test_a_stream_that_is_decoded_in_time_has_frames_that_were_there_when_they_were_read() -> None:
+    clock, stream = Clock(), Source("stream", "rtsp://x/y", "rtsp://x/…")
+    pace: list[Part] = [[Picture(PIXELS, 70 + n / 25, 0.04, 0.01) for n in range(200)]]
+    frames, measured, _ = run(stream, pace, clock, decode_s=0.04)
+    assert [frame.captured_s for frame in frames] == pytest.approx([500.03 + n / 25 for n in range(200)])
+    assert not any("slowly" in each for each in measured.status().caveats)
