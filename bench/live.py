@@ -194,7 +194,8 @@ def event_text(event: ActionEvent) -> str:
         case "end":
             return f"{_time(event.end_s or event.window_end_s)}  {label} ended"
         case "cleared":
-            return f"{_time(event.window_end_s)}  {label} is cleared"
+            at_s = event.window_end_s if event.cleared_s is None else event.cleared_s
+            return f"{_time(at_s)}  {label} is cleared"
 
 
 def summary_text(summary: SessionSummary) -> str:

@@ -38,6 +38,7 @@ class ActionEvent:
     - `time`: when the event was decided: UTC, ISO 8601.
     - `person`: id of the person who acts; None where the network sees whole frames. `zone`: where that person
       was in the window's last frame; None without zones.
+    - `cleared_s`: presentation time at which it was cleared; None before.
     """
 
     id: str
@@ -56,6 +57,7 @@ class ActionEvent:
     time: str
     person: int | None = None
     zone: str | None = None
+    cleared_s: float | None = None
     kind: Literal["event"] = "event"
 
     def to_json(self) -> str:

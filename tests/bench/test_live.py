@@ -50,7 +50,7 @@ def test_the_status(now: Recognising, text: str) -> None:
         (replace(EVENT, state="update", window_end_s=62.0), "1:02.0  falling goes on (93%)"),
         (replace(EVENT, state="end", end_s=63.0), "1:03.0  falling ended"),
         (replace(EVENT, state="end", end_s=119.96), "2:00.0  falling ended"),
-        (replace(EVENT, state="cleared", window_end_s=68.0, label="a\x1b[2Jb"), "1:08.0  a�[2Jb is cleared"),
+        (replace(EVENT, state="cleared", cleared_s=68.0, label="a\x1b[2Jb"), "1:08.0  a�[2Jb is cleared"),
     ],
 )
 def test_events(event: ActionEvent, text: str) -> None:
