@@ -89,7 +89,9 @@ def run_live(
     with ExitStack() as stack:
         folder, begun = stack.enter_context(tempfile.TemporaryDirectory()), stack.enter_context(ends(stop))
         log = Path(folder) / "log"
-        worker = Worker(job, model.python, log, LOADING_TIMEOUT_S, line.say)
+        worker = Worker(
+            job, model.python, log, LOADING_TIMEOUT_S, line.say, "no setting: loading may take so long"
+        )
         events = stack.enter_context(closing(worker.events(outcome, stop)))
         try:
             for event in events:

@@ -222,6 +222,16 @@ def test_a_screen_is_checked_before_the_network_is_loaded(
     assert "--show: no window can be opened; found no display" in done.stderr
 
 
+def test_a_network_that_loads_for_too_long_is_not_about_the_networks_answers(
+    bench: Bench, video: Path, weights_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actionbench.bench.live.LOADING_TIMEOUT_S", 0.05)
+    done = bench("live", video, *network("tiny", weights_file))
+    assert done.returncode == 2
+    assert "no progress for 0.05 s (no setting: loading may take so long)" in done.stderr
+    assert "--clip-timeout" not in done.stderr
+
+
 OPTIONS = ("--stride", 1, "--smoothing", 0, "--hold", 0)
 
 
