@@ -176,7 +176,7 @@ def status_text(now: Recognising) -> str:
     if not status.connected:
         seen = ["no picture"]
     counts = [
-        f"{status.camera_fps:.1f} frames/s",
+        f"{status.captured_fps:.1f} frames/s",
         *_counts(status.dropped, status.damaged, status.reconnects),
     ]
     return ", ".join([*seen, *status.caveats, *counts])

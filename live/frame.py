@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
+
+FALLBACK_FPS = Fraction(25)
+"""Frames a second of a source that states none, and of one whose every frame a network takes, where a rate is
+needed beforehand."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -74,7 +74,7 @@ class Histogram:
 class SessionStatus:
     """A session at one moment.
 
-    - `camera_fps`, `processed_fps`: frames a second that were decoded, and prepared for the network, in the
+    - `captured_fps`, `processed_fps`: frames a second that were decoded, and prepared for the network, in the
       last RATE_SPAN_S seconds.
     - `captured`, `processed`, `dropped`, `damaged`, `reconnects`, `labels`, `unshown`, `late`,
       `lost_events`: see `Counted`.
@@ -89,7 +89,7 @@ class SessionStatus:
       stride that has grown.
     """
 
-    camera_fps: float = 0.0
+    captured_fps: float = 0.0
     processed_fps: float = 0.0
     captured: int = 0
     processed: int = 0
@@ -241,7 +241,7 @@ class Measurements:
             if lately["dropped"]:
                 caveats.append(f"cannot keep up: {lately['dropped']} frames dropped in {span:.0f} s")
             return SessionStatus(
-                camera_fps=lately["captured"] / span,
+                captured_fps=lately["captured"] / span,
                 processed_fps=lately["processed"] / span,
                 **{name: self._counts[name] for name in get_args(Counted)},
                 stride=self._stride,

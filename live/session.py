@@ -18,12 +18,12 @@ from .capture.capture import Capture, Read, read_source
 from .capture.source import Source
 from .decision import GAP_S, Decider
 from .dispatch import Dispatcher
-from .frame import Frame
+from .frame import FALLBACK_FPS, Frame
 from .labelling import Labelling
 from .measurements import Measurements, SessionSummary
 from .outputs.output import Output, Shown
 from .people.finder import People
-from .preparation import FALLBACK_FPS, Preparation, Prepared, Window
+from .preparation import Preparation, Prepared, Window
 from .queues import Newest, Turns
 from .recognition import Recognised
 from .stride import AdaptiveStride
@@ -138,12 +138,12 @@ class _Work:
     """What the network is to answer.
 
     - `windows`: one; where nothing may be lost, all those of a frame.
-    - `shown`: where nothing may be lost, the frame, which is shown after the answers that it led to, with
+    - `frame`: where nothing may be lost, the frame, which is shown after the answers that it led to, with
       what it led to. None where frames are shown when they are captured.
     """
 
     windows: tuple[Window, ...]
-    shown: tuple[Frame, Prepared] | None = None
+    frame: tuple[Frame, Prepared] | None = None
 
 
 class _Session:
@@ -245,12 +245,12 @@ class _Session:
 
     def _recognise(self) -> None:
         while (work := self._work.take()) is not None:
-            if work.shown is not None:
-                self._seen(*work.shown)
+            if work.frame is not None:
+                self._seen(*work.frame)
             for window in work.windows:
                 self._answer(window)
-            if work.shown is not None:
-                self.dispatcher.frame(work.shown[0])
+            if work.frame is not None:
+                self.dispatcher.frame(work.frame[0])
         self.ended.set()
 
     def _answer(self, window: Window) -> None:
@@ -297,8 +297,8 @@ class _Session:
 
     def _say_turns(self) -> None:
         many = len(self._labelling.watched)
-        turns = f"{many} persons take turns" if many > 1 and self._stride.multiple > 1 else None
-        self._measurements.set_trouble("turns", turns)
+        words = f"{many} persons take turns" if many > 1 and self._stride.multiple > 1 else None
+        self._measurements.set_trouble("turns", words)
 
     def _network_failed(self, error: Exception) -> None:
         self._failures += 1

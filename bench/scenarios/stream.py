@@ -16,6 +16,7 @@ from ...datasets.clip import Clip
 from ...datasets.sources.manifest import verify
 from ...datasets.video.reader import read_frames
 from ...errors import ClipError, MeasurementError
+from ...live.frame import FALLBACK_FPS
 from ...live.queues import Newest
 from ...models.spec import InputArray, Model, Network
 from ...preprocessing.preparer import Preparer, View
@@ -39,9 +40,6 @@ MOST_FRAMES = 250
 
 ROOM_S = 1.0
 """Seconds of video in the camera's buffer."""
-
-FALLBACK_FPS = Fraction(25)
-"""A camera's rate where neither the user nor the weights name one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -59,8 +59,8 @@ class LiveSettings:
     zones: Zones | None = None
 
 
-def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaphore) -> None:
-    """Run the session and report it; it ends when `turns` is released, and by SIGTERM or SIGINT."""
+def recognise_live(job: Job, loaded: Loaded, send: Send, asked: threading.Semaphore) -> None:
+    """Run the session and report it; it ends when `asked` is released, and by SIGTERM or SIGINT."""
     settings: LiveSettings = job.settings
     config = settings.config
     network, average = loaded.network, loaded.model.views.average
@@ -74,7 +74,7 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
     blank = np.zeros((480, 640, 3), np.uint8)
     recognise(still_window(loaded.preparer, settings.window, blank))  # compiles what is compiled at first use
     stop = threading.Event()
-    _stop_when_asked(stop, turns)
+    _stop_when_asked(stop, asked)
     decider = Decider(settings.labels, config.decision, settings.operating_point, settings.model)
     caveats = [*filter(None, [settings.caveat]), *loaded.preparer.notes]
     if config.as_fast_as_possible:
@@ -153,9 +153,9 @@ class Reports:
         self._thread.join()
 
 
-def _stop_when_asked(stop: threading.Event, turns: threading.Semaphore) -> None:
+def _stop_when_asked(stop: threading.Event, asked: threading.Semaphore) -> None:
     def wait() -> None:
-        turns.acquire()
+        asked.acquire()
         stop.set()
 
     threading.Thread(target=wait, name="stop", daemon=True).start()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 
 import av
 
 from ...datasets.video.opening import FORMATS, open_container, stated_rate, video_stream
 from ...datasets.video.pictures import Converter
 from ...errors import ClipError
+from ..frame import FALLBACK_FPS
 from .picture import Picture, SourceLost
 from .source import PROTOCOLS, Source
 
@@ -20,8 +20,6 @@ READ_TIMEOUT_S = 5.0
 
 STREAM_FORMATS = f"{FORMATS},rtsp,mpjpeg"
 """No playlists (HLS, DASH): they make FFmpeg open further addresses."""
-
-FALLBACK_STEP = Fraction(1, 25)
 
 _STREAM_OPTIONS = {
     # Packets are not lost on the way, and a firewall need not let UDP through.
@@ -75,7 +73,7 @@ def _pictures(
 ) -> Iterator[Picture]:
     # AVI stores decoding times only (`datasets.video.container`).
     keeps_no_pts = container.format.name == "avi"
-    step_s = float(1 / (stated_rate(stream) or 1 / FALLBACK_STEP))
+    step_s = float(1 / (stated_rate(stream) or FALLBACK_FPS))
     convert: Converter | None = None
     before_s = 0.0  # decoding of packets that gave no picture yet
     for packet in _packets(container, stream, source, damaged):

@@ -15,7 +15,7 @@ from actionbench.bench.worker.events import Happened, Recognising, SessionBegun,
 from actionbench.live.events import ActionEvent, SessionHeader
 from actionbench.live.measurements import SessionStatus, SessionSummary
 
-STATUS = SessionStatus(camera_fps=24.96, connected=True, queues={"network": 1})
+STATUS = SessionStatus(captured_fps=24.96, connected=True, queues={"network": 1})
 EVENT = ActionEvent(
     "1", "start", "falling", 61.25, None, 0.934, 59.0, 61.25, 0.312, 64, 8, 25.0, "i3d", "now"
 )
