@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import socket
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -36,7 +36,7 @@ it, and MOST_CONNECTIONS of them would close the page to everybody."""
 class _Protocol(H11Protocol):
     """uvicorn's HTTP/1.1, whose connections do not stay silent."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:  # as asyncio calls it
         super().connection_made(transport)
         self._look_later()
 
