@@ -348,12 +348,18 @@ def test_pictures_are_encoded_at_a_bounded_rate(session: FakeSession) -> None:
 
 
 def test_a_viewer_waits_for_the_next_picture(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture, "WAIT_S", 0.2)
-    assert session.get("/picture")[0].status == 204
     session.frame()
     assert session.get("/picture?after=-1")[0].status == 200
+    monkeypatch.setattr(picture, "WAIT_S", 0.2)
     assert session.get("/picture?after=0")[0].status == 204
-    assert session.get("/picture?after=now")[0].status == 422
+    assert session.get("/picture?after=now")[0].status == 400
+
+
+def test_there_is_no_picture_before_the_first_frame(
+    session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture, "WAIT_S", 0.2)
+    assert session.get("/picture")[0].status == 204
 
 
 def test_health_is_bad_without_frames(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
