@@ -56,10 +56,7 @@ class Dispatcher:
         self._labelled = Labelled()
         self._status: SessionStatus | None = None
         self._status_until_s = 0.0
-        self._threads = [
-            _OutputThread(output, Newest(room, lossless=lossless, always=_is_event), self, measurements, say)
-            for output in outputs
-        ]
+        self._threads = [_OutputThread(output, room, lossless, self, measurements, say) for output in outputs]
 
     def label(self, labelled: Labelled, events: Sequence[ActionEvent]) -> None:
         """Show these labels from now on, and hand the events on."""
@@ -115,25 +112,28 @@ def _is_event(item: Item) -> bool:
 class _OutputThread:
     """The thread that gives one output what waits for it.
 
-    - `waiting`: frames and events, in their order.
+    - `room`, `lossless`: of the frames and events that wait, in their order.
     - `dispatcher`: knows what stands on a picture.
     """
 
     def __init__(
         self,
         output: Output,
-        waiting: Newest[Item],
+        room: int,
+        lossless: bool,
         dispatcher: Dispatcher,
         measurements: Measurements,
         say: Callable[[str], None],
     ) -> None:
         self.name = type(output).__name__
-        self.takes_frames = isinstance(output, PictureOutput)
-        self._output, self._waiting, self._dispatcher = output, waiting, dispatcher
+        # Where nothing may be lost, frames wait until an output has caught up with the events before them.
+        self.takes_frames = lossless or isinstance(output, PictureOutput)
+        self._output, self._dispatcher = output, dispatcher
+        self._waiting: Newest[Item] = Newest(room, lossless=lossless, always=_is_event)
         self._measurements, self._say = measurements, say
         self._given_since_s: float | None = None
         self._is_full = self._is_stuck = False
-        measurements.add_queue(f"output {self.name}", waiting.__len__)
+        measurements.add_queue(f"output {self.name}", self._waiting.__len__)
         self._thread = threading.Thread(target=self._run, name=f"output {self.name}", daemon=True)
         self._thread.start()
 

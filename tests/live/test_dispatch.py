@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -111,6 +112,20 @@ def test_events_of_a_slow_output_are_kept_up_to_a_bound_then_counted_and_told_on
     go.set()
     assert made.close() == ()
     assert slow.ids == ["first", *map(str, range(12))]
+
+
+def test_where_nothing_may_be_lost_a_slow_output_of_events_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queues, "MOST_KEPT", 3)
+    slow = Events(lambda: time.sleep(0.002))
+    made, measured = dispatcher(slow, lossless=True)
+    for number in range(50):
+        made.events([event(id=str(number))])
+        made.frame(frame(number, number / 25))
+    assert made.close() == ()
+    assert slow.ids == list(map(str, range(50)))
+    assert (measured.status().lost_events, measured.status().unshown) == (0, 0)
 
 
 def test_one_that_failed_is_closed_and_what_it_is_not_given_is_not_counted() -> None:
