@@ -27,6 +27,7 @@ MOST_LATE_S = 1.0
 
 _ENDED = "the stream ended"
 _LAGS = "the stream is decoded more slowly than it comes: frames wait before they are decoded"
+_MAY_LAG = "the stream has no time stamps and is hardly waited for: frames may be older than their age says"
 
 Read = Callable[[Source, Callable[[], None]], Iterator[Picture]]
 """Opens a source and gives its pictures; the function is to be called for each damage (`read_video`)."""
@@ -139,8 +140,10 @@ class Capture:
             captured_s = self._when_due(time_s, read_s)
         elif self.source.kind == "stream":
             captured_s = self._arrivals.place(picture.stamp_s, read_s, waited_s, continues)
-            lags = read_s - captured_s > MOST_LATE_S
-            self.measurements.set_trouble("pace", _LAGS if lags else None)
+            words = _LAGS if read_s - captured_s > MOST_LATE_S else None
+            if picture.stamp_s is None and not self._arrivals.keeps_up:
+                words = _MAY_LAG
+            self.measurements.set_trouble("pace", words)
         self.measurements.count("captured")
         self.measurements.observe("decode", picture.decode_s)
         self.give(Frame(picture.pixels, self._number, time_s, captured_s, continues))

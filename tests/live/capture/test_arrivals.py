@@ -76,9 +76,19 @@ def test_another_clock_after_a_reconnect() -> None:
 
 
 def test_pictures_without_stamps_count_from_when_they_are_read() -> None:
+    """Of the second span, from 10.9 s on, 0.7 of 2.1 s are spent waiting; of the third 0.2 of 1 s."""
     made = Arrivals()
-    assert made.place(None, 10.0, 1.0, False) == 10.0
-    assert made.place(float("nan"), 11.0, 0.0, True) == 11.0
+    keeps_up = []
+    for stamp_s, read_s, waited_s, continues in (
+        (None, 9.9, 1.0, False),
+        (float("nan"), 10.9, 0.5, True),
+        (None, 13.0, 0.7, True),
+        (None, 14.0, 0.2, True),
+        (None, 15.0, 0.0, False),
+    ):
+        assert made.place(stamp_s, read_s, waited_s, continues) == read_s
+        keeps_up.append(made.keeps_up)
+    assert keeps_up == [True, True, True, False, True]
 
 
 @given(

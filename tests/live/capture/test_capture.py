@@ -193,6 +193,16 @@ def test_a_stream_that_is_decoded_too_slowly_has_old_frames_and_says_so() -> Non
     assert words.startswith("the stream is decoded more slowly than it comes")
 
 
+def test_a_stream_without_stamps_says_that_its_ages_may_be_wrong_where_it_is_hardly_waited_for() -> None:
+    stream = Source("stream", "http://x/y", "http://x/…")
+    for decode_s, said in ((0.05, True), (0.01, False)):
+        pace: list[Part] = [[Picture(PIXELS, None, 0.04, decode_s) for _ in range(100)]]
+        frames, measured, _ = run(stream, pace, Clock(), decode_s=0.05)
+        read_s = [500 + 0.05 * (n + 1) - decode_s for n in range(100)]
+        assert [frame.captured_s for frame in frames] == pytest.approx(read_s)
+        assert any("may be older" in each for each in measured.status().caveats) == said
+
+
 def test_a_stream_that_is_decoded_in_time_has_frames_that_were_there_when_they_were_read() -> None:
     clock, stream = Clock(), Source("stream", "rtsp://x/y", "rtsp://x/…")
     pace: list[Part] = [[Picture(PIXELS, 70 + n / 25, 0.04, 0.01) for n in range(200)]]
