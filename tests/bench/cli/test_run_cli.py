@@ -18,7 +18,7 @@ import pytest
 from actionbench.models.labels import labels
 from actionbench.records.run_directory import RunDirectory
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures", "forked_workers")
 
 COMMAND = [sys.executable, "-m", "actionbench"]
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"

@@ -24,7 +24,7 @@ from actionbench.operating_point import OperatingPoint
 from ....conftest import without_pictures
 from ...conftest import NETWORKS, Bench
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures", "forked_workers")
 
 TINY = f"{NETWORKS}:tiny"
 NAMES = labels("kinetics-400")
