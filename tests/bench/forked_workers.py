@@ -98,7 +98,8 @@ def serve(server: socket.socket) -> None:
         keeper = os.fork()
         if not keeper:
             server.close()
-            keep(*json.loads(message), fds)
+            folder, env = json.loads(message)
+            keep(folder, env, fds)
             return
         keepers.add(keeper)
         for fd in fds:
