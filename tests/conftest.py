@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What the tests import stays, so looking for garbage in it, a tenth of the time, finds none."""
+    """To look for garbage again and again among all that the tests import takes a tenth of their collection."""
     gc.disable()
     try:
         return (yield)
