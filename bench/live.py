@@ -20,7 +20,8 @@ from ..plain_text import plain_line
 from .console.status_line import StatusLine
 from .plan.config import from_mapping
 from .plan.files import with_files
-from .plan.plan import PlannedModel, plan_models
+from .plan.plan import plan_models
+from .plan.planned_model import PlannedModel
 from .predict import caveat
 from .worker.events import Happened, Recognising, SessionBegun, SessionEnded
 from .worker.live import LiveSettings

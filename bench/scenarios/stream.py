@@ -31,7 +31,7 @@ from .scenario import Cost, Loaded, Scenario
 
 if TYPE_CHECKING:  # a worker needs neither
     from ..plan.config import RunConfig
-    from ..plan.plan import PlannedModel
+    from ..plan.planned_model import PlannedModel
 
 Frame = npt.NDArray[np.uint8]
 

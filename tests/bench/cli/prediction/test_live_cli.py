@@ -25,6 +25,8 @@ from actionbench.models.labels import labels
 from ....detector_files import finding
 from ...conftest import COMMAND, NETWORKS, Bench
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 NAMES = labels("kinetics-400")
 
 
