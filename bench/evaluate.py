@@ -26,7 +26,8 @@ from .console.progress import Console
 from .evaluation_runs import RUNS, predicted, require_same_settings, run_of, settle_examples
 from .plan.config import RunConfig
 from .plan.environment import cores
-from .plan.plan import PlannedModel, plan_models
+from .plan.plan import plan_models
+from .plan.planned_model import PlannedModel
 from .predict import caveat
 
 Floats = npt.NDArray[np.float64]

@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..records.run_directory import RunDirectory
 from .console.progress import Console
 from .plan.config import SETTINGS, RunConfig
-from .plan.plan import PlannedModel
+from .plan.planned_model import PlannedModel
 from .plan.selection import expanded
 from .runner import resume_run, start_run
 

@@ -15,12 +15,13 @@ from ..errors import MeasurementError, UsageError, unknown_name
 from ..live.config import LiveConfig
 from ..live.events import ActionEvent, SessionHeader
 from ..live.measurements import SessionSummary
-from ..live.people.zones import read_zones
+from ..live.people.zones import Zones
 from ..plain_text import plain_line
 from .console.status_line import StatusLine
 from .plan.config import from_mapping
 from .plan.files import with_files
-from .plan.plan import PlannedModel, plan_models
+from .plan.plan import plan_models
+from .plan.planned_model import PlannedModel
 from .predict import caveat
 from .worker.events import Happened, Recognising, SessionBegun, SessionEnded
 from .worker.live import LiveSettings
@@ -53,12 +54,17 @@ def plan_live(config: LiveConfig, say: Callable[[str], None]) -> PlannedModel:
     return with_files(model, run, say)
 
 
-def watch(
-    model: PlannedModel, config: LiveConfig, line: StatusLine, print_event: Callable[[str], None]
+def run_live(
+    model: PlannedModel,
+    config: LiveConfig,
+    zones: Zones | None,
+    line: StatusLine,
+    print_event: Callable[[str], None],
 ) -> SessionSummary:
     """Run a session to its end: of its source or time, or by SIGINT, SIGTERM or SIGHUP.
 
     - `model`: the network.
+    - `zones`: in which persons are recognised; None: everywhere.
     - `line`: shows what is recognised, and messages.
     - `print_event`: is given the session's header and each event, as a line of JSON.
 
@@ -74,7 +80,7 @@ def watch(
         caveat=caveat([weights.kind for weights in model.weights.values()]),
         operating_point=model.operating_point,
         people=model.people,
-        zones=None if config.zones is None else read_zones(Path(config.zones)),
+        zones=zones,
     )
     # The session finds persons itself: in a stream, and not one of a clip.
     job = replace(model.stream_job("live", (), settings), people=None)
@@ -84,7 +90,9 @@ def watch(
     with ExitStack() as stack:
         folder, begun = stack.enter_context(tempfile.TemporaryDirectory()), stack.enter_context(ends(stop))
         log = Path(folder) / "log"
-        worker = Worker(job, model.python, log, LOADING_TIMEOUT_S, line.say)
+        worker = Worker(
+            job, model.python, log, LOADING_TIMEOUT_S, line.say, "no setting: loading may take so long"
+        )
         events = stack.enter_context(closing(worker.events(outcome, stop)))
         try:
             for event in events:
@@ -169,7 +177,7 @@ def status_text(now: Recognising) -> str:
     if not status.connected:
         seen = ["no picture"]
     counts = [
-        f"{status.camera_fps:.1f} frames/s",
+        f"{status.captured_fps:.1f} frames/s",
         *_counts(status.dropped, status.damaged, status.reconnects),
     ]
     return ", ".join([*seen, *status.caveats, *counts])
@@ -189,7 +197,8 @@ def event_text(event: ActionEvent) -> str:
         case "end":
             return f"{_time(event.end_s or event.window_end_s)}  {label} ended"
         case "cleared":
-            return f"{_time(event.window_end_s)}  {label} is cleared"
+            at_s = event.window_end_s if event.cleared_s is None else event.cleared_s
+            return f"{_time(at_s)}  {label} is cleared"
 
 
 def summary_text(summary: SessionSummary) -> str:
@@ -206,6 +215,8 @@ def summary_text(summary: SessionSummary) -> str:
         f"{summary.damaged} damaged",
         f"{summary.reconnects} reconnects",
     ]
+    if summary.lost_events:
+        counts.append(f"{summary.lost_events} events lost for outputs")
     return f"{summary.seconds:.1f} s: {', '.join(counts)}"
 
 

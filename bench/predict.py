@@ -17,7 +17,8 @@ from ..operating_point import OperatingPoint
 from .console.progress import Console
 from .plan.config import RunConfig
 from .plan.files import with_files
-from .plan.plan import PlannedModel, plan_models
+from .plan.plan import plan_models
+from .plan.planned_model import PlannedModel
 from .worker.accuracy import AccuracySettings
 from .worker.events import ClipFailed, Predicted, StageProgress
 from .worker.supervisor import Outcome, Worker

@@ -20,7 +20,8 @@ from .plan.config import RunConfig, from_mapping, is_demo, parse_sweep
 from .plan.environment import environment
 from .plan.files import with_files
 from .plan.peak import gemm_peaks
-from .plan.plan import Plan, PlannedModel, make_plan
+from .plan.plan import Plan, make_plan
+from .plan.planned_model import PlannedModel
 from .plan.selection import expanded
 from .plan.sweep import swept
 from .scenarios.accuracy import accuracy_pass

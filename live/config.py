@@ -149,20 +149,21 @@ class LiveConfig:
                     expected=f"{low:g} to {high:g}",
                     found=value,
                 )
-        watched = self.watched
-        if self.as_fast_as_possible and watched.kind != "file":
+        source = self.parsed_source
+        if self.as_fast_as_possible and source.kind != "file":
             raise UsageError(
                 "is for files: a camera gives its frames in real time",
                 where="--as-fast-as-possible",
-                found=watched.shown,
+                found=source.public,
             )
-        for name, needed in (("alert_labels", ("webhook", "mqtt", "clips")), ("token", ("web",))):
-            if getattr(self, name) and all(getattr(self, needs) is None for needs in needed):
+        for name, needed in _NEEDS.items():
+            given = getattr(self, name) != SETTINGS[name].default
+            if given and all(getattr(self, needs) is None for needs in needed):
                 options = " or ".join(SETTINGS[needs].option for needs in needed)
                 raise UsageError(f"would do nothing without {options}", where=SETTINGS[name].option)
 
     @property
-    def watched(self) -> Source:
+    def parsed_source(self) -> Source:
         """The source. Raises UsageError for what is none."""
         assert self.source is not None, "checked when it was made"
         return parse_source(self.source)
@@ -185,6 +186,15 @@ class LiveConfig:
             clear_after_s=self.clear_after,
         )
 
+
+_NEEDS = {
+    "before": ("clips",),
+    "after": ("clips",),
+    "mqtt_name": ("mqtt",),
+    "alert_labels": ("webhook", "mqtt", "clips"),
+    "token": ("web",),
+}
+"""Setting that does nothing alone → those of which one is needed."""
 
 _RANGES = (
     ("stride", 1, 10_000),

@@ -301,9 +301,9 @@ class Decider:
             last[self._running.label] = math.inf
         over = [action for action in self._ended if now - last[action.label] >= self._settings.clear_after_s]
         self._ended = [action for action in self._ended if action not in over]
-        return [self._event(action, "cleared") for action in over]
+        return [self._event(action, "cleared", now) for action in over]
 
-    def _event(self, action: _Action, state: State) -> ActionEvent:
+    def _event(self, action: _Action, state: State, cleared_s: float | None = None) -> ActionEvent:
         window = self._recent[-1]
         return ActionEvent(
             id=action.id,
@@ -322,4 +322,5 @@ class Decider:
             time=self._clock().isoformat(timespec="milliseconds"),
             person=window.person,
             zone=window.zone,
+            cleared_s=cleared_s,
         )

@@ -38,6 +38,7 @@ class ActionEvent:
     - `time`: when the event was decided: UTC, ISO 8601.
     - `person`: id of the person who acts; None where the network sees whole frames. `zone`: where that person
       was in the window's last frame; None without zones.
+    - `cleared_s`: presentation time at which it was cleared; None before.
     """
 
     id: str
@@ -56,6 +57,7 @@ class ActionEvent:
     time: str
     person: int | None = None
     zone: str | None = None
+    cleared_s: float | None = None
     kind: Literal["event"] = "event"
 
     def to_json(self) -> str:
@@ -67,7 +69,7 @@ class ActionEvent:
 class SessionHeader:
     """What all events of a session have in common: the first line of its events.
 
-    - `source`: camera number, path or address, without what gives access.
+    - `source`: camera number, name of the file, or scheme and host of the address (`Source.public`).
     - `model`: the network as it was asked for.
     - `weights`: stream → "published", "user", "demo" or "random".
     - `caveat`: what the weights forbid to conclude, in words; None for trained ones.

@@ -15,7 +15,17 @@ import numpy as np
 
 Stage = Literal["decode", "people", "prepare", "flow", "forward", "age"]
 
-Counted = Literal["captured", "processed", "dropped", "damaged", "reconnects", "labels", "unshown", "late"]
+Counted = Literal[
+    "captured",
+    "processed",
+    "dropped",
+    "damaged",
+    "reconnects",
+    "labels",
+    "unshown",
+    "late",
+    "lost_events",
+]
 """What is counted:
 
 - captured: frames that were decoded;
@@ -25,9 +35,10 @@ Counted = Literal["captured", "processed", "dropped", "damaged", "reconnects", "
 - damaged: packets that were incomplete, or did not decode without errors;
 - reconnects: times that a source that was lost came back;
 - labels: windows that the network answered;
-- unshown: frames that the outputs were too slow to show;
+- unshown: frames that an output was too slow to show, for each such output;
 - late: labels that were due by the stride that was asked for, and were not asked for or were replaced by a
-  newer window before the network took them.
+  newer window before the network took them;
+- lost_events: events that an output was not given since too many waited for it, for each such output.
 """
 
 BOUNDS_S = (
@@ -63,10 +74,10 @@ class Histogram:
 class SessionStatus:
     """A session at one moment.
 
-    - `camera_fps`, `processed_fps`: frames a second that were decoded, and prepared for the network, in the
+    - `captured_fps`, `processed_fps`: frames a second that were decoded, and prepared for the network, in the
       last RATE_SPAN_S seconds.
-    - `captured`, `processed`, `dropped`, `damaged`, `reconnects`, `labels`, `unshown`, `late`: see
-      `Counted`.
+    - `captured`, `processed`, `dropped`, `damaged`, `reconnects`, `labels`, `unshown`, `late`,
+      `lost_events`: see `Counted`.
     - `stride`: frames from one label to the next as in effect; `asked_stride`: as asked for.
     - `keeps_up`: no frame was dropped lately, and the stride is the one that was asked for.
     - `age_p50_s`, `age_p95_s`: of the labels of the last AGE_SPAN_S seconds; None without labels, and the p95
@@ -78,7 +89,7 @@ class SessionStatus:
       stride that has grown.
     """
 
-    camera_fps: float = 0.0
+    captured_fps: float = 0.0
     processed_fps: float = 0.0
     captured: int = 0
     processed: int = 0
@@ -88,6 +99,7 @@ class SessionStatus:
     labels: int = 0
     unshown: int = 0
     late: int = 0
+    lost_events: int = 0
     stride: int = 1
     asked_stride: int = 1
     keeps_up: bool = True
@@ -104,7 +116,8 @@ class SessionSummary:
     """A session as a whole.
 
     - `seconds`: that it took.
-    - `captured`, `processed`, `dropped`, `damaged`, `reconnects`, `labels`, `unshown`, `late`: see `Counted`.
+    - `captured`, `processed`, `dropped`, `damaged`, `reconnects`, `labels`, `unshown`, `late`,
+      `lost_events`: see `Counted`.
     - `age_p50_s`, `age_p95_s`: of all labels, to 1 %; None without labels, and the p95 for fewer than
       LEAST_FOR_P95.
     - `people_s`: mean time of finding and following persons, of a frame; None where nobody was looked for.
@@ -119,6 +132,7 @@ class SessionSummary:
     labels: int
     unshown: int
     late: int
+    lost_events: int
     age_p50_s: float | None
     age_p95_s: float | None
     people_s: float | None = None
@@ -204,7 +218,7 @@ class Measurements:
             if words is not None:
                 self._trouble[about] = words
 
-    def watch_queue(self, name: str, length: Callable[[], int]) -> None:
+    def add_queue(self, name: str, length: Callable[[], int]) -> None:
         """Show the length of a queue in every status."""
         with self._lock:
             self._queues[name] = length
@@ -227,7 +241,7 @@ class Measurements:
             if lately["dropped"]:
                 caveats.append(f"cannot keep up: {lately['dropped']} frames dropped in {span:.0f} s")
             return SessionStatus(
-                camera_fps=lately["captured"] / span,
+                captured_fps=lately["captured"] / span,
                 processed_fps=lately["processed"] / span,
                 **{name: self._counts[name] for name in get_args(Counted)},
                 stride=self._stride,

@@ -12,14 +12,10 @@ from ..preprocessing.people.square import Pixels
 from ..preprocessing.preparer import Preparer
 from ..preprocessing.rolling_window import RollingWindow
 from ..preprocessing.stopwatch import Stopwatch
-from .frame import Frame
+from .frame import FALLBACK_FPS, Frame
 from .measurements import Measurements
 from .people.finder import Cut, People, PeopleFinder, Present
 from .sampling import Sampler
-
-FALLBACK_FPS = Fraction(25)
-"""By which the longest pause within a window is judged where the network takes a video's own frames, and how
-often persons are looked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

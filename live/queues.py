@@ -7,6 +7,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Hashable
 from typing import Generic, TypeVar
 
+MOST_KEPT = 1000
+"""Items that always have room, at most: somebody who never takes any must not fill the memory."""
+
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
 
@@ -16,7 +19,8 @@ class Newest(Generic[Item]):
 
     - `room`: items at most: a further one replaces the oldest.
     - `lossless`: a further one waits until there is room, and none is replaced.
-    - `always`: items that always have room: they neither wait nor are replaced.
+    - `always`: items that always have room: they neither wait nor are replaced, and further ones are refused
+      only where MOST_KEPT of them wait.
     """
 
     def __init__(
@@ -28,12 +32,12 @@ class Newest(Generic[Item]):
         self._closed = False
 
     def put(self, item: Item) -> Item | None:
-        """Add an item; the one that it replaces, or None. Once it is closed, `item` itself is returned."""
+        """Add an item; the one that it replaces, or None. `item` itself if refused, or after `close`."""
         with self._changed:
-            waits = self._lossless and not self._always(item)
-            while waits and len(self._items) >= self._room and not self._closed:
+            always = self._always(item)
+            while self._lossless and not always and len(self._items) >= self._room and not self._closed:
                 self._changed.wait()
-            if self._closed:
+            if self._closed or (always and len(self._items) >= self._room + MOST_KEPT):
                 return item
             full = not self._lossless and len(self._items) >= self._room
             replaced = self._oldest() if full else None
@@ -59,6 +63,11 @@ class Newest(Generic[Item]):
             item = self._items.popleft()
             self._changed.notify_all()
             return item
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will come."""
+        return self._closed
 
     def close(self) -> None:
         """Nothing more will come; what is there can still be taken."""

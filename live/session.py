@@ -18,12 +18,12 @@ from .capture.capture import Capture, Read, read_source
 from .capture.source import Source
 from .decision import GAP_S, Decider
 from .dispatch import Dispatcher
-from .frame import Frame
+from .frame import FALLBACK_FPS, Frame
 from .labelling import Labelling
 from .measurements import Measurements, SessionSummary
 from .outputs.output import Output, Shown
 from .people.finder import People
-from .preparation import FALLBACK_FPS, Preparation, Prepared, Window
+from .preparation import Preparation, Prepared, Window
 from .queues import Newest, Turns
 from .recognition import Recognised
 from .stride import AdaptiveStride
@@ -76,7 +76,7 @@ def run_session(
     decider: Decider,
     people: People | None = None,
     say: Callable[[str], None] = lambda _: None,
-    watch: Callable[[Shown], None] = lambda _: None,
+    report: Callable[[Shown], None] = lambda _: None,
     read: Read = read_source,
     clock: Callable[[], float] = time.monotonic,
 ) -> SessionSummary:
@@ -92,7 +92,8 @@ def run_session(
     - `decider`: makes labels and events of the answers.
     - `people`: how persons are found, who are then recognised one by one; None: whole frames.
     - `say`: is told what the user should know, in words.
-    - `watch`: is told every TICK_S seconds what is recognised and how the session is.
+    - `report`: is told every TICK_S seconds what is recognised and how the session is. It is not to wait, and
+      neither is `say`: threads of the session call them.
     - `clock`: by which frames are captured and answered.
 
     Raises ClipError if the source cannot be opened, MeasurementError if the network raises MOST_FAILURES
@@ -116,7 +117,8 @@ def run_session(
         session.start(capture)
         begin = time.monotonic()
         while not session.ended.wait(TICK_S):
-            watch(session.dispatcher.shown())
+            report(session.dispatcher.shown())
+            session.dispatcher.check()
             session.check_network()
             session.check_source()
             over = settings.seconds is not None and time.monotonic() - begin >= settings.seconds
@@ -127,7 +129,7 @@ def run_session(
         session.finish()
     if session.failure is not None:
         raise session.failure
-    watch(session.dispatcher.shown())
+    report(session.dispatcher.shown())
     return measurements.summary()
 
 
@@ -136,12 +138,12 @@ class _Work:
     """What the network is to answer.
 
     - `windows`: one; where nothing may be lost, all those of a frame.
-    - `shown`: where nothing may be lost, the frame, which is shown after the answers that it led to, with
+    - `frame`: where nothing may be lost, the frame, which is shown after the answers that it led to, with
       what it led to. None where frames are shown when they are captured.
     """
 
     windows: tuple[Window, ...]
-    shown: tuple[Frame, Prepared] | None = None
+    frame: tuple[Frame, Prepared] | None = None
 
 
 class _Session:
@@ -165,8 +167,8 @@ class _Session:
         room = max(2, round(ROOM_S * (settings.rate or FALLBACK_FPS)))
         self._frames: Newest[Frame] = Newest(room, lossless=settings.lossless)
         self._work: Turns[int | None, _Work] = Turns(lossless=settings.lossless)
-        measurements.watch_queue("preparation", self._frames.__len__)
-        measurements.watch_queue("network", self._work.__len__)
+        measurements.add_queue("preparation", self._frames.__len__)
+        measurements.add_queue("network", self._work.__len__)
         self.dispatcher = Dispatcher(outputs, labels, measurements, room, settings.lossless, say)
         self._labelling = Labelling(decider, self.dispatcher.label)
         self._preparation = Preparation(
@@ -243,12 +245,12 @@ class _Session:
 
     def _recognise(self) -> None:
         while (work := self._work.take()) is not None:
-            if work.shown is not None:
-                self._seen(*work.shown)
+            if work.frame is not None:
+                self._seen(*work.frame)
             for window in work.windows:
                 self._answer(window)
-            if work.shown is not None:
-                self.dispatcher.frame(work.shown[0])
+            if work.frame is not None:
+                self.dispatcher.frame(work.frame[0])
         self.ended.set()
 
     def _answer(self, window: Window) -> None:
@@ -295,8 +297,8 @@ class _Session:
 
     def _say_turns(self) -> None:
         many = len(self._labelling.watched)
-        turns = f"{many} persons take turns" if many > 1 and self._stride.multiple > 1 else None
-        self._measurements.set_trouble("turns", turns)
+        words = f"{many} persons take turns" if many > 1 and self._stride.multiple > 1 else None
+        self._measurements.set_trouble("turns", words)
 
     def _network_failed(self, error: Exception) -> None:
         self._failures += 1
@@ -331,5 +333,5 @@ class _Session:
             if thread.name != "capture":
                 thread.join(ENDING_S)
         self.dispatcher.events(self._labelling.finish(self._last_s))
-        if not self.dispatcher.close():
-            self._say("outputs that did not end in time were left as they are")
+        for name in self.dispatcher.close():
+            self._say(f"the output {name} did not end in time, and was left as it is")

@@ -15,7 +15,8 @@ from ...records.run_directory import RunWriter
 from ...reports.analysis.agreement import agreement, verdict_text
 from ...reports.analysis.load_runs import merge, read_run
 from ..console.progress import Console
-from ..plan.plan import Plan, PlannedModel
+from ..plan.plan import Plan
+from ..plan.planned_model import PlannedModel
 from .logits import compare
 
 AGREEMENT_FRAMES = 16

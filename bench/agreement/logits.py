@@ -22,7 +22,7 @@ from ...models.probabilities import softmax
 from ...models.spec import FloatArray, InputArray
 from ..console.progress import Console
 from ..plan.config import RunConfig
-from ..plan.plan import PlannedModel
+from ..plan.planned_model import PlannedModel
 from ..worker.arrays import ArraySettings
 from ..worker.job import Job
 from ..worker.supervisor import run_arrays

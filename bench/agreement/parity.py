@@ -22,7 +22,8 @@ from ...preprocessing.assembly import assemble
 from ..console.progress import Console
 from ..plan.config import RunConfig
 from ..plan.files import with_files
-from ..plan.plan import PlannedModel, plan_models, sample
+from ..plan.plan import plan_models, sample
+from ..plan.planned_model import PlannedModel
 from ..plan.selection import unable
 from .certificate import write_certificate
 from .logits import Compared, compare, compute_logits, save_arrays

@@ -23,7 +23,8 @@ from ..agreement.logits import compute_logits, save_arrays
 from ..console.progress import Console
 from ..plan.config import RunConfig
 from ..plan.files import with_files
-from ..plan.plan import PlannedModel, plan_models
+from ..plan.plan import plan_models
+from ..plan.planned_model import PlannedModel
 from ..plan.selection import unable
 from ..worker.supervisor import worker_environment
 from .process import ComputeTask, WriteTask

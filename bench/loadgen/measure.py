@@ -22,7 +22,7 @@ from ...records.json_lines import to_json, write_atomically
 from ...records.run_directory import RunWriter, log_path
 from ..console.progress import Console
 from ..plan.config import RunConfig
-from ..plan.plan import PlannedModel
+from ..plan.planned_model import PlannedModel
 from ..runner import finish, latency_sample, new_directory, planned, planned_run
 from ..worker.events import Answered, StageProgress
 from ..worker.supervisor import Outcome, Worker

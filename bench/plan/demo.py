@@ -24,7 +24,7 @@ from ...models.spec import DemoWeights, Weights
 from ...registry import LOAD_REMEDY, load
 from ..worker.supervisor import worker_environment
 from .environment import cores
-from .plan import PlannedModel
+from .planned_model import PlannedModel
 
 VERSION = 3
 """Raised when the same seed gives other weights."""

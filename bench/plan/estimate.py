@@ -22,7 +22,8 @@ from ..worker.events import FirstForward, Measured, Ready
 from ..worker.supervisor import Outcome, Worker
 from .config import RunConfig
 from .peak import gemm_peaks
-from .plan import Plan, PlannedModel, sample
+from .plan import Plan, sample
+from .planned_model import PlannedModel
 from .selection import expanded
 
 CLIPS = 3

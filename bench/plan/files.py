@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from .config import RunConfig
 from .demo import with_demo_weights
-from .plan import PlannedModel, torch_python
+from .planned_model import PlannedModel
 from .quantise import with_quantised
+from .resolve import torch_python
 
 
 def with_files(model: PlannedModel, config: RunConfig, progress: Callable[[str], None]) -> PlannedModel:

@@ -27,7 +27,8 @@ from ...models.spec import Weights
 from ..worker.supervisor import worker_environment
 from .config import DEFAULTS, RunConfig
 from .environment import cores
-from .plan import PlannedModel, sample
+from .plan import sample
+from .planned_model import PlannedModel
 
 VERSION = 1
 """Raised when the same weights and clips give another network."""

@@ -8,7 +8,7 @@ from itertools import product
 
 from ...errors import UsageError
 from ...models.registry import find_model, model_names
-from .plan import PlannedModel
+from .planned_model import PlannedModel
 
 
 def swept(

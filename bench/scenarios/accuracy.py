@@ -15,7 +15,7 @@ from ...records.run import ClipRecord
 from ...records.run_directory import RunWriter, log_path
 from ..console.progress import Console
 from ..plan.config import RunConfig
-from ..plan.plan import PlannedModel
+from ..plan.planned_model import PlannedModel
 from ..worker.accuracy import AccuracySettings
 from ..worker.events import ClipFailed, Predicted, StageProgress
 from ..worker.supervisor import Outcome, Worker

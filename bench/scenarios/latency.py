@@ -22,7 +22,7 @@ from .scenario import Cost, Loaded, Scenario, repeated
 
 if TYPE_CHECKING:  # a worker needs neither
     from ..plan.config import RunConfig
-    from ..plan.plan import PlannedModel
+    from ..plan.planned_model import PlannedModel
 
 MOST_REPEATS = 3
 """Times that a clip is timed again in one process because something else had the cores meanwhile."""

@@ -18,7 +18,7 @@ from .stream_networks import StreamNetwork
 
 if TYPE_CHECKING:  # a worker needs neither
     from ..plan.config import RunConfig
-    from ..plan.plan import PlannedModel
+    from ..plan.planned_model import PlannedModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from ...datasets.clip import Clip
 from ...datasets.sources.manifest import verify
 from ...datasets.video.reader import read_frames
 from ...errors import ClipError, MeasurementError
+from ...live.frame import FALLBACK_FPS
 from ...live.queues import Newest
 from ...models.spec import InputArray, Model, Network
 from ...preprocessing.preparer import Preparer, View
@@ -30,7 +31,7 @@ from .scenario import Cost, Loaded, Scenario
 
 if TYPE_CHECKING:  # a worker needs neither
     from ..plan.config import RunConfig
-    from ..plan.plan import PlannedModel
+    from ..plan.planned_model import PlannedModel
 
 Frame = npt.NDArray[np.uint8]
 
@@ -39,9 +40,6 @@ MOST_FRAMES = 250
 
 ROOM_S = 1.0
 """Seconds of video in the camera's buffer."""
-
-FALLBACK_FPS = Fraction(25)
-"""A camera's rate where neither the user nor the weights name one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from ...records.scenarios.stream_trials import (
 )
 from ..console.progress import Console, Progress
 from ..plan.config import RunConfig
-from ..plan.plan import PlannedModel
+from ..plan.planned_model import PlannedModel
 from ..worker.supervisor import Worker
 from .scenario import Cost
 from .stream import CameraSettings

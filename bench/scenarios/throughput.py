@@ -23,7 +23,7 @@ from .thread_pool import ThreadPool
 
 if TYPE_CHECKING:  # a worker needs neither
     from ..plan.config import RunConfig
-    from ..plan.plan import PlannedModel
+    from ..plan.planned_model import PlannedModel
 
 MOST_RSS = 60
 """Readings of the process's memory that are kept of a measurement window."""

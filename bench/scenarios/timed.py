@@ -13,7 +13,7 @@ from ...records.scenarios.registry import scenario_type
 from ...typed_values import typed
 from ..console.progress import Console, Progress
 from ..plan.config import RunConfig
-from ..plan.plan import PlannedModel
+from ..plan.planned_model import PlannedModel
 from ..worker.events import Done, FirstForward, Measured, Ready, StageProgress
 from ..worker.supervisor import Outcome, Worker
 from .scenario import scenario as scenario_named

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -15,12 +15,12 @@ import numpy as np
 from ...live.config import LiveConfig
 from ...live.decision import Decider
 from ...live.events import ActionEvent, SessionHeader
-from ...live.frame import Frame
 from ...live.measurements import Measurements
 from ...live.outputs.assembly import make_outputs
 from ...live.outputs.output import Shown
 from ...live.people.finder import People
 from ...live.people.zones import Zones
+from ...live.queues import Newest
 from ...live.session import SessionSettings, run_session
 from ...models.detectors.registry import ChosenDetector, load_detector
 from ...models.spec import FloatArray
@@ -59,8 +59,8 @@ class LiveSettings:
     zones: Zones | None = None
 
 
-def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaphore) -> None:
-    """Run the session and report it; it ends when `turns` is released, and by SIGTERM or SIGINT."""
+def recognise_live(job: Job, loaded: Loaded, send: Send, asked: threading.Semaphore) -> None:
+    """Run the session and report it; it ends when `asked` is released, and by SIGTERM or SIGINT."""
     settings: LiveSettings = job.settings
     config = settings.config
     network, average = loaded.network, loaded.model.views.average
@@ -74,14 +74,14 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
     blank = np.zeros((480, 640, 3), np.uint8)
     recognise(still_window(loaded.preparer, settings.window, blank))  # compiles what is compiled at first use
     stop = threading.Event()
-    _stop_when_asked(stop, turns)
+    _stop_when_asked(stop, asked)
     decider = Decider(settings.labels, config.decision, settings.operating_point, settings.model)
     caveats = [*filter(None, [settings.caveat]), *loaded.preparer.notes]
     if config.as_fast_as_possible:
         caveats.append("as fast as possible, not in real time: ages are not those of a live source")
     measurements = Measurements(config.stride, tuple(caveats))
     header = SessionHeader(
-        source=config.watched.shown,
+        source=config.parsed_source.public,
         model=settings.model,
         weights=dict(settings.weights),
         caveat="; ".join(caveats) or None,
@@ -93,49 +93,69 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
         people=None if settings.people is None else str(settings.people),
         zones=() if settings.zones is None else settings.zones.names,
     )
-    say = notices(send)
-    outputs = make_outputs(config, header, settings.labels, measurements, say, stop.set)
-    send(SessionBegun(header))
-    summary = run_session(
-        config.watched,
-        recognise,
-        loaded.preparer,
-        settings.labels,
-        SessionSettings(
-            window=settings.window,
-            rate=settings.rate,
-            stride=config.stride,
-            lossless=config.as_fast_as_possible,
-            seconds=config.seconds,
-            stall_s=config.clip_timeout,
-        ),
-        (*outputs, _Parent(send)),
-        measurements,
-        stop,
-        decider=decider,
-        people=people,
-        say=say,
-        watch=lambda shown: send(_recognising(shown)),
-    )
+    with closing(Reports(send)) as reports:
+        say = reports.say
+        outputs = make_outputs(config, header, settings.labels, measurements, say, stop.set)
+        send(SessionBegun(header))
+        summary = run_session(
+            config.parsed_source,
+            recognise,
+            loaded.preparer,
+            settings.labels,
+            SessionSettings(
+                window=settings.window,
+                rate=settings.rate,
+                stride=config.stride,
+                lossless=config.as_fast_as_possible,
+                seconds=config.seconds,
+                stall_s=config.clip_timeout,
+            ),
+            (*outputs, _Parent(send)),
+            measurements,
+            stop,
+            decider=decider,
+            people=people,
+            say=say,
+            report=reports.show,
+        )
     send(SessionEnded(summary))
 
 
-def notices(send: Send) -> Callable[[str], None]:
-    """Function that tells the parent something; does nothing when the parent is gone.
+class Reports:
+    """Tells the parent in a thread of its own how the session is: a parent that reads nothing delays nothing.
 
-    The outputs' thread says that it cannot report events any more, and then has files to complete.
+    - `send`: reports to the parent. When the parent is gone, nobody is told.
     """
 
-    def say(words: str) -> None:
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._waiting: Newest[Recognising | Notice] = Newest(always=lambda each: isinstance(each, Notice))
+        self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
+        self._thread.start()
+
+    def say(self, words: str) -> None:
+        """Tell the user something."""
+        self._waiting.put(Notice(words))
+
+    def show(self, shown: Shown) -> None:
+        """Tell what is recognised; replaces what the parent has not been told yet."""
+        self._waiting.put(_recognising(shown))
+
+    def _run(self) -> None:
         with suppress(BrokenPipeError):
-            send(Notice(words))
+            while (event := self._waiting.take()) is not None:
+                self._send(event)
+        self._waiting.close()
 
-    return say
+    def close(self) -> None:
+        """Wait until the parent has been told what there was."""
+        self._waiting.close()
+        self._thread.join()
 
 
-def _stop_when_asked(stop: threading.Event, turns: threading.Semaphore) -> None:
+def _stop_when_asked(stop: threading.Event, asked: threading.Semaphore) -> None:
     def wait() -> None:
-        turns.acquire()
+        asked.acquire()
         stop.set()
 
     threading.Thread(target=wait, name="stop", daemon=True).start()
@@ -156,9 +176,6 @@ class _Parent:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-
-    def frame(self, frame: Frame, shown: Shown) -> None:
-        """Nothing: frames stay in this process."""
 
     def event(self, event: ActionEvent) -> None:
         """Report the event."""

@@ -32,12 +32,12 @@ from .turns import take_turns
 def main() -> None:
     send = event_writer(_own_stdout())
     job: Job = pickle.load(sys.stdin.buffer)
-    turns = threading.Semaphore(0)
+    asked = threading.Semaphore(0)
     grace_s = LIVE_GRACE_S if job.task == "live" else 0.0
-    threading.Thread(target=_follow_parent, args=(turns, grace_s), daemon=True).start()
+    threading.Thread(target=_follow_parent, args=(asked, grace_s), daemon=True).start()
     _pass_on_notices(send)
     try:
-        _run(job, send, turns)
+        _run(job, send, asked)
     except ActionBenchError as error:
         send(Failed(str(error)))
     except MemoryError:
@@ -78,15 +78,15 @@ def _pass_on_notices(send: Send) -> None:
     logging.getLogger("actionbench").addHandler(Notices(logging.WARNING))
 
 
-def _follow_parent(turns: threading.Semaphore, grace_s: float) -> None:
-    """Release `turns` for each byte of the parent's, and end with it: released once more, after `grace_s`.
+def _follow_parent(asked: threading.Semaphore, grace_s: float) -> None:
+    """Release `asked` for each byte of the parent's, and end with it: released once more, after `grace_s`.
 
     The parent holds our standard input open; it closes when the parent ends, however it ends.
     """
     # Not by `sys.stdin`, whose lock this thread would hold when the interpreter ends.
     while os.read(0, 1):
-        turns.release()
-    turns.release()
+        asked.release()
+    asked.release()
     time.sleep(grace_s)
     os._exit(1)
 
@@ -99,19 +99,19 @@ _TASKS: dict[str, Callable[[Job, Loaded, Send], None]] = {
 """What a worker does beside the scenarios of a run."""
 
 
-def _recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaphore) -> None:
+def _recognise_live(job: Job, loaded: Loaded, send: Send, asked: threading.Semaphore) -> None:
     from .live import recognise_live  # only here: the other tasks need no video library
 
-    recognise_live(job, loaded, send, turns)
+    recognise_live(job, loaded, send, asked)
 
 
 LIVE_GRACE_S = 60.0
 """Seconds that a live session may take to close its files when its parent is gone."""
 
 
-def _run(job: Job, send: Send, turns: threading.Semaphore) -> None:
-    in_turns = partial(take_turns, turns=turns, peak_rss=_peak_rss)
-    live = partial(_recognise_live, turns=turns)
+def _run(job: Job, send: Send, asked: threading.Semaphore) -> None:
+    in_turns = partial(take_turns, turns=asked, peak_rss=_peak_rss)
+    live = partial(_recognise_live, asked=asked)
     tasks: dict[str, Callable[[Job, Loaded, Send], None]] = {**_TASKS, "turns": in_turns, "live": live}
     timed = None if job.task in tasks else scenario(job.task)
     work = tasks[job.task] if timed is None else timed.measure

@@ -69,6 +69,7 @@ class Worker:
     - `log`: file that its standard error is appended to.
     - `timeout_s`: seconds without an event, until it is killed.
     - `notify`: is given what the user should know.
+    - `limit`: what sets `timeout_s`, for the message when it is over.
     """
 
     job: Job
@@ -76,6 +77,7 @@ class Worker:
     log: Path
     timeout_s: float
     notify: Callable[[str], None]
+    limit: str = "--clip-timeout"
 
     def events(self, outcome: Outcome, stop: threading.Event | None = None) -> Generator[Event]:
         """Start the process and yield its events until it ends; how it ended is left in `outcome`.
@@ -110,7 +112,7 @@ class Worker:
                 line = child.line(self.timeout_s)
             except TimeoutError:
                 outcome.died = True
-                outcome.failed = f"no progress for {self.timeout_s:g} s (--clip-timeout)"
+                outcome.failed = f"no progress for {self.timeout_s:g} s ({self.limit})"
                 return
             if line is None:
                 outcome.died = True

@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ..frame import FALLBACK_FPS
 from .picture import Picture, SourceLost
-
-FALLBACK_FPS = 25.0
-"""Of cameras whose driver states no rate."""
 
 
 def read_camera(number: int, clock: Callable[[], float] = time.monotonic) -> Iterator[Picture]:
@@ -27,7 +25,7 @@ def read_camera(number: int, clock: Callable[[], float] = time.monotonic) -> Ite
         if not camera.isOpened():
             raise SourceLost("there is no such camera, or another program uses it")
         rate = camera.get(cv2.CAP_PROP_FPS)
-        step_s = 1 / (rate if 1 <= rate <= 1000 else FALLBACK_FPS)
+        step_s = float(1 / (rate if 1 <= rate <= 1000 else FALLBACK_FPS))
         while True:
             found, picture = camera.read()
             arrived = clock()

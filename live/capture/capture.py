@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ...errors import ClipError
 from ..frame import Frame
 from ..measurements import Measurements
+from .arrivals import Arrivals
 from .camera import read_camera
 from .picture import Picture, SourceLost
 from .source import Source
@@ -22,9 +23,11 @@ LONGEST_WAIT_S = 30.0
 """Seconds before a lost source is opened again: at first, then twice as long each time, up to the longest."""
 
 MOST_LATE_S = 1.0
-"""A file that is decoded later than this is played more slowly from there on."""
+"""A file that is decoded later than this is played more slowly from there on; of a stream it is said."""
 
 _ENDED = "the stream ended"
+_LAGS = "the stream is decoded more slowly than it comes: frames wait before they are decoded"
+_MAY_LAG = "the stream has no time stamps and is hardly waited for: frames may be older than their age says"
 
 Read = Callable[[Source, Callable[[], None]], Iterator[Picture]]
 """Opens a source and gives its pictures; the function is to be called for each damage (`read_video`)."""
@@ -60,6 +63,7 @@ class Capture:
     read: Read = read_source
     clock: Callable[[], float] = time.monotonic
     _timeline: Timeline = field(default_factory=Timeline)
+    _arrivals: Arrivals = field(default_factory=Arrivals)
     _number: int = 0
     _origin_s: float | None = None
 
@@ -73,7 +77,7 @@ class Capture:
             before = self._number
             reason = _ENDED
             try:
-                if not self._watch():
+                if not self._read_through():
                     return
             except SourceLost as error:
                 reason = str(error)
@@ -83,31 +87,34 @@ class Capture:
                 return
             if not self._number:
                 what = reason if reason != _ENDED else "gives no picture"
-                raise ClipError(what, where=self.source.shown)
+                raise ClipError(what, where=self.source.public)
             if not self.source.live:
                 if reason != _ENDED:
-                    self.say(f"{self.source.shown} ends early: {reason}")
+                    self.say(f"{self.source.public} ends early: {reason}")
                 return
             was_there = self._number > before
             wait_s = FIRST_WAIT_S if was_there else min(2 * wait_s, LONGEST_WAIT_S)
-            words = f"{self.source.shown} is lost ({reason}); it is opened again in {wait_s:g} s"
+            words = f"{self.source.public} is lost ({reason}); it is opened again in {wait_s:g} s"
             self.measurements.set_trouble("source", words)
             if was_there:
                 self.say(words)
             self.stop.wait(wait_s)
 
-    def _watch(self) -> bool:
+    def _read_through(self) -> bool:
         """Give frames until the source ends, and say True; or until enough was captured, and say False."""
         opened = False
         with closing(self.read(self.source, self._damaged)) as pictures:  # type: ignore[type-var]
+            asked_s = self.clock()
             for picture in pictures:
+                read_s = self.clock() - picture.decode_s  # decoding is part of a label's age
                 if self.stop.is_set():
                     return False
                 if not opened:
                     self._found()
                     opened = True
-                if not self._take(picture):
+                if not self._take(picture, read_s, read_s - asked_s):
                     return False
+                asked_s = self.clock()
         return True
 
     def _damaged(self) -> None:
@@ -118,19 +125,28 @@ class Capture:
         if self._number:
             self.measurements.count("reconnects")
             self.measurements.set_trouble("source", None)
-            self.say(f"{self.source.shown} is back")
+            self.say(f"{self.source.public} is back")
 
-    def _take(self, picture: Picture) -> bool:
-        """Give one frame at its time; False if `seconds` are over."""
-        arrived_s = self.clock() - picture.decode_s  # decoding is part of a label's age
-        time_s, continues = self._timeline.place(picture.stamp_s, picture.step_s, arrived_s)
+    def _take(self, picture: Picture, read_s: float, waited_s: float) -> bool:
+        """Give one frame at its time; False if `seconds` are over.
+
+        - `read_s`: when the picture was read. `waited_s`: for how long it had been waited for.
+        """
+        time_s, continues = self._timeline.place(picture.stamp_s, picture.step_s, read_s)
         if self.seconds is not None and time_s >= self.seconds:
             return False
+        captured_s = read_s
         if self.paced:
-            arrived_s = self._when_due(time_s, arrived_s)
+            captured_s = self._when_due(time_s, read_s)
+        elif self.source.kind == "stream":
+            captured_s = self._arrivals.place(picture.stamp_s, read_s, waited_s, continues)
+            words = _LAGS if read_s - captured_s > MOST_LATE_S else None
+            if picture.stamp_s is None and not self._arrivals.keeps_up:
+                words = _MAY_LAG
+            self.measurements.set_trouble("pace", words)
         self.measurements.count("captured")
         self.measurements.observe("decode", picture.decode_s)
-        self.give(Frame(picture.pixels, self._number, time_s, arrived_s, continues))
+        self.give(Frame(picture.pixels, self._number, time_s, captured_s, continues))
         self._number += 1
         return not self.stop.is_set()
 

@@ -25,12 +25,13 @@ class Source:
 
     - `kind`: "camera", "file" or "stream".
     - `address`: number, path or address. It may hold a password: it is not to be shown or logged.
-    - `shown`: the same without user, password and query.
+    - `public`: for people: of a file its name; of an address scheme, host and port, since the rest of it may
+      give access (`rtsp://HOST/user=admin_password=…`).
     """
 
     kind: Literal["camera", "file", "stream"]
     address: str = field(repr=False)
-    shown: str
+    public: str
 
     @property
     def live(self) -> bool:
@@ -81,5 +82,5 @@ def _stream(scheme: str, text: str) -> Source:
         return Source("stream", f"{scheme}{text[len(scheme) :]}", f"{scheme}://…")
     host = f"[{host}]" if host and ":" in host else host or ""
     place = host if port is None else f"{host}:{port}"
-    hidden = "?…" if parts.query else ""
-    return Source("stream", f"{scheme}{text[len(scheme) :]}", f"{scheme}://{place}{parts.path}{hidden}")
+    hidden = "/…" if parts.path.strip("/") or parts.query or parts.fragment else ""
+    return Source("stream", f"{scheme}{text[len(scheme) :]}", f"{scheme}://{place}{hidden}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 
 import av
 
 from ...datasets.video.opening import FORMATS, open_container, stated_rate, video_stream
 from ...datasets.video.pictures import Converter
 from ...errors import ClipError
+from ..frame import FALLBACK_FPS
 from .picture import Picture, SourceLost
 from .source import PROTOCOLS, Source
 
@@ -20,8 +20,6 @@ READ_TIMEOUT_S = 5.0
 
 STREAM_FORMATS = f"{FORMATS},rtsp,mpjpeg"
 """No playlists (HLS, DASH): they make FFmpeg open further addresses."""
-
-FALLBACK_STEP = Fraction(1, 25)
 
 _STREAM_OPTIONS = {
     # Packets are not lost on the way, and a firewall need not let UDP through.
@@ -45,7 +43,7 @@ def read_video(source: Source, damaged: Callable[[], None]) -> Iterator[Picture]
         raise SourceLost(_reason(error)) from None
     with container:
         try:
-            stream = video_stream(container, source.shown, threads=1)
+            stream = video_stream(container, source.public, threads=1)
             yield from _pictures(container, stream, source, damaged)
         except ClipError as error:
             raise SourceLost(_reason(error)) from None
@@ -53,11 +51,11 @@ def read_video(source: Source, damaged: Callable[[], None]) -> Iterator[Picture]
 
 def _open(source: Source) -> av.container.InputContainer:
     if source.kind == "file":
-        return open_container(f"file:{source.address}", source.shown, {"protocol_whitelist": "file"})
+        return open_container(f"file:{source.address}", source.public, {"protocol_whitelist": "file"})
     scheme, _, _ = source.address.partition("://")
     options = {**_STREAM_OPTIONS, "protocol_whitelist": PROTOCOLS[scheme]}
     return open_container(
-        source.address, source.shown, options, STREAM_FORMATS, (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
+        source.address, source.public, options, STREAM_FORMATS, (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
     )
 
 
@@ -75,8 +73,9 @@ def _pictures(
 ) -> Iterator[Picture]:
     # AVI stores decoding times only (`datasets.video.container`).
     keeps_no_pts = container.format.name == "avi"
-    step_s = float(1 / (stated_rate(stream) or 1 / FALLBACK_STEP))
+    step_s = float(1 / (stated_rate(stream) or FALLBACK_FPS))
     convert: Converter | None = None
+    before_s = 0.0  # decoding of packets that gave no picture yet
     for packet in _packets(container, stream, source, damaged):
         begin = time.perf_counter()
         try:
@@ -89,14 +88,15 @@ def _pictures(
         for frame in frames:
             if convert is None or convert.coded != (frame.width, frame.height):
                 # A stream may change its size at any time.
-                convert = Converter(source.shown, stream.sample_aspect_ratio, 1, [])
+                convert = Converter(source.public, stream.sample_aspect_ratio, 1, [])
             pixels = convert(frame)
             ticks = frame.dts if keeps_no_pts or frame.pts is None else frame.pts
             tick = frame.time_base or stream.time_base
             stamp_s = None if ticks is None or tick is None else float(ticks * tick)
-            decode_s = time.perf_counter() - begin
+            decode_s = before_s + time.perf_counter() - begin
             yield Picture(pixels, stamp_s, step_s, decode_s)
-            begin = time.perf_counter()
+            before_s, begin = 0.0, time.perf_counter()
+        before_s += time.perf_counter() - begin
 
 
 def _packets(

@@ -24,7 +24,7 @@ class Address:
     password: str | None = field(default=None, repr=False)
 
     @property
-    def shown(self) -> str:
+    def public(self) -> str:
         """For messages: without user, password and path; that of a webhook often is its secret."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"

@@ -9,14 +9,34 @@ from pathlib import Path
 from ..config import LiveConfig
 from ..events import SessionHeader
 from ..measurements import Measurements
-from ..web.address import WebAddress
-from .clips import ClipFolder
+from ..web.address import WebAddress, listen
+from .clips import ClipFolder, make_clip_folder
 from .json_lines import EventFile
-from .mqtt import Mqtt
+from .mqtt import Mqtt, broker_address
 from .output import Output
-from .screen import Screen
+from .screen import Screen, check_screen
+from .video_encoder import available_codec
 from .video_file import VideoFile
-from .webhook import Webhook
+from .webhook import Webhook, webhook_address
+
+
+def check_outputs(config: LiveConfig) -> None:
+    """Check what can be known of the outputs that `config` asks for, before a network is loaded for them.
+
+    Makes the folder of clips. Raises UsageError or BackendUnavailable as `make_outputs` would later.
+    """
+    if config.video is not None or config.clips is not None:
+        available_codec()
+    if config.clips is not None:
+        make_clip_folder(Path(config.clips))
+    if config.webhook is not None:
+        webhook_address(config.webhook)
+    if config.mqtt is not None:
+        broker_address(config.mqtt, config.mqtt_name)
+    if (address := config.page) is not None:
+        listen(address).close()
+    if config.show:
+        check_screen()
 
 
 def make_outputs(

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import cv2
 import numpy as np
@@ -33,6 +34,17 @@ WRITTEN_AT_ONCE = 2
 
 LONGEST_S = 600.0
 """Longest clip, seconds: an action that goes on for hours must not fill the disk."""
+
+
+def make_clip_folder(folder: Path) -> None:
+    """Make the folder if it is missing. Raises UsageError if it cannot be made, or not be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # By trying: permissions alone do not say whether a file system is writable.
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"clips cannot be saved: {error.strerror}", where=f"--clips {folder}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +76,7 @@ class ClipFolder:
       its clip.
     - `labels`: classes whose actions are saved; None for all.
 
-    Raises UsageError if the folder cannot be made or a time is negative.
+    Raises UsageError if the folder cannot be made or written to, or a time is out of range.
     """
 
     def __init__(
@@ -77,10 +89,7 @@ class ClipFolder:
         for name, value in (("--before", before_s), ("--after", after_s)):
             if not 0 <= value <= LONGEST_S:
                 raise UsageError(f"must be from 0 to {LONGEST_S:g} seconds", where=name, found=value)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot be made: {error.strerror}", where=f"--clips {folder}") from error
+        make_clip_folder(folder)
         self._folder, self._before_s, self._after_s, self._labels = folder, before_s, after_s, labels
         self._kept: deque[_Kept] = deque()
         self._bytes = 0

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from ...errors import MeasurementError, UsageError
 from ...records.json_lines import mend
 from ..events import ActionEvent, SessionHeader
-from ..frame import Frame
-from .output import Shown
 
 
 class EventFile:
     """Appends a session to a file of events (`events.read_events`); each line is written when it is known.
 
-    A process that is killed leaves at most its last line torn; the next session removes that.
+    A line is written whole, or is an error. A process that is killed, and a disk that is full, leave at most
+    the last line torn; the next session removes that.
 
     - `path`: the file; earlier sessions in it stay. A pipe or /dev/stdout may be named too.
     - `header`: the session's first line.
@@ -37,15 +37,18 @@ class EventFile:
             raise
 
     def _write(self, record: SessionHeader | ActionEvent) -> None:
+        line = f"{record.to_json()}\n".encode()
         try:
-            self._file.write(f"{record.to_json()}\n".encode())
+            while line:
+                # Of a line that does not fit on the disk, the beginning is written without an error.
+                written = self._file.write(line)
+                if written is None:
+                    raise OSError(errno.EAGAIN, "the pipe is full, and does not let its writer wait")
+                line = line[written:]
         except OSError as error:
             raise MeasurementError(
                 f"cannot be written: {error.strerror}", where=self._path, remedy="What came before is safe."
             ) from error
-
-    def frame(self, frame: Frame, shown: Shown) -> None:
-        """Events need no picture."""
 
     def event(self, event: ActionEvent) -> None:
         """Write the event. Raises MeasurementError if the disk refuses it."""

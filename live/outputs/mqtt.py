@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ...errors import BackendUnavailable, UsageError
 from ..events import ActionEvent
-from ..frame import Frame
-from .address import parse_address
-from .output import Shown
+from .address import Address, parse_address
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessageInfo
@@ -28,6 +27,16 @@ MOST_WAITING = 1000
 
 CLOSING_S = 2.0
 """Seconds that the end of a session waits until the broker has the last messages."""
+
+
+def broker_address(address: str, name: str) -> Address:
+    """The address of a broker; `address`, `name`: as of `Mqtt`, also for the errors."""
+    broker = parse_address("--mqtt", address, PORTS)
+    if not name or set(name) & set("/+#\0"):
+        raise UsageError("cannot be part of a topic", where="--mqtt-name", found=repr(name))
+    if importlib.util.find_spec("paho") is None:
+        raise BackendUnavailable("needs paho-mqtt", where="--mqtt", remedy="pip install 'actionbench[live]'")
+    return broker
 
 
 class Mqtt:
@@ -49,17 +58,11 @@ class Mqtt:
     def __init__(
         self, address: str, name: str, labels: Collection[str] | None, say: Callable[[str], None]
     ) -> None:
-        broker = parse_address("--mqtt", address, PORTS)
-        if not name or set(name) & set("/+#\0"):
-            raise UsageError("cannot be part of a topic", where="--mqtt-name", found=repr(name))
-        try:
-            from paho.mqtt.client import Client
-            from paho.mqtt.enums import CallbackAPIVersion
-        except ImportError as error:
-            raise BackendUnavailable(
-                "needs paho-mqtt", where="--mqtt", remedy="pip install 'actionbench[live]'"
-            ) from error
-        self._labels, self._say, self._broker = labels, say, f"broker {broker.shown}"
+        broker = broker_address(address, name)
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion
+
+        self._labels, self._say, self._broker = labels, say, f"broker {broker.public}"
         self._event_topic = f"{ROOT}/{name}/event"
         self._availability = f"{ROOT}/{name}/availability"
         self._last: MQTTMessageInfo | None = None
@@ -108,9 +111,6 @@ class Mqtt:
         if not self._told:
             self._told = True
             self._say(f"{self._broker}: cannot be reached; it is tried again")
-
-    def frame(self, frame: Frame, shown: Shown) -> None:
-        """Pictures are not published."""
 
     def event(self, event: ActionEvent) -> None:
         """Publish the event, or keep it until the broker is there; returns at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..decision import Decision
 from ..events import ActionEvent
@@ -42,13 +42,18 @@ class Shown:
 
 
 class Output(Protocol):
-    """Gets the frames and the events of a session; one thread calls all methods."""
-
-    def frame(self, frame: Frame, shown: Shown) -> None:
-        """Show a frame; called for each frame that is to be shown, in order."""
+    """Gets the events of a session; a thread of its own calls all methods."""
 
     def event(self, event: ActionEvent) -> None:
         """Take an event."""
 
     def close(self) -> None:
         """Complete all files, so that they can be played."""
+
+
+@runtime_checkable
+class PictureOutput(Output, Protocol):
+    """Gets the frames of a session, too."""
+
+    def frame(self, frame: Frame, shown: Shown) -> None:
+        """Show a frame; called for each frame that is to be shown, in order."""

@@ -23,30 +23,37 @@ CHECK_S = 20.0
 """Seconds after which a screen that has not answered counts as none."""
 
 
+def check_screen() -> None:
+    """Raise UsageError where no window can be opened.
+
+    That is tried in a process of its own, because OpenCV ends the process in which it finds no screen.
+    """
+    code = f"import cv2; cv2.namedWindow({TITLE!r}); cv2.waitKey(1)"
+    try:
+        ended = run_captured([sys.executable, "-c", code], timeout_s=CHECK_S)
+        found = None if ended.status == 0 else ended.stderr.decode(errors="replace").strip()
+    except TimeoutError:
+        found = f"no answer within {CHECK_S:g} s"
+    if found is not None:
+        raise UsageError(
+            "no window can be opened",
+            where="--show",
+            found=found.splitlines()[0] if found else "no reason given",
+            remedy="Use --video or --web where there is no screen.",
+        )
+
+
 class Screen:
     """Shows each frame with its overlay. The window belongs to the thread that calls `frame`.
 
     - `on_close`: is called when the user closes the window or presses q or Escape.
 
-    Raises UsageError where no window can be opened. That is tried in a process of its own, because OpenCV
-    ends the process in which it finds no screen.
+    Raises UsageError where no window can be opened.
     """
 
     def __init__(self, on_close: Callable[[], None]) -> None:
+        check_screen()
         self._on_close, self._closed, self._open = on_close, False, False
-        code = f"import cv2; cv2.namedWindow({TITLE!r}); cv2.waitKey(1)"
-        try:
-            ended = run_captured([sys.executable, "-c", code], timeout_s=CHECK_S)
-            found = None if ended.status == 0 else ended.stderr.decode(errors="replace").strip()
-        except TimeoutError:
-            found = f"no answer within {CHECK_S:g} s"
-        if found is not None:
-            raise UsageError(
-                "no window can be opened",
-                where="--show",
-                found=found.splitlines()[0] if found else "no reason given",
-                remedy="Use --video or --web where there is no screen.",
-            )
 
     def frame(self, frame: Frame, shown: Shown) -> None:
         """Show the frame."""

@@ -30,6 +30,18 @@ FRAGMENT_S = 1.0
 """Longest time between key frames, each of which begins a fragment: what a kill -9 costs at most."""
 
 
+def available_codec() -> str:
+    """The first of CODECS that PyAV was built with. Raises BackendUnavailable without any."""
+    for codec in CODECS:
+        if codec in av.codecs_available:
+            return codec
+    raise BackendUnavailable(
+        "this PyAV cannot encode video",
+        where=av.__file__,
+        expected=f"a PyAV with {' or '.join(CODECS)}, as in its wheels on PyPI",
+    )
+
+
 class VideoEncoder:
     """Writes frames with their times to an MP4 in fragments, which can be played even after a kill.
 
@@ -42,13 +54,7 @@ class VideoEncoder:
 
     def __init__(self, path: Path, option: str = "--video") -> None:
         self._path = path
-        self._codec = next((codec for codec in CODECS if codec in av.codecs_available), None)
-        if self._codec is None:
-            raise BackendUnavailable(
-                "this PyAV cannot encode video",
-                where=av.__file__,
-                expected=f"a PyAV with {' or '.join(CODECS)}, as in its wheels on PyPI",
-            )
+        self._codec = available_codec()
         try:
             path.open("wb").close()
             self._container = av.open(
@@ -86,9 +92,7 @@ class VideoEncoder:
             raise MeasurementError("the video cannot be written", where=self._path, found=error) from error
 
     def _started(self, pixels: Pixels, time_s: float) -> av.VideoStream:
-        codec = self._codec
-        assert codec is not None
-        stream = self._container.add_stream(codec, rate=30, options=dict(CODECS[codec]))
+        stream = self._container.add_stream(self._codec, rate=30, options=dict(CODECS[self._codec]))
         # Half the colours' resolution needs even sides.
         stream.height, stream.width = (max(2, side // 2 * 2) for side in pixels.shape[:2])
         stream.pix_fmt = "yuv420p"

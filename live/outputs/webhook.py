@@ -12,9 +12,7 @@ import httpx2
 
 from ...errors import UsageError
 from ..events import ActionEvent
-from ..frame import Frame
-from .address import parse_address
-from .output import Shown
+from .address import Address, parse_address
 
 PORTS = {"http": 80, "https": 443}
 """Scheme → its port."""
@@ -41,6 +39,21 @@ class DeliveryPolicy:
     closing_s: float = 5.0
 
 
+def webhook_address(url: str) -> Address:
+    """The address of a webhook. Raises UsageError for one that cannot be used."""
+    address = parse_address("--webhook", url, PORTS)
+    try:
+        # As the client and the resolver will do it, in a thread that such an error would end.
+        httpx2.URL(url).raw_host.decode("ascii").encode("idna")
+    except (httpx2.InvalidURL, UnicodeError):
+        raise UsageError(
+            "is not an address that can be used",
+            where="--webhook",
+            expected="a host name of parts with 1 to 63 characters, and no control characters",
+        ) from None
+    return address
+
+
 class Webhook:
     """Posts the starts, ends and clearings of chosen classes as JSON, in their order; see `ActionEvent`.
 
@@ -54,7 +67,7 @@ class Webhook:
 
     `delivered`, `failed` and `given_up` count events; those given up were never tried to the end.
 
-    Raises UsageError for an address of another kind.
+    Raises UsageError as `webhook_address` does.
     """
 
     def __init__(
@@ -64,16 +77,7 @@ class Webhook:
         say: Callable[[str], None],
         policy: DeliveryPolicy | None = None,
     ) -> None:
-        self._name = f"webhook {parse_address('--webhook', url, PORTS).shown}"
-        try:
-            # As the client and the resolver will do it, in a thread that such an error would end.
-            httpx2.URL(url).raw_host.decode("ascii").encode("idna")
-        except (httpx2.InvalidURL, UnicodeError):
-            raise UsageError(
-                "is not an address that can be used",
-                where="--webhook",
-                expected="a host name of parts with 1 to 63 characters, and no control characters",
-            ) from None
+        self._name = f"webhook {webhook_address(url).public}"
         self._url, self._labels, self._say = url, labels, say
         self._policy = DeliveryPolicy() if policy is None else policy
         self.delivered = self.failed = self.given_up = 0
@@ -83,9 +87,6 @@ class Webhook:
         self._failing = False
         self._thread = threading.Thread(target=self._deliver_all, name="webhook", daemon=True)
         self._thread.start()
-
-    def frame(self, frame: Frame, shown: Shown) -> None:
-        """Pictures are not sent."""
 
     def event(self, event: ActionEvent) -> None:
         """Send the event when its turn comes; returns at once."""

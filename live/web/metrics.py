@@ -23,14 +23,15 @@ from ..measurements import Measurements
 PREFIX = "actionbench_live_"
 
 COUNTERS = {
-    "camera_frames": ("captured", "Frames that were decoded"),
+    "captured_frames": ("captured", "Frames that were decoded"),
     "processed_frames": ("processed", "Frames that were prepared for the network"),
-    "skipped_frames": ("dropped", "Frames that were left out because the machine could not keep up"),
-    "unshown_frames": ("unshown", "Frames that the outputs were too slow to show"),
+    "dropped_frames": ("dropped", "Frames that were left out because the machine could not keep up"),
+    "unshown_frames": ("unshown", "Frames that an output was too slow to show, for each such output"),
     "damaged_packets": ("damaged", "Packets that were incomplete, or did not decode without errors"),
     "reconnects": ("reconnects", "Times that a source that was lost came back"),
     "labels": ("labels", "Windows that the network answered"),
     "late_labels": ("late", "Labels that were due by the stride and not given"),
+    "lost_events": ("lost_events", "Events that an output was too slow for, for each such output"),
 }
 """Name of a counter (without `_total`) → field of `SessionStatus`, help."""
 

@@ -6,7 +6,7 @@ import importlib.util
 
 from ...errors import BackendUnavailable
 
-_PACKAGES = ("anyio", "fastapi", "prometheus_client", "uvicorn")
+_PACKAGES = ("anyio", "prometheus_client", "starlette", "uvicorn")
 
 
 def require_web() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from ...errors import MeasurementError
 from ..events import ActionEvent, SessionHeader
 from ..frame import Frame
 from ..measurements import Measurements
@@ -24,6 +28,32 @@ CLOSING_S = 1.0
 """Seconds that closing takes at most; streams that are open end by themselves in less."""
 
 
+SILENT_S = 10.0
+"""Seconds without a whole request after which a connection that gets no answer is closed: uvicorn would keep
+it, and MOST_CONNECTIONS of them would close the page to everybody."""
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's HTTP/1.1, whose connections do not stay silent."""
+
+    def connection_made(self, transport: Any) -> None:  # as asyncio calls it
+        super().connection_made(transport)
+        self._look_later()
+
+    def _look_later(self) -> None:
+        self.loop.call_later(SILENT_S, self._close_if_silent, self.cycle)
+
+    def _close_if_silent(self, before: RequestResponseCycle | None) -> None:
+        """`before`: the last request when it was looked at before; None for none."""
+        if self.transport.is_closing():
+            return
+        answered = self.cycle is None or self.cycle.response_complete
+        if answered and self.cycle is before:
+            self.transport.close()
+        else:
+            self._look_later()
+
+
 class WebServer:
     """Serves the page of a session (an `Output`), from when it is made until it is closed.
 
@@ -35,7 +65,8 @@ class WebServer:
     - `labels`: the network's classes, in the order of its probabilities.
     - `measurements`: of the session.
 
-    Raises UsageError if nothing can listen at `address`.
+    Raises UsageError if nothing can listen at `address`. `frame` and `event` raise MeasurementError when the
+    server has ended by itself.
     """
 
     def __init__(
@@ -46,6 +77,7 @@ class WebServer:
         self._state = LiveState(header, labels, measurements)
         config = uvicorn.Config(
             Access(make_app(self._state, header), self.address),
+            http=_Protocol,
             lifespan="off",
             ws="none",
             log_config=None,
@@ -57,10 +89,22 @@ class WebServer:
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listening]}, name="web", daemon=True
-        )
+        self._problem: BaseException | None = None
+        self._thread = threading.Thread(target=self._serve, args=(listening,), name="web", daemon=True)
         self._thread.start()
+
+    def _serve(self, listening: socket.socket) -> None:
+        with listening:
+            try:
+                self._server.run(sockets=[listening])
+            except BaseException as error:
+                self._problem = error
+
+    def _check(self) -> None:
+        if not self._thread.is_alive():
+            raise MeasurementError(
+                "the page is not served any more", where=self.url, found=repr(self._problem)
+            ) from self._problem
 
     @property
     def url(self) -> str:
@@ -69,10 +113,12 @@ class WebServer:
 
     def frame(self, frame: Frame, shown: Shown) -> None:
         """Show a frame, as soon as somebody looks."""
+        self._check()
         self._state.show(frame, shown)
 
     def event(self, event: ActionEvent) -> None:
         """Add an event to the list, or replace what is known of it."""
+        self._check()
         self._state.add(event)
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +16,8 @@ import pytest
 
 from actionbench.bench.cli.app import run_app
 from actionbench.models.labels import labels
+
+from . import forked_workers as forks
 
 COMMAND = [sys.executable, "-m", "actionbench"]
 NETWORKS = Path(__file__).parent / "networks" / "tiny.py"
@@ -67,6 +69,13 @@ def weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "colours.bin"
     path.write_bytes(b"colours")
     return path
+
+
+@pytest.fixture(scope="module")
+def forked_workers() -> Iterator[None]:
+    """Workers that are there at once."""
+    with forks.forked_workers():
+        yield
 
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]

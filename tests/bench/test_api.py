@@ -21,6 +21,8 @@ from actionbench.datasets.composed.manifest import write_composed
 from actionbench.errors import ClipError, MeasurementError, UsageError, WeightsError
 from actionbench.models.labels import labels
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).parent / "networks" / "tiny.py"
 LEARNER = TINY.with_name("learner.py")

@@ -15,7 +15,7 @@ from actionbench.bench.worker.events import Happened, Recognising, SessionBegun,
 from actionbench.live.events import ActionEvent, SessionHeader
 from actionbench.live.measurements import SessionStatus, SessionSummary
 
-STATUS = SessionStatus(camera_fps=24.96, connected=True, queues={"network": 1})
+STATUS = SessionStatus(captured_fps=24.96, connected=True, queues={"network": 1})
 EVENT = ActionEvent(
     "1", "start", "falling", 61.25, None, 0.934, 59.0, 61.25, 0.312, 64, 8, 25.0, "i3d", "now"
 )
@@ -50,7 +50,7 @@ def test_the_status(now: Recognising, text: str) -> None:
         (replace(EVENT, state="update", window_end_s=62.0), "1:02.0  falling goes on (93%)"),
         (replace(EVENT, state="end", end_s=63.0), "1:03.0  falling ended"),
         (replace(EVENT, state="end", end_s=119.96), "2:00.0  falling ended"),
-        (replace(EVENT, state="cleared", window_end_s=68.0, label="a\x1b[2Jb"), "1:08.0  a�[2Jb is cleared"),
+        (replace(EVENT, state="cleared", cleared_s=68.0, label="a\x1b[2Jb"), "1:08.0  a�[2Jb is cleared"),
     ],
 )
 def test_events(event: ActionEvent, text: str) -> None:
@@ -102,7 +102,7 @@ def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
 
 
 def test_the_summary() -> None:
-    summary = SessionSummary(60.0, 1500, 1498, 2, 1, 1, 180, 0, 4, 0.3, 0.5)
+    summary = SessionSummary(60.0, 1500, 1498, 2, 1, 1, 180, 0, 4, 0, 0.3, 0.5)
     assert summary_text(summary) == (
         "60.0 s: 1500 frames, 180 labels, age of a label 300 ms (median), 500 ms (p95), 2 frames dropped, "
         "4 labels late, 1 damaged, 1 reconnects"
@@ -110,6 +110,7 @@ def test_the_summary() -> None:
     assert "300 ms (median), 500 ms (p95), finding persons 12 ms a frame (mean), 2 frames" in summary_text(
         replace(summary, people_s=0.0123)
     )
+    assert summary_text(replace(summary, lost_events=3)).endswith("1 reconnects, 3 events lost for outputs")
     assert "(p95)" not in summary_text(replace(summary, age_p95_s=None))
     assert "age of" not in summary_text(replace(summary, age_p50_s=None, age_p95_s=None))
 

@@ -23,7 +23,7 @@ from actionbench.models.labels import labels
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions, Weights
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures", "forked_workers")
 
 FILE = Path(__file__).parent / "networks" / "third.py"
 COLOURS = {"abseiling": 384, "air drumming": 56, "answering questions": 7}

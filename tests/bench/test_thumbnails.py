@@ -14,7 +14,7 @@ from actionbench.bench.thumbnails import LONG_SIDE, write_thumbnail
 from actionbench.models.labels import labels
 from actionbench.records.run_directory import RunDirectory, thumbnail_path
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures", "forked_workers")
 
 TINY = Path(__file__).parent / "networks" / "tiny.py"
 

@@ -16,7 +16,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "live.md"
 
 def test_every_default_is_a_possible_value_and_is_documented() -> None:
     config = LiveConfig(source="0")
-    assert config.watched.shown == "camera 0"
+    assert config.parsed_source.public == "camera 0"
     assert config.decision.smoothing_s == config.smoothing
     document = LiveConfig.__doc__ or ""
     assert all(f"`{name}`" in document for name in SETTINGS)
@@ -33,13 +33,23 @@ def test_every_default_is_a_possible_value_and_is_documented() -> None:
         ({"after": -1.0}, "--after"),
         ({"as_fast_as_possible": True}, "is for files"),
         ({"alert_labels": ("falling",)}, "without --webhook or --mqtt or --clips"),
-        ({"token": "token.txt"}, "without --web"),
+        ({"token": "token.txt"}, "--token: would do nothing without --web"),
+        ({"before": 3.0}, "--before: would do nothing without --clips"),
+        ({"after": 0.0}, "--after: would do nothing without --clips"),
+        ({"mqtt_name": "hall"}, "--mqtt-name: would do nothing without --mqtt"),
+        ({"mqtt_name": "hall", "webhook": "http://x.org"}, "--mqtt-name: would do nothing without --mqtt"),
     ],
 )
 def test_impossible_values(values: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError) as caught:
         LiveConfig(**{"source": "0", **values})
     assert says in str(caught.value)
+
+
+def test_settings_of_an_output_that_is_there() -> None:
+    LiveConfig(source="0", clips="clips", before=3, after=0, alert_labels=("falling",))
+    LiveConfig(source="0", mqtt="mqtt://x.org", mqtt_name="hall", alert_labels=("falling",))
+    LiveConfig(source="0", webhook="http://x.org", alert_labels=("falling",))
 
 
 def test_values_of_a_file(tmp_path: Path) -> None:
@@ -53,7 +63,7 @@ def test_values_of_a_file(tmp_path: Path) -> None:
         "threshold": 1,
     }
     config = from_mapping(LiveConfig, raw, "--config live.yaml")
-    assert (config.stride, config.threshold, config.watched.kind) == (4, 1.0, "file")
+    assert (config.stride, config.threshold, config.parsed_source.kind) == (4, 1.0, "file")
     with pytest.raises(UsageError, match="strid"):
         from_mapping(LiveConfig, {"strid": 4}, "--config live.yaml")
 

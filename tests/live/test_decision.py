@@ -70,7 +70,8 @@ def test_the_events_of_one_action_are_tied_together_and_say_when() -> None:
     assert update.confidence == pytest.approx(0.9)
     assert (end.start_s, end.end_s, end.window_end_s) == (1.0, 2.0, 3.0)
     assert end.confidence == cleared.confidence == pytest.approx(0.9)
-    assert (cleared.end_s, cleared.window_end_s) == (2.0, 4.0)
+    assert (cleared.end_s, cleared.window_end_s, cleared.cleared_s) == (2.0, 4.0, 4.0)
+    assert [each.cleared_s for each in (start, update, end)] == [None] * 3
 
 
 def test_a_class_must_be_decided_for_a_minimal_time_without_a_break() -> None:
@@ -323,7 +324,8 @@ def test_what_holds_for_every_stream(
         for cleared in events:
             if (cleared.id, cleared.state) == (end.id, "cleared"):
                 assert end.end_s is not None
-                assert cleared.window_end_s - end.end_s >= settings.clear_after_s
+                assert cleared.cleared_s is not None
+                assert cleared.cleared_s - end.end_s >= settings.clear_after_s
 
 
 def test_persons_have_deciders_and_ids_of_their_own() -> None:
@@ -339,4 +341,5 @@ def test_persons_have_deciders_and_ids_of_their_own() -> None:
     assert first.finish(2.9) == ()
     (cleared,) = first.finish(3.0)
     assert cleared.state == "cleared"
+    assert (cleared.window_end_s, cleared.cleared_s) == (1.0, 3.0), "the time, not the last window's"
     assert [first.over, second.over] == [True, False]

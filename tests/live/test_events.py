@@ -45,7 +45,7 @@ def test_a_file_gives_what_was_written(tmp_path: Path) -> None:
 
 def test_lines_from_before_there_were_people_are_read(tmp_path: Path) -> None:
     header, seen = json.loads(HEADER.to_json()), json.loads(event().to_json())
-    for raw, names in ((header, ("people", "zones")), (seen, ("person", "zone"))):
+    for raw, names in ((header, ("people", "zones")), (seen, ("person", "zone", "cleared_s"))):
         for name in names:
             del raw[name]
     path = tmp_path / "events.jsonl"

@@ -24,12 +24,12 @@ def test_rates_are_those_of_the_last_seconds() -> None:
     for _ in range(100):
         clock.now += 0.04
         measured.count("captured")
-    assert measured.status().camera_fps == pytest.approx(25)
+    assert measured.status().captured_fps == pytest.approx(25)
     clock.now += 2.5
-    assert measured.status().camera_fps == pytest.approx(12.5, rel=0.03)
+    assert measured.status().captured_fps == pytest.approx(12.5, rel=0.03)
     clock.now += 60
     status = measured.status()
-    assert (status.camera_fps, status.captured) == (0, 100)
+    assert (status.captured_fps, status.captured) == (0, 100)
     assert status.uptime_s == pytest.approx(66.5)
 
 
@@ -103,7 +103,7 @@ def test_percentiles_of_all_ages_are_exact_to_a_bin(ages: list[float]) -> None:
 def test_queues_are_shown_as_they_are() -> None:
     measured = Measurements()
     items = [1, 2]
-    measured.watch_queue("network", items.__len__)
+    measured.add_queue("network", items.__len__)
     assert measured.status().queues == {"network": 2}
     items.pop()
     assert measured.status().queues == {"network": 1}

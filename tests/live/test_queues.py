@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
+from actionbench.live import queues
 from actionbench.live.queues import Newest, Turns
 
 
@@ -21,6 +24,7 @@ def test_the_oldest_of_several_is_replaced_and_the_order_kept() -> None:
     assert [queue.put(n) for n in range(5)] == [None, None, None, 0, 1]
     assert len(queue) == 3
     queue.close()
+    assert queue.closed
     assert queue.put(9) == 9, "it takes no more"
     assert [queue.take() for _ in range(4)] == [2, 3, 4, None]
 
@@ -65,6 +69,16 @@ def test_items_that_always_have_room_do_not_wait_where_others_do() -> None:
     assert [queue.put(n) for n in (1, -1, -2)] == [None, None, None]
     queue.close()
     assert [queue.take() for _ in range(4)] == [1, -1, -2, None]
+
+
+def test_items_that_always_have_room_are_refused_where_too_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "MOST_KEPT", 3)
+    queue: Newest[int] = Newest(1, always=lambda item: item < 0)
+    assert [queue.put(n) for n in (1, -1, -2, -3, -4, -5, 2)] == [None, 1, None, None, None, -5, None]
+    assert (queue.take(), queue.take()) == (-1, -2)
+    assert queue.put(-6) == 2, "it has the room"
+    queue.close()
+    assert [queue.take() for _ in range(5)] == [-3, -4, -6, None, None]
 
 
 def test_whoever_was_served_longest_ago_is_next_with_the_newest_item() -> None:

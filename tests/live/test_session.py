@@ -27,6 +27,8 @@ from actionbench.live.recognition import Recognised
 from actionbench.live.session import SessionSettings, run_session
 from actionbench.preprocessing.preparer import Preparer, View
 
+from .waiting import wait_until
+
 CAMERA = Source("camera", "0", "camera 0")
 FILE = Source("file", "/walk.mp4", "walk.mp4")
 LABELS = ("walking", "falling")
@@ -122,14 +124,6 @@ class Run:
 @pytest.fixture(autouse=True)
 def _short_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_module, "TICK_S", 0.02)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.005)
-    raise AssertionError("it did not come about")
 
 
 def test_ages_drops_and_strides_of_a_slow_network(preparer: Preparer) -> None:
@@ -378,7 +372,7 @@ def test_it_ends_though_an_output_never_returns_and_nothing_may_be_dropped(
     run(FILE, lambda: pictures(60), lambda _: EVEN, Recorder(wait=stuck))
     assert time.monotonic() - begin < 3
     over.set()
-    assert run.said == ["outputs that did not end in time were left as they are"]
+    assert run.said == ["the output Recorder did not end in time, and was left as it is"]
 
 
 def test_a_source_that_cannot_be_opened_closes_the_outputs(preparer: Preparer) -> None:

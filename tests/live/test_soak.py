@@ -85,7 +85,7 @@ def test_memory_stays_flat_through_cuts_size_changes_and_damage(
     process = psutil.Process()
     held: list[int] = []
 
-    def watch(shown: Shown) -> None:
+    def report(shown: Shown) -> None:
         if shown.status.uptime_s > WARM_UP_S:
             if not held:
                 gc.collect()
@@ -103,7 +103,7 @@ def test_memory_stays_flat_through_cuts_size_changes_and_damage(
         measured,
         threading.Event(),
         decider=Decider(labels, DecisionSettings(), None, "fake"),
-        watch=watch,
+        report=report,
         read=read,
     )
     tenth = max(1, len(held) // 10)

@@ -6,16 +6,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from actionbench.models import loading
+from actionbench.models.random_state import random_state
+from actionbench.models.state import Shapes, State
+
 from ..known import known
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Draw = Callable[[Shapes, int, Mapping[str, float]], State]
 
 
 PRELUDE = "import sys, numpy as np\ndef give(**arrays): np.savez(sys.argv[1], **arrays)\n"
@@ -39,6 +44,30 @@ from actionbench.models.spec import LoadOptions
 load_i3d(find_model("i3d").model, {}, LoadOptions(threads=1))
 """
 """Imports TensorFlow as the harness does: it reads some environment variables then, and never again."""
+
+
+@pytest.fixture(scope="session")
+def draw() -> Draw:
+    """`random_state` that keeps what it has drawn: ResNeXt's 48 million random numbers take a second."""
+    kept: dict[tuple[object, ...], Array] = {}
+
+    def drawn(shapes: Shapes, seed: int, gains: Mapping[str, float]) -> State:
+        keys = {name: (seed, name, shape, gains.get(name)) for name, shape in shapes.items()}
+        # Whether a tensor's layer has a bias counts too, so what is small is always drawn anew.
+        new = {name: shape for name, shape in shapes.items() if len(shape) == 1 or keys[name] not in kept}
+        tensors = random_state(new, seed, gains)
+        kept.update({keys[name]: tensor for name, tensor in tensors.items() if tensor.ndim > 1})
+        return {name: kept[keys[name]] if name not in new else tensors[name] for name in shapes}
+
+    return drawn
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loaded_as_drawn(draw: Draw) -> Iterator[None]:
+    """Random weights that are loaded are those of `draw`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "random_state", draw)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -207,8 +236,9 @@ def _correlate(x: Array, w: Array, stride: tuple[int, int, int]) -> Array:
         for j in range(kh):
             rows = x[:, i : i + t : stride[0], j : j + h : stride[1]]
             taps = np.lib.stride_tricks.sliding_window_view(rows, kw, 3)[:, :, :, :: stride[2]]
-            total = total + taps.reshape(*taps.shape[:4], inputs * kw) @ matrices[i, j]
-    return total  # type: ignore[no-any-return]
+            # One product of two matrices: of more axes, NumPy computes a small one for each row of pixels.
+            total = total + taps.reshape(-1, inputs * kw) @ matrices[i, j]
+    return total.reshape(*taps.shape[:4], outputs)  # type: ignore[no-any-return]
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ from actionbench.models.spec import FloatArray, LoadOptions, Model, Weights
 from actionbench.models.state import State
 from actionbench.models.weights.formats.readers import read_state
 
+from .conftest import Draw
+
 STEM = "Conv3d_1a_7x7"
 MISTAKES = ("epsilon", "padding", "BGR")
 SHAPE = (10, 194, 194, 1)  # even, as mistakes in padding want it
@@ -104,10 +106,10 @@ def test_with_trained_weights_rounding_hides_only_what_is_smaller_than_itself(tr
     assert judged(state, model, (16, 224, 224, 1)) == {"half": "drifts", **WRONG, "half epsilon": "drifts"}
 
 
-def test_resnext_in_torchs_own_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resnext_in_torchs_own_bfloat16(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     """On few pixels, where any processor computes it in scalar code."""
     rgb = parity.parity_inputs(find_model("resnext").model, 5, 33, 32, 1)["rgb"]
-    state = random_state(resnext.tensor_shapes(400), 2, resnext.random_gains())
+    state = draw(resnext.tensor_shapes(400), 5, resnext.random_gains())
     coarse = {name: parity.with_mantissa(tensor, 7) for name, tensor in state.items()}
     options = LoadOptions(precision="bf16")
 

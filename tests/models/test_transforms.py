@@ -19,6 +19,8 @@ from actionbench.models.registry import find_model
 from actionbench.models.resnext import architecture as resnext
 from actionbench.models.transforms import BlockPadding, Convolution
 
+from .conftest import Draw
+
 Array = np.ndarray[Any, np.dtype[Any]]
 EXACT = 1e-12
 ROUNDED = 1e-6
@@ -132,12 +134,12 @@ def test_pixels_scaled_in_the_graph_are_the_pixels_that_preparation_gives(name: 
     )
 
 
-def test_folded_convolutions_are_all_there() -> None:
-    convolutions = i3d.folded(random_state(i3d.tensor_shapes(2, 4), 0, {}))
+def test_folded_convolutions_are_all_there(draw: Draw) -> None:
+    convolutions = i3d.folded(draw(i3d.tensor_shapes(2, 4), 5, {}))
     assert convolutions.keys() == {unit.scope for unit in i3d.units(2)} | {i3d.HEAD}
     assert convolutions[i3d.HEAD].weight.shape == (4, 1024, 1, 1, 1)
     shapes = resnext.tensor_shapes(4)
-    convolutions = resnext.folded(random_state(shapes, 0, {}))
+    convolutions = resnext.folded(draw(shapes, 5, resnext.random_gains()))
     named = {name.removesuffix(".weight") for name, shape in shapes.items() if len(shape) == 5}
     assert convolutions.keys() == named
     assert convolutions["layer2.0.conv2"].groups == 32

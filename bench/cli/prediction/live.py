@@ -31,8 +31,10 @@ def live(
     ] = None,
 ) -> None:
     """Recognise actions on a camera, a file or a stream while they happen, until Ctrl-C."""
+    from ....live.outputs.assembly import check_outputs
+    from ....live.people.zones import read_zones
     from ...console.status_line import StatusLine
-    from ...live import plan_live, summary_text, watch
+    from ...live import plan_live, run_live, summary_text
 
     values = {} if config is None else read_config(config)
     given = given_settings(context, SETTINGS) | ({} if source is None else {"source": source})
@@ -42,7 +44,8 @@ def live(
         check_writable("--events", Path(settings.events))
     if settings.video is not None:
         check_writable("--video", Path(settings.video))
-    _ = settings.page  # an address that cannot be used is told before the network is loaded
+    check_outputs(settings)
+    zones = None if settings.zones is None else read_zones(Path(settings.zones))
     line = StatusLine()
     model = plan_live(settings, line.say)
 
@@ -50,5 +53,5 @@ def live(
         if to_stdout:
             print(text, flush=True)
 
-    summary = summary_text(watch(model, settings, line, print_event))
+    summary = summary_text(run_live(model, settings, zones, line, print_event))
     print(summary, file=sys.stderr if to_stdout else sys.stdout)

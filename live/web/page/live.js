@@ -151,7 +151,7 @@
 
   function showStatus(status) {
     write("stride", `a label every ${status.stride} frames`);
-    write("camera-fps", `${status.camera_fps.toFixed(1)} frames/s`);
+    write("captured-fps", `${status.captured_fps.toFixed(1)} frames/s`);
     write("processed-fps", `${status.processed_fps.toFixed(1)} frames/s`);
     write("dropped", `${status.dropped} frames`);
     write("reconnects", `${status.reconnects}`);
@@ -162,9 +162,9 @@
       $("caveats").replaceChildren(...caveats.map((caveat) => make("li", caveat)));
     }
     const figures = [
-      ["Frames of the camera", status.captured], ["Frames processed", status.processed],
+      ["Frames captured", status.captured], ["Frames processed", status.processed],
       ["Frames not shown", status.unshown], ["Damaged packets", status.damaged],
-      ["Labels", status.labels], ["Labels late", status.late],
+      ["Labels", status.labels], ["Labels late", status.late], ["Events lost", status.lost_events],
       ["Age of labels, median", seconds(status.age_p50_s)],
       ["Age of labels, 95th percentile", seconds(status.age_p95_s)],
       ...Object.entries(status.queues).map(([name, length]) => [`Waiting: ${name}`, length]),

@@ -22,7 +22,7 @@ from actionbench.flow.fields import GREY
 from actionbench.models.capabilities import BACKENDS
 from actionbench.models.labels import labels
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures", "forked_workers")
 
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 THIRD = TINY.with_name("third.py")

@@ -12,6 +12,8 @@ from actionbench.records.run import ClipRecord
 from actionbench.records.run_directory import RunDirectory, RunWriter
 from actionbench.reports.analysis.load_runs import ScoreVector, read_run
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 Videos = Callable[[list[int], int], Path]
 

@@ -16,6 +16,8 @@ from actionbench.reports.analysis.timing import timing
 from ...detector_files import finding
 from ..conftest import NETWORKS
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 Videos = Callable[[list[int], int], Path]
 

@@ -14,7 +14,7 @@ import pytest
 from actionbench.records.run_directory import RunDirectory
 from actionbench.records.scenarios.stream_trials import stream_peaks_of
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures", "forked_workers")
 
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 

@@ -13,7 +13,8 @@ import pytest
 from actionbench.bench.export import export as module
 from actionbench.bench.export.export import _facts, _targets
 from actionbench.bench.plan.config import RunConfig
-from actionbench.bench.plan.plan import PlannedModel, plan_models
+from actionbench.bench.plan.plan import plan_models
+from actionbench.bench.plan.planned_model import PlannedModel
 from actionbench.models.finetuning.finetuned import Finetuned, write_description
 from actionbench.models.finetuning.trainable import saved_state, trainable_network
 from actionbench.models.registry import find_model, load_network

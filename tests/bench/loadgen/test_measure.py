@@ -32,6 +32,8 @@ from actionbench.reports.analysis.summary import summarise
 
 from ..conftest import NETWORKS
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 Videos = Callable[[list[int], int], Path]
 
 needs_loadgen = pytest.mark.skipif(

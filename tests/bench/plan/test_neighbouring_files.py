@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from actionbench.bench.cli.app import run_app
 from actionbench.records.run_directory import RunDirectory
 
@@ -26,6 +28,7 @@ def net():
 """
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_each_worker_imports_its_own(
     coloured_videos: Callable[[list[int], int], Path], weights_file: Path, tmp_path: Path
 ) -> None:

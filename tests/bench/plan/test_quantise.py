@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actionbench.bench.plan import plan, quantise
+from actionbench.bench.plan import planned_model, quantise
 from actionbench.bench.plan.config import RunConfig
 from actionbench.bench.plan.environment import Installed
 from actionbench.bench.plan.files import with_files
-from actionbench.bench.plan.plan import PlannedModel, plan_models
+from actionbench.bench.plan.plan import plan_models
+from actionbench.bench.plan.planned_model import PlannedModel
 from actionbench.datasets.sources.registry import load_clips
 from actionbench.errors import BackendUnavailable, ClipError, MeasurementError, UsageError, WeightsError
 from actionbench.models.registry import find_model, load_network
@@ -46,7 +47,7 @@ def test_resnext_is_not_offered_in_int8() -> None:
 
 
 def test_missing_nncf_is_named_with_its_remedy(model: PlannedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "probe", lambda _python: Installed(packages={"nncf": None}))
+    monkeypatch.setattr(planned_model, "probe", lambda _python: Installed(packages={"nncf": None}))
     with pytest.raises(BackendUnavailable, match=r"pip install 'actionbench\[int8\]'"):
         with_files(model, CONFIG, quiet)
 

@@ -28,7 +28,7 @@ from actionbench.records.run_directory import RunDirectory
 
 from ..conftest import NETWORKS
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures", "forked_workers")
 
 Videos = Callable[[list[int], int], Path]
 

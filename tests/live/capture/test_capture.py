@@ -155,7 +155,7 @@ def test_the_longest_wait_is_half_a_minute() -> None:
 
 @pytest.mark.parametrize("source", [CAMERA, FILE])
 def test_what_cannot_be_opened_at_first_is_an_error(source: Source) -> None:
-    with pytest.raises(ClipError, match=f"{source.shown}: no such thing"):
+    with pytest.raises(ClipError, match=f"{source.public}: no such thing"):
         run(source, [[SourceLost("no such thing")]], Clock())
 
 
@@ -181,3 +181,31 @@ def test_stopping_ends_the_wait_for_a_lost_source() -> None:
     clock.set()
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_a_stream_that_is_decoded_too_slowly_has_old_frames_and_says_so() -> None:
+    """0.05 s for each picture of 0.04 s; it is the reader that waits at first, for a picture every 0.04 s."""
+    clock, stream = Clock(), Source("stream", "rtsp://x/y", "rtsp://x/…")
+    pace: list[Part] = [[Picture(PIXELS, 70 + n / 25, 0.04, 0.05) for n in range(200)]]
+    frames, measured, _ = run(stream, pace, clock, decode_s=0.05)
+    assert [frame.captured_s for frame in frames] == pytest.approx([500 + n / 25 for n in range(200)])
+    (words,) = (each for each in measured.status().caveats if "decoded more slowly" in each)
+    assert words.startswith("the stream is decoded more slowly than it comes")
+
+
+def test_a_stream_without_stamps_says_that_its_ages_may_be_wrong_where_it_is_hardly_waited_for() -> None:
+    stream = Source("stream", "http://x/y", "http://x/…")
+    for decode_s, said in ((0.05, True), (0.01, False)):
+        pace: list[Part] = [[Picture(PIXELS, None, 0.04, decode_s) for _ in range(100)]]
+        frames, measured, _ = run(stream, pace, Clock(), decode_s=0.05)
+        read_s = [500 + 0.05 * (n + 1) - decode_s for n in range(100)]
+        assert [frame.captured_s for frame in frames] == pytest.approx(read_s)
+        assert any("may be older" in each for each in measured.status().caveats) == said
+
+
+def test_a_stream_that_is_decoded_in_time_has_frames_that_were_there_when_they_were_read() -> None:
+    clock, stream = Clock(), Source("stream", "rtsp://x/y", "rtsp://x/…")
+    pace: list[Part] = [[Picture(PIXELS, 70 + n / 25, 0.04, 0.01) for n in range(200)]]
+    frames, measured, _ = run(stream, pace, clock, decode_s=0.04)
+    assert [frame.captured_s for frame in frames] == pytest.approx([500.03 + n / 25 for n in range(200)])
+    assert not any("slowly" in each for each in measured.status().caveats)

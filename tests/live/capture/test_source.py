@@ -12,7 +12,7 @@ from actionbench.live.capture.source import parse_source
 
 def test_a_number_is_a_camera() -> None:
     assert parse_source("007").address == "7"
-    assert parse_source("0").shown == "camera 0"
+    assert parse_source("0").public == "camera 0"
     assert parse_source("0").live
 
 
@@ -20,19 +20,23 @@ def test_a_path_is_a_file(tmp_path: Path) -> None:
     path = tmp_path / "walk.mp4"
     path.touch()
     source = parse_source(str(path))
-    assert (source.kind, source.address, source.shown) == ("file", str(path), "walk.mp4")
+    assert (source.kind, source.address, source.public) == ("file", str(path), "walk.mp4")
     assert not source.live
 
 
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
-        ("rtsp://user:s3cret@10.0.0.7:554/stream1", "rtsp://10.0.0.7:554/stream1"),
-        ("http://cam.local/video.ts?token=s3cret", "http://cam.local/video.ts?…"),
-        ("HTTPS://s3cret@cam/x", "https://cam/x"),
+        ("rtsp://user:s3cret@10.0.0.7:554/stream1", "rtsp://10.0.0.7:554/…"),
+        ("http://cam.local/video.ts?token=s3cret", "http://cam.local/…"),
+        ("HTTPS://s3cret@cam/x", "https://cam/…"),
         ("tcp://[::1]:9000", "tcp://[::1]:9000"),
         ("udp://@239.0.0.1:1234", "udp://239.0.0.1:1234"),
         ("udp://:1234", "udp://:1234"),
+        ("http://cam.local/", "http://cam.local"),
+        ("http://cam.local?token=s3cret", "http://cam.local/…"),
+        ("rtsp://10.0.0.7/user=admin_password=s3cret_channel=1", "rtsp://10.0.0.7/…"),
+        ("rtsp://10.0.0.7/#s3cret", "rtsp://10.0.0.7/…"),
         ("rtsp://user:12/s3cret@cam/x", "rtsp://…"),
         ("rtsp://user:12#s3cret@cam/x", "rtsp://…"),
         ("rtsp://user?s3cret@cam/x", "rtsp://…"),
@@ -40,9 +44,10 @@ def test_a_path_is_a_file(tmp_path: Path) -> None:
 )
 def test_addresses_are_shown_without_what_gives_access(address: str, shown: str) -> None:
     source = parse_source(address)
-    assert (source.kind, source.shown) == ("stream", shown)
+    assert (source.kind, source.public) == ("stream", shown)
     assert source.address.partition("://")[2] == address.partition("://")[2]
     assert "s3cret" not in repr(source)
+    assert "s3cret" not in source.public
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ PORTS = {"http": 80, "https": 443}
 )
 def test_an_address_is_taken_apart_and_shown_without_secrets(text: str, address: Address, shown: str) -> None:
     found = parse_address("--webhook", text, PORTS)
-    assert (found, found.shown) == (address, shown)
+    assert (found, found.public) == (address, shown)
     assert "cret" not in repr(found)
 
 

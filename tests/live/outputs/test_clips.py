@@ -103,7 +103,7 @@ def test_a_clip_has_a_longest_length(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_what_cannot_be_is_refused_before_the_session(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"--clips .*cannot be made"):
+    with pytest.raises(UsageError, match=r"--clips .*clips cannot be saved: File exists"):
         ClipFolder(tmp_path / "file")
     with pytest.raises(UsageError, match="--before: must be from 0"):
         ClipFolder(tmp_path, before_s=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from actionbench.errors import MeasurementError, UsageError
 from actionbench.live.events import ActionEvent, SessionHeader, read_events
 from actionbench.live.outputs.json_lines import EventFile
 
-from ..making import NOON, event, frame, shown
+from ..making import NOON, event
 
 HEADER = SessionHeader("0", "net", {"rgb": "user"}, None, 25, 6, 25.0, "below 0.5", NOON.isoformat())
 
@@ -21,7 +22,6 @@ HEADER = SessionHeader("0", "net", {"rgb": "user"}, None, 25, 6, 25.0, "below 0.
 def test_each_event_is_there_before_the_file_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     output = EventFile(path, HEADER)
-    output.frame(frame(0, 0.0), shown())
     assert list(read_events(path)) == [HEADER]
     output.event(event())
     assert list(read_events(path)) == [HEADER, event()]
@@ -62,6 +62,59 @@ def test_a_folder_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_of_its_own() -> None:
     with pytest.raises(MeasurementError, match="cannot be written: No space left on device"):
         EventFile(Path("/dev/full"), HEADER)
+
+
+def test_a_line_that_fits_only_in_part_is_an_error(tmp_path: Path) -> None:
+    """A limit of the file's size is what a full disk is: the beginning of the line is still written."""
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "events.jsonl"
+    output = EventFile(path, HEADER)
+    output.event(event())
+    whole = path.stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (whole + 10, before[1]))
+    try:
+        with pytest.raises(MeasurementError, match=r"events\.jsonl: cannot be written: File too large"):
+            output.event(event(id="s-2"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    output.close()
+    assert path.stat().st_size == whole + 10
+    assert list(read_events(path)) == [HEADER, event()]
+    EventFile(path, HEADER).close()
+    assert list(read_events(path)) == [HEADER, event(), HEADER]
+
+
+def test_a_line_that_is_taken_in_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "events.jsonl"
+    output = EventFile(path, HEADER)
+    file = output._file
+
+    class Pieces:
+        def write(self, data: bytes) -> int:
+            return file.write(data[:7]) or 0
+
+    monkeypatch.setattr(output, "_file", Pieces())
+    output.event(event())
+    file.close()
+    assert list(read_events(path)) == [HEADER, event()]
+
+
+def test_a_full_pipe_that_does_not_wait_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    output = EventFile(path, HEADER)
+    os.set_blocking(output._file.fileno(), False)
+
+    def fill() -> None:
+        for _ in range(10_000):
+            output.event(event())
+
+    with pytest.raises(MeasurementError, match="pipe: cannot be written: the pipe is full"):
+        fill()
+    output.close()
+    os.close(reading)
 
 
 def test_events_are_what_the_reader_gives(tmp_path: Path) -> None:

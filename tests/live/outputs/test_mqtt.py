@@ -18,7 +18,7 @@ from actionbench.live.outputs.mqtt import Mqtt
 from actionbench.parsing import parse_json
 from actionbench.typed_values import typed
 
-from ..making import event, frame, shown
+from ..making import event
 
 CONNECT, PUBLISH, DISCONNECT = 1, 3, 14
 
@@ -94,7 +94,6 @@ def test_events_and_availability_come_with_a_last_will() -> None:
         assert b"offline" in body
         assert body.endswith(b"\x00\x02me\x00\x06secret")
         assert broker.published() == ("actionbench/hall/availability", b"online", True)
-        output.frame(frame(0, 0.0), shown())
         sent = [event("start"), event("update"), event("end"), event("cleared")]
         for each in [*sent, event(label="running")]:
             output.event(each)

@@ -14,7 +14,7 @@ from actionbench.live.events import ActionEvent
 from actionbench.live.outputs.webhook import DeliveryPolicy, Webhook
 from actionbench.typed_values import typed
 
-from ..making import event, frame, shown
+from ..making import event
 from .receiver import Receiver, receiving
 
 HASTE = DeliveryPolicy(timeout_s=10, attempts=3, pause_s=0.01, most_waiting=4, closing_s=20)
@@ -35,7 +35,6 @@ def hook(
 def test_events_of_chosen_classes_come_in_their_order_as_they_are(receiver: Receiver) -> None:
     said: list[str] = []
     output = hook(receiver.address, said, labels=("falling",))
-    output.frame(frame(0, 0.0), shown())
     sent = [event("start"), event("update"), event("end"), event("cleared"), event(label="running")]
     for each in sent:
         output.event(each)

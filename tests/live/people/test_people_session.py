@@ -126,6 +126,8 @@ def test_each_person_has_windows_labels_and_events_of_their_own(preparer: Prepar
         ("end", "falling", 52),
         ("cleared", "falling", 52),
     ]
+    cleared = run.output.events[[each.state for each in run.output.events].index("cleared")]
+    assert cleared.cleared_s == pytest.approx(62.5 / 25, abs=0.021), "0.4 s after frame 52"
     assert len({each.id for each in run.output.events}) == 2
     assert {each.zone for each in run.output.events} == {None}
     assert summary.labels == 38 + 25

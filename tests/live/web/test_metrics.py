@@ -55,7 +55,7 @@ def test_times_are_cumulative_histograms_in_seconds(session: FakeSession) -> Non
 def test_what_the_session_is_like_now(session: FakeSession) -> None:
     session.measurements.set_connected(True)
     session.measurements.set_stride(16)
-    session.measurements.watch_queue('a "queue"\n', lambda: 3)
+    session.measurements.add_queue('a "queue"\n', lambda: 3)
     found = samples(session)
     assert found[f"{PREFIX}connected", ""] == 1
     assert found[f"{PREFIX}keeps_up", ""] == 0

@@ -11,8 +11,12 @@ from contextlib import ExitStack, closing
 import cv2
 import numpy as np
 import pytest
+import uvicorn
 
-from actionbench.live.web import address, app, picture, state
+from actionbench.errors import MeasurementError
+from actionbench.live.dispatch import Dispatcher
+from actionbench.live.frame import Frame
+from actionbench.live.web import address, app, picture, server, state
 from actionbench.live.web.address import WebAddress
 from actionbench.live.web.server import CLOSING_S
 from actionbench.tests.live.making import person
@@ -191,6 +195,53 @@ def test_one_who_takes_nothing_for_long_loses_the_place(monkeypatch: pytest.Monk
         wait_for_a_place(session)
 
 
+def test_silent_connections_do_not_close_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there may be, half of which never end their request; one more page is open all the time."""
+    monkeypatch.setattr(server, "SILENT_S", 0.4)
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 8)
+    session = FakeSession()
+    with closing(session.server), ExitStack() as stack:
+        viewer = stack.enter_context(session.viewer())
+        viewer.message()
+        silent = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", session.port))) for _ in range(7)
+        ]
+        for each in silent[::2]:
+            each.sendall(b"GET /health HTTP/1.1\r\nHost: local")
+        answer, _ = session.get("/health")
+        assert answer.status == 503
+        for each in silent:
+            each.settimeout(5)
+            assert each.recv(1) == b"", "closed by the server"
+        session.frame()
+        assert session.get("/health")[0].status == 200
+        while viewer.message()["now"] is None:
+            pass
+
+
+@pytest.mark.parametrize("ended", [RuntimeError("no luck"), None])
+def test_a_server_that_has_ended_is_told_and_the_session_goes_on(
+    monkeypatch: pytest.MonkeyPatch, ended: Exception | None
+) -> None:
+    async def main_loop(_: object) -> None:
+        if ended is not None:
+            raise ended
+
+    monkeypatch.setattr(uvicorn.Server, "main_loop", main_loop)
+    session, said = FakeSession(), list[str]()
+    session.server._thread.join(5)
+    with pytest.raises(ConnectionRefusedError):
+        session.get("/")
+    with pytest.raises(MeasurementError, match="the page is not served any more"):
+        session.event("a", "start", "falling", 0.0, None)
+    dispatcher = Dispatcher([session.server], ("falling",), session.measurements, 2, False, said.append)
+    dispatcher.frame(Frame(np.zeros((48, 64, 3), np.uint8), 0, 0.0, 0.0))
+    assert dispatcher.close() == ()
+    words = f"http://127.0.0.1:{session.port}/: the page is not served any more; found {ended!r}"
+    assert said == [f"the output WebServer failed and gets nothing more: {words}"]
+    assert said[0] in session.measurements.status().caveats
+
+
 def wait_for_a_place(session: FakeSession) -> None:
     """Until one more viewer may see the page; the places of those who have left become free."""
     end = time.monotonic() + 10
@@ -297,12 +348,18 @@ def test_pictures_are_encoded_at_a_bounded_rate(session: FakeSession) -> None:
 
 
 def test_a_viewer_waits_for_the_next_picture(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture, "WAIT_S", 0.2)
-    assert session.get("/picture")[0].status == 204
     session.frame()
     assert session.get("/picture?after=-1")[0].status == 200
+    monkeypatch.setattr(picture, "WAIT_S", 0.2)
     assert session.get("/picture?after=0")[0].status == 204
-    assert session.get("/picture?after=now")[0].status == 422
+    assert session.get("/picture?after=now")[0].status == 400
+
+
+def test_there_is_no_picture_before_the_first_frame(
+    session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture, "WAIT_S", 0.2)
+    assert session.get("/picture")[0].status == 204
 
 
 def test_health_is_bad_without_frames(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,12 +34,12 @@ from actionbench.models.backends.torch_variants import Compiled
 from actionbench.models.capabilities import missing_packages, offer, why_not
 from actionbench.models.i3d import architecture as i3d
 from actionbench.models.i3d import torch_modules as i3d_torch
-from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.resnext import architecture as resnext
 from actionbench.models.resnext import torch_modules as resnext_torch
 from actionbench.models.spec import LoadOptions, Network, Weights
 
+from ..conftest import Draw
 from . import variants
 from .variants import REFERENCE
 
@@ -47,7 +47,7 @@ from .variants import REFERENCE
 # average.
 CASES = {
     "i3d-rgb": ("9x193x194x2", "17x194x193x1"),
-    "resnext": ("9x40x45x1", "16x64x64x1", "17x45x40x2"),
+    "resnext": ("9x40x45x1", "16x48x48x1", "17x45x40x2"),
 }
 RELATIVE = {"i3d-rgb": 1e-5, "resnext": 2e-4}
 """Largest relative L2 distance of float32 variants; ResNeXt's 101 layers amplify a rounding."""
@@ -211,17 +211,17 @@ def onednn_primitives(net: torch.nn.Module, x: torch.Tensor, capfd: pytest.Captu
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize(("name", "sums", "alone"), [("i3d", 0, 0), ("resnext", 33, 4)])
 def test_the_wide_network_of_half_precisions_reorders_nothing_after_the_first_call(
-    name: str, sums: int, alone: int, dtype: torch.dtype, capfd: pytest.CaptureFixture[str]
+    draw: Draw, name: str, sums: int, alone: int, dtype: torch.dtype, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Weights in oneDNN's order, channels last, and sums and ReLUs computed with the convolutions:
     all ReLUs but those behind `sums` sums, and none behind the `alone` convolutions of shortcuts."""
     tuning = Tuning(wide=True, conv=OneDnnConv3d)
     net: torch.nn.Module
     if name == "i3d":
-        net = i3d_torch.folded(random_state(i3d.tensor_shapes(3, 3), 0, {}), tuning)
+        net = i3d_torch.folded(draw(i3d.tensor_shapes(3, 3), 5, {}), tuning)
         x = torch.rand(1, 9, 193, 193, 3)
     else:
-        net = resnext_torch.folded(random_state(resnext.tensor_shapes(3), 0, resnext.random_gains()), tuning)
+        net = resnext_torch.folded(draw(resnext.tensor_shapes(3), 5, resnext.random_gains()), tuning)
         x = torch.rand(1, 4, 48, 48, 3)
     precision = "fp32" if dtype == torch.float32 else "bf16"
     net = in_arithmetic(net, precision, "cpu")
@@ -249,7 +249,7 @@ def test_bfloat16_takes_onednns_convolutions_where_they_are(monkeypatch: pytest.
 
 def resnext_network(**options: Any) -> Network:
     model = find_model("resnext").model
-    weights = {"rgb": Weights("random", model.streams["rgb"], seed=2)}
+    weights = {"rgb": Weights("random", model.streams["rgb"], seed=5)}
     # Not by the registry, which refuses what this processor has no instructions for.
     return resnext_torch.load(model, weights, LoadOptions(threads=1, **options))
 
@@ -267,8 +267,8 @@ def test_pixels_that_the_network_normalises_give_the_same_logits() -> None:
     np.testing.assert_array_equal(logits(network, pixels), logits(network, prepared))
 
 
-def test_folded_networks_do_not_train() -> None:
-    state = random_state(resnext.tensor_shapes(3), 0, resnext.random_gains())
+def test_folded_networks_do_not_train(draw: Draw) -> None:
+    state = draw(resnext.tensor_shapes(3), 5, resnext.random_gains())
     net = resnext_torch.folded(state, Tuning())
     assert not any(p.requires_grad for p in net.parameters())
     assert not any(isinstance(m, torch.nn.BatchNorm3d) for m in net.modules())
@@ -330,7 +330,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA d
 def network_on(device: str, selection: str, mantissa: int | None = None) -> Network:
     request = find_model(selection)
     weights = {
-        stream: Weights("random", each, seed=2, mantissa=mantissa)
+        stream: Weights("random", each, seed=5, mantissa=mantissa)
         for stream, each in request.model.streams.items()
     }
     return load_network(request, weights, LoadOptions(device=device))

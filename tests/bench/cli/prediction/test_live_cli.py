@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -16,12 +17,15 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from actionbench.child_process import Completed
 from actionbench.datasets.video.sampling import TimedFrame
 from actionbench.datasets.video.writer import write_video
 from actionbench.models.labels import labels
 
 from ....detector_files import finding
 from ...conftest import COMMAND, NETWORKS, Bench
+
+pytestmark = pytest.mark.usefixtures("forked_workers")
 
 NAMES = labels("kinetics-400")
 
@@ -156,17 +160,78 @@ def test_persons_in_a_zone_have_events_of_their_own_and_a_video(
     [
         (["--people", "hogg"], "unknown detector of persons"),
         (["--people", "onnx:nowhere.onnx"], "there is no such file"),
-        (["--zones", "zones.yaml"], "--zones: are zones for persons, but nobody is looked for"),
-        (["--people", "hog", "--zones", "nowhere.yaml"], "--zones nowhere.yaml: cannot be read"),
+        (["--zones", "{zones}"], "--zones: are zones for persons, but nobody is looked for"),
     ],
 )
 def test_people_and_zones_that_cannot_be_used(
-    bench: Bench, video: Path, weights_file: Path, more: list[str], says: str
+    bench: Bench, video: Path, weights_file: Path, tmp_path: Path, more: list[str], says: str
 ) -> None:
-    done = bench("live", video, *more, *network("tiny", weights_file))
+    zones = tmp_path / "zones.yaml"
+    zones.write_text("all: [[0, 0], [1, 0], [1, 1], [0, 1]]\n")
+    options = [each.format(zones=zones) for each in more]
+    done = bench("live", video, *options, *network("tiny", weights_file))
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--clips", "file/clips"], "--clips file/clips: clips cannot be saved: Not a directory"),
+        (["--webhook", "ftp://me:s3cret@x.org"], "--webhook: is not an address that events can be sent to"),
+        (["--mqtt", "http://me:s3cret@x.org"], "--mqtt: is not an address that events can be sent to"),
+        (["--mqtt", "mqtt://x.org", "--mqtt-name", "a/b"], "--mqtt-name: cannot be part of a topic"),
+        (["--people", "hog", "--zones", "nowhere.yaml"], "--zones nowhere.yaml: cannot be read"),
+        (["--people", "hog", "--zones", "file"], "--zones file: has no zones"),
+        (["--web", "0.0.0.0:0"], "can be reached from other machines"),
+        (["--web", "{busy}"], "cannot listen there"),
+        (["--web", "0", "--token", "nowhere"], "--token nowhere: the token cannot be read"),
+        (["--video", "file/out.mp4"], "--video file/out.mp4: cannot be written"),
+        (["--before", 3], "--before: would do nothing without --clips"),
+        (["--alert-labels", "clap", "--webhook", "http://x.org"], "Did you mean: clapping"),
+    ],
+)
+def test_outputs_are_checked_before_the_network_is_loaded(
+    bench: Bench,
+    video: Path,
+    weights_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    more: list[str],
+    says: str,
+) -> None:
+    """By a network that raises when it is loaded."""
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options = [str(each).format(busy=taken.getsockname()[1]) for each in more]
+        done = bench("live", video, *options, *network("broken", weights_file))
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "does not load" not in done.stderr
+    assert "s3cret" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_screen_is_checked_before_the_network_is_loaded(
+    bench: Bench, video: Path, weights_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = Completed(1, b"", b"no display\n")
+    monkeypatch.setattr("actionbench.live.outputs.screen.run_captured", lambda *_, **__: ended)
+    done = bench("live", video, "--show", *network("broken", weights_file))
+    assert done.returncode == 2
+    assert "--show: no window can be opened; found no display" in done.stderr
+
+
+def test_a_network_that_loads_for_too_long_is_not_about_the_networks_answers(
+    bench: Bench, video: Path, weights_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actionbench.bench.live.LOADING_TIMEOUT_S", 0.05)
+    done = bench("live", video, *network("tiny", weights_file))
+    assert done.returncode == 2
+    assert "no progress for 0.05 s (no setting: loading may take so long)" in done.stderr
+    assert "--clip-timeout" not in done.stderr
 
 
 OPTIONS = ("--stride", 1, "--smoothing", 0, "--hold", 0)

@@ -24,7 +24,7 @@ from actionbench.operating_point import OperatingPoint
 from ....conftest import without_pictures
 from ...conftest import NETWORKS, Bench
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures", "forked_workers")
 
 TINY = f"{NETWORKS}:tiny"
 NAMES = labels("kinetics-400")
@@ -193,7 +193,7 @@ def test_an_operating_point_is_not_applied_to_probabilities_that_a_mapping_chang
     bench: Bench, evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = property(lambda _: OperatingPoint(NAMES[10], 0.5))
-    monkeypatch.setattr("actionbench.bench.plan.plan.PlannedModel.operating_point", point)
+    monkeypatch.setattr("actionbench.bench.plan.planned_model.PlannedModel.operating_point", point)
     result = bench(*evaluated.words)
     assert result.returncode == 0, result.stderr
     written = json.loads((evaluated.out / "evaluation.json").read_text(encoding="utf-8"))

@@ -17,7 +17,7 @@ from actionbench.models.finetuning.finetuned import read_description
 from actionbench.records.run_directory import RunDirectory
 from actionbench.records.training import read_predictions
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures", "forked_workers")
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 LEARNER = Path(__file__).parents[2] / "networks" / "learner.py"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actionbench.bench.plan.plan import _flow
+from actionbench.bench.plan.resolve import flow_method
 from actionbench.errors import UsageError
 from actionbench.models.registry import ModelRequest, find_model
 from actionbench.models.spec import Weights
@@ -24,20 +24,20 @@ def weights(request: ModelRequest, **preprocessing: Any) -> Mapping[str, Weights
 
 def test_the_centre_is_enough_for_i3d_and_not_for_a_network_that_looks_at_more() -> None:
     request = find_model("i3d@torch")
-    assert _flow("i3d", request, weights(request), "tvl1-fast-crop") == "tvl1-fast-crop"
+    assert flow_method("i3d", request, weights(request), "tvl1-fast-crop") == "tvl1-fast-crop"
     with pytest.raises(UsageError, match=r"centre crop of 224×224.*found 240×240"):
-        _flow("i3d", request, weights(request, crop=240), "tvl1-fast-crop")
-    assert _flow("i3d", request, weights(request, crop=240), "tvl1-fast") == "tvl1-fast"
+        flow_method("i3d", request, weights(request, crop=240), "tvl1-fast-crop")
+    assert flow_method("i3d", request, weights(request, crop=240), "tvl1-fast") == "tvl1-fast"
 
 
 def test_torch_does_not_meet_tensorflow() -> None:
     request = find_model("i3d@tensorflow")
     with pytest.raises(UsageError, match=r"cannot be imported beside TensorFlow.*`--flow tvl1-balanced`"):
-        _flow("i3d", request, weights(request), "tvl1-balanced-torch")
+        flow_method("i3d", request, weights(request), "tvl1-balanced-torch")
     request = find_model("i3d@torch")
-    assert _flow("i3d", request, weights(request), "tvl1-balanced-torch") == "tvl1-balanced-torch"
+    assert flow_method("i3d", request, weights(request), "tvl1-balanced-torch") == "tvl1-balanced-torch"
 
 
 def test_a_network_without_flow_has_no_method() -> None:
     request = find_model("resnext")
-    assert _flow("resnext", request, weights(request), "tvl1-torch") is None
+    assert flow_method("resnext", request, weights(request), "tvl1-torch") is None
