@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..datasets.clip import Clip
 from ..errors import MeasurementError, UsageError, unknown_name
 from ..live.config import LiveConfig
 from ..live.events import ActionEvent, SessionHeader
@@ -23,6 +24,7 @@ from .plan.files import with_files
 from .plan.plan import PlannedModel, plan_models
 from .predict import caveat
 from .worker.events import Happened, Recognising, SessionBegun, SessionEnded
+from .worker.job import Job
 from .worker.live import LiveSettings
 from .worker.supervisor import Outcome, Worker
 
@@ -53,18 +55,9 @@ def plan_live(config: LiveConfig, say: Callable[[str], None]) -> PlannedModel:
     return with_files(model, run, say)
 
 
-def watch(
-    model: PlannedModel, config: LiveConfig, line: StatusLine, print_event: Callable[[str], None]
-) -> SessionSummary:
-    """Run a session to its end: of its source or time, or by SIGINT, SIGTERM or SIGHUP.
-
-    - `model`: the network.
-    - `line`: shows what is recognised, and messages.
-    - `print_event`: is given the session's header and each event, as a line of JSON.
-
-    Raises MeasurementError if the session failed.
-    """
-    settings = LiveSettings(
+def live_settings(model: PlannedModel, config: LiveConfig) -> LiveSettings:
+    """What the worker of a session of `model` is told. Raises UsageError for zones that cannot be read."""
+    return LiveSettings(
         config=config,
         model=model.key,
         labels=model.labels,
@@ -76,8 +69,26 @@ def watch(
         people=model.people,
         zones=None if config.zones is None else read_zones(Path(config.zones)),
     )
+
+
+def live_job(task: str, model: PlannedModel, settings: LiveSettings, videos: Iterable[Clip] = ()) -> Job:
+    """The job of a session, "live", or of one for each of `videos`, "live videos"."""
     # The session finds persons itself: in a stream, and not one of a clip.
-    job = replace(model.stream_job("live", (), settings), people=None)
+    return replace(model.stream_job(task, videos, settings), people=None)
+
+
+def watch(
+    model: PlannedModel, config: LiveConfig, line: StatusLine, print_event: Callable[[str], None]
+) -> SessionSummary:
+    """Run a session to its end: of its source or time, or by SIGINT, SIGTERM or SIGHUP.
+
+    - `model`: the network.
+    - `line`: shows what is recognised, and messages.
+    - `print_event`: is given the session's header and each event, as a line of JSON.
+
+    Raises MeasurementError if the session failed.
+    """
+    job = live_job("live", model, live_settings(model, config))
     stop = threading.Event()
     outcome = Outcome()
     summary: SessionSummary | None = None
