@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..datasets.clip import Clip
-from ..datasets.composed.manifest import description_of, read_composed
+from ..datasets.composed.footage import AnnotatedVideo, Footage
 from ..datasets.labels import LabelMatcher
 from ..datasets.sources.manifest import file_digest
-from ..datasets.sources.registry import load_clips
 from ..errors import ClipError, MeasurementError, UsageError, unknown_name
 from ..live.config import LiveConfig
 from ..live.decision import idle_class
@@ -32,92 +30,13 @@ MOST_FAILURES = 5
 """Workers in a row that may end in a video before the evaluation does."""
 
 SLACK_S = 0.5
-"""Seconds by which an annotation may end after a video's last frame: that one lasts, and times are rounded."""
-
-ANNOTATIONS = (".vott", ".json")
-
-
-@dataclass(frozen=True, slots=True)
-class AnnotatedVideo:
-    """A video file.
-
-    - `name`: for reading. `group`: the film, person or event that it belongs to.
-    - `actions`: what is annotated in it: a clip from start to end each; without them, the whole video.
-    """
-
-    name: str
-    path: Path
-    group: str
-    actions: tuple[Clip, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Footage:
-    """Annotated videos.
-
-    - `name`: of the set. `notes`: what belongs beside the figures: missing files, licences, groups.
-    - `videos`: at least one, no file twice.
-    """
-
-    name: str
-    videos: tuple[AnnotatedVideo, ...]
-    notes: tuple[str, ...] = ()
-
-
-def read_footage(data: str, folder: Path | None) -> Footage:
-    """The videos that a set's clips lie in, with all of their actions.
-
-    - `data`: a composed set, or what else `load_clips` reads; `folder`: of the videos of a list, as there.
-
-    Raises UsageError or ClipError for what is malformed, and if none of the videos is there.
-    """
-    path = Path(data)
-    if path.suffix.lower() in ANNOTATIONS and path.is_file():
-        raise UsageError(
-            "are annotations: tags of frames, not actions with start and end",
-            where=f"--data {data}",
-            remedy=f"Make them actions: `bench data cut {data} --min-frames 1 --out actions.csv`, then name that.",
-        )
-    notes = []
-    if path.suffix.lower() in (".csv", ".jsonl") and description_of(path).is_file():
-        composed = read_composed(path)
-        name, clips = composed.name, [each.clip for each in composed.examples]
-        groups = [each.group for each in composed.examples]
-        notes += [f"Licence of {source}: {licence}" for source, licence in composed.licences.items()]
-    else:
-        found = load_clips(data, vocabulary=(), videos=folder)
-        name, clips = found.name, list(found.clips)
-        groups = [str(clip.path) for clip in clips]
-        if found.missing:
-            names = list(dict.fromkeys(clip.path.name for clip in found.missing))
-            notes.append(f"{len(names)} annotated videos are not there: {few(names)}.")
-        if found.ignored:
-            notes.append(f"{found.ignored} files or lines of the set are not used: no videos, or no times.")
-        notes.append("Each video is a group of its own: the set does not say which ones show the same event.")
-    if not clips:
-        raise UsageError(
-            "none of the annotated videos is there", where=f"--data {data}", found="; ".join(notes) or None
-        )
-    return Footage(name, _videos(clips, groups), tuple(notes))
-
-
-def _videos(clips: Sequence[Clip], groups: Sequence[str]) -> tuple[AnnotatedVideo, ...]:
-    of_file: dict[Path, list[tuple[Clip, str]]] = {}
-    for clip, group in zip(clips, groups, strict=True):
-        of_file.setdefault(clip.path.resolve(), []).append((clip, group))
-    common = Path(os.path.commonpath([path.parent for path in of_file]))
-    return tuple(
-        AnnotatedVideo(
-            path.relative_to(common).as_posix(), path, found[0][1], tuple(clip for clip, _ in found)
-        )
-        for path, found in of_file.items()
-    )
+"""Seconds by which an annotation may end after a video's last frame: it lasts, and times are rounded."""
 
 
 def evaluate_live(
     config: LiveConfig, footage: Footage, target: str, out: Path, console: Console
 ) -> LiveEvaluation:
-    """Watch each video as `bench live` does, as fast as possible, and compare its labels with the annotations.
+    """Watch each video as `bench live` does, as fast as possible; its labels beside the annotations.
 
     Videos that were watched are kept in `out` and not watched again, so an interrupted evaluation goes on
     where it was; one that failed is tried again.
@@ -138,7 +57,7 @@ def evaluate_live(
     session = _session(model, config)
     digests, failed = _digests(footage.videos)
     watched: list[Watched] = []
-    notes = [*_caveats(model), *footage.notes]
+    notes = [*_caveats(model), *_about(footage)]
     with LiveDirectory(out, session) as directory:
         todo = {digests[video.path]: video for video in footage.videos if digests[video.path] not in failed}
         _watch(model, config, todo, failed, directory, console)
@@ -203,6 +122,17 @@ def _session(model: PlannedModel, config: LiveConfig) -> RecordedSession:
     )
 
 
+def _about(footage: Footage) -> Iterator[str]:
+    """What must be known of the videos."""
+    if not footage.grouped:
+        yield "Each video is a group of its own: the set does not say which ones show the same event."
+    if footage.missing:
+        yield f"Annotated, and not there: {few(footage.missing)}."
+    if footage.ignored:
+        yield f"{footage.ignored} files or lines of the set are not used: no videos, or no times."
+    yield from (f"Licence of {source}: {licence}" for source, licence in footage.licences.items())
+
+
 def _caveats(model: PlannedModel) -> Iterable[str]:
     warning = caveat([weights.kind for weights in model.weights.values()])
     return () if warning is None else (f"{model.key}: {warning}",)
@@ -217,6 +147,9 @@ def _digests(videos: Sequence[AnnotatedVideo]) -> tuple[dict[Path, str], dict[st
         except ClipError as error:
             digests[video.path] = str(video.path)
             failed[str(video.path)] = error.what
+            continue
+        if any(clip.sha256 not in (None, digests[video.path]) for clip in video.actions):
+            failed[digests[video.path]] = "the file is not the one that was annotated: another sha256"
     return digests, failed
 
 
@@ -228,7 +161,7 @@ def _watch(
     directory: LiveDirectory,
     console: Console,
 ) -> None:
-    """Watch those of `todo`, sha256 → video, that `directory` does not hold yet; the others get into `failed`.
+    """Watch those of `todo`, sha256 → video, that `directory` does not hold; `failed` gets why one failed.
 
     Raises MeasurementError if the network cannot be used.
     """
@@ -242,7 +175,12 @@ def _watch(
         in_a_row = 0
         while left:
             before = len(left)
-            outcome = _run_worker(model, config, left, failed, directory, progress, Path(logs), console)
+            try:
+                outcome = _run_worker(model, config, left, failed, directory, progress, Path(logs), console)
+            except KeyboardInterrupt:
+                done = len(todo) - len(left)
+                console.say(f"interrupted: {done} of {len(todo)} videos are done; the same command goes on")
+                raise
             if outcome.failed is None:
                 return
             in_a_row = 1 if len(left) < before else in_a_row + 1
@@ -277,9 +215,8 @@ def _run_worker(
                 failed[clip] = error.removeprefix(f"{video.path.name}: ")
                 progress.advance(video.name)
             case events.Watched(clip, frames, timeline, notes):
-                video = left.pop(clip)
-                directory.add(WatchedVideo(clip, video.name, frames, timeline, notes))
-                progress.advance(video.name)
+                directory.add(WatchedVideo(clip, left[clip].name, frames, timeline, notes))
+                progress.advance(left.pop(clip).name)
     return outcome
 
 

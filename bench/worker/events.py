@@ -34,7 +34,7 @@ class FirstForward:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A clip is in flight, until a `Predicted`, `ClipFailed`, `Measured` or `Watched` names it. `clip`: its id."""
+    """A clip is in flight, until a `Predicted`, `ClipFailed`, `Measured` or `Watched`. `clip`: its id."""
 
     clip: str
 

@@ -83,4 +83,7 @@ def _unknown(contents: LiveEvaluation) -> list[str]:
     others = [name for name in annotated if name not in contents.labels]
     if not others:
         return []
-    return [f"Annotated, and no action that {contents.session.model} recognises: {few(others, 12)}."]
+    return [
+        f"Annotated, and what {contents.session.model} has no class for, or takes for no action: "
+        f"{few(others, 12)}."
+    ]

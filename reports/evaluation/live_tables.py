@@ -116,11 +116,9 @@ def recognition_table(contents: LiveEvaluation) -> Table:
         Column("Actions"),
         Column("Groups"),
         Column("Recognised"),
-        Column("First label,\ns after the start"),
-        Column("Range, s"),
+        Column("First label\ns after the start: median, range"),
         Column("Right to\nthe end"),
-        Column("Right and stays right,\ns after the start"),
-        Column("Range, s"),
+        Column("Right and stays right\ns after the start: median, range"),
         Column("Share of\nthe action seen"),
     )
     by_class = {name: found for name in contents.labels if (found := contents.of_class(name))}
@@ -176,11 +174,9 @@ def _class_line(name: str, found: Sequence[Found], figures: Mapping[str, Estimat
         str(len(found)),
         str(groups),
         share(figures["recognised"]),
-        _reached(figures["first_s"]),
-        _range([each.when.first_s for each in found]),
+        _with_range(figures["first_s"], [each.when.first_s for each in found]),
         share(figures["right_to_the_end"]),
-        _reached(figures["stays_right_s"]),
-        _range([each.when.stays_s for each in found]),
+        _with_range(figures["stays_right_s"], [each.when.stays_s for each in found]),
         _reached(figures["share_seen"], 100, " %"),
     )
     return texts, record
@@ -203,9 +199,10 @@ def _number(value: float, unit: str) -> str:
     return f"{value:.0f}" if unit else f"{value:.2f}"
 
 
-def _range(seconds: Sequence[float]) -> str:
+def _with_range(median: Estimate | None, seconds: Sequence[float]) -> str:
+    """A median of seconds, and on a second line the least and the greatest that are finite."""
     finite = [each for each in seconds if math.isfinite(each)]
-    return f"{min(finite):.2f}–{max(finite):.2f}" if finite else UNKNOWN
+    return f"{_reached(median)}\n{min(finite):.2f}–{max(finite):.2f}" if finite else UNKNOWN
 
 
 def false_alarm_table(contents: LiveEvaluation) -> Table:
@@ -263,8 +260,8 @@ def action_table(contents: LiveEvaluation) -> Table:
         Column("Video", "left"),
         Column("Class", "left"),
         Column("Action, s"),
-        Column("First label,\ns after the start"),
-        Column("Right and stays right,\ns after the start"),
+        Column("First label\ns after the start"),
+        Column("Right and stays right\ns after the start"),
         Column("Share of\nthe action seen"),
     )
 

@@ -22,8 +22,8 @@ def evaluate_live(
     data: Annotated[
         str,
         typer.Option(
-            help="Annotated videos: a composed set, a manifest (`bench data cut`), `segments:LIST`, or a folder "
-            "of `class/video` files."
+            help="Annotated videos: a composed set, a manifest (`bench data cut`), `segments:LIST`, or a "
+            "folder of `class/video` files."
         ),
     ],
     target: Annotated[str, typer.Option(help="Class whose false alarms are reported per hour.")],
@@ -36,12 +36,13 @@ def evaluate_live(
 
     Each video is watched as `bench live` does, as fast as possible, without dropping a frame.
     """
+    from ....datasets.composed.footage import read_footage
     from ....reports.evaluation.live_document import write_live_evaluation
     from ...console.progress import Console
-    from ...live_evaluation import evaluate_live, read_footage
+    from ...live_evaluation import evaluate_live as evaluated
 
     footage = read_footage(data, videos)
     given = given_settings(context, SETTINGS) | {"source": str(footage.videos[0].path), "model": model}
     config = from_mapping(LiveConfig, given, "command line")
-    contents = evaluate_live(config, footage, target, out, Console())
+    contents = evaluated(config, footage, target, out, Console())
     print(f"evaluation: {write_live_evaluation(contents, out)}")
