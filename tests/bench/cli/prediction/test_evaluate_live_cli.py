@@ -49,7 +49,7 @@ def draw(tmp_path: Path, tiny_module: ModuleType) -> Draw:
 
 @pytest.fixture
 def evaluate(bench: Bench, tmp_path: Path, weights_file: Path) -> Bench:
-    """Function that evaluates a network on lines of a manifest: path, label, start, end and, or not, sha256."""
+    """Function that evaluates a network on lines of a manifest: path, label, start, end, perhaps sha256."""
 
     def run(
         *lines: str, factory: str = "tiny", target: str = FIRST, options: tuple[object, ...] = PLAIN
