@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -60,7 +61,7 @@ def evaluate_live(
     notes = [*_caveats(model), *_about(footage)]
     with LiveDirectory(out, session) as directory:
         todo = {digests[video.path]: video for video in footage.videos if digests[video.path] not in failed}
-        _watch(model, config, todo, failed, directory, console)
+        _Watching(model, config, directory, todo, failed, console).run()
         for video in footage.videos:
             digest = digests[video.path]
             if digest in failed:
@@ -153,71 +154,71 @@ def _digests(videos: Sequence[AnnotatedVideo]) -> tuple[dict[Path, str], dict[st
     return digests, failed
 
 
-def _watch(
-    model: PlannedModel,
-    config: LiveConfig,
-    todo: Mapping[str, AnnotatedVideo],
-    failed: dict[str, str],
-    directory: LiveDirectory,
-    console: Console,
-) -> None:
-    """Watch those of `todo`, sha256 → video, that `directory` does not hold; `failed` gets why one failed.
+@dataclass(frozen=True, slots=True)
+class _Watching:
+    """The videos of an evaluation while they are watched.
 
-    Raises MeasurementError if the network cannot be used.
+    - `model`, `config`: by which network, and how. `directory`: keeps what is done.
+    - `todo`: sha256 → video. `failed`: sha256 → why it could not be watched.
+    - `console`: shows how far it is.
     """
-    with console.task(f"watching by {model.key}", len(todo)) as progress, TemporaryDirectory() as logs:
-        left = {}
-        for sha256, video in todo.items():
-            if sha256 in directory.watched:
-                progress.advance(video.name)
-            else:
-                left[sha256] = video
-        in_a_row = 0
-        while left:
-            before = len(left)
-            try:
-                outcome = _run_worker(model, config, left, failed, directory, progress, Path(logs), console)
-            except KeyboardInterrupt:
-                done = len(todo) - len(left)
-                console.say(f"interrupted: {done} of {len(todo)} videos are done; the same command goes on")
-                raise
-            if outcome.failed is None:
-                return
-            in_a_row = 1 if len(left) < before else in_a_row + 1
-            reason = outcome.failed.partition(" (see ")[0]
-            if not outcome.in_flight or in_a_row == MOST_FAILURES:
-                raise MeasurementError(reason, where=model.key)
-            progress.advance(left.pop(outcome.in_flight[0]).name)
-            failed[outcome.in_flight[0]] = reason
 
+    model: PlannedModel
+    config: LiveConfig
+    directory: LiveDirectory
+    todo: dict[str, AnnotatedVideo]
+    failed: dict[str, str]
+    console: Console
 
-def _run_worker(
-    model: PlannedModel,
-    config: LiveConfig,
-    left: dict[str, AnnotatedVideo],
-    failed: dict[str, str],
-    directory: LiveDirectory,
-    progress: Progress,
-    logs: Path,
-    console: Console,
-) -> Outcome:
-    """One process that watches what is `left` (sha256 → video), from which what is done is taken out."""
-    settings = replace(live_settings(model, config), config=replace(config, as_fast_as_possible=True))
-    clips = [Clip(sha256, video.path) for sha256, video in left.items()]
-    job = live_job("live videos", model, settings, clips)
-    outcome = Outcome()
-    for event in Worker(job, model.python, logs / "log", LOADING_TIMEOUT_S, console.say).events(outcome):
-        match event:
-            case events.StageProgress():
-                progress.note(str(event))
-            case events.ClipFailed(clip, error):
-                video = left.pop(clip)
-                failed[clip] = error.removeprefix(f"{video.path.name}: ")
-                progress.advance(video.name)
-            case events.Watched(clip, frames, timeline, notes):
-                directory.add(WatchedVideo(clip, left[clip].name, frames, timeline, notes))
-                progress.advance(left.pop(clip).name)
-    return outcome
+    def run(self) -> None:
+        """Watch them all; a process that ends in a video costs that one. Raises MeasurementError if the
+        network cannot be used."""
+        title, total = f"watching by {self.model.key}", len(self.todo)
+        with self.console.task(title, total) as progress, TemporaryDirectory() as folder:
+            for sha256 in self.todo.keys() & self.directory.watched.keys():
+                progress.advance(self.todo.pop(sha256).name)
+            in_a_row = 0
+            while self.todo:
+                before = len(self.todo)
+                try:
+                    outcome = self._run_worker(progress, Path(folder) / "log")
+                except KeyboardInterrupt:
+                    done = total - len(self.todo)
+                    self.console.say(
+                        f"interrupted: {done} of {total} videos are done; the same command goes on"
+                    )
+                    raise
+                if outcome.failed is None:
+                    return
+                in_a_row = 1 if len(self.todo) < before else in_a_row + 1
+                reason = outcome.failed.partition(" (see ")[0]  # the log is gone when all is done
+                if not outcome.in_flight or in_a_row == MOST_FAILURES:
+                    raise MeasurementError(reason, where=self.model.key)
+                self._fail(outcome.in_flight[0], reason, progress)
+
+    def _run_worker(self, progress: Progress, log: Path) -> Outcome:
+        """One process that watches what is left, as far as it gets."""
+        settings = live_settings(self.model, replace(self.config, as_fast_as_possible=True))
+        clips = [Clip(sha256, video.path) for sha256, video in self.todo.items()]
+        job = live_job("live videos", self.model, settings, clips)
+        worker = Worker(job, self.model.python, log, LOADING_TIMEOUT_S, self.console.say)
+        outcome = Outcome()
+        with closing(worker.events(outcome)) as found:
+            for event in found:
+                match event:
+                    case events.StageProgress():
+                        progress.note(str(event))
+                    case events.ClipFailed(clip, error):
+                        self._fail(clip, error.removeprefix(f"{self.todo[clip].path.name}: "), progress)
+                    case events.Watched(clip, frames, timeline, notes):
+                        name = self.todo[clip].name
+                        self.directory.add(WatchedVideo(clip, name, frames, timeline, notes))
+                        progress.advance(self.todo.pop(clip).name)
+        return outcome
+
+    def _fail(self, sha256: str, reason: str, progress: Progress) -> None:
+        self.failed[sha256] = reason
+        progress.advance(self.todo.pop(sha256).name)
 
 
 def _watched(
