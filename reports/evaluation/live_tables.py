@@ -125,6 +125,12 @@ def recognition_table(contents: LiveEvaluation) -> Table:
     figures = {name: _figures(found) for name, found in by_class.items()}
     late_text = _late(contents)
     early = [each for each in contents.found if each.action.start_s < each.video.timeline.labels[0].time_s]
+    cut = [
+        each
+        for each in contents.found
+        if math.isinf(each.when.first_s)
+        and each.video.timeline.end_s < each.action.end_s + contents.late_s(each.video)
+    ]
     notes = [
         "Seconds and shares are medians over all actions; one that is not recognised counts as later than "
         "all others. –: that is so of more than half; ∞: by the interval it may be. Ranges are of those that "
@@ -139,6 +145,10 @@ def recognition_table(contents: LiveEvaluation) -> Table:
         notes.append(
             f"{len(early)} of {len(contents.found)} actions began before the first whole window of their "
             "video: a camera that has been watching could recognise them sooner."
+        )
+    if cut:
+        notes.append(
+            f"Actions that are not recognised, and whose video ends before a late label could come: {len(cut)}."
         )
     lines = (_class_line(name, found, figures[name]) for name, found in by_class.items())
     return table("recognition", "Time to recognition", columns, lines, notes)

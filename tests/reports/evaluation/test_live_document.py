@@ -84,6 +84,16 @@ def test_quiet_footage_has_a_rate_and_no_times(tmp_path: Path) -> None:
     assert not (tmp_path / "plots").exists()
 
 
+def test_a_video_that_ends_with_its_action_shows_no_late_label(tmp_path: Path) -> None:
+    """A label is late until 2 s after the action."""
+    missed = [
+        watched(name, (1.0, None), actions=(AnnotatedAction("falling", 10.0, 12.0),), end_s=end_s)
+        for name, end_s in (("cut.mp4", 13.5), ("whole.mp4", 14.5))
+    ]
+    text, _ = written(evaluation(*missed), tmp_path)
+    assert "whose video ends before a late label could come: 1." in text
+
+
 def test_without_footage_there_is_no_rate(tmp_path: Path) -> None:
     always = watched(
         "fall.mp4", (0.0, None), (1.0, "falling"), actions=(AnnotatedAction("falling", 0.0, 30.0),)
@@ -98,4 +108,5 @@ def test_actions_that_begin_before_the_first_window_are_counted(tmp_path: Path) 
     unknown = watched("lying.mp4", (1.0, None), actions=(AnnotatedAction("lying", 0.0, 3.0),))
     text, _ = written(evaluation(early, unknown), tmp_path)
     assert "1 of 1 actions began before the first whole window" in text
+    assert "a late label" not in text
     assert "takes for no action: lying." in text
