@@ -148,7 +148,8 @@ def recognition_table(contents: LiveEvaluation) -> Table:
         )
     if cut:
         notes.append(
-            f"Actions that are not recognised, and whose video ends before a late label could come: {len(cut)}."
+            "Actions that are not recognised, and whose video ends before a late label could come: "
+            f"{len(cut)}."
         )
     lines = (_class_line(name, found, figures[name]) for name, found in by_class.items())
     return table("recognition", "Time to recognition", columns, lines, notes)
