@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..datasets.clip import Clip
 from ..errors import MeasurementError, UsageError, unknown_name
 from ..live.config import LiveConfig
 from ..live.events import ActionEvent, SessionHeader
@@ -24,6 +25,7 @@ from .plan.plan import plan_models
 from .plan.planned_model import PlannedModel
 from .predict import caveat
 from .worker.events import Happened, Recognising, SessionBegun, SessionEnded
+from .worker.job import Job
 from .worker.live import LiveSettings
 from .worker.supervisor import Outcome, Worker
 
@@ -54,6 +56,28 @@ def plan_live(config: LiveConfig, say: Callable[[str], None]) -> PlannedModel:
     return with_files(model, run, say)
 
 
+def live_settings(model: PlannedModel, config: LiveConfig, zones: Zones | None) -> LiveSettings:
+    """What the worker of a session of `model` is told. `zones`: in which persons are recognised."""
+    return LiveSettings(
+        config=config,
+        model=model.key,
+        labels=model.labels,
+        window=model.stream_window,
+        rate=model.stream_rate,
+        weights={stream: weights.kind for stream, weights in model.weights.items()},
+        caveat=caveat([weights.kind for weights in model.weights.values()]),
+        operating_point=model.operating_point,
+        people=model.people,
+        zones=zones,
+    )
+
+
+def live_job(task: str, model: PlannedModel, settings: LiveSettings, videos: Iterable[Clip] = ()) -> Job:
+    """The job of a session, "live", or of one for each of `videos`, "live videos"."""
+    # The session finds persons itself: in a stream, and not one of a clip.
+    return replace(model.stream_job(task, videos, settings), people=None)
+
+
 def run_live(
     model: PlannedModel,
     config: LiveConfig,
@@ -70,20 +94,7 @@ def run_live(
 
     Raises MeasurementError if the session failed.
     """
-    settings = LiveSettings(
-        config=config,
-        model=model.key,
-        labels=model.labels,
-        window=model.stream_window,
-        rate=model.stream_rate,
-        weights={stream: weights.kind for stream, weights in model.weights.items()},
-        caveat=caveat([weights.kind for weights in model.weights.values()]),
-        operating_point=model.operating_point,
-        people=model.people,
-        zones=zones,
-    )
-    # The session finds persons itself: in a stream, and not one of a clip.
-    job = replace(model.stream_job("live", (), settings), people=None)
+    job = live_job("live", model, live_settings(model, config, zones))
     stop = threading.Event()
     outcome = Outcome()
     summary: SessionSummary | None = None

@@ -118,6 +118,12 @@ class _Action:
     end_s: float | None = None
 
 
+def idle_class(labels: Sequence[str]) -> str | None:
+    """The class that stands for "none of the actions", of a network with these classes; None without one."""
+    matcher = LabelMatcher(labels)
+    return next((name for each in NO_ACTION if (name := matcher(each)) is not None), None)
+
+
 def utc_now() -> datetime:
     """The time of day, UTC."""
     return datetime.now(UTC)
@@ -150,9 +156,7 @@ class Decider:
         if operating_point is not None and operating_point.label not in self._labels:
             raise UsageError("has an operating point of a class that it lacks", where=model)
         self._point = operating_point
-        matcher = LabelMatcher(self._labels)
-        found = [name for each in NO_ACTION if (name := matcher(each)) is not None]
-        self._idle = found[0] if found else None
+        self._idle = idle_class(self._labels)
         threshold = settings.threshold
         self._threshold = THRESHOLD if threshold is None and self._idle is None else threshold
         self._recent: deque[Recognised] = deque()

@@ -25,6 +25,7 @@ from . import history as cli_history
 from . import loadgen as cli_loadgen
 from . import weights as cli_weights
 from .data import app as cli_data
+from .prediction import evaluate_live as cli_evaluate_live
 from .prediction import live as cli_live
 from .prediction import predict as cli_predict
 from .settings import given_settings, with_settings
@@ -209,6 +210,7 @@ def doctor() -> None:
 
 app.command()(cli_compare.compare)
 app.command()(cli_evaluate.evaluate)
+app.command()(cli_evaluate_live.evaluate_live)
 app.command()(cli_export.export)
 app.command()(cli_gate.gate)
 app.command()(cli_live.live)

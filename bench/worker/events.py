@@ -13,6 +13,7 @@ from ...live.events import ActionEvent, SessionHeader
 from ...live.measurements import SessionStatus, SessionSummary
 from ...parsing import parse_json
 from ...preprocessing.preparer import ReportProgress
+from ...records.live import LabelTimeline
 from ...typed_values import Mismatch, typed
 
 
@@ -33,7 +34,7 @@ class FirstForward:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A clip is in flight, until a `Predicted`, `ClipFailed` or `Measured` names it. `clip`: its id."""
+    """A clip is in flight, until a `Predicted`, `ClipFailed`, `Measured` or `Watched`. `clip`: its id."""
 
     clip: str
 
@@ -146,6 +147,19 @@ class SessionEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """A live session has watched a video to its end.
+
+    - `clip`: id of the video. `frames`, `timeline`, `notes`: see `WatchedVideo`.
+    """
+
+    clip: str
+    frames: int
+    timeline: LabelTimeline
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StageProgress:
     """`done` units of a stage, of `total` in all (0: unknown). Any event shows that the worker is alive."""
 
@@ -196,6 +210,7 @@ Event = (
     | Recognising
     | Happened
     | SessionEnded
+    | Watched
     | StageProgress
     | Notice
     | Failed

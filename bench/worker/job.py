@@ -21,8 +21,8 @@ class Job:
     """One network in one fresh process.
 
     - `task`: "accuracy" (predictions of `clips`), "arrays" (logits of given input), "loadgen" (answers to
-      LoadGen's queries), "turns" (clips timed when it is this process's turn), "live" (a live session), or
-      the name of a scenario.
+      LoadGen's queries), "turns" (clips timed when it is this process's turn), "live" (a live session),
+      "live videos" (one session for each of `clips`), or the name of a scenario.
     - `request`: the model as the user named it. `weights`: stream → weights. `classes`: length of its scores.
     - `window`: one window of so many frames from the middle instead of the authors' protocol (None).
     - `batch`: most views in a forward call.

@@ -21,7 +21,7 @@ from ...live.outputs.output import Shown
 from ...live.people.finder import People
 from ...live.people.zones import Zones
 from ...live.queues import Newest
-from ...live.session import SessionSettings, run_session
+from ...live.session import Recognise, SessionSettings, run_session
 from ...models.detectors.registry import ChosenDetector, load_detector
 from ...models.spec import FloatArray
 from ...operating_point import OperatingPoint
@@ -58,11 +58,25 @@ class LiveSettings:
     people: ChosenDetector | None = None
     zones: Zones | None = None
 
+    def decider(self) -> Decider:
+        """A new one, of a session that begins. Raises as `Decider` does."""
+        return Decider(self.labels, self.config.decision, self.operating_point, self.model)
 
-def recognise_live(job: Job, loaded: Loaded, send: Send, asked: threading.Semaphore) -> None:
-    """Run the session and report it; it ends when `asked` is released, and by SIGTERM or SIGINT."""
+    def session(self) -> SessionSettings:
+        """How a session runs."""
+        return SessionSettings(
+            window=self.window,
+            rate=self.rate,
+            stride=self.config.stride,
+            lossless=self.config.as_fast_as_possible,
+            seconds=self.config.seconds,
+            stall_s=self.config.clip_timeout,
+        )
+
+
+def ready(job: Job, loaded: Loaded) -> tuple[Recognise, People | None]:
+    """The network of a session, warm, and how it finds persons, by the job's `LiveSettings`."""
     settings: LiveSettings = job.settings
-    config = settings.config
     network, average = loaded.network, loaded.model.views.average
 
     def recognise(view: View) -> FloatArray:
@@ -73,9 +87,17 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, asked: threading.Semaph
         people = People(load_detector(settings.people, threads=1), settings.zones)
     blank = np.zeros((480, 640, 3), np.uint8)
     recognise(still_window(loaded.preparer, settings.window, blank))  # compiles what is compiled at first use
+    return recognise, people
+
+
+def recognise_live(job: Job, loaded: Loaded, send: Send, asked: threading.Semaphore) -> None:
+    """Run the session and report it; it ends when `asked` is released, and by SIGTERM or SIGINT."""
+    settings: LiveSettings = job.settings
+    config = settings.config
+    recognise, people = ready(job, loaded)
     stop = threading.Event()
     _stop_when_asked(stop, asked)
-    decider = Decider(settings.labels, config.decision, settings.operating_point, settings.model)
+    decider = settings.decider()
     caveats = [*filter(None, [settings.caveat]), *loaded.preparer.notes]
     if config.as_fast_as_possible:
         caveats.append("as fast as possible, not in real time: ages are not those of a live source")
@@ -102,14 +124,7 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, asked: threading.Semaph
             recognise,
             loaded.preparer,
             settings.labels,
-            SessionSettings(
-                window=settings.window,
-                rate=settings.rate,
-                stride=config.stride,
-                lossless=config.as_fast_as_possible,
-                seconds=config.seconds,
-                stall_s=config.clip_timeout,
-            ),
+            settings.session(),
             (*outputs, _Parent(send)),
             measurements,
             stop,

@@ -91,19 +91,25 @@ def _follow_parent(asked: threading.Semaphore, grace_s: float) -> None:
     os._exit(1)
 
 
-_TASKS: dict[str, Callable[[Job, Loaded, Send], None]] = {
-    "accuracy": predict_clips,
-    "arrays": compute_arrays,
-    "loadgen": measure_loadgen,
-}
-"""What a worker does beside the scenarios of a run."""
-
-
 def _recognise_live(job: Job, loaded: Loaded, send: Send, asked: threading.Semaphore) -> None:
     from .live import recognise_live  # only here: the other tasks need no video library
 
     recognise_live(job, loaded, send, asked)
 
+
+def _watch_videos(job: Job, loaded: Loaded, send: Send) -> None:
+    from .live_videos import watch_videos
+
+    watch_videos(job, loaded, send)
+
+
+_TASKS: dict[str, Callable[[Job, Loaded, Send], None]] = {
+    "accuracy": predict_clips,
+    "arrays": compute_arrays,
+    "loadgen": measure_loadgen,
+    "live videos": _watch_videos,
+}
+"""What a worker does beside the scenarios of a run."""
 
 LIVE_GRACE_S = 60.0
 """Seconds that a live session may take to close its files when its parent is gone."""

@@ -26,6 +26,7 @@ from .events import (
     Predicted,
     Started,
     Waiting,
+    Watched,
     read_event,
 )
 from .job import Job
@@ -140,7 +141,12 @@ class Worker:
                     return
                 case Started(clip):
                     outcome.in_flight.append(clip)
-                case Predicted(clip=str(clip)) | ClipFailed(clip=str(clip)) | Measured(clip=str(clip)):
+                case (
+                    Predicted(clip=str(clip))
+                    | ClipFailed(clip=str(clip))
+                    | Measured(clip=str(clip))
+                    | Watched(clip=str(clip))
+                ):
                     outcome.in_flight.remove(clip)
             yield event
             match event:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -49,7 +50,10 @@ def share_seen(example: PartialPredictions) -> float:
     return right_from(example.shares, example.predicted, example.label)
 
 
-def right_from(positions: Sequence[float], predicted: Sequence[str | None], label: str) -> float:
+Predicted = TypeVar("Predicted")
+
+
+def right_from(positions: Sequence[float], predicted: Sequence[Predicted], label: Predicted) -> float:
     """First of the rising `positions` from which on the predictions are `label` throughout, else infinite."""
     found = math.inf
     for position, each in zip(reversed(positions), reversed(predicted), strict=True):
@@ -71,18 +75,33 @@ def recognition_times(
         own = [each for each in examples if each.label == label]
         if not own:
             continue
-        seen = np.array([share_seen(each) for each in own])
-        weights = group_weights([each.group for each in own], seed=seed)
-        groups = len({each.group for each in own})
-        recognised = (weights @ np.isfinite(seen)) / weights.sum(1)
-        order = np.argsort(seen, kind="stable")
-        counted = np.cumsum(weights[:, order], 1)
-        middle = (counted >= counted[:, -1:] / 2).argmax(1)
-        medians = seen[order][middle]
+        seen = [share_seen(each) for each in own]
+        groups = [each.group for each in own]
         times[label] = RecognitionTime(
-            label,
-            estimate(recognised, groups, len(own)),
-            estimate(medians, groups, len(own), proportion=False) if np.isfinite(medians[0]) else None,
-            own[0].shares,
+            label, share_reached(seen, groups, seed), median_reached(seen, groups, seed), own[0].shares
         )
     return times
+
+
+def share_reached(values: Sequence[float], groups: Sequence[str], seed: int = 0) -> Estimate | None:
+    """Share of the values, at least one, that are finite, with an interval over groups.
+
+    - `groups`: the group of each value. `seed`: of their resamples.
+    """
+    weights = group_weights(groups, seed=seed)
+    reached = (weights @ np.isfinite(values)) / weights.sum(1)
+    return estimate(reached, len(set(groups)), len(values))
+
+
+def median_reached(values: Sequence[float], groups: Sequence[str], seed: int = 0) -> Estimate | None:
+    """Median of the values, at least one, with an interval over groups; infinite ones are the largest.
+
+    None where the median itself is infinite. `groups`, `seed`: see `share_reached`.
+    """
+    seen, weights = np.array(values), group_weights(groups, seed=seed)
+    order = np.argsort(seen, kind="stable")
+    counted = np.cumsum(weights[:, order], 1)
+    medians = seen[order][(counted >= counted[:, -1:] / 2).argmax(1)]
+    if not np.isfinite(medians[0]):
+        return None
+    return estimate(medians, len(set(groups)), len(values), proportion=False)

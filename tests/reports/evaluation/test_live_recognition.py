@@ -14,6 +14,7 @@ from actionbench.reports.evaluation.live_recognition import (
     LiveRecognition,
     false_alarms,
     live_recognition,
+    recognitions,
 )
 
 from ...known import known
@@ -22,31 +23,61 @@ FALL = AnnotatedAction("falling", 10.0, 14.0)
 
 
 def timeline(*labels: tuple[float, str | None], end_s: float = 20.0, age_s: float = 0.5) -> LabelTimeline:
-    return LabelTimeline(tuple(ShownLabel(time_s, age_s, label) for time_s, label in labels), end_s)
+    shown = (ShownLabel(time_s, age_s, () if label is None else (label,)) for time_s, label in labels)
+    return LabelTimeline(tuple(shown), end_s)
 
 
 @pytest.mark.parametrize(
-    ("labels", "share", "delay_s"),
+    ("labels", "share", "stays_s", "first_s"),
     [
         # Right from the frame at 11 on, a quarter of the action; there half a second later.
-        ([(9.0, None), (11.0, "falling"), (12.0, "falling"), (13.0, "falling")], 0.25, 1.5),
+        ([(9.0, None), (11.0, "falling"), (12.0, "falling"), (13.0, "falling")], 0.25, 1.5, 1.5),
         # It does not stay right before 13.
-        ([(11.0, "falling"), (12.0, None), (13.0, "falling")], 0.75, 3.5),
+        ([(11.0, "falling"), (12.0, None), (13.0, "falling")], 0.75, 3.5, 1.5),
         # Right, and wrong at the end.
-        ([(11.0, "falling"), (13.0, "walking")], math.inf, math.inf),
+        ([(11.0, "falling"), (13.0, "walking")], math.inf, math.inf, 1.5),
         # Wrong after the end only.
-        ([(11.0, "falling"), (13.75, None)], 0.25, 1.5),
+        ([(11.0, "falling"), (13.75, None)], 0.25, 1.5, 1.5),
         # There before the action began, and it stays.
-        ([(9.0, "falling"), (12.0, "falling")], 0.0, 0.0),
+        ([(9.0, "falling"), (12.0, "falling")], 0.0, 0.0, 0.0),
         # About a frame from before the start, there after it.
-        ([(9.75, "falling"), (12.0, "falling")], 0.0, 0.25),
+        ([(9.75, "falling"), (12.0, "falling")], 0.0, 0.25, 0.25),
         # No label at all, and none within the action.
-        ([], math.inf, math.inf),
-        ([(15.0, "falling")], math.inf, math.inf),
+        ([], math.inf, math.inf, math.inf),
+        ([(15.0, "falling")], math.inf, math.inf, math.inf),
     ],
 )
-def test_right_and_stays_right(labels: list[tuple[float, str | None]], share: float, delay_s: float) -> None:
-    assert live_recognition(timeline(*labels), FALL) == LiveRecognition(share, delay_s)
+def test_right_and_stays_right(
+    labels: list[tuple[float, str | None]], share: float, stays_s: float, first_s: float
+) -> None:
+    assert live_recognition(timeline(*labels), FALL) == LiveRecognition(first_s, stays_s, share)
+
+
+def test_a_late_label_is_recognised_and_not_right_to_the_end() -> None:
+    """The action ends at 14; the label of the frame at 15 is there at 15.5."""
+    shown = timeline((9.0, None), (15.0, "falling"), (17.0, None))
+    assert live_recognition(shown, FALL, until_s=15.5) == LiveRecognition(5.5, math.inf, math.inf)
+    assert live_recognition(shown, FALL, until_s=15.4).first_s == math.inf
+
+
+def test_a_label_after_the_start_of_the_next_action_of_the_class_is_that_ones() -> None:
+    second = AnnotatedAction("falling", 15.0, 18.0)
+    between = AnnotatedAction("walking", 14.0, 15.0)
+    shown = timeline((9.0, None), (16.0, "falling"), age_s=0.0)
+    found = recognitions(shown, [second, between, FALL], late_s=5.0)
+    assert [(action, when.first_s) for action, when in found] == [
+        (FALL, math.inf),
+        (between, math.inf),
+        (second, 1.0),
+    ]
+
+
+def test_of_several_persons_each_has_a_label() -> None:
+    labels = [ShownLabel(9.0, 0.0, ()), ShownLabel(11.0, 0.0, ("falling", "walking"))]
+    shown = LabelTimeline((*labels, ShownLabel(19.0, 0.0, ())), 20.0)
+    assert live_recognition(shown, FALL) == LiveRecognition(1.0, 1.0, 0.25)
+    assert false_alarms(shown, "walking", [FALL]).times_s == (11.0,)
+    assert false_alarms(shown, "falling", [FALL]).times_s == ()
 
 
 def test_an_action_must_last() -> None:
