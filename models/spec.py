@@ -56,8 +56,8 @@ class Preprocessing:
       neighbours in float32 and rounds half to even (torch's interpolation without antialiasing).
     - `long_side`: how the longer side's fraction of a pixel is dropped, "round" or "floor".
     - `crop`: side of the centre crop, pixels.
-    - `crop_offset`: "floor" of half the margin, or "half-even" (Python's `round`). Not for `Views.crops` of 3,
-      whose margins are rounded up.
+    - `crop_offset`: "floor" of half the margin, or "half-even" (Python's `round`). It does not apply to three
+      `Views.crops`, whose margins are rounded up.
     - `scale`, `mean`, `std`: RGB pixels 0–255 become `(pixel * scale - mean) / std`, channel by channel. Mean
       and standard deviation are those of red, green and blue, whatever `colour` is.
     - `flow_bound`: flow is clipped to ±bound pixels a frame and divided by it. None for RGB.
