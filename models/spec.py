@@ -431,7 +431,7 @@ class DemoWeights:
     - `file`: name of the file in it.
     - `network`: "module:attribute" of the function that gives the random network from the weights'
       description, the number of classes and the seed; or the function itself.
-    - `views`: how the demo clips are cut; None for the model's own views.
+    - `views`: how the demo clips are cut; None for the views of the weights' description.
     """
 
     name: str

@@ -22,7 +22,7 @@ PIXELS = np.zeros((2, 2, 3), np.uint8)
 
 def chosen(times: list[float], rate: Fraction | None, gap_s: float = 2.56) -> list[int]:
     """Numbers of the frames that are added to a window."""
-    sampler = Sampler(rate, gap_s)
+    sampler = Sampler(rate, 1, gap_s)
     frames = [Frame(PIXELS, n, time, time, n > 0) for n, time in enumerate(times)]
     return [each.number for frame in frames for each in sampler.add(frame).frames]
 
@@ -55,7 +55,7 @@ def test_a_gap_repeats_the_last_frame_that_was_there() -> None:
 
 @pytest.mark.parametrize("why", ["gap", "cut", "size"])
 def test_the_window_begins_anew(frame: MakeFrame, why: str) -> None:
-    sampler = Sampler(Fraction(25), 0.5)
+    sampler = Sampler(Fraction(25), 1, 0.5)
     assert sampler.add(frame(0, 0.0, continues=False)).anew
     assert not sampler.add(frame(1, 0.04)).anew
     next_frame = {
