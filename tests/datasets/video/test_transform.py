@@ -290,7 +290,7 @@ def test_clips_of_a_video_at_known_places() -> None:
 @given(height=st.integers(1, 60), width=st.integers(1, 60), data=st.data())
 def test_three_crops_lie_along_the_longer_side(height: int, width: int, data: st.DataObject) -> None:
     size = data.draw(st.integers(1, min(height, width)))
-    places = np.stack(np.indices((height, width)), -1)
+    places = np.moveaxis(np.indices((height, width)), 0, -1)
     crops = uniform_crops(places, size)
     assert [crop.shape for crop in crops] == [(size, size, 2)] * 3
     for number, crop in enumerate(crops):
