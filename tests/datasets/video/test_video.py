@@ -456,6 +456,7 @@ def test_frames_that_are_left_out_are_not_converted() -> None:
             self.notes: list[str] = []
 
         def frames(self, since: Fraction | None) -> Iterable[TimedFrame]:
+            assert since is None
             return iter(
                 TimedFrame(Fraction(k, 25), Fraction(k + 1, 25), partial(convert, k)) for k in range(10)
             )
