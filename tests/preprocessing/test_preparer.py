@@ -73,7 +73,8 @@ def test_the_description_alone_says_how_pixels_are_prepared(noise: Clip) -> None
     ]
     for view, right in zip(prepared.views, expected, strict=True):
         np.testing.assert_allclose(view["rgb"], right[..., ::-1], rtol=1e-5, atol=1e-6)
-    assert (prepared.frames, prepared.video_s) == (7, pytest.approx(20 / 25))
+    assert prepared.frames == 7
+    assert prepared.video_s == pytest.approx(20 / 25)
 
 
 def test_swapped_pixels_of_a_network_that_normalises_them_itself(noise: Clip) -> None:

@@ -213,10 +213,13 @@ def test_accuracy_and_time_of_several_clips_and_what_the_report_says(
     (tmp_path / "colours.bin.yaml").write_text("window: 2\nclips: 3\nevery: 2\n")
     answer = bench(
         *("run", "--models", f"{TINY}:tiny", "--data", data, "--out", out, *QUICK[2:]),
-        *("--weights", f"*={weights}"),
+        *("--weights", f"*={weights}", "--scenarios", "latency,stream", *BRIEF, "--no-peak"),
     )
     assert answer.returncode == 0, answer.stderr
     directory = RunDirectory(out)
+    (camera,) = directory.samples("stream")
+    assert (camera.fps, camera.window) == (12.5, 2)
+    assert "only those frames of a video that the weights were trained on" in " ".join(camera.notes)
     assert [(record.views, record.frames) for record in directory.clips()] == [(3, 3), (3, 3)]
     assert {(record.views, record.frames) for record in directory.latencies()} == {(3, 3)}
     (model,) = directory.run.models
@@ -224,7 +227,9 @@ def test_accuracy_and_time_of_several_clips_and_what_the_report_says(
     comparison, *_ = (out / "report.md").read_text(encoding="utf-8").split("## Target class")
     assert f"Accuracy, times and GFLOPs of a video are of the same views: {model.views}." in comparison
     (tmp_path / "colours.bin.yaml").unlink()
-    answer = bench("predict", f"{TINY}:tiny", next(data.rglob("*.mp4")), "--weights", weights, "--views", 7)
+    answer = bench(
+        "predict", f"{TINY}:tiny", next(data.rglob("*.mp4")), "--weights", f"*={weights}", "--views", 7
+    )
     assert answer.returncode == 0, answer.stderr
     assert "5 frames, 7 views" in answer.stdout
     refused = bench("predict", f"{TINY}:tiny", next(data.rglob("*.mp4")), "--views", "video")
