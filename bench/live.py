@@ -20,7 +20,7 @@ from ..live.people.zones import Zones
 from ..plain_text import plain_line
 from .console.status_line import StatusLine
 from .plan.config import from_mapping
-from .plan.files import with_files
+from .plan.files.needed import with_files
 from .plan.plan import plan_models
 from .plan.planned_model import PlannedModel
 from .predict import caveat
@@ -69,6 +69,7 @@ def live_settings(model: PlannedModel, config: LiveConfig, zones: Zones | None) 
         operating_point=model.operating_point,
         people=model.people,
         zones=zones,
+        every=model.stream_every,
     )
 
 
@@ -166,7 +167,8 @@ def ends(stop: threading.Event) -> Iterator[threading.Event]:
 
 
 def _say_header(line: StatusLine, header: SessionHeader) -> None:
-    rate = f"{header.rate:g} frames/s" if header.rate else "all frames of the source"
+    own = "all frames of the source" if header.every == 1 else f"1 in {header.every} frames of the source"
+    rate = f"{header.rate:g} frames/s" if header.rate else own
     source, model, rule = map(plain_line, (header.source, header.model, header.no_action))
     windows = f"windows of {header.window} frames, a label every {header.stride} frames"
     line.say(f"{source}: {model}, {rate}, {windows}; no action: {rule}")

@@ -16,7 +16,7 @@ from ..errors import MeasurementError
 from ..operating_point import OperatingPoint
 from .console.progress import Console
 from .plan.config import RunConfig
-from .plan.files import with_files
+from .plan.files.needed import with_files
 from .plan.plan import plan_models
 from .plan.planned_model import PlannedModel
 from .worker.accuracy import AccuracySettings

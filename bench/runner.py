@@ -18,7 +18,7 @@ from .agreement.check import check_agreement
 from .console.progress import Console
 from .plan.config import RunConfig, from_mapping, is_demo, parse_sweep
 from .plan.environment import environment
-from .plan.files import with_files
+from .plan.files.needed import with_files
 from .plan.peak import gemm_peaks
 from .plan.plan import Plan, make_plan
 from .plan.planned_model import PlannedModel
@@ -246,7 +246,7 @@ def timed_clips(plan: Plan, tried: Collection[str] = (), failed: Collection[str]
     clips = tuple(clip for clip in plan.clips if clip.id not in failed)
     order = random.Random(plan.config.seed).sample(sorted(clip.id for clip in clips), len(clips))
     by_id = {clip.id: clip for clip in clips}
-    least = max(model.request.model.views.min_frames for model in plan.models) + 1
+    least = max(model.views.min_frames for model in plan.models) + 1
     chosen: list[Clip] = []
     with Checker(min_frames=least, timeout_s=plan.config.clip_timeout) as checker:
         for clip in (by_id[id_] for id_ in order):

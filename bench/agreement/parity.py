@@ -21,7 +21,7 @@ from ...models.weights.store import stored, stored_weights
 from ...preprocessing.assembly import assemble
 from ..console.progress import Console
 from ..plan.config import RunConfig
-from ..plan.files import with_files
+from ..plan.files.needed import with_files
 from ..plan.plan import plan_models, sample
 from ..plan.planned_model import PlannedModel
 from ..plan.selection import unable
@@ -117,10 +117,10 @@ def _clip_inputs(model: PlannedModel, config: RunConfig) -> Iterator[tuple[str, 
     clips = load_clips(config.data, vocabulary=model.labels)
     preparer = assemble(
         model.weights,
-        model.request.model.views,
+        model.views,
         flow=model.flow,
         threads=model.options.threads,
-        window=model.request.model.views.single_frames,
+        window=model.views.single_frames,
     )
     for clip in sample(clips.clips, config.max_clips, config.seed):
         (view,) = preparer(clip).views

@@ -22,7 +22,7 @@ from ..agreement.check import AGREEMENT_FRAMES
 from ..agreement.logits import compute_logits, save_arrays
 from ..console.progress import Console
 from ..plan.config import RunConfig
-from ..plan.files import with_files
+from ..plan.files.needed import with_files
 from ..plan.plan import plan_models
 from ..plan.planned_model import PlannedModel
 from ..plan.selection import unable
@@ -187,7 +187,8 @@ def _facts(planned: PlannedModel, stream: str, targets: Mapping[str, Path]) -> d
     """What a file says of itself: name → plain text, or JSON."""
     request, weights = planned.request, planned.weights[stream]
     how = weights.description.preprocessing
-    picture = "uint8 RGB pixels 0–255, resized and cropped as `preprocessing` says; scaled in the file"
+    pixels = f"uint8 {how.colour.upper()} pixels 0–255"
+    picture = f"{pixels}, resized and cropped as `preprocessing` says; scaled in the file"
     flow = "float32 optical flow, prepared as `preprocessing` says"
     others = [path.name for other, path in targets.items() if other != stream]
     facts = {
@@ -201,7 +202,7 @@ def _facts(planned: PlannedModel, stream: str, targets: Mapping[str, Path]) -> d
         + (f", to be added to those of {', '.join(others)}" if others else ""),
         "labels": _json(planned.labels),
         "preprocessing": _json(asdict(how) | {"rate": None if how.rate is None else str(how.rate)}),
-        "views": _json(asdict(request.model.views)),
+        "views": _json(asdict(planned.views)),
         "weights": f"{weights.kind}: {weights.description.name}",
         "weights_sha256": weights.sha256 or "",
         "licence": weights.description.licence,
@@ -228,9 +229,9 @@ def _agreements(
     console: Console,
 ) -> dict[str, BackendAgreement]:
     """How far the files' logits are from those of `reference`, for each shape of the input."""
-    model = planned.request.model
+    model, views = planned.request.model, planned.views
     side = max(weights.description.preprocessing.crop for weights in planned.weights.values())
-    least, frames = model.views.min_frames, max(model.views.min_frames, model.views.single_frames)
+    least, frames = views.min_frames, max(views.min_frames, views.single_frames)
     # An odd number of frames and a batch: mistakes in padding, and in what the file holds fixed, show.
     shapes = ((frames, side, side, 1), (max(least, min(frames, AGREEMENT_FRAMES) - 1), side, side, 2))
     # What the weights say of pixels, which may differ from what the network assumes.

@@ -12,12 +12,13 @@ from ...datasets.clip import Clip
 from ...models.capabilities import why_not
 from ...models.detectors.registry import ChosenDetector
 from ...models.registry import ModelRequest
-from ...models.spec import LoadOptions, Weights
+from ...models.spec import LoadOptions, Views, Weights
 from ...operating_point import OperatingPoint
 from ...records.run import ModelRecord
 from ..agreement.certificate import certificate
 from ..worker.job import Job
 from .environment import probe
+from .views import views_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,14 @@ class PlannedModel:
     - `key`: its name in reports, "i3d@torch"; unique in the plan.
     - `request`: the model with backend, precision and variant.
     - `weights`: stream → its weights.
+    - `views`: how a video is cut into views.
     - `options`: device and threads.
     - `python`: path of the interpreter that runs it.
     - `labels`: class names in the order of its scores.
     - `target`: index of the target class, None without one.
     - `flow`: name of the flow method, None if no stream needs flow.
     - `people`: detector by which the main person is found, None for whole frames.
-    - `window`: frames of a single window from the middle of a video, None for the authors' protocol.
+    - `window`: frames of a single window from the middle of a video, None for `views`.
     - `batch`: views in one forward call.
     - `point`: its point in a sweep, axis → value; empty without a sweep.
     """
@@ -41,6 +43,7 @@ class PlannedModel:
     key: str
     request: ModelRequest
     weights: Mapping[str, Weights]
+    views: Views
     options: LoadOptions
     python: str
     labels: tuple[str, ...]
@@ -71,13 +74,20 @@ class PlannedModel:
     @property
     def stream_window(self) -> int:
         """Frames that a label of a stream is about."""
-        return self.window or self.request.model.views.window or self.request.model.views.single_frames
+        return self.window or self.views.window or self.views.single_frames
 
     @property
     def stream_rate(self) -> Fraction | None:
         """Frames a second that the weights were trained on; None for the videos' own."""
-        rates = [weights.description.preprocessing.rate for weights in self.weights.values()]
+        rates = [weights.description.preprocessing.frame_rate for weights in self.weights.values()]
         return next((rate for rate in rates if rate is not None), None)
+
+    @property
+    def stream_every(self) -> int:
+        """Of the videos' own frames, where the weights were trained on those, every so many-th is used."""
+        if self.stream_rate is not None:
+            return 1
+        return max(weights.description.preprocessing.every for weights in self.weights.values())
 
     def stream_job(self, task: str, clips: Iterable[Clip], settings: Any) -> Job:
         """The job for a worker that prepares frames and computes at the same time; see `job`.
@@ -93,7 +103,9 @@ class PlannedModel:
     @property
     def whole(self) -> bool:
         """Whether a video is one view."""
-        return self.window is not None or self.request.model.views.window is None
+        views = self.views
+        one_window = views.window is None or views.clips == 1
+        return self.window is not None or (one_window and views.crops == 1)
 
     @property
     def packages(self) -> Mapping[str, str | None]:
@@ -114,23 +126,13 @@ class PlannedModel:
             self.options,
             len(self.labels),
             clips=tuple(clips),
+            views=self.views,
             window=self.window,
             batch=self.batch,
             flow=self.flow,
             people=self.people,
             **more,
         )
-
-    def views_in_words(self) -> str:
-        """How a video is cut into views and their scores averaged, as text for reports."""
-        views = self.request.model.views
-        if self.window is not None:
-            return f"one window of up to {self.window} frames from the middle"
-        if views.window is None:
-            return "whole video in one pass"
-        step = "without overlap" if views.stride in (None, views.window) else f"every {views.stride} frames"
-        tail = "last one looped" if views.tail == "loop" else "remainder left out"
-        return f"windows of {views.window} frames {step}, {tail}, {views.average} averaged"
 
     def record(self) -> ModelRecord:
         """Its record in `run.json`, before it is measured."""
@@ -153,7 +155,7 @@ class PlannedModel:
                 for stream, w in self.weights.items()
             },
             labels=self.labels,
-            views=self.views_in_words(),
+            views=views_in_words(self.views, self.window, self.weights),
             flow=self.flow,
             certificate=certificate(self.request, self.weights, self.options, self.packages),
             packages=None if self.python == sys.executable else dict(self.packages),

@@ -17,6 +17,7 @@ from ...models.spec import LoadOptions, Weights
 from .config import RunConfig
 from .environment import cores, has_gpu, probe
 from .planned_model import PlannedModel
+from .views import SINGLE, planned_views
 from .weights import planned_weights
 
 
@@ -31,7 +32,6 @@ def resolve_model(key: str, request: ModelRequest, config: RunConfig, target: st
     Raises UsageError, WeightsError or BackendUnavailable for what is unknown, missing or does not go
     together. Whether this machine can run it is not checked: see `PlannedModel.refusal`.
     """
-    model = request.model
     python = config.python.get(request.backend, sys.executable)
     _check_packages(request, python)
     weights = planned_weights(key, request, config)
@@ -44,17 +44,19 @@ def resolve_model(key: str, request: ModelRequest, config: RunConfig, target: st
         raise UsageError(str(unknown_name("class", target, labels)), where=f"--target (of {key})")
     device = _device(config.device, request, python)
     options = request.apply(LoadOptions(device, config.threads or cores(), config.tf32))
+    views = planned_views(request, weights, config.views)
     return PlannedModel(
         key=key,
         request=request,
         weights=weights,
+        views=views,
         options=options,
         python=python,
         labels=labels,
         target=None if target_label is None else labels.index(target_label),
         flow=flow_method(key, request, weights, config.flow),
         people=_people(weights, config, python),
-        window=model.views.single_frames if config.views == "single" else None,
+        window=views.single_frames if config.views == SINGLE else None,
         batch=config.batch,
     )
 

@@ -40,7 +40,8 @@ class LiveSettings:
 
     - `config`: the session's settings.
     - `model`: the network as it was asked for. `labels`: its classes.
-    - `window`: frames of a window. `rate`: frames a second that the network sees; None: the source's own.
+    - `window`: frames of a window. `rate`: frames a second that the network sees; None: every `every`-th of
+      the source's own.
     - `weights`: stream → kind. `caveat`: what they forbid to conclude, in words; None for trained ones.
     - `operating_point`: of the weights; None without one.
     - `people`: detector by which persons are found; None: the network sees whole frames. `zones`: in which
@@ -57,6 +58,7 @@ class LiveSettings:
     operating_point: OperatingPoint | None
     people: ChosenDetector | None = None
     zones: Zones | None = None
+    every: int = 1
 
     def decider(self) -> Decider:
         """A new one, of a session that begins. Raises as `Decider` does."""
@@ -71,13 +73,14 @@ class LiveSettings:
             lossless=self.config.as_fast_as_possible,
             seconds=self.config.seconds,
             stall_s=self.config.clip_timeout,
+            every=self.every,
         )
 
 
 def ready(job: Job, loaded: Loaded) -> tuple[Recognise, People | None]:
     """The network of a session, warm, and how it finds persons, by the job's `LiveSettings`."""
     settings: LiveSettings = job.settings
-    network, average = loaded.network, loaded.model.views.average
+    network, average = loaded.network, job.views.average
 
     def recognise(view: View) -> FloatArray:
         return average_views(forward_views(network, [view], job.classes, Stopwatch()), average)
@@ -114,6 +117,7 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, asked: threading.Semaph
         time=datetime.now(UTC).isoformat(),
         people=None if settings.people is None else str(settings.people),
         zones=() if settings.zones is None else settings.zones.names,
+        every=settings.every,
     )
     with closing(Reports(send)) as reports:
         say = reports.say

@@ -132,7 +132,7 @@ def _run(job: Job, send: Send, asked: threading.Semaphore) -> None:
     send(Ready(load_s, _details(networks)))
     preparer = assemble(
         job.weights,
-        request.model.views,
+        job.views,
         flow=job.flow,
         threads=job.options.threads,
         window=job.window,

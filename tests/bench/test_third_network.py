@@ -13,9 +13,9 @@ import pytest
 
 from actionbench.bench.agreement.parity import check_published
 from actionbench.bench.console.progress import Console
-from actionbench.bench.plan import demo, quantise
 from actionbench.bench.plan.config import RunConfig
-from actionbench.bench.plan.files import with_files
+from actionbench.bench.plan.files import demo, quantise
+from actionbench.bench.plan.files.needed import with_files
 from actionbench.bench.plan.plan import plan_models
 from actionbench.datasets.sources.registry import load_clips
 from actionbench.errors import MeasurementError, UsageError, WeightsError

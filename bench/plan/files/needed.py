@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .config import RunConfig
+from ..config import RunConfig
+from ..planned_model import PlannedModel
+from ..resolve import torch_python
 from .demo import with_demo_weights
-from .planned_model import PlannedModel
 from .quantise import with_quantised
-from .resolve import torch_python
 
 
 def with_files(model: PlannedModel, config: RunConfig, progress: Callable[[str], None]) -> PlannedModel:

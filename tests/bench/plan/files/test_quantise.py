@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actionbench.bench.plan import planned_model, quantise
+from actionbench.bench.plan import planned_model
 from actionbench.bench.plan.config import RunConfig
 from actionbench.bench.plan.environment import Installed
-from actionbench.bench.plan.files import with_files
+from actionbench.bench.plan.files import quantise
+from actionbench.bench.plan.files.needed import with_files
 from actionbench.bench.plan.plan import plan_models
 from actionbench.bench.plan.planned_model import PlannedModel
 from actionbench.datasets.sources.registry import load_clips
@@ -111,7 +112,7 @@ def test_clips_that_are_not_there(model: PlannedModel, tmp_path: Path) -> None:
 
 
 def test_failure_of_the_process_is_told(model: PlannedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = quantise.QuantisationTask("i3d@openvino:int8", model.weights, (), None, {}, "no clips")
+    task = quantise.QuantisationTask("i3d@openvino:int8", model.weights, 64, (), None, {}, "no clips")
     monkeypatch.setattr(quantise, "worker_environment", lambda _threads: {"PYTHONHOME": "/nowhere"})
     with pytest.raises(MeasurementError, match="No module named 'encodings'"):
         quantise._run(task, sys.executable)

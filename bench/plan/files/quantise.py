@@ -17,18 +17,18 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from ...child_process import output_of
-from ...datasets.clip import Clip
-from ...datasets.sources.registry import load_clips
-from ...errors import BackendUnavailable, UsageError
-from ...home import home
-from ...models.capabilities import INT8_REMEDY, QUANTISER
-from ...models.spec import Weights
-from ..worker.supervisor import worker_environment
-from .config import DEFAULTS, RunConfig
-from .environment import cores
-from .plan import sample
-from .planned_model import PlannedModel
+from ....child_process import output_of
+from ....datasets.clip import Clip
+from ....datasets.sources.registry import load_clips
+from ....errors import BackendUnavailable, UsageError
+from ....home import home
+from ....models.capabilities import INT8_REMEDY, QUANTISER
+from ....models.spec import Weights
+from ...worker.supervisor import worker_environment
+from ..config import DEFAULTS, RunConfig
+from ..environment import cores
+from ..plan import sample
+from ..planned_model import PlannedModel
 
 VERSION = 1
 """Raised when the same weights and clips give another network."""
@@ -43,6 +43,7 @@ class QuantisationTask:
 
     - `request`: names the network.
     - `weights`: stream → its weights.
+    - `window`: frames of the view that is taken of each clip.
     - `clips`: the calibration clips.
     - `flow`: name of the flow method, None if no stream needs flow.
     - `targets`: stream → the file to write.
@@ -51,6 +52,7 @@ class QuantisationTask:
 
     request: str
     weights: Mapping[str, Weights]
+    window: int
     clips: tuple[Clip, ...]
     flow: str | None
     targets: Mapping[str, Path]
@@ -94,7 +96,15 @@ def with_quantised(model: PlannedModel, config: RunConfig, progress: Callable[[s
             progress(f"quantising {model.key} ({', '.join(missing)}; once)")
             note = f"{len(clips)} clips of {Path(config.calibration).name}"
             _run(
-                QuantisationTask(model.request.key, model.weights, clips, model.flow, missing, note),
+                QuantisationTask(
+                    model.request.key,
+                    model.weights,
+                    model.views.single_frames,
+                    clips,
+                    model.flow,
+                    missing,
+                    note,
+                ),
                 model.python,
             )
     return replace(model, options=replace(model.options, quantised=paths))
@@ -106,6 +116,7 @@ def _path(stream: str, weights: Weights, clips: str, model: PlannedModel) -> Pat
         "version": VERSION,
         "weights": [weights.kind, weights.sha256, weights.seed, weights.description.name],
         "preprocessing": repr(weights.description.preprocessing),
+        "frames": model.views.single_frames,
         "classes": len(model.labels),
         "clips": clips,
         "flow": model.flow if weights.description.preprocessing.modality == "flow" else None,
@@ -119,7 +130,7 @@ def _path(stream: str, weights: Weights, clips: str, model: PlannedModel) -> Pat
 
 def _run(task: QuantisationTask, python: str) -> None:
     output_of(
-        [python, "-m", "actionbench.bench.plan.quantise"],
+        [python, "-m", "actionbench.bench.plan.files.quantise"],
         "cannot be quantised",
         where=task.request,
         env=worker_environment(cores()),
@@ -129,16 +140,16 @@ def _run(task: QuantisationTask, python: str) -> None:
 
 def make(task: QuantisationTask) -> None:
     """Quantise the streams in `task.targets`; in a process that may import torch."""
-    from ...models.backends.onnx_graphs import stream_graph
-    from ...models.backends.quantisation import quantise
-    from ...models.registry import find_model, keep_importable
-    from ...preprocessing.assembly import assemble
+    from ....models.backends.onnx_graphs import stream_graph
+    from ....models.backends.quantisation import quantise
+    from ....models.registry import find_model, keep_importable
+    from ....preprocessing.assembly import assemble
 
     request = find_model(task.request)
     keep_importable(request)
     model = request.model
     preparer = assemble(
-        task.weights, model.views, flow=task.flow, threads=cores(), window=model.views.single_frames
+        task.weights, request.views(task.weights), flow=task.flow, threads=cores(), window=task.window
     )
     views = [preparer(clip).views[0] for clip in task.clips]
     for stream, path in task.targets.items():

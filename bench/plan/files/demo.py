@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from ...atomic import write_file
-from ...child_process import output_of
-from ...errors import WeightsError
-from ...home import home
-from ...models.registry import ModelRequest
-from ...models.spec import DemoWeights, Weights
-from ...registry import LOAD_REMEDY, load
-from ..worker.supervisor import worker_environment
-from .environment import cores
-from .planned_model import PlannedModel
+from ....atomic import write_file
+from ....child_process import output_of
+from ....errors import WeightsError
+from ....home import home
+from ....models.registry import ModelRequest
+from ....models.spec import DemoWeights, Weights
+from ....registry import LOAD_REMEDY, load
+from ...worker.supervisor import worker_environment
+from ..environment import cores
+from ..planned_model import PlannedModel
 
 VERSION = 3
 """Raised when the same seed gives other weights."""
@@ -42,7 +42,7 @@ def demo_path(demo: DemoWeights, seed: int) -> Path:
     - `demo`: how they are made.
     - `seed`: of the random network.
     """
-    from ...datasets.synthetic.clips import DRAWING  # needs a video library, which runs on arrays do without
+    from ....datasets.synthetic.clips import DRAWING  # needs a video library, which runs on arrays do without
 
     folder = home() / "demo-weights" / f"v{VERSION}-drawing{DRAWING}-seed{seed}"
     return folder / demo.name / demo.file
@@ -80,7 +80,7 @@ def _made(request: ModelRequest, weights: Weights, python: str, progress: Callab
         if not (path.parent / _COMPLETE).exists():
             progress(f"making demo weights for {demo.name} (once)")
             output_of(
-                [python, "-m", "actionbench.bench.plan.demo", request.key, stream, str(weights.seed)],
+                [python, "-m", "actionbench.bench.plan.files.demo", request.key, stream, str(weights.seed)],
                 f"demo weights for {demo.name} could not be made",
                 where=python,
                 remedy="They need torch: --python torch=INTERPRETER names one that has it.",
@@ -101,19 +101,19 @@ def make(name: str, stream: str, seed: int) -> None:
     """
     import torch
 
-    from ...datasets.synthetic.clips import load_demo
-    from ...models.demo import fit
-    from ...models.labels import labels
-    from ...models.registry import find_model, keep_importable
-    from ...models.weights.record import digest
-    from ...preprocessing.assembly import assemble
+    from ....datasets.synthetic.clips import load_demo
+    from ....models.demo import fit
+    from ....models.labels import labels
+    from ....models.registry import find_model, keep_importable
+    from ....models.weights.record import digest
+    from ....preprocessing.assembly import assemble
 
     torch.set_num_threads(cores())
     request = find_model(name)
     description, demo = request.model.streams[stream], request.model.demo[stream]
     weights = {stream: Weights("random", description, seed=seed)}
     flow = _FLOW if description.preprocessing.modality == "flow" else None
-    preparer = assemble(weights, demo.views or request.model.views, flow=flow, threads=cores())
+    preparer = assemble(weights, demo.views or description.views, flow=flow, threads=cores())
     names = labels(description.labels)
     inputs, targets = [], []
     for clip in load_demo("train"):
