@@ -248,7 +248,11 @@ def with_window(model: Model, frames: int) -> Model:
             expected=f"at least {model.views.min_frames} frames",
         )
     views = replace(model.views, window=frames, stride=frames, single=None)
-    return replace(model, streams={name: replace(each, views=views) for name, each in model.streams.items()})
+    # What the publisher reports was measured with other windows.
+    streams = {
+        name: replace(each, views=views, figures=None, accuracy="") for name, each in model.streams.items()
+    }
+    return replace(model, streams=streams)
 
 
 def _named_model(name: str) -> Model:

@@ -103,6 +103,21 @@ class Views:
         assert frames is not None, "views of whole videos say how long a single one is"
         return frames
 
+    def __str__(self) -> str:
+        """The protocol in words, for lists and reports."""
+        one = self.window is None or self.clips == 1
+        crops = "" if self.crops == 1 else f", {self.crops} crops of {'it' if one else 'each'}"
+        average = "" if one and not crops else f", {self.average} averaged"
+        if self.window is None:
+            return f"whole video in one pass{crops}{average}"
+        if self.clips == 1:
+            return f"1 window of {self.window} frames{crops}{average}"
+        if self.clips is not None:
+            return f"{self.clips} windows of {self.window} frames, evenly spaced{crops}{average}"
+        step = "without overlap" if self.stride in (None, self.window) else f"every {self.stride} frames"
+        tail = "last one looped" if self.tail == "loop" else "remainder left out"
+        return f"windows of {self.window} frames {step}, {tail}{crops}{average}"
+
 
 @dataclass(frozen=True, slots=True)
 class PublishedFigures:
@@ -124,6 +139,12 @@ class PublishedFigures:
     gflops_of: str = ""
     parameters: int | None = None
 
+    @property
+    def accuracy(self) -> str:
+        """The accuracy as text: "67.46 top-1, 87.5 top-5 on the Kinetics-400 validation set"."""
+        top5 = "" if self.top5 is None else f", {self.top5:g} top-5"
+        return f"{self.top1:g} top-1{top5} on the {self.data}"
+
 
 @dataclass(frozen=True, slots=True)
 class WeightsDescription:
@@ -139,8 +160,9 @@ class WeightsDescription:
     - `licence`: of the weights, e.g. "Apache-2.0".
     - `source`: address of the publisher's project.
     - `paper`: citation of the paper; empty if none.
-    - `accuracy`: the accuracy that the authors report and on which data, as text; empty if none.
-    - `figures`: the same and more as numbers, where they are known.
+    - `accuracy`: what is reported of the accuracy where `figures` cannot say it: by a user, or in other terms
+      than top-1; as text, empty if nothing is. To be read by `reported_accuracy`.
+    - `figures`: the accuracy that the publisher reports, and other figures; None where no top-1 is published.
     """
 
     name: str
@@ -154,6 +176,11 @@ class WeightsDescription:
     paper: str = ""
     accuracy: str = ""
     figures: PublishedFigures | None = None
+
+    @property
+    def reported_accuracy(self) -> str:
+        """The accuracy that is reported and on which data, as text; empty if none."""
+        return self.accuracy if self.figures is None else self.figures.accuracy
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,14 +133,9 @@ class PlannedModel:
 
     def views_in_words(self) -> str:
         """How a video is cut into views and their scores averaged, as text for reports."""
-        views = self.request.model.views
         if self.window is not None:
             return f"one window of up to {self.window} frames from the middle"
-        if views.window is None:
-            return "whole video in one pass"
-        step = "without overlap" if views.stride in (None, views.window) else f"every {views.stride} frames"
-        tail = "last one looped" if views.tail == "loop" else "remainder left out"
-        return f"windows of {views.window} frames {step}, {tail}, {views.average} averaged"
+        return str(self.request.model.views)
 
     def record(self) -> ModelRecord:
         """Its record in `run.json`, before it is measured."""

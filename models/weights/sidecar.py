@@ -53,8 +53,9 @@ def described(assumed: WeightsDescription, weights: Path) -> WeightsDescription:
     prepared = {key: value for key, value in values.items() if key in _PREPROCESSING}
     _fits_modality(prepared, base.preprocessing, path)
     stated = {key: value for key, value in values.items() if key not in _PREPROCESSING}
-    # The authors' accuracy is not that of another file with the same preprocessing.
-    return replace(base, **({"accuracy": ""} | stated), preprocessing=replace(base.preprocessing, **prepared))
+    # What the authors report is not said of another file with the same preprocessing.
+    own = {"accuracy": "", "figures": None} | stated
+    return replace(base, **own, preprocessing=replace(base.preprocessing, **prepared))
 
 
 def _base(like: str | None, assumed: WeightsDescription, path: Path) -> WeightsDescription:
