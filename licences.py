@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 
 _NON_COMMERCIAL = re.compile(
-    r"""
-    \bcc [\s_-]* by [\s_-]* nc \b            # cc-by-nc-4.0, CC BY-NC-SA 4.0
-    | \bnon [\s_-]* commercial               # PolyForm-Noncommercial-1.0.0, "for non-commercial use"
-    | \b research (?: [\s_-]+ use | [\s_-]+ purposes )? [\s_-]+ only \b
-    """,
-    re.IGNORECASE | re.VERBOSE,
+    r"\bnc\b"  # cc-by-nc-4.0, CC BY-NC-SA 4.0
+    r"|\bnon[\s-]*commercial"  # PolyForm-Noncommercial-1.0.0, "for non-commercial use"
+    r"|\bresearch(\s+(use|purposes))?\s+only\b",
+    re.IGNORECASE,
 )
 
 
-def non_commercial(licence: str) -> bool:
+def is_non_commercial(licence: str) -> bool:
     """Whether a licence excludes commercial use, as far as its text says so.
 
     - `licence`: an SPDX identifier ("CC-BY-NC-4.0") or words ("CC BY-NC-SA 4.0", "non-commercial use"); of
@@ -23,3 +21,9 @@ def non_commercial(licence: str) -> bool:
     False is no permission: what a text leaves open ("not stated", "other") has to be asked for.
     """
     return _NON_COMMERCIAL.search(licence) is not None
+
+
+def marked(licence: str) -> str:
+    """The licence's text, with "(non-commercial)" behind it where it says so, but not in these words."""
+    plainly = "commercial" in licence.lower()
+    return f"{licence} (non-commercial)" if is_non_commercial(licence) and not plainly else licence

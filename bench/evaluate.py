@@ -27,6 +27,7 @@ from .evaluation_runs import RUNS, predicted, require_same_settings, run_of, set
 from .plan.config import RunConfig
 from .plan.environment import cores
 from .plan.plan import PlannedModel, plan_models
+from .plan.selection import with_members
 from .predict import caveat
 
 Floats = npt.NDArray[np.float64]
@@ -88,6 +89,7 @@ def evaluate_models(
     Raises UsageError before anything is predicted for a label or class that is not there, and if `out` holds
     predictions with other settings or of other examples; MeasurementError if a model predicts nothing.
     """
+    config = with_members(config, console.say)
     examples = [each for each in composed.examples if each.clip.label is not None]
     if settings.target not in composed.labels:
         raise UsageError(

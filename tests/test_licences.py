@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actionbench.licences import non_commercial
+from actionbench.licences import is_non_commercial, marked
 
 
 @pytest.mark.parametrize(
@@ -22,11 +22,17 @@ from actionbench.licences import non_commercial
     ],
 )
 def test_licences_without_commercial_use(licence: str) -> None:
-    assert non_commercial(licence)
+    assert is_non_commercial(licence)
 
 
 @pytest.mark.parametrize(
     "licence", ["Apache-2.0", "MIT", "BSD-3-Clause", "CC BY 4.0", "CC-BY-ND-4.0", "NCSA", "not stated", ""]
 )
 def test_licences_that_do_not_exclude_it(licence: str) -> None:
-    assert not non_commercial(licence)
+    assert not is_non_commercial(licence)
+    assert marked(licence) == licence
+
+
+def test_a_licence_is_marked_once() -> None:
+    assert marked("cc-by-nc-4.0") == "cc-by-nc-4.0 (non-commercial)"
+    assert marked("for non-commercial use") == "for non-commercial use"
