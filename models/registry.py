@@ -116,11 +116,13 @@ def find_model(request: str) -> ModelRequest:
       (`FAMILIES`) or `path/to/folder` of a network that `bench finetune` trained, each with or without
       `:K=32`, windows of 32 frames; `path/to/file.py:factory`.
 
-    Raises UsageError for unknown names and sets (`SETS`), for a precision or variant that the backend has on no device, and for
-    errors in the user's file; BackendUnavailable for the model of a package that cannot be imported.
+    Raises UsageError for unknown names and sets of models, for a precision or variant that the backend has on
+    no device, and for errors in the user's file; BackendUnavailable for the model of a package that cannot be
+    imported.
     """
     if set_members(request) is not None:
-        raise UsageError("is a set of models", where=request, expected="one of them; `bench models` lists them")
+        remedy = "Name one of them; `bench models` lists them."
+        raise UsageError("is a set of models, where one model is expected", where=request, remedy=remedy)
     in_file = _FILE.fullmatch(request)
     if in_file is not None:
         model = _model_in_file(Path(in_file["path"]), in_file["factory"])

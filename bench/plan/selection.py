@@ -19,8 +19,8 @@ ALL = "all"
 def expanded(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
     """The settings with the members of each set, and each model once for each of its backends and precisions.
 
-    - `config`: the settings; for its sets see `with_members`. `backends` applies to models named without a backend ("all": those that this
-      machine can run), `precisions` to models named without a precision.
+    - `config`: the settings; for its sets see `with_members`. `backends` applies to models named without a
+      backend ("all": those that this machine can run), `precisions` to models named without a precision.
     - `say`: called with a message for each combination that is left out.
 
     A combination that a model does not offer is left out. With "all", so is one that this machine cannot run,

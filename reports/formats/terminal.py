@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -23,10 +23,18 @@ _UNBOUNDED = 10_000
 _HEAD = 16
 """Terminal columns for a model's name and setting; longer ones are wrapped."""
 
+_BORDER = 4
+"""Terminal columns of a border with the space around it, rounded up."""
+
 
 def comparison_table(summary: Summary) -> RenderableType:
-    """The report's first table. Texts are shown literally, never interpreted as rich's markup."""
-    return _Fitting(comparison(summary))
+    """The report's first table, as `fitted` shows it."""
+    return fitted(comparison(summary))
+
+
+def fitted(table: Table) -> RenderableType:
+    """A table as wide as the terminal. Texts are shown literally, never interpreted as rich's markup."""
+    return _Fitting(table)
 
 
 def overview(summary: Summary) -> RenderableType:
@@ -40,40 +48,68 @@ def overview(summary: Summary) -> RenderableType:
 
 @dataclass(frozen=True, slots=True)
 class _Fitting:
-    """A table with a row per model, or a column per model if the terminal is too narrow for that."""
+    """A table with a row per model, or a column per model if the terminal is too narrow for that.
+
+    Columns that do not fit side by side either follow in further tables.
+    """
 
     table: Table
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         upright = _grid(self.table)
         needed = Measurement.get(console, options.update(max_width=_UNBOUNDED), upright).minimum
-        yield upright if needed <= options.max_width else _turned(self.table)
+        if needed <= options.max_width:
+            yield upright
+            return
+        rows = list(self.table.rows)
+        while rows:
+            together = _side_by_side(self.table, rows, options.max_width)
+            yield _turned(self.table, rows[:together])
+            rows = rows[together:]
 
 
 def _grid(table: Table) -> RichTable:
-    """A row per line of the table. Names may be wrapped, figures may not."""
+    """A row per line of the table. Names and other texts may be wrapped, figures may not."""
     grid = RichTable(show_lines=True)
     for number, column in enumerate(table.columns):
         texts = [column.title, *(row[number] for row in table.rows)]
-        width = _width(texts) if number else None
+        width = None if column.align == "left" else _width(texts)
         grid.add_column(Text(column.title), justify=column.align, min_width=width)
     for row in table.rows:
         grid.add_row(*map(Text, row))
     return grid
 
 
-def _turned(table: Table) -> RichTable:
-    """The transposed table: a column per model."""
+def _turned(table: Table, rows: Sequence[Sequence[str]]) -> RichTable:
+    """Some rows of the table, transposed: a column per model."""
     grid = RichTable(show_lines=True)
     grid.add_column(Text(table.columns[0].title))
-    for head, *figures in table.rows:
-        grid.add_column(Text(head, overflow="fold"), justify="right", width=max(_width(figures), _HEAD))
+    for row in rows:
+        width = _column_width(table, row)
+        grid.add_column(Text(row[0], overflow="fold"), justify="right", width=width)
     for number, column in enumerate(table.columns[1:], 1):
         title = Text(column.title.replace("\n", " "))
-        grid.add_row(title, *(Text(row[number]) for row in table.rows))
+        grid.add_row(title, *(Text(row[number], overflow="fold") for row in rows))
     return grid
+
+
+def _side_by_side(table: Table, rows: Sequence[Sequence[str]], width: int) -> int:
+    """How many of the first rows fit side by side as columns, at least one."""
+    words = (word for column in table.columns for word in column.title.split())
+    left = width - _width(words) - _BORDER
+    for together, row in enumerate(rows):
+        left -= _column_width(table, row) + _BORDER
+        if left < 0:
+            return max(1, together)
+    return len(rows)
+
+
+def _column_width(table: Table, row: Sequence[str]) -> int:
+    """Terminal columns of a row that is shown as a column: its figures are not wrapped."""
+    figures = [text for text, column in zip(row, table.columns, strict=True) if column.align == "right"]
+    return max(_width(figures), _HEAD)
 
 
 def _width(texts: Iterable[str]) -> int:
     """Terminal columns of the widest line."""
-    return max(cell_len(line) for text in texts for line in text.split("\n"))
+    return max((cell_len(line) for text in texts for line in text.split("\n")), default=0)
