@@ -7,24 +7,23 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from ..analysis.summary import Summary
 from ..caveats import weights_notes
 from ..sentences import verdict
-from ..tables.all_tables import comparison
+from ..tables.comparison import comparison, order_notes
 from ..tables.table import Table
-
-_UNBOUNDED = 10_000
-"""A terminal width that every table fits into."""
 
 _HEAD = 16
 """Terminal columns for a model's name and setting; longer ones are wrapped."""
 
-_BORDER = 4
-"""Terminal columns of a border with the space around it, rounded up."""
+_TEXT = 20
+"""Terminal columns that a word needs at most, before it is broken."""
+
+_BORDER = 3
+"""Terminal columns of a border with the space around it."""
 
 
 def comparison_table(summary: Summary) -> RenderableType:
@@ -38,9 +37,10 @@ def fitted(table: Table) -> RenderableType:
 
 
 def overview(summary: Summary) -> RenderableType:
-    """Comparison, verdict, and warnings about the weights."""
+    """Comparison with the order of its rows, verdict, and warnings about the weights."""
     return Group(
         comparison_table(summary),
+        *(Text(note, style="dim") for note in order_notes(summary)),
         *map(Text, verdict(summary)),
         *(Text(note, style="bold") for note in weights_notes(summary)),
     )
@@ -55,11 +55,9 @@ class _Fitting:
 
     table: Table
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        upright = _grid(self.table)
-        needed = Measurement.get(console, options.update(max_width=_UNBOUNDED), upright).minimum
-        if needed <= options.max_width:
-            yield upright
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        if _least_width(self.table) <= options.max_width:
+            yield _grid(self.table)
             return
         rows = list(self.table.rows)
         while rows:
@@ -72,12 +70,28 @@ def _grid(table: Table) -> RichTable:
     """A row per line of the table. Names and other texts may be wrapped, figures may not."""
     grid = RichTable(show_lines=True)
     for number, column in enumerate(table.columns):
-        texts = [column.title, *(row[number] for row in table.rows)]
-        width = None if column.align == "left" else _width(texts)
-        grid.add_column(Text(column.title), justify=column.align, min_width=width)
+        width = _width(_texts(table, number)) if column.align == "right" else None
+        title = Text(column.title, overflow="fold")
+        grid.add_column(title, justify=column.align, width=width, no_wrap=width is not None, overflow="fold")
     for row in table.rows:
         grid.add_row(*map(Text, row))
     return grid
+
+
+def _least_width(table: Table) -> int:
+    """Terminal columns of the table with a row per line, its texts wrapped."""
+    width = 1
+    for number, column in enumerate(table.columns):
+        texts = _texts(table, number)
+        if column.align == "left":
+            texts = [word[:_TEXT] for text in texts for word in text.split()]
+        width += _width(texts) + _BORDER
+    return width
+
+
+def _texts(table: Table, number: int) -> list[str]:
+    """What a column contains, its title first."""
+    return [table.columns[number].title, *(row[number] for row in table.rows)]
 
 
 def _turned(table: Table, rows: Sequence[Sequence[str]]) -> RichTable:
@@ -96,7 +110,7 @@ def _turned(table: Table, rows: Sequence[Sequence[str]]) -> RichTable:
 def _side_by_side(table: Table, rows: Sequence[Sequence[str]], width: int) -> int:
     """How many of the first rows fit side by side as columns, at least one."""
     words = (word for column in table.columns for word in column.title.split())
-    left = width - _width(words) - _BORDER
+    left = width - 1 - _width(words) - _BORDER
     for together, row in enumerate(rows):
         left -= _column_width(table, row) + _BORDER
         if left < 0:

@@ -36,6 +36,21 @@ def test_no_figure_is_cut_however_narrow_the_terminal(two_models: RunData, width
     assert [figure for figure in figures if figure not in text] == []
 
 
+@pytest.mark.parametrize("width", [60, 100, 150])
+def test_ten_models_with_long_names_are_readable(fake: SimpleNamespace, width: int) -> None:
+    """Side by side where they fit, else in tables that follow one another."""
+    models = [fake.model(f"hf:owner/a-network-with-a-long-name-{i}", fake.answers(i, 10)) for i in range(10)]
+    summary = summarise(merge([fake.run(models)]))
+    text = shown(comparison_table(summary), width)
+    assert max(map(len, text.splitlines())) <= width
+    for row in comparison(summary).rows:
+        for cell in row[1:]:
+            assert all(line in text for line in cell.split("\n"))
+    assert ("│ Model" in text or "┃ Model" in text) and text.count("Prediction") == {60: 10, 100: 4, 150: 1}[
+        width
+    ]
+
+
 def test_caveats_of_weights_are_shown(fake: SimpleNamespace) -> None:
     run = fake.run([fake.model("net", fake.answers(1, 2), kind="demo")])
     assert "Demo weights: accuracy says nothing about real video" in shown(overview(summarise(merge([run]))))
