@@ -46,9 +46,7 @@ def test_ten_models_with_long_names_are_readable(fake: SimpleNamespace, width: i
     for row in comparison(summary).rows:
         for cell in row[1:]:
             assert all(line in text for line in cell.split("\n"))
-    assert ("│ Model" in text or "┃ Model" in text) and text.count("Prediction") == {60: 10, 100: 4, 150: 1}[
-        width
-    ]
+    assert text.count("Prediction") == {60: 10, 100: 4, 150: 1}[width], "so many tables"
 
 
 def test_caveats_of_weights_are_shown(fake: SimpleNamespace) -> None:

@@ -99,8 +99,8 @@ def test_random_weights_have_no_front_and_the_table_says_so(fake: SimpleNamespac
     models = [fake.model(name, fake.answers(5, 10), kind="random") for name in ("a", "b")]
     table = comparison(summarise(merge([fake.run(models)])))
     assert table.notes[1] == (
-        "No Pareto front of accuracy and time is marked: the accuracy of random and demo weights says nothing "
-        "about real video."
+        "No Pareto front of accuracy and time is marked: the accuracy of random and demo weights says "
+        "nothing about real video."
     )
     assert {record["pareto"] for record in table.records} == {None}
 
