@@ -120,9 +120,7 @@ def results(summary: Summary) -> dict[str, Any]:
             }
             for data in summary.merged.runs
         ],
-        "models": [
-            _model(m, summary.target) | {"pareto": front.standing(m.name)} for m in summary.models
-        ],
+        "models": [_model(m, summary.target) | {"pareto": front.standing(m.name)} for m in summary.models],
         "paired": [paired_record(p) for p in summary.pairs],
     }
 

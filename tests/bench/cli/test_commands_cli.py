@@ -66,12 +66,13 @@ def made_up_networks(monkeypatch: pytest.MonkeyPatch, tiny_module: ModuleType) -
     def make(name: str) -> Model:
         if name == "broken":
             raise BackendUnavailable("torchvision cannot be imported")
-        return replace(tiny_module.tiny(), name=f"tv:{name}", streams={"rgb": weights})
+        model: Model = tiny_module.tiny()
+        return replace(model, name=f"tv:{name}", streams={"rgb": weights})
 
     fixed = SimpleNamespace(make=make, NAMES=("net", "broken"))
     open_ended = SimpleNamespace(make=make, FORM="onnx:FILE")
-    monkeypatch.setitem(sys.modules, "made_up_tv", fixed)  # type: ignore[arg-type]
-    monkeypatch.setitem(sys.modules, "made_up_onnx", open_ended)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "made_up_tv", fixed)
+    monkeypatch.setitem(sys.modules, "made_up_onnx", open_ended)
     monkeypatch.setattr(registry, "FAMILIES", {"tv": "made_up_tv:make", "onnx": "made_up_onnx:make"})
     monkeypatch.setattr(model_list, "FAMILIES", registry.FAMILIES)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from actionbench.reports.analysis.load_runs import RunData, merge
 from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.formats.terminal import comparison_table, overview
-from actionbench.reports.tables.all_tables import comparison
+from actionbench.reports.tables.comparison import comparison
 
 
 def shown(renderable: object, width: int = 140) -> str:
