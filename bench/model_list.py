@@ -10,8 +10,9 @@ from ..licences import is_non_commercial
 from ..models.capabilities import missing_packages
 from ..models.labels import labels as label_list
 from ..models.registry import FAMILIES, SETS, family_form, family_names, find_model, model_names
-from ..models.spec import Model, WeightsDescription
+from ..models.spec import Model, Weights, WeightsDescription
 from ..models.weights import stored_weights
+from .plan.views import views_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _weights(model: Model) -> Iterator[ListedWeights]:
                 accuracy=each.reported_accuracy,
                 top1=None if figures is None else figures.top1,
                 top5=None if figures is None else figures.top5,
-                views=str(each.views),
+                views=views_in_words(each.views, None, {stream: Weights("published", each)}),
                 source=each.source if figures is None else figures.source,
             )
 

@@ -19,6 +19,7 @@ from .console.progress import Console
 from .evaluation_runs import predicted, predictions_only, require_same_settings
 from .plan.config import RunConfig
 from .plan.plan import PlannedModel, plan_models
+from .plan.views import views_in_words
 from .runner import require_results
 
 _SAME_COMMAND = "the same `bench weights verify` command"
@@ -130,8 +131,8 @@ def _described(model: PlannedModel) -> WeightsDescription:
         raise UsageError(
             "cuts a video into other views than those of the published accuracy",
             where=model.key,
-            expected=described.views,
-            found=model.request.model.views,
+            expected=views_in_words(described.views, None, {}),
+            found=views_in_words(model.request.model.views, None, {}),
             remedy="Leave `:K=` out, and views out of the YAML file beside the weights.",
         )
     return described

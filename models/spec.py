@@ -103,21 +103,6 @@ class Views:
         assert frames is not None, "views of whole videos say how long a single one is"
         return frames
 
-    def __str__(self) -> str:
-        """The protocol in words, for lists and reports."""
-        one = self.window is None or self.clips == 1
-        crops = "" if self.crops == 1 else f", {self.crops} crops of {'it' if one else 'each'}"
-        average = "" if one and not crops else f", {self.average} averaged"
-        if self.window is None:
-            return f"whole video in one pass{crops}{average}"
-        if self.clips == 1:
-            return f"1 window of {self.window} frames{crops}{average}"
-        if self.clips is not None:
-            return f"{self.clips} windows of {self.window} frames, evenly spaced{crops}{average}"
-        step = "without overlap" if self.stride in (None, self.window) else f"every {self.stride} frames"
-        tail = "last one looped" if self.tail == "loop" else "remainder left out"
-        return f"windows of {self.window} frames {step}, {tail}{crops}{average}"
-
 
 @dataclass(frozen=True, slots=True)
 class PublishedFigures:

@@ -27,6 +27,7 @@ from ..agreement.certificate import certificate
 from ..worker.job import Job
 from .config import DEFAULTS, RunConfig
 from .environment import cores, has_gpu, probe
+from .views import views_in_words
 from .weights import planned_weights, weights_names
 
 
@@ -133,9 +134,7 @@ class PlannedModel:
 
     def views_in_words(self) -> str:
         """How a video is cut into views and their scores averaged, as text for reports."""
-        if self.window is not None:
-            return f"one window of up to {self.window} frames from the middle"
-        return str(self.request.model.views)
+        return views_in_words(self.request.model.views, self.window, self.weights)
 
     def record(self) -> ModelRecord:
         """Its record in `run.json`, before it is measured."""

@@ -106,8 +106,8 @@ def order_notes(summary: Summary) -> list[str]:
 def _protocol_note(summary: Summary, one_protocol: bool) -> str:
     if one_protocol:
         views = one_line(summary.models[0].measured.model.views)
-        return f"Views of a video, of accuracy, times and GFLOPs alike: {views}."
-    return "Below its weights: how a model's video is cut into views, for accuracy, times and GFLOPs alike."
+        return f"Accuracy, times and GFLOPs of a video are of the same views: {views}."
+    return "Accuracy, times and GFLOPs of a model are of the same views, which are named below its weights."
 
 
 def _licence_notes(summary: Summary) -> list[str]:
