@@ -28,6 +28,7 @@ from .plan.config import RunConfig
 from .plan.environment import cores
 from .plan.plan import plan_models
 from .plan.planned_model import PlannedModel
+from .plan.selection import with_members
 from .predict import caveat
 
 Floats = npt.NDArray[np.float64]
@@ -89,6 +90,7 @@ def evaluate_models(
     Raises UsageError before anything is predicted for a label or class that is not there, and if `out` holds
     predictions with other settings or of other examples; MeasurementError if a model predicts nothing.
     """
+    config = with_members(config, console.say)
     examples = [each for each in composed.examples if each.clip.label is not None]
     if settings.target not in composed.labels:
         raise UsageError(

@@ -26,22 +26,28 @@ _SAME_COMMAND = "the same `bench evaluate` command"
 
 def run_of(config: RunConfig, name: str, model: PlannedModel, out: Path) -> RunConfig:
     """The run of one model, in a folder named after it: the same one whatever other models are evaluated."""
-    single = replace(
+    single = predictions_only(replace(config, models=(name,), data=f"manifest:{out / EXAMPLES}"), model)
+    (whole,) = single.models
+    readable = re.sub(r"[^A-Za-z0-9.]+", "-", Path(whole).name).strip("-.")
+    # Two names may read alike.
+    folder = f"{readable}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    return replace(single, out=str((out / RUNS / folder).absolute()))
+
+
+def predictions_only(config: RunConfig, model: PlannedModel) -> RunConfig:
+    """The settings of a run that predicts and does not time; its own report is not written.
+
+    - `config`: names one model and the videos. `model`: the same, planned.
+    """
+    return replace(
         config,
-        models=(name,),
-        data=f"manifest:{out / EXAMPLES}",
-        # The run's own report, which would be about one class, is not written.
+        # Of the report, which would be about one class.
         target=model.labels[0],
         latency_clips=0,
         scenarios=("latency",),
         report=False,
         peak=False,
     ).resolved()
-    (whole,) = single.models
-    readable = re.sub(r"[^A-Za-z0-9.]+", "-", Path(whole).name).strip("-.")
-    # Two names may read alike.
-    folder = f"{readable}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
-    return replace(single, out=str((out / RUNS / folder).absolute()))
 
 
 def _directory(run: RunConfig) -> Path | None:
@@ -80,9 +86,12 @@ def settle_examples(out: Path, clips: Sequence[Clip]) -> None:
     write_manifest(path, clips)
 
 
-def predicted(run: RunConfig, console: Console) -> RunDirectory:
-    """The run directory with the predictions of one model; continued if it was begun."""
+def predicted(run: RunConfig, console: Console, command: str = _SAME_COMMAND) -> RunDirectory:
+    """The run directory with the predictions of one model; continued if it was begun.
+
+    - `command`: that continues it where it is interrupted, in words.
+    """
     path = _directory(run)
     if path is None:
-        return RunDirectory(start_run(run, console, _SAME_COMMAND))
-    return RunDirectory(resume_run(path, console, _SAME_COMMAND))
+        return RunDirectory(start_run(run, console, command))
+    return RunDirectory(resume_run(path, console, command))

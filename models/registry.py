@@ -5,6 +5,7 @@ Nothing here imports a framework before `load_network` does.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import sys
@@ -35,7 +36,24 @@ MODELS = {
 
 FAMILIES: Mapping[str, str] = {}
 """Family ("tv" of "tv:r3d_18") → "module:attribute" of a function that takes the name behind the colon and
-returns a `Model`. The name comes without `@backend:precision:variant`; UsageError if it is unknown."""
+returns a `Model`. The name comes without `@backend:precision:variant`; UsageError if it is unknown.
+
+The function's module, which imports no framework, may have `NAMES`, a tuple of the names that it knows, and
+`FORM`, how one of its networks is named where these are no fixed list ("hf:REPO[@REVISION]")."""
+
+SETS: Mapping[str, tuple[str, ...]] = {
+    "realtime": (
+        "resnet18",
+        "resnext",
+        "i3d-rgb",
+        "tv:mc3_18",
+        "tv:r2plus1d_18",
+        "tv:s3d",
+        "tv:mvit_v2_s",
+        "tv:swin3d_t",
+    ),
+}
+"""Name ("realtime" of "@realtime") → the models that it stands for; docs/models.md says why each is in it."""
 
 DEFAULT_MODELS = ("i3d", "resnext")
 """Models that are run if none is named; the first has several backends, which `bench parity` compares."""
@@ -118,9 +136,13 @@ def find_model(request: str) -> ModelRequest:
       (`FAMILIES`) or `path/to/folder` of a network that `bench finetune` trained, each with or without
       `:K=32`, windows of 32 frames; `path/to/file.py:factory`.
 
-    Raises UsageError for unknown names, for a precision or variant that the backend has on no device, and for
-    errors in the user's file; BackendUnavailable for the model of a package that cannot be imported.
+    Raises UsageError for unknown names and sets of models, for a precision or variant that the backend has on
+    no device, and for errors in the user's file; BackendUnavailable for the model of a package that cannot be
+    imported.
     """
+    if set_members(request) is not None:
+        remedy = "Name one of them; `bench models` lists them."
+        raise UsageError("is a set of models, where one model is expected", where=request, remedy=remedy)
     in_file = _FILE.fullmatch(request)
     if in_file is not None:
         model = _model_in_file(Path(in_file["path"]), in_file["factory"])
@@ -155,7 +177,7 @@ def absolute_model(request: str) -> str:
         absolute = f"{family}:{path.absolute() if path.exists() else name}"
         return absolute if selection is None else f"{absolute}@{selection}"
     folder = re.split(r":K=|@", request, maxsplit=1)[0]
-    if folder not in MODELS and is_finetuned(Path(folder)):
+    if folder and folder not in MODELS and is_finetuned(Path(folder)):
         return f"{Path(folder).absolute()}{request[len(folder) :]}"
     return request
 
@@ -164,6 +186,39 @@ def family_of(request: str) -> str | None:
     """The family that a request names a network of (`FAMILIES`), None if it names none."""
     family = request.partition(":")[0]
     return family if family in FAMILIES else None
+
+
+def family_names(family: str) -> tuple[str, ...]:
+    """The networks of a family, as they are named on the command line; empty if they are no fixed list.
+
+    - `family`: a key of `FAMILIES`.
+    """
+    names = getattr(_family_module(family), "NAMES", ())
+    return tuple(f"{family}:{name}" for name in names)
+
+
+def family_form(family: str) -> str:
+    """How a network of a family is named on the command line, with capitals for what is to be filled in.
+
+    - `family`: a key of `FAMILIES`.
+    """
+    return str(getattr(_family_module(family), "FORM", f"{family}:NAME"))
+
+
+def _family_module(family: str) -> ModuleType:
+    return importlib.import_module(FAMILIES[family].partition(":")[0])
+
+
+def set_members(request: str) -> tuple[str, ...] | None:
+    """The models that a request such as "@realtime" stands for (`SETS`); None if it names no set.
+
+    Raises UsageError for a set that is unknown.
+    """
+    if not request.startswith("@"):
+        return None
+    if (name := request[1:]) not in SETS:
+        raise unknown_name("set of models", name, SETS)
+    return SETS[name]
 
 
 def _without_selection(name: str) -> tuple[str, str | None]:
@@ -266,12 +321,12 @@ def with_window(model: Model, frames: int) -> Model:
             where=f"{model.name}:K={frames}",
             expected=f"at least {model.views.min_frames} frames",
         )
-    return replace(
-        model,
-        streams={
-            name: replace(each, views=each.views.with_window(frames)) for name, each in model.streams.items()
-        },
-    )
+    # What the publisher reports was measured with other windows.
+    streams = {
+        name: replace(each, views=each.views.with_window(frames), figures=None, accuracy="")
+        for name, each in model.streams.items()
+    }
+    return replace(model, streams=streams)
 
 
 def _named_model(name: str) -> Model:

@@ -245,6 +245,12 @@ class PublishedFigures:
     gflops_of: str = ""
     parameters: int | None = None
 
+    @property
+    def accuracy(self) -> str:
+        """The accuracy as text: "67.46 top-1, 87.5 top-5 on the Kinetics-400 validation set"."""
+        top5 = "" if self.top5 is None else f", {self.top5:g} top-5"
+        return f"{self.top1:g} top-1{top5} on the {self.data}"
+
 
 @dataclass(frozen=True, slots=True)
 class WeightsDescription:
@@ -261,8 +267,9 @@ class WeightsDescription:
     - `licence`: of the weights, e.g. "Apache-2.0".
     - `source`: address of the publisher's project.
     - `paper`: citation of the paper; empty if none.
-    - `accuracy`: the accuracy that the authors report and on which data, as text; empty if none.
-    - `figures`: the same and more as numbers, where they are known.
+    - `accuracy`: what is reported of the accuracy where `figures` cannot say it: by a user, or in other terms
+      than top-1; as text, empty if nothing is. To be read by `reported_accuracy`.
+    - `figures`: the accuracy that the publisher reports, and other figures; None where no top-1 is published.
     """
 
     name: str
@@ -284,6 +291,11 @@ class WeightsDescription:
                 where=f"the weights {self.name}",
                 expected="`single`, a number of frames",
             )
+
+    @property
+    def reported_accuracy(self) -> str:
+        """The accuracy that is reported and on which data, as text; empty if none."""
+        return self.accuracy if self.figures is None else self.figures.accuracy
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ class ModelRecord:
     - `precision`: that was asked for, e.g. "bf16"; each process records what was computed
       (`ProcessRecord.details`).
     - `form`: the variant, e.g. "tuned"; the field keeps the name that it has in earlier runs.
-    - `weights`: stream → {"kind", "name", "path", "sha256"}; kind "published", "user", "demo", "random".
+    - `weights`: stream → {"kind", "name", "path", "sha256", "checked", "licence"}; kind "published", "user",
+      "demo", "random". Older runs have no licence.
     - `labels`: the class names in score order.
     - `views`: description of the protocol, e.g. "whole video in one pass".
     - `flow`: name of the flow method, None for RGB only.

@@ -43,11 +43,7 @@ def verdict(summary: Summary) -> list[str]:
 
 def _disagreements(models: Sequence[ModelSummary]) -> dict[str, str]:
     """The models whose results do not match their reference: name → the reference's key."""
-    return {
-        m.name: found.reference
-        for m in models
-        if (found := m.agreement) is not None and found.verdict == "other"
-    }
+    return {m.name: found.reference for m in models if m.mismatched and (found := m.agreement) is not None}
 
 
 def _deployable(models: Sequence[ModelSummary]) -> str | None:

@@ -23,6 +23,7 @@ from . import flow as cli_flow
 from . import gate as cli_gate
 from . import history as cli_history
 from . import loadgen as cli_loadgen
+from . import models as cli_models
 from . import weights as cli_weights
 from .data import app as cli_data
 from .prediction import evaluate_live as cli_evaluate_live
@@ -179,27 +180,6 @@ def _show(runs: list[Path]) -> None:
     PlainConsole(sys.stdout).print(overview(summarise(merge([read_run(path) for path in runs]))))
 
 
-@app.command("models")
-def list_models() -> None:
-    """List the networks, their backends, and what this machine can run."""
-    from tabulate import tabulate
-
-    from ...models.capabilities import BACKENDS, PRECISIONS, VARIANTS
-    from ...models.registry import find_model, model_names
-    from ..plan.selection import capabilities_rows
-
-    rows = []
-    for name in model_names():
-        model = find_model(name).model
-        rows.append([name, model.title, ", ".join(model.backends), "+".join(model.streams), model.paper])
-    print(tabulate(rows, headers=["name", "network", "backends (first: default)", "streams", "paper"]))
-    headers = ["backend", "precision", "variants (first: default)", "CPU", "CUDA"]
-    print("\nNAME@BACKEND:PRECISION:VARIANT, on this machine\n")
-    print(tabulate(capabilities_rows(BACKENDS), headers=headers, maxcolwidths=[None, None, None, 60, 40]))
-    print()
-    print(tabulate([*PRECISIONS.items(), *VARIANTS.items()], tablefmt="plain"))
-
-
 @app.command()
 def doctor() -> None:
     """Print hardware and software as a run records them, and which packages each backend lacks."""
@@ -215,6 +195,7 @@ app.command()(cli_export.export)
 app.command()(cli_gate.gate)
 app.command()(cli_live.live)
 app.command()(cli_loadgen.loadgen)
+app.command("models")(cli_models.list_models)
 app.command()(cli_predict.predict)
 app.command()(cli_predict.parity)
 app.command()(cli_finetune.finetune)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from ...errors import EXIT_CODES, UsageError, WeightsError
+from ..plan.config import SETTINGS, from_mapping
+from .settings import given_settings, with_settings
 
 app = typer.Typer(help="Published weights: list, fetch, verify, convert.", no_args_is_help=True)
 
@@ -55,14 +60,75 @@ def fetch(
         print(f"{name}: stored in {path}")
 
 
+_PREDICTING = ("videos", "weights", "device", "threads", "batch", "flow", "max_clips", "seed", "python")
+_OF_VERIFY = {
+    "data": replace(
+        SETTINGS["data"], help="with --published: labelled videos, in the syntax of `bench run`", default=None
+    ),
+    **{name: SETTINGS[name] for name in (*_PREDICTING, "clip_timeout")},
+    "out": replace(
+        SETTINGS["out"],
+        help="run directory of the predictions; by default one in `runs` that the same command continues",
+    ),
+}
+
+
 @app.command()
+@with_settings(of=_OF_VERIFY)
 def verify(
+    context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names of weights; by default all that are stored.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Names of weights; by default all that are stored. With --published: one network, named as "
+            "in `bench run --models`.",
+        ),
     ] = None,
-) -> None:
-    """Check the files of stored weights against their recorded checksums."""
-    from ...errors import WeightsError
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published",
+            help="Predict the videos of --data with the publisher's views, and compare the top-1 accuracy "
+            "with the published one.",
+        ),
+    ] = False,
+) -> int:
+    """Check the files of stored weights against their recorded checksums; with --published, their accuracy.
+
+    Exit codes with --published: 0 the interval of the accuracy holds the published one, 3 it does not, 2 an
+    error.
+    """
+    given = given_settings(context, _OF_VERIFY)
+    if published:
+        return _verify_published(names or [], given)
+    if given:
+        found = ", ".join(_OF_VERIFY[name].option for name in given)
+        raise UsageError("is for --published", where="bench weights verify", found=found)
+    _verify_files(names or [])
+    return 0
+
+
+def _verify_published(names: list[str], given: dict[str, Any]) -> int:
+    from ..console.progress import Console
+    from ..published import in_words, verify_published
+
+    if len(names) != 1 or names[0].startswith("@"):
+        raise UsageError(
+            "verifies one network", where="--published", expected="MODEL", found=", ".join(names) or "none"
+        )
+    if "data" not in given:
+        raise UsageError(
+            "needs labelled videos",
+            where="--published",
+            remedy="--data names them; `bench data subset` chooses some of each class.",
+        )
+    check = verify_published(from_mapping({"models": names, **given}, "command line"), Console())
+    print("\n".join(in_words(check)))
+    return EXIT_CODES["fine" if check.holds else "regression"]
+
+
+def _verify_files(names: list[str]) -> None:
     from ...models.weights import list_weights
     from ...models.weights import verify as verify_weights
 

@@ -56,9 +56,9 @@ class RunConfig:
 
     models: tuple[str, ...] = setting(
         NAMES,
-        f"models to compare: {', '.join(MODELS)}, another that `bench models` lists, `FILE.py:FACTORY`, or a "
-        "folder of `bench finetune`; `:K=32` may follow a name (windows of 32 frames), "
-        "and `@BACKEND:PRECISION:VARIANT` each",
+        f"models to compare: {', '.join(MODELS)}, another that `bench models` lists, a set of models such as "
+        "`@realtime`, `FILE.py:FACTORY`, or a folder of `bench finetune`; `:K=32` may follow a name (windows "
+        "of 32 frames), and `@BACKEND:PRECISION:VARIANT` each",
         DEFAULT_MODELS,
     )
     backends: tuple[str, ...] = setting(

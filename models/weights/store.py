@@ -70,6 +70,7 @@ def resolve_weights(stream: str, description: WeightsDescription, path: Path) ->
                 licence="not stated",
                 source="the user's file",
                 accuracy="",
+                figures=None,
             ),
             path,
         )

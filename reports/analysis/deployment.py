@@ -1,7 +1,8 @@
-"""Which network keeps up with a camera on this machine: the first question of a report."""
+"""Which network can be deployed on this machine: what keeps up with a camera, and the best of all models."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ from ...records.scenarios.stream import RATES
 from ..numbers import number, one_line, scaled, spread
 from ..statistics.intervals import Estimate
 from ..tables.table import Column, Line, Record, Table, table, values
+from .load_runs import machine
 from .summary import ModelSummary, Summary
 
 Answer = Literal["yes", "not always", "no", "unknown"]
@@ -29,9 +31,93 @@ class Deployment:
     reason: str | None = None
 
 
+Standing = Literal["front", "dominated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pareto:
+    """The Pareto front of top-1 accuracy and time of all work.
+
+    - `front`: names of the models that no other one dominates: none is at least as accurate and as fast, and
+      better in one of the two.
+    - `dominated`: names of the models that another one dominates. A model whose accuracy or time is unknown
+      is neither.
+    - `reason`: why no front is claimed, as a clause; None if one is.
+    """
+
+    front: tuple[str, ...] = ()
+    dominated: tuple[str, ...] = ()
+    reason: str | None = None
+
+    def standing(self, name: str) -> Standing | None:
+        """Whether a model is on the front or dominated; None if it is neither."""
+        if name in self.front:
+            return "front"
+        return "dominated" if name in self.dominated else None
+
+
+def pareto_front(summary: Summary) -> Pareto:
+    """The Pareto front of the models, each by its own accuracy and time, which are of the same views.
+
+    None is claimed of weights that were not trained on real video, nor over different videos or machines.
+    """
+    runs = summary.merged.runs
+    if len({run.run.data.get("digest") for run in runs}) > 1:
+        return Pareto(reason="the runs used different lists of videos")
+    if len({machine(run.run) for run in runs}) > 1:
+        return Pareto(reason="the runs come from different machines")
+    points = {m.name: point for m in summary.models if (point := _point(m)) is not None}
+    if len(points) < 2:
+        untrained = not any(m.trained for m in summary.models)
+        return Pareto(
+            reason="the accuracy of random and demo weights says nothing about real video"
+            if untrained
+            else "fewer than two models have both, with trained weights"
+        )
+    dominated = {name for name, point in points.items() if any(_better(o, point) for o in points.values())}
+    return Pareto(
+        tuple(name for name in points if name not in dominated),
+        tuple(name for name in points if name in dominated),
+    )
+
+
+def _point(m: ModelSummary) -> tuple[float, float] | None:
+    """Seconds of all work per video, and top-1 accuracy; None where one is unknown or does not count."""
+    total, top1 = m.timing.estimate("total_s_per_video"), m.accuracy.top1
+    if total is None or top1 is None or not m.trained or m.timing.preprocessed or _last(m):
+        return None
+    return total.value, top1.value
+
+
+def _better(first: tuple[float, float], second: tuple[float, float]) -> bool:
+    """Whether the first point (seconds, accuracy) dominates the second."""
+    return first[0] <= second[0] and first[1] >= second[1] and first != second
+
+
+def _last(m: ModelSummary) -> bool:
+    return m.measured.model.state == "failed" or m.mismatched
+
+
+def ranked(summary: Summary) -> tuple[ModelSummary, ...]:
+    """The models, best to deploy first.
+
+    First those that keep up in real time with preprocessing counted, then by top-1 accuracy where trained
+    weights were measured, then by the time of all work. What failed or does not match its reference is last.
+    """
+
+    def rank(m: ModelSummary) -> tuple[bool, int, float, float]:
+        answers: tuple[Answer, ...] = ("yes", "not always", "no", "unknown")
+        keeps = answers.index(keeps_up(m.timing.estimate("realtime_factor"), 1))
+        top1, total = m.accuracy.top1, m.timing.estimate("total_s_per_video")
+        wrong = math.inf if top1 is None or not m.trained else 1 - top1.value
+        return _last(m), keeps, wrong, math.inf if total is None else total.value
+
+    return tuple(sorted(summary.models, key=rank))
+
+
 def deployments(summary: Summary) -> tuple[Deployment, ...]:
-    """One entry for each model, in the report's order."""
-    return tuple(_deployment(m) for m in summary.models)
+    """One entry for each model, best to deploy first (`ranked`)."""
+    return tuple(_deployment(m) for m in ranked(summary))
 
 
 def _deployment(m: ModelSummary) -> Deployment:

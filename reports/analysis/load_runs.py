@@ -207,10 +207,11 @@ def _notes(runs: Sequence[RunData], target: str, chosen: bool) -> Iterable[str]:
     others = sorted({d.run.target for d in runs if d.run.target != target})
     if others and not chosen:
         yield f"The runs had different target classes; {target} is used, not {', '.join(others)}."
-    if len({_machine(d.run) for d in runs}) > 1:
+    if len({machine(d.run) for d in runs}) > 1:
         yield "The runs come from different machines, so differences in time are not due to the models alone."
 
 
-def _machine(run: Run) -> str:
+def machine(run: Run) -> str:
+    """What tells the machine of a run from another, where times are compared."""
     gpus = [gpu.get("name") for gpu in run.environment.get("gpus", ())]
     return repr((run.environment.get("cpu"), run.environment.get("cores"), gpus))

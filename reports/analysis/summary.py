@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...licences import is_non_commercial
 from ...records.scenarios.registry import SCENARIOS, scenario_type
 from ...records.scenarios.stream_trials import StreamPeak, stream_peaks_of
 from ..statistics.intervals import Estimate
@@ -94,7 +95,24 @@ class ModelSummary:
     def setting(self) -> str:
         """The settings that qualify the figures: weights, flow, device."""
         model = self.measured.model
-        return f"{self.measured.weights_kind} weights, {model.input}, {'CPU' if self.on_cpu else self.device}"
+        weights = f"{self.measured.weights_kind} weights{' (non-commercial)' if self.non_commercial else ''}"
+        return f"{weights}, {model.input}, {'CPU' if self.on_cpu else self.device}"
+
+    @property
+    def trained(self) -> bool:
+        """Whether its weights were trained on real video: the accuracy of others says nothing about it."""
+        return self.measured.weights_kind in ("user", "published")
+
+    @property
+    def non_commercial(self) -> tuple[str, ...]:
+        """The licences of its weights that exclude commercial use, each once."""
+        licences = (str(weights.get("licence") or "") for weights in self.measured.model.weights.values())
+        return tuple(dict.fromkeys(licence for licence in licences if is_non_commercial(licence)))
+
+    @property
+    def mismatched(self) -> bool:
+        """Whether its results do not match those of its reference, so that its times do not count."""
+        return self.agreement is not None and self.agreement.verdict == "other"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from ..analysis.deployment import pareto_front
 from ..analysis.summary import Summary
 from ..numbers import number, share, spread
 from ..statistics.intervals import Estimate
@@ -38,7 +37,8 @@ def pareto(summary: Summary) -> Chart | None:
         if (prediction := m.timing.estimate("prediction_s_per_video")) is not None:
             point = _pareto_point(label(m.name), prediction, top1, "prediction only", color, symbol)
             series.append(_hollow(point))
-    front = _front([(total.value, top1.value) for _, _, total, top1 in shown])
+    on_front = pareto_front(summary).front
+    front = sorted((total.value, top1.value) for _, m, total, top1 in shown if m.name in on_front)
     if len(front) > 1:
         x, y = zip(*((seconds, 100 * right) for seconds, right in front), strict=True)
         texts = ("no measured model is both faster and more accurate",) * len(front)
@@ -88,12 +88,3 @@ def _pareto_point(
 def _hollow(p: Points) -> Points:
     """The point of the prediction only: an outline without intervals or a legend entry."""
     return Points(p.name, p.x, p.y, p.texts, p.color, p.symbol, 9, hollow=True, legend=False)
-
-
-def _front(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The Pareto front of (time, accuracy), the fastest first."""
-    front: list[tuple[float, float]] = []
-    for seconds, right in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not front or right > front[-1][1]:
-            front.append((seconds, right))
-    return front

@@ -15,7 +15,7 @@ from ...records.scenarios.stream import RATES, StreamRecord
 from ...records.scenarios.stream_trials import StreamPeak
 from ..analysis.accuracy import Accuracy, AtOperatingPoint, TargetAccuracy
 from ..analysis.classes import ClassAccuracy, class_accuracies
-from ..analysis.deployment import keeps_up
+from ..analysis.deployment import keeps_up, pareto_front
 from ..analysis.load_runs import merge, read_run
 from ..analysis.scenarios import ScenarioSummary
 from ..analysis.summary import ModelSummary, Summary, summarise
@@ -104,6 +104,7 @@ def json_text(summary: Summary) -> str:
 
 def results(summary: Summary) -> dict[str, Any]:
     """The content of results.json."""
+    front = pareto_front(summary)
     return {
         "schema": SCHEMA,
         "target": summary.target,
@@ -119,7 +120,7 @@ def results(summary: Summary) -> dict[str, Any]:
             }
             for data in summary.merged.runs
         ],
-        "models": [_model(m, summary.target) for m in summary.models],
+        "models": [_model(m, summary.target) | {"pareto": front.standing(m.name)} for m in summary.models],
         "paired": [paired_record(p) for p in summary.pairs],
     }
 

@@ -30,6 +30,7 @@ from ..charts.interactive import csp_digest, figure, library
 from ..charts.plots import Drawing, inline
 from ..numbers import percent, share, spread
 from ..sentences import verdict
+from ..tables.comparison import folded
 from ..tables.table import Table
 
 _REPORTS = __package__.rpartition(".")[0]
@@ -39,6 +40,12 @@ MOST_ROWS = 300
 """Rows of a table shown in the page; the CSV file has all."""
 
 MOST_MISTAKES = 12
+
+MOST_CARDS = 4
+"""Models whose cards are shown at once; those of the others are folded."""
+
+MOST_NAMES = 4
+"""Models that the heading names."""
 
 _MOST_THUMBNAIL_BYTES = 100_000
 """A thumbnail of 160 pixels has about 10 kB; a larger file is not one that a run wrote."""
@@ -85,6 +92,8 @@ def page(summary: Summary, tables: Iterable[Table], drawings: Iterable[Drawing])
             warnings=weights_notes(summary),
             caveats=caveats(summary),
             tables=by_name,
+            comparison=folded(by_name["comparison"]),
+            colours={m.name: number for number, m in enumerate(summary.models)},
             others=[table for name, table in by_name.items() if name not in placed],
             plots={d.chart.name: Plot(d.chart, Markup(inline(d)), figure(d.chart)) for d in drawings},
             mistakes=[
@@ -122,7 +131,12 @@ def _environment() -> Environment:
         "share": share,
         "percent": percent,
     }
-    environment.globals |= {"most_rows": MOST_ROWS, "state": _state}
+    environment.globals |= {
+        "most_rows": MOST_ROWS,
+        "most_cards": MOST_CARDS,
+        "most_names": MOST_NAMES,
+        "state": _state,
+    }
     return environment
 
 

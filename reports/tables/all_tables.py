@@ -12,20 +12,13 @@ from ..analysis.classes import classes
 from ..analysis.deployment import deployment
 from ..analysis.mistakes import mistakes
 from ..analysis.summary import ModelSummary, Summary
-from ..numbers import UNKNOWN, few, giga, number, one_line, percent, scaled, spread
-from ..statistics.intervals import LEVEL
-from .accuracy import (
-    at_operating_points,
-    confusions,
-    paired,
-    precision_text,
-    share_text,
-    target_class,
-)
+from ..numbers import UNKNOWN, one_line
+from .accuracy import at_operating_points, confusions, paired, target_class
+from .comparison import comparison
 from .scenarios import scenario, sweep
 from .stream_peaks import stream_peaks
-from .table import Column, Line, Record, Table, table, values
-from .timing import DRIFT_NOTE, DRIFT_TITLE, drift_text, drift_values, latency, spread_notes, stages
+from .table import Column, Line, Record, Table, table
+from .timing import latency, stages
 
 
 def all_tables(summary: Summary) -> tuple[Table, ...]:
@@ -50,95 +43,6 @@ def all_tables(summary: Summary) -> tuple[Table, ...]:
         runs(summary),
         environment(summary),
     )
-
-
-def comparison(summary: Summary) -> Table:
-    """A row for each model: accuracy, times and size; with a reference, how far the model is from it."""
-    drifts = any(m.agreement for m in summary.models)
-    columns = (
-        Column("Model", "left"),
-        Column("Top-1\nall videos"),
-        Column(f"{one_line(summary.target)}\nprecision,\nrecall"),
-        Column("Prediction\ns / video"),
-        Column("Preprocessing\ns / video"),
-        Column("Real-time factor\nall work,\nprediction only"),
-        Column("Parameters\nmillions"),
-        Column("GFLOPs\n/ view,\n/ video"),
-        *([Column(DRIFT_TITLE)] if drifts else []),
-    )
-    notes = [
-        *(
-            f"{one_line(m.name)} failed: {one_line(m.measured.model.error or 'no reason recorded')}"
-            for m in summary.models
-            if m.measured.model.state == "failed"
-        ),
-        "Prediction: upload, network, download. Preprocessing: decoding, resizing, optical flow.",
-        "Real-time factor: seconds of video per second of work; at 1 or above, the work keeps up.",
-        "GFLOPs: 2 × multiply–accumulates of the network in units of 10⁹, without preprocessing.",
-        *_views_notes(summary),
-    ]
-    if any(m.accuracy.top1 for m in summary.models):
-        notes.append(f"Accuracy: fraction of videos [{percent(LEVEL)} interval, Wilson].")
-    if drifts:
-        notes.append(DRIFT_NOTE)
-    return table(
-        "comparison",
-        "Comparison",
-        columns,
-        (_comparison_line(m, drifts) for m in summary.models),
-        [*notes, *spread_notes(summary)],
-    )
-
-
-def _views_notes(summary: Summary) -> list[str]:
-    """How videos were cut into views: what accuracy, times and GFLOPs a video hold for."""
-    named: dict[str, list[str]] = {}
-    for m in summary.models:
-        named.setdefault(m.measured.model.views, []).append(one_line(m.name))
-    whose = {views: f" ({few(names)})" if len(named) > 1 else "" for views, names in named.items()}
-    protocols = "; ".join(f"{one_line(views)}{whose[views]}" for views in named)
-    return [f"Accuracy, times and GFLOPs of a video are of the same views: {protocols}."] if named else []
-
-
-def _comparison_line(m: ModelSummary, drifts: bool) -> Line:
-    model, t, a = m.measured.model, m.timing, m.accuracy
-    failed = "failed; " if model.state == "failed" else ""
-    texts = (
-        f"{one_line(m.name)}\n{failed}{one_line(m.setting)}",
-        share_text(m, a.top1),
-        f"{precision_text(m)}\n{share_text(m, a.target.recall)}",
-        spread(t.estimate("prediction_s_per_video")),
-        spread(t.estimate("preprocessing_s_per_video")),
-        f"{number(scaled(t.estimate('realtime_factor')))}\n{number(scaled(t.estimate('realtime_factor_prediction')))}",
-        number(None if m.parameters is None else m.parameters / 1e6),
-        f"{number(giga(t.value('flop_per_view')))}\n{number(giga(t.value('flop_per_video')))}",
-        *([drift_text(m)] if drifts else []),
-    )
-    record: Record = {
-        "model": m.name,
-        "run": m.measured.run,
-        "state": model.state,
-        "weights": m.measured.weights_kind,
-        "flow": model.flow,
-        "device": m.device,
-        **values("top1", a.top1),
-        "videos_scored": None if a.top1 is None else a.top1.n,
-        **values("target_precision", a.target.precision),
-        **values("target_recall", a.target.recall),
-        "target_videos": a.target.videos,
-        **values("prediction_s_per_video", t.estimate("prediction_s_per_video")),
-        **values("prediction_ms_per_view", t.estimate("prediction_s_per_view"), 1000),
-        **values("preprocessing_s_per_video", t.estimate("preprocessing_s_per_video")),
-        **values("realtime_factor", t.estimate("realtime_factor")),
-        **values("realtime_factor_prediction", t.estimate("realtime_factor_prediction")),
-        "timed_videos": t.videos,
-        "timed_processes": t.processes,
-        "parameters": m.parameters,
-        "gflops_per_view": giga(t.value("flop_per_view")),
-        "gflops_per_video": giga(t.value("flop_per_video")),
-        **drift_values(m),
-    }
-    return texts, record
 
 
 def models(summary: Summary) -> Table:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from actionbench import registry
 from actionbench.errors import BackendUnavailable, UsageError
 from actionbench.models import capabilities
 from actionbench.models.capabilities import missing_packages
-from actionbench.models.registry import find_model, load_network, model_names
+from actionbench.models.registry import family_form, family_names, find_model, load_network, model_names
 from actionbench.models.spec import LoadOptions, Weights
 
 Write = Callable[[str, str], Path]
@@ -265,3 +266,29 @@ def test_models_of_installed_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     mine = EntryPoint("mine", "actionbench.models.resnext.architecture:resnext", "actionbench.models")
     monkeypatch.setattr(registry, "added", lambda group: (mine,) if group == mine.group else ())
     assert find_model("mine").model.name == "resnext"
+
+
+def test_a_set_is_not_one_model() -> None:
+    with pytest.raises(UsageError, match=r"@realtime: is a set of models, where one model is expected"):
+        find_model("@realtime")
+    with pytest.raises(UsageError, match=r"unknown set of models 'realtme'.*Did you mean: realtime"):
+        find_model("@realtme")
+
+
+def test_families_list_their_names_or_say_how_a_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "made_up", SimpleNamespace(make=None, NAMES=("a", "b")))
+    monkeypatch.setitem(sys.modules, "open_ended", SimpleNamespace(make=None, FORM="hf:REPO[@REVISION]"))
+    monkeypatch.setattr(
+        "actionbench.models.registry.FAMILIES", {"tv": "made_up:make", "hf": "open_ended:make"}
+    )
+    assert family_names("tv") == ("tv:a", "tv:b")
+    assert family_form("tv") == "tv:NAME"
+    assert family_names("hf") == ()
+    assert family_form("hf") == "hf:REPO[@REVISION]"
+
+
+def test_other_windows_have_none_of_the_published_figures() -> None:
+    (described,) = find_model("resnext").model.streams.values()
+    assert described.figures is not None
+    (cut,) = find_model("resnext:K=32").model.streams.values()
+    assert (cut.figures, cut.reported_accuracy) == (None, "")

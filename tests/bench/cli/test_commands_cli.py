@@ -5,22 +5,29 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
+from actionbench.bench import model_list
 from actionbench.bench.cli import doctor
 from actionbench.bench.plan.environment import Installed
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.sources.manifest import read_manifest
 from actionbench.datasets.video.reader import read_frames
+from actionbench.errors import BackendUnavailable
 from actionbench.flow.fields import GREY
+from actionbench.models import registry
 from actionbench.models.capabilities import BACKENDS
 from actionbench.models.labels import labels
+from actionbench.models.spec import Model, PublishedFigures
 
 pytestmark = pytest.mark.usefixtures("no_pictures", "forked_workers")
 
@@ -34,13 +41,89 @@ Videos = Callable[[list[int], int], Path]
 def test_models_are_listed_with_their_backends(bench: Bench) -> None:
     answer = bench("models")
     assert answer.returncode == 0
-    networks, _, _ = answer.stdout.partition("\n\n")
-    lines = {line.split()[0]: line for line in networks.splitlines()[2:]}
-    assert {"i3d", "i3d-rgb", "i3d-flow", "resnext", "resnext-64f"} <= lines.keys()
-    assert "tensorflow, torch" in lines["i3d"]
-    assert "torch" in lines["resnext"]
-    for words in ("TF32 is an arithmetic of CUDA devices", "compiled", "as the authors' code"):
+    rows = {line.split()[1]: line for line in answer.stdout.splitlines() if line.startswith("│ ")}
+    assert {"i3d", "i3d-rgb", "i3d-flow", "resnext", "resnext-64f"} <= rows.keys()
+    assert "tensorflow," in rows["i3d"]
+    assert "torch, onnx" in rows["resnext"]
+    for words in ("TF32 is an arithmetic of CUDA devices", "compiled", "as the authors' code", "@realtime: "):
         assert words in answer.stdout
+
+
+@pytest.fixture
+def made_up_networks(monkeypatch: pytest.MonkeyPatch, tiny_module: ModuleType) -> None:
+    """Two families: one of two networks, of which one cannot be made, and one without a list."""
+    figures = PublishedFigures(
+        67.5,
+        87.5,
+        "Kinetics-400 validation set",
+        "a page",
+        40.5,
+        "one view of 16 frames, 112×112",
+        31_500_000,
+    )
+    weights = replace(tiny_module.WEIGHTS, figures=figures, licence="cc-by-nc-4.0")
+
+    def make(name: str) -> Model:
+        if name == "broken":
+            raise BackendUnavailable("torchvision cannot be imported")
+        model: Model = tiny_module.tiny()
+        return replace(model, name=f"tv:{name}", streams={"rgb": weights})
+
+    fixed = SimpleNamespace(make=make, NAMES=("net", "broken"))
+    open_ended = SimpleNamespace(make=make, FORM="onnx:FILE")
+    monkeypatch.setitem(sys.modules, "made_up_tv", fixed)
+    monkeypatch.setitem(sys.modules, "made_up_onnx", open_ended)
+    monkeypatch.setattr(registry, "FAMILIES", {"tv": "made_up_tv:make", "onnx": "made_up_onnx:make"})
+    monkeypatch.setattr(model_list, "FAMILIES", registry.FAMILIES)
+
+
+@pytest.mark.usefixtures("made_up_networks")
+def test_what_is_published_of_each_network_is_listed(bench: Bench) -> None:
+    found = json.loads(bench("models", "--format", "json").stdout)
+    by_name = {model["name"]: model for model in found["models"]}
+    net = by_name["tv:net"]
+    assert (net["parameters"], net["gflops"]) == (31_500_000, 40.5)
+    assert net["gflops_of"] == "one view of 16 frames, 112×112"
+    (weights,) = net["weights"]
+    assert (weights["top1"], weights["top5"], weights["non_commercial"]) == (67.5, 87.5, True)
+    assert weights["accuracy"] == "67.5 top-1, 87.5 top-5 on the Kinetics-400 validation set"
+    assert weights["views"] == "windows of 4 frames without overlap, last one looped, softmax averaged"
+    assert not weights["stored"]
+    # Ours count for themselves: 2 × multiply–accumulates of one view as the report has them.
+    assert by_name["resnext"]["gflops"] == pytest.approx(19.1, abs=0.05)
+    assert by_name["i3d"]["gflops_of"] == "one view of 64 frames, 224×224"
+    assert [each["top1"] for each in by_name["i3d"]["weights"] if each["name"].startswith("deepmind")] == [
+        71.1,
+        63.4,
+    ]
+    assert found["broken"] == {"tv:broken": "torchvision cannot be imported"}
+    assert found["families"] == {"tv": "tv:NAME", "onnx": "onnx:FILE"}
+    assert found["sets"]["@realtime"]
+    assert {row["backend"] for row in found["backends"]} == set(BACKENDS)
+
+
+@pytest.mark.usefixtures("made_up_networks")
+def test_the_list_of_networks_as_markdown(bench: Bench) -> None:
+    text = bench("models", "--format", "markdown").stdout
+    (row,) = [line for line in text.splitlines() if line.startswith("| tv:net<br>")]
+    for words in (
+        "67.5 top-1, 87.5 top-5",
+        "31.5",
+        "40.5, one view of 16 frames",
+        "cc-by-nc-4.0 NON-COMMERCIAL",
+    ):
+        assert words in row
+    assert "- NON-COMMERCIAL: the licence" in text
+    assert "- tv:broken cannot be described: torchvision cannot be imported" in text
+    assert "- Also: onnx:FILE" in text
+    tables = re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE)
+    assert len(tables) == 2
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_an_unknown_format_is_an_error_of_usage(bench: Bench) -> None:
+    assert bench("models", "--format", "xml").returncode == 2
 
 
 def test_doctor_tells_what_is_here(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from actionbench.bench.plan import selection
 from actionbench.bench.plan.config import RunConfig, from_mapping
 from actionbench.bench.plan.selection import expanded
 from actionbench.errors import UsageError
-from actionbench.models import capabilities
+from actionbench.models import capabilities, registry
 
 
 def names(*models: str, backends: str = "", precisions: str = "") -> tuple[tuple[str, ...], list[str]]:
@@ -84,3 +85,39 @@ def test_tables_for_people_name_every_precision() -> None:
     assert [(row[0], row[1]) for row in rows] == asked
     assert all(row[3].startswith(("yes", "no: ")) for row in rows)
     assert RunConfig().to_dict()["backends"] == []
+
+
+def test_a_set_is_its_members_and_what_cannot_run_here_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = replace(capabilities.BACKENDS["tensorflow"], packages=("no_such_package",))
+    monkeypatch.setitem(capabilities.BACKENDS, "tensorflow", lacking)
+    monkeypatch.setattr(registry, "SETS", {"few": ("i3d-rgb", "resnext", "absent:net", "resnet18@tfhub")})
+    models, said = names("i3d", "@few", "resnext")
+    assert models == ("i3d", "i3d-rgb@torch", "resnext"), "the first backend that runs; no model twice"
+    assert [line.split(":")[0] for line in said] == ["left out of @few"] * 2
+    assert "absent:net: unknown model" in said[0]
+    assert "resnet18@tfhub: unknown backend of resnet18" in said[1]
+    models, _ = names("@few", backends="torch")
+    assert models == ("i3d-rgb@torch", "resnext@torch")
+
+
+def test_a_set_of_which_nothing_runs_or_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "SETS", {"none": ("absent:net",)})
+    with pytest.raises(UsageError, match=r"@none: this machine can run none of its models.*absent:net"):
+        names("@none")
+    with pytest.raises(UsageError, match=r"unknown set of models 'all'"):
+        names("@all")
+
+
+def test_members_of_our_sets_are_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members of families count where this version has the family."""
+    monkeypatch.chdir(tmp_path)
+    for members in registry.SETS.values():
+        assert len(set(members)) == len(members)
+        for member in members:
+            if registry.family_of(member) is not None:
+                assert member in registry.family_names(member.partition(":")[0])
+            elif ":" not in member:
+                assert member in registry.MODELS
+    # A folder of `bench finetune` is no part of a set's name.
+    (tmp_path / "model.json").write_text("{}")
+    assert from_mapping({"models": ["@realtime"]}, "test").resolved().models == ("@realtime",)

@@ -56,6 +56,18 @@ def test_authors_values() -> None:
         description("deepmind-rgb-imagnet")
 
 
+def test_what_is_reported_of_published_weights_is_numbers_or_else_words() -> None:
+    assert RGB.figures == PublishedFigures(71.1, 89.3, "Kinetics-400 test set", RGB.source)
+    assert RGB.reported_accuracy == "71.1 top-1, 89.3 top-5 on the Kinetics-400 test set"
+    only_top1 = replace(RGB, figures=PublishedFigures(63.2, None, "Kinetics-400 validation set", "a paper"))
+    assert only_top1.reported_accuracy == "63.2 top-1 on the Kinetics-400 validation set"
+    in_words = description("hara-resnext-101-64f")
+    assert in_words.figures is None
+    assert in_words.reported_accuracy == "78.4 mean of top-1 and top-5 on the Kinetics-400 test set"
+    assert description("hassony2-rgb").reported_accuracy == ""
+    assert not any(each.accuracy and each.figures for each in DESCRIPTIONS.values())
+
+
 def test_every_description_can_be_had() -> None:
     assert set(CATALOGUE) == {*DESCRIPTIONS, "deepmind-samples"}
     for source in CATALOGUE.values():
@@ -71,7 +83,8 @@ def test_a_file_of_the_user(file: Path) -> None:
     assert found.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert found.description.preprocessing == RGB.preprocessing
     # Nothing that the authors claim of their file is claimed of this one.
-    assert (found.description.name, found.description.accuracy) == ("trained.pt", "")
+    assert (found.description.name, found.description.reported_accuracy) == ("trained.pt", "")
+    assert found.description.figures is None
     assert found.description.licence == "not stated"
 
 
@@ -162,7 +175,10 @@ def test_the_file_beside_overrides_what_it_names(file: Path) -> None:
     assert found.preprocessing.std == (38.8, 37.9, 40.0)
     assert found.preprocessing.rate == Fraction(30000, 1001)
     assert (found.preprocessing.short_side, found.preprocessing.resize) == (112, "pillow-bilinear")
-    assert found.accuracy == ""
+    assert found.reported_accuracy == ""
+    assert found.figures is None
+    stated = say(file, "accuracy: 61 % of our own films").description
+    assert stated.reported_accuracy == "61 % of our own films"
     assert say(file, "rate: 29.97").description.preprocessing.rate == Fraction(2997, 100)
     assert say(file, "rate: null").description.preprocessing.rate is None
 

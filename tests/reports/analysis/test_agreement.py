@@ -17,7 +17,8 @@ from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.formats.export import json_text
 from actionbench.reports.formats.markdown import report
 from actionbench.reports.sentences import verdict
-from actionbench.reports.tables.all_tables import all_tables, comparison, models
+from actionbench.reports.tables.all_tables import all_tables, models
+from actionbench.reports.tables.comparison import comparison
 
 from ..conftest import FakeModel, answers, make_run, write_run
 

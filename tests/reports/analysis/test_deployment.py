@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from actionbench.reports.analysis.deployment import deployment, keeps_up, notes
+from actionbench.reports.analysis.deployment import (
+    deployment,
+    deployments,
+    keeps_up,
+    notes,
+    pareto_front,
+    ranked,
+)
 from actionbench.reports.analysis.load_runs import merge
 from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.statistics.intervals import Estimate, Interval
@@ -53,3 +64,66 @@ def test_the_table_counts_preprocessing(fake: SimpleNamespace) -> None:
 def test_one_process_is_said(fake: SimpleNamespace) -> None:
     run = fake.run([fake.model("net", fake.answers(1, 2), forward_s=[1.0])])
     assert "Timed in one process only: another one may be slower." in notes(summarise(merge([run])))
+
+
+def summary_of(fake: SimpleNamespace, *models: Any) -> Any:
+    return summarise(merge([fake.run(list(models))]))
+
+
+def test_what_keeps_up_comes_first_then_the_more_accurate_then_the_faster(fake: SimpleNamespace) -> None:
+    """Videos of 10 s; the work beside the network's takes half a second."""
+    found = summary_of(
+        fake,
+        fake.model("dead", {}, state="failed", error="out of memory", forward_s=[]),
+        fake.model("random-slow", fake.answers(9, 10), forward_s=(30.0,) * 3, flow_s=None, kind="random"),
+        fake.model("accurate-late", fake.answers(10, 10), forward_s=(12.0,) * 3, flow_s=None),
+        fake.model("sometimes", fake.answers(10, 10), forward_s=(9.0, 9.1, 9.9), flow_s=None),
+        fake.model("random-fast", fake.answers(9, 10), forward_s=(0.1,) * 3, flow_s=None, kind="random"),
+        fake.model("demo", fake.answers(10, 10), forward_s=(0.2,) * 3, flow_s=None, kind="demo"),
+        fake.model("worse", fake.answers(2, 10), forward_s=(0.5,) * 3, flow_s=None),
+        fake.model("better-slow", fake.answers(8, 10), forward_s=(5.0,) * 3, flow_s=None),
+        fake.model("better-fast", fake.answers(8, 10), forward_s=(4.0,) * 3, flow_s=None),
+    )
+    order = [
+        *("better-fast", "better-slow", "worse", "random-fast", "demo"),
+        *("sometimes", "accurate-late", "random-slow", "dead"),
+    ]
+    assert [m.name for m in ranked(found)] == order
+    assert [d.model.name for d in deployments(found)] == order
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 10)), min_size=2, max_size=6))
+def test_the_front_is_what_nothing_dominates(fake: SimpleNamespace, found: list[tuple[int, int]]) -> None:
+    """Against the definition, with equal times and accuracies among them."""
+    models = [
+        fake.model(f"m{i}", fake.answers(hits, 10, others=0), forward_s=(tenths / 10,), repetitions=1)
+        for i, (tenths, hits) in enumerate(found)
+    ]
+    pareto = pareto_front(summary_of(fake, *models))
+    for i, (time, hits) in enumerate(found):
+        beaten = any(t <= time and h >= hits and (t < time or h > hits) for t, h in found)
+        assert pareto.standing(f"m{i}") == ("dominated" if beaten else "front")
+
+
+def test_no_front_is_claimed_of_what_says_nothing(fake: SimpleNamespace) -> None:
+    def front(*kinds: str) -> Any:
+        models = [fake.model(f"m{i}", fake.answers(5, 10), kind=kind) for i, kind in enumerate(kinds)]
+        return pareto_front(summary_of(fake, *models))
+
+    for kinds in (("random", "random"), ("demo", "random")):
+        assert front(*kinds).reason == "the accuracy of random and demo weights says nothing about real video"
+    assert "fewer than two models have both" in front("user", "random").reason
+    assert front("user", "published").reason is None
+    mixed = front("user", "published", "random")
+    assert mixed.standing("m2") is None
+
+
+def test_no_front_over_different_videos_or_machines(fake: SimpleNamespace) -> None:
+    one = fake.run([fake.model("a", fake.answers(5, 10))])
+    two = fake.run([fake.model("b", fake.answers(6, 10))], name="run-2")
+    assert pareto_front(summarise(merge([one, two]))).reason is None
+    other = replace(two, run=replace(two.run, data={**two.run.data, "digest": "other"}))
+    assert "different lists of videos" in (pareto_front(summarise(merge([one, other]))).reason or "")
+    moved = replace(two, run=replace(two.run, environment={**two.run.environment, "cores": 64}))
+    assert "different machines" in (pareto_front(summarise(merge([one, moved]))).reason or "")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from actionbench.reports.analysis.load_runs import RunData, merge
 from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.charts.accuracy import MOST_CLASSES
-from actionbench.reports.charts.all_charts import CHARTS, _front, all_charts
+from actionbench.reports.charts.all_charts import CHARTS, all_charts
 from actionbench.reports.charts.chart import Bars, Chart, Points, label
 from actionbench.reports.charts.interactive import figure
 from actionbench.reports.charts.plots import draw, inline
@@ -59,14 +59,12 @@ def test_pareto_has_the_reports_figures(two_models: RunData) -> None:
     assert work.y_ranges[0] == pytest.approx((63.96, 94.76), abs=0.01)
 
 
-@given(st.lists(st.tuples(st.floats(0.01, 100), st.floats(0, 1)), min_size=1, max_size=8))
-def test_nothing_is_better_than_the_front_in_both(found: list[tuple[float, float]]) -> None:
-    front = _front(found)
-    assert front == sorted(front)
-    for seconds, right in found:
-        assert any(s <= seconds and r >= right for s, r in front)
-    for seconds, right in front:
-        assert not any(s < seconds and r > right for s, r in found)
+def test_the_front_is_drawn_where_the_table_claims_one(fake: SimpleNamespace, two_models: RunData) -> None:
+    (front,) = points(charts(two_models)["pareto"], "Pareto front")
+    assert front.x == tuple(sorted(front.x))
+    assert front.y == pytest.approx((75, 85))
+    demo = fake.run([fake.model(name, fake.answers(3, 10), kind="demo") for name in ("a", "b")])
+    assert points(charts(demo)["pareto"], "Pareto front") == []
 
 
 def test_stages_are_stacked_without_gaps(two_models: RunData) -> None:

@@ -20,7 +20,7 @@ from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.charts.all_charts import CHARTS, all_charts
 from actionbench.reports.charts.chart import COLORS
 from actionbench.reports.charts.plots import draw
-from actionbench.reports.formats.html import MOST_MISTAKES, MOST_ROWS, _file, page
+from actionbench.reports.formats.html import MOST_CARDS, MOST_MISTAKES, MOST_ROWS, _file, page
 from actionbench.reports.tables.all_tables import all_tables
 from actionbench.reports.tables.table import Column, table
 
@@ -110,6 +110,21 @@ def test_every_chart_is_there_as_svg_and_for_plotly(two_models_page: str) -> Non
     pictures = [a for a in parsed.named("div") if a.get("role") == "img"]
     assert len(pictures) == 2 * len(CHARTS)
     assert all(a["aria-label"] for a in pictures)
+
+
+def test_with_ten_models_the_best_are_shown_and_the_dominated_folded(fake: SimpleNamespace) -> None:
+    models = [
+        fake.model(f"net{i}", fake.answers(5, 10), forward_s=(1 + i,) * 3, flow_s=None) for i in range(10)
+    ]
+    source = render(fake.run(models), plots=False)
+    parsed = Page(source)
+    assert "net0 vs net1 vs net2 vs net3 and 6 more" in parsed.text
+    # As accurate as the first and slower; without JavaScript, <details> unfolds them.
+    assert "Dominated: another model is at least as accurate and as fast 9" in parsed.text
+    assert f"Other models {10 - MOST_CARDS}" in parsed.text
+    titles = [a["data-title"] for a in parsed.named("td") if "data-title" in a]
+    assert titles.count("Prediction s / video") == 10
+    assert len([a for a in parsed.named("article") if "card" in (a["class"] or "")]) == 10
 
 
 def test_identifiers_are_unique(two_models_page: str) -> None:
@@ -240,4 +255,4 @@ def test_a_picture_is_in_its_folder_whatever_the_clip_is_called(clip: str, tmp_p
 def test_a_models_card_has_the_colour_that_it_has_in_the_charts() -> None:
     found = dict(re.findall(r"\.model-(\d) \{ --model: (#\w{6}); \}", _file("report.css")))
     assert found == {str(number): color.lower() for number, color in enumerate(COLORS)}
-    assert f"% {len(COLORS)} " in _file("report.html")
+    assert f"% {len(COLORS)} " in _file("macros.html")

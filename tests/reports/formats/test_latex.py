@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from actionbench.reports.analysis.load_runs import RunData, merge
 from actionbench.reports.analysis.summary import summarise
 from actionbench.reports.formats.latex import escape, tabular
-from actionbench.reports.tables.all_tables import comparison
+from actionbench.reports.tables.comparison import comparison
 from actionbench.reports.tables.table import Column, table
 
 SPECIAL = "\\{}$&%#_~^<>|\"`'[]-?!* \n\ta1é–×"
