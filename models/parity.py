@@ -167,7 +167,9 @@ def _prepared(pixels: InputArray, how: Preprocessing) -> FloatArray:
     if how.modality == "flow":
         return pixels.astype(np.float32, copy=False)
     scaled = pixels.astype(np.float64) * how.scale
-    prepared: FloatArray = ((scaled - np.array(how.mean)) / np.array(how.std)).astype(np.float32)
+    prepared: FloatArray = ((scaled - np.array(how.channel_mean)) / np.array(how.channel_std)).astype(
+        np.float32
+    )
     return prepared
 
 

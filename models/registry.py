@@ -15,13 +15,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..errors import ActionBenchError, BackendUnavailable, UsageError, unknown_name
+from ..errors import ActionBenchError, BackendUnavailable, UsageError, WeightsError, unknown_name
 from ..registry import LOAD_REMEDY, Registry
 from ..registry import load as load_function
 from .capabilities import BACKENDS, Backend, missing_packages, offer, why_not
 from .finetuning.finetuned import BASELINE, finetuned_model, is_finetuned, named_base
 from .network_files import execute, keep_neighbours_importable, neighbours_importable
-from .spec import Loader, LoadOptions, Model, Network, Weights
+from .spec import Loader, LoadOptions, Model, Network, Views, Weights
 
 MODELS = {
     "i3d": "actionbench.models.i3d.architecture:two_stream",
@@ -59,6 +59,7 @@ class ModelRequest:
     - `backend`, `precision`, `variant`: those that were named, else the first that the model or the backend
       has.
     - `selection`: the text behind the "@", "" if there is none.
+    - `window`: frames of `:K=`; None without it.
     """
 
     key: str
@@ -67,6 +68,7 @@ class ModelRequest:
     precision: str = "fp32"
     variant: str = "tuned"
     selection: str = ""
+    window: int | None = None
 
     @property
     def name(self) -> str:
@@ -83,6 +85,24 @@ class ModelRequest:
     def offered(self) -> Backend:
         """What its backend offers for its model."""
         return offer(self.model, self.backend)
+
+    def views(self, weights: Mapping[str, Weights]) -> Views:
+        """How a whole video is cut into views by the weights in use, in windows of `window` if that is named.
+
+        - `weights`: stream → its weights.
+
+        Raises WeightsError if the streams' views differ: their logits are added view by view.
+        """
+        found = {stream: each.description.views for stream, each in weights.items()}
+        first, *others = found.values()
+        if any(views != first for views in others):
+            raise WeightsError(
+                "the streams' weights cut a video into different views",
+                where=self.key,
+                found="; ".join(f"{stream}: {views}" for stream, views in found.items()),
+                remedy="Say the same of `window`, `stride`, `clips` and the rest beside each file of weights.",
+            )
+        return first if self.window is None else first.with_window(self.window)
 
     def apply(self, options: LoadOptions) -> LoadOptions:
         """`options` with the precision and the variant of the request."""
@@ -107,24 +127,23 @@ def find_model(request: str) -> ModelRequest:
     in_file = _FILE.fullmatch(request)
     if in_file is not None:
         model = _model_in_file(Path(in_file["path"]), in_file["factory"])
-        selection = in_file["selection"]
+        frames, selection = None, in_file["selection"]
     elif (family := family_of(request)) is not None:
         name, selection = _without_selection(request.removeprefix(f"{family}:"))
         named = _NAME.fullmatch(name)
         frames = None if named is None else named["frames"]
         model = _family_model(family, name if frames is None else name.removesuffix(f":K={frames}"))
-        if frames is not None:
-            model = with_window(model, int(frames))
     else:
         named = _NAME.fullmatch(request)
         assert named is not None, "the expression matches every string"
         name = named["name"]
         in_folder = name != "" and name not in model_names() and Path(name).is_dir()
         model = _model_in_folder(Path(name)) if in_folder else _named_model(name)
-        if named["frames"] is not None:
-            model = with_window(model, int(named["frames"]))
-        selection = named["selection"]
-    return _selected(request, model, selection)
+        frames, selection = named["frames"], named["selection"]
+    window = None if frames is None else int(frames)
+    if window is not None:
+        model = with_window(model, window)
+    return _selected(request, model, selection, window)
 
 
 def absolute_model(request: str) -> str:
@@ -161,7 +180,7 @@ def _family_model(family: str, name: str) -> Model:
     return _checked(_call(partial(make, name), f"{family}:{name}"), f"{family}:{name}")
 
 
-def _selected(request: str, model: Model, selection: str | None) -> ModelRequest:
+def _selected(request: str, model: Model, selection: str | None, window: int | None) -> ModelRequest:
     words = [] if selection is None else selection.split(":")
     if len(words) > 3:
         raise UsageError("cannot be read", where=request, expected="NAME@BACKEND:PRECISION:VARIANT")
@@ -176,7 +195,7 @@ def _selected(request: str, model: Model, selection: str | None) -> ModelRequest
     variant = words[2] if len(words) > 2 else variants[0]
     if variant not in variants:
         raise unknown_name(f"variant of {model.name}@{backend}:{precision}", variant, variants)
-    return ModelRequest(request, model, backend, precision, variant, selection or "")
+    return ModelRequest(request, model, backend, precision, variant, selection or "", window)
 
 
 def load_network(request: ModelRequest, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
@@ -256,8 +275,12 @@ def with_window(model: Model, frames: int) -> Model:
             where=f"{model.name}:K={frames}",
             expected=f"at least {model.views.min_frames} frames",
         )
-    views = replace(model.views, window=frames, stride=frames, single=None)
-    return replace(model, streams={name: replace(each, views=views) for name, each in model.streams.items()})
+    return replace(
+        model,
+        streams={
+            name: replace(each, views=each.views.with_window(frames)) for name, each in model.streams.items()
+        },
+    )
 
 
 def _named_model(name: str) -> Model:

@@ -6,15 +6,17 @@ Descriptions only: nothing here imports a framework. A backend turns a `Model` a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import UsageError
 from ..operating_point import OperatingPoint
 
 if TYPE_CHECKING:
@@ -23,6 +25,20 @@ if TYPE_CHECKING:
     from .finetuning.trainable import TrainableNetwork
 
 FloatArray = npt.NDArray[np.float32]
+
+Channels = tuple[float, float, float]
+
+Modality = Literal["rgb", "flow"]
+Filter = Literal["opencv-bilinear", "pillow-bilinear", "torch-bilinear"]
+Rounding = Literal["round", "floor"]
+Offset = Literal["floor", "half-even"]
+Colour = Literal["rgb", "bgr"]
+Tail = Literal["loop", "drop"]
+Average = Literal["softmax", "logits"]
+Crops = Literal[1, 3]
+
+MOST_FRAMES_PER_S = 1000
+"""Greatest frame rate that frames are resampled to."""
 
 InputArray = npt.NDArray[np.float32 | np.uint8]
 """A stream's input: (N, T, H, W, C) float32 as the network wants it, or uint8 pixels (`Network`)."""
@@ -40,29 +56,91 @@ class Preprocessing:
       neighbours in float32 and rounds half to even (torch's interpolation without antialiasing).
     - `long_side`: how the longer side's fraction of a pixel is dropped, "round" or "floor".
     - `crop`: side of the centre crop, pixels.
-    - `crop_offset`: "floor" of half the margin, or "half-even" (Python's `round`).
-    - `scale`, `mean`, `std`: RGB pixels 0–255 become `(pixel * scale - mean) / std`, channel by channel.
+    - `crop_offset`: "floor" of half the margin, or "half-even" (Python's `round`). Not for `Views.crops` of 3,
+      whose margins are rounded up.
+    - `scale`, `mean`, `std`: RGB pixels 0–255 become `(pixel * scale - mean) / std`, channel by channel. Mean
+      and standard deviation are those of red, green and blue, whatever `colour` is.
     - `flow_bound`: flow is clipped to ±bound pixels a frame and divided by it. None for RGB.
     - `stretch`: (height, width) in pixels that frames are resized to, the aspect not kept.
-    - `every`: of the frames at `rate` only every so many-th is used: 4 for "16×4" of networks whose papers
-      count in the videos' own frames.
+    - `every`: of the frames at `rate` only every so many-th is used, from the first one on: 4 for "16×4" of
+      networks whose papers count in the videos' own frames.
     - `colour`: order of the network's input channels.
+
+    Raises UsageError for values that make no sense, alone or together.
     """
 
-    modality: Literal["rgb", "flow"]
+    modality: Modality
     rate: Fraction | None
     short_side: int | None
-    resize: Literal["opencv-bilinear", "pillow-bilinear", "torch-bilinear"]
-    long_side: Literal["round", "floor"]
+    resize: Filter
+    long_side: Rounding
     crop: int
-    crop_offset: Literal["floor", "half-even"]
+    crop_offset: Offset
     scale: float = 1.0
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    mean: Channels = (0.0, 0.0, 0.0)
+    std: Channels = (1.0, 1.0, 1.0)
     flow_bound: float | None = None
     stretch: tuple[int, int] | None = None
     every: int = 1
-    colour: Literal["rgb", "bgr"] = "rgb"
+    colour: Colour = "rgb"
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("modality", Modality),
+            ("resize", Filter),
+            ("long_side", Rounding),
+            ("crop_offset", Offset),
+            ("colour", Colour),
+        ):
+            _require_one_of("preprocessing", name, getattr(self, name), get_args(known))
+        if (self.short_side is None) == (self.stretch is None):
+            raise UsageError(
+                "frames have one size",
+                where="preprocessing",
+                expected="`short_side` or `stretch`",
+                found="neither" if self.stretch is None else "both",
+            )
+        sides = (self.short_side,) if self.stretch is None else self.stretch
+        sizes = {"short_side" if self.stretch is None else "stretch": sides, "crop": (self.crop,)}
+        for name, values in (*sizes.items(), ("every", (self.every,))):
+            _require_whole("preprocessing", name, *values)
+        if self.stretch is not None and len(self.stretch) != 2:
+            raise UsageError("is no size", where="`stretch`", expected="height, width", found=self.stretch)
+        if self.crop > min(side for side in sides if side is not None):
+            raise UsageError(
+                "the crop is larger than the resized frames",
+                where="preprocessing",
+                expected=f"`crop` of {min(side for side in sides if side is not None)} at most",
+                found=self.crop,
+            )
+        if self.rate is not None and not 0 < self.rate <= MOST_FRAMES_PER_S:
+            raise UsageError(
+                "no such frame rate",
+                where="preprocessing",
+                expected=f"`rate` above 0, {MOST_FRAMES_PER_S} frames a second at most",
+                found=self.rate,
+            )
+        bound = 1.0 if self.flow_bound is None else self.flow_bound
+        numbers = (*self.mean, *self.std, self.scale, bound)
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(map(math.isfinite, numbers)):
+            raise UsageError("three finite numbers each are expected", where="`mean` and `std`")
+        if min(*self.std, self.scale, bound) <= 0:
+            raise UsageError("must be positive", where="`scale`, `std` and `flow_bound`")
+
+    @property
+    def frame_rate(self) -> Fraction | None:
+        """Frames a second that the network sees; None where that depends on the video."""
+        return None if self.rate is None else self.rate / self.every
+
+    @property
+    def channel_mean(self) -> Channels:
+        """`mean` in the order of the network's input channels."""
+        return self.mean if self.colour == "rgb" else self.mean[::-1]
+
+    @property
+    def channel_std(self) -> Channels:
+        """`std` in the order of the network's input channels."""
+        return self.std if self.colour == "rgb" else self.std[::-1]
 
     @property
     def channels(self) -> int:
@@ -85,23 +163,66 @@ class Views:
       possible one; None: as many as `stride` gives.
     - `crops`: squares that are cut out of each window's frames: 1, the central one, or 3, along the longer
       side: both ends and the middle.
+
+    Raises UsageError for values that make no sense, alone or together.
     """
 
     window: int | None
     stride: int | None
-    tail: Literal["loop", "drop"]
-    average: Literal["softmax", "logits"]
+    tail: Tail
+    average: Average
     min_frames: int
     single: int | None = None
     clips: int | None = None
-    crops: Literal[1, 3] = 1
+    crops: Crops = 1
+
+    def __post_init__(self) -> None:
+        for name, known in (("tail", Tail), ("average", Average), ("crops", Crops)):
+            _require_one_of("views", name, getattr(self, name), get_args(known))
+        for name in ("window", "stride", "min_frames", "single", "clips"):
+            if getattr(self, name) is not None:
+                _require_whole("views", name, getattr(self, name))
+        if self.clips is not None and self.window is None:
+            raise UsageError("clips of a video have a length", where="views", expected="`window`")
+        for name in ("window", "single"):
+            frames = getattr(self, name)
+            if frames is not None and frames < self.min_frames:
+                raise UsageError(
+                    "is too short for the network",
+                    where=f"`{name}`",
+                    expected=f"at least {self.min_frames} frames",
+                    found=frames,
+                )
 
     @property
     def single_frames(self) -> int:
         """Frames of a single view."""
         frames = self.single or self.window
-        assert frames is not None, "views of whole videos say how long a single one is"
+        assert frames is not None, "the description of weights was checked when it was made"
         return frames
+
+    def with_window(self, frames: int) -> Views:
+        """The same with windows of so many frames, side by side where no number of clips is said."""
+        return replace(self, window=frames, stride=frames, single=None)
+
+    def with_clips(self, clips: int) -> Views:
+        """So many windows, evenly spaced, with one crop each, whatever else is published."""
+        return replace(self, window=self.single_frames, stride=None, clips=clips, crops=1)
+
+
+def _require_one_of(where: str, field: str, value: object, known: tuple[object, ...]) -> None:
+    if value not in known:
+        raise UsageError(
+            f"`{field}` is unknown", where=where, expected=" or ".join(map(str, known)), found=value
+        )
+
+
+def _require_whole(where: str, field: str, *values: object) -> None:
+    for value in values:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UsageError(
+                f"`{field}` makes no sense", where=where, expected="a whole number from 1 on", found=value
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +272,8 @@ class WeightsDescription:
     - `stream`: the stream that they are for, "rgb" or "flow".
     - `format`: of the file: one of `weights.formats.readers.FORMATS`, or a user's own.
     - `preprocessing`: how the pixels were prepared that they were trained on.
-    - `views`: how a whole video is cut into views, as their publisher tests them.
+    - `views`: how a whole video is cut into views, as their publisher tests them. Raises UsageError for views
+      of whole videos (`window` None) without `single`.
     - `labels`: name of the label list, "kinetics-400" or "kinetics-600", the path of a text file, or the
       names themselves.
     - `licence`: of the weights, e.g. "Apache-2.0".
@@ -172,6 +294,14 @@ class WeightsDescription:
     paper: str = ""
     accuracy: str = ""
     figures: PublishedFigures | None = None
+
+    def __post_init__(self) -> None:
+        if self.views.window is None and self.views.single is None:
+            raise UsageError(
+                "views of whole videos must say how long a single view is",
+                where=f"the weights {self.name}",
+                expected="`single`, a number of frames",
+            )
 
 
 @dataclass(frozen=True, slots=True)

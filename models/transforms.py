@@ -178,11 +178,13 @@ def with_wider_groups(convolution: Convolution, width: int = 16) -> Convolution:
 def pixel_scaling(how: Preprocessing) -> tuple[FloatArray, FloatArray]:
     """Factor and offset (C,) float32, so that pixels 0–255 times factor plus offset are the network's input.
 
+    Both are in the order of the network's input channels, as the pixels are.
+
     For networks that take pixels as they are and normalise them in their graph, before any zeros are put
     around them: an offset in the first convolution's bias would be wrong at the borders.
     """
-    std = np.array(how.std, np.float64)
-    return _rounded(how.scale / std), _rounded(-np.array(how.mean, np.float64) / std)
+    std = np.array(how.channel_std, np.float64)
+    return _rounded(how.scale / std), _rounded(-np.array(how.channel_mean, np.float64) / std)
 
 
 def _rounded(values: npt.NDArray[np.floating]) -> FloatArray:

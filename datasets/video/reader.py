@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from fractions import Fraction
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,7 @@ class FrameReader:
     - `clip`: the clip.
     - `source`: its open file.
     - `rate`: frames per second to resample to; None for the file's own frames.
+    - `every`: of these, frames 0, `every`, 2 · `every`, … are given; the others are not converted to RGB.
 
     Attributes:
 
@@ -34,12 +36,12 @@ class FrameReader:
     Raises ClipError, while iterating, if nothing decodes or the segment holds no frame.
     """
 
-    def __init__(self, clip: Clip, source: FrameSource, rate: Fraction | None = None) -> None:
+    def __init__(self, clip: Clip, source: FrameSource, rate: Fraction | None = None, every: int = 1) -> None:
         if rate is not None and rate <= 0:
             raise ClipError("frame rate is not positive", where=clip.path, found=rate)
         self._clip = clip
         self._source = source
-        self._resample_to = rate
+        self._resample_to, self._every = rate, every
         self._start = exact_seconds(clip.start_s) or Fraction(0)
         self._end = exact_seconds(clip.end_s)
         if self._start < 0 or (self._end is not None and self._end <= self._start):
@@ -47,7 +49,7 @@ class FrameReader:
                 "the segment is empty", where=clip.path, found=f"{clip.start_s} s to {clip.end_s} s"
             )
         self.native_rate = source.native_rate
-        self.rate = rate if rate is not None else source.native_rate
+        self.rate = (rate if rate is not None else source.native_rate) / every
         self.start_s = float(self._start)
         self.frames = 0
         self.video_s = 0.0
@@ -72,7 +74,7 @@ class FrameReader:
         else:
             sampled = resample(timed, self._resample_to, self._start, self._end)
         shown: TimedFrame | None = None
-        for frame in sampled:
+        for frame in islice(sampled, 0, None, self._every):
             if frame is not shown:
                 shown, pixels = frame, frame.pixels()
             self.frames += 1
@@ -111,11 +113,12 @@ class FrameReader:
         self.close()
 
 
-def read_frames(clip: Clip, rate: Fraction | None = None, *, threads: int = 1) -> FrameReader:
+def read_frames(clip: Clip, rate: Fraction | None = None, *, every: int = 1, threads: int = 1) -> FrameReader:
     """A reader of a clip's frames.
 
     - `clip`: a video or an array file.
     - `rate`: frames per second to resample to, exactly; None: each frame of the file once.
+    - `every`: only every so many-th of these frames is given.
     - `threads`: of the decoder and of the conversion to RGB.
 
     Raises ClipError, with file and reason, for a file that is not a readable video.
@@ -128,10 +131,10 @@ def read_frames(clip: Clip, rate: Fraction | None = None, *, threads: int = 1) -
     if size == 0:
         raise ClipError("file is empty", where=clip.path)
     if clip.path.suffix.lower() in ARRAY_SUFFIXES:
-        return FrameReader(clip, open_array(clip.path), rate)
+        return FrameReader(clip, open_array(clip.path), rate, every)
     from .container import VideoSource  # a machine without a video library can still read arrays
 
-    return FrameReader(clip, VideoSource(clip.path, threads=threads), rate)
+    return FrameReader(clip, VideoSource(clip.path, threads=threads), rate, every)
 
 
 def exact_seconds(seconds: float | None) -> Fraction | None:

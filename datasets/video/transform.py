@@ -1,12 +1,14 @@
 """From decoded frames to the input that a network had in training, to the pixel. Pure functions on arrays.
 
-Sizes and counts are in pixels and frames. The two resizing filters differ by several grey levels when
-they shrink: "opencv-bilinear" (cv2.INTER_LINEAR) samples the 2×2 neighbours of a point whatever the scale,
-"pillow-bilinear" (PIL.Image.BILINEAR) averages over the whole area that becomes one pixel.
+Sizes and counts are in pixels and frames. The resizing filters differ by several grey levels when they
+shrink: "opencv-bilinear" (cv2.INTER_LINEAR) and "torch-bilinear" sample the 2×2 neighbours of a point whatever
+the scale, in integers and in float32; "pillow-bilinear" (PIL.Image.BILINEAR) averages over the whole area that
+becomes one pixel.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -16,7 +18,7 @@ from ...errors import ClipError, UsageError
 from .sampling import Pixels
 
 Rounding = Literal["round", "floor"]
-Filter = Literal["opencv-bilinear", "pillow-bilinear"]
+Filter = Literal["opencv-bilinear", "pillow-bilinear", "torch-bilinear"]
 Offset = Literal["floor", "half-even"]
 Scalar = TypeVar("Scalar", bound=np.generic)
 Indices = npt.NDArray[np.intp]
@@ -50,16 +52,67 @@ def resize(frame: Pixels, short_side: int, filter: Filter, long_side: Rounding =
     - `long_side`: see `resized_size`.
     """
     height, width = frame.shape[:2]
-    size = resized_size(width, height, short_side, long_side)
-    if size == (width, height):
+    return resize_to(frame, resized_size(width, height, short_side, long_side), filter)
+
+
+def resize_to(frame: Pixels, size: tuple[int, int], filter: Filter) -> Pixels:
+    """A picture of another size, whatever that does to the aspect ratio.
+
+    - `frame`: (H, W, 3) or (H, W) uint8; returned unchanged if it has the size already.
+    - `size`: (width, height), pixels.
+    - `filter`: see the module.
+    """
+    if size == (frame.shape[1], frame.shape[0]):
         return frame
     if filter == "opencv-bilinear":
         import cv2
 
         return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    if filter == "torch-bilinear":
+        return np.rint(torch_bilinear(frame, size)).astype(np.uint8)
     from PIL import Image
 
     return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
+
+
+def torch_bilinear(frame: Pixels, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """A resized picture before it is rounded, (height, width, …) float32, 0–255; see `resize_to`.
+
+    What `torch.nn.functional.interpolate(…, mode="bilinear", align_corners=False)` computes of float32, and
+    torchvision's `resize(…, antialias=False)` of uint8 before it rounds half to even. Not by `cv2.resize`,
+    whose neighbours' shares differ in the fourth digit: one pixel in 500 of a Full HD frame would.
+    """
+    width, height = size
+    top, bottom, down = _neighbours(frame.shape[0], height)
+    left, right, across = _neighbours(frame.shape[1], width)
+    rows = frame.reshape(frame.shape[0], -1)
+    channels = rows.shape[1] // frame.shape[1]
+    # Channels are taken one by one: NumPy takes single bytes several times as fast as pixels of three.
+    left, right = ((each[:, None] * channels + np.arange(channels)).ravel() for each in (left, right))
+    across = np.repeat(across, channels)
+
+    def resized_rows(numbers: Indices, share: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        chosen = rows[numbers]
+        resized = np.multiply(chosen.take(left, axis=1), 1 - across, dtype=np.float32)
+        resized += np.multiply(chosen.take(right, axis=1), across, dtype=np.float32)
+        resized *= share[:, None]
+        return resized
+
+    resized = resized_rows(top, 1 - down)
+    resized += resized_rows(bottom, down)
+    return resized.reshape(height, width, *frame.shape[2:])
+
+
+def _neighbours(before: int, after: int) -> tuple[Indices, Indices, npt.NDArray[np.float32]]:
+    """The two neighbours of each resized pixel along one axis, and the share of the second one.
+
+    ATen/native/UpSample.h, `area_pixel_compute_source_index` and `guard_index_and_lambda`: the scale is a
+    float32; the compiler fuses the product with the difference, so that their result is rounded once.
+    """
+    scale = np.float64(np.float32(before / after))
+    at = np.maximum(scale * (np.arange(after) + 0.5) - 0.5, 0).astype(np.float32)
+    first = np.minimum(at.astype(np.intp), before - 1)
+    return first, np.minimum(first + 1, before - 1), np.clip(at - first.astype(np.float32), 0, 1)
 
 
 def centre_crop(array: npt.NDArray[Scalar], size: int, offset: Offset = "floor") -> npt.NDArray[Scalar]:
@@ -72,16 +125,42 @@ def centre_crop(array: npt.NDArray[Scalar], size: int, offset: Offset = "floor")
 
     Raises ClipError if the picture is smaller.
     """
-    height, width = array.shape[-3:-1]
-    if min(height, width) < size:
-        raise ClipError(
-            "picture is smaller than the crop", expected=f"at least {size}x{size}", found=f"{width}x{height}"
-        )
+    height, width = _room_for(array, size)
     top, left = (
         (surplus // 2 if offset == "floor" else round(surplus / 2))
         for surplus in (height - size, width - size)
     )
     return array[..., top : top + size, left : left + size, :]
+
+
+def uniform_crops(array: npt.NDArray[Scalar], size: int) -> tuple[npt.NDArray[Scalar], ...]:
+    """Three squares of pictures along their longer side, (…, size, size, C) each, as views.
+
+    The two ends and the middle: from left to right, or from top to bottom where the height is larger.
+    Margins are rounded up, as in `uniform_crop` of SlowFast (slowfast/datasets/transform.py) and PyTorchVideo
+    (pytorchvideo/transforms/functional.py).
+
+    - `array`: (…, H, W, C).
+    - `size`: side of the squares, pixels.
+
+    Raises ClipError if the picture is smaller.
+    """
+    height, width = _room_for(array, size)
+    top, left = (math.ceil((side - size) / 2) for side in (height, width))
+    if height > width:
+        corners = [(0, left), (top, left), (height - size, left)]
+    else:
+        corners = [(top, 0), (top, left), (top, width - size)]
+    return tuple(array[..., y : y + size, x : x + size, :] for y, x in corners)
+
+
+def _room_for(array: npt.NDArray[Scalar], size: int) -> tuple[int, int]:
+    height, width = array.shape[-3:-1]
+    if min(height, width) < size:
+        raise ClipError(
+            "picture is smaller than the crop", expected=f"at least {size}x{size}", found=f"{width}x{height}"
+        )
+    return height, width
 
 
 def normalise(
@@ -130,6 +209,29 @@ def windows(n_frames: int, window: int, stride: int, tail: Literal["loop", "drop
         if start + window >= n_frames:
             break
     return views
+
+
+def even_clips(n_frames: int, window: int, clips: int) -> list[Indices]:
+    """Frame numbers (window,) of `clips` views that are evenly spaced over a video.
+
+    View i starts at frame ⌊i · (n_frames − window) / (clips − 1)⌋, a single one at frame 0, as torchvision's
+    `UniformClipSampler` and PyTorchVideo's `ConstantClipsPerVideoSampler` have it. All views of a video that
+    is shorter than a window are the same: the video, looped.
+
+    - `n_frames`: frames of the video.
+    - `window`: frames of a view.
+    - `clips`: number of views.
+
+    Raises UsageError for a number below 1.
+    """
+    if min(n_frames, window, clips) < 1:
+        raise UsageError(
+            "frames, window and clips must be positive", found=f"{n_frames}, {window} and {clips}"
+        )
+    if n_frames <= window:
+        return [np.arange(window) % n_frames] * clips
+    starts = (i * (n_frames - window) // max(1, clips - 1) for i in range(clips))
+    return [start + np.arange(window) for start in starts]
 
 
 def centre_window(n_frames: int, window: int) -> Indices:

@@ -8,7 +8,6 @@ executed.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from fractions import Fraction
@@ -91,7 +90,7 @@ def read_description(folder: Path) -> Finetuned:
         return _network(raw)
     except OSError as error:
         raise WeightsError(f"cannot be read: {error.strerror}", where=path) from error
-    except (ValueError, TypeError, LookupError, AttributeError, ZeroDivisionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ZeroDivisionError, UsageError) as error:
         raise WeightsError(
             "does not describe a network that was trained here",
             where=path,
@@ -131,25 +130,19 @@ def _network(raw: Mapping[str, Any]) -> Finetuned:
 
 
 def _preprocessing(raw: Mapping[str, Any]) -> Preprocessing:
-    how = Preprocessing(**raw)
-    rate = None if how.rate is None else Fraction(str(how.rate))
-    mean, std = (tuple(float(value) for value in values) for values in (how.mean, how.std))
-    how = replace(how, rate=rate, mean=mean, std=std)  # type: ignore[arg-type]  # three: see below
-    numbers = (*how.mean, *how.std, how.scale, how.short_side or 0, how.crop)
-    if (
-        how.modality != "rgb"
-        or (rate is not None and not 0 < rate <= 1000)
-        or not all(isinstance(value, int | float) and math.isfinite(value) for value in numbers)
-        or len(how.mean) != 3
-        or len(how.std) != 3
-        or min(*how.std, how.scale, how.crop) <= 0
-        or how.short_side is None
-        or how.short_side < how.crop
-        or how.resize not in ("opencv-bilinear", "pillow-bilinear")
-        or how.long_side not in ("round", "floor")
-        or how.crop_offset not in ("floor", "half-even")
-    ):
-        raise ValueError("preprocessing makes no sense")
+    mean, std = (tuple(float(value) for value in raw.get(name, ())) for name in ("mean", "std"))
+    rate, stretch = raw.get("rate"), raw.get("stretch")
+    how = Preprocessing(
+        **dict(raw)
+        | {
+            "rate": None if rate is None else Fraction(str(rate)),
+            "mean": mean,
+            "std": std,
+            "stretch": None if stretch is None else tuple(stretch),
+        }
+    )
+    if how.modality != "rgb":
+        raise ValueError(f"modality is {how.modality!r}")
     return how
 
 

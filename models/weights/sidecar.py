@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from ...errors import UsageError, WeightsError, did_you_mean
 from ...parsing import parse_yaml
 from ..labels import label_lists
-from ..spec import Preprocessing, WeightsDescription
+from ..spec import (
+    Average,
+    Colour,
+    Crops,
+    Filter,
+    Offset,
+    Preprocessing,
+    Rounding,
+    Tail,
+    Views,
+    WeightsDescription,
+)
 from .descriptions import description as published
 from .formats.readers import FORMATS
 
@@ -28,9 +39,10 @@ def described(assumed: WeightsDescription, weights: Path) -> WeightsDescription:
     - `assumed`: the description without such a file.
     - `weights`: path of the weights.
 
-    The file's keys are the fields of `Preprocessing` (but not the modality) and of `WeightsDescription` (but
-    not the stream), all optional, and `like`, the name of published weights that replace `assumed`. Raises
-    WeightsError for an unknown key or an invalid value.
+    The file's keys are the fields of `Preprocessing` (but not the modality), of `Views` (but not the fewest
+    frames, which the network sets) and of `WeightsDescription` (but not the stream), all optional, and `like`,
+    the name of published weights that replace `assumed`. Of `short_side` and `stretch`, and of `stride` and
+    `clips`, one takes the place of the other. Raises WeightsError for an unknown key or an invalid value.
     """
     path = sidecar_path(weights)
     try:
@@ -50,11 +62,30 @@ def described(assumed: WeightsDescription, weights: Path) -> WeightsDescription:
             )
     values = {key: _checked(key, value, path) for key, value in raw.items()}
     base = _base(values.pop("like", None), assumed, path)
-    prepared = {key: value for key, value in values.items() if key in _PREPROCESSING}
-    _fits_modality(prepared, base.preprocessing, path)
-    stated = {key: value for key, value in values.items() if key not in _PREPROCESSING}
-    # The authors' accuracy is not that of another file with the same preprocessing.
-    return replace(base, **({"accuracy": ""} | stated), preprocessing=replace(base.preprocessing, **prepared))
+    _fits_modality(values, base.preprocessing, path)
+    for one, other in (("short_side", "stretch"), ("stretch", "short_side"), ("stride", "clips")):
+        if values.get(one) is not None:
+            values.setdefault(other, None)
+    prepared, views, stated = (
+        {key: value for key, value in values.items() if key in names}
+        for names in (_PREPROCESSING, _VIEWS, _CHECKS.keys() - _PREPROCESSING - _VIEWS)
+    )
+    # What is published of the authors' file does not hold for another one with the same preprocessing.
+    unpublished: dict[str, Any] = {"accuracy": "", "figures": None}
+    try:
+        return replace(
+            base,
+            **(unpublished | stated),
+            preprocessing=replace(base.preprocessing, **prepared),
+            views=replace(base.views, min_frames=assumed.views.min_frames, **views),
+        )
+    except UsageError as error:
+        raise WeightsError(
+            error.what if error.where is None else f"{error.where}: {error.what}",
+            where=path,
+            expected=error.expected,
+            found=error.found,
+        ) from error
 
 
 def _base(like: str | None, assumed: WeightsDescription, path: Path) -> WeightsDescription:
@@ -72,7 +103,7 @@ def _base(like: str | None, assumed: WeightsDescription, path: Path) -> WeightsD
 
 
 def _fits_modality(prepared: dict[str, Any], base: Preprocessing, path: Path) -> None:
-    foreign = {"scale", "mean", "std"} if base.modality == "flow" else {"flow_bound"}
+    foreign = {"scale", "mean", "std", "colour"} if base.modality == "flow" else {"flow_bound"}
     for key in foreign & set(prepared):
         raise WeightsError(f"'{key}' does not apply to {base.modality} weights", where=path)
 
@@ -120,10 +151,19 @@ def _positive(value: Any) -> float:
     return float(value)
 
 
-def _pixels(value: Any) -> int:
+def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise TypeError
     return value
+
+
+def _whole_or_none(value: Any) -> int | None:
+    return None if value is None else _whole(value)
+
+
+def _size(value: Any) -> tuple[int, int]:
+    height, width = value
+    return _whole(height), _whole(width)
 
 
 def _rate(value: Any) -> Fraction | None:
@@ -143,33 +183,44 @@ def _channels(check: Callable[[Any], float]) -> Callable[[Any], tuple[float, flo
     return three
 
 
-def _one_of(*names: str) -> Callable[[Any], str]:
-    def known(value: Any) -> str:
-        if value not in names:
+def _one_of(names: Collection[Any]) -> tuple[str, Callable[[Any], Any]]:
+    def known(value: Any) -> Any:
+        if isinstance(value, bool) or value not in names:
             raise ValueError
-        return str(value)
+        return value
 
-    return known
+    return " or ".join(map(str, names)), known
 
 
 _CHECKS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "like": ("the name of published weights", _text),
     "name": ("a name", _text),
-    "format": (f"one of {', '.join(FORMATS)}", _one_of(*FORMATS)),
+    "format": _one_of(FORMATS),
     "labels": ("the name of a list of labels, a text file, or the labels themselves", _text),
     "licence": ("text", _text),
     "source": ("text", _text),
     "paper": ("text", _text),
     "accuracy": ("text", _text),
     "rate": ("frames a second, such as 25 or 30000/1001, or null for the video's own", _rate),
-    "short_side": ("a number of pixels", _pixels),
-    "resize": ("opencv-bilinear or pillow-bilinear", _one_of("opencv-bilinear", "pillow-bilinear")),
-    "long_side": ("round or floor", _one_of("round", "floor")),
-    "crop": ("a number of pixels", _pixels),
-    "crop_offset": ("floor or half-even", _one_of("floor", "half-even")),
+    "every": ("a number of frames", _whole),
+    "short_side": ("a number of pixels", _whole),
+    "stretch": ("[height, width] in pixels", _size),
+    "resize": _one_of(get_args(Filter)),
+    "long_side": _one_of(get_args(Rounding)),
+    "crop": ("a number of pixels", _whole),
+    "crop_offset": _one_of(get_args(Offset)),
+    "colour": _one_of(get_args(Colour)),
     "scale": ("a positive number", _positive),
     "mean": ("three numbers, for red, green and blue", _channels(_number)),
     "std": ("three positive numbers, for red, green and blue", _channels(_positive)),
     "flow_bound": ("a positive number of pixels", _positive),
+    "window": ("a number of frames, or null for the whole video in one pass", _whole_or_none),
+    "stride": ("a number of frames", _whole),
+    "clips": ("a number of windows, or null for as many as `stride` gives", _whole_or_none),
+    "crops": _one_of(get_args(Crops)),
+    "tail": _one_of(get_args(Tail)),
+    "average": _one_of(get_args(Average)),
+    "single": ("a number of frames", _whole),
 }
 _PREPROCESSING: Final = {field.name for field in fields(Preprocessing)}
+_VIEWS: Final = {field.name for field in fields(Views)}
