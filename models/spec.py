@@ -507,8 +507,8 @@ class Model:
     - `trainable`: "module:attribute" of a `Trainable`, or the function itself; None if it cannot be trained.
     - `own_weights`: stream → the file that belongs to the model, where it came with one (`finetuned`); used
       where the user names no other weights.
-    - `fixed_weights`: stream → the weights, where one file holds the network and them: no others can be named,
-      and there are no random ones. Empty for all other networks.
+    - `fixed_weights`: stream → the weights, where one file holds the network and them: no others can be
+      named, and there are no random ones. Empty for all other networks.
     - `sizes`: of the input, where it takes no others.
     """
 

@@ -29,11 +29,11 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
     - `writer`: gets the result of each model in the run's record.
     - `console`: shows the result of each model.
 
-    Backends are compared that have the same network and the same weights, on seeded input of 16 frames,
-    or of the one length that the network takes. A half precision is also compared with random weights: rounding trained weights may hide a wrong constant,
-    which random weights reveal (docs/backends.md). How the predictions on the run's clips differ is derived
-    from the records (`reports.analysis.agreement`). A model that fails here is recorded as not compared, and
-    is timed all the same.
+    Backends are compared that have the same network and the same weights, on seeded input of 16 frames, or of
+    the one length that the network takes. A half precision is also compared with random weights: rounding
+    trained weights may hide a wrong constant, which random weights reveal (docs/backends.md). How the
+    predictions on the run's clips differ is derived from the records (`reports.analysis.agreement`). A model
+    that fails here is recorded as not compared, and is timed all the same.
     """
     agreed: dict[str, dict[str, Any]] = {}
     for reference, group in compared_groups(plan.models):

@@ -164,7 +164,8 @@ def _targets(request: ModelRequest, out: Path) -> dict[str, Path]:
 def _reference(request: ModelRequest, config: RunConfig) -> str:
     """The model in a backend that does not compute the exported graph: torch where it is there.
 
-    A network that is a graph itself is compared with what the other runtime computes of it. Raises UsageError if this machine has none.
+    A network that is a graph itself is compared with what the other runtime computes of it. Raises UsageError
+    if this machine has none.
     """
     every = [backend for backend in request.model.backends if backend != request.backend]
     others = every if request.model.fixed_weights else [each for each in every if each not in ENDINGS]

@@ -32,8 +32,8 @@ def planned_weights(key: str, request: ModelRequest, config: RunConfig) -> dict[
 
     Streams of one network have either all trained weights or none: with the demo clips, if one stream has no
     stored weights, all streams without a `--weights` have demo weights. Raises WeightsError where trained and
-    demo weights would be mixed, or a stream has no weights, or where weights are named for a network whose file
-    holds its weights; `*=random` and `*=demo` are not for such a network.
+    demo weights would be mixed, or a stream has no weights, or where weights are named for a network whose
+    file holds its weights; `*=random` and `*=demo` are not for such a network.
     """
     streams = request.model.streams
     if request.model.fixed_weights:

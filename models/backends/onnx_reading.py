@@ -41,8 +41,8 @@ def read_network(file: Path) -> ModelProto:
 
     - `file`: may keep tensors in other files of its folder.
 
-    Raises WeightsError as `read_model` and `external_files` do, for operators that ONNX does not define, for a
-    version of ONNX that the installed one does not know, and for what ONNX's checker refuses.
+    Raises WeightsError as `read_model` and `external_files` do, for operators that ONNX does not define, for
+    a version of ONNX that the installed one does not know, and for what ONNX's checker refuses.
     """
     model = read_model(file)
     _require_standard(model, file)
@@ -86,7 +86,10 @@ def external_files(model: ModelProto, file: Path) -> tuple[Path, ...]:
             )
         if not other.is_file():
             raise WeightsError(
-                "keeps tensors in a file that is not there", where=file, expected=location, found="no such file"
+                "keeps tensors in a file that is not there",
+                where=file,
+                expected=location,
+                found="no such file",
             )
         found.add(file.parent / location)
     return tuple(sorted(found))
@@ -98,7 +101,7 @@ def _external(tensor: TensorProto, key: str) -> str:
 
 
 def _bytes(tensor: TensorProto, file: Path) -> int:
-    """Bytes that another file holds of a tensor. Raises ValueError if it says something else than a number."""
+    """Bytes that another file holds of a tensor. Raises ValueError if it says anything but a number."""
     length = _external(tensor, "length")
     return int(length) if length else (file.parent / _external(tensor, "location")).stat().st_size
 
@@ -148,7 +151,9 @@ def _require_standard(model: ModelProto, file: Path) -> None:
             found=", ".join(function.name for function in model.functions[:5]),
             remedy="Save it without: `onnx.save(onnx.inliner.inline_local_functions(onnx.load(FILE)), NEW)`.",
         )
-    foreign = sorted({f"{n.domain}.{n.op_type}" for n in nodes(model.graph) if n.domain not in STANDARD_DOMAINS})
+    foreign = sorted(
+        {f"{n.domain}.{n.op_type}" for n in nodes(model.graph) if n.domain not in STANDARD_DOMAINS}
+    )
     if foreign:
         raise WeightsError(
             "has operators that ONNX does not define, which are not computed",

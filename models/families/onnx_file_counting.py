@@ -24,7 +24,7 @@ _SMALL = 64
 
 
 def without_weights(model: ModelProto) -> ModelProto:
-    """The model with its larger tensors declared as inputs: enough for shapes, in a fraction of the memory."""
+    """The model with its larger tensors declared as inputs: enough for shapes, in less memory."""
     kept = ModelProto()
     kept.CopyFrom(model)
     declared = {value.name for value in kept.graph.input}
@@ -85,7 +85,9 @@ def parameters(model: ModelProto) -> int:
     quantised = {each.name: each.dims for each in graph.initializer if each.data_type not in _FLOATS}
     used: dict[str, Iterable[int]] = {}
     for node in nodes(graph):
-        for tensor in (each.t for each in node.attribute if node.op_type == "Constant" and each.name == "value"):
+        for tensor in (
+            each.t for each in node.attribute if node.op_type == "Constant" and each.name == "value"
+        ):
             if tensor.data_type in _FLOATS:
                 floats[node.output[0]] = tensor.dims
     for node in nodes(graph):
@@ -110,7 +112,13 @@ _NO_WEIGHTS = {
 }
 """Operator → its inputs of floats that are no weights."""
 
-_QUANTISED = {"DequantizeLinear": 0, "QLinearConv": 3, "ConvInteger": 1, "QLinearMatMul": 3, "MatMulInteger": 1}
+_QUANTISED = {
+    "DequantizeLinear": 0,
+    "QLinearConv": 3,
+    "ConvInteger": 1,
+    "QLinearMatMul": 3,
+    "MatMulInteger": 1,
+}
 """Operator → its input of whole numbers that are weights."""
 
 
@@ -137,7 +145,11 @@ def _count(node: NodeProto, shapes: Shapes) -> int | None:
 
 
 def _graphs(node: NodeProto) -> list[onnx.GraphProto]:
-    return [graph for each in node.attribute for graph in (*([each.g] if each.HasField("g") else []), *each.graphs)]
+    return [
+        graph
+        for each in node.attribute
+        for graph in (*([each.g] if each.HasField("g") else []), *each.graphs)
+    ]
 
 
 def _convolution(weight: int) -> Callable[[NodeProto, Shapes], int]:

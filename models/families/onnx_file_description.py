@@ -14,7 +14,7 @@ from ...errors import UsageError, WeightsError
 from ...typed_values import typed
 from ..labels import labels
 from ..spec import Preprocessing, Views, WeightsDescription
-from ..weights.sidecar import CHECKS, checked, fields_of, require_known, sidecar_path
+from ..weights.sidecar import CHECKS, checked, fields_of, in_file, require_known, sidecar_path
 from .onnx_file_interface import (
     GraphFields,
     Interface,
@@ -90,7 +90,9 @@ def describe(file: Path, graph: GraphProto) -> FileDescription:
         values = _with_sizes(values, interface, path)
     missing = _missing(values, about)
     if missing:
-        found = ", ".join(f"{name} {shape_in_words(dims_of(value))}" for name, value in inputs_of(graph).items())
+        found = ", ".join(
+            f"{name} {shape_in_words(dims_of(value))}" for name, value in inputs_of(graph).items()
+        )
         raise WeightsError(
             f"{'there is no such file, which has to say' if raw is None else 'lacks'} {', '.join(missing)}",
             where=path,
@@ -194,7 +196,7 @@ def _weights(values: Mapping[str, Any], file: Path, path: Path) -> WeightsDescri
             **stated,
         )
     except UsageError as error:
-        raise WeightsError(error.what, where=path, expected=error.expected, found=error.found) from error
+        raise in_file(error, path) from error
 
 
 def _require_scores(

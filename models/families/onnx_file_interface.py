@@ -125,7 +125,7 @@ def read_interface(graph: GraphProto, fields: GraphFields, file: Path, described
             f"has inputs that nothing is fed to: {', '.join(sorted(unfed))}",
             where=file,
             expected=f"the video, '{video}', and those of `states`",
-            remedy=f"A streaming network's states are named in {described.name}: `states: {{INPUT: OUTPUT}}`.",
+            remedy=f"`states: {{INPUT: OUTPUT}}` in {described.name} names those of a streaming network.",
         )
     dims = dims_of(inputs[video])
     _require_layout(layout, dims, video, bool(fields.states), described)
@@ -183,9 +183,7 @@ def _the_one(
     )
 
 
-def _require_layout(
-    layout: str, dims: Dims | None, video: str, streaming: bool, described: Path
-) -> None:
+def _require_layout(layout: str, dims: Dims | None, video: str, streaming: bool, described: Path) -> None:
     """Raise WeightsError unless an input of these sizes can have these axes."""
     says = f"`layout: {layout}`"
     if sorted(layout) != sorted("NCTHW") and not (streaming and sorted(layout) == sorted("NCHW")):
