@@ -26,8 +26,9 @@ _AXES = "NTHWC"
 _SCAN_OPSET = 11
 """Of the first version of ONNX in which indices may count from the end; Scan is as it is today since 9."""
 
-TINY = np.float32(np.finfo(np.float32).tiny)
-"""Added to probabilities before their logarithm: a probability of 0 has no logit."""
+FLOOR = np.float32(1e-30)
+"""Added to probabilities before their logarithm: 0 has none, and exponentials that nearly underflow (1e-38)
+have large relative errors, which differ between runtimes."""
 
 
 def wrapped(
@@ -70,8 +71,8 @@ def wrapped(
     if scores == "logits":
         graph.node.append(helper.make_node("Identity", ["scores"], [OUTPUT]))
     else:
-        graph.initializer.append(numpy_helper.from_array(np.array(TINY), "tiny"))
-        graph.node.append(helper.make_node("Add", ["scores", "tiny"], ["positive"]))
+        graph.initializer.append(numpy_helper.from_array(np.array(FLOOR), "floor"))
+        graph.node.append(helper.make_node("Add", ["scores", "floor"], ["positive"]))
         graph.node.append(helper.make_node("Log", ["positive"], [OUTPUT]))
     if graph is not model.graph:
         model.graph.CopyFrom(graph)

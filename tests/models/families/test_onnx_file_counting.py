@@ -26,8 +26,8 @@ SHAPES = {"resnet18": ((16, 112, 112), (9, 60, 57)), "i3d-rgb": ((64, 224, 224),
 
 
 POOLED_BEFORE_THE_LAST_LAYER = {64: 6 * 1024 * 7, 17: 1 * 1024 * 7}
-"""Frames → what the graph of I3D saves, for 7 classes: by hand the last layer is counted at each of the 7 time
-steps (of 17 frames: 2), whose mean the graph takes before it."""
+"""Frames → what the graph of I3D saves, for 7 classes: by hand the last layer is counted at each of the 7
+time steps (of 17 frames: 2), whose mean the graph takes before it."""
 
 
 def nothing(shapes: Shapes) -> State:
@@ -133,7 +133,7 @@ def test_quantised_weights_are_parameters() -> None:
         helper.make_node("DequantizeLinear", ["q", "scales", "zeros"], ["w"], axis=0),
         helper.make_node("MatMul", ["x", "w"], ["y"]),
     ]
-    tensors = {
+    tensors: dict[str, Any] = {
         "q": np.zeros((4, 2), np.int8),
         "scales": np.ones(4, np.float32),
         "zeros": np.zeros(4, np.int8),
