@@ -13,7 +13,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..records.run_directory import RunDirectory
 from .console.progress import Console, Messages
-from .plan.config import DEFAULTS, RunConfig, ViewsOption, from_mapping
+from .plan.config import DEFAULTS, RunConfig, from_mapping
 from .predict import Prediction, plan_predictions, predictions
 from .runner import require_results, resume_run, start_run
 
@@ -25,7 +25,7 @@ def predict(
     weights: str | Path | Mapping[str, str | Path] | None = None,
     device: str = DEFAULTS.device,
     threads: int | None = DEFAULTS.threads,
-    views: ViewsOption = DEFAULTS.views,
+    views: str | int = DEFAULTS.views,
     flow: str = DEFAULTS.flow,
 ) -> Prediction:
     """The prediction of a network for one video, as by `bench predict`, in a process of its own.
@@ -36,7 +36,8 @@ def predict(
       these; None for what `bench weights fetch` stored.
     - `device`: "auto", "cpu" or "cuda:N".
     - `threads`: CPU threads; None for all cores.
-    - `views`: "video" is the authors' protocol for a whole video, "single" one window from its middle.
+    - `views`: "published" is how the weights' publisher cuts a whole video into views, "single" one window
+      from its middle, a number so many clips, evenly spaced, with one crop each.
     - `flow`: name of the optical-flow method, for networks that need one.
 
     Raises subclasses of ActionBenchError: UsageError for an unknown name or invalid value, or a `video` that

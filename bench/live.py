@@ -75,6 +75,7 @@ def watch(
         operating_point=model.operating_point,
         people=model.people,
         zones=None if config.zones is None else read_zones(Path(config.zones)),
+        every=model.stream_every,
     )
     # The session finds persons itself: in a stream, and not one of a clip.
     job = replace(model.stream_job("live", (), settings), people=None)
@@ -147,7 +148,8 @@ def ends(stop: threading.Event) -> Iterator[threading.Event]:
 
 
 def _say_header(line: StatusLine, header: SessionHeader) -> None:
-    rate = f"{header.rate:g} frames/s" if header.rate else "all frames of the source"
+    own = "all frames of the source" if header.every == 1 else f"1 in {header.every} frames of the source"
+    rate = f"{header.rate:g} frames/s" if header.rate else own
     source, model, rule = map(plain_line, (header.source, header.model, header.no_action))
     windows = f"windows of {header.window} frames, a label every {header.stride} frames"
     line.say(f"{source}: {model}, {rate}, {windows}; no action: {rule}")

@@ -245,7 +245,7 @@ def timed_clips(plan: Plan, tried: Collection[str] = (), failed: Collection[str]
     clips = tuple(clip for clip in plan.clips if clip.id not in failed)
     order = random.Random(plan.config.seed).sample(sorted(clip.id for clip in clips), len(clips))
     by_id = {clip.id: clip for clip in clips}
-    least = max(model.request.model.views.min_frames for model in plan.models) + 1
+    least = max(model.views.min_frames for model in plan.models) + 1
     chosen: list[Clip] = []
     with Checker(min_frames=least, timeout_s=plan.config.clip_timeout) as checker:
         for clip in (by_id[id_] for id_ in order):

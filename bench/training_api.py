@@ -21,7 +21,7 @@ from .console.progress import Console
 from .evaluate import EvaluationSettings, evaluate_models
 from .export.export import Exported
 from .export.export import export as export_network
-from .plan.config import DEFAULTS, ViewsOption, from_mapping
+from .plan.config import DEFAULTS, from_mapping
 
 
 def finetune(config: FinetuneConfig) -> Path:
@@ -52,7 +52,7 @@ def evaluate(
     weights: str | Path | Mapping[str, str | Path] | None = None,
     device: str = DEFAULTS.device,
     threads: int | None = DEFAULTS.threads,
-    views: ViewsOption = DEFAULTS.views,
+    views: str | int = DEFAULTS.views,
 ) -> EvaluationContents:
     """How good networks are on a labelled set, as `bench evaluate` tells; the same files are written.
 

@@ -77,6 +77,7 @@ class SessionHeader:
     - `time`: when the session began: UTC, ISO 8601.
     - `people`: the detector by which persons are found, in words; None where the network sees whole frames.
     - `zones`: names of the zones in which persons are recognised; none: everywhere.
+    - `every`: where `rate` is 0, of the source's frames every so many-th is seen by the network.
     - `schema`: version of the lines.
     """
 
@@ -91,6 +92,7 @@ class SessionHeader:
     time: str
     people: str | None = None
     zones: tuple[str, ...] = ()
+    every: int = 1
     schema: int = SCHEMA
     kind: Literal["session"] = "session"
 

@@ -57,7 +57,7 @@ class Preparation:
     """Keeps the last frames of a source as network input, and hands them on when a label is due.
 
     - `preparer`: how the network's streams are prepared.
-    - `window`: frames of a window. `rate`: frames a second that are chosen; None: every frame.
+    - `window`: frames of a window. `rate`: frames a second that are chosen; None: every `every`-th frame.
     - `stride`: frames from one label to the next, as asked for.
     - `measurements`: gets times, and counts frames and labels that are late.
     - `people`: how persons are found, who then have a window each; None: one window, of whole frames.
@@ -71,13 +71,13 @@ class Preparation:
         stride: int,
         measurements: Measurements,
         people: People | None = None,
+        every: int = 1,
     ) -> None:
         self._preparer, self._length = preparer, window
-        self._sampler = Sampler(rate, float(window / (rate or FALLBACK_FPS)))
+        expected = rate or FALLBACK_FPS / every
+        self._sampler = Sampler(rate, every, float(window / expected))
         self._rate, self._stride, self._measurements = rate, stride, measurements
-        self._finder = (
-            None if people is None else PeopleFinder(people, window, rate or FALLBACK_FPS, measurements)
-        )
+        self._finder = None if people is None else PeopleFinder(people, window, expected, measurements)
         self._rolling: dict[int | None, _Rolling] = {}
         # Presentation times, and whether the frame is a repetition: their pixels would be kept for nothing.
         self._times: deque[tuple[float, bool]] = deque(maxlen=window)

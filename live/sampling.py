@@ -24,7 +24,8 @@ class Chosen:
 class Sampler:
     """Chooses frames at a constant rate while they come, without waiting for the next one.
 
-    - `rate`: frames a second; None: every frame of the source.
+    - `rate`: frames a second; None: frames of the source as they are.
+    - `every`: without a `rate`, only every so many-th frame of the source, from the window's first one on.
     - `longest_gap_s`: after a longer pause the window begins anew.
 
     Grid point k is at k / rate seconds after the first frame of the window. A frame belongs to the point that
@@ -33,8 +34,9 @@ class Sampler:
     frame of a point instead of the first, which is known only when the next frame is there: a frame later.
     """
 
-    def __init__(self, rate: Fraction | None, longest_gap_s: float) -> None:
+    def __init__(self, rate: Fraction | None, every: int, longest_gap_s: float) -> None:
         self._rate = None if rate is None else float(rate)
+        self._every = every
         self._longest_gap_s = longest_gap_s
         self._last: Frame | None = None
         self._origin_s = 0.0
@@ -52,7 +54,9 @@ class Sampler:
         if anew:
             self._origin_s, self._next = frame.time_s, 0
         if self._rate is None:
-            return Chosen(anew, (frame,))
+            chosen = () if self._next % self._every else (frame,)
+            self._next += 1
+            return Chosen(anew, chosen)
         point = math.floor((frame.time_s - self._origin_s) * self._rate + 0.5)
         missing = max(0, point - self._next)
         filled = () if last is None else (last,) * missing

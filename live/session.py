@@ -48,7 +48,8 @@ Recognise = Callable[[View], npt.NDArray[np.float32]]
 class SessionSettings:
     """How a session runs.
 
-    - `window`: frames of a window. `rate`: frames a second that the network sees; None: all of the source's.
+    - `window`: frames of a window. `rate`: frames a second that the network sees; None: every `every`-th of
+      the source's.
     - `stride`: frames from one label to the next.
     - `lossless`: nothing is dropped: every thread waits for the next one. For files.
     - `seconds`: after which it ends; None for no limit. Of presentation time where it is lossless.
@@ -61,6 +62,7 @@ class SessionSettings:
     lossless: bool = False
     seconds: float | None = None
     stall_s: float = 60.0
+    every: int = 1
 
 
 def run_session(
@@ -162,7 +164,8 @@ class _Session:
     ) -> None:
         self._network, self._settings, self._by_person = network, settings, people is not None
         self._measurements, self._say, self._clock = measurements, say, clock
-        room = max(2, round(ROOM_S * (settings.rate or FALLBACK_FPS)))
+        # Of the source's frames, which may be more than the network sees.
+        room = max(2, round(ROOM_S * max(settings.rate or 0, FALLBACK_FPS)))
         self._frames: Newest[Frame] = Newest(room, lossless=settings.lossless)
         self._work: Turns[int | None, _Work] = Turns(lossless=settings.lossless)
         measurements.watch_queue("preparation", self._frames.__len__)
@@ -170,7 +173,13 @@ class _Session:
         self.dispatcher = Dispatcher(outputs, labels, measurements, room, settings.lossless, say)
         self._labelling = Labelling(decider, self.dispatcher.label)
         self._preparation = Preparation(
-            preparer, settings.window, settings.rate, settings.stride, measurements, people
+            preparer,
+            settings.window,
+            settings.rate,
+            settings.stride,
+            measurements,
+            people,
+            settings.every,
         )
         self._stride = AdaptiveStride()
         self._failures = 0

@@ -100,7 +100,7 @@ class ModelRequest:
                 "the streams' weights cut a video into different views",
                 where=self.key,
                 found="; ".join(f"{stream}: {views}" for stream, views in found.items()),
-                remedy="Say the same of `window`, `stride`, `clips` and the rest beside each file of weights.",
+                remedy="Say the same of `window`, `stride` and `clips` beside each file of weights.",
             )
         return first if self.window is None else first.with_window(self.window)
 

@@ -56,8 +56,8 @@ class Preprocessing:
       neighbours in float32 and rounds half to even (torch's interpolation without antialiasing).
     - `long_side`: how the longer side's fraction of a pixel is dropped, "round" or "floor".
     - `crop`: side of the centre crop, pixels.
-    - `crop_offset`: "floor" of half the margin, or "half-even" (Python's `round`). Not for `Views.crops` of 3,
-      whose margins are rounded up.
+    - `crop_offset`: "floor" of half the margin, or "half-even" (Python's `round`). It does not apply to three
+      `Views.crops`, whose margins are rounded up.
     - `scale`, `mean`, `std`: RGB pixels 0–255 become `(pixel * scale - mean) / std`, channel by channel. Mean
       and standard deviation are those of red, green and blue, whatever `colour` is.
     - `flow_bound`: flow is clipped to ±bound pixels a frame and divided by it. None for RGB.
@@ -449,7 +449,7 @@ class DemoWeights:
     - `file`: name of the file in it.
     - `network`: "module:attribute" of the function that gives the random network from the weights'
       description, the number of classes and the seed; or the function itself.
-    - `views`: how the demo clips are cut; None for the model's own views.
+    - `views`: how the demo clips are cut; None for the views of the weights' description.
     """
 
     name: str

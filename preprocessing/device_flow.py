@@ -8,12 +8,12 @@ on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..datasets.video.transform import centre_crop
 from ..flow.method import DeviceFlowMethod
 from ..models.spec import Preprocessing, TorchDeviceNetwork
 from .stopwatch import Stopwatch
@@ -40,14 +40,16 @@ def network_flow(
     grey: npt.NDArray[np.uint8],
     method: DeviceFlowMethod,
     spec: Preprocessing,
+    cropped: Callable[[Any], tuple[Any, ...]],
     watch: Stopwatch,
     progress: ReportProgress,
-) -> Any:
-    """The network input of a flow stream: a tensor (T−1, crop, crop, 2) float32 on the method's device.
+) -> tuple[Any, ...]:
+    """The inputs of a flow stream, one of each crop: (T−1, crop, crop, 2) float32 on the method's device.
 
     - `grey`: the grey frames (T, H, W).
     - `method`: the flow method.
     - `spec`: how the stream's pixels are prepared.
+    - `cropped`: gives the crops of the fields.
     - `watch`: gets the time of "flow" and "resize".
     - `progress`: called as ("flow", pairs done, pairs in all).
 
@@ -59,8 +61,7 @@ def network_flow(
     with watch.stage("flow"):
         fields = method.fields_on_device(grey, progress=lambda done, total: progress("flow", done, total))
     with watch.stage("resize"):
-        cropped: Any = centre_crop(fields, spec.crop, spec.crop_offset)
-        return to_network(cropped, spec.flow_bound or FLOW_BOUND)
+        return tuple(to_network(square, spec.flow_bound or FLOW_BOUND) for square in cropped(fields))
 
 
 def stack_on_device(tensors: list[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""From a clip to the input of a network's streams: decode, resize, crop, flow, windows.
+"""From a clip to the input of a network's streams: decode, resize, flow, windows, crops.
 
 The order of the steps is the authors': resize, then grey, then flow on the whole frame, then the crop
 (field facts and sources: docs/preprocessing.md).
@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,20 @@ import numpy.typing as npt
 from ..datasets.clip import Clip
 from ..datasets.sources.arrays import read_inputs
 from ..datasets.video.reader import read_frames
-from ..datasets.video.transform import centre_crop, centre_window, normalise, resize, windows
+from ..datasets.video.transform import (
+    centre_crop,
+    centre_window,
+    even_clips,
+    normalise,
+    uniform_crops,
+    windows,
+)
 from ..errors import ClipError
 from ..flow.cache import FlowCache, cache_key
 from ..flow.method import DeviceFlowMethod, FlowMethod
 from ..models.spec import FloatArray, InputArray, Preprocessing, Views
 from .device_flow import network_flow
+from .geometry import Geometry
 from .stopwatch import Stopwatch
 
 if TYPE_CHECKING:  # OpenCV is not needed by input that is preprocessed
@@ -40,6 +48,11 @@ _CHUNK = 16
 NOBODY = "no person found: the network saw whole frames"
 NOT_LOOKED_FOR = "preprocessed input: no person was looked for"
 """Notes of a clip that the network did not see a person's square of, though it was asked for."""
+
+ONE_CROP = "preprocessed input: one crop of each window"
+"""Note of a clip that several crops were asked of."""
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 View = Mapping[str, InputArray]
 """One view of a clip: stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`)."""
@@ -124,26 +137,28 @@ class Preparer:
             # One window of a video is all that is answered: its seconds are those that count.
             covered = len(pixels) if self.single is None else min(len(selections[0]), len(pixels))
             frames, video_s = max(frames, covered), max(video_s, seconds * covered / len(pixels))
-            views = views or [{} for _ in selections]
-            for view, selection in zip(views, selections, strict=True):
+            views = views or [{} for _ in range(len(selections) * self.crops)]
+            for number, selection in enumerate(selections):
                 chosen = pixels if len(selection) == len(pixels) else pixels[selection]
                 for name in names:
                     spec = self.streams[name]
                     if spec.modality == "rgb":
-                        view[name] = self.rgb_input(chosen, name, watch)
+                        arrays: Sequence[InputArray] = self.rgb_input(chosen, name, watch)
                     else:
-                        view[name], hit = self._flow(chosen, spec, watch, progress)
+                        arrays, hit = self._flow(chosen, spec, watch, progress)
                         cached = cached or hit
+                    for view, array in zip(self.of_window(number), arrays, strict=True):
+                        views[view][name] = array
         self.require_frames(clip, views)
         return Prepared(
             tuple(views), frames, video_s, dict(watch.seconds), cached, tuple(sorted(notes)), middle
         )
 
-    def geometries(self) -> dict[tuple[Any, ...], list[str]]:
+    def geometries(self) -> dict[Geometry, list[str]]:
         """Streams that share rate and size, so that their frames are decoded and resized once."""
-        groups: dict[tuple[Any, ...], list[str]] = {}
-        for name, p in self.streams.items():
-            groups.setdefault((p.rate, p.short_side, p.resize, p.long_side), []).append(name)
+        groups: dict[Geometry, list[str]] = {}
+        for name, how in self.streams.items():
+            groups.setdefault(Geometry.of(how), []).append(name)
         return groups
 
     def main_person(
@@ -166,7 +181,7 @@ class Preparer:
     def resized_frames(
         self,
         clip: Clip,
-        geometry: tuple[Any, ...],
+        geometry: Geometry,
         watch: Stopwatch,
         progress: ReportProgress,
         resized_so_far: Callable[[list[npt.NDArray[np.uint8]]], None] = lambda _: None,
@@ -183,15 +198,14 @@ class Preparer:
 
         Raises ClipError if the clip cannot be read or has more than MAX_FRAMES frames.
         """
-        rate, short_side, filter_, long_side = geometry
         resized: list[npt.NDArray[np.uint8]] = []
         with watch.stage("decode"):
-            reader = read_frames(clip, rate)
+            reader = read_frames(clip, geometry.rate, every=geometry.every)
         with closing(reader):
             for chunk in self._chunks(reader, watch):
                 with watch.stage("resize"):
                     shown = chunk if square is None else map(square.cut, chunk)
-                    resized += [resize(frame, short_side, filter_, long_side) for frame in shown]
+                    resized += [geometry.resized(frame) for frame in shown]
                 progress("decode", len(resized), 0)
                 resized_so_far(resized)
                 if len(resized) > MAX_FRAMES:
@@ -215,21 +229,39 @@ class Preparer:
 
     @property
     def whole(self) -> bool:
-        """Whether a clip is one view of all its frames."""
+        """Whether a clip is one window of all its frames."""
         return self.single is None and self.views.window is None
 
+    @property
+    def crops(self) -> int:
+        """Squares that are cut out of each window's frames: so many views it gives."""
+        return 1 if self.single is not None else self.views.crops
+
+    def of_window(self, number: int) -> range:
+        """Numbers of the views that window `number` of a clip gives, in the order of the crops."""
+        return range(number * self.crops, (number + 1) * self.crops)
+
+    def cropped(self, pictures: npt.NDArray[Scalar], spec: Preprocessing) -> tuple[npt.NDArray[Scalar], ...]:
+        """The squares of a window's pictures (T, H, W, C) that the network sees, `crops` of them."""
+        if self.crops == 1:
+            return (centre_crop(pictures, spec.crop, spec.crop_offset),)
+        return uniform_crops(pictures, spec.crop)
+
     def select(self, n: int) -> list[npt.NDArray[np.intp]]:
-        """The numbers of the frames of each view, of a clip with `n` frames."""
+        """The numbers of the frames of each window, of a clip with `n` frames."""
         if self.single is not None:
             # The whole-video networks take any length: a short video is one short view, not a looped one.
             length = min(self.single, n) if self.views.window is None else self.single
             return [centre_window(n, length)]
         if self.views.window is None:
             return [np.arange(n)]
+        if self.views.clips is not None:
+            return even_clips(n, self.views.window, self.views.clips)
         return windows(n, self.views.window, self.views.stride or self.views.window, self.views.tail)
 
-    def rgb_input(self, frames: npt.NDArray[np.uint8], name: str, watch: Stopwatch) -> InputArray:
-        """The input of an RGB stream: (T, crop, crop, 3) float32, or uint8 for `uint8_streams`.
+    def rgb_input(self, frames: npt.NDArray[np.uint8], name: str, watch: Stopwatch) -> tuple[InputArray, ...]:
+        """The inputs of an RGB stream, one of each crop: (T, crop, crop, 3) float32, or uint8 for
+        `uint8_streams`.
 
         - `frames`: resized frames (T, H, W, 3).
         - `name`: of the stream.
@@ -237,14 +269,17 @@ class Preparer:
         """
         spec = self.streams[name]
         with watch.stage("resize"):
-            cropped = centre_crop(frames, spec.crop, spec.crop_offset)
+            ordered = frames if spec.colour == "rgb" else frames[..., ::-1]
+            squares = self.cropped(ordered, spec)
             if name in self.uint8_streams:
-                return np.ascontiguousarray(cropped)
-            return normalise(cropped, spec.scale, spec.mean, spec.std)
+                return tuple(map(np.ascontiguousarray, squares))
+            return tuple(
+                normalise(square, spec.scale, spec.channel_mean, spec.channel_std) for square in squares
+            )
 
     def _flow(
         self, frames: npt.NDArray[np.uint8], spec: Preprocessing, watch: Stopwatch, progress: ReportProgress
-    ) -> tuple[FloatArray, bool]:
+    ) -> tuple[tuple[FloatArray, ...], bool]:
         grey_frames = self.grey(frames, watch)
         if self.cache is None:
             return self.flow_input(grey_frames, spec, watch, progress), False
@@ -271,8 +306,9 @@ class Preparer:
         spec: Preprocessing,
         watch: Stopwatch,
         progress: ReportProgress,
-    ) -> FloatArray:
-        """The input of a flow stream: (T−1, crop, crop, 2) float32; a tensor where `on_device` is set.
+    ) -> tuple[FloatArray, ...]:
+        """The inputs of a flow stream, one of each crop: (T−1, crop, crop, 2) float32; tensors where
+        `on_device` is set.
 
         - `grey_frames`: (T, H, W).
         - `spec`: how the stream's pixels are prepared.
@@ -281,8 +317,9 @@ class Preparer:
         """
         if self.on_device:
             assert isinstance(self.flow, DeviceFlowMethod)
-            on_device: FloatArray = network_flow(grey_frames, self.flow, spec, watch, progress)
-            return on_device
+            return network_flow(
+                grey_frames, self.flow, spec, lambda fields: self.cropped(fields, spec), watch, progress
+            )
         return self.fields_input(self._fields(grey_frames, watch, progress), spec, watch)
 
     def _fields(
@@ -296,14 +333,15 @@ class Preparer:
                 grey_frames, self.flow, progress=lambda done, total: progress("flow", done, total)
             )
 
-    @staticmethod
-    def fields_input(fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch) -> FloatArray:
-        """The input of a flow stream, (T, crop, crop, 2) float32, from flow fields (T, H, W, 2)."""
+    def fields_input(
+        self, fields: npt.NDArray[np.float32], spec: Preprocessing, watch: Stopwatch
+    ) -> tuple[FloatArray, ...]:
+        """The inputs of a flow stream, (T, crop, crop, 2) float32 of each crop, from fields (T, H, W, 2)."""
         from ..flow.fields import FLOW_BOUND, to_network
 
         with watch.stage("resize"):
-            cropped = centre_crop(fields, spec.crop, spec.crop_offset)
-            return to_network(cropped, spec.flow_bound or FLOW_BOUND)
+            bound = spec.flow_bound or FLOW_BOUND
+            return tuple(to_network(square, bound) for square in self.cropped(fields, spec))
 
     def from_inputs(self, clip: Clip, inputs: Mapping[str, FloatArray], watch: Stopwatch) -> Prepared:
         """The views of an array file that contains network input: nothing is resized or computed.
@@ -324,14 +362,16 @@ class Preparer:
             {name: inputs[name][selection] for name in self.streams} for selection in self.select(length)
         ]
         self.require_frames(clip, views)
-        rates = [p.rate for p in self.streams.values() if p.rate is not None] or [Fraction(25)]
+        rates = [(how.rate or Fraction(25)) / how.every for how in self.streams.values()]
         covered = length if self.single is None else len(next(iter(views[0].values())))
+        notes = [] if self.people is None else [NOT_LOOKED_FOR]
+        notes += [] if self.crops == 1 else [ONE_CROP]
         return Prepared(
             tuple(views),
             covered,
             float(covered / rates[0]),
             dict(watch.seconds),
-            notes=() if self.people is None else (NOT_LOOKED_FOR,),
+            notes=tuple(notes),
             preprocessed=True,
         )
 

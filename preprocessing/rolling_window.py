@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ..datasets.video.transform import resize
 from ..models.spec import InputArray
 from .preparer import Preparer
 from .stopwatch import Stopwatch
@@ -16,12 +16,15 @@ from .stopwatch import Stopwatch
 class RollingWindow:
     """The last frames as network input: each is resized once, and the flow of each pair is computed once.
 
+    Every frame that is added is used: `Preprocessing.every` and `rate` are for those who choose the frames.
+
     - `preparer`: how the network's streams are prepared; it must have a flow method if one of them is flow.
     - `length`: frames of a window. A flow stream has one field fewer.
     """
 
     def __init__(self, preparer: Preparer, length: int) -> None:
-        self._preparer = preparer
+        # A stream is one view, whatever a whole video is.
+        self._preparer = replace(preparer, single=length)
         self._kept: dict[str, deque[InputArray]] = {
             stream: deque(maxlen=length - (spec.modality == "flow"))
             for stream, spec in preparer.streams.items()
@@ -35,13 +38,14 @@ class RollingWindow:
         - `watch`: gets the time of "resize" and "flow".
         """
         watch = watch or Stopwatch()
-        for (_, short_side, filter_, long_side), streams in self._preparer.geometries().items():
+        for geometry, streams in self._preparer.geometries().items():
             with watch.stage("resize"):
-                pixels = resize(frame, short_side, filter_, long_side)[None]
+                pixels = geometry.resized(frame)[None]
             for stream in streams:
                 spec = self._preparer.streams[stream]
                 if spec.modality == "rgb":
-                    self._kept[stream].append(self._preparer.rgb_input(pixels, stream, watch)[0])
+                    (view,) = self._preparer.rgb_input(pixels, stream, watch)
+                    self._kept[stream].append(view[0])
                 else:
                     self._add_flow(stream, pixels, watch)
 
@@ -58,7 +62,8 @@ class RollingWindow:
 
     def _append_field(self, stream: str, field: npt.NDArray[np.float32], watch: Stopwatch) -> None:
         spec = self._preparer.streams[stream]
-        self._kept[stream].append(self._preparer.fields_input(field, spec, watch)[0])
+        (view,) = self._preparer.fields_input(field, spec, watch)
+        self._kept[stream].append(view[0])
 
     def repeat(self) -> None:
         """Add the last frame once more, at hardly any cost: the flow between equal frames is 0."""

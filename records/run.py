@@ -8,6 +8,7 @@ from these.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -113,6 +114,14 @@ class Run:
     models: tuple[ModelRecord, ...]
     state: Literal["running", "done", "incomplete", "interrupted"] = "running"
     schema: int = SCHEMA
+
+
+def current_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a run as this version of `bench run` names them, from a record of any version.
+
+    `--views published` was called `video` until there could be several clips.
+    """
+    return {**config, "views": "published"} if config.get("views") == "video" else dict(config)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Self
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from ..errors import UsageError
 from .json_lines import append, lines, mend, read_whole, records, to_json, write_atomically
 from .lock import FolderLock
-from .run import SCHEMA, ClipRecord, ProcessRecord, Run
+from .run import SCHEMA, ClipRecord, ProcessRecord, Run, current_settings
 from .scenarios.latency import LatencyRecord
 from .scenarios.registry import SCENARIOS, scenario_type
 from .scenarios.stream_trials import TRIALS, StreamTrial
@@ -58,7 +58,8 @@ class RunDirectory:
     @property
     def run(self) -> Run:
         """The run as recorded now. Raises UsageError if `run.json` is damaged or of another schema."""
-        return read_whole(self.file(RUN), Run, SCHEMA)
+        run = read_whole(self.file(RUN), Run, SCHEMA)
+        return replace(run, config=current_settings(run.config))
 
     def clips(self) -> list[ClipRecord]:
         """Records of the accuracy pass in the order of writing; the last one of a (model, clip) counts."""

@@ -172,12 +172,13 @@ def plan(config: FinetuneConfig) -> Task:
     rate = None
     if config.window is None and how.rate is None:
         rate = median_rate(example.clip for example in split.train)
-    length = window_length(config, request.model.views.single_frames, how, rate)
-    if length < request.model.views.min_frames:
+    views = request.model.views if weights is None else request.views({stream: weights})
+    length = window_length(config, views.single_frames, how, rate)
+    if length < views.min_frames:
         raise UsageError(
             "is too short for the network",
             where=f"--window {length}",
-            expected=f"at least {request.model.views.min_frames} frames",
+            expected=f"at least {views.min_frames} frames",
         )
     _check_target(config, composed, split)
     people = _people(config, weights)

@@ -177,6 +177,7 @@ def compute_logits(
         model.weights,
         model.options,
         len(model.labels),
+        model.views,
         settings=ArraySettings(pairs),
     )
     console.say(f"computing with {model.key}{how}")

@@ -121,10 +121,10 @@ def _clip_inputs(model: PlannedModel, config: RunConfig) -> Iterator[tuple[str, 
     clips = load_clips(config.data, vocabulary=model.labels)
     preparer = assemble(
         model.weights,
-        model.request.model.views,
+        model.views,
         flow=model.flow,
         threads=model.options.threads,
-        window=model.request.model.views.single_frames,
+        window=model.views.single_frames,
     )
     for clip in sample(clips.clips, config.max_clips, config.seed):
         (view,) = preparer(clip).views

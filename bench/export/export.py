@@ -188,7 +188,8 @@ def _facts(planned: PlannedModel, stream: str, targets: Mapping[str, Path]) -> d
     """What a file says of itself: name → plain text, or JSON."""
     request, weights = planned.request, planned.weights[stream]
     how = weights.description.preprocessing
-    picture = "uint8 RGB pixels 0–255, resized and cropped as `preprocessing` says; scaled in the file"
+    pixels = f"uint8 {how.colour.upper()} pixels 0–255"
+    picture = f"{pixels}, resized and cropped as `preprocessing` says; scaled in the file"
     flow = "float32 optical flow, prepared as `preprocessing` says"
     others = [path.name for other, path in targets.items() if other != stream]
     sizes = request.model.sizes
@@ -204,7 +205,7 @@ def _facts(planned: PlannedModel, stream: str, targets: Mapping[str, Path]) -> d
         + (f", to be added to those of {', '.join(others)}" if others else ""),
         "labels": _json(planned.labels),
         "preprocessing": _json(asdict(how) | {"rate": None if how.rate is None else str(how.rate)}),
-        "views": _json(asdict(request.model.views)),
+        "views": _json(asdict(planned.views)),
         "weights": f"{weights.kind}: {weights.description.name}",
         "weights_sha256": weights.sha256 or "",
         "licence": weights.description.licence,
@@ -231,9 +232,9 @@ def _agreements(
     console: Console,
 ) -> dict[str, BackendAgreement]:
     """How far the files' logits are from those of `reference`, for each shape of the input."""
-    model = planned.request.model
+    model, views = planned.request.model, planned.views
     side = max(weights.description.preprocessing.crop for weights in planned.weights.values())
-    least, frames = model.views.min_frames, max(model.views.min_frames, model.views.single_frames)
+    least, frames = views.min_frames, max(views.min_frames, views.single_frames)
     # An odd number of frames and a batch: mistakes in padding, and in what the file holds fixed, show.
     wanted = ((frames, side, side, 1), (max(least, min(frames, AGREEMENT_FRAMES) - 1), side, side, 2))
     shapes = tuple(dict.fromkeys(map(model.sizes.fitted, wanted)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...errors import UsageError, unknown_name
 from ...records.metrics import TOTAL
+from ...records.run import current_settings
 from ...typed_values import typed
 from ..plan.config import from_mapping
 
@@ -114,6 +115,9 @@ class GateConfig:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> GateConfig:
         """The settings that `to_dict` gave. Raises UsageError if they are not such."""
+        run = raw.get("run")
+        if isinstance(run, Mapping):
+            raw = {**raw, "run": current_settings(run)}
         try:
             return typed(cls, raw)
         except ValueError as error:

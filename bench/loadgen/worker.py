@@ -96,7 +96,7 @@ class _Answer:
     """Takes a clip from its file to its probabilities."""
 
     def __init__(self, job: Job, loaded: Loaded, send: Send) -> None:
-        self._job, self._average, self._network = job, loaded.model.views.average, loaded.network
+        self._job, self._average, self._network = job, job.views.average, loaded.network
         self._preparer, self._progress = loaded.preparer, signs_of_life(send)
         self._answers = 0
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from ... import settings
 from ...datasets.sources.registry import SOURCES
@@ -30,8 +30,7 @@ from ...settings import (
     settings_of,
 )
 from .environment import check_threads
-
-ViewsOption = Literal["video", "single"]
+from .views import PUBLISHED, check_views
 
 SWEEP_AXES = {
     "batch": "views in one forward call",
@@ -127,10 +126,11 @@ class RunConfig:
     max_clips: int | None = setting(
         WHOLE, "number of clips to use, a seeded random sample; by default all", None
     )
-    views: ViewsOption = setting(  # noqa: RUF009  # a field, whatever its type is called
+    views: str = setting(
         TEXT,
-        "`video`: the authors' protocol for a whole video; `single`: one window from the middle of the video",
-        "video",
+        "how a video is cut into views: `published`, as the weights' publisher tests them; `single`, one "
+        "window from its middle; or a number of clips, evenly spaced, with one crop each",
+        PUBLISHED,
     )
     batch: int = setting(WHOLE, "views in one forward call", 1)
     flow: str = setting(
@@ -169,8 +169,7 @@ class RunConfig:
         twice = sorted({name for name in self.models if self.models.count(name) > 1})
         if twice:
             raise UsageError(f"named twice: {', '.join(twice)}", where="--models")
-        if self.views not in get_args(ViewsOption):
-            raise unknown_name("value of --views", self.views, get_args(ViewsOption))
+        check_views(str(self.views))
         self._check_scenarios()
         for name, least in (
             ("processes", 1),

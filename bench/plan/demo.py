@@ -113,7 +113,7 @@ def make(name: str, stream: str, seed: int) -> None:
     description, demo = request.model.streams[stream], request.model.demo[stream]
     weights = {stream: Weights("random", description, seed=seed)}
     flow = _FLOW if description.preprocessing.modality == "flow" else None
-    preparer = assemble(weights, demo.views or request.model.views, flow=flow, threads=cores())
+    preparer = assemble(weights, demo.views or description.views, flow=flow, threads=cores())
     names = labels(description.labels)
     inputs, targets = [], []
     for clip in load_demo("train"):

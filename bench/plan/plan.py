@@ -20,13 +20,14 @@ from ...models.capabilities import BACKENDS, why_not
 from ...models.detectors.registry import ChosenDetector, choose_detector, with_engine
 from ...models.labels import labels as label_list
 from ...models.registry import ModelRequest, find_model, model_names, require
-from ...models.spec import LoadOptions, Weights
+from ...models.spec import LoadOptions, Views, Weights
 from ...operating_point import OperatingPoint
 from ...records.run import ModelRecord
 from ..agreement.certificate import certificate
 from ..worker.job import Job
 from .config import DEFAULTS, RunConfig
 from .environment import cores, has_gpu, probe
+from .views import SINGLE, planned_views, views_in_words
 from .weights import planned_weights, weights_names
 
 
@@ -37,13 +38,14 @@ class PlannedModel:
     - `key`: its name in reports, "i3d@torch"; unique in the plan.
     - `request`: the model with backend, precision and variant.
     - `weights`: stream → its weights.
+    - `views`: how a video is cut into views.
     - `options`: device and threads.
     - `python`: path of the interpreter that runs it.
     - `labels`: class names in the order of its scores.
     - `target`: index of the target class, None without one.
     - `flow`: name of the flow method, None if no stream needs flow.
     - `people`: detector by which the main person is found, None for whole frames.
-    - `window`: frames of a single window from the middle of a video, None for the authors' protocol.
+    - `window`: frames of a single window from the middle of a video, None for `views`.
     - `batch`: views in one forward call.
     - `point`: its point in a sweep, axis → value; empty without a sweep.
     """
@@ -51,6 +53,7 @@ class PlannedModel:
     key: str
     request: ModelRequest
     weights: Mapping[str, Weights]
+    views: Views
     options: LoadOptions
     python: str
     labels: tuple[str, ...]
@@ -81,13 +84,20 @@ class PlannedModel:
     @property
     def stream_window(self) -> int:
         """Frames that a label of a stream is about."""
-        return self.window or self.request.model.views.window or self.request.model.views.single_frames
+        return self.window or self.views.window or self.views.single_frames
 
     @property
     def stream_rate(self) -> Fraction | None:
         """Frames a second that the weights were trained on; None for the videos' own."""
-        rates = [weights.description.preprocessing.rate for weights in self.weights.values()]
+        rates = [weights.description.preprocessing.frame_rate for weights in self.weights.values()]
         return next((rate for rate in rates if rate is not None), None)
+
+    @property
+    def stream_every(self) -> int:
+        """Of the videos' own frames, where the weights were trained on those, every so many-th is used."""
+        if self.stream_rate is not None:
+            return 1
+        return max(weights.description.preprocessing.every for weights in self.weights.values())
 
     def stream_job(self, task: str, clips: Iterable[Clip], settings: Any) -> Job:
         """The job for a worker that prepares frames and computes at the same time; see `job`.
@@ -103,7 +113,9 @@ class PlannedModel:
     @property
     def whole(self) -> bool:
         """Whether a video is one view."""
-        return self.window is not None or self.request.model.views.window is None
+        views = self.views
+        one_window = views.window is None or views.clips == 1
+        return self.window is not None or (one_window and views.crops == 1)
 
     @property
     def packages(self) -> Mapping[str, str | None]:
@@ -124,23 +136,13 @@ class PlannedModel:
             self.options,
             len(self.labels),
             clips=tuple(clips),
+            views=self.views,
             window=self.window,
             batch=self.batch,
             flow=self.flow,
             people=self.people,
             **more,
         )
-
-    def views_in_words(self) -> str:
-        """How a video is cut into views and their scores averaged, as text for reports."""
-        views = self.request.model.views
-        if self.window is not None:
-            return f"one window of up to {self.window} frames from the middle"
-        if views.window is None:
-            return "whole video in one pass"
-        step = "without overlap" if views.stride in (None, views.window) else f"every {views.stride} frames"
-        tail = "last one looped" if views.tail == "loop" else "remainder left out"
-        return f"windows of {views.window} frames {step}, {tail}, {views.average} averaged"
 
     def record(self) -> ModelRecord:
         """Its record in `run.json`, before it is measured."""
@@ -163,7 +165,7 @@ class PlannedModel:
                 for stream, w in self.weights.items()
             },
             labels=self.labels,
-            views=self.views_in_words(),
+            views=views_in_words(self.views, self.window, self.weights),
             flow=self.flow,
             certificate=certificate(self.request, self.weights, self.options, self.packages),
             packages=None if self.python == sys.executable else dict(self.packages),
@@ -304,7 +306,6 @@ def sample(clips: tuple[Clip, ...], n: int | None, seed: int) -> tuple[Clip, ...
 
 
 def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | None) -> PlannedModel:
-    model = request.model
     python = config.python.get(request.backend, sys.executable)
     _check_packages(request, python)
     weights = planned_weights(key, request, config)
@@ -317,17 +318,19 @@ def _planned(key: str, request: ModelRequest, config: RunConfig, target: str | N
         raise UsageError(str(unknown_name("class", target, labels)), where=f"--target (of {key})")
     device = _device(config.device, request, python)
     options = request.apply(LoadOptions(device, config.threads or cores(), config.tf32))
+    views = planned_views(request, weights, config.views)
     return PlannedModel(
         key=key,
         request=request,
         weights=weights,
+        views=views,
         options=options,
         python=python,
         labels=labels,
         target=None if target_label is None else labels.index(target_label),
         flow=_flow(key, request, weights, config.flow),
         people=_people(weights, config, python),
-        window=model.views.single_frames if config.views == "single" else None,
+        window=views.single_frames if config.views == SINGLE else None,
         batch=config.batch,
     )
 

@@ -42,6 +42,7 @@ class QuantisationTask:
 
     - `request`: names the network.
     - `weights`: stream → its weights.
+    - `window`: frames of the view that is taken of each clip.
     - `clips`: the calibration clips.
     - `flow`: name of the flow method, None if no stream needs flow.
     - `targets`: stream → the file to write.
@@ -50,6 +51,7 @@ class QuantisationTask:
 
     request: str
     weights: Mapping[str, Weights]
+    window: int
     clips: tuple[Clip, ...]
     flow: str | None
     targets: Mapping[str, Path]
@@ -93,7 +95,15 @@ def with_quantised(model: PlannedModel, config: RunConfig, progress: Callable[[s
             progress(f"quantising {model.key} ({', '.join(missing)}; once)")
             note = f"{len(clips)} clips of {Path(config.calibration).name}"
             _run(
-                QuantisationTask(model.request.key, model.weights, clips, model.flow, missing, note),
+                QuantisationTask(
+                    model.request.key,
+                    model.weights,
+                    model.views.single_frames,
+                    clips,
+                    model.flow,
+                    missing,
+                    note,
+                ),
                 model.python,
             )
     return replace(model, options=replace(model.options, quantised=paths))
@@ -105,6 +115,7 @@ def _path(stream: str, weights: Weights, clips: str, model: PlannedModel) -> Pat
         "version": VERSION,
         "weights": [weights.kind, weights.sha256, weights.seed, weights.description.name],
         "preprocessing": repr(weights.description.preprocessing),
+        "frames": model.views.single_frames,
         "classes": len(model.labels),
         "clips": clips,
         "flow": model.flow if weights.description.preprocessing.modality == "flow" else None,
@@ -137,7 +148,7 @@ def make(task: QuantisationTask) -> None:
     keep_importable(request)
     model = request.model
     preparer = assemble(
-        task.weights, model.views, flow=task.flow, threads=cores(), window=model.views.single_frames
+        task.weights, request.views(task.weights), flow=task.flow, threads=cores(), window=task.window
     )
     views = [preparer(clip).views[0] for clip in task.clips]
     for stream, path in task.targets.items():

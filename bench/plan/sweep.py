@@ -31,7 +31,7 @@ def swept(
 
 
 def _check(model: PlannedModel, sweep: Mapping[str, Sequence[int]], several_videos: bool) -> None:
-    views = model.request.model.views
+    views = model.request.views(model.weights)
     if "window" in sweep:
         if views.window is not None:
             raise UsageError(

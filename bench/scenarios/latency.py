@@ -116,7 +116,7 @@ class ClipTimer:
         with meter:
             logits, device_s = forward(network, prepared, job.batch, job.classes, watch)
             with watch.stage("download"):
-                average_views(logits, self._model.views.average)
+                average_views(logits, job.views.average)
         values = {
             "clip": clip.id,
             "repetition": repetition,

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from ...datasets.sources.arrays import read_inputs
 from ...errors import ClipError
 from ...models.spec import FloatArray, InputArray, Preprocessing
 from ...preprocessing.device_flow import computes_on_gpu
+from ...preprocessing.geometry import Geometry
 from ...preprocessing.people.square import Square
 from ...preprocessing.preparer import Preparer, ReportProgress, View
 from ...preprocessing.stopwatch import Stopwatch
@@ -148,7 +148,7 @@ class Pipeline:
     def _decode_geometry(
         self,
         flight: _Flight,
-        geometry: tuple[Any, ...],
+        geometry: Geometry,
         streams: list[str],
         watch: Stopwatch,
         square: Square | None,
@@ -158,11 +158,11 @@ class Pipeline:
         of_flow = [stream for stream, spec in specs.items() if spec.modality == "flow"]
         runs: dict[tuple[int, str], _FlowRuns] = {}
 
-        def flow_runs(view: int, stream: str) -> _FlowRuns:
-            return runs.setdefault((view, stream), _FlowRuns(self, flight, view, stream, specs[stream]))
+        def flow_runs(window: int, stream: str) -> _FlowRuns:
+            return runs.setdefault((window, stream), _FlowRuns(self, flight, window, stream, specs[stream]))
 
         def resized_so_far(frames: list[npt.NDArray[np.uint8]]) -> None:
-            # Which frames a view has is known at the end, unless it has all of them.
+            # Which frames a window has is known at the end, unless it has all of them.
             if preparer.whole and not self._flow_on_gpu:
                 for stream in of_flow:
                     flow_runs(0, stream).feed(frames)
@@ -175,7 +175,7 @@ class Pipeline:
         covered = len(frames) if preparer.single is None else min(len(selections[0]), len(frames))
         flight.frames = max(flight.frames, covered)
         flight.video_s = max(flight.video_s, seconds * covered / len(frames))
-        flight.views = flight.views or [{} for _ in selections]
+        flight.views = flight.views or [{} for _ in range(len(selections) * preparer.crops)]
         for number, selection in enumerate(selections):
             chosen = frames if len(selection) == len(frames) else frames[selection]
             for stream, spec in specs.items():
@@ -186,8 +186,13 @@ class Pipeline:
                 else:
                     self._submit(flight, _PIXELS, partial(self._pixels, flight, number, stream, chosen))
 
-    def _pixels(self, flight: _Flight, view: int, stream: str, frames: npt.NDArray[np.uint8]) -> None:
-        self.arrived(flight, view, stream, self._preparer.rgb_input(frames, stream, Stopwatch()))
+    def _pixels(self, flight: _Flight, window: int, stream: str, frames: npt.NDArray[np.uint8]) -> None:
+        self.window_arrived(flight, window, stream, self._preparer.rgb_input(frames, stream, Stopwatch()))
+
+    def window_arrived(self, flight: _Flight, window: int, stream: str, arrays: Sequence[InputArray]) -> None:
+        """A window of a stream is there, once for each crop."""
+        for view, array in zip(self._preparer.of_window(window), arrays, strict=True):
+            self.arrived(flight, view, stream, array)
 
     def arrived(self, flight: _Flight, view: int, stream: str, array: InputArray) -> None:
         """An input of a view is there; its network begins where that was the last one."""
@@ -261,9 +266,10 @@ class Pipeline:
         flight: _Flight,
         frames: Frames,
         spec: Preprocessing,
-        then: Callable[[FloatArray], None],
+        then: Callable[[tuple[FloatArray, ...]], None],
     ) -> None:
-        """Have a thread compute the flow between consecutive `frames`; `then` takes it as network input."""
+        """Have a thread compute the flow between consecutive `frames`; `then` takes it as network input, once
+        for each crop."""
 
         def step() -> None:
             grey_frames = self._preparer.grey(np.stack(frames), Stopwatch())
@@ -272,39 +278,39 @@ class Pipeline:
         self._submit(flight, _FLOW, step)
 
     def _flow_in_one(
-        self, flight: _Flight, view: int, stream: str, spec: Preprocessing, frames: npt.NDArray[np.uint8]
+        self, flight: _Flight, window: int, stream: str, spec: Preprocessing, frames: npt.NDArray[np.uint8]
     ) -> None:
-        """Have the GPU compute the flow of a view; the grey frames are made by the thread that decoded it."""
+        """Have the GPU compute the flow of a window; the thread that decoded it makes the grey frames."""
         grey_frames = self._preparer.grey(frames, Stopwatch())
 
         def step() -> None:
             inputs = self._preparer.flow_input(grey_frames, spec, Stopwatch(), self._progress)
-            self.arrived(flight, view, stream, inputs)
+            self.window_arrived(flight, window, stream, inputs)
 
         self._submit(flight, _FLOW, step, on_gpu=True)
 
 
 class _FlowRuns:
-    """The flow of one view, computed a few pairs at a time, while its frames are still arriving."""
+    """The flow of one window, computed a few pairs at a time, while its frames are still arriving."""
 
     def __init__(
-        self, pipeline: Pipeline, flight: _Flight, view: int, stream: str, spec: Preprocessing
+        self, pipeline: Pipeline, flight: _Flight, window: int, stream: str, spec: Preprocessing
     ) -> None:
         self._pipeline, self._flight = pipeline, flight
-        self._view, self._stream, self._spec = view, stream, spec
+        self._window, self._stream, self._spec = window, stream, spec
         self._lock = threading.Lock()
         self._begun = 0
-        self._pieces: dict[int, FloatArray] = {}
+        self._pieces: dict[int, tuple[FloatArray, ...]] = {}
         self._pairs: int | None = None
         self._done = 0
 
     def feed(self, frames: Frames) -> None:
-        """Begin the flow of whole runs of `frames`, the view's first ones, so far as it has not begun."""
+        """Begin the flow of whole runs of `frames`, the window's first ones, so far as it has not begun."""
         while self._begun + PAIRS < len(frames):
             self._begin(frames[self._begun : self._begun + PAIRS + 1])
 
     def finish(self, frames: Frames) -> None:
-        """Begin what is left; `frames` are all of the view's. Raises ClipError for a single one."""
+        """Begin what is left; `frames` are all of the window's. Raises ClipError for a single one."""
         if len(frames) < 2:
             raise ClipError("optical flow needs at least two frames", where=self._flight.clip.path)
         pairs = len(frames) - 1
@@ -321,10 +327,10 @@ class _FlowRuns:
         self._begun += len(frames) - 1
         self._pipeline.flow(self._flight, frames, self._spec, lambda piece: self._computed(first, piece))
 
-    def _computed(self, first: int, piece: FloatArray) -> None:
+    def _computed(self, first: int, piece: tuple[FloatArray, ...]) -> None:
         with self._lock:
             self._pieces[first] = piece
-            self._done += len(piece)
+            self._done += len(piece[0])
         self._conclude()
 
     def _conclude(self) -> None:
@@ -333,5 +339,6 @@ class _FlowRuns:
                 return
             pieces, self._pieces = self._pieces, {}
             self._pairs = None  # once only
-        fields = np.concatenate([pieces[first] for first in sorted(pieces)])
-        self._pipeline.arrived(self._flight, self._view, self._stream, fields)
+        crops = zip(*(pieces[first] for first in sorted(pieces)), strict=True)
+        fields = [np.concatenate(of_crop) for of_crop in crops]
+        self._pipeline.window_arrived(self._flight, self._window, self._stream, fields)

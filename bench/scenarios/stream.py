@@ -17,7 +17,7 @@ from ...datasets.sources.manifest import verify
 from ...datasets.video.reader import read_frames
 from ...errors import ClipError, MeasurementError
 from ...live.queues import Newest
-from ...models.spec import InputArray, Model, Network
+from ...models.spec import InputArray, Network
 from ...preprocessing.preparer import Preparer, View
 from ...preprocessing.rolling_window import RollingWindow, still_window
 from ...preprocessing.stopwatch import Meter, Stopwatch
@@ -91,7 +91,7 @@ def measure_stream(job: Job, loaded: Loaded, send: Send) -> None:
     clip, frames = _first_usable(job, camera.fps)
     warm_preparation(preparer, clip, send)
     _warm(job, network, preparer, camera, frames)
-    _watch(job, loaded.model, network, preparer, send, clip, frames, camera)
+    _watch(job, network, preparer, send, clip, frames, camera)
 
 
 def _first_usable(job: Job, fps: Fraction) -> tuple[Clip, list[Frame]]:
@@ -115,7 +115,6 @@ def _warm(
 
 def _watch(
     job: Job,
-    model: Model,
     network: Network,
     preparer: Preparer,
     send: Send,
@@ -135,7 +134,7 @@ def _watch(
                 arrived, inputs = item
                 begin = time.perf_counter()
                 view: View = {stream: np.stack(kept) for stream, kept in inputs.items()}
-                average_views(forward_views(network, [view], job.classes, Stopwatch()), model.views.average)
+                average_views(forward_views(network, [view], job.classes, Stopwatch()), job.views.average)
                 end = time.perf_counter()
                 labels.age_s.append(end - arrived)
                 labels.forward_s.append(end - begin)
@@ -175,9 +174,11 @@ def _result(
     meter: Meter,
     preparer: Preparer,
 ) -> dict[str, Any]:
-    rates = {spec.rate for spec in preparer.streams.values()} - {None, settings.fps}
+    rates = {how.frame_rate for how in preparer.streams.values()} - {None, settings.fps}
     trained = ", ".join(f"{float(rate):g}" for rate in rates if rate is not None)
     notes = [f"the weights were trained at {trained} frames a second"] if rates else []
+    if any(how.rate is None and how.every > 1 for how in preparer.streams.values()):
+        notes.append("the camera gives only those frames of a video that the weights were trained on")
     return {
         "clip": clip.id,
         "fps": float(settings.fps),
@@ -202,7 +203,7 @@ def _result(
 
 def _camera(model: PlannedModel, config: RunConfig) -> CameraSettings:
     """The camera that a model is shown: at the rate of its weights unless the user names another."""
-    rate = model.stream_rate or FALLBACK_FPS
+    rate = model.stream_rate or FALLBACK_FPS / model.stream_every
     return CameraSettings(
         fps=rate if config.stream_fps is None else Fraction(str(config.stream_fps)),
         window=model.stream_window,

@@ -49,7 +49,7 @@ def predict_clips(job: Job, loaded: Loaded, send: Send) -> None:
         watch = Stopwatch()
         logits, _ = forward(loaded.network, prepared, job.batch, job.classes, watch)
         with watch.stage("download"):
-            scores = average_views(logits, loaded.model.views.average)
+            scores = average_views(logits, job.views.average)
         logits_of_all.append(logits)
         send(
             Predicted(

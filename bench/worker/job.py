@@ -13,7 +13,7 @@ from typing import Any
 
 from ...datasets.clip import Clip
 from ...models.detectors.registry import ChosenDetector
-from ...models.spec import LoadOptions, Weights
+from ...models.spec import LoadOptions, Views, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Job:
       LoadGen's queries), "turns" (clips timed when it is this process's turn), "live" (a live session), or
       the name of a scenario.
     - `request`: the model as the user named it. `weights`: stream → weights. `classes`: length of its scores.
-    - `window`: one window of so many frames from the middle instead of the authors' protocol (None).
+    - `views`: how a video is cut into views.
+    - `window`: one window of so many frames from the middle instead of `views`; None for `views`.
     - `batch`: most views in a forward call.
     - `flow`: name of the flow method, None if no stream needs flow.
     - `people`: detector by which the main person is found; None: whole frames.
@@ -38,6 +39,7 @@ class Job:
     weights: Mapping[str, Weights]
     options: LoadOptions
     classes: int
+    views: Views
     clips: tuple[Clip, ...] = ()
     window: int | None = None
     batch: int = 1

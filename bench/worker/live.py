@@ -40,7 +40,8 @@ class LiveSettings:
 
     - `config`: the session's settings.
     - `model`: the network as it was asked for. `labels`: its classes.
-    - `window`: frames of a window. `rate`: frames a second that the network sees; None: the source's own.
+    - `window`: frames of a window. `rate`: frames a second that the network sees; None: every `every`-th of
+      the source's own.
     - `weights`: stream → kind. `caveat`: what they forbid to conclude, in words; None for trained ones.
     - `operating_point`: of the weights; None without one.
     - `people`: detector by which persons are found; None: the network sees whole frames. `zones`: in which
@@ -57,13 +58,14 @@ class LiveSettings:
     operating_point: OperatingPoint | None
     people: ChosenDetector | None = None
     zones: Zones | None = None
+    every: int = 1
 
 
 def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaphore) -> None:
     """Run the session and report it; it ends when `turns` is released, and by SIGTERM or SIGINT."""
     settings: LiveSettings = job.settings
     config = settings.config
-    network, average = loaded.network, loaded.model.views.average
+    network, average = loaded.network, job.views.average
 
     def recognise(view: View) -> FloatArray:
         return average_views(forward_views(network, [view], job.classes, Stopwatch()), average)
@@ -92,6 +94,7 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
         time=datetime.now(UTC).isoformat(),
         people=None if settings.people is None else str(settings.people),
         zones=() if settings.zones is None else settings.zones.names,
+        every=settings.every,
     )
     say = notices(send)
     outputs = make_outputs(config, header, settings.labels, measurements, say, stop.set)
@@ -108,6 +111,7 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, turns: threading.Semaph
             lossless=config.as_fast_as_possible,
             seconds=config.seconds,
             stall_s=config.clip_timeout,
+            every=settings.every,
         ),
         (*outputs, _Parent(send)),
         measurements,

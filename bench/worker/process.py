@@ -126,7 +126,7 @@ def _run(job: Job, send: Send, turns: threading.Semaphore) -> None:
     send(Ready(load_s, _details(networks)))
     preparer = assemble(
         job.weights,
-        request.model.views,
+        job.views,
         flow=job.flow,
         threads=job.options.threads,
         window=job.window,

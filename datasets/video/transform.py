@@ -1,9 +1,9 @@
 """From decoded frames to the input that a network had in training, to the pixel. Pure functions on arrays.
 
 Sizes and counts are in pixels and frames. The resizing filters differ by several grey levels when they
-shrink: "opencv-bilinear" (cv2.INTER_LINEAR) and "torch-bilinear" sample the 2×2 neighbours of a point whatever
-the scale, in integers and in float32; "pillow-bilinear" (PIL.Image.BILINEAR) averages over the whole area that
-becomes one pixel.
+shrink: "opencv-bilinear" (cv2.INTER_LINEAR, in integers) and "torch-bilinear" (in float32) sample the 2×2
+neighbours of a point whatever the scale; "pillow-bilinear" (PIL.Image.BILINEAR) averages over the whole area
+that becomes one pixel.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ def torch_bilinear(frame: Pixels, size: tuple[int, int]) -> npt.NDArray[np.float
 
     def resized_rows(numbers: Indices, share: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         chosen = rows[numbers]
+        resized: npt.NDArray[np.float32]
         resized = np.multiply(chosen.take(left, axis=1), 1 - across, dtype=np.float32)
         resized += np.multiply(chosen.take(right, axis=1), across, dtype=np.float32)
         resized *= share[:, None]

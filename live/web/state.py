@@ -65,6 +65,7 @@ class LiveState:
             "weights": ", ".join(f"{stream}: {kind}" for stream, kind in header.weights.items()),
             "window": header.window,
             "rate": header.rate,
+            "every": header.every,
             "no_action": plain_line(header.no_action),
             "people": None if header.people is None else plain_line(header.people),
             "zones": [plain_line(zone) for zone in header.zones],

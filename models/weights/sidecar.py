@@ -42,9 +42,10 @@ def described(assumed: WeightsDescription, weights: Path) -> WeightsDescription:
     - `weights`: path of the weights.
 
     The file's keys are the fields of `Preprocessing` (but not the modality), of `Views` (but not the fewest
-    frames, which the network sets) and of `WeightsDescription` (but not the stream), all optional, and `like`,
-    the name of published weights that replace `assumed`. Of `short_side` and `stretch`, and of `stride` and
-    `clips`, one takes the place of the other. Raises WeightsError for an unknown key or an invalid value.
+    frames, which the network sets) and of `WeightsDescription` (but not the stream), all optional, and
+    `like`, the name of published weights that replace `assumed`. Where `assumed` has a `short_side`, a
+    `stretch` takes its place, and the other way round; a `stride` takes that of `clips`. Raises WeightsError
+    for an unknown key or an invalid value.
     """
     path = sidecar_path(weights)
     raw = fields_of(path)

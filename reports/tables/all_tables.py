@@ -12,7 +12,7 @@ from ..analysis.classes import classes
 from ..analysis.deployment import deployment
 from ..analysis.mistakes import mistakes
 from ..analysis.summary import ModelSummary, Summary
-from ..numbers import UNKNOWN, giga, number, one_line, percent, scaled, spread
+from ..numbers import UNKNOWN, few, giga, number, one_line, percent, scaled, spread
 from ..statistics.intervals import LEVEL
 from .accuracy import (
     at_operating_points,
@@ -75,6 +75,7 @@ def comparison(summary: Summary) -> Table:
         "Prediction: upload, network, download. Preprocessing: decoding, resizing, optical flow.",
         "Real-time factor: seconds of video per second of work; at 1 or above, the work keeps up.",
         "GFLOPs: 2 × multiply–accumulates of the network in units of 10⁹, without preprocessing.",
+        *_views_notes(summary),
     ]
     if any(m.accuracy.top1 for m in summary.models):
         notes.append(f"Accuracy: fraction of videos [{percent(LEVEL)} interval, Wilson].")
@@ -87,6 +88,16 @@ def comparison(summary: Summary) -> Table:
         (_comparison_line(m, drifts) for m in summary.models),
         [*notes, *spread_notes(summary)],
     )
+
+
+def _views_notes(summary: Summary) -> list[str]:
+    """How videos were cut into views: what accuracy, times and GFLOPs a video hold for."""
+    named: dict[str, list[str]] = {}
+    for m in summary.models:
+        named.setdefault(m.measured.model.views, []).append(one_line(m.name))
+    whose = {views: f" ({few(names)})" if len(named) > 1 else "" for views, names in named.items()}
+    protocols = "; ".join(f"{one_line(views)}{whose[views]}" for views in named)
+    return [f"Accuracy, times and GFLOPs of a video are of the same views: {protocols}."] if named else []
 
 
 def _comparison_line(m: ModelSummary, drifts: bool) -> Line:

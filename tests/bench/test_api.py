@@ -64,6 +64,7 @@ def test_a_prediction_has_the_scores_of_all_classes(
         ({"weights": {"other": "random"}}, UsageError, "'other'"),
         ({"device": "abacus"}, UsageError, "abacus"),
         ({"views": "some"}, UsageError, "'some'"),
+        ({"views": 0}, UsageError, "--views 0: is no number of clips"),
         ({"threads": 0}, UsageError, "--threads"),
         ({"threads": "all"}, UsageError, "actionbench.predict: `threads` has the wrong type"),
     ],
@@ -74,6 +75,11 @@ def test_what_is_wrong_is_one_error(
     given: dict[str, Any] = {"model": f"{TINY}:tiny", "video": video, "weights": "random"} | changed
     with pytest.raises(error, match=re.escape(says)):
         actionbench.predict(**given)
+
+
+def test_a_number_of_clips(video: Path) -> None:
+    answer = actionbench.predict(f"{TINY}:tiny", video, weights="random", threads=1, views=3)
+    assert (answer.views, answer.logits.shape) == (3, (3, 400))
 
 
 def test_a_folder_is_not_one_video(coloured_videos: Videos) -> None:

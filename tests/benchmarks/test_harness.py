@@ -46,8 +46,9 @@ def test_the_latency_scenario_costs_two_percent_more_than_a_bare_loop(
     np.savez(tmp_path / "clip.npz", rgb=pixels)
     clips = load_clips(str(tmp_path), vocabulary=()).clips
     options, settings = LoadOptions(threads=1), LatencySettings()
-    job = Job("latency", "resnext@torch", weights, options, 400, clips=tuple(clips), settings=settings)
-    preparer = Preparer({"rgb": weights["rgb"].description.preprocessing}, request.model.views)
+    views = request.model.views
+    job = Job("latency", "resnext@torch", weights, options, 400, views, tuple(clips), settings=settings)
+    preparer = Preparer({"rgb": weights["rgb"].description.preprocessing}, views)
     loaded = Loaded(request.model, (StreamNetwork(("rgb",), network),), preparer)
     between: list[float] = []
 
@@ -92,7 +93,7 @@ plan = make_plan(config)
 job = scenario("throughput").job(planned, plan.clips.clips[:2], config)
 networks = load_stream_networks(planned.request, job.weights, job.options, apart=True)
 preparer = assemble(
-    job.weights, planned.request.model.views, flow=None, threads=1, window=job.window,
+    job.weights, job.views, flow=None, threads=1, window=job.window,
     networks=[each.network for each in networks],
 )
 loaded = Loaded(planned.request.model, networks, preparer)

@@ -94,3 +94,15 @@ def test_without_a_rate_every_frame_is_taken_and_the_rate_measured(
         "0.1 s is within the longest pause, 4 frames at 25 a second"
     )
     assert due[0][1].rate == pytest.approx(10)
+
+
+def test_windows_of_every_third_frame_of_the_source(preparer: Preparer, frame: MakeFrame) -> None:
+    measured = Measurements()
+    preparation = Preparation(preparer, 4, None, 2, measured, every=3)
+    due = windows(preparation, [frame(n, n / 25, n > 0) for n in range(20)])
+    assert [number for number, _ in due] == [9, 15]
+    _, window = due[0]
+    grey = [round(float(kept.mean() * 255)) for kept in window.inputs["rgb"]]
+    assert grey == [0, 3, 6, 9]
+    assert window.rate == pytest.approx(25 / 3)
+    assert measured.status().processed == 7

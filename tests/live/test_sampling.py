@@ -22,7 +22,7 @@ PIXELS = np.zeros((2, 2, 3), np.uint8)
 
 def chosen(times: list[float], rate: Fraction | None, gap_s: float = 2.56) -> list[int]:
     """Numbers of the frames that are added to a window."""
-    sampler = Sampler(rate, gap_s)
+    sampler = Sampler(rate, 1, gap_s)
     frames = [Frame(PIXELS, n, time, time, n > 0) for n, time in enumerate(times)]
     return [each.number for frame in frames for each in sampler.add(frame).frames]
 
@@ -47,6 +47,15 @@ def test_all_frames_are_taken_without_a_rate() -> None:
     assert chosen([0, 0.01, 0.5, 0.5], None) == [0, 1, 2, 3]
 
 
+def test_without_a_rate_every_so_many_th_frame_is_taken_from_the_first_of_a_window_on() -> None:
+    sampler = Sampler(None, 3, 0.5)
+    times = [*(n / 25 for n in range(7)), 2.0, 2.04, 2.08, 2.12]
+    frames = [Frame(PIXELS, n, time, time, n > 0) for n, time in enumerate(times)]
+    added = [sampler.add(frame) for frame in frames]
+    assert [frame.number for each in added for frame in each.frames] == [0, 3, 6, 7, 10]
+    assert [n for n, each in enumerate(added) if each.anew] == [0, 7]
+
+
 def test_a_gap_repeats_the_last_frame_that_was_there() -> None:
     # Frame 2, at 1.49 grid points, is left out at first, and stands for the point that nothing else came to.
     assert chosen([0, 0.04, 0.0596, 0.12], Fraction(25)) == [0, 1, 2, 3]
@@ -55,7 +64,7 @@ def test_a_gap_repeats_the_last_frame_that_was_there() -> None:
 
 @pytest.mark.parametrize("why", ["gap", "cut", "size"])
 def test_the_window_begins_anew(frame: MakeFrame, why: str) -> None:
-    sampler = Sampler(Fraction(25), 0.5)
+    sampler = Sampler(Fraction(25), 1, 0.5)
     assert sampler.add(frame(0, 0.0, continues=False)).anew
     assert not sampler.add(frame(1, 0.04)).anew
     next_frame = {

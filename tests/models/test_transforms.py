@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from actionbench.datasets.video.transform import normalise
 from actionbench.models import transforms
 from actionbench.models.i3d import architecture as i3d
 from actionbench.models.random_state import random_state
 from actionbench.models.registry import find_model
 from actionbench.models.resnext import architecture as resnext
+from actionbench.models.spec import Colour, Views
 from actionbench.models.transforms import BlockPadding, Convolution
+from actionbench.preprocessing.preparer import Preparer
+from actionbench.preprocessing.stopwatch import Stopwatch
 
 Array = np.ndarray[Any, np.dtype[Any]]
 EXACT = 1e-12
@@ -121,15 +124,19 @@ def test_groups_that_are_wide_enough_stay() -> None:
     assert transforms.with_wider_groups(convolution) is convolution
 
 
+@pytest.mark.parametrize("colour", ["rgb", "bgr"])
 @pytest.mark.parametrize("name", ["i3d-rgb", "resnext"])
-def test_pixels_scaled_in_the_graph_are_the_pixels_that_preparation_gives(name: str) -> None:
-    how = find_model(name).model.streams["rgb"].preprocessing
+def test_pixels_scaled_in_the_graph_are_the_pixels_that_preparation_gives(name: str, colour: Colour) -> None:
+    how = replace(find_model(name).model.streams["rgb"].preprocessing, std=(1.0, 2.0, 3.0), colour=colour)
     factor, offset = transforms.pixel_scaling(how)
     assert factor.shape == offset.shape == (3,)
-    pixels = np.arange(256, dtype=np.uint8)[:, None].repeat(3, 1)
-    np.testing.assert_allclose(
-        pixels * factor + offset, normalise(pixels, how.scale, how.mean, how.std), rtol=1e-6, atol=2e-7
+    frames = np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3), np.uint8)
+    views = Views(2, 2, "loop", "softmax", 1)
+    scaled, pixels = (
+        Preparer({"rgb": how}, views, uint8_streams=frozenset(streams)).rgb_input(frames, "rgb", Stopwatch())
+        for streams in ((), ("rgb",))
     )
+    np.testing.assert_allclose(pixels[0] * factor + offset, scaled[0], rtol=1e-6, atol=1e-5)
 
 
 def test_folded_convolutions_are_all_there() -> None:

@@ -89,3 +89,14 @@ def test_a_still_window_has_the_shape_of_any_other(two_streams: Preparer, frames
         "flow": (4, 24, 24, 2),
     }
     np.testing.assert_allclose(still["flow"], 0, atol=5e-3)
+
+
+def test_a_stream_is_one_view_whatever_a_whole_video_is(
+    two_streams: Preparer, frames: list[np.ndarray]
+) -> None:
+    views = Views(4, None, "loop", "softmax", 1, clips=5, crops=3)
+    still, of_three = (
+        still_window(each, 4, frames[0]) for each in (two_streams, replace(two_streams, views=views))
+    )
+    for stream, array in still.items():
+        np.testing.assert_array_equal(of_three[stream], array)

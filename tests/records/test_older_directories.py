@@ -130,3 +130,10 @@ def test_a_field_that_is_none_of_ours_is_an_error_with_file_and_line(
         (tmp_path / each.name).write_bytes(data.replace(old, new, 1) if each.name == file else data)
     with pytest.raises(UsageError, match=rf"{file}: {message}"):
         read(RunDirectory(tmp_path))
+
+
+def test_the_word_video_of_earlier_runs_is_the_published_protocol(tmp_path: Path) -> None:
+    raw = json.loads((DATA / "run" / "run.json").read_bytes())
+    raw["config"]["views"] = "video"
+    (tmp_path / "run.json").write_text(json.dumps(raw))
+    assert RunDirectory(tmp_path).run.config == raw["config"] | {"views": "published"}

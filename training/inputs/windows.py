@@ -101,7 +101,8 @@ class Windows:
         return centre_crop(window, self.how.crop, self.how.crop_offset)
 
     def _normalised(self, window: npt.NDArray[np.uint8]) -> torch.Tensor:
-        values = normalise(window, self.how.scale, self.how.mean, self.how.std)
+        ordered = window if self.how.colour == "rgb" else window[..., ::-1]
+        values = normalise(ordered, self.how.scale, self.how.channel_mean, self.how.channel_std)
         return torch.from_numpy(values).permute(3, 0, 1, 2).contiguous()
 
 

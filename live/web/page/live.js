@@ -98,9 +98,10 @@
     write("source", about.source);
     write("model", about.model);
     write("weights", about.weights);
-    // A network without a rate of its own sees all frames of the source.
+    // A network without a rate of its own sees the source's frames, or every so many-th of them.
+    const own = about.every > 1 ? `, 1 in ${about.every} of the source` : "";
     write("window", about.rate ? `${about.window} frames at ${Number(about.rate.toFixed(2))} frames/s`
-      + ` (${(about.window / about.rate).toFixed(1)} s)` : `${about.window} frames`);
+      + ` (${(about.window / about.rate).toFixed(1)} s)` : `${about.window} frames${own}`);
     write("no-action", about.no_action);
     write("people", about.people ?? "");
     $("people-fact").hidden = about.people === null;

@@ -203,3 +203,35 @@ def test_mistakes_are_told_before_anything_starts(
     for message in messages:
         assert message in stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_accuracy_and_time_of_several_clips_and_what_the_report_says(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    weights, data, out = tmp_path / "colours.bin", coloured_videos([40, 41], 1), tmp_path / "run"
+    weights.write_bytes(b"colours")
+    (tmp_path / "colours.bin.yaml").write_text("window: 2\nclips: 3\nevery: 2\n")
+    answer = bench(
+        *("run", "--models", f"{TINY}:tiny", "--data", data, "--out", out, *QUICK[2:]),
+        *("--weights", f"*={weights}", "--scenarios", "latency,stream", *BRIEF, "--no-peak"),
+    )
+    assert answer.returncode == 0, answer.stderr
+    directory = RunDirectory(out)
+    (camera,) = directory.samples("stream")
+    assert (camera.fps, camera.window) == (12.5, 2)
+    assert "only those frames of a video that the weights were trained on" in " ".join(camera.notes)
+    assert [(record.views, record.frames) for record in directory.clips()] == [(3, 3), (3, 3)]
+    assert {(record.views, record.frames) for record in directory.latencies()} == {(3, 3)}
+    (model,) = directory.run.models
+    assert model.views == "3 clips of 2 frames, evenly spaced, every 2nd frame, softmax averaged"
+    comparison, *_ = (out / "report.md").read_text(encoding="utf-8").split("## Target class")
+    assert f"Accuracy, times and GFLOPs of a video are of the same views: {model.views}." in comparison
+    (tmp_path / "colours.bin.yaml").unlink()
+    answer = bench(
+        "predict", f"{TINY}:tiny", next(data.rglob("*.mp4")), "--weights", f"*={weights}", "--views", 7
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "5 frames, 7 views" in answer.stdout
+    refused = bench("predict", f"{TINY}:tiny", next(data.rglob("*.mp4")), "--views", "video")
+    assert refused.returncode == 2
+    assert "--views video: is now called `published`" in refused.stderr

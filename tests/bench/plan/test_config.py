@@ -66,7 +66,10 @@ def test_yaml_may_be_written_the_easy_way(tmp_path: Path) -> None:
         ({"threads": 0}, "--threads: is too small"),
         ({"processes": 0}, "--processes: is too small"),
         ({"max_clips": 0}, "--max-clips: is too small"),
-        ({"views": "videos"}, r"unknown value of --views 'videos'.*Did you mean: video"),
+        ({"views": "publish"}, r"unknown value of --views 'publish'.*Did you mean: published"),
+        ({"views": "video"}, r"--views video: is now called `published`"),
+        ({"views": 0}, "--views 0: is no number of clips; expected at least 1"),
+        ({"views": "-2"}, "--views -2: is no number of clips"),
         ({"clip_timeout": 0}, "--clip-timeout"),
     ],
 )

@@ -110,7 +110,7 @@ def test_clips_that_are_not_there(model: PlannedModel, tmp_path: Path) -> None:
 
 
 def test_failure_of_the_process_is_told(model: PlannedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = quantise.QuantisationTask("i3d@openvino:int8", model.weights, (), None, {}, "no clips")
+    task = quantise.QuantisationTask("i3d@openvino:int8", model.weights, 64, (), None, {}, "no clips")
     monkeypatch.setattr(quantise, "worker_environment", lambda _threads: {"PYTHONHOME": "/nowhere"})
     with pytest.raises(MeasurementError, match="No module named 'encodings'"):
         quantise._run(task, sys.executable)

@@ -36,6 +36,7 @@ RGB = Preprocessing("rgb", None, 16, "opencv-bilinear", "round", 16, "floor", sc
 FLOW = replace(RGB, modality="flow", flow_bound=20.0)
 WHOLE = Views(None, None, "drop", "logits", 1)
 WINDOWS = Views(4, 4, "loop", "softmax", 1)
+CLIPS = Views(4, None, "loop", "softmax", 1, clips=3, crops=3)
 
 
 class Sums:
@@ -104,7 +105,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
     return list(load_clips(str(folder), vocabulary=()).clips)
 
 
-@pytest.mark.parametrize("views", [WHOLE, WINDOWS])
+@pytest.mark.parametrize("views", [WHOLE, WINDOWS, CLIPS])
 @pytest.mark.parametrize("apart", [True, False])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_it_gives_the_probabilities_of_one_stage_after_the_other(
@@ -116,7 +117,7 @@ def test_it_gives_the_probabilities_of_one_stage_after_the_other(
         if apart
         else [StreamNetwork(("rgb", "flow"), Sums())]
     )
-    if views is WINDOWS:
+    if views.window is not None:
         clips = clips[1:]  # a window of one distinct frame pair is enough to test elsewhere
     found = answers(clips, preparer, networks, batch=batch)
     for clip in clips:
@@ -259,7 +260,7 @@ def test_a_throughput_is_no_more_than_its_time(clips: list[Clip], threads: int) 
         if isinstance(event, Measured):
             measured.append(event.values)
 
-    job = Job("throughput", "sleeps", {}, LoadOptions(threads=1), 3, tuple(clips[:2]))
+    job = Job("throughput", "sleeps", {}, LoadOptions(threads=1), 3, WHOLE, tuple(clips[:2]))
     job = replace(job, settings=ThroughputSettings(0.5, threads=threads, in_flight=threads + 1))
     loaded = Loaded(None, (StreamNetwork(("rgb",), Sleeps()),), Preparer({"rgb": RGB}, WHOLE))  # type: ignore[arg-type]
     begin = time.perf_counter()

@@ -64,7 +64,9 @@ def measure(coloured_videos: Videos, tiny_module: ModuleType) -> Callable[..., N
         if forwards == 0:
             shutil.rmtree(folder)
         preparer = Preparer({"rgb": tiny_module.PIXELS}, model.views)
-        job = Job("latency", "vanishing", {}, LoadOptions(threads=1), 400, clips, settings=settings)
+        job = Job(
+            "latency", "vanishing", {}, LoadOptions(threads=1), 400, model.views, clips, settings=settings
+        )
         work(job, Loaded(model, (StreamNetwork(("rgb",), Vanishing(fragile=False)),), preparer), events)
 
     return run

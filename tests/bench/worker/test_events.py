@@ -35,6 +35,7 @@ from actionbench.bench.worker.events import (
 from actionbench.bench.worker.job import Job
 from actionbench.bench.worker.supervisor import Outcome, Worker
 from actionbench.models.spec import LoadOptions
+from actionbench.models.weights.descriptions import hara_views
 
 SECONDS = {"decode": 0.25, "forward": 1.5}
 EVENTS: list[Event] = [
@@ -131,7 +132,7 @@ def worker(tmp_path: Path) -> Callable[[str], Worker]:
         said = shlex.quote(lines)
         program.write_text(f"#!/bin/sh\nprintf '%s\\n' {said}\nexit 3\n")
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        job = Job("latency", "resnext@torch", {}, LoadOptions(threads=1), 400)
+        job = Job("latency", "resnext@torch", {}, LoadOptions(threads=1), 400, hara_views(16))
         return Worker(job, str(program), tmp_path / "log", 30, print)
 
     return make

@@ -14,6 +14,7 @@ from actionbench.bench.worker import supervisor
 from actionbench.bench.worker.job import Job
 from actionbench.bench.worker.supervisor import Outcome, Worker, worker_environment
 from actionbench.models.spec import LoadOptions
+from actionbench.models.weights.descriptions import hara_views
 
 PAGE_FAULTS = """
 import json, resource
@@ -77,6 +78,7 @@ def test_only_torchs_tuned_variants_keep_memory(
         raise Started
 
     monkeypatch.setattr(supervisor, "worker_environment", environment)
-    job = Job("arrays", f"resnext@{backend}:fp32:{variant}", {}, LoadOptions(threads=2, variant=variant), 400)
+    options, views = LoadOptions(threads=2, variant=variant), hara_views(16)
+    job = Job("arrays", f"resnext@{backend}:fp32:{variant}", {}, options, 400, views)
     with pytest.raises(Started):
         next(Worker(job, sys.executable, tmp_path / "log", 1, print).events(Outcome()))

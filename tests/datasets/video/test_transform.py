@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +14,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from actionbench.datasets.clip import Clip
+from actionbench.datasets.video.reader import read_frames
 from actionbench.datasets.video.transform import (
     Rounding,
     centre_crop,
     centre_window,
+    even_clips,
     normalise,
     resize,
+    resize_to,
     resized_size,
+    torch_bilinear,
+    uniform_crops,
     windows,
 )
 from actionbench.errors import ClipError, UsageError
@@ -194,3 +202,110 @@ def test_single_view() -> None:
 def test_nothing_and_nonsense_are_refused(call: Callable[[], object]) -> None:
     with pytest.raises(UsageError, match="positive"):
         call()
+
+
+def require_as_torch_resizes(frame: np.ndarray, size: tuple[int, int]) -> None:
+    import torch
+
+    width, height = size
+    batch = torch.from_numpy(frame.astype(np.float32)).reshape(1, *frame.shape[:2], -1).permute(0, 3, 1, 2)
+    exact = torch.nn.functional.interpolate(batch, (height, width), mode="bilinear", align_corners=False)
+    torchs = exact[0].permute(1, 2, 0).reshape(height, width, *frame.shape[2:])
+    np.testing.assert_allclose(torch_bilinear(frame, size), torchs.numpy(), rtol=0, atol=1e-3)
+    found = resize_to(frame, size, "torch-bilinear")
+    assert found.dtype == np.uint8
+    differ = found != torchs.round().numpy()
+    from_half = np.abs(torchs.numpy() % 1 - 0.5)
+    assert (from_half[differ] < 1e-3).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    before=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    after=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    channels=st.sampled_from([(), (1,), (3,)]),
+    seed=st.integers(0, 99),
+)
+def test_torchs_filter_of_any_sizes(
+    before: tuple[int, int], after: tuple[int, int], channels: tuple[int, ...], seed: int
+) -> None:
+    frame = np.random.default_rng(seed).integers(0, 256, (*before, *channels), np.uint8)
+    require_as_torch_resizes(frame, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((240, 320), (171, 128)), ((720, 1280), (398, 224)), ((1080, 1920), (455, 256)), ((113, 87), (77, 301))],
+)
+def test_torchs_filter_of_noise_in_the_sizes_of_videos(
+    before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    frame = np.random.default_rng(1).integers(0, 256, (*before, 3), np.uint8)
+    require_as_torch_resizes(frame, after)
+
+
+def test_torchs_filter_of_real_frames(shared_data: Path) -> None:
+    for video in sorted((shared_data / "videos" / "kinetics_like").rglob("*.mp4"))[:4]:
+        with read_frames(Clip(id="clip", path=video, label=None)) as reader:
+            frame = next(reader)
+        for size in ((171, 128), (341, 256), (997, 801)):
+            require_as_torch_resizes(frame, size)
+
+
+def test_stretching_does_not_keep_the_aspect() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (30, 50, 3), np.uint8)
+    for name in ("opencv-bilinear", "pillow-bilinear", "torch-bilinear"):
+        assert resize_to(frame, (17, 19), name).shape == (19, 17, 3)
+        assert resize_to(frame, (50, 30), name) is frame
+        assert resize(frame, 15, name).shape == (15, 25, 3)
+
+
+@given(n=st.integers(1, 400), window=st.integers(1, 70), clips=st.integers(1, 13))
+def test_clips_are_evenly_spaced_from_the_first_frame_to_the_last(n: int, window: int, clips: int) -> None:
+    views = even_clips(n, window, clips)
+    assert len(views) == clips
+    assert all(view.shape == (window,) for view in views)
+    assert min(view.min() for view in views) == 0
+    assert max(view.max() for view in views) < n
+    if n <= window:
+        assert all((view == np.arange(window) % n).all() for view in views)
+        return
+    assert all((np.diff(view) == 1).all() for view in views)
+    starts = [int(view[0]) for view in views]
+    # As torchvision's `UniformClipSampler` takes them from all n - window + 1 clips, in exact numbers.
+    places = [0.0] if clips == 1 else [i * (n - window) / (clips - 1) for i in range(clips)]
+    assert all(abs(start - place) < 1 and start <= place for start, place in zip(starts, places, strict=True))
+    if clips > 1:
+        assert views[-1][-1] == n - 1
+        assert max(np.diff(starts)) - min(np.diff(starts)) <= 1
+
+
+def test_clips_of_a_video_at_known_places() -> None:
+    assert [view[0] for view in even_clips(100, 16, 5)] == [0, 21, 42, 63, 84]
+    assert [view[0] for view in even_clips(20, 16, 3)] == [0, 2, 4]
+    with pytest.raises(UsageError, match="must be positive"):
+        even_clips(10, 16, 0)
+
+
+@given(height=st.integers(1, 60), width=st.integers(1, 60), data=st.data())
+def test_three_crops_lie_along_the_longer_side(height: int, width: int, data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, min(height, width)))
+    places = np.moveaxis(np.indices((height, width)), 0, -1)
+    crops = uniform_crops(places, size)
+    assert [crop.shape for crop in crops] == [(size, size, 2)] * 3
+    for number, crop in enumerate(crops):
+        # `uniform_crop` of SlowFast with `spatial_idx` 0, 1 and 2.
+        top, left = math.ceil((height - size) / 2), math.ceil((width - size) / 2)
+        if height > width:
+            top = {0: 0, 2: height - size}.get(number, top)
+        else:
+            left = {0: 0, 2: width - size}.get(number, left)
+        np.testing.assert_array_equal(crop, places[top : top + size, left : left + size])
+    along = 0 if height > width else 1
+    assert crops[0][..., along].min() == 0
+    assert crops[2][..., along].max() == max(height, width) - 1
+
+
+def test_three_crops_do_not_fit_into_smaller_pictures() -> None:
+    with pytest.raises(ClipError, match="smaller than the crop"):
+        uniform_crops(np.zeros((2, 9, 30, 3)), 10)

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionbench.datasets.clip import Clip
-from actionbench.datasets.video.reader import read_frames
+from actionbench.datasets.video.reader import FrameReader, read_frames
 from actionbench.datasets.video.sampling import TimedFrame, each, resample
 from actionbench.errors import ClipError
 
@@ -424,3 +424,46 @@ def test_ffmpeg_keeps_quiet(shared_data: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert done.stdout == "170\n"
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("rate", [None, Fraction(25), Fraction(10), Fraction(60)])
+def test_only_every_so_many_th_frame_is_given(
+    make_video: MakeVideo, tmp_path: Path, every: int, rate: Fraction | None
+) -> None:
+    path = make_video(tmp_path / "a.mkv", 40)
+    with read_frames(Clip("x", path), rate) as reader:
+        everything = [frame.copy() for frame in reader]
+        seconds = reader.video_s
+    with read_frames(Clip("x", path), rate, every=every) as reader:
+        found = [frame.copy() for frame in reader]
+        assert reader.rate == (rate or 25) / Fraction(every)
+        assert (reader.frames, reader.video_s) == (len(found), seconds)
+    np.testing.assert_array_equal(np.stack(found), np.stack(everything[::every]))
+
+
+def test_frames_that_are_left_out_are_not_converted() -> None:
+    converted: list[int] = []
+
+    def convert(number: int) -> np.ndarray:
+        converted.append(number)
+        return np.zeros((1, 1, 3), np.uint8)
+
+    class Numbered:
+        native_rate = Fraction(25)
+
+        def __init__(self) -> None:
+            self.notes: list[str] = []
+
+        def frames(self, since: Fraction | None) -> Iterable[TimedFrame]:
+            assert since is None
+            return iter(
+                TimedFrame(Fraction(k, 25), Fraction(k + 1, 25), partial(convert, k)) for k in range(10)
+            )
+
+        def close(self) -> None:
+            pass
+
+    reader = FrameReader(Clip("x", Path("x")), Numbered(), every=4)  # type: ignore[arg-type]
+    assert len(list(reader)) == 3
+    assert converted == [0, 4, 8]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from actionbench.errors import UsageError, WeightsError
-from actionbench.models.spec import Weights
+from actionbench.models.spec import PublishedFigures, Views, Weights
 from actionbench.models.state import State
 from actionbench.models.weights import fetch, resolve_weights, stored_weights, write_state
 from actionbench.models.weights.catalogue import CATALOGUE
@@ -166,6 +167,30 @@ def test_the_file_beside_overrides_what_it_names(file: Path) -> None:
     assert say(file, "rate: null").description.preprocessing.rate is None
 
 
+def test_the_file_beside_says_how_frames_are_resized_and_cut_into_views(file: Path) -> None:
+    found = say(
+        file,
+        "stretch: [240, 320]\nresize: torch-bilinear\nevery: 4\ncolour: bgr\nwindow: 16\nclips: 10\n"
+        "crops: 3\naverage: softmax\nsingle: 32\n",
+    ).description
+    how = found.preprocessing
+    assert (how.stretch, how.short_side, how.resize) == ((240, 320), None, "torch-bilinear")
+    assert (how.every, how.colour, how.frame_rate) == (4, "bgr", Fraction(25, 4))
+    assert found.views == Views(16, None, "loop", "softmax", 9, single=32, clips=10, crops=3)
+    by_stride = say(file, "window: 16\nstride: 8\ntail: drop").description.views
+    assert by_stride == Views(16, 8, "drop", "logits", 9, single=64)
+
+
+def test_views_and_published_figures_like_those_of_other_weights(file: Path) -> None:
+    found = say(file, "like: hara-resnext-101-16f\nwindow: 32\nstride: 32").description
+    # The fewest frames are the network's.
+    assert found.views == replace(HARA.views, window=32, stride=32, min_frames=RGB.views.min_frames)
+    published = replace(RGB, accuracy="71.1", figures=PublishedFigures(71.1, 89.3, "its test set", "here"))
+    file.with_name(f"{file.name}.yaml").write_text("every: 2")
+    description = resolve_weights("rgb", published, file).description
+    assert (description.accuracy, description.figures) == ("", None)
+
+
 def test_labels_beside_the_weights(file: Path) -> None:
     (file.parent / "classes.txt").write_text("fall\nrun\n", encoding="utf-8")
     assert say(file, "labels: classes.txt").description.labels == str(file.parent / "classes.txt")
@@ -195,6 +220,18 @@ def test_labels_beside_the_weights(file: Path) -> None:
         ("like: deepmind-rgb-imagnet", "unknown set of weights.*deepmind-rgb-imagenet"),
         ("like: deepmind-flow-imagenet", "another stream"),
         ("flow_bound: 20", "'flow_bound' does not apply to rgb"),
+        ("stretch: 128", r"'stretch' has an invalid value; expected \[height, width\] in pixels"),
+        ("stretch: [128, 171, 3]", "'stretch' has an invalid value"),
+        ("stretch: [128, 171]", "the crop is larger than the resized frames; expected `crop` of 128"),
+        ("stretch: [256, 256]\nshort_side: 256", "frames have one size.*found both"),
+        ("short_side: null", "'short_side' has an invalid value"),
+        ("every: 0", "'every' has an invalid value"),
+        ("colour: grb", "'colour' has an invalid value; expected rgb or bgr"),
+        ("crops: 2", "'crops' has an invalid value; expected 1 or 3"),
+        ("crops: true", "'crops' has an invalid value"),
+        ("clips: 5", "clips of a video have a length; expected `window`"),
+        ("window: 4", "is too short for the network; expected at least 9 frames"),
+        ("average: mean", "'average' has an invalid value; expected softmax or logits"),
         ("- a list", "not a mapping"),
         ("a: [", "not YAML"),
         ("[" * 3000, "nested too deeply"),
