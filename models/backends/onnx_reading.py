@@ -36,17 +36,17 @@ def read_model(file: Path, most: int = MOST_BYTES) -> ModelProto:
         raise WeightsError("is not an ONNX file that can be read", where=file, found=error) from error
 
 
-def read_network(file: Path) -> ModelProto:
-    """A network with all its tensors, checked by ONNX's own checker.
+def read_network(file: Path) -> tuple[ModelProto, tuple[Path, ...]]:
+    """A network with all its tensors, checked by ONNX's own checker, and the files that it was read from.
 
-    - `file`: may keep tensors in other files of its folder.
+    - `file`: the first of them; it may keep tensors in others of its folder, which follow in name order.
 
     Raises WeightsError as `read_model` and `external_files` do, for operators that ONNX does not define, for
     a version of ONNX that the installed one does not know, and for what ONNX's checker refuses.
     """
     model = read_model(file)
     _require_standard(model, file)
-    external_files(model, file)
+    others = external_files(model, file)
     outside = [tensor for tensor in tensors(model.graph) if tensor.data_location == TensorProto.EXTERNAL]
     try:
         # By what would be read: several tensors may share a part of a file.
@@ -60,7 +60,7 @@ def read_network(file: Path) -> ModelProto:
         raise WeightsError(
             "is not a valid ONNX network", where=file, found=" ".join(str(error).split())
         ) from error
-    return model
+    return model, (file, *others)
 
 
 def external_files(model: ModelProto, file: Path) -> tuple[Path, ...]:

@@ -101,7 +101,7 @@ def graph(weights: Weights, wide: bool = False) -> bytes:  # noqa: ARG001
             expected=f"sha256 {weights.sha256}",
             found=read.sha256,
         )
-    network = read_network(weights.path)
+    network, _ = read_network(weights.path)
     if weights.mantissa is not None:
         round_weights(network, weights.mantissa)
     found = read.description
@@ -144,14 +144,17 @@ def _stamps(path: Path) -> tuple[tuple[int, int], ...]:
 @lru_cache(maxsize=16)
 def _read(path: Path, stamps: tuple[tuple[int, int], ...]) -> OnnxFile:  # noqa: ARG001
     """The file at `path`; a run asks for it many times, and it may have gigabytes."""
-    from ..backends.onnx_reading import external_files, read_model, read_network
+    from ..backends.onnx_reading import read_network
     from .onnx_file_counting import parameters, without_weights
     from .onnx_file_description import describe
+    from .onnx_file_wrapping import require_scan
 
-    network = read_network(path)
+    network, files = read_network(path)
     description = describe(path, network.graph)
-    files = [path, *external_files(read_model(path), path), sidecar_path(path)]
-    return OnnxFile(path, digest(files), description, without_weights(network), parameters(network))
+    if description.interface.states:
+        require_scan(network, path)
+    count = parameters(network)
+    return OnnxFile(path, digest([*files, sidecar_path(path)]), description, without_weights(network), count)
 
 
 @lru_cache(maxsize=64)

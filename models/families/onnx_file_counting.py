@@ -24,20 +24,19 @@ _SMALL = 64
 
 
 def without_weights(model: ModelProto) -> ModelProto:
-    """The model with its larger tensors declared as inputs: enough for shapes, in less memory."""
-    kept = ModelProto()
-    kept.CopyFrom(model)
-    declared = {value.name for value in kept.graph.input}
-    small = []
-    for tensor in kept.graph.initializer:
+    """The model itself, its larger tensors declared as inputs: enough for shapes, and little to keep."""
+    declared = {value.name for value in model.graph.input}
+    kept = []
+    for tensor in model.graph.initializer:
         if math.prod(tensor.dims) <= _SMALL:
-            small.append(tensor)
+            kept.append(tensor)
         elif tensor.name not in declared:
             value = helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
-            kept.graph.input.append(value)
-    del kept.graph.initializer[:]
-    kept.graph.initializer.extend(small)
-    return kept
+            model.graph.input.append(value)
+    small = [tensor.SerializeToString() for tensor in kept]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(map(TensorProto.FromString, small))
+    return model
 
 
 def multiply_accumulates(model: ModelProto, inputs: Shapes, name: str) -> int | None:

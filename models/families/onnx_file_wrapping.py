@@ -6,6 +6,7 @@ streaming network go through it one after the other, in an operator Scan that ca
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -43,15 +44,12 @@ def wrapped(
     - `model`: of the user's file, with all its tensors; it is changed. `interface`: of its graph.
     - `side`: H and W of a streaming network's frames, pixels.
     - `scores`: what the graph gives. Probabilities become their logarithms, whose softmax they are.
-    - `answer`: of a streaming network: which of a clip's outputs counts, or their mean.
-
-    Raises WeightsError for a streaming network of a version of ONNX without what it needs.
+    - `answer`: of a streaming network (`require_scan`): which of a clip's outputs counts, or their mean.
     """
     onnx.compose.add_prefix(model, _PREFIX, inplace=True)
     model.ir_version = max(model.ir_version, 4)  # before, all tensors had to be inputs too
     graph = model.graph
     if interface.states:
-        _require_scan(model)
         graph = _scanned(model, interface, side, answer)
         scored = "answer"
     else:
@@ -78,6 +76,18 @@ def wrapped(
         model.graph.CopyFrom(graph)
     content: bytes = model.SerializeToString()
     return content
+
+
+def require_scan(model: ModelProto, file: Path) -> None:
+    """Raise WeightsError if the version of ONNX of a streaming network, in `file`, lacks what it needs."""
+    if _opset(model) < _SCAN_OPSET:
+        raise WeightsError(
+            "is of too old a version of ONNX for a network with states",
+            where=file,
+            expected=f"opset {_SCAN_OPSET} or later",
+            found=f"opset {_opset(model)}",
+            remedy="Export the network with a later opset.",
+        )
 
 
 def round_weights(model: ModelProto, bits: int) -> None:
@@ -145,16 +155,6 @@ def _scanned(
     else:
         graph.node.append(helper.make_node("ReduceMean", ["every", "time"], ["answer"], keepdims=0))
     return graph
-
-
-def _require_scan(model: ModelProto) -> None:
-    if _opset(model) < _SCAN_OPSET:
-        raise WeightsError(
-            "is of too old a version of ONNX for a network with states",
-            expected=f"opset {_SCAN_OPSET} or later",
-            found=f"opset {_opset(model)}",
-            remedy="Export the network with a later opset.",
-        )
 
 
 def _opset(model: ModelProto) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import numpy_helper
 
-from actionbench.errors import ClipError, UsageError, WeightsError
+from actionbench.errors import BackendUnavailable, ClipError, UsageError, WeightsError
 from actionbench.models.parity import with_mantissa
 from actionbench.models.probabilities import softmax
 from actionbench.models.registry import absolute_model, find_model, load_network
@@ -154,6 +156,47 @@ def test_a_streaming_network_gets_as_many_frames_at_once_as_it_takes(tmp_path: P
     np.testing.assert_allclose(computed(network, x), means(x).mean(axis=1), atol=1e-5)
     with pytest.raises(WeightsError, match="`window: 5` contradicts the ONNX file, which takes 2 frames"):
         find_model(f"onnx:{written(tmp_path, running_mean(2), STREAMING, window=5)}")
+
+
+def test_a_streaming_network_needs_a_later_version_of_onnx(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"net\.onnx: is of too old a version.*expected opset 11 or later"):
+        find_model(f"onnx:{written(tmp_path, running_mean(opset=10), STREAMING)}")
+
+
+@each_backend
+def test_a_graph_may_have_graphs_within_it_and_our_names(tmp_path: Path, backend: str) -> None:
+    """Of one of ours: "ordered", "frames" and "scores". The inner graphs use what is outside them."""
+    graph = weighted_sum("NCTHW")
+    graph.graph.node[-1].output[0] = "scores"
+
+    def branch(factor: float) -> onnx.GraphProto:
+        constant = onnx.helper.make_tensor("f", onnx.TensorProto.FLOAT, [], [factor])
+        nodes = [
+            onnx.helper.make_node("Constant", [], ["frames"], value=constant),
+            onnx.helper.make_node("Mul", ["scores", "frames"], ["ordered"]),
+        ]
+        given = onnx.helper.make_tensor_value_info("ordered", onnx.TensorProto.FLOAT, None)
+        return onnx.helper.make_graph(nodes, "branch", [], [given])
+
+    choice = {"then_branch": branch(2), "else_branch": branch(3)}
+    graph.graph.initializer.append(numpy_helper.from_array(np.array(False), "choice"))
+    graph.graph.node.append(onnx.helper.make_node("If", ["choice"], ["chosen"], **choice))
+    # An optional input that is left out has an empty name.
+    graph.graph.initializer.append(numpy_helper.from_array(np.array(4, np.float32), "most"))
+    graph.graph.node.append(onnx.helper.make_node("Clip", ["chosen", "", "most"], ["output"]))
+    x = views(2)
+    found = computed(loaded(written(tmp_path, graph), backend), x)
+    np.testing.assert_allclose(found, np.minimum(3 * logits(x), 4), atol=1e-4)
+
+
+def test_without_the_package_that_reads_it_the_remedy_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, weighted_sum("NCTHW"))
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnx" else find_spec(name))
+    with pytest.raises(BackendUnavailable, match=r"onnx is not installed.*pip install 'actionbench\[onnx\]'"):
+        find_model(f"onnx:{file}")
 
 
 def test_weights_are_rounded_for_the_yardstick_of_half_precisions(tmp_path: Path) -> None:

@@ -49,7 +49,9 @@ def test_our_networks_have_as_many_as_were_counted_by_hand(own: tuple[str, onnx.
     name, graph = own
     network = find_model(name).model
     assert network.macs is not None
-    small = counting.without_weights(graph)
+    small = onnx.ModelProto()
+    small.CopyFrom(graph)
+    counting.without_weights(small)
     assert small.ByteSize() < 1 << 20
     for shape in SHAPES[name]:
         right = network.macs({"rgb": shape}, 7)
