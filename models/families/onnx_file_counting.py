@@ -58,7 +58,11 @@ def multiply_accumulates(model: ModelProto, inputs: Shapes, name: str) -> int | 
     del shaped.graph.value_info[:]
     for value in shaped.graph.output:
         value.type.tensor_type.ClearField("shape")
-    shapes = _shapes(onnx.shape_inference.infer_shapes(shaped, data_prop=True))
+    try:
+        shapes = _shapes(onnx.shape_inference.infer_shapes(shaped, data_prop=True))
+    except onnx.shape_inference.InferenceError as error:
+        _log.warning("%s: its GFLOPs are not counted: %s", name, " ".join(str(error).split()))
+        return None
     total = 0
     for node in shaped.graph.node:
         count = _count(node, shapes)
