@@ -134,9 +134,8 @@ class Preparer:
             if self.keep_middle and middle is None:
                 middle = pixels[len(pixels) // 2].copy()
             selections = self.select(len(pixels))
-            # One window of a video is all that is answered: its seconds are those that count.
-            covered = len(pixels) if self.single is None else min(len(selections[0]), len(pixels))
-            frames, video_s = max(frames, covered), max(video_s, seconds * covered / len(pixels))
+            covered, share = self.covered(selections, len(pixels))
+            frames, video_s = max(frames, covered), max(video_s, seconds * share)
             views = views or [{} for _ in range(len(selections) * self.crops)]
             for number, selection in enumerate(selections):
                 chosen = pixels if len(selection) == len(pixels) else pixels[selection]
@@ -259,6 +258,15 @@ class Preparer:
             return even_clips(n, self.views.window, self.views.clips)
         return windows(n, self.views.window, self.views.stride or self.views.window, self.views.tail)
 
+    def covered(self, windows: Sequence[npt.NDArray[np.intp]], n: int) -> tuple[int, float]:
+        """How many frames of a clip with `n` are in some window, and the share of it that is answered.
+
+        A video is answered as a whole, however few of its frames its clips have; a single window stands for
+        its own frames alone.
+        """
+        different = len(np.unique(np.concatenate(windows)))
+        return different, 1.0 if self.single is None else different / n
+
     def rgb_input(self, frames: npt.NDArray[np.uint8], name: str, watch: Stopwatch) -> tuple[InputArray, ...]:
         """The inputs of an RGB stream, one of each crop: (T, crop, crop, 3) float32, or uint8 for
         `uint8_streams`.
@@ -358,18 +366,19 @@ class Preparer:
                 f"holds no `{'`, `'.join(missing)}` input", where=clip.path, found=", ".join(sorted(inputs))
             )
         length = min(len(inputs[name]) for name in self.streams)
+        selections = self.select(length)
         views: list[dict[str, InputArray]] = [
-            {name: inputs[name][selection] for name in self.streams} for selection in self.select(length)
+            {name: inputs[name][selection] for name in self.streams} for selection in selections
         ]
         self.require_frames(clip, views)
         rates = [(how.rate or Fraction(25)) / how.every for how in self.streams.values()]
-        covered = length if self.single is None else len(next(iter(views[0].values())))
+        covered, share = self.covered(selections, length)
         notes = [] if self.people is None else [NOT_LOOKED_FOR]
         notes += [] if self.crops == 1 else [ONE_CROP]
         return Prepared(
             tuple(views),
             covered,
-            float(covered / rates[0]),
+            share * float(length / rates[0]),
             dict(watch.seconds),
             notes=tuple(notes),
             preprocessed=True,

@@ -172,9 +172,9 @@ class Pipeline:
         )
         flight.notes.update(remarks)
         selections = preparer.select(len(frames))
-        covered = len(frames) if preparer.single is None else min(len(selections[0]), len(frames))
+        covered, share = preparer.covered(selections, len(frames))
         flight.frames = max(flight.frames, covered)
-        flight.video_s = max(flight.video_s, seconds * covered / len(frames))
+        flight.video_s = max(flight.video_s, seconds * share)
         flight.views = flight.views or [{} for _ in range(len(selections) * preparer.crops)]
         for number, selection in enumerate(selections):
             chosen = frames if len(selection) == len(frames) else frames[selection]

@@ -118,3 +118,13 @@ def test_prepared_input_has_one_crop_and_says_so(tmp_path: Path) -> None:
     assert len(prepared.views) == 3
     assert prepared.notes == (ONE_CROP,)
     assert prepared.video_s == pytest.approx(9 * 3 / 25)
+
+
+def test_frames_that_no_clip_has_are_not_counted_but_the_video_is_answered(noise: Clip) -> None:
+    few = replace(CLIPS, window=2, clips=2, crops=1)
+    prepared = Preparer({"rgb": HOW}, few)(noise)
+    assert (len(prepared.views), prepared.frames) == (2, 4)
+    assert prepared.video_s == pytest.approx(20 / 25)
+    single = Preparer({"rgb": HOW}, few, single=2)(noise)
+    assert (len(single.views), single.frames) == (1, 2)
+    assert single.video_s == pytest.approx(20 / 25 * 2 / 7)

@@ -175,7 +175,10 @@ def test_a_damaged_description_is_one_clear_error(
 
 @pytest.mark.parametrize(
     "values",
-    [{"rate": "0"}, {"rate": "x"}, {"std": [0, 1, 1]}, {"mean": [1]}, {"crop": 500}, {"resize": "no"}],
+    [
+        *({"rate": "0"}, {"rate": "x"}, {"std": [0, 1, 1]}, {"mean": [1]}, {"crop": 500}, {"resize": "no"}),
+        *({"stretch": [128, 171]}, {"short_side": None}, {"every": 0}, {"colour": "grb"}, {"every": "2"}),
+    ],
 )
 def test_preprocessing_that_makes_no_sense_is_refused(
     trained: Path, damaged: Callable[..., Path], values: dict[str, Any]
@@ -192,11 +195,23 @@ def test_text_that_is_no_json_is_refused(damaged: Callable[..., Path]) -> None:
         find_model(str(folder))
 
 
-def test_a_rate_survives(trained: Path, tmp_path: Path) -> None:
+def test_a_rate_and_a_size_survive(trained: Path, tmp_path: Path) -> None:
     network = read_description(trained)
-    how = replace(network.preprocessing, rate=Fraction(30000, 1001))
+    rate = Fraction(30000, 1001)
+    how = replace(
+        network.preprocessing, rate=rate, every=2, short_side=None, stretch=(128, 171), colour="bgr"
+    )
     write_description(tmp_path, replace(network, preprocessing=how))
-    assert read_description(tmp_path).preprocessing.rate == Fraction(30000, 1001)
+    assert read_description(tmp_path).preprocessing == how
+
+
+def test_a_description_from_before_frames_could_be_stretched_is_read(
+    trained: Path, damaged: Callable[..., Path]
+) -> None:
+    how = json.loads((trained / "model.json").read_text())["preprocessing"]
+    older = {name: value for name, value in how.items() if name not in ("stretch", "every", "colour")}
+    folder = damaged(preprocessing=older)
+    assert read_description(folder).preprocessing == read_description(trained).preprocessing
 
 
 @pytest.mark.parametrize(

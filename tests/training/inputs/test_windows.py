@@ -42,11 +42,26 @@ def clip(tmp_path: Path) -> Clip:
     return Clip("clip", tmp_path / "clip.npy")
 
 
+STRETCHED = replace(
+    HOW,
+    short_side=None,
+    stretch=(18, 21),
+    resize="torch-bilinear",
+    every=2,
+    colour="bgr",
+    mean=(0.9, 1.0, 1.1),
+    std=(1.0, 2.0, 3.0),
+)
+
+
+@pytest.mark.parametrize("how", [HOW, STRETCHED])
 @pytest.mark.parametrize("length", [4, 11, 16])
-def test_the_middle_window_is_what_a_run_gives_its_network(clip: Clip, length: int) -> None:
+def test_the_middle_window_is_what_a_run_gives_its_network(
+    clip: Clip, length: int, how: Preprocessing
+) -> None:
     views = Views(length, length, "loop", "softmax", 1)
-    (expected,) = Preparer({"rgb": HOW}, views, single=length)(clip).views
-    found = Windows(ResizedFrames(HOW, 0), HOW, length).even(clip, 1)
+    (expected,) = Preparer({"rgb": how}, views, single=length)(clip).views
+    found = Windows(ResizedFrames(how, 0), how, length).even(clip, 1)
     assert found.shape == (1, 3, length, 16, 16)
     np.testing.assert_array_equal(found[0].permute(1, 2, 3, 0).numpy(), expected["rgb"])
 
