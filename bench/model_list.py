@@ -150,6 +150,8 @@ def _gflops(model: Model) -> tuple[float | None, str]:
     crops = {stream: each.preprocessing.crop for stream, each in model.streams.items()}
     shapes = {stream: (frames, crop, crop) for stream, crop in crops.items()}
     counted = model.macs(shapes, _classes(first))
+    if counted is None:
+        return None, ""
     side = crops[first.stream]
     return 2 * counted / 1e9, f"one view of {frames} frames, {side}×{side}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
+from dataclasses import replace
 
 from ..errors import ClipError, UsageError
 from .spec import InputArray, Model
@@ -18,7 +19,8 @@ def check_inputs(
     - `inputs`: stream → (N, T, H, W, C).
     - `uint8_streams`: streams that may be uint8 pixels (`PixelNetwork`).
 
-    Raises UsageError for wrong streams, types or ranks, ClipError for a view that is too short or too small.
+    Raises UsageError for wrong streams, types or ranks, ClipError for a view that is too short or too small,
+    or not of the one size that the network takes.
     """
     if inputs.keys() != model.streams.keys():
         raise UsageError(
@@ -38,7 +40,15 @@ def check_inputs(
                 expected=f"{' or '.join(taken)} (N, T, H, W, {channels})",
                 found=f"{array.dtype} {array.shape}",
             )
-        _, frames, height, width, _ = array.shape
+        batch, frames, height, width, _ = array.shape
+        fitted = replace(model.sizes, batch=None).fitted((frames, height, width, batch))
+        if fitted != (frames, height, width, batch):
+            raise ClipError(
+                "another size than the network takes",
+                where=where,
+                expected="{}×{}×{}".format(*fitted),
+                found=f"{frames}×{height}×{width} (frames×height×width)",
+            )
         if frames < model.views.min_frames:
             raise ClipError("too few frames", where=where, expected=model.views.min_frames, found=frames)
         if min(height, width) < min_side:

@@ -34,7 +34,9 @@ MODELS = {
 }
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
 
-FAMILIES: Mapping[str, str] = {}
+FAMILIES: Mapping[str, str] = {
+    "onnx": "actionbench.models.families.onnx_file:model",
+}
 """Family ("tv" of "tv:r3d_18") → "module:attribute" of a function that takes the name behind the colon and
 returns a `Model`. The name comes without `@backend:precision:variant`; UsageError if it is unknown.
 
@@ -94,7 +96,8 @@ class ModelRequest:
     @property
     def is_path(self) -> bool:
         """It names a file or a folder: in reports the model's own name stands for it."""
-        return _FILE.fullmatch(self.key) is not None or bool(self.model.own_weights)
+        own = self.model.own_weights or self.model.fixed_weights
+        return _FILE.fullmatch(self.key) is not None or bool(own)
 
     @property
     def offered(self) -> Backend:
@@ -314,7 +317,13 @@ _METHODS = ("upload", "forward", "download", "synchronize", "describe")
 
 
 def with_window(model: Model, frames: int) -> Model:
-    """`model` with windows of so many frames, side by side. Raises UsageError if it takes none so short."""
+    """`model` with windows of so many frames, side by side. Raises UsageError if it does not take them."""
+    if model.sizes.frames not in (None, frames):
+        raise UsageError(
+            "is another length than the network takes",
+            where=f"{model.name}:K={frames}",
+            expected=f"{model.sizes.frames} frames",
+        )
     if frames < model.views.min_frames or frames < 1:
         raise UsageError(
             "is too short for the network",

@@ -226,6 +226,24 @@ def _require_whole(where: str, field: str, *values: object) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class InputSizes:
+    """Sizes of its input that a network takes and no others; None for one that it leaves open.
+
+    - `frames`: of a view. `side`: height and width, pixels.
+    - `batch`: views in one call of its graph; our backends compute a larger batch call by call.
+    """
+
+    frames: int | None = None
+    side: int | None = None
+    batch: int | None = None
+
+    def fitted(self, shape: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """(frames, height, width, batch) with the sizes of the network in place of others."""
+        frames, height, width, batch = shape
+        return (self.frames or frames, self.side or height, self.side or width, self.batch or batch)
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedFigures:
     """What the publisher of weights says that they reach, under the views of their description.
 
@@ -487,8 +505,8 @@ class Model:
       differ from `capabilities.BACKENDS` for our backends, or from fp32 alone for others.
     - `paper`: citation of the paper; empty if none.
     - `details`: "min_side", the least height and width in pixels; 1 if absent.
-    - `macs`: multiply–accumulates of one view, from (stream → (T, H, W)) and the number of classes; None if
-      unknown.
+    - `macs`: multiply–accumulates of one view, from (stream → (T, H, W)) and the number of classes; None, or
+      a function that gives None, if unknown.
     - `parameters`: trainable parameters of a stream, from its name and the number of classes; None if
       unknown.
     - `onnx`: "module:attribute" of an `OnnxGraph`, or the function itself; None if there is none. Our
@@ -501,6 +519,9 @@ class Model:
     - `trainable`: "module:attribute" of a `Trainable`, or the function itself; None if it cannot be trained.
     - `own_weights`: stream → the file that belongs to the model, where it came with one (`finetuned`); used
       where the user names no other weights.
+    - `fixed_weights`: stream → the weights, where one file holds the network and them: no others can be
+      named, and there are no random ones. Empty for all other networks.
+    - `sizes`: of the input, where it takes no others.
     """
 
     name: str
@@ -508,7 +529,7 @@ class Model:
     streams: Mapping[str, WeightsDescription]
     backends: Mapping[str, str | Loader]
     paper: str = ""
-    macs: Callable[[Mapping[str, tuple[int, int, int]], int], int] | None = None
+    macs: Callable[[Mapping[str, tuple[int, int, int]], int], int | None] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     alternatives: Mapping[str, tuple[WeightsDescription, ...]] = field(default_factory=dict)
     precisions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -518,6 +539,8 @@ class Model:
     published: PublishedExample | None = None
     trainable: str | Trainable | None = None
     own_weights: Mapping[str, Path] = field(default_factory=dict)
+    fixed_weights: Mapping[str, Weights] = field(default_factory=dict)
+    sizes: InputSizes = InputSizes()
 
     @property
     def views(self) -> Views:

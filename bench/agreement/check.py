@@ -30,19 +30,19 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
     - `writer`: gets the result of each model in the run's record.
     - `console`: shows the result of each model.
 
-    Backends are compared that have the same network and the same weights, on seeded input of 16 frames. A
-    half precision is also compared with random weights: rounding trained weights may hide a wrong constant,
-    which random weights reveal (docs/backends.md). How the predictions on the run's clips differ is derived
-    from the records (`reports.analysis.agreement`). A model that fails here is recorded as not compared, and
-    is timed all the same.
+    Backends are compared that have the same network and the same weights, on seeded input of 16 frames, or of
+    the one length that the network takes. A half precision is also compared with random weights: rounding
+    trained weights may hide a wrong constant, which random weights reveal (docs/backends.md). How the
+    predictions on the run's clips differ is derived from the records (`reports.analysis.agreement`). A model
+    that fails here is recorded as not compared, and is timed all the same.
     """
     agreed: dict[str, dict[str, Any]] = {}
     for reference, group in compared_groups(plan.models):
         others = [model for model in group if model is not reference]
         side = max(w.description.preprocessing.crop for w in reference.weights.values())
-        inputs = parity_inputs(
-            reference.request.model, AGREEMENT_FRAMES, side, side, 1, seed=plan.config.seed
-        )
+        network = reference.request.model
+        shape = network.sizes.fitted((AGREEMENT_FRAMES, side, side, 1))
+        inputs = parity_inputs(network, *shape, seed=plan.config.seed)
         failures: dict[str, str] = {}
         with tempfile.TemporaryDirectory() as folder:
             compared = compare(reference, others, [inputs], Path(folder), plan.config, console, failures)
@@ -78,7 +78,12 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
 
 
 def may_hide_mistakes(model: PlannedModel) -> bool:
-    """Whether its rounding may hide a mistake: in a half precision, with weights that are not random."""
+    """Whether its rounding may hide a mistake: in a half precision, with weights that are not random.
+
+    Of a network with no weights but its own nothing more can be shown.
+    """
+    if model.request.model.fixed_weights:
+        return False
     trained = any(weights.kind != "random" for weights in model.weights.values())
     return trained and mantissa(model.request.precision) is not None
 

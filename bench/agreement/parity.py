@@ -35,7 +35,7 @@ Shape = tuple[int, int, int, int]
 def check_parity(
     config: RunConfig,
     backends: Sequence[str] | None,
-    shapes: Sequence[Shape],
+    shapes: Sequence[Shape] | None,
     console: Console,
     on_clips: bool = False,
     target: str | None = None,
@@ -45,7 +45,8 @@ def check_parity(
     - `config`: names one model; `max_clips` and `data` where `on_clips` is True.
     - `backends`: each `backend:precision:variant`, the first is the reference; None for the plain variant of
       float32 and all that this machine can run.
-    - `shapes`: (frames, height, width, batch) of each input.
+    - `shapes`: (frames, height, width, batch) of each input; None for `SHAPES`, as far as the network takes
+      them.
     - `console`: shows the progress.
     - `on_clips`: compare on clips of the data instead of `shapes`, one window from the middle of each.
     - `target`: a class; the drift of its probability is printed too. None for no class.
@@ -56,8 +57,12 @@ def check_parity(
     if on_clips:
         inputs = dict(_clip_inputs(reference, config))
     else:
+        network = reference.request.model
+        # A batch that its graph does not take is computed view by view.
+        fixed = replace(network.sizes, batch=None)
+        shapes = shapes or tuple(dict.fromkeys(map(fixed.fitted, SHAPES)))
         inputs = {
-            "×".join(map(str, shape)): parity_inputs(reference.request.model, *shape, seed=number)
+            "×".join(map(str, shape)): parity_inputs(network, *shape, seed=number)
             for number, shape in enumerate(shapes)
         }
     with tempfile.TemporaryDirectory() as folder:
@@ -249,10 +254,10 @@ def runnable(request: ModelRequest, config: RunConfig) -> list[str]:
     return sorted(found, key=lambda selection: not selection.endswith(":plain"))
 
 
-def parse_shapes(text: str | None) -> tuple[Shape, ...]:
-    """ "17x199x210,9x224x224x2" as (frames, height, width, batch) tuples; the network's own for None."""
+def parse_shapes(text: str | None) -> tuple[Shape, ...] | None:
+    """ "17x199x210,9x224x224x2" as (frames, height, width, batch) tuples; None for None."""
     if text is None:
-        return SHAPES
+        return None
     shapes = []
     for item in text.split(","):
         numbers = item.strip().split("x")

@@ -165,9 +165,11 @@ def _targets(request: ModelRequest, out: Path) -> dict[str, Path]:
 def _reference(request: ModelRequest, config: RunConfig) -> str:
     """The model in a backend that does not compute the exported graph: torch where it is there.
 
-    Raises UsageError if this machine has none.
+    A network that is a graph itself is compared with what the other runtime computes of it. Raises UsageError
+    if this machine has none.
     """
-    others = [backend for backend in request.model.backends if backend not in ENDINGS]
+    every = [backend for backend in request.model.backends if backend != request.backend]
+    others = every if request.model.fixed_weights else [each for each in every if each not in ENDINGS]
     found = [find_model(f"{request.name}@{backend}") for backend in others]
     able = [
         each.key
@@ -191,13 +193,15 @@ def _facts(planned: PlannedModel, stream: str, targets: Mapping[str, Path]) -> d
     picture = f"{pixels}, resized and cropped as `preprocessing` says; scaled in the file"
     flow = "float32 optical flow, prepared as `preprocessing` says"
     others = [path.name for other, path in targets.items() if other != stream]
+    sizes = request.model.sizes
+    shape = f"({sizes.batch or 'N'}, {sizes.frames or 'T'}, {sizes.side or 'H'}, {sizes.side or 'W'}, "
     facts = {
         "producer": f"ActionBench {__version__}",
         "model": request.model.name,
         "title": request.model.title,
         "stream": stream,
         "precision": request.precision,
-        "input": f"(N, T, H, W, {how.channels}) {picture if how.modality == 'rgb' else flow}",
+        "input": f"{shape}{how.channels}) {picture if how.modality == 'rgb' else flow}",
         "output": "(N, classes) float32 logits"
         + (f", to be added to those of {', '.join(others)}" if others else ""),
         "labels": _json(planned.labels),
@@ -233,7 +237,8 @@ def _agreements(
     side = max(weights.description.preprocessing.crop for weights in planned.weights.values())
     least, frames = views.min_frames, max(views.min_frames, views.single_frames)
     # An odd number of frames and a batch: mistakes in padding, and in what the file holds fixed, show.
-    shapes = ((frames, side, side, 1), (max(least, min(frames, AGREEMENT_FRAMES) - 1), side, side, 2))
+    wanted = ((frames, side, side, 1), (max(least, min(frames, AGREEMENT_FRAMES) - 1), side, side, 2))
+    shapes = tuple(dict.fromkeys(map(model.sizes.fitted, wanted)))
     # What the weights say of pixels, which may differ from what the network assumes.
     used = replace(model, streams={s: w.description for s, w in planned.weights.items()})
     prepared = [folder / f"prepared-{number}.npz" for number, _ in enumerate(shapes)]

@@ -32,9 +32,13 @@ def planned_weights(key: str, request: ModelRequest, config: RunConfig) -> dict[
 
     Streams of one network have either all trained weights or none: with the demo clips, if one stream has no
     stored weights, all streams without a `--weights` have demo weights. Raises WeightsError where trained and
-    demo weights would be mixed, or a stream has no weights.
+    demo weights would be mixed, or a stream has no weights, or where weights are named for a network whose
+    file holds its weights; `*=random` and `*=demo` are not for such a network.
     """
     streams = request.model.streams
+    if request.model.fixed_weights:
+        _refuse_others(key, request, config)
+        return dict(request.model.fixed_weights)
     named = {stream: _named(key, request, stream, config) for stream in streams}
     stored = {stream: _stored(request, stream) for stream in streams if named[stream] is None}
     use_demo = is_demo(config.data) and None in stored.values()
@@ -58,6 +62,18 @@ def planned_weights(key: str, request: ModelRequest, config: RunConfig) -> dict[
             remedy="Name trained weights for each stream, or none",
         )
     return weights
+
+
+def _refuse_others(key: str, request: ModelRequest, config: RunConfig) -> None:
+    """Raise WeightsError for weights that are named for a network whose file holds its weights."""
+    every = {"*"} if config.weights.get("*") not in ("random", "demo", None) else set()
+    for name in (every | set(weights_names(key, request))) & config.weights.keys():
+        raise WeightsError(
+            "no weights can be named for it: its file is the network and its weights in one",
+            where=f"--weights {name}={config.weights[name]}",
+            remedy="Leave it out (`*=random` leaves this network as it is), or export the other weights as "
+            "an ONNX file of their own.",
+        )
 
 
 def _named(key: str, request: ModelRequest, stream: str, config: RunConfig) -> str | None:

@@ -91,4 +91,5 @@ def multiply_accumulates(model: Model, prepared: Prepared, classes: int) -> int 
     shapes = [
         {name: (x.shape[0], x.shape[1], x.shape[2]) for name, x in view.items()} for view in prepared.views
     ]
-    return sum(model.macs(shape, classes) for shape in shapes)
+    counts = [model.macs(shape, classes) for shape in shapes]
+    return None if None in counts else sum(count for count in counts if count is not None)

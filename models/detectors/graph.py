@@ -1,22 +1,21 @@
 """An ONNX file with a detector: read with care, and described by the YAML file beside it.
 
-The file is not trusted. It is read once, what it would load from other files is refused, and its inputs and
+The file is not trusted. What it would load from other files is refused, and its inputs and
 outputs must be those of a form that is known here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnx
-from onnx import AttributeProto, GraphProto, TensorProto
+from onnx import TensorProto
 
 from ...errors import WeightsError
 from ...parsing import parse_yaml
 from ...typed_values import typed
+from ..backends.onnx_reading import read_model, tensors
 from .forms import FORMS, Description, Form
 
 MOST_BYTES = 1 << 30
@@ -27,7 +26,7 @@ MOST_BYTES = 1 << 30
 class DetectorGraph:
     """A detector's graph.
 
-    - `content`: the file's bytes.
+    - `content`: the graph as bytes.
     - `input`: name of its input. `size`: (height, width) that it takes, pixels.
     - `outputs`: names of its outputs in the order that the form wants.
     - `form`: what its outputs mean. `description`: how its pixels are prepared, and which class is a person.
@@ -52,12 +51,8 @@ def read_graph(file: Path) -> DetectorGraph:
     Raises WeightsError, which names the file, if it cannot be read, is too large, keeps tensors in other
     files, or has other inputs and outputs than a known form; and for a description that makes no sense.
     """
-    content = _content(file)
-    try:
-        model = onnx.load_model_from_string(content)
-    except Exception as error:  # protobuf's errors, which have no common class of their own
-        raise WeightsError("is not an ONNX file that can be read", where=file, found=error) from error
-    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in _tensors(model.graph)):
+    model = read_model(file, MOST_BYTES)
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in tensors(model.graph)):
         raise WeightsError(
             "keeps tensors in other files, which are not opened",
             where=file,
@@ -79,41 +74,7 @@ def read_graph(file: Path) -> DetectorGraph:
             found=", ".join(f"{name} {shape}" for name, shape in outputs.items()),
         )
     size = _size(inputs[0], file)
-    return DetectorGraph(content, inputs[0].name, size, names, form, _described(form, file))
-
-
-def _content(file: Path) -> bytes:
-    try:
-        if file.stat().st_size > MOST_BYTES:
-            raise WeightsError(
-                "is too large for a detector",
-                where=file,
-                expected=f"at most {MOST_BYTES} bytes",
-                found=file.stat().st_size,
-            )
-        return file.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"cannot be read: {error.strerror}", where=file) from error
-
-
-def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
-    """All tensors that a graph holds, those in the graphs of its operations too."""
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from _of_attribute(attribute)
-
-
-def _of_attribute(attribute: AttributeProto) -> Iterator[TensorProto]:
-    yield from (attribute.t, *attribute.tensors)
-    for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-        yield from (sparse.values, sparse.indices)
-    if attribute.HasField("g"):
-        yield from _tensors(attribute.g)
-    for graph in attribute.graphs:
-        yield from _tensors(graph)
+    return DetectorGraph(model.SerializeToString(), inputs[0].name, size, names, form, _described(form, file))
 
 
 def _shape(value: Any) -> tuple[int | None, ...]:

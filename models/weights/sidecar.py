@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 
 from ...errors import UsageError, WeightsError, did_you_mean
 from ...parsing import parse_yaml
+from ...typed_values import typed
 from ..labels import label_lists
 from ..spec import (
     Average,
@@ -19,6 +20,7 @@ from ..spec import (
     Filter,
     Offset,
     Preprocessing,
+    PublishedFigures,
     Rounding,
     Tail,
     Views,
@@ -46,22 +48,11 @@ def described(assumed: WeightsDescription, weights: Path) -> WeightsDescription:
     for an unknown key or an invalid value.
     """
     path = sidecar_path(weights)
-    try:
-        raw = parse_yaml(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    raw = fields_of(path)
+    if raw is None:
         return assumed
-    except ValueError as error:
-        raise WeightsError(f"is not YAML that can be read: {error}", where=path) from error
-    if not isinstance(raw, dict):
-        raise WeightsError("is not a mapping of fields", where=path, found=type(raw).__name__)
-    for key in raw:
-        if key not in _CHECKS:
-            raise WeightsError(
-                f"unknown field '{key}'",
-                where=path,
-                remedy=f"{did_you_mean(str(key), _CHECKS)}Known: {', '.join(_CHECKS)}",
-            )
-    values = {key: _checked(key, value, path) for key, value in raw.items()}
+    require_known(raw, CHECKS, path)
+    values = checked(raw, path)
     base = _base(values.pop("like", None), assumed, path)
     _fits_modality(values, base.preprocessing, path)
     for one, other in (("short_side", "stretch"), ("stretch", "short_side"), ("stride", "clips")):
@@ -69,7 +60,7 @@ def described(assumed: WeightsDescription, weights: Path) -> WeightsDescription:
             values.setdefault(other, None)
     prepared, views, stated = (
         {key: value for key, value in values.items() if key in names}
-        for names in (_PREPROCESSING, _VIEWS, _CHECKS.keys() - _PREPROCESSING - _VIEWS)
+        for names in (_PREPROCESSING, _VIEWS, CHECKS.keys() - _PREPROCESSING - _VIEWS)
     )
     # What is published of the authors' file does not hold for another one with the same preprocessing.
     unpublished: dict[str, Any] = {"accuracy": "", "figures": None}
@@ -81,12 +72,55 @@ def described(assumed: WeightsDescription, weights: Path) -> WeightsDescription:
             views=replace(base.views, min_frames=assumed.views.min_frames, **views),
         )
     except UsageError as error:
-        raise WeightsError(
-            error.what if error.where is None else f"{error.where}: {error.what}",
-            where=path,
-            expected=error.expected,
-            found=error.found,
-        ) from error
+        raise in_file(error, path) from error
+
+
+def fields_of(path: Path) -> dict[Any, Any] | None:
+    """The fields in a YAML file, not checked; None without such a file.
+
+    Raises WeightsError if it cannot be read or is no mapping.
+    """
+    try:
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"is not YAML that can be read: {error}", where=path) from error
+    if not isinstance(raw, dict):
+        raise WeightsError("is not a mapping of fields", where=path, found=type(raw).__name__)
+    return raw
+
+
+def require_known(raw: Iterable[Any], known: Collection[str], path: Path) -> None:
+    """Raise WeightsError for a field of the YAML file `path` that is not one of those that are `known`."""
+    for key in raw:
+        if key not in known:
+            raise WeightsError(
+                f"unknown field '{key}'",
+                where=path,
+                remedy=f"{did_you_mean(str(key), known)}Known: {', '.join(known)}",
+            )
+
+
+def checked(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """What fields that describe weights mean.
+
+    - `raw`: field, a key of CHECKS → value, as it was read.
+    - `path`: of the file, which errors name, and beside which a file of labels lies.
+
+    Raises WeightsError for an invalid value.
+    """
+    return {key: _checked(key, value, path) for key, value in raw.items()}
+
+
+def in_file(error: UsageError, path: Path) -> WeightsError:
+    """The error for fields of the YAML file `path` that make no sense together, as `spec` found them."""
+    return WeightsError(
+        error.what if error.where is None else f"{error.where}: {error.what}",
+        where=path,
+        expected=error.expected,
+        found=error.found,
+    )
 
 
 def _base(like: str | None, assumed: WeightsDescription, path: Path) -> WeightsDescription:
@@ -110,7 +144,7 @@ def _fits_modality(prepared: dict[str, Any], base: Preprocessing, path: Path) ->
 
 
 def _checked(key: str, value: Any, path: Path) -> Any:
-    expected, check = _CHECKS[key]
+    expected, check = CHECKS[key]
     try:
         if key == "labels":
             return _labels(value, path)
@@ -167,6 +201,14 @@ def _size(value: Any) -> tuple[int, int]:
     return _whole(height), _whole(width)
 
 
+def _factor(value: Any) -> float:
+    return _positive(float(Fraction(value)) if isinstance(value, str) else value)
+
+
+def _figures(value: Any) -> PublishedFigures:
+    return typed(PublishedFigures, value)
+
+
 def _rate(value: Any) -> Fraction | None:
     if value is None:
         return None
@@ -193,7 +235,7 @@ def _one_of(names: Collection[Any]) -> tuple[str, Callable[[Any], Any]]:
     return " or ".join(map(str, names)), known
 
 
-_CHECKS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
+CHECKS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "like": ("the name of published weights", _text),
     "name": ("a name", _text),
     "format": _one_of(FORMATS),
@@ -202,6 +244,10 @@ _CHECKS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "source": ("text", _text),
     "paper": ("text", _text),
     "accuracy": ("text", _text),
+    "figures": (
+        "top1 and top5 (percent, top5 may be null), data, source; also gflops, gflops_of, parameters",
+        _figures,
+    ),
     "rate": ("frames a second, such as 25 or 30000/1001, or null for the video's own", _rate),
     "every": ("a number of frames", _whole),
     "short_side": ("a number of pixels", _whole),
@@ -211,7 +257,7 @@ _CHECKS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "crop": ("a number of pixels", _whole),
     "crop_offset": _one_of(get_args(Offset)),
     "colour": _one_of(get_args(Colour)),
-    "scale": ("a positive number", _positive),
+    "scale": ("a positive number, such as 2 or 1/255", _factor),
     "mean": ("three numbers, for red, green and blue", _channels(_number)),
     "std": ("three positive numbers, for red, green and blue", _channels(_positive)),
     "flow_bound": ("a positive number of pixels", _positive),
@@ -223,5 +269,7 @@ _CHECKS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "average": _one_of(get_args(Average)),
     "single": ("a number of frames", _whole),
 }
+"""Field → what is expected, in words, and a function from a value to what it means."""
+
 _PREPROCESSING: Final = {field.name for field in fields(Preprocessing)}
 _VIEWS: Final = {field.name for field in fields(Views)}
