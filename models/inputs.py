@@ -14,11 +14,12 @@ def check_inputs(
 ) -> None:
     """Raise an error unless `inputs` are what `Network.upload` takes for `model`.
 
-    - `model`: the network; `model.details["min_side"]` is the least height and width in pixels, 1 if absent.
+    - `model`: the network with its `details`.
     - `inputs`: stream → (N, T, H, W, C).
     - `uint8_streams`: streams that may be uint8 pixels (`PixelNetwork`).
 
-    Raises UsageError for wrong streams, types or ranks, ClipError for a view that is too short or too small.
+    Raises UsageError for wrong streams, types or ranks, ClipError for a view that is too short or too small,
+    or that has not the one size that the network takes.
     """
     if inputs.keys() != model.streams.keys():
         raise UsageError(
@@ -47,6 +48,14 @@ def check_inputs(
                 where=where,
                 expected=f"{min_side} pixels or more",
                 found=f"{height}×{width}",
+            )
+        size = model.details.get("size")
+        if size is not None and (frames, height, width) != size:
+            raise ClipError(
+                "another size than the one that the network takes",
+                where=where,
+                expected="×".join(map(str, size)),
+                found=f"{frames}×{height}×{width}",
             )
 
 

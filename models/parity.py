@@ -18,7 +18,10 @@ TOLERANCE = 1e-3
 """Largest difference of two float32 logits that is rounding. TF against torch gives 3e-5 to 7e-5; the
 smallest mistake known in a port, ResNeXt's batch norm with the wrong epsilon, gives 0.06."""
 
-SHAPES = (
+Shape = tuple[int, int, int, int]
+"""Frames, height, width, batch."""
+
+SHAPES: tuple[Shape, ...] = (
     (9, 224, 224, 1),
     (16, 224, 224, 1),
     (17, 224, 224, 1),
@@ -26,6 +29,18 @@ SHAPES = (
     (17, 199, 210, 2),
 )
 """(frames, height, width, batch) on which backends are compared: even sizes hide mistakes in padding."""
+
+
+def shapes_of(model: Model) -> tuple[Shape, ...]:
+    """`SHAPES` as far as `model` takes them; with one size that it takes, this one, alone and as a batch."""
+    size = model.details.get("size")
+    if size is not None:
+        return (*size, 1), (*size, 2)
+    side = int(model.details.get("min_side", 1))
+    return tuple(
+        (max(frames, model.views.min_frames), max(height, side), max(width, side), batch)
+        for frames, height, width, batch in SHAPES
+    )
 
 
 LIMIT = 3.0

@@ -33,7 +33,9 @@ MODELS = {
 }
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
 
-FAMILIES: Mapping[str, str] = {}
+FAMILIES: Mapping[str, str] = {
+    "tv": "actionbench.models.families.torchvision_networks:model",
+}
 """Family ("tv" of "tv:r3d_18") → "module:attribute" of a function that takes the name behind the colon and
 returns a `Model`. The name comes without `@backend:precision:variant`; UsageError if it is unknown."""
 
@@ -246,6 +248,13 @@ def with_window(model: Model, frames: int) -> Model:
             "is too short for the network",
             where=f"{model.name}:K={frames}",
             expected=f"at least {model.views.min_frames} frames",
+        )
+    size = model.details.get("size")
+    if size is not None and frames != size[0]:
+        raise UsageError(
+            "the network takes windows of one length",
+            where=f"{model.name}:K={frames}",
+            expected=f"{size[0]} frames",
         )
     views = replace(model.views, window=frames, stride=frames, single=None)
     return replace(model, streams={name: replace(each, views=views) for name, each in model.streams.items()})

@@ -344,7 +344,8 @@ class Model:
     - `precisions`: backend → the precisions that its loader supports (`LoadOptions.precision`), where these
       differ from `capabilities.BACKENDS` for our backends, or from fp32 alone for others.
     - `paper`: citation of the paper; empty if none.
-    - `details`: "min_side", the least height and width in pixels; 1 if absent.
+    - `details`: "min_side", the least height and width in pixels; 1 if absent. "size", (T, H, W) of the one
+      input that the network takes, in pixels; absent where it takes others.
     - `macs`: multiply–accumulates of one view, from (stream → (T, H, W)) and the number of classes; None if
       unknown.
     - `parameters`: trainable parameters of a stream, from its name and the number of classes; None if
@@ -352,7 +353,7 @@ class Model:
     - `onnx`: "module:attribute" of an `OnnxGraph`, or the function itself; None if there is none. Our
       backends `onnx` and `openvino` compute it, and int8 networks are made of it.
       It gives a stream's graph, (N, T, H, W, C) float32 with every size but C left open to logits
-      (N, classes). `wide`: with more channels where there are few, as kernels for bfloat16 want it and those
+      (N, classes); T, H and W too are fixed where the network takes one size. `wide`: with more channels where there are few, as kernels for bfloat16 want it and those
       for float32 do not.
     - `demo`: stream → how demo weights are made for it (`--weights demo`).
     - `published`: the authors' example with the values that they publish for it; None if there is none.

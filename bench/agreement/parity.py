@@ -13,7 +13,7 @@ from tabulate import tabulate
 from ...datasets.sources.registry import load_clips
 from ...errors import MeasurementError, UsageError, WeightsError
 from ...models.capabilities import offer
-from ...models.parity import LIMIT, SHAPES, TOLERANCE, parity_inputs, published_differences
+from ...models.parity import LIMIT, TOLERANCE, Shape, parity_inputs, published_differences, shapes_of
 from ...models.registry import ModelRequest, find_model, model_names
 from ...models.spec import FloatArray, PublishedExample
 from ...models.weights.catalogue import CATALOGUE
@@ -27,14 +27,11 @@ from ..plan.selection import unable
 from .certificate import write_certificate
 from .logits import Compared, compare, compute_logits, save_arrays
 
-Shape = tuple[int, int, int, int]
-"""Frames, height, width, batch."""
-
 
 def check_parity(
     config: RunConfig,
     backends: Sequence[str] | None,
-    shapes: Sequence[Shape],
+    shapes: Sequence[Shape] | None,
     console: Console,
     on_clips: bool = False,
     target: str | None = None,
@@ -44,7 +41,7 @@ def check_parity(
     - `config`: names one model; `max_clips` and `data` where `on_clips` is True.
     - `backends`: each `backend:precision:variant`, the first is the reference; None for the plain variant of
       float32 and all that this machine can run.
-    - `shapes`: (frames, height, width, batch) of each input.
+    - `shapes`: (frames, height, width, batch) of each input; None for those of `parity.shapes_of`.
     - `console`: shows the progress.
     - `on_clips`: compare on clips of the data instead of `shapes`, one window from the middle of each.
     - `target`: a class; the drift of its probability is printed too. None for no class.
@@ -55,9 +52,10 @@ def check_parity(
     if on_clips:
         inputs = dict(_clip_inputs(reference, config))
     else:
+        model = reference.request.model
         inputs = {
-            "×".join(map(str, shape)): parity_inputs(reference.request.model, *shape, seed=number)
-            for number, shape in enumerate(shapes)
+            "×".join(map(str, shape)): parity_inputs(model, *shape, seed=number)
+            for number, shape in enumerate(shapes or shapes_of(model))
         }
     with tempfile.TemporaryDirectory() as folder:
         compared = compare(reference, others, list(inputs.values()), Path(folder), config, console)
@@ -248,10 +246,10 @@ def runnable(request: ModelRequest, config: RunConfig) -> list[str]:
     return sorted(found, key=lambda selection: not selection.endswith(":plain"))
 
 
-def parse_shapes(text: str | None) -> tuple[Shape, ...]:
-    """ "17x199x210,9x224x224x2" as (frames, height, width, batch) tuples; the network's own for None."""
+def parse_shapes(text: str | None) -> tuple[Shape, ...] | None:
+    """ "17x199x210,9x224x224x2" as (frames, height, width, batch) tuples; None for None."""
     if text is None:
-        return SHAPES
+        return None
     shapes = []
     for item in text.split(","):
         numbers = item.strip().split("x")

@@ -231,7 +231,8 @@ def _agreements(
     side = max(weights.description.preprocessing.crop for weights in planned.weights.values())
     least, frames = model.views.min_frames, max(model.views.min_frames, model.views.single_frames)
     # An odd number of frames and a batch: mistakes in padding, and in what the file holds fixed, show.
-    shapes = ((frames, side, side, 1), (max(least, min(frames, AGREEMENT_FRAMES) - 1), side, side, 2))
+    odd = frames if "size" in model.details else max(least, min(frames, AGREEMENT_FRAMES) - 1)
+    shapes = ((frames, side, side, 1), (odd, side, side, 2))
     # What the weights say of pixels, which may differ from what the network assumes.
     used = replace(model, streams={s: w.description for s, w in planned.weights.items()})
     prepared = [folder / f"prepared-{number}.npz" for number, _ in enumerate(shapes)]
