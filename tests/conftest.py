@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from runpy import run_path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -16,6 +21,8 @@ from actionbench.home import home
 USERS_HOME = home()
 
 ROOT = Path(__file__).resolve().parent.parent
+
+_TORCHVISION_INSTALLED = find_spec("torchvision") is not None
 
 
 # An example's time is that of a machine that others may be using. `make test-all` tries more examples.
@@ -80,6 +87,25 @@ def trained_weights() -> Path:
     if not path.is_file():
         pytest.skip(f"no trained weights at {path} (`bench weights fetch tfhub-i3d-kinetics-400`)")
     return path
+
+
+@pytest.fixture
+def torchvision(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """torchvision, importable here and in the processes that the test starts.
+
+    The one of the environment, else the one that `make` puts beside it.
+    """
+    if not _TORCHVISION_INSTALLED:
+        folder = Path(sys.prefix) / "torchvision"
+        if not (folder / "torchvision").is_dir():
+            pytest.skip(f"no torchvision, neither installed nor in {folder} (`make test` puts it there)")
+        pair = ROOT / "tests" / "torchvision_pair"
+        paths = [str(pair), str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+        monkeypatch.syspath_prepend(str(folder))
+        if "torchvision" not in sys.modules:
+            run_path(str(pair / "sitecustomize.py"))  # as Python does that is started with this path
+    return import_module("torchvision")
 
 
 @contextmanager

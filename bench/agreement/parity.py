@@ -52,10 +52,10 @@ def check_parity(
     if on_clips:
         inputs = dict(_clip_inputs(reference, config))
     else:
-        model = reference.request.model
+        network = reference.request.model
         inputs = {
-            "×".join(map(str, shape)): parity_inputs(model, *shape, seed=number)
-            for number, shape in enumerate(shapes or shapes_of(model))
+            "×".join(map(str, shape)): parity_inputs(network, *shape, seed=number)
+            for number, shape in enumerate(shapes or shapes_of(network))
         }
     with tempfile.TemporaryDirectory() as folder:
         compared = compare(reference, others, list(inputs.values()), Path(folder), config, console)

@@ -1,8 +1,8 @@
 """torchvision's video networks as `tv:NAME`: torchvision is imported when one is loaded, and not before.
 
-All of them are exported as ONNX. The graphs of the networks of convolutions hold for every size of input; those
-of Video Swin and MViT for one, since they compute with the sizes of their input in Python, which tracing
-turns into constants.
+All of them are exported as ONNX. The graphs of the networks of convolutions hold for every size of input;
+those of Video Swin and MViT for one, since they compute with the sizes of their input in Python, which
+tracing turns into constants.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from ...errors import BackendUnavailable, unknown_name
-from ..labels import labels
 from ..loading import load_state
 from ..spec import LoadOptions, Model, Network, Weights
-from ..state import Shapes, State
+from ..state import Shapes
 from ..transforms import Triple
 from ..weights.formats.layout import NOT_WEIGHTS
 from .torchvision_weights import NETWORKS, TorchvisionNetwork
@@ -159,6 +158,6 @@ def _library() -> ModuleType:
 
 
 _PAIR: Final = (
-    "`pip install torchvision --index-url https://download.pytorch.org/whl/cpu` (the package index has it for CUDA "
-    "only). Or name an interpreter that has both: `--python torch=PYTHON`."
+    "`pip install torchvision --index-url https://download.pytorch.org/whl/cpu` (the package index has it "
+    "for CUDA only). Or name an interpreter that has both: `--python torch=PYTHON`."
 )

@@ -20,8 +20,8 @@ Container = Literal["checkpoint", "hub", "safetensors", "torch"]
 """A TensorFlow checkpoint, the folder of a TF-Hub module, a safetensors file, a file of torch.save."""
 
 NOT_WEIGHTS: Final = ("num_batches_tracked", "relative_position_index")
-"""What the names of integers end with that torch's state dicts hold and a network does not read from its file:
-batch norm's counters, and Swin's table of positions, which follows from the architecture."""
+"""Ends of the names of integers in torch's state dicts that a network does not need: batch norm's counters,
+and Swin's table of positions, which follows from the architecture."""
 
 
 @dataclass(frozen=True, slots=True)
