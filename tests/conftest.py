@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from runpy import run_path
 from types import ModuleType
+from typing import Any
+from warnings import catch_warnings
 
 import pytest
 from hypothesis import settings
@@ -89,6 +92,12 @@ def trained_weights() -> Path:
     return path
 
 
+@cache
+def _run_once(file: Path) -> dict[str, Any]:
+    """The names of a file that was executed, kept: with them go the operators that it declares."""
+    return run_path(str(file))
+
+
 @pytest.fixture
 def torchvision(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """torchvision, importable here and in the processes that the test starts.
@@ -103,9 +112,9 @@ def torchvision(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         paths = [str(pair), str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
         monkeypatch.syspath_prepend(str(folder))
-        if "torchvision" not in sys.modules:
-            run_path(str(pair / "sitecustomize.py"))  # as Python does that is started with this path
-    return import_module("torchvision")
+        _run_once(pair / "sitecustomize.py")  # as Python does that is started with this path
+    with catch_warnings(action="ignore"):  # of its sources, when they are compiled
+        return import_module("torchvision")
 
 
 @contextmanager

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from ..backends.onnx_graphs import INPUT, OPSET, OUTPUT
 from ..transforms import Triple
@@ -26,6 +29,23 @@ class _ChannelsLast(torch.nn.Module):
         return logits
 
 
+class _WithoutSequences(TorchFunctionMode):
+    """`torch.tensor_split` at one index as two slices: it would be a sequence, which OpenVINO cannot read."""
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        _types: Sequence[type],
+        arguments: Sequence[Any] = (),
+        named: dict[str, Any] | None = None,
+    ) -> Any:
+        named = named or {}
+        if function is not torch.tensor_split:
+            return function(*arguments, **named)
+        (x,), (at,), dim = arguments, named["indices"], named["dim"]
+        return x.narrow(dim, 0, at), x.narrow(dim, at, x.shape[dim] - at)
+
+
 def exported(net: torch.nn.Module, size: Triple, any_size: bool) -> bytes:
     """A graph from (N, T, H, W, 3) float32 to logits (N, classes), as `Model.onnx` gives it.
 
@@ -35,7 +55,7 @@ def exported(net: torch.nn.Module, size: Triple, any_size: bool) -> bytes:
     """
     axes = {0: "N"} | ({1: "T", 2: "H", 3: "W"} if any_size else {})
     file = io.BytesIO()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _WithoutSequences():
         # That this exporter is the older one, and that sizes become constants.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", torch.jit.TracerWarning)

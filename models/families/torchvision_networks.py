@@ -137,7 +137,7 @@ def _library() -> ModuleType:
     try:
         from torchvision.models import video
     except ModuleNotFoundError as error:
-        if error.name != "torchvision":
+        if (error.name or "").partition(".")[0] != "torchvision":
             raise
         raise BackendUnavailable(
             "torchvision is not installed",

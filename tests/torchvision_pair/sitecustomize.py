@@ -1,7 +1,7 @@
 """Lets torchvision's networks be imported beside a torch that its wheel was not built for; for tests only.
 
-The wheel on the package index is built for CUDA. Beside a torch without CUDA its extension cannot be loaded, and
-its import ends at operators that the extension would have declared. The video networks use none of them.
+The wheel on the package index is built for CUDA. Beside a torch without CUDA its extension cannot be loaded,
+and its import ends at operators that the extension would have declared. The video networks use none of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _DeclaresOperators(MetaPathFinder):
     """Finds nothing, but declares the operators before torchvision is imported."""
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, name: str, path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if name != "torchvision":
             return None

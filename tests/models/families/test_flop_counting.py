@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from types import ModuleType
 
 import pytest
 import torch
@@ -71,8 +70,9 @@ def convolutions_of_r3d(frames: int, side: int) -> Iterator[int]:
         inputs = width
 
 
+@pytest.mark.usefixtures("torchvision")
 @pytest.mark.parametrize(("frames", "side"), [(16, 112), (9, 75)])
-def test_r3d_by_hand(torchvision: ModuleType, frames: int, side: int) -> None:
+def test_r3d_by_hand(frames: int, side: int) -> None:
     counted = find_model("tv:r3d_18").model.macs
     assert counted is not None
     assert counted({"rgb": (frames, side, side)}, 400) == sum(convolutions_of_r3d(frames, side)) + 512 * 400
@@ -81,11 +81,12 @@ def test_r3d_by_hand(torchvision: ModuleType, frames: int, side: int) -> None:
 SLOW = {"mvit_v2_s", "swin3d_s", "swin3d_b", "swin3d_b_22k"}
 
 
+@pytest.mark.usefixtures("torchvision")
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in NETWORKS]
 )
-def test_as_published_on_16_frames(torchvision: ModuleType, name: str) -> None:
-    """torchvision counts all of them on 16 frames: for S3D and Video Swin not those that they are used with."""
+def test_as_published_on_16_frames(name: str) -> None:
+    """torchvision counts on 16 frames, with which S3D and Video Swin are not used."""
     network = NETWORKS[name]
     figures = network.description.figures
     assert figures is not None
@@ -96,7 +97,8 @@ def test_as_published_on_16_frames(torchvision: ModuleType, name: str) -> None:
     assert figures.parameters == parameters(builder, 400)
 
 
-def test_s3d_takes_eight_times_what_is_published(torchvision: ModuleType) -> None:
+@pytest.mark.usefixtures("torchvision")
+def test_s3d_takes_eight_times_what_is_published() -> None:
     network = NETWORKS["s3d"]
     frames = network.description.views.window
     assert frames == 128

@@ -20,6 +20,7 @@ from actionbench.models.capabilities import why_not
 from actionbench.models.families import torchvision_networks
 from actionbench.models.families.onnx_export import exported
 from actionbench.models.families.torchvision_networks import NETWORKS, with_weights
+from actionbench.models.inputs import check_inputs
 from actionbench.models.parity import shapes_of
 from actionbench.models.registry import ModelRequest, find_model, load_network
 from actionbench.models.spec import FloatArray, LoadOptions, Weights
@@ -59,12 +60,6 @@ def by_the_library(torchvision: ModuleType, name: str, state: Any, x: FloatArray
 SELECTIONS = ("torch", "torch:fp32:plain", "onnx", "openvino")
 
 
-@pytest.fixture(scope="module")
-def small_state() -> Any:
-    """MC3's random weights, drawn once."""
-    return {}
-
-
 @pytest.mark.parametrize("selection", SELECTIONS)
 @pytest.mark.parametrize("shape", [(2, 5, 41, 47)])
 def test_mc3_in_every_backend(torchvision: ModuleType, selection: str, shape: tuple[int, ...]) -> None:
@@ -76,7 +71,8 @@ def test_mc3_in_every_backend(torchvision: ModuleType, selection: str, shape: tu
     np.testing.assert_allclose(logits(request, weights, x), expected, atol=1e-4)
 
 
-def test_half_precision(torchvision: ModuleType) -> None:
+@pytest.mark.usefixtures("torchvision")
+def test_half_precision() -> None:
     request = request_of("mc3_18@torch:bf16")
     if why_not(request.offered, "bf16", "tuned", "cpu"):
         pytest.skip("no bfloat16 on this CPU")
@@ -107,8 +103,9 @@ def mvit() -> torch.nn.Module:
     return made
 
 
+@pytest.mark.usefixtures("torchvision")
 @pytest.mark.parametrize("make", [swin, mvit])
-def test_graphs_of_transformers(torchvision: ModuleType, make: Any) -> None:
+def test_graphs_of_transformers(make: Any) -> None:
     """Small ones with every kind of layer: windows that are shifted and padded, pooled attention."""
     torch.manual_seed(0)
     net = make().eval()
@@ -152,11 +149,17 @@ def test_named_without_the_library(monkeypatch: pytest.MonkeyPatch, name: str) -
 
 
 def test_an_unknown_name() -> None:
-    with pytest.raises(UsageError, match="network of torchvision 'r3d_81'.*r3d_18"):
+    with pytest.raises(UsageError, match=r"network of torchvision 'r3d_81'.*r3d_18"):
         find_model("tv:r3d_81")
 
 
+def forget_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in sys.modules if each.partition(".")[0] == "torchvision"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
 def test_without_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_torchvision(monkeypatch)
     monkeypatch.setitem(sys.modules, "torchvision", None)
     request = request_of("mc3_18", tuple("ab"))
     with pytest.raises(BackendUnavailable, match=r"torchvision is not installed.*actionbench\[torchvision\]"):
@@ -165,8 +168,7 @@ def test_without_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_with_a_torchvision_for_another_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the package index's wheel says beside a torch without CUDA."""
-    for name in [each for each in sys.modules if each.partition(".")[0] == "torchvision"]:
-        monkeypatch.delitem(sys.modules, name)
+    forget_torchvision(monkeypatch)
     (tmp_path / "torchvision").mkdir()
     (tmp_path / "torchvision" / "__init__.py").write_text(
         "raise RuntimeError('operator torchvision::nms does not exist')"
@@ -180,14 +182,12 @@ def test_with_a_torchvision_for_another_torch(tmp_path: Path, monkeypatch: pytes
     assert torch.__version__ in message
 
 
-def test_the_one_size_that_mvit_takes(torchvision: ModuleType) -> None:
+def test_the_one_size_that_mvit_takes() -> None:
     request = find_model("tv:mvit_v2_s")
     assert shapes_of(request.model) == ((16, 224, 224, 1), (16, 224, 224, 2))
     with pytest.raises(UsageError, match=r"windows of one length; expected 16 frames"):
         find_model("tv:mvit_v2_s:K=32")
     assert find_model("tv:r3d_18:K=32").model.views.window == 32
-    from actionbench.models.inputs import check_inputs
-
     check_inputs(request.model, {"rgb": np.zeros((1, 16, 224, 224, 3), np.float32)})
     with pytest.raises(ClipError, match="expected 16×224×224; found 17×224×224"):
         check_inputs(request.model, {"rgb": np.zeros((1, 17, 224, 224, 3), np.float32)})
@@ -243,7 +243,8 @@ def test_written_and_read_again(state_dict: Any, tmp_path: Path, format: str) ->
     assert all(np.array_equal(again[name], state[name]) for name in state)
 
 
-def test_swins_table_of_positions_is_not_read(torchvision: ModuleType, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("torchvision")
+def test_swins_table_of_positions_is_not_read(tmp_path: Path) -> None:
     net = swin()
     assert any(name.endswith("relative_position_index") for name in net.state_dict())
     torch.save(net.state_dict(), tmp_path / "swin.pth")
@@ -268,7 +269,8 @@ def test_files_that_do_not_fit(state_dict: Any, tmp_path: Path) -> None:
         with_weights(NETWORKS["s3d"], user_weights(path))
 
 
-def test_random_weights_are_those_of_the_seed(torchvision: ModuleType) -> None:
+@pytest.mark.usefixtures("torchvision")
+def test_random_weights_are_those_of_the_seed() -> None:
     described = replace(NETWORKS["s3d"].description, labels=CLASSES)
     make = partial(with_weights, NETWORKS["s3d"])
     first, again, other = (make(Weights("random", described, seed=seed)) for seed in (1, 1, 2))
