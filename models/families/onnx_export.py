@@ -58,11 +58,11 @@ def exported(net: torch.nn.Module, size: Triple, any_size: bool) -> bytes:
     with warnings.catch_warnings(), _WithoutSequences():
         # That this exporter is the older one, and that sizes become constants.
         warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         torch.onnx.export(
             _ChannelsLast(net).eval(),
             (torch.zeros(1, *size, 3),),
-            file,
+            file,  # type: ignore[arg-type]  # of the newer exporter
             input_names=[INPUT],
             output_names=[OUTPUT],
             dynamic_axes={INPUT: axes, OUTPUT: {0: "N"}},

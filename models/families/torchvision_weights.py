@@ -144,7 +144,7 @@ def _network(
     )
 
 
-def _resnet(title: str, file: str, *figures: float, parameters: int) -> TorchvisionNetwork:
+def _of_18_layers(title: str, file: str, *figures: float, parameters: int) -> TorchvisionNetwork:
     top1, top5, gflops = figures
     return _network(title, file, "fc.bias", _STRETCHED, (16, 5), top1, top5, gflops, parameters, _R21D_PAPER)
 
@@ -191,9 +191,9 @@ def _swin(title: str, file: str, *figures: float, parameters: int, name: str = "
 
 
 _ALL: Final = (
-    _resnet("R3D-18", "r3d_18-b3b3357e.pth", 63.200, 83.479, 40.697, parameters=33371472),
-    _resnet("MC3-18", "mc3_18-a90a0ba3.pth", 63.960, 84.130, 43.343, parameters=11695440),
-    _resnet("R(2+1)D-18", "r2plus1d_18-91a641e6.pth", 67.463, 86.175, 40.519, parameters=31505325),
+    _of_18_layers("R3D-18", "r3d_18-b3b3357e.pth", 63.200, 83.479, 40.697, parameters=33371472),
+    _of_18_layers("MC3-18", "mc3_18-a90a0ba3.pth", 63.960, 84.130, 43.343, parameters=11695440),
+    _of_18_layers("R(2+1)D-18", "r2plus1d_18-91a641e6.pth", 67.463, 86.175, 40.519, parameters=31505325),
     _network(
         "S3D",
         "s3d-d76dad2f.pth",

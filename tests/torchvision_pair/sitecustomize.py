@@ -37,11 +37,11 @@ class _DeclaresOperators(MetaPathFinder):
 
             (extension,) = Path(spec.submodule_search_locations[0]).glob("_C*.so")
             try:
-                torch.ops.load_library(extension)
+                torch.ops.load_library(extension)  # type: ignore[no-untyped-call]
             except OSError:
-                library = torch.library.Library("torchvision", "DEF")
+                library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
                 for operator in _OPERATORS:
-                    library.define(operator)
+                    library.define(operator)  # type: ignore[no-untyped-call]
                 _kept.append(library)
         return None
 

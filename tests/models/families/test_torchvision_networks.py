@@ -19,7 +19,8 @@ from actionbench.errors import BackendUnavailable, ClipError, UsageError, Weight
 from actionbench.models.capabilities import why_not
 from actionbench.models.families import torchvision_networks
 from actionbench.models.families.onnx_export import exported
-from actionbench.models.families.torchvision_networks import NETWORKS, with_weights
+from actionbench.models.families.torchvision_networks import with_weights
+from actionbench.models.families.torchvision_weights import NETWORKS
 from actionbench.models.inputs import check_inputs
 from actionbench.models.parity import shapes_of
 from actionbench.models.registry import ModelRequest, find_model, load_network
