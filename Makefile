@@ -57,8 +57,12 @@ $(VENV)/ready: setup.cfg pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e .
 	touch $@
 
+# torchvision lies beside the other packages: the package index has it for CUDA only, and beside a torch without
+# CUDA torchmetrics and Lightning, which import it if they find it, could not be imported.
 $(VENV)/ready-dev: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt --no-deps --upgrade \
+		--target $(VENV)/torchvision torchvision
 	touch $@
 
 clean:

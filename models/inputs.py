@@ -15,7 +15,7 @@ def check_inputs(
 ) -> None:
     """Raise an error unless `inputs` are what `Network.upload` takes for `model`.
 
-    - `model`: the network; `model.details["min_side"]` is the least height and width in pixels, 1 if absent.
+    - `model`: the network with its `details`.
     - `inputs`: stream → (N, T, H, W, C).
     - `uint8_streams`: streams that may be uint8 pixels (`PixelNetwork`).
 

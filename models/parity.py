@@ -6,7 +6,7 @@ TensorFlow and torch never share a process; each writes its logits, and the arra
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,7 +18,10 @@ TOLERANCE = 1e-3
 """Largest difference of two float32 logits that is rounding. TF against torch gives 3e-5 to 7e-5; the
 smallest mistake known in a port, ResNeXt's batch norm with the wrong epsilon, gives 0.06."""
 
-SHAPES = (
+Shape = tuple[int, int, int, int]
+"""Frames, height, width, batch."""
+
+SHAPES: tuple[Shape, ...] = (
     (9, 224, 224, 1),
     (16, 224, 224, 1),
     (17, 224, 224, 1),
@@ -26,6 +29,18 @@ SHAPES = (
     (17, 199, 210, 2),
 )
 """(frames, height, width, batch) on which backends are compared: even sizes hide mistakes in padding."""
+
+
+def shapes_of(model: Model) -> tuple[Shape, ...]:
+    """`SHAPES` with the sizes that `model` takes; a batch that it does not take is computed view by view."""
+    side = int(model.details.get("min_side", 1))
+    sizes = replace(model.sizes, batch=None)
+    return tuple(
+        dict.fromkeys(
+            sizes.fitted((max(frames, model.views.min_frames), max(height, side), max(width, side), batch))
+            for frames, height, width, batch in SHAPES
+        )
+    )
 
 
 LIMIT = 3.0

@@ -512,8 +512,8 @@ class Model:
     - `onnx`: "module:attribute" of an `OnnxGraph`, or the function itself; None if there is none. Our
       backends `onnx` and `openvino` compute it, and int8 networks are made of it.
       It gives a stream's graph, (N, T, H, W, C) float32 with every size but C left open to logits
-      (N, classes). `wide`: with more channels where there are few, as kernels for bfloat16 want it and those
-      for float32 do not.
+      (N, classes); T, H and W are fixed where the network takes one size. `wide`: with more channels where
+      there are few, as kernels for bfloat16 want it and those for float32 do not.
     - `demo`: stream → how demo weights are made for it (`--weights demo`).
     - `published`: the authors' example with the values that they publish for it; None if there is none.
     - `trainable`: "module:attribute" of a `Trainable`, or the function itself; None if it cannot be trained.

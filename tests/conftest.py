@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from runpy import run_path
+from types import ModuleType
+from typing import Any
+from warnings import catch_warnings
 
 import pytest
 from hypothesis import settings
@@ -17,6 +25,8 @@ from actionbench.home import home
 USERS_HOME = home()
 
 ROOT = Path(__file__).resolve().parent.parent
+
+_TORCHVISION_INSTALLED = find_spec("torchvision") is not None
 
 
 # An example's time is that of a machine that others may be using. `make test-all` tries more examples.
@@ -91,6 +101,31 @@ def trained_weights() -> Path:
     if not path.is_file():
         pytest.skip(f"no trained weights at {path} (`bench weights fetch tfhub-i3d-kinetics-400`)")
     return path
+
+
+@cache
+def _run_once(file: Path) -> dict[str, Any]:
+    """The names of a file that was executed, kept: with them go the operators that it declares."""
+    return run_path(str(file))
+
+
+@pytest.fixture
+def torchvision(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """torchvision, importable here and in the processes that the test starts.
+
+    The one of the environment, else the one that `make` puts beside it.
+    """
+    if not _TORCHVISION_INSTALLED:
+        folder = Path(sys.prefix) / "torchvision"
+        if not (folder / "torchvision").is_dir():
+            pytest.skip(f"no torchvision, neither installed nor in {folder} (`make test` puts it there)")
+        pair = ROOT / "tests" / "torchvision_pair"
+        paths = [str(pair), str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+        monkeypatch.syspath_prepend(str(folder))
+        _run_once(pair / "sitecustomize.py")  # as Python does that is started with this path
+    with catch_warnings(action="ignore"):  # of its sources, when they are compiled
+        return import_module("torchvision")
 
 
 @contextmanager

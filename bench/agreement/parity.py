@@ -13,7 +13,7 @@ from tabulate import tabulate
 from ...datasets.sources.registry import load_clips
 from ...errors import MeasurementError, UsageError, WeightsError
 from ...models.capabilities import offer
-from ...models.parity import LIMIT, SHAPES, TOLERANCE, parity_inputs, published_differences
+from ...models.parity import LIMIT, TOLERANCE, Shape, parity_inputs, published_differences, shapes_of
 from ...models.registry import ModelRequest, find_model, model_names
 from ...models.spec import FloatArray, PublishedExample
 from ...models.weights.catalogue import CATALOGUE
@@ -27,9 +27,6 @@ from ..plan.planned_model import PlannedModel
 from ..plan.selection import unable
 from .certificate import write_certificate
 from .logits import Compared, compare, compute_logits, save_arrays
-
-Shape = tuple[int, int, int, int]
-"""Frames, height, width, batch."""
 
 
 def check_parity(
@@ -45,8 +42,7 @@ def check_parity(
     - `config`: names one model; `max_clips` and `data` where `on_clips` is True.
     - `backends`: each `backend:precision:variant`, the first is the reference; None for the plain variant of
       float32 and all that this machine can run.
-    - `shapes`: (frames, height, width, batch) of each input; None for `SHAPES`, as far as the network takes
-      them.
+    - `shapes`: (frames, height, width, batch) of each input; None for those of `parity.shapes_of`.
     - `console`: shows the progress.
     - `on_clips`: compare on clips of the data instead of `shapes`, one window from the middle of each.
     - `target`: a class; the drift of its probability is printed too. None for no class.
@@ -58,12 +54,9 @@ def check_parity(
         inputs = dict(_clip_inputs(reference, config))
     else:
         network = reference.request.model
-        # A batch that its graph does not take is computed view by view.
-        fixed = replace(network.sizes, batch=None)
-        shapes = shapes or tuple(dict.fromkeys(map(fixed.fitted, SHAPES)))
         inputs = {
             "×".join(map(str, shape)): parity_inputs(network, *shape, seed=number)
-            for number, shape in enumerate(shapes)
+            for number, shape in enumerate(shapes or shapes_of(network))
         }
     with tempfile.TemporaryDirectory() as folder:
         compared = compare(reference, others, list(inputs.values()), Path(folder), config, console)

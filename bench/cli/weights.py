@@ -52,9 +52,12 @@ def fetch(
 ) -> None:
     """Download weights and check them; an interrupted download continues. No other command downloads."""
     from ...models.weights import fetch as fetch_weights
+    from ...models.weights.catalogue import find_source
     from ..console.progress import transfer
 
     for name in names:
+        wanted = find_source(name)
+        print(f"{name}: licence {wanted.licence}; {wanted.origin}", flush=True)
         with transfer(name) as progress:
             path = fetch_weights(name, mirror=source, progress=progress)
         print(f"{name}: stored in {path}")

@@ -24,7 +24,7 @@ from ..transforms import Convolution, Padding, Triple, block_padding, pixel_scal
 INPUT, OUTPUT = "input", "output"
 """Names of a graph's input and output."""
 
-_OPSET, _IR_VERSION = 17, 8
+OPSET, _IR_VERSION = 17, 8
 """Of ONNX 1.12: all that the graphs need, so that older runtimes read them."""
 
 
@@ -81,7 +81,7 @@ class Graph:
 
     def __init__(self, dtype: int, channels: int) -> None:
         self._model = onnx.ModelProto(ir_version=_IR_VERSION, producer_name="actionbench")
-        self._model.opset_import.append(helper.make_opsetid("", _OPSET))
+        self._model.opset_import.append(helper.make_opsetid("", OPSET))
         self._model.graph.name = "network"
         sizes = ("N", "T", "H", "W", channels)
         self._model.graph.input.append(helper.make_tensor_value_info(INPUT, dtype, sizes))

@@ -34,7 +34,10 @@ _NAMES = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "i8": "int8", 
 """OpenVINO's name of the precision of a layer → ours."""
 
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
-"""Precision → what most convolutions must compute in."""
+"""Precision → what most layers must compute in."""
+
+_LAYERS = ("Convolution", "FullyConnected")
+"""OpenVINO's names of layers with weights: a transformer has one convolution, and products of matrices."""
 
 
 class OpenVinoNetwork:
@@ -173,13 +176,13 @@ class _Stream:
             },
         )
         self.compile_s += time.perf_counter() - begin
-        convolutions = _precisions(compiled)
-        # A network without convolutions shows nothing of its precision.
-        if convolutions and convolutions.most_common(1)[0][0] != _PRECISIONS[self._options.precision]:
+        layers = _precisions(compiled)
+        # A network without such layers shows nothing of its precision.
+        if layers and layers.most_common(1)[0][0] != _PRECISIONS[self._options.precision]:
             raise BackendUnavailable(
                 f"OpenVINO does not compute in {self._options.precision} here",
                 where=f"openvino:{self._options.precision}",
-                found=_in_words(convolutions, self._options.precision),
+                found=_in_words(layers, self._options.precision),
             )
         return compiled
 
@@ -231,24 +234,24 @@ def _how_quantised(network: Path) -> str:
         ) from error
 
 
-def _in_words(convolutions: Counter[str], asked: str) -> str:
-    """ "bfloat16", or "bfloat16 (57 of 58 convolutions, the others float32)"; `asked`: the precision."""
-    if not convolutions:
-        return f"{_PRECISIONS[asked]} (as asked for; it has no convolution that would show it)"
-    (most, number), *others = convolutions.most_common()
+def _in_words(layers: Counter[str], asked: str) -> str:
+    """ "bfloat16", or "bfloat16 (57 of 58 layers, the others float32)"; `asked`: the precision."""
+    if not layers:
+        return f"{_PRECISIONS[asked]} (as asked for; it has no layer that would show it)"
+    (most, number), *others = layers.most_common()
     if not others:
         return most
     rest = ", ".join(name for name, _ in others)
-    return f"{most} ({number} of {convolutions.total()} convolutions, the others {rest})"
+    return f"{most} ({number} of {layers.total()} layers, the others {rest})"
 
 
 def _precisions(compiled: openvino.CompiledModel) -> Counter[str]:
-    """Number of convolutions by the precision that they are really computed in."""
+    """Number of layers with weights by the precision that they are really computed in."""
     layers = [operation.get_rt_info() for operation in compiled.get_runtime_model().get_ops()]
     return Counter(
         _NAMES.get(name := layer["runtimePrecision"].astype(str), name)
         for layer in layers
-        if layer["layerType"].astype(str) == "Convolution"
+        if layer["layerType"].astype(str) in _LAYERS
     )
 
 

@@ -34,7 +34,7 @@ def macs(build: Build, streams: Mapping[str, Triple], classes: int) -> int:
 # Once for each shape of a run, whose clips may all have another number of frames.
 @lru_cache(maxsize=256)
 def _macs(build: Build, shape: Triple, classes: int) -> int:
-    net = _on_meta(build, classes)
+    net = on_meta(build, classes)
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
         net(torch.empty(1, 3, *shape, device="meta"))
@@ -45,10 +45,11 @@ def _macs(build: Build, shape: Triple, classes: int) -> int:
 @lru_cache(maxsize=16)
 def parameters(build: Build, classes: int) -> int:
     """Trainable parameters. Parameters are those of `macs`."""
-    return sum(each.numel() for each in _on_meta(build, classes).parameters() if each.requires_grad)
+    return sum(each.numel() for each in on_meta(build, classes).parameters() if each.requires_grad)
 
 
 @lru_cache(maxsize=2)
-def _on_meta(build: Build, classes: int) -> torch.nn.Module:
+def on_meta(build: Build, classes: int) -> torch.nn.Module:
+    """What `build` gives for so many classes, on the meta device; not to be changed."""
     with torch.device("meta"):
         return build(classes).eval()

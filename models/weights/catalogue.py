@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ...errors import unknown_name
+from ..families import torchvision_weights
 from ..spec import WeightsDescription
 from .descriptions import DESCRIPTIONS
 from .formats.safetensors_files import SUFFIX
@@ -24,7 +25,8 @@ class RemoteFile:
     - `path`: below the source's `base`, or inside an archive.
     - `size`: bytes; None where not pinned.
     - `git_blob`: SHA-1 of the file as a Git object; None where not pinned.
-    - `sha256`: of its bytes; None where not pinned.
+    - `sha256`: of its bytes, in hexadecimal, or its first digits where no more is published; None where not
+      pinned.
     """
 
     path: str
@@ -213,8 +215,25 @@ def _hara(description: WeightsDescription) -> WeightsSource:
     )
 
 
+def _torchvision(description: WeightsDescription) -> WeightsSource:
+    name = torchvision_weights.NETWORKS[description.name.removeprefix("tv:")].file
+    digits = name.removesuffix(".pth").rpartition("-")[2]
+    return WeightsSource(
+        name=description.name,
+        folder=description.name.replace("tv:", "torchvision-"),
+        files=(RemoteFile(name, sha256=digits),),
+        licence=description.licence,
+        origin=description.source,
+        load=name,
+        base=torchvision_weights.ADDRESS,
+        description=description,
+    )
+
+
 def _source(description: WeightsDescription) -> WeightsSource:
     name, stream = description.name, description.stream
+    if name.startswith("tv:"):
+        return _torchvision(description)
     if name.startswith("deepmind-"):
         return _deepmind(description)
     if name.startswith("piergiaj-"):

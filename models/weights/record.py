@@ -27,7 +27,8 @@ class FileRecord:
 
     - `size`: bytes.
     - `sha256`: of its bytes, in hex.
-    - `checked`: the published checksum that it was compared with, "git blob" or "sha256"; FIRST_USE for none.
+    - `checked`: the published checksum that it was compared with, "git blob", "sha256" or "first 8 digits of
+      sha256"; FIRST_USE for none.
     """
 
     size: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,10 @@ Tensors = Mapping[str, npt.NDArray[np.float32]]
 
 Container = Literal["checkpoint", "hub", "safetensors", "torch"]
 """A TensorFlow checkpoint, the folder of a TF-Hub module, a safetensors file, a file of torch.save."""
+
+NOT_WEIGHTS: Final = ("num_batches_tracked", "relative_position_index")
+"""Ends of the names of integers in torch's state dicts that a network does not need: batch norm's counters,
+and Swin's table of positions, which follows from the architecture."""
 
 
 @dataclass(frozen=True, slots=True)

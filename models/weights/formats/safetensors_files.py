@@ -14,6 +14,7 @@ from ....atomic import replacing
 from ....errors import WeightsError
 from ...spec import FloatArray
 from .impostors import refuse_impostor
+from .layout import NOT_WEIGHTS
 
 SUFFIX: Final = ".safetensors"
 
@@ -29,14 +30,15 @@ def list_safetensors(path: Path) -> list[str]:
 
 
 def read_safetensors(path: Path) -> dict[str, FloatArray]:
-    """Name → tensor of `path`, as float32.
+    """Name → tensor of `path`, as float32, without those in `NOT_WEIGHTS`.
 
     Raises WeightsError if the file is absent, damaged, or holds anything but floating-point tensors.
     """
     refuse_impostor(path)
     try:
         with safe_open(path, "numpy") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+            names = [name for name in file.keys() if not name.endswith(NOT_WEIGHTS)]  # noqa: SIM118  # no mapping
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, TypeError) as error:
         raise _damaged(path, error) from error
     for name, tensor in tensors.items():

@@ -21,13 +21,14 @@ from ....atomic import replacing
 from ....errors import WeightsError
 from ...spec import FloatArray
 from .impostors import refuse_impostor
+from .layout import NOT_WEIGHTS
 
 
 def read_torch(path: Path) -> dict[str, FloatArray]:
     """Name → float32 tensor of the state dict in `path`.
 
     The state dict may be the whole file or lie under "state_dict", beside an optimizer. The `module.` that
-    DataParallel puts before every name is dropped, and so are batch norm's counters of batches. Raises
+    DataParallel puts before every name is dropped, and so are the tensors of `NOT_WEIGHTS`. Raises
     WeightsError if the file is none of this, is damaged, or holds anything but data.
     """
     refuse_impostor(path)
@@ -38,7 +39,7 @@ def read_torch(path: Path) -> dict[str, FloatArray]:
     return {
         name.removeprefix(prefix): _array(value, name, path)
         for name, value in zip(names, state.values(), strict=True)
-        if not name.endswith(".num_batches_tracked")
+        if not name.endswith(NOT_WEIGHTS)
     }
 
 

@@ -40,10 +40,12 @@ def say(file: Path, text: str) -> Weights:
 
 
 def test_authors_values() -> None:
-    assert len(DESCRIPTIONS) == 17
+    assert len(DESCRIPTIONS) == 27
     for name, each in DESCRIPTIONS.items():
         assert (each.name, each.preprocessing.modality) == (name, each.stream)
         prepared = each.preprocessing
+        if each.format == "torchvision":
+            continue  # compared with the library in tests/models/families
         if each.format != "hara":
             assert (prepared.rate, prepared.short_side, prepared.crop) == (Fraction(25), 256, 224)
         else:
