@@ -163,7 +163,11 @@ _CHECKS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "accuracy": ("text", _text),
     "rate": ("frames a second, such as 25 or 30000/1001, or null for the video's own", _rate),
     "short_side": ("a number of pixels", _pixels),
-    "resize": ("opencv-bilinear or pillow-bilinear", _one_of("opencv-bilinear", "pillow-bilinear")),
+    "every": ("a number of frames, 1 or more", _pixels),
+    "resize": (
+        "opencv-bilinear, pillow-bilinear or pillow-bicubic",
+        _one_of("opencv-bilinear", "pillow-bilinear", "pillow-bicubic"),
+    ),
     "long_side": ("round or floor", _one_of("round", "floor")),
     "crop": ("a number of pixels", _pixels),
     "crop_offset": ("floor or half-even", _one_of("floor", "half-even")),
