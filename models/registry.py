@@ -33,7 +33,9 @@ MODELS = {
 }
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
 
-FAMILIES: Mapping[str, str] = {}
+FAMILIES: Mapping[str, str] = {
+    "hf": "actionbench.models.families.hugging_face.model:model",
+}
 """Family ("tv" of "tv:r3d_18") → "module:attribute" of a function that takes the name behind the colon and
 returns a `Model`. The name comes without `@backend:precision:variant`; UsageError if it is unknown."""
 
