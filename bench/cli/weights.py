@@ -51,7 +51,7 @@ def fetch(
 ) -> None:
     """Download weights and check them; an interrupted download continues. No other command downloads."""
     from ...models.weights import fetch as fetch_weights
-    from ...models.weights.hub import is_hub_name
+    from ...models.weights.hugging_face.hub import is_hub_name
     from ...models.weights.licences import marked
     from ..console.progress import transfer
 

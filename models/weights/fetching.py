@@ -27,7 +27,7 @@ from .download import NotFound, RetryPolicy, TransferProgress, disk_full, downlo
 from .formats.impostors import refuse_impostor
 from .formats.pickled_arrays import read_pickled_arrays
 from .formats.readers import detect_format, read_state, write_state
-from .hub import fetch_snapshot, is_hub_name
+from .hugging_face.hub import fetch_snapshot, is_hub_name
 from .inventory import verify
 from .package_index import index_client, local_path, locate, pip_settings
 from .record import FIRST_USE, RECORD, chunks, difference, digest, git_blob, recorded

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import WeightsError
 from .catalogue import CATALOGUE, WeightsSource, find_source, total_size
-from .hub import is_hub_name, problems, stored_snapshot, stored_snapshots
+from .hugging_face.hub import is_hub_name, problems, stored_snapshot, stored_snapshots
 from .record import RECORD, difference, recorded
 from .store import stored, weights_folder
 

@@ -12,9 +12,9 @@ from ..spec import Weights, WeightsDescription
 from .catalogue import CATALOGUE, WeightsSource
 from .formats.readers import FORMATS, detect_format, sibling_formats
 from .formats.tensor_bundle import files_of, index_path, prefix_of
+from .hugging_face.snapshot import FORMAT, snapshot_weights
 from .record import FIRST_USE, RECORD, difference, digest, recorded
 from .sidecar import described
-from .snapshot import FORMAT, snapshot_weights
 
 
 def weights_folder() -> Path:

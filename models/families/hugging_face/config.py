@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ....errors import WeightsError
 from ...labels import label_lists, labels
-from ...weights.snapshot import CONFIG, read_object
+from ...weights.hugging_face.snapshot import CONFIG, read_object
 from .architectures import ARCHITECTURES, NO_CLASSIFIERS, Architecture
 
 _MOST_FRAMES: Final = 1024

@@ -12,9 +12,9 @@ from ....errors import UsageError, WeightsError
 from ...labels import labels
 from ...spec import Model, Preprocessing, Views, WeightsDescription
 from ...transforms import Triple
-from ...weights.hub import NOT_STATED, Snapshot, parse_name, records_folder, stored_snapshot
+from ...weights.hugging_face.hub import NOT_STATED, Snapshot, parse_name, records_folder, stored_snapshot
+from ...weights.hugging_face.snapshot import FORMAT
 from ...weights.sidecar import described, sidecar_path
-from ...weights.snapshot import FORMAT
 from .config import Config, read_config
 from .processor import read_preprocessing
 from .published import PUBLISHED

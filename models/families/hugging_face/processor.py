@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NoReturn
 
 from ....errors import WeightsError
 from ...spec import Preprocessing
-from ...weights.snapshot import read_object
+from ...weights.hugging_face.snapshot import read_object
 
 FILES: Final = ("video_preprocessor_config.json", "preprocessor_config.json")
 """Where it may stand; the first that there is counts."""

@@ -18,13 +18,13 @@ from urllib.parse import quote
 
 import httpx2
 
-from ...atomic import write_file
-from ...errors import BackendUnavailable, UsageError, WeightsError
-from ...home import home
-from ...parsing import parse_json
-from ...plain_text import plain_line
-from ...typed_values import typed
-from .record import FIRST_USE, FileRecord, difference, digest, git_blob
+from ....atomic import write_file
+from ....errors import BackendUnavailable, UsageError, WeightsError
+from ....home import home
+from ....parsing import parse_json
+from ....plain_text import plain_line
+from ....typed_values import typed
+from ..record import FIRST_USE, FileRecord, difference, digest, git_blob
 
 PREFIX: Final = "hf:"
 """What the name of a network on the Hub begins with."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from ...errors import WeightsError
-from ...parsing import parse_json
-from ..spec import Weights, WeightsDescription
-from .formats.safetensors_files import list_safetensors
+from ....errors import WeightsError
+from ....parsing import parse_json
+from ...spec import Weights, WeightsDescription
+from ..formats.safetensors_files import list_safetensors
+from ..record import FIRST_USE, difference, digest
 from .hub import snapshot_in
-from .record import FIRST_USE, difference, digest
 
 FORMAT: Final = "hugging-face"
 """`WeightsDescription.format` of such a folder."""

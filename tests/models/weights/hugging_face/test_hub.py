@@ -14,9 +14,9 @@ from safetensors.numpy import save
 from actionbench.bench.cli.app import run_app
 from actionbench.errors import UsageError, WeightsError
 from actionbench.models.weights import fetch, list_weights, verify
-from actionbench.models.weights.hub import parse_name, stored_snapshot, stored_snapshots
+from actionbench.models.weights.hugging_face.hub import parse_name, stored_snapshot, stored_snapshots
+from actionbench.models.weights.hugging_face.snapshot import snapshot_weights
 from actionbench.models.weights.licences import is_non_commercial, marked
-from actionbench.models.weights.snapshot import snapshot_weights
 
 from .hub_server import COMMIT, Hub, serving_hub
 
