@@ -30,7 +30,7 @@ transformers = pytest.importorskip("transformers")
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A folder of each architecture as transformers saves one, its weights drawn more widely than it would."""
+    """A folder of each architecture as transformers saves one, with weights that are drawn widely."""
     folders = {}
     for kind in ARCHITECTURES:
         folder = write_folder(tmp_path_factory.mktemp("hf") / kind, kind, weights=False)
