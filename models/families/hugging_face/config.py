@@ -53,6 +53,7 @@ def read_config(folder: Path) -> Config:
     for key, problem in _FOREIGN.items():
         if raw.get(key) is not None:
             raise WeightsError(f"`{key}`: {problem}", where=path)
+    _refuse_kernels(raw, path)
     if (folder / "adapter_config.json").exists():
         raise WeightsError("is an adapter to another network, which is not supported", where=folder)
     architecture = _architecture(raw, path)
@@ -67,6 +68,18 @@ def read_config(folder: Path) -> Config:
         side=_side(raw, architecture, path),
         labels=_labels(raw, path),
     )
+
+
+def _refuse_kernels(raw: dict[str, Any], path: Path) -> None:
+    """Raise WeightsError if a key names how something is computed: transformers would fetch compiled code."""
+    for key, value in raw.items():
+        named = "implementation" in key or "kernel" in key
+        if named and not (value is None or isinstance(value, bool) or value in ("eager", "sdpa")):
+            raise WeightsError(
+                f"`{key}` asks for code to compute with, which is never fetched",
+                where=path,
+                found=repr(value)[:80],
+            )
 
 
 def _architecture(raw: dict[str, Any], path: Path) -> Architecture:

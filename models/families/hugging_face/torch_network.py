@@ -20,15 +20,6 @@ from ...spec import LoadOptions, Model, Network, Weights
 from .architectures import Architecture
 from .config import read_config
 
-try:
-    import transformers
-except ImportError as error:
-    raise BackendUnavailable(
-        "networks of Hugging Face need a package that is not installed: transformers",
-        where="hf:",
-        remedy=f"`pip install 'actionbench[transformers]'` for {sys.executable}",
-    ) from error
-
 
 class VideoClassifier(torch.nn.Module):
     """A network of transformers that maps (N, C, T, H, W) to logits, as our networks do.
@@ -90,9 +81,9 @@ def untrained(
     - `attention`: in transformers' words; None for the architecture's.
     """
     config = read_config(folder)
-    with _quiet(folder), torch.random.fork_rng(devices=[]):
+    with _library(folder) as transformers, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = transformers.AutoModelForVideoClassification.from_config(  # type: ignore[no-untyped-call]
+        net = transformers.AutoModelForVideoClassification.from_config(
             transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False),
             attn_implementation=attention or config.architecture.attention,
             trust_remote_code=False,
@@ -103,7 +94,7 @@ def untrained(
 
 def _trained(folder: Path, attention: str | None) -> VideoClassifier:
     config = read_config(folder)
-    with _quiet(folder):
+    with _library(folder) as transformers:
         net, found = transformers.AutoModelForVideoClassification.from_pretrained(
             folder,
             local_files_only=True,
@@ -140,13 +131,21 @@ def _round(net: torch.nn.Module, bits: int) -> None:
 
 
 @contextmanager
-def _quiet(folder: Path) -> Iterator[None]:
-    """Without transformers' progress bars and messages; what it raises becomes an error about the folder."""
+def _library(folder: Path) -> Iterator[Any]:
+    """transformers without its progress bars and messages; what it raises becomes an error of ours."""
+    try:
+        import transformers
+    except ImportError as error:
+        raise BackendUnavailable(
+            "networks of Hugging Face need a package that is not installed: transformers",
+            where=f"hf:{folder}",
+            remedy=f"`pip install 'actionbench[transformers]'` for {sys.executable}",
+        ) from error
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        yield
-    except (WeightsError, MemoryError):
+        yield transformers
+    except MemoryError:
         raise
     except Exception as error:  # whatever its checks of a stranger's values raise
         raise WeightsError(
