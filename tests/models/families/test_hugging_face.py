@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ from actionbench.models.spec import Preprocessing
 from actionbench.models.weights import resolve_weights
 from actionbench.models.weights.hugging_face.hub import Snapshot, parse_name
 from actionbench.models.weights.hugging_face.snapshot import weight_files
+from actionbench.models.weights.licences import marked
 
 from .hugging_face_folders import FRAMES, LABELS, SIDE, write_folder
 
@@ -379,6 +381,18 @@ def test_an_unknown_repository_is_described_in_the_store(
     folder.rmdir()
     with pytest.raises(WeightsError, match="no longer in Hugging Face's cache"):
         find_model("hf:someone/network")
+
+
+def test_the_document_has_what_is_published() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "hugging-face.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([\w-]+/[\w-]+)` \|(.*)$", text, re.MULTILINE))
+    assert rows.keys() == PUBLISHED.keys()
+    for name, each in PUBLISHED.items():
+        _, sampling, views, top1, licence, _ = map(str.strip, f"|{rows[name]}".split("|"))
+        assert sampling.endswith(f"× {each.every}")
+        assert views == f"{each.clips} × {each.crops}"
+        assert top1.startswith(f"{each.figures.top1} (")
+        assert licence == marked(each.licence)
 
 
 def test_what_is_published_is_plausible() -> None:
