@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ....errors import UsageError, WeightsError
 from ...labels import labels
@@ -14,16 +14,13 @@ from ...spec import Model, Preprocessing, Views, WeightsDescription
 from ...transforms import Triple
 from ...weights.hugging_face.hub import NOT_STATED, Snapshot, parse_name, records_folder, stored_snapshot
 from ...weights.hugging_face.snapshot import FORMAT
-from ...weights.sidecar import described, sidecar_path
+from ...weights.sidecar import described, sidecar_path, states
 from .config import Config, read_config
 from .processor import read_preprocessing
 from .published import PUBLISHED
 
 if TYPE_CHECKING:
     from .torch_network import VideoClassifier
-
-_UNSTATED: Final = 0
-"""`Preprocessing.every` as long as nothing says how frames are sampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +50,11 @@ def model(name: str) -> Model:
     place = _located(name)
     config = read_config(place.folder)
     how = read_preprocessing(place.folder, config.side)
-    description = described(_assumed(place, config, replace(how, every=_UNSTATED)), place.described)
-    description = replace(
-        description, format=FORMAT, preprocessing=_sampled(description.preprocessing, place)
-    )
+    # Its format is that of the folder, whatever a YAML file says.
+    description = replace(described(_assumed(place, config, how), place.described), format=FORMAT)
+    _require_sampling(place)
     _check_fits(description, config, place)
+    size = None if config.architecture.any_frames else (config.frames, config.side, config.side)
     return Model(
         name=f"hf:{place.name}",
         title=f"{config.architecture.title}, {config.frames} frames",
@@ -65,7 +62,7 @@ def model(name: str) -> Model:
         backends={"torch": "actionbench.models.families.hugging_face.torch_network:load"},
         paper=config.architecture.paper,
         macs=partial(_macs, place.folder),
-        details={"min_side": config.side},
+        details={"min_side": config.side} | ({} if size is None else {"size": size}),
         own_weights={"rgb": place.folder},
     )
 
@@ -129,18 +126,16 @@ def _assumed(place: _Place, config: Config, how: Preprocessing) -> WeightsDescri
     )
 
 
-def _sampled(how: Preprocessing, place: _Place) -> Preprocessing:
-    if how.every != _UNSTATED:
-        return how
-    if how.rate is not None:
-        return replace(how, every=1)
-    raise WeightsError(
-        "nothing says how frames are sampled for this network: its files do not, and a wrong rate gives "
-        "wrong predictions",
-        where=f"hf:{place.name}",
-        remedy=f"Write into {sidecar_path(place.described)} a line like `every: 4` (every fourth of the "
-        "video's frames, as in 16×4) or `rate: 7.5` (frames a second), as the network was trained",
-    )
+def _require_sampling(place: _Place) -> None:
+    known = place.snapshot is not None and place.snapshot.repository in PUBLISHED
+    if not known and not states(place.described, "every", "rate"):
+        raise WeightsError(
+            "nothing says how frames are sampled for this network: its files do not, and a wrong rate gives "
+            "wrong predictions",
+            where=f"hf:{place.name}",
+            remedy=f"Write into {sidecar_path(place.described)} a line like `every: 4` (every fourth of the "
+            "video's frames, as in 16×4) or `rate: 7.5` (frames a second), as the network was trained",
+        )
 
 
 def _check_fits(description: WeightsDescription, config: Config, place: _Place) -> None:
@@ -153,6 +148,13 @@ def _check_fits(description: WeightsDescription, config: Config, place: _Place) 
     if (crop := description.preprocessing.crop) != config.side:
         raise WeightsError(
             "`crop` is not the side of the network's pictures", where=where, expected=config.side, found=crop
+        )
+    if not config.architecture.any_frames and (window := description.views.window) != config.frames:
+        raise WeightsError(
+            "`window` is not the length that the network takes",
+            where=where,
+            expected=config.frames,
+            found=window,
         )
 
 

@@ -92,7 +92,7 @@ def test_the_stride_is_asked_for_where_nothing_says_it(tmp_path: Path) -> None:
         ("every: 0", "every"),
         ("every: 2\nlabels: [a, b]", "not as many"),
         ("every: 2\ncrop: 31", "side of the network's pictures"),
-        ("every: 2\nstride: 3", "unknown field"),
+        ("every: 2\nframes: 3", "unknown field"),
     ],
 )
 def test_a_yaml_that_does_not_fit_is_refused(tmp_path: Path, text: str, problem: str) -> None:
