@@ -166,7 +166,7 @@ def test_other_weights_are_another_model(trained: dict[str, Path]) -> None:
 
 
 def test_frames_that_a_network_does_not_take(trained: dict[str, Path]) -> None:
-    with pytest.raises((UsageError, ClipError), match="4 frames|4×32×32"):
+    with pytest.raises((UsageError, ClipError), match=r"4 frames|4×32×32"):
         logits(loaded(trained["videomae"]), views(6))
     assert logits(loaded(trained["vjepa2"]), views(6)).shape == (2, 3)
 
