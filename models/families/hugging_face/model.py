@@ -17,7 +17,7 @@ from ...weights.hugging_face.snapshot import FORMAT
 from ...weights.sidecar import described, sidecar_path, states
 from .config import Config, read_config
 from .processor import read_preprocessing
-from .published import PUBLISHED
+from .published import PUBLISHED, Published
 
 if TYPE_CHECKING:
     from .torch_network import VideoClassifier
@@ -119,11 +119,18 @@ def _assumed(place: _Place, config: Config, how: Preprocessing) -> WeightsDescri
         preprocessing=how,
         views=views,
         labels=config.labels,
-        licence=NOT_STATED if snapshot is None else snapshot.licence,
+        licence=_licence(snapshot, published),
         source="the user's folder" if snapshot is None else snapshot.source,
         paper=config.architecture.paper,
         figures=None if published is None else published.figures,
     )
+
+
+def _licence(snapshot: Snapshot | None, published: Published | None) -> str:
+    """That of the record; where a fetch without a network could not tell, that of the publisher."""
+    if snapshot is not None and snapshot.licence != NOT_STATED:
+        return snapshot.licence
+    return NOT_STATED if published is None else published.licence
 
 
 def _require_sampling(place: _Place) -> None:

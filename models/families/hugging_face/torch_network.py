@@ -108,6 +108,9 @@ def _trained(folder: Path, attention: str | None) -> VideoClassifier:
         raise WeightsError(
             "lacks tensors of the network, which would be random", where=folder, found=_in_words(missing)
         )
+    broken = [name for name, tensor in net.named_parameters() if not bool(tensor.isfinite().all())]
+    if broken:
+        raise WeightsError("holds numbers that are not finite", where=folder, found=_in_words(broken))
     if extra := found["unexpected_keys"]:
         warnings.warn(
             f"{folder}: not used are tensors that {config.architecture.network} does not have: "

@@ -24,6 +24,7 @@ from ....home import home
 from ....parsing import parse_json
 from ....plain_text import plain_line
 from ....typed_values import typed
+from ..formats.safetensors_files import SUFFIX
 from ..record import FIRST_USE, FileRecord, difference, digest, git_blob
 
 PREFIX: Final = "hf:"
@@ -173,6 +174,8 @@ def fetch_snapshot(name: str, endpoint: str | None, announce: Callable[[str], No
             remedy="Fetch it again",
         )
     files = {path.name: _recorded(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    if not any(file.endswith(SUFFIX) for file in files):
+        raise WeightsError("there are no safetensors in Hugging Face's cache", where=folder)
     snapshot = Snapshot(
         repository=repository,
         revision=revision,
@@ -247,7 +250,7 @@ def _licence_before(repository: str) -> str:
 
 def _require_safetensors(info: Any, name: str) -> None:
     files = [str(each.rfilename) for each in info.siblings or ()]
-    if not any(file.endswith(".safetensors") for file in files):
+    if not any(file.endswith(SUFFIX) for file in files):
         pickled = [plain_line(file) for file in files if file.endswith((".bin", ".pt", ".pth", ".h5"))]
         raise WeightsError(
             "publishes no weights as safetensors; pickles can run any code and are not fetched",

@@ -330,19 +330,19 @@ def test_names_that_are_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         find_model(f"hf:{write_folder(tmp_path / 'net')}@onnx")
 
 
-def recorded(home: Path, folder: Path, repository: str) -> Snapshot:
+def recorded(home: Path, folder: Path, repository: str, licence: str = "cc-by-nc-4.0") -> Snapshot:
     """A record as `bench weights fetch` writes it, of a repository whose files are in `folder`."""
     snapshot = {
         "repository": repository,
         "revision": "main",
         "commit": "0123456789abcdef0123456789abcdef01234567",
-        "licence": "cc-by-nc-4.0",
+        "licence": licence,
         "folder": str(folder),
         "fetched": "2026-11-29T10:00:00+00:00",
         "files": {},
     }
     path = home / "weights" / "hugging-face" / repository.replace("/", "--") / "main.json"
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(snapshot))
     return Snapshot(**snapshot)  # type: ignore[arg-type]
 
@@ -363,6 +363,8 @@ def test_a_fetched_repository_has_its_publishers_sampling(
     assert description.licence == "cc-by-nc-4.0"
     assert description.source == f"https://huggingface.co/{name}/tree/{snapshot.commit}"
     assert find_model(f"hf:{name}@{snapshot.commit}@torch").model.streams == model.streams
+    recorded(tmp_path / "home", folder, name, "not stated")
+    assert find_model(f"hf:{name}").model.streams["rgb"].licence == PUBLISHED[name].licence
 
 
 def test_an_unknown_repository_is_described_in_the_store(

@@ -152,6 +152,14 @@ def test_missing_and_misshapen_tensors_are_refused(trained: dict[str, Path], tmp
         loaded(changed(trained["videomae"], tmp_path / "b", wider))
 
 
+def test_numbers_that_are_not_finite_are_refused(trained: dict[str, Path], tmp_path: Path) -> None:
+    def broken(tensors: dict[str, Any]) -> None:
+        tensors["classifier.bias"][0] = np.nan
+
+    with pytest.raises(WeightsError, match=r"not finite.*classifier\.bias"):
+        loaded(changed(trained["videomae"], tmp_path / "net", broken))
+
+
 def test_tensors_that_are_not_used_are_said(trained: dict[str, Path], tmp_path: Path) -> None:
     def more(tensors: dict[str, Any]) -> None:
         tensors["decoder.own"] = np.zeros(3, np.float32)

@@ -170,6 +170,16 @@ def test_offline_the_cache_of_hugging_face_is_used(hub: Hub, monkeypatch: pytest
         fetched(hub, "hf:someone/else")
 
 
+def test_offline_a_cache_without_weights_is_one_error(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants, snapshot_download
+
+    snapshot_download("someone/network", endpoint=hub.address, allow_patterns=["config.json"])
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(WeightsError, match=r"cannot be fetched|no safetensors"):
+        fetched(hub)
+    assert stored_snapshot(NAME) is None
+
+
 def test_a_file_that_has_changed_is_found(hub: Hub) -> None:
     folder = fetched(hub)
     (folder / "config.json").resolve().write_bytes(b"{}")
