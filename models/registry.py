@@ -35,6 +35,7 @@ MODELS = {
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
 
 FAMILIES: Mapping[str, str] = {
+    "hf": "actionbench.models.families.hugging_face.model:model",
     "onnx": "actionbench.models.families.onnx_file:model",
     "tv": "actionbench.models.families.torchvision_networks:model",
 }

@@ -29,7 +29,7 @@ FloatArray = npt.NDArray[np.float32]
 Channels = tuple[float, float, float]
 
 Modality = Literal["rgb", "flow"]
-Filter = Literal["opencv-bilinear", "pillow-bilinear", "torch-bilinear"]
+Filter = Literal["opencv-bilinear", "pillow-bilinear", "pillow-bicubic", "torch-bilinear"]
 Rounding = Literal["round", "floor"]
 Offset = Literal["floor", "half-even"]
 Colour = Literal["rgb", "bgr"]
@@ -52,8 +52,9 @@ class Preprocessing:
     - `rate`: frames per second the video is resampled to; None keeps the video's own frames.
     - `short_side`: the shorter side is resized to this many pixels, the aspect kept; None with `stretch`.
     - `resize`: the filter. "opencv-bilinear" samples 2×2 neighbours (cv2.INTER_LINEAR);
-      "pillow-bilinear" widens its triangle when it shrinks (PIL.Image.BILINEAR); "torch-bilinear" samples 2×2
-      neighbours in float32 and rounds half to even (torch's interpolation without antialiasing).
+      "pillow-bilinear" widens its triangle when it shrinks (PIL.Image.BILINEAR), as does "pillow-bicubic"
+      (PIL.Image.BICUBIC); "torch-bilinear" samples 2×2 neighbours in float32 and rounds half to even (torch's
+      interpolation without antialiasing).
     - `long_side`: how the longer side's fraction of a pixel is dropped, "round" or "floor".
     - `crop`: side of the centre crop, pixels.
     - `crop_offset`: "floor" of half the margin, or "half-even" (Python's `round`). It does not apply to three

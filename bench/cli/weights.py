@@ -21,13 +21,14 @@ def list_() -> None:
     from tabulate import tabulate
 
     from ...home import home
+    from ...licences import marked
     from ...models.weights import list_weights
 
     rows = [
         [
             row.name,
             row.stream,
-            row.licence,
+            marked(row.licence),
             "" if row.size is None else f"{row.size / 1e6:.0f} MB",
             "" if row.path is None else "yes",
             row.source,
@@ -40,26 +41,35 @@ def list_() -> None:
 
 @app.command()
 def fetch(
-    names: Annotated[list[str], typer.Argument(help="Names from `bench weights list`.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Names from `bench weights list`, or hf:OWNER/NAME@REVISION of Hugging Face."),
+    ],
     source: Annotated[
         str | None,
         typer.Option(
             "--from",
             help="Where to take them from instead: a file, or a folder or URL laid out like the store or the "
-            "authors' repository.",
+            "authors' repository; for hf: the URL of a mirror.",
         ),
     ] = None,
 ) -> None:
     """Download weights and check them; an interrupted download continues. No other command downloads."""
+    from ...licences import marked
     from ...models.weights import fetch as fetch_weights
-    from ...models.weights.catalogue import find_source
+    from ...models.weights.hugging_face.hub import is_hub_name
     from ..console.progress import transfer
 
     for name in names:
-        wanted = find_source(name)
-        print(f"{name}: licence {wanted.licence}; {wanted.origin}", flush=True)
-        with transfer(name) as progress:
-            path = fetch_weights(name, mirror=source, progress=progress)
+
+        def announce(licence: str, name: str = name) -> None:
+            print(f"{name}: licence {marked(licence)}", flush=True)
+
+        if is_hub_name(name):  # its library shows its own progress
+            path = fetch_weights(name, mirror=source, announce=announce)
+        else:
+            with transfer(name) as progress:
+                path = fetch_weights(name, mirror=source, progress=progress, announce=announce)
         print(f"{name}: stored in {path}")
 
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ import httpx2
 import numpy as np
 
 from ...atomic import replacing
-from ...errors import WeightsError
+from ...errors import UsageError, WeightsError
 from ...parsing import parse_json
 from ...registry import LOAD_REMEDY, load
 from .archive import opened_member, unpack
@@ -26,9 +27,10 @@ from .download import NotFound, RetryPolicy, TransferProgress, disk_full, downlo
 from .formats.impostors import refuse_impostor
 from .formats.pickled_arrays import read_pickled_arrays
 from .formats.readers import detect_format, read_state, write_state
+from .hugging_face.hub import fetch_snapshot, is_hub_name
 from .inventory import verify
 from .package_index import index_client, local_path, locate, pip_settings
-from .record import FIRST_USE, RECORD, chunks, difference, digest, recorded
+from .record import FIRST_USE, RECORD, chunks, difference, digest, git_blob, recorded
 from .store import stored, weights_folder
 
 _LOCK_TIMEOUT_S: Final = 600.0
@@ -38,28 +40,47 @@ def _quiet(done: int, total: int | None) -> None:
     pass
 
 
+def _unsaid(licence: str) -> None:
+    pass
+
+
 def fetch(
     name: str,
     *,
     mirror: str | None = None,
     progress: TransferProgress = _quiet,
     policy: RetryPolicy | None = None,
+    announce: Callable[[str], None] = _unsaid,
 ) -> Path:
     """Fetch weights into the store, unless they are there already; returns the path to load them from.
 
-    - `name`: a name of the catalogue.
+    - `name`: a name of the catalogue, or "hf:OWNER/NAME@REVISION" (`hub`).
     - `mirror`: address or folder to take the files from instead of their source. It is laid out like the
       store or like the authors' repository; a folder may also contain the files directly. For weights that
       are one file, it may be the path of that file.
     - `progress`: called with the bytes received and the bytes in all (None if unknown).
     - `policy`: limits of each download; None for the defaults.
+    - `announce`: called with the licence, before anything large is downloaded.
+
+    From the Hub, `huggingface_hub` downloads: it shows its own progress and has its own limits, and `mirror`
+    is the address of one.
 
     Files pinned in the catalogue, and files from GitHub, are checked; of others the digest at the first fetch
     is recorded. Stored files that have changed since are fetched again. An interrupted fetch is continued.
     Raises UsageError for an unknown name, WeightsError if the files cannot be fetched or are not the
     published ones.
     """
+    if is_hub_name(name):
+        if mirror is not None and not _is_address(mirror):
+            raise UsageError(
+                "is no address",
+                where="--from",
+                found=mirror,
+                remedy=f"A folder needs no fetching: name it as the model, hf:{mirror}",
+            )
+        return fetch_snapshot(name, mirror, announce)
     source = find_source(name)
+    announce(source.licence)
     present = stored(source)
     if present is not None and verify(name).ok:
         return present
@@ -92,6 +113,10 @@ def fetch(
             raise disk_full(weights_folder()) from error
         raise WeightsError("cannot be kept", where=error.filename or partial, found=error.strerror) from error
     return final / source.load
+
+
+def _is_address(mirror: str) -> bool:
+    return mirror.startswith(("https://", "http://"))
 
 
 def _set_aside(final: Path, partial: Path, source: WeightsSource) -> tuple[RemoteFile, ...]:
@@ -152,7 +177,7 @@ def _fetch_file(
     policy: RetryPolicy,
 ) -> None:
     """Download or copy one file of `source` to `target`, checked."""
-    if mirror is not None and not mirror.startswith(("https://", "http://")):
+    if mirror is not None and not _is_address(mirror):
         _copy_checked(_in_mirror(Path(mirror), file, source), target, file, progress)
     elif mirror is None and not source.base:
         settings = pip_settings()
@@ -297,7 +322,7 @@ def _check_file(path: Path, file: RemoteFile, where: object) -> None:
     refuse_impostor(path)
     for kind, expected, found in (
         ("size", file.size, path.stat().st_size),
-        ("Git blob", file.git_blob, _git_blob(path) if file.git_blob else None),
+        ("Git blob", file.git_blob, git_blob(path) if file.git_blob else None),
         ("SHA-256", file.sha256, digest([path]) if file.sha256 else None),
     ):
         # Of a digest, the first digits may be all that is published.
@@ -310,14 +335,6 @@ def _check_file(path: Path, file: RemoteFile, where: object) -> None:
                 found=found,
                 remedy="Fetch it again; if it stays so, the source has changed",
             )
-
-
-def _git_blob(path: Path) -> str:
-    """SHA-1 of the file as a Git object; as trustworthy as Git's own check."""
-    sha1 = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    for chunk in chunks(path):
-        sha1.update(chunk)
-    return sha1.hexdigest()
 
 
 def _check_contents(source: WeightsSource, folder: Path) -> None:

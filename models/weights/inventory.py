@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...errors import WeightsError
 from .catalogue import CATALOGUE, WeightsSource, find_source, total_size
+from .hugging_face.hub import is_hub_name, problems, stored_snapshot, stored_snapshots
 from .record import RECORD, difference, recorded
 from .store import stored, weights_folder
 
@@ -59,6 +60,8 @@ def verify(name: str) -> VerifyResult:
 
     Raises UsageError for an unknown name, WeightsError if they were not fetched.
     """
+    if is_hub_name(name):
+        return _verify_snapshot(name)
     source = find_source(name)
     path = stored(source)
     folder = weights_folder() / source.folder
@@ -71,8 +74,17 @@ def verify(name: str) -> VerifyResult:
     return VerifyResult(name, path, len(files), tuple(problems))
 
 
+def _verify_snapshot(name: str) -> VerifyResult:
+    snapshot = stored_snapshot(name)
+    if snapshot is None:
+        raise WeightsError(
+            "this network was not fetched", where=name, remedy=f"Run `bench weights fetch {name}`"
+        )
+    return VerifyResult(name, Path(snapshot.folder), len(snapshot.files), problems(snapshot))
+
+
 def list_weights() -> list[WeightsRow]:
-    """Everything in the catalogue, in its order."""
+    """Everything in the catalogue, in its order, and what was fetched from the Hugging Face Hub."""
     rows = []
     for source in CATALOGUE.values():
         path = stored(source)
@@ -88,7 +100,19 @@ def list_weights() -> list[WeightsRow]:
                 by_hand=source.by_hand,
             )
         )
-    return rows
+    return rows + [
+        WeightsRow(
+            name=each.name,
+            stream="rgb",
+            licence=each.licence,
+            size=sum(file.size for file in each.files.values()),
+            path=Path(each.folder),
+            source=each.source,
+            accuracy="",
+            by_hand=False,
+        )
+        for each in stored_snapshots()
+    ]
 
 
 def _stored_size(source: WeightsSource) -> int:

@@ -35,6 +35,15 @@ def sidecar_path(weights: Path) -> Path:
     return weights.with_name(f"{weights.name}.yaml")
 
 
+def states(weights: Path, *keys: str) -> bool:
+    """Whether a YAML file beside weights, which `described` has read, has one of the keys."""
+    try:
+        raw = parse_yaml(sidecar_path(weights).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    return isinstance(raw, dict) and any(key in raw for key in keys)
+
+
 def described(assumed: WeightsDescription, weights: Path) -> WeightsDescription:
     """The description of weights, with the changes of the YAML file beside them, if there is one.
 

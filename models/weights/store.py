@@ -12,6 +12,7 @@ from ..spec import Weights, WeightsDescription
 from .catalogue import CATALOGUE, WeightsSource
 from .formats.readers import FORMATS, detect_format, sibling_formats
 from .formats.tensor_bundle import files_of, index_path, prefix_of
+from .hugging_face.snapshot import FORMAT, snapshot_weights
 from .record import FIRST_USE, RECORD, difference, digest, recorded
 from .sidecar import described
 
@@ -39,11 +40,14 @@ def resolve_weights(stream: str, description: WeightsDescription, path: Path) ->
     - `stream`: that they are for.
     - `description`: of the weights, unless a YAML file beside them says otherwise (`sidecar`).
     - `path`: a file, the prefix or index of a TensorFlow checkpoint, the folder of a TF-Hub module, a folder
-      with a file of a known name, the name of weights that were fetched, or what `bench finetune` wrote.
+      with a file of a known name, the name of weights that were fetched, what `bench finetune` wrote, or the
+      folder of a network of Hugging Face (`snapshot`).
 
     Raises WeightsError if there are no weights, if a folder contains several, or if the file's format is
     unknown.
     """
+    if description.format == FORMAT:
+        return snapshot_weights(description, path)
     if is_finetuned(path) or (path.name == WEIGHTS and is_finetuned(path.parent)):
         return finetuned_weights(path, stream, description)
     named = CATALOGUE.get(str(path))

@@ -102,6 +102,8 @@ def test_filters_are_the_libraries_own() -> None:
     np.testing.assert_array_equal(resize(frame, 256, "opencv-bilinear"), cv2.resize(frame, (342, 256)))
     pillow = Image.fromarray(frame).resize((149, 112), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(resize(frame, 112, "pillow-bilinear", "floor"), np.asarray(pillow))
+    cubic = Image.fromarray(frame).resize((149, 112), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(resize(frame, 112, "pillow-bicubic", "floor"), np.asarray(cubic))
 
 
 @pytest.mark.parametrize("name", ["opencv-bilinear", "pillow-bilinear"])
