@@ -75,3 +75,19 @@ def test_the_embedded_default_ends_in_a_report_with_accuracy(bench: Bench, tmp_p
     for model in json.loads((out / "results.json").read_text())["models"]:
         assert model["accuracy"]["top1"]["value"] > 0.5, "the fitted layer tells the drawn classes apart"
     assert "demo weights" in (out / "report.md").read_text().lower()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("torchvision")
+def test_a_network_of_torchvision_is_compared_and_timed(bench: Bench, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    answer = bench(
+        *("run", "--models", "tv:mc3_18,tv:mc3_18@openvino", *OPTIONS, "--views", "single"),
+        *("--latency-seconds", 0, "--no-peak", "--out", out),
+    )
+    assert answer.returncode == 0, answer.stderr
+    directory = RunDirectory(out)
+    assert [model.state for model in directory.run.models] == ["done"] * 2
+    assert [model.parameters for model in directory.run.models] == [11_695_440] * 2
+    assert {round(sample.macs or 0, -6) for sample in directory.latencies()} == {43_343_000_000}
+    assert "tv:mc3_18" in (out / "report.md").read_text()
