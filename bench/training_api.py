@@ -18,7 +18,7 @@ from ..training.config import FinetuneConfig
 from ..training.packages import require_training
 from .api import weights_setting
 from .console.progress import Console
-from .evaluate import EvaluationSettings, evaluate_models
+from .evaluation.evaluate import EvaluationSettings, evaluate_models
 from .export.export import Exported
 from .export.export import export as export_network
 from .plan.config import DEFAULTS, from_mapping

@@ -36,8 +36,8 @@ MODELS = {
 
 FAMILIES: Mapping[str, str] = {
     "hf": "actionbench.models.families.hugging_face.model:model",
-    "onnx": "actionbench.models.families.onnx_file:model",
-    "tv": "actionbench.models.families.torchvision_networks:model",
+    "onnx": "actionbench.models.families.onnx_file.model:model",
+    "tv": "actionbench.models.families.torchvision_video.model:model",
 }
 """Family ("tv" of "tv:r3d_18") → "module:attribute" of a function that takes the name behind the colon and
 returns a `Model`. The name comes without `@backend:precision:variant`; UsageError if it is unknown.

@@ -124,7 +124,7 @@ def verify(
 
 def _verify_published(names: list[str], given: dict[str, Any]) -> int:
     from ..console.progress import Console
-    from ..published import in_words, verify_published
+    from ..evaluation.published import in_words, verify_published
 
     if len(names) != 1 or names[0].startswith("@"):
         raise UsageError(

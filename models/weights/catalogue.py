@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ...errors import unknown_name
-from ..families import torchvision_weights
+from ..families.torchvision_video import published as torchvision_video
 from ..spec import WeightsDescription
 from .descriptions import DESCRIPTIONS
 from .formats.safetensors_files import SUFFIX
@@ -216,7 +216,7 @@ def _hara(description: WeightsDescription) -> WeightsSource:
 
 
 def _torchvision(description: WeightsDescription) -> WeightsSource:
-    name = torchvision_weights.NETWORKS[description.name.removeprefix("tv:")].file
+    name = torchvision_video.NETWORKS[description.name.removeprefix("tv:")].file
     digits = name.removesuffix(".pth").rpartition("-")[2]
     return WeightsSource(
         name=description.name,
@@ -225,7 +225,7 @@ def _torchvision(description: WeightsDescription) -> WeightsSource:
         licence=description.licence,
         origin=description.source,
         load=name,
-        base=torchvision_weights.ADDRESS,
+        base=torchvision_video.ADDRESS,
         description=description,
     )
 

@@ -12,13 +12,13 @@ from types import MappingProxyType
 from typing import Any
 
 from ...errors import unknown_name
-from ..families import torchvision_weights
+from ..families.torchvision_video import published as torchvision_video
 from ..spec import Preprocessing, PublishedFigures, Views, WeightsDescription
 
 LAYOUTS = (
     "actionbench.models.i3d.layouts:LAYOUTS",
     "actionbench.models.resnext.layouts:LAYOUTS",
-    "actionbench.models.families.torchvision_layouts:LAYOUTS",
+    "actionbench.models.families.torchvision_video.layouts:LAYOUTS",
 )
 """The formats of each network's weights, as "module:attribute" of a mapping, format → `Layout`."""
 
@@ -173,7 +173,7 @@ _ALL = (
     _hara("resnext-101-16f", mean="-kinetics-mean"),
     _hara("resnext-101-64f", 64, mean="-kinetics-mean"),
     _hara("resnet-18"),
-    *(each.description for each in torchvision_weights.NETWORKS.values()),
+    *(each.description for each in torchvision_video.NETWORKS.values()),
 )
 
 DESCRIPTIONS: Mapping[str, WeightsDescription] = MappingProxyType({each.name: each for each in _ALL})

@@ -39,7 +39,7 @@ def evaluate_live(
     from ....datasets.composed.footage import read_footage
     from ....reports.evaluation.live_document import write_live_evaluation
     from ...console.progress import Console
-    from ...live_evaluation import evaluate_live as evaluated
+    from ...evaluation.live import evaluate_live as evaluated
 
     footage = read_footage(data, videos)
     given = given_settings(context, SETTINGS) | {"source": str(footage.videos[0].path), "model": model}

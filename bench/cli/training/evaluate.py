@@ -45,7 +45,7 @@ def evaluate(
     from ....datasets.composed.manifest import read_composed
     from ....reports.evaluation.document import write_evaluation
     from ...console.progress import Console
-    from ...evaluate import EvaluationSettings, evaluate_models
+    from ...evaluation.evaluate import EvaluationSettings, evaluate_models
 
     config = from_mapping({"models": models, **given_settings(context)}, "command line")
     settings = EvaluationSettings(

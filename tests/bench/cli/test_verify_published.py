@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.bench.published import PublishedCheck, in_words
+from actionbench.bench.evaluation.published import PublishedCheck, in_words
 from actionbench.models.spec import PublishedFigures
 from actionbench.records.run_directory import RunDirectory
 from actionbench.reports.statistics.intervals import proportion

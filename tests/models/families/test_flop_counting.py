@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from actionbench.models.families.flop_counting import macs, on_meta, parameters
-from actionbench.models.families.torchvision_networks import build
-from actionbench.models.families.torchvision_weights import NETWORKS
+from actionbench.models.families.torchvision_video.model import build
+from actionbench.models.families.torchvision_video.published import NETWORKS
 from actionbench.models.registry import find_model
 
 

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from actionbench.bench import live_evaluation
+from actionbench.bench.evaluation import live as live_evaluation
 from actionbench.bench.worker.supervisor import Worker
 from actionbench.models.labels import labels
 from actionbench.records.live_directory import LiveDirectory

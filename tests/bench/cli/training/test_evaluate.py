@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from actionbench.bench.cli.app import run_app
-from actionbench.bench.evaluate import _Model, _Part, _partial, _same_classes, _with_all_parts
+from actionbench.bench.evaluation.evaluate import _Model, _Part, _partial, _same_classes, _with_all_parts
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.composed.example import ComposedSet, Example
 from actionbench.datasets.composed.manifest import read_composed, write_composed

@@ -17,10 +17,10 @@ import torch
 
 from actionbench.errors import BackendUnavailable, ClipError, UsageError, WeightsError
 from actionbench.models.capabilities import why_not
-from actionbench.models.families import torchvision_networks
 from actionbench.models.families.onnx_export import exported
-from actionbench.models.families.torchvision_networks import with_weights
-from actionbench.models.families.torchvision_weights import NETWORKS
+from actionbench.models.families.torchvision_video import model as torchvision_video
+from actionbench.models.families.torchvision_video.model import with_weights
+from actionbench.models.families.torchvision_video.published import NETWORKS
 from actionbench.models.inputs import check_inputs
 from actionbench.models.parity import shapes_of
 from actionbench.models.registry import ModelRequest, find_model, load_network
@@ -68,7 +68,7 @@ def test_mc3_in_every_backend(torchvision: ModuleType, monkeypatch: pytest.Monke
     expected = by_the_library(torchvision, "mc3_18", net.state_dict(), x)
     assert np.ptp(expected) > 0.1
     # Drawing and building takes most of the time: once for all.
-    monkeypatch.setattr(torchvision_networks, "with_weights", lambda *_: deepcopy(net))
+    monkeypatch.setattr(torchvision_video, "with_weights", lambda *_: deepcopy(net))
     for selection in SELECTIONS:
         found = logits(request_of(f"mc3_18@{selection}"), weights, x)
         np.testing.assert_allclose(found, expected, atol=1e-4)
@@ -179,7 +179,7 @@ def test_with_a_torchvision_for_another_torch(tmp_path: Path, monkeypatch: pytes
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(BackendUnavailable, match="operator torchvision::nms does not exist") as caught:
-        torchvision_networks.build(NETWORKS["s3d"], 400)
+        torchvision_video.build(NETWORKS["s3d"], 400)
     message = str(caught.value)
     assert "--index-url https://download.pytorch.org/whl/cpu" in message
     assert "--python torch=" in message
@@ -189,7 +189,7 @@ def test_with_a_torchvision_for_another_torch(tmp_path: Path, monkeypatch: pytes
 def test_the_one_size_that_mvit_takes() -> None:
     request = find_model("tv:mvit_v2_s")
     assert shapes_of(request.model) == ((16, 224, 224, 1), (16, 224, 224, 2))
-    with pytest.raises(UsageError, match=r"windows of one length; expected 16 frames"):
+    with pytest.raises(UsageError, match=r"another length than the network takes; expected 16 frames"):
         find_model("tv:mvit_v2_s:K=32")
     assert find_model("tv:r3d_18:K=32").model.views.window == 32
     check_inputs(request.model, {"rgb": np.zeros((1, 16, 224, 224, 3), np.float32)})

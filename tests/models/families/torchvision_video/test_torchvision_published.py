@@ -20,7 +20,7 @@ from actionbench.bench.cli.app import run_app
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.video.reader import read_frames
 from actionbench.errors import WeightsError
-from actionbench.models.families.torchvision_weights import ADDRESS, NETWORKS, TorchvisionNetwork
+from actionbench.models.families.torchvision_video.published import ADDRESS, NETWORKS, TorchvisionNetwork
 from actionbench.models.labels import labels
 from actionbench.models.registry import find_model
 from actionbench.models.spec import Views, Weights
@@ -29,7 +29,7 @@ from actionbench.models.weights.catalogue import CATALOGUE, RemoteFile
 from actionbench.models.weights.formats.torch_files import write_torch
 from actionbench.preprocessing.assembly import assemble
 
-from ..weights.loopback import HASTE, Server, serving
+from ...weights.loopback import HASTE, Server, serving
 
 
 def published(torchvision: ModuleType, network: TorchvisionNetwork) -> Any:

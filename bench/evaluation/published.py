@@ -8,20 +8,20 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..datasets.sources.registry import load_clips
-from ..errors import UsageError
-from ..models.labels import labels as label_list
-from ..models.spec import PublishedFigures, WeightsDescription
-from ..reports.analysis.accuracy import accuracy
-from ..reports.analysis.load_runs import merge, read_run
-from ..reports.statistics.intervals import Estimate
-from .console.progress import Console
-from .evaluation_runs import predicted, predictions_only, require_same_settings
-from .plan.config import RunConfig
-from .plan.plan import plan_models
-from .plan.planned_model import PlannedModel
-from .plan.views import views_in_words
-from .runner import require_results
+from ...datasets.sources.registry import load_clips
+from ...errors import UsageError
+from ...models.labels import labels as label_list
+from ...models.spec import PublishedFigures, WeightsDescription
+from ...reports.analysis.accuracy import accuracy
+from ...reports.analysis.load_runs import merge, read_run
+from ...reports.statistics.intervals import Estimate
+from ..console.progress import Console
+from ..plan.config import RunConfig
+from ..plan.plan import plan_models
+from ..plan.planned_model import PlannedModel
+from ..plan.views import views_in_words
+from ..runner import require_results
+from .runs import predicted, predictions_only, require_same_settings
 
 _SAME_COMMAND = "the same `bench weights verify` command"
 

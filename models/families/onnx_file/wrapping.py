@@ -13,10 +13,10 @@ import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from ...errors import WeightsError
-from ..backends.onnx_graphs import INPUT, OUTPUT
-from ..parity import with_mantissa
-from .onnx_file_interface import Interface
+from ....errors import WeightsError
+from ...backends.onnx_graphs import INPUT, OUTPUT
+from ...parity import with_mantissa
+from .interface import Interface
 
 _PREFIX = "file/"
 """Of all names of the user's graph, so that none is one of ours."""

@@ -9,24 +9,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..datasets.clip import Clip
-from ..datasets.composed.footage import AnnotatedVideo, Footage
-from ..datasets.labels import LabelMatcher
-from ..datasets.sources.manifest import file_digest
-from ..errors import ClipError, MeasurementError, UsageError, unknown_name
-from ..live.config import LiveConfig
-from ..live.decision import idle_class
-from ..live.people.zones import Zones, read_zones
-from ..records.live import AnnotatedAction, RecordedSession, WatchedVideo
-from ..records.live_directory import LiveDirectory
-from ..reports.evaluation.live_tables import LiveEvaluation, Watched
-from ..reports.numbers import few
-from .console.progress import Console, Progress
-from .live import LOADING_TIMEOUT_S, live_job, live_settings, plan_live
-from .plan.planned_model import PlannedModel
-from .predict import caveat
-from .worker import events
-from .worker.supervisor import Outcome, Worker
+from ...datasets.clip import Clip
+from ...datasets.composed.footage import AnnotatedVideo, Footage
+from ...datasets.labels import LabelMatcher
+from ...datasets.sources.manifest import file_digest
+from ...errors import ClipError, MeasurementError, UsageError, unknown_name
+from ...live.config import LiveConfig
+from ...live.decision import idle_class
+from ...live.people.zones import Zones, read_zones
+from ...records.live import AnnotatedAction, RecordedSession, WatchedVideo
+from ...records.live_directory import LiveDirectory
+from ...reports.evaluation.live_tables import LiveEvaluation, Watched
+from ...reports.numbers import few
+from ..console.progress import Console, Progress
+from ..live import LOADING_TIMEOUT_S, live_job, live_settings, plan_live
+from ..plan.planned_model import PlannedModel
+from ..predict import caveat
+from ..worker import events
+from ..worker.supervisor import Outcome, Worker
 
 MOST_FAILURES = 5
 """Workers in a row that may end in a video before the evaluation does."""

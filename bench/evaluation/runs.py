@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..datasets.clip import Clip, ClipSet
-from ..datasets.sources.manifest import read_manifest, write_manifest
-from ..errors import UsageError
-from ..records.run_directory import RunDirectory
-from .console.progress import Console
-from .plan.config import SETTINGS, RunConfig
-from .plan.planned_model import PlannedModel
-from .plan.selection import expanded
-from .runner import resume_run, start_run
+from ...datasets.clip import Clip, ClipSet
+from ...datasets.sources.manifest import read_manifest, write_manifest
+from ...errors import UsageError
+from ...records.run_directory import RunDirectory
+from ..console.progress import Console
+from ..plan.config import SETTINGS, RunConfig
+from ..plan.planned_model import PlannedModel
+from ..plan.selection import expanded
+from ..runner import resume_run, start_run
 
 RUNS, EXAMPLES = "runs", "examples.csv"
 """Folder of the run directories below an evaluation's, one for each model; manifest of what they predict."""

@@ -1,7 +1,7 @@
 """`onnx:FILE`: any network in an ONNX file, described by the YAML file beside it (docs/onnx-files.md).
 
 The file is not trusted: it is checked before anything computes it, and computed by our own backends within a
-graph like those of our networks (`onnx_file_wrapping`).
+graph like those of our networks (`wrapping`).
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import ActionBenchError, BackendUnavailable, UsageError, WeightsError
-from ..capabilities import BACKENDS
-from ..spec import InputSizes, LoadOptions, Model, Network, Weights
-from ..transforms import Triple
-from ..weights.record import digest
-from ..weights.sidecar import sidecar_path
+from ....errors import ActionBenchError, BackendUnavailable, UsageError, WeightsError
+from ...capabilities import BACKENDS
+from ...spec import InputSizes, LoadOptions, Model, Network, Weights
+from ...transforms import Triple
+from ...weights.record import digest
+from ...weights.sidecar import sidecar_path
 from .one_by_one import OneByOne
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from .onnx_file_description import FileDescription
+    from .description import FileDescription
 
-_HERE = "actionbench.models.families.onnx_file"
+_HERE = "actionbench.models.families.onnx_file.model"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +50,7 @@ def model(name: str) -> Model:
     """The network in the ONNX file at the path `name`.
 
     Raises UsageError if there is no such file, BackendUnavailable without the package that reads it, and
-    WeightsError for a file or a description that cannot be used (`onnx_reading`, `onnx_file_description`).
+    WeightsError for a file or a description that cannot be used (`onnx_reading`, `description`).
     """
     path = Path(name)
     if not path.is_file():
@@ -89,8 +89,8 @@ def graph(weights: Weights, wide: bool = False) -> bytes:  # noqa: ARG001
 
     Raises WeightsError if the file, or its description, is no longer the one that `weights` is about.
     """
-    from ..backends.onnx_reading import read_network
-    from .onnx_file_wrapping import round_weights, wrapped
+    from ...backends.onnx_reading import read_network
+    from .wrapping import round_weights, wrapped
 
     assert weights.path is not None, "the weights of such a network are in its file"
     read = _read(weights.path, _stamps(weights.path))
@@ -111,14 +111,14 @@ def graph(weights: Weights, wide: bool = False) -> bytes:  # noqa: ARG001
 
 def load_onnxruntime(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The network in ONNX Runtime. Raises WeightsError if that cannot load it, and as `OnnxNetwork` does."""
-    from ..backends.onnx_network import load
+    from ...backends.onnx_network import load
 
     return _loaded("ONNX Runtime", partial(load, model, weights, options), model)
 
 
 def load_openvino(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> Network:
     """The network in OpenVINO. Raises WeightsError if that cannot load it, and as `OpenVinoNetwork` does."""
-    from ..backends.openvino_network import load
+    from ...backends.openvino_network import load
 
     return _loaded("OpenVINO", partial(load, model, weights, options), model)
 
@@ -144,10 +144,10 @@ def _stamps(path: Path) -> tuple[tuple[int, int], ...]:
 @lru_cache(maxsize=16)
 def _read(path: Path, stamps: tuple[tuple[int, int], ...]) -> OnnxFile:  # noqa: ARG001
     """The file at `path`; a run asks for it many times, and it may have gigabytes."""
-    from ..backends.onnx_reading import read_network
-    from .onnx_file_counting import parameters, without_weights
-    from .onnx_file_description import describe
-    from .onnx_file_wrapping import require_scan
+    from ...backends.onnx_reading import read_network
+    from .counting import parameters, without_weights
+    from .description import describe
+    from .wrapping import require_scan
 
     network, files = read_network(path)
     description = describe(path, network.graph)
@@ -159,7 +159,7 @@ def _read(path: Path, stamps: tuple[tuple[int, int], ...]) -> OnnxFile:  # noqa:
 
 @lru_cache(maxsize=64)
 def _counted(read: OnnxFile, size: Triple) -> int | None:
-    from .onnx_file_counting import multiply_accumulates
+    from .counting import multiply_accumulates
 
     found, frames = read.description, size[0]
     interface = found.interface

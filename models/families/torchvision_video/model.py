@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
-from ...errors import BackendUnavailable, unknown_name
-from ..loading import load_state
-from ..spec import InputSizes, LoadOptions, Model, Network, Weights
-from ..state import Shapes
-from ..transforms import Triple
-from ..weights.formats.layout import NOT_WEIGHTS
-from .torchvision_weights import NETWORKS, TorchvisionNetwork
+from ....errors import BackendUnavailable, unknown_name
+from ...loading import load_state
+from ...spec import InputSizes, LoadOptions, Model, Network, Weights
+from ...state import Shapes
+from ...transforms import Triple
+from ...weights.formats.layout import NOT_WEIGHTS
+from .published import NETWORKS, TorchvisionNetwork
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -64,8 +64,8 @@ def load(model: Model, weights: Mapping[str, Weights], options: LoadOptions) -> 
     """
     import torch
 
-    from ..backends.torch_layers import HALF
-    from ..backends.torch_network import TorchNetwork
+    from ...backends.torch_layers import HALF
+    from ...backends.torch_network import TorchNetwork
 
     network = NETWORKS[model.name.removeprefix(_PREFIX)]
     net = with_weights(network, weights["rgb"])
@@ -98,7 +98,7 @@ def build(network: TorchvisionNetwork, classes: int) -> torch.nn.Module:
 
 def onnx_graph(network: TorchvisionNetwork, weights: Weights, _wide: bool = False) -> bytes:
     """See `Model.onnx`. `_wide` changes nothing. Raises WeightsError, BackendUnavailable."""
-    from .onnx_export import exported
+    from ..onnx_export import exported
 
     net = with_weights(network, weights).requires_grad_(False)
     if network.size is not None:
@@ -109,20 +109,20 @@ def onnx_graph(network: TorchvisionNetwork, weights: Weights, _wide: bool = Fals
 
 def _shapes(network: TorchvisionNetwork, classes: int) -> Shapes:
     """Name → shape of the tensors that a file of weights holds."""
-    from .flop_counting import on_meta
+    from ..flop_counting import on_meta
 
     state = on_meta(_builder(network), classes).state_dict()
     return {name: tuple(each.shape) for name, each in state.items() if not name.endswith(NOT_WEIGHTS)}
 
 
 def _macs(network: TorchvisionNetwork, streams: Mapping[str, Triple], classes: int) -> int:
-    from .flop_counting import macs
+    from ..flop_counting import macs
 
     return macs(_builder(network), streams, classes)
 
 
 def _parameters(network: TorchvisionNetwork, _stream: str, classes: int) -> int:
-    from .flop_counting import parameters
+    from ..flop_counting import parameters
 
     return parameters(_builder(network), classes)
 

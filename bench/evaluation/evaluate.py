@@ -10,26 +10,26 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..datasets.check import Checker
-from ..datasets.clip import Clip
-from ..datasets.composed.class_mapping import ClassMapping, same_names
-from ..datasets.composed.example import ComposedSet, Example
-from ..errors import MeasurementError, UsageError
-from ..models.detectors.registry import ChosenDetector
-from ..preprocessing.preparer import NOBODY, NOT_LOOKED_FOR
-from ..records.run_directory import RunDirectory
-from ..reports.evaluation.document import EvaluationContents
-from ..reports.evaluation.metrics import contrast, evaluate
-from ..reports.evaluation.predictions import Predictions, most_probable
-from ..reports.evaluation.recognition_time import PartialPredictions, RecognitionTime, recognition_times
-from .console.progress import Console
-from .evaluation_runs import RUNS, predicted, require_same_settings, run_of, settle_examples
-from .plan.config import RunConfig
-from .plan.environment import cores
-from .plan.plan import plan_models
-from .plan.planned_model import PlannedModel
-from .plan.selection import with_members
-from .predict import caveat
+from ...datasets.check import Checker
+from ...datasets.clip import Clip
+from ...datasets.composed.class_mapping import ClassMapping, same_names
+from ...datasets.composed.example import ComposedSet, Example
+from ...errors import MeasurementError, UsageError
+from ...models.detectors.registry import ChosenDetector
+from ...preprocessing.preparer import NOBODY, NOT_LOOKED_FOR
+from ...records.run_directory import RunDirectory
+from ...reports.evaluation.document import EvaluationContents
+from ...reports.evaluation.metrics import contrast, evaluate
+from ...reports.evaluation.predictions import Predictions, most_probable
+from ...reports.evaluation.recognition_time import PartialPredictions, RecognitionTime, recognition_times
+from ..console.progress import Console
+from ..plan.config import RunConfig
+from ..plan.environment import cores
+from ..plan.plan import plan_models
+from ..plan.planned_model import PlannedModel
+from ..plan.selection import with_members
+from ..predict import caveat
+from .runs import RUNS, predicted, require_same_settings, run_of, settle_examples
 
 Floats = npt.NDArray[np.float64]
 

@@ -386,7 +386,7 @@ def test_an_unknown_repository_is_described_in_the_store(
 
 
 def test_the_document_has_what_is_published() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "hugging-face.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[4] / "docs" / "hugging-face.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `([\w-]+/[\w-]+)` \|(.*)$", text, re.MULTILINE))
     assert rows.keys() == PUBLISHED.keys()
     for name, each in PUBLISHED.items():

@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from ..state import State
-from ..weights.formats.layout import Layout, Tensors
-from ..weights.formats.safetensors_files import read_safetensors, write_safetensors
-from ..weights.formats.torch_files import read_torch, write_torch
+from ...state import State
+from ...weights.formats.layout import Layout, Tensors
+from ...weights.formats.safetensors_files import read_safetensors, write_safetensors
+from ...weights.formats.torch_files import read_torch, write_torch
 
 _ONE_OF: Final = {
     "stem.0.weight",  # R3D, MC3, R(2+1)D

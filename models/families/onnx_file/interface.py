@@ -9,7 +9,7 @@ from typing import Literal
 
 from onnx import GraphProto, TensorProto, ValueInfoProto
 
-from ...errors import WeightsError, did_you_mean
+from ....errors import WeightsError, did_you_mean
 
 Dims = tuple[int | str | None, ...]
 """Sizes of a tensor: a number, the name of one that is left open, or None."""

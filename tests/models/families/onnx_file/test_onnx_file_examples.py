@@ -15,7 +15,7 @@ from actionbench.models.spec import Model
 
 from .onnx_networks import Array, computed, loaded, model
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "adding-a-network.md"
+DOCUMENT = Path(__file__).parents[4] / "docs" / "adding-a-network.md"
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from onnx import GraphProto, NodeProto, TensorProto
 
-from ...errors import UsageError, WeightsError
-from ...typed_values import typed
-from ..labels import labels
-from ..spec import Preprocessing, Views, WeightsDescription
-from ..weights.sidecar import CHECKS, checked, fields_of, in_file, require_known, sidecar_path
-from .onnx_file_interface import (
+from ....errors import UsageError, WeightsError
+from ....typed_values import typed
+from ...labels import labels
+from ...spec import Preprocessing, Views, WeightsDescription
+from ...weights.sidecar import CHECKS, checked, fields_of, in_file, require_known, sidecar_path
+from .interface import (
     GraphFields,
     Interface,
     dims_of,

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from actionbench.models.families import onnx_file_counting as counting
+from actionbench.models.families.onnx_file import counting
 from actionbench.models.i3d import architecture as i3d
 from actionbench.models.i3d import onnx_graph as i3d_onnx
 from actionbench.models.registry import find_model

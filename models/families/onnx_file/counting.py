@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
-from ..backends.onnx_reading import nodes
+from ...backends.onnx_reading import nodes
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Name of a tensor → its shape, of all tensors whose shape is known."""

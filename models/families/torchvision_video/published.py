@@ -2,8 +2,8 @@
 
 All values are those of torchvision 0.28, `torchvision/models/video/{resnet,s3d,mvit,swin_transformer}.py`:
 of each `…_Weights` the `url`, the `transforms` and the `meta` ("num_params", "_metrics", "_ops", and in
-"_docs" frame rate, frames and clips of a video). `tests/models/families/test_torchvision_weights.py` compares
-them with the library.
+"_docs" frame rate, frames and clips of a video). A test compares them with the library
+(`tests/models/families/torchvision_video/test_torchvision_published.py`).
 
 - Resizing is `transforms/_presets.py:VideoClassification`: bilinear without antialiasing. It stretches where
   two sizes are given.
@@ -21,8 +21,8 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
-from ..spec import Preprocessing, PublishedFigures, Views, WeightsDescription
-from ..transforms import Triple
+from ...spec import Preprocessing, PublishedFigures, Views, WeightsDescription
+from ...transforms import Triple
 
 ADDRESS: Final = "https://download.pytorch.org/models/"
 """What the names of the published files are appended to."""

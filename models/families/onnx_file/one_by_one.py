@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..spec import FloatArray, InputArray, Network
+from ...spec import FloatArray, InputArray, Network
 
 
 class OneByOne:
