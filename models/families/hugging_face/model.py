@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from .torch_network import VideoClassifier
 
 
+FORM = "hf:OWNER/NAME[@REVISION] or hf:FOLDER"
+"""See `registry.FAMILIES`."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where a network's files are.

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "tv:"
 
+NAMES: Final = tuple(NETWORKS)
+"""See `registry.FAMILIES`."""
+
 _TRACED: Final = 32
 """Frames, height and width that a network of convolutions is traced with: quick, and no size in it is 1."""
 

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import torch
 
-from actionbench.bench.cli.app import run_app
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.video.reader import read_frames
 from actionbench.errors import WeightsError
@@ -155,19 +154,16 @@ def test_fetched_checked_and_used(server: Server, file: bytes) -> None:
     assert (found.kind, found.checked, found.description) == ("published", True, model.streams["rgb"])
 
 
-def test_the_licence_is_shown_before(
-    server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun: list[str] = []
+def test_the_licence_is_shown_before(server: Server) -> None:
+    shown: list[str] = []
 
-    def refused(*_: object, **__: object) -> None:
-        begun.append(capsys.readouterr().out)
-        raise WeightsError("stopped here")
+    def announce(licence: str) -> None:
+        assert not server.requests
+        shown.append(licence)
 
-    monkeypatch.setattr("actionbench.models.weights.fetching.fetch", refused)
-    assert run_app(["weights", "fetch", NAME]) == 2
-    assert f"{NAME}: licence not stated (torchvision's code: BSD-3-Clause)" in begun[0]
-    assert not server.requests
+    fetch(NAME, policy=HASTE, announce=announce)
+    assert server.requests
+    assert shown == ["not stated (torchvision's code: BSD-3-Clause)"]
 
 
 def test_wrong_bytes_are_refused(server: Server) -> None:
