@@ -9,7 +9,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,16 +34,36 @@ MODELS = {
 }
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
 
-FAMILIES: Mapping[str, str] = {
-    "hf": "actionbench.models.families.hugging_face.model:model",
-    "onnx": "actionbench.models.families.onnx_file.model:model",
-    "tv": "actionbench.models.families.torchvision_video.model:model",
-}
-"""Family ("tv" of "tv:r3d_18") → "module:attribute" of a function that takes the name behind the colon and
-returns a `Model`. The name comes without `@backend:precision:variant`; UsageError if it is unknown.
 
-The function's module, which imports no framework, may have `NAMES`, a tuple of the names that it knows, and
-`FORM`, how one of its networks is named where these are no fixed list ("hf:REPO[@REVISION]")."""
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Networks that are named by a prefix.
+
+    - `forms`: how one is named on the command line, with capitals for what is to be filled in.
+    - `reference`: "module:attribute" of a function that takes the name behind the colon, without
+      `@backend:precision:variant`, and returns a `Model`; UsageError if the name is unknown.
+
+    The function's module, which imports no framework, may have `NAMES`, a tuple of the names that it knows,
+    and `PACKAGES`, what all its networks declare as `Model.packages`.
+    """
+
+    forms: tuple[str, ...]
+    reference: str
+
+    @property
+    def module(self) -> ModuleType:
+        """That of the function; this imports it."""
+        return importlib.import_module(self.reference.partition(":")[0])
+
+
+FAMILIES: Mapping[str, Family] = {
+    "hf": Family(
+        ("hf:OWNER/NAME[@REVISION]", "hf:FOLDER"), "actionbench.models.families.hugging_face.model:model"
+    ),
+    "onnx": Family(("onnx:FILE",), "actionbench.models.families.onnx_file.model:model"),
+    "tv": Family(("tv:NAME",), "actionbench.models.families.torchvision_video.model:model"),
+}
+"""Prefix ("tv" of "tv:r3d_18") → the family."""
 
 SETS: Mapping[str, tuple[str, ...]] = {
     "realtime": (
@@ -198,20 +218,17 @@ def family_names(family: str) -> tuple[str, ...]:
 
     - `family`: a key of `FAMILIES`.
     """
-    names = getattr(_family_module(family), "NAMES", ())
+    names = getattr(FAMILIES[family].module, "NAMES", ())
     return tuple(f"{family}:{name}" for name in names)
 
 
-def family_form(family: str) -> str:
-    """How a network of a family is named on the command line, with capitals for what is to be filled in.
+def family_packages(family: str) -> Mapping[str, str]:
+    """The packages that all networks of a family need, as `Model.packages` has them.
 
     - `family`: a key of `FAMILIES`.
     """
-    return str(getattr(_family_module(family), "FORM", f"{family}:NAME"))
-
-
-def _family_module(family: str) -> ModuleType:
-    return importlib.import_module(FAMILIES[family].partition(":")[0])
+    packages: Mapping[str, str] = getattr(FAMILIES[family].module, "PACKAGES", {})
+    return packages
 
 
 def set_members(request: str) -> tuple[str, ...] | None:
@@ -233,7 +250,7 @@ def _without_selection(name: str) -> tuple[str, str | None]:
 
 
 def _family_model(family: str, name: str) -> Model:
-    make = load_function(FAMILIES[family], f"the networks of '{family}:'", LOAD_REMEDY)
+    make = load_function(FAMILIES[family].reference, f"the networks of '{family}:'", LOAD_REMEDY)
     return _checked(_call(partial(make, name), f"{family}:{name}"), f"{family}:{name}")
 
 
@@ -274,13 +291,7 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
             expected=", ".join(streams),
             found=", ".join(weights) or "none",
         )
-    missing = missing_packages(request.backend)
-    if missing:
-        raise BackendUnavailable(
-            f"backend '{request.backend}' needs packages that are not installed: {', '.join(missing)}",
-            where=request.key,
-            remedy=f"`{request.offered.remedy}` for {sys.executable}, or name the interpreter that has them.",
-        )
+    require_packages(request, sys.executable, missing_packages(request.offered))
     require(request, options.device)
     options = request.apply(options)
     loader = request.model.backends[request.backend]
@@ -306,6 +317,17 @@ def require(request: ModelRequest, device: str) -> None:
     if reason is not None:
         raise BackendUnavailable(
             reason, where=request.key, remedy="`bench models` lists what this machine can run."
+        )
+
+
+def require_packages(request: ModelRequest, python: str, missing: Sequence[str]) -> None:
+    """Raise BackendUnavailable if packages that `request` needs are `missing` in the interpreter `python`."""
+    if missing:
+        raise BackendUnavailable(
+            f"{request.key} needs packages that are not installed: {', '.join(missing)}",
+            where=python,
+            remedy=f"{request.offered.remedy_for(missing)}. Or name an interpreter that has them: --python "
+            f"{request.backend}=PATH.",
         )
 
 

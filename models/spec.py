@@ -523,6 +523,8 @@ class Model:
     - `fixed_weights`: stream → the weights, where one file holds the network and them: no others can be
       named, and there are no random ones. Empty for all other networks.
     - `sizes`: of the input, where it takes no others.
+    - `packages`: top-level module → how it is installed, as a clause: those that the model needs beside those
+      of its backends, with each of them. Whether they are there is checked before anything is loaded.
     """
 
     name: str
@@ -542,6 +544,7 @@ class Model:
     own_weights: Mapping[str, Path] = field(default_factory=dict)
     fixed_weights: Mapping[str, Weights] = field(default_factory=dict)
     sizes: InputSizes = InputSizes()
+    packages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def views(self) -> Views:

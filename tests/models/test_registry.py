@@ -18,7 +18,14 @@ from actionbench import registry
 from actionbench.errors import BackendUnavailable, UsageError
 from actionbench.models import capabilities
 from actionbench.models.capabilities import missing_packages
-from actionbench.models.registry import family_form, family_names, find_model, load_network, model_names
+from actionbench.models.registry import (
+    Family,
+    family_names,
+    family_packages,
+    find_model,
+    load_network,
+    model_names,
+)
 from actionbench.models.spec import LoadOptions, Weights
 
 Write = Callable[[str, str], Path]
@@ -143,7 +150,7 @@ def test_listing_models_imports_no_framework() -> None:
         "from actionbench.models.capabilities import missing_packages\n"
         "from actionbench.models.registry import find_model, model_names\n"
         "requests = [find_model(name) for name in model_names()]\n"
-        "assert not any(missing_packages(request.backend) for request in requests)\n"
+        "assert not any(missing_packages(request.offered) for request in requests)\n"
         "heavy = {'tensorflow', 'torch', 'sonnet', 'tensorflow_hub', 'cv2', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
@@ -256,7 +263,7 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     lacking = replace(capabilities.BACKENDS["torch"], packages=("torch", "no_such_package"), extra="more")
     monkeypatch.setitem(capabilities.BACKENDS, "torch", lacking)
     request = find_model("resnext@torch")
-    assert missing_packages("torch") == ("no_such_package",)
+    assert missing_packages(request.offered) == ("no_such_package",)
     says = r"not installed: no_such_package.*pip install 'actionbench\[more\]'"
     with pytest.raises(BackendUnavailable, match=says):
         load_network(request, random_weights(request.model), LoadOptions())
@@ -275,16 +282,15 @@ def test_a_set_is_not_one_model() -> None:
         find_model("@realtme")
 
 
-def test_families_list_their_names_or_say_how_a_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_families_may_list_their_names_and_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "made_up", SimpleNamespace(make=None, NAMES=("a", "b")))
-    monkeypatch.setitem(sys.modules, "open_ended", SimpleNamespace(make=None, FORM="hf:REPO[@REVISION]"))
-    monkeypatch.setattr(
-        "actionbench.models.registry.FAMILIES", {"tv": "made_up:make", "hf": "open_ended:make"}
-    )
+    monkeypatch.setitem(sys.modules, "open_ended", SimpleNamespace(make=None, PACKAGES={"a": "install a"}))
+    families = {"tv": Family(("tv:NAME",), "made_up:make"), "hf": Family(("hf:REPO",), "open_ended:make")}
+    monkeypatch.setattr("actionbench.models.registry.FAMILIES", families)
     assert family_names("tv") == ("tv:a", "tv:b")
-    assert family_form("tv") == "tv:NAME"
+    assert family_packages("tv") == {}
     assert family_names("hf") == ()
-    assert family_form("hf") == "hf:REPO[@REVISION]"
+    assert family_packages("hf") == {"a": "install a"}
 
 
 def test_other_windows_have_none_of_the_published_figures() -> None:
