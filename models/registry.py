@@ -88,6 +88,7 @@ DEFAULT_TRAINED = "i3d-rgb"
 _REGISTRY = Registry("model", "actionbench.models", MODELS)
 
 _FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<factory>[^@]*))?(?:@(?P<selection>[^@/]*))?")
+_WINDOW = re.compile(r"(?P<name>.*?)(?::K=(?P<frames>\d+))?", re.DOTALL)
 _NAME = re.compile(r"(?P<name>[^@]*?)(?::K=(?P<frames>\d+))?(?:@(?P<selection>.*))?", re.DOTALL)
 
 
@@ -173,10 +174,8 @@ def find_model(request: str) -> ModelRequest:
         model = _model_in_file(Path(in_file["path"]), in_file["factory"])
         frames, selection = None, in_file["selection"]
     elif (family := family_of(request)) is not None:
-        name, selection = _without_selection(request.removeprefix(f"{family}:"))
-        named = _NAME.fullmatch(name)
-        frames = None if named is None else named["frames"]
-        model = _family_model(family, name if frames is None else name.removesuffix(f":K={frames}"))
+        name, frames, selection = _family_parts(request.removeprefix(f"{family}:"))
+        model = _family_model(family, name)
     else:
         named = _NAME.fullmatch(request)
         assert named is not None, "the expression matches every string"
@@ -197,10 +196,10 @@ def absolute_model(request: str) -> str:
         path, rest = in_file["path"], request[len(in_file["path"]) :]
         return f"{Path(path).absolute()}{rest}" if Path(path).exists() else request
     if (family := family_of(request)) is not None:
-        name, selection = _without_selection(request.removeprefix(f"{family}:"))
-        path = Path(name)
-        absolute = f"{family}:{path.absolute() if path.exists() else name}"
-        return absolute if selection is None else f"{absolute}@{selection}"
+        name, *_ = _family_parts(request.removeprefix(f"{family}:"))
+        if not name or family_names(family) or not Path(name).exists():
+            return request
+        return f"{family}:{Path(name).absolute()}{request.removeprefix(f'{family}:{name}')}"
     folder = re.split(r":K=|@", request, maxsplit=1)[0]
     if folder and folder not in MODELS and is_finetuned(Path(folder)):
         return f"{Path(folder).absolute()}{request[len(folder) :]}"
@@ -243,10 +242,16 @@ def set_members(request: str) -> tuple[str, ...] | None:
     return SETS[name]
 
 
-def _without_selection(name: str) -> tuple[str, str | None]:
-    """A name of a family, and the selection behind it: a revision or a path may have an "@" too."""
-    rest, at, last = name.rpartition("@")
-    return (rest, last) if at and last.partition(":")[0] in BACKENDS else (name, None)
+def _family_parts(text: str) -> tuple[str, str | None, str | None]:
+    """Of what follows a family's prefix: the name, the frames of `:K=` and the selection.
+
+    A revision or a path in the name may have an "@" too.
+    """
+    rest, at, last = text.rpartition("@")
+    selected = bool(at) and last.partition(":")[0] in BACKENDS
+    named = _WINDOW.fullmatch(rest if selected else text)
+    assert named is not None, "the expression matches every string"
+    return named["name"], named["frames"], last if selected else None
 
 
 def _family_model(family: str, name: str) -> Model:

@@ -20,6 +20,7 @@ from actionbench.models import capabilities
 from actionbench.models.capabilities import missing_packages
 from actionbench.models.registry import (
     Family,
+    absolute_model,
     family_names,
     family_packages,
     find_model,
@@ -291,6 +292,34 @@ def test_families_may_list_their_names_and_packages(monkeypatch: pytest.MonkeyPa
     assert family_packages("tv") == {}
     assert family_names("hf") == ()
     assert family_packages("hf") == {"a": "install a"}
+
+
+@pytest.mark.parametrize("rest", ["", ":K=32", "@torch:bf16", ":K=32@torch"])
+def test_paths_are_made_absolute_whatever_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rest: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("net.onnx", "folder@home", "s3d"):
+        Path(name).touch()
+    assert absolute_model(f"onnx:net.onnx{rest}") == f"onnx:{tmp_path}/net.onnx{rest}"
+    assert absolute_model(f"hf:folder@home{rest}") == f"hf:{tmp_path}/folder@home{rest}"
+    assert absolute_model(f"hf:owner/name@main{rest}") == f"hf:owner/name@main{rest}"
+    # A name of a fixed list is no path.
+    assert absolute_model(f"tv:s3d{rest}") == f"tv:s3d{rest}"
+
+
+def test_the_window_of_a_family_stands_behind_a_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def make(name: str) -> Any:
+        asked.append(name)
+        return find_model("resnext").model
+
+    monkeypatch.setitem(sys.modules, "made_up", SimpleNamespace(make=make))
+    monkeypatch.setattr("actionbench.models.registry.FAMILIES", {"hf": Family(("hf:NAME",), "made_up:make")})
+    assert find_model("hf:owner/name@v1:K=32@torch").window == 32
+    assert find_model("hf:owner/name@v1@torch").window is None
+    assert asked == ["owner/name@v1"] * 2
 
 
 def test_other_windows_have_none_of_the_published_figures() -> None:
