@@ -266,9 +266,9 @@ class PublishedFigures:
 
     @property
     def accuracy(self) -> str:
-        """The accuracy as text: "67.46 top-1, 87.5 top-5 on the Kinetics-400 validation set"."""
-        top5 = "" if self.top5 is None else f", {self.top5:g} top-5"
-        return f"{self.top1:g} top-1{top5} on the {self.data}"
+        """The accuracy as text: "67.5 top-1, 86.2 top-5 on the Kinetics-400 validation set"."""
+        top5 = "" if self.top5 is None else f", {self.top5:.1f} top-5"
+        return f"{self.top1:.1f} top-1{top5} on the {self.data}"
 
 
 @dataclass(frozen=True, slots=True)
