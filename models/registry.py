@@ -79,6 +79,17 @@ SETS: Mapping[str, tuple[str, ...]] = {
 }
 """Name ("realtime" of "@realtime") → the models that it stands for; docs/models.md says why each is in it."""
 
+MODEL_IN_WORDS = (
+    f"{', '.join(MODELS)}, another name that `bench models` lists, "
+    f"{', '.join(f'`{form}`' for family in FAMILIES.values() for form in family.forms)}, "
+    "`FILE.py:FACTORY`, or a folder of `bench finetune`; `:K=32` may follow a name (windows of 32 frames), "
+    "and `@BACKEND:PRECISION:VARIANT`"
+)
+"""How one model is named, in every command that takes one (`find_model`)."""
+
+SETS_IN_WORDS = f"a set, {', '.join(f'`@{name}`' for name in SETS)}, stands for several"
+"""What else a command takes that compares models (`set_members`)."""
+
 DEFAULT_MODELS = ("i3d", "resnext")
 """Models that are run if none is named; the first has several backends, which `bench parity` compares."""
 

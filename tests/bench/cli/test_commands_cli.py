@@ -170,6 +170,16 @@ def test_doctor_imports_every_framework(bench: Bench) -> None:
     assert backends.count("ready on CPU") + backends.count(" lacks ") == len(BACKENDS)
 
 
+@pytest.mark.parametrize(
+    ("command", "takes_sets"), [("run", True), ("evaluate", True), ("predict", False), ("live", False)]
+)
+def test_help_says_how_networks_of_families_are_named(bench: Bench, command: str, takes_sets: bool) -> None:
+    text = bench(command, "--help").stdout
+    for form in ("tv:NAME", "hf:OWNER/NAME", "hf:FOLDER", "onnx:FILE", "FILE.py:FACTORY"):
+        assert form in text
+    assert ("@realtime" in text) == takes_sets
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["data", "--help"], ["--version"]])
 def test_help_costs_nothing(bench: Bench, arguments: list[str]) -> None:
     answer = bench(*arguments)
