@@ -30,7 +30,8 @@ def predict(
 ) -> Prediction:
     """The prediction of a network for one video, as by `bench predict`, in a process of its own.
 
-    - `model`: "i3d", "resnext@openvino:bf16", "path/to/file.py:factory": NAME@BACKEND:PRECISION:VARIANT.
+    - `model`: "i3d", "resnext@openvino:bf16", "tv:s3d", "path/to/file.py:factory", as on the command line
+      (`models.registry.find_model`).
     - `video`: a video file, or a file of arrays (docs/adding-a-dataset.md).
     - `weights`: a file, "random" or "demo" for all streams, or model or model-stream ("i3d-rgb") → one of
       these; None for what `bench weights fetch` stored.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ..errors import ActionBenchError
 from ..licences import is_non_commercial
-from ..models.capabilities import missing_packages
+from ..models.capabilities import absent, missing_packages, offer
 from ..models.labels import labels as label_list
-from ..models.registry import FAMILIES, SETS, family_form, family_names, find_model, model_names
+from ..models.registry import FAMILIES, SETS, family_names, family_packages, find_model, model_names
 from ..models.spec import Model, Weights, WeightsDescription
 from ..models.weights import stored_weights
 from .plan.views import views_in_words
@@ -69,17 +69,29 @@ class ListedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedFamily:
+    """Networks that are named by a prefix.
+
+    - `forms`: how one is named. `lacks`: package that all of them need and that is not here → how it is
+      installed.
+    """
+
+    forms: tuple[str, ...]
+    lacks: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelList:
     """What `bench models` lists of networks.
 
     - `models`: networks with a name. `broken`: name → why it cannot be described.
-    - `families`: family → how one of its networks is named.
+    - `families`: networks that are named by a prefix.
     - `sets`: set ("@realtime") → its models.
     """
 
     models: tuple[ListedModel, ...]
     broken: dict[str, str]
-    families: dict[str, str]
+    families: dict[str, ListedFamily]
     sets: dict[str, tuple[str, ...]]
 
 
@@ -91,8 +103,16 @@ def model_list() -> ModelList:
             models.append(_listed(name, find_model(name).model))
         except ActionBenchError as error:
             broken[name] = str(error)
-    families = {family: family_form(family) for family in FAMILIES}
-    return ModelList(tuple(models), broken, families, {f"@{name}": SETS[name] for name in SETS})
+    return ModelList(tuple(models), broken, listed_families(), {f"@{name}": SETS[name] for name in SETS})
+
+
+def listed_families() -> dict[str, ListedFamily]:
+    """Family → how its networks are named, and what they lack in this interpreter; nothing is imported."""
+    listed = {}
+    for name, family in FAMILIES.items():
+        packages = family_packages(name)
+        listed[name] = ListedFamily(family.forms, {each: packages[each] for each in absent(packages)})
+    return listed
 
 
 def _listed(name: str, model: Model) -> ListedModel:
@@ -102,7 +122,7 @@ def _listed(name: str, model: Model) -> ListedModel:
         title=model.title,
         paper=model.paper,
         streams=tuple(model.streams),
-        backends={backend: missing_packages(backend) for backend in model.backends},
+        backends={backend: missing_packages(offer(model, backend)) for backend in model.backends},
         parameters=_parameters(model),
         gflops=gflops,
         gflops_of=gflops_of,

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..flow.registry import METHODS
 from ..models.detectors.registry import DETECTORS_IN_WORDS
-from ..models.registry import DEFAULT_TRAINED, MODELS
+from ..models.registry import DEFAULT_TRAINED, MODEL_IN_WORDS
 from ..settings import (
     NAMES,
     NUMBER,
@@ -44,8 +44,7 @@ class LiveConfig:
     )
     model: str = setting(
         TEXT,
-        f"network: {', '.join(MODELS)}, another that `bench models` lists, `FILE.py:FACTORY`, or a folder of "
-        "`bench finetune`; `@BACKEND:PRECISION:VARIANT` may follow",
+        f"network: {MODEL_IN_WORDS}",
         DEFAULT_TRAINED,
     )
     weights: Mapping[str, str] = setting(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -39,8 +39,9 @@ Offer = Mapping[str, tuple[str, ...]]
 class Backend:
     """What a backend offers.
 
-    - `packages`: the modules that it imports.
+    - `packages`: the modules that it imports, those of the model included (`offer`).
     - `extra`: the optional dependency that installs them; None for what ActionBench itself depends on.
+    - `remedies`: module → how it is installed, as a clause, where the extra does not install it.
     - `cpu`, `cuda`: what it computes on such a device.
     - `reads`: the formats of weights that it reads; None for all that there are.
     - `own_network`: the weights are a network themselves: there are no random ones for it, and none in common
@@ -53,6 +54,7 @@ class Backend:
     cuda: Offer = field(default_factory=dict)
     reads: tuple[str, ...] | None = None
     own_network: bool = False
+    remedies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -65,9 +67,14 @@ class Backend:
 
     @property
     def remedy(self) -> str:
-        """How its packages are installed."""
+        """How its own packages are installed."""
         extra = f"[{self.extra}]" if self.extra else ""
         return f"pip install 'actionbench{extra}'"
+
+    def remedy_for(self, missing: Iterable[str]) -> str:
+        """How the modules `missing`, of those that it needs, are installed: a clause for each way."""
+        clauses = (self.remedies.get(name, f"`{self.remedy}`") for name in missing)
+        return "; ".join(dict.fromkeys(clauses))
 
 
 QUANTISER = "nncf"
@@ -113,6 +120,7 @@ BACKENDS: dict[str, Backend] = {
         packages=("onnx", "openvino"),
         extra="openvino",
         cpu={"fp32": _TUNED, "bf16": _TUNED, "int8": _TUNED},
+        remedies={QUANTISER: f"`{INT8_REMEDY}`"},
     ),
 }
 """Backend → what it offers; the backends of ours."""
@@ -134,10 +142,15 @@ def offer(model: Model, backend: str) -> Backend:
     - `model`: the network; `Model.precisions` may restrict or replace the precisions.
     - `backend`: a key of `Model.backends`.
 
-    For one of our loaders it is the entry of BACKENDS. A user's own loader is taken to compute in float32 and
-    to read weights of any format.
+    For one of our loaders it is the entry of BACKENDS, with the packages of the model. A user's own loader is
+    taken to compute in float32 and to read weights of any format.
     """
     known = BACKENDS.get(backend, Backend())
+    known = replace(
+        known,
+        packages=tuple(dict.fromkeys((*known.packages, *model.packages))),
+        remedies={**known.remedies, **model.packages},
+    )
     loader = model.backends[backend]
     if not (isinstance(loader, str) and loader.startswith(f"{__package__}.")):
         own = dict.fromkeys(model.precisions.get(backend, ("fp32",)), _TUNED)
@@ -150,16 +163,23 @@ def _only(precisions: tuple[str, ...], offered: Offer) -> Offer:
     return {precision: variants for precision, variants in offered.items() if precision in precisions}
 
 
-def missing_packages(backend: str, precision: str = "") -> tuple[str, ...]:
-    """Modules that the backend needs and this interpreter lacks; nothing is imported.
+def needed_packages(offered: Backend, precision: str = "") -> tuple[str, ...]:
+    """Modules that a model imports with a backend.
 
-    - `backend`: a name; for one that is not in BACKENDS no module is known to be needed.
+    - `offered`: what the backend offers (`offer`).
     - `precision`: "int8" needs QUANTISER too.
     """
-    needed = BACKENDS[backend].packages if backend in BACKENDS else ()
-    if precision == "int8":
-        needed = (*needed, QUANTISER)
-    return tuple(name for name in needed if importlib.util.find_spec(name) is None)
+    return (*offered.packages, QUANTISER) if precision == "int8" else offered.packages
+
+
+def missing_packages(offered: Backend, precision: str = "") -> tuple[str, ...]:
+    """Those of `needed_packages` that this interpreter lacks; nothing is imported."""
+    return absent(needed_packages(offered, precision))
+
+
+def absent(modules: Iterable[str]) -> tuple[str, ...]:
+    """Those of the top-level `modules` that this interpreter lacks; nothing is imported."""
+    return tuple(name for name in modules if importlib.util.find_spec(name) is None)
 
 
 def why_not(offered: Backend, precision: str, variant: str, device: str) -> str | None:

@@ -9,7 +9,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,16 +34,36 @@ MODELS = {
 }
 """Name → "module:attribute" of a function without arguments that returns a `Model`."""
 
-FAMILIES: Mapping[str, str] = {
-    "hf": "actionbench.models.families.hugging_face.model:model",
-    "onnx": "actionbench.models.families.onnx_file.model:model",
-    "tv": "actionbench.models.families.torchvision_video.model:model",
-}
-"""Family ("tv" of "tv:r3d_18") → "module:attribute" of a function that takes the name behind the colon and
-returns a `Model`. The name comes without `@backend:precision:variant`; UsageError if it is unknown.
 
-The function's module, which imports no framework, may have `NAMES`, a tuple of the names that it knows, and
-`FORM`, how one of its networks is named where these are no fixed list ("hf:REPO[@REVISION]")."""
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Networks that are named by a prefix.
+
+    - `forms`: how one is named on the command line, with capitals for what is to be filled in.
+    - `reference`: "module:attribute" of a function that takes the name behind the colon, without
+      `@backend:precision:variant`, and returns a `Model`; UsageError if the name is unknown.
+
+    The function's module, which imports no framework, may have `NAMES`, a tuple of the names that it knows,
+    and `PACKAGES`, what all its networks declare as `Model.packages`.
+    """
+
+    forms: tuple[str, ...]
+    reference: str
+
+    @property
+    def module(self) -> ModuleType:
+        """That of the function; this imports it."""
+        return importlib.import_module(self.reference.partition(":")[0])
+
+
+FAMILIES: Mapping[str, Family] = {
+    "hf": Family(
+        ("hf:OWNER/NAME[@REVISION]", "hf:FOLDER"), "actionbench.models.families.hugging_face.model:model"
+    ),
+    "onnx": Family(("onnx:FILE",), "actionbench.models.families.onnx_file.model:model"),
+    "tv": Family(("tv:NAME",), "actionbench.models.families.torchvision_video.model:model"),
+}
+"""Prefix ("tv" of "tv:r3d_18") → the family."""
 
 SETS: Mapping[str, tuple[str, ...]] = {
     "realtime": (
@@ -59,6 +79,17 @@ SETS: Mapping[str, tuple[str, ...]] = {
 }
 """Name ("realtime" of "@realtime") → the models that it stands for; docs/models.md says why each is in it."""
 
+MODEL_IN_WORDS = (
+    f"{', '.join(MODELS)}, another name that `bench models` lists, "
+    f"{', '.join(f'`{form}`' for family in FAMILIES.values() for form in family.forms)}, "
+    "`FILE.py:FACTORY`, or a folder of `bench finetune`; `:K=32` may follow a name (windows of 32 frames), "
+    "and `@BACKEND:PRECISION:VARIANT`"
+)
+"""How one model is named, in every command that takes one (`find_model`)."""
+
+SETS_IN_WORDS = f"a set, {', '.join(f'`@{name}`' for name in SETS)}, stands for several"
+"""What else a command takes that compares models (`set_members`)."""
+
 DEFAULT_MODELS = ("i3d", "resnext")
 """Models that are run if none is named; the first has several backends, which `bench parity` compares."""
 
@@ -68,6 +99,7 @@ DEFAULT_TRAINED = "i3d-rgb"
 _REGISTRY = Registry("model", "actionbench.models", MODELS)
 
 _FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<factory>[^@]*))?(?:@(?P<selection>[^@/]*))?")
+_WINDOW = re.compile(r"(?P<name>.*?)(?::K=(?P<frames>\d+))?", re.DOTALL)
 _NAME = re.compile(r"(?P<name>[^@]*?)(?::K=(?P<frames>\d+))?(?:@(?P<selection>.*))?", re.DOTALL)
 
 
@@ -153,10 +185,8 @@ def find_model(request: str) -> ModelRequest:
         model = _model_in_file(Path(in_file["path"]), in_file["factory"])
         frames, selection = None, in_file["selection"]
     elif (family := family_of(request)) is not None:
-        name, selection = _without_selection(request.removeprefix(f"{family}:"))
-        named = _NAME.fullmatch(name)
-        frames = None if named is None else named["frames"]
-        model = _family_model(family, name if frames is None else name.removesuffix(f":K={frames}"))
+        name, frames, selection = _family_parts(request.removeprefix(f"{family}:"))
+        model = _family_model(family, name)
     else:
         named = _NAME.fullmatch(request)
         assert named is not None, "the expression matches every string"
@@ -177,10 +207,10 @@ def absolute_model(request: str) -> str:
         path, rest = in_file["path"], request[len(in_file["path"]) :]
         return f"{Path(path).absolute()}{rest}" if Path(path).exists() else request
     if (family := family_of(request)) is not None:
-        name, selection = _without_selection(request.removeprefix(f"{family}:"))
-        path = Path(name)
-        absolute = f"{family}:{path.absolute() if path.exists() else name}"
-        return absolute if selection is None else f"{absolute}@{selection}"
+        name, *_ = _family_parts(request.removeprefix(f"{family}:"))
+        if not name or family_names(family) or not Path(name).exists():
+            return request
+        return f"{family}:{Path(name).absolute()}{request.removeprefix(f'{family}:{name}')}"
     folder = re.split(r":K=|@", request, maxsplit=1)[0]
     if folder and folder not in MODELS and is_finetuned(Path(folder)):
         return f"{Path(folder).absolute()}{request[len(folder) :]}"
@@ -198,20 +228,17 @@ def family_names(family: str) -> tuple[str, ...]:
 
     - `family`: a key of `FAMILIES`.
     """
-    names = getattr(_family_module(family), "NAMES", ())
+    names = getattr(FAMILIES[family].module, "NAMES", ())
     return tuple(f"{family}:{name}" for name in names)
 
 
-def family_form(family: str) -> str:
-    """How a network of a family is named on the command line, with capitals for what is to be filled in.
+def family_packages(family: str) -> Mapping[str, str]:
+    """The packages that all networks of a family need, as `Model.packages` has them.
 
     - `family`: a key of `FAMILIES`.
     """
-    return str(getattr(_family_module(family), "FORM", f"{family}:NAME"))
-
-
-def _family_module(family: str) -> ModuleType:
-    return importlib.import_module(FAMILIES[family].partition(":")[0])
+    packages: Mapping[str, str] = getattr(FAMILIES[family].module, "PACKAGES", {})
+    return packages
 
 
 def set_members(request: str) -> tuple[str, ...] | None:
@@ -226,14 +253,20 @@ def set_members(request: str) -> tuple[str, ...] | None:
     return SETS[name]
 
 
-def _without_selection(name: str) -> tuple[str, str | None]:
-    """A name of a family, and the selection behind it: a revision or a path may have an "@" too."""
-    rest, at, last = name.rpartition("@")
-    return (rest, last) if at and last.partition(":")[0] in BACKENDS else (name, None)
+def _family_parts(text: str) -> tuple[str, str | None, str | None]:
+    """Of what follows a family's prefix: the name, the frames of `:K=` and the selection.
+
+    A revision or a path in the name may have an "@" too.
+    """
+    rest, at, last = text.rpartition("@")
+    selected = bool(at) and last.partition(":")[0] in BACKENDS
+    named = _WINDOW.fullmatch(rest if selected else text)
+    assert named is not None, "the expression matches every string"
+    return named["name"], named["frames"], last if selected else None
 
 
 def _family_model(family: str, name: str) -> Model:
-    make = load_function(FAMILIES[family], f"the networks of '{family}:'", LOAD_REMEDY)
+    make = load_function(FAMILIES[family].reference, f"the networks of '{family}:'", LOAD_REMEDY)
     return _checked(_call(partial(make, name), f"{family}:{name}"), f"{family}:{name}")
 
 
@@ -274,13 +307,7 @@ def load_network(request: ModelRequest, weights: Mapping[str, Weights], options:
             expected=", ".join(streams),
             found=", ".join(weights) or "none",
         )
-    missing = missing_packages(request.backend)
-    if missing:
-        raise BackendUnavailable(
-            f"backend '{request.backend}' needs packages that are not installed: {', '.join(missing)}",
-            where=request.key,
-            remedy=f"`{request.offered.remedy}` for {sys.executable}, or name the interpreter that has them.",
-        )
+    require_packages(request, sys.executable, missing_packages(request.offered))
     require(request, options.device)
     options = request.apply(options)
     loader = request.model.backends[request.backend]
@@ -306,6 +333,17 @@ def require(request: ModelRequest, device: str) -> None:
     if reason is not None:
         raise BackendUnavailable(
             reason, where=request.key, remedy="`bench models` lists what this machine can run."
+        )
+
+
+def require_packages(request: ModelRequest, python: str, missing: Sequence[str]) -> None:
+    """Raise BackendUnavailable if packages that `request` needs are `missing` in the interpreter `python`."""
+    if missing:
+        raise BackendUnavailable(
+            f"{request.key} needs packages that are not installed: {', '.join(missing)}",
+            where=python,
+            remedy=f"{request.offered.remedy_for(missing)}. Or name an interpreter that has them: --python "
+            f"{request.backend}=PATH.",
         )
 
 

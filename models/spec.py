@@ -266,9 +266,9 @@ class PublishedFigures:
 
     @property
     def accuracy(self) -> str:
-        """The accuracy as text: "67.46 top-1, 87.5 top-5 on the Kinetics-400 validation set"."""
-        top5 = "" if self.top5 is None else f", {self.top5:g} top-5"
-        return f"{self.top1:g} top-1{top5} on the {self.data}"
+        """The accuracy as text: "67.5 top-1, 86.2 top-5 on the Kinetics-400 validation set"."""
+        top5 = "" if self.top5 is None else f", {self.top5:.1f} top-5"
+        return f"{self.top1:.1f} top-1{top5} on the {self.data}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -523,6 +523,8 @@ class Model:
     - `fixed_weights`: stream → the weights, where one file holds the network and them: no others can be
       named, and there are no random ones. Empty for all other networks.
     - `sizes`: of the input, where it takes no others.
+    - `packages`: top-level module → how it is installed, as a clause: those that the model needs beside those
+      of its backends, with each of them. Whether they are there is checked before anything is loaded.
     """
 
     name: str
@@ -542,6 +544,7 @@ class Model:
     own_weights: Mapping[str, Path] = field(default_factory=dict)
     fixed_weights: Mapping[str, Weights] = field(default_factory=dict)
     sizes: InputSizes = InputSizes()
+    packages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def views(self) -> Views:

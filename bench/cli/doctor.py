@@ -1,16 +1,17 @@
-"""`bench doctor`: hardware and software as a run records them, and which packages each backend lacks."""
+"""`bench doctor`: hardware and software as a run records them, and which packages are lacking."""
 
 from __future__ import annotations
 
 import sys
 
 from ...home import home
-from ...models.capabilities import BACKENDS
+from ...models.capabilities import BACKENDS, missing_packages
+from ..model_list import listed_families
 from ..plan.environment import environment, probe
 
 
 def print_diagnosis() -> None:
-    """Print the environment, the versions of packages, and whether each backend and the flow can be used."""
+    """Print the environment, the versions of packages, and which backends, families and flow are ready."""
     facts = environment()
     packages = facts.pop("packages")
     for name, value in facts.items():
@@ -24,9 +25,9 @@ def print_diagnosis() -> None:
     for name, version in packages.items():
         print(f"  {name:22} {version or 'not installed'}")
     print("\nbackends")
-    for backend, missing in probe(sys.executable).missing.items():
-        if missing:
-            print(f"  {backend:12} lacks {', '.join(missing)}; install: {BACKENDS[backend].remedy}")
+    for backend, offered in BACKENDS.items():
+        if missing := missing_packages(offered):
+            print(f"  {backend:12} lacks {', '.join(missing)}; install: {offered.remedy}")
             continue
         found = probe(sys.executable, backend)
         if found.error:
@@ -36,6 +37,10 @@ def print_diagnosis() -> None:
                 f"  {backend:12} ready on CPU" + "".join(f", cuda:{i} {d}" for i, d in enumerate(found.cuda))
             )
     print(f"  {'flow':12} {_flow()}")
+    print("\nfamilies of networks")
+    for family in listed_families().values():
+        lacks = (f"lacks {name}; install: {remedy}" for name, remedy in family.lacks.items())
+        print(f"  {' or '.join(family.forms):40} {'; '.join(lacks) or 'packages installed'}")
 
 
 def _flow() -> str:

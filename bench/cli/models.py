@@ -146,7 +146,9 @@ def _weights(weights: ListedWeights) -> str:
 def _other_names(found: ModelList) -> list[str]:
     """What else `--models` takes, a sentence each."""
     lines = [f"{name}: {', '.join(members)}" for name, members in found.sets.items()]
-    lines += [f"Also: {form}" for form in found.families.values()]
+    for family in found.families.values():
+        lacks = (f"; lacks {name}: {remedy}" for name, remedy in family.lacks.items())
+        lines.append(f"Also: {' or '.join(family.forms)}{''.join(lacks)}")
     return [
         *lines,
         "Also: FILE.py:FACTORY, a network of your own; a folder of `bench finetune`. `:K=32` behind a name: "

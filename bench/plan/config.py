@@ -14,7 +14,7 @@ from ...datasets.sources.registry import SOURCES
 from ...errors import UsageError, unknown_name
 from ...flow.registry import METHODS
 from ...models.detectors.registry import PEOPLE_HELP, absolute_detector
-from ...models.registry import DEFAULT_MODELS, MODELS, absolute_model
+from ...models.registry import DEFAULT_MODELS, MODEL_IN_WORDS, SETS_IN_WORDS, absolute_model
 from ...records.scenarios.registry import SCENARIOS
 from ...settings import (
     NAMES,
@@ -56,9 +56,7 @@ class RunConfig:
 
     models: tuple[str, ...] = setting(
         NAMES,
-        f"models to compare: {', '.join(MODELS)}, another that `bench models` lists, a set of models such as "
-        "`@realtime`, `FILE.py:FACTORY`, or a folder of `bench finetune`; `:K=32` may follow a name (windows "
-        "of 32 frames), and `@BACKEND:PRECISION:VARIANT` each",
+        f"models to compare: {MODEL_IN_WORDS}; {SETS_IN_WORDS}",
         DEFAULT_MODELS,
     )
     backends: tuple[str, ...] = setting(

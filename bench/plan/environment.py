@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
@@ -17,15 +17,17 @@ from typing import Any, Self
 import psutil
 
 from ... import __version__
-from ...child_process import last_lines, run_captured
+from ...child_process import Completed, last_lines, run_captured
 from ...errors import UsageError
-from ...models.capabilities import BACKENDS, cpu_flags, missing_packages
+from ...models.capabilities import BACKENDS, absent, cpu_flags
 from ...parsing import parse_json
 from ...typed_values import typed
 
 DISTRIBUTIONS = (
     "numpy",
     "torch",
+    "torchvision",
+    "transformers",
     "tensorflow",
     "dm-sonnet",
     "tensorflow-hub",
@@ -169,7 +171,7 @@ def cpu_model() -> str:
 
 
 PROBE_LIMIT_S = 120.0
-"""Time limit of `probe`: a framework's first import may take a minute."""
+"""Time limit of `probe` and `lacking`: a framework's first import may take a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,21 +180,19 @@ class Installed:
 
     - `actionbench`: version of ActionBench.
     - `packages`: as `package_versions` gives them.
-    - `missing`: backend → packages that it lacks.
     - `cuda`: names of the CUDA devices of the backend that was asked for.
     - `error`: why it could not be found out, in which case all else is empty; "" if it could.
     """
 
     actionbench: str = ""
     packages: Mapping[str, str | None] = field(default_factory=dict)
-    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cuda: tuple[str, ...] = ()
     error: str = ""
 
 
 @lru_cache
 def probe(python: str, devices_of: str | None = None) -> Installed:
-    """Versions in an interpreter, the packages that each backend lacks, and the CUDA devices of one backend.
+    """Versions in an interpreter, and the CUDA devices of one backend.
 
     - `python`: path of the interpreter.
     - `devices_of`: the backend whose devices are listed; None: no framework is imported.
@@ -206,11 +206,7 @@ def probe(python: str, devices_of: str | None = None) -> Installed:
         "print(json.dumps(e.own_packages(%r)))"
     )
     try:
-        answer = run_captured(
-            [python, "-c", code % devices_of],
-            env={**os.environ, "PYTHONSAFEPATH": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
-            timeout_s=PROBE_LIMIT_S,
-        )
+        answer = _run_code(python, code % devices_of)
     except TimeoutError:
         return Installed(error=f"it did not answer within {PROBE_LIMIT_S:g} s")
     except OSError as error:
@@ -225,12 +221,42 @@ def probe(python: str, devices_of: str | None = None) -> Installed:
         return Installed(error=f"it printed {answer.text[-80:]!r}")
 
 
+def lacking(python: str, modules: Sequence[str]) -> tuple[str, ...]:
+    """Those of the top-level `modules` that an interpreter lacks; none of them is imported.
+
+    - `python`: path of the interpreter. One that gives no answer counts as lacking none: `probe` has its
+      `error`.
+    """
+    return absent(modules) if python == sys.executable else _lacking_elsewhere(python, tuple(modules))
+
+
+@lru_cache
+def _lacking_elsewhere(python: str, modules: tuple[str, ...]) -> tuple[str, ...]:
+    code = (
+        "import json; from importlib.util import find_spec;"
+        f"print(json.dumps([each for each in {modules!r} if find_spec(each) is None]))"
+    )
+    try:
+        found = parse_json(_run_code(python, code).last_line)
+        return tuple(each for each in modules if each in found)
+    except (OSError, TypeError, ValueError):  # also TimeoutError
+        return ()
+
+
+def _run_code(python: str, code: str) -> Completed:
+    """Raises OSError, TimeoutError."""
+    return run_captured(
+        [python, "-c", code],
+        env={**os.environ, "PYTHONSAFEPATH": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        timeout_s=PROBE_LIMIT_S,
+    )
+
+
 def own_packages(devices_of: str | None) -> dict[str, Any]:
     """The fields of `Installed` for this interpreter, for `probe`; `devices_of` as there."""
     found: dict[str, Any] = {
         "actionbench": __version__,
         "packages": package_versions(),
-        "missing": {backend: list(missing_packages(backend)) for backend in BACKENDS},
         "cuda": [],
     }
     if devices_of == "torch":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 
 from ... import __version__
 from ...datasets.labels import LabelMatcher
@@ -12,10 +13,10 @@ from ...flow.registry import HOLDS_IN, NEEDS_TORCH
 from ...models.capabilities import BACKENDS
 from ...models.detectors.registry import ChosenDetector, choose_detector, with_engine
 from ...models.labels import labels as label_list
-from ...models.registry import ModelRequest
+from ...models.registry import ModelRequest, require_packages
 from ...models.spec import LoadOptions, Weights
 from .config import RunConfig
-from .environment import cores, has_gpu, probe
+from .environment import cores, has_gpu, lacking, probe
 from .planned_model import PlannedModel
 from .views import SINGLE, planned_views
 from .weights import planned_weights
@@ -88,14 +89,10 @@ def flow_method(key: str, request: ModelRequest, weights: Mapping[str, Weights],
 
 def _people(weights: Mapping[str, Weights], config: RunConfig, python: str) -> ChosenDetector | None:
     """The detector that is named, else the one that the weights were trained with."""
-
-    def lacking(backend: str) -> Sequence[str]:
-        return probe(python).missing.get(backend, ())
-
     if config.people is not None:
-        return choose_detector(config.people, lacking)
+        return choose_detector(config.people, partial(lacking, python))
     remembered = next((each.people for each in weights.values() if each.people is not None), None)
-    return None if remembered is None else with_engine(remembered, lacking)
+    return None if remembered is None else with_engine(remembered, partial(lacking, python))
 
 
 def _check_packages(request: ModelRequest, python: str) -> None:
@@ -114,13 +111,7 @@ def _check_packages(request: ModelRequest, python: str) -> None:
             found=found.actionbench,
             remedy="Install this version there (pip install --no-deps -e .).",
         )
-    if missing := found.missing.get(request.backend):
-        raise BackendUnavailable(
-            f"the {request.backend} backend lacks {', '.join(missing)}",
-            where=python,
-            remedy=f"`{request.offered.remedy}` there, or name another interpreter: "
-            f"--python {request.backend}=PATH.",
-        )
+    require_packages(request, python, lacking(python, request.offered.packages))
 
 
 def _device(wanted: str, request: ModelRequest, python: str) -> str:

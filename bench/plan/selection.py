@@ -8,10 +8,10 @@ from dataclasses import replace
 from itertools import product
 
 from ...errors import ActionBenchError, UsageError, unknown_name
-from ...models.capabilities import INT8_REMEDY, Backend, caution, missing_packages, offer, why_not
+from ...models.capabilities import Backend, caution, missing_packages, needed_packages, offer, why_not
 from ...models.registry import ModelRequest, find_model, set_members
 from .config import RunConfig
-from .environment import has_gpu
+from .environment import has_gpu, lacking
 
 ALL = "all"
 
@@ -139,15 +139,14 @@ def unable(request: ModelRequest, config: RunConfig) -> str | None:
     - `request`: the model.
     - `config`: gives the device and other interpreters.
     """
-    if request.backend not in config.python and (
-        lacking := missing_packages(request.backend, request.precision)
-    ):
-        remedy = INT8_REMEDY if request.precision == "int8" else request.offered.remedy
-        return f"lacks {', '.join(lacking)}: {remedy}"
+    offered = request.offered
+    python = config.python.get(request.backend, sys.executable)
+    if missing := lacking(python, needed_packages(offered, request.precision)):
+        return f"{python} lacks {', '.join(missing)}: {offered.remedy_for(missing)}"
     device = config.device
     if device == "auto":
         device = "cuda:0" if has_gpu() else "cpu"
-    return why_not(request.offered, request.precision, request.variant, device)
+    return why_not(offered, request.precision, request.variant, device)
 
 
 def capabilities_rows(backends: dict[str, Backend]) -> list[list[str]]:
@@ -156,9 +155,9 @@ def capabilities_rows(backends: dict[str, Backend]) -> list[list[str]]:
     for name, backend in backends.items():
         for precision in backend.precisions:
             states = [_state(backend, precision, device) for device in ("cpu", "cuda:0")]
-            if lacking := missing_packages(name, precision):
-                remedy = INT8_REMEDY if precision == "int8" else backend.remedy
-                states = [f"no: {sys.executable} lacks {', '.join(lacking)} ({remedy})", ""]
+            if missing := missing_packages(backend, precision):
+                remedy = backend.remedy_for(missing)
+                states = [f"no: {sys.executable} lacks {', '.join(missing)} ({remedy})", ""]
             rows.append([name, precision, ", ".join(backend.variants(precision)), *states])
     return rows
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import BackendUnavailable, UsageError, WeightsError
 from ...registry import Registry
-from ..capabilities import BACKENDS, missing_packages
+from ..capabilities import BACKENDS, absent
 from ..weights.record import digest
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ PEOPLE_HELP = (
     "(docs/people.md)"
 )
 """What `--people` means, in every command; what holds without it is for each command to say."""
+
+Lacking = Callable[[Sequence[str]], Sequence[str]]
+"""Gives those of some modules that the interpreter lacks which will run the detector."""
 
 _REGISTRY = Registry("detector of persons", "actionbench.detectors", DETECTORS)
 
@@ -73,13 +76,13 @@ class ChosenDetector:
 
 def choose_detector(
     text: str,
-    lacking: Callable[[str], Sequence[str]] = missing_packages,
+    lacking: Lacking = absent,
     where: str = "--people",
 ) -> ChosenDetector:
     """The detector that `text` names; of an ONNX file the graph is read, but nothing is computed.
 
     - `text`: as `--people` takes it: DETECTORS_IN_WORDS, or a name that an installed package adds.
-    - `lacking`: backend → packages that the interpreter lacks which will run it.
+    - `lacking`: by default asks this interpreter.
     - `where`: what errors name.
 
     Raises UsageError for an unknown name or a missing file, WeightsError for a file that is no detector,
@@ -104,7 +107,7 @@ def chosen_file(
     name: str,
     file: Path,
     engine: str | None = None,
-    lacking: Callable[[str], Sequence[str]] = missing_packages,
+    lacking: Lacking = absent,
 ) -> ChosenDetector:
     """The detector in `file`, checked; `engine`: None for the first one that is installed.
 
@@ -117,10 +120,10 @@ def chosen_file(
     return ChosenDetector(name, file, installed, detector_digest(file))
 
 
-def _installed(file: Path, engine: str | None, lacking: Callable[[str], Sequence[str]]) -> str:
+def _installed(file: Path, engine: str | None, lacking: Lacking) -> str:
     wanted = (engine,) if engine else ENGINES
     for each in wanted:
-        if not lacking(each):
+        if not lacking(BACKENDS[each].packages):
             return each
     raise BackendUnavailable(
         "no engine for the detector is installed",
@@ -150,14 +153,12 @@ def absolute_detector(text: str, folder: Path = Path()) -> str:
     return f"{name}:{(folder / path).absolute()}" + (f"@{engine}" if engine else "")
 
 
-def with_engine(
-    chosen: ChosenDetector, lacking: Callable[[str], Sequence[str]] = missing_packages
-) -> ChosenDetector:
+def with_engine(chosen: ChosenDetector, lacking: Lacking = absent) -> ChosenDetector:
     """The same detector, computed by another engine where its own is not installed; `lacking`: as above.
 
     Raises BackendUnavailable if none is.
     """
-    if chosen.file is None or not lacking(str(chosen.engine)):
+    if chosen.file is None or not lacking(BACKENDS[str(chosen.engine)].packages):
         return chosen
     return replace(chosen, engine=_installed(chosen.file, None, lacking))
 

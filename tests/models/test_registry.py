@@ -18,7 +18,15 @@ from actionbench import registry
 from actionbench.errors import BackendUnavailable, UsageError
 from actionbench.models import capabilities
 from actionbench.models.capabilities import missing_packages
-from actionbench.models.registry import family_form, family_names, find_model, load_network, model_names
+from actionbench.models.registry import (
+    Family,
+    absolute_model,
+    family_names,
+    family_packages,
+    find_model,
+    load_network,
+    model_names,
+)
 from actionbench.models.spec import LoadOptions, Weights
 
 Write = Callable[[str, str], Path]
@@ -143,7 +151,7 @@ def test_listing_models_imports_no_framework() -> None:
         "from actionbench.models.capabilities import missing_packages\n"
         "from actionbench.models.registry import find_model, model_names\n"
         "requests = [find_model(name) for name in model_names()]\n"
-        "assert not any(missing_packages(request.backend) for request in requests)\n"
+        "assert not any(missing_packages(request.offered) for request in requests)\n"
         "heavy = {'tensorflow', 'torch', 'sonnet', 'tensorflow_hub', 'cv2', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
@@ -256,7 +264,7 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     lacking = replace(capabilities.BACKENDS["torch"], packages=("torch", "no_such_package"), extra="more")
     monkeypatch.setitem(capabilities.BACKENDS, "torch", lacking)
     request = find_model("resnext@torch")
-    assert missing_packages("torch") == ("no_such_package",)
+    assert missing_packages(request.offered) == ("no_such_package",)
     says = r"not installed: no_such_package.*pip install 'actionbench\[more\]'"
     with pytest.raises(BackendUnavailable, match=says):
         load_network(request, random_weights(request.model), LoadOptions())
@@ -275,16 +283,43 @@ def test_a_set_is_not_one_model() -> None:
         find_model("@realtme")
 
 
-def test_families_list_their_names_or_say_how_a_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_families_may_list_their_names_and_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "made_up", SimpleNamespace(make=None, NAMES=("a", "b")))
-    monkeypatch.setitem(sys.modules, "open_ended", SimpleNamespace(make=None, FORM="hf:REPO[@REVISION]"))
-    monkeypatch.setattr(
-        "actionbench.models.registry.FAMILIES", {"tv": "made_up:make", "hf": "open_ended:make"}
-    )
+    monkeypatch.setitem(sys.modules, "open_ended", SimpleNamespace(make=None, PACKAGES={"a": "install a"}))
+    families = {"tv": Family(("tv:NAME",), "made_up:make"), "hf": Family(("hf:REPO",), "open_ended:make")}
+    monkeypatch.setattr("actionbench.models.registry.FAMILIES", families)
     assert family_names("tv") == ("tv:a", "tv:b")
-    assert family_form("tv") == "tv:NAME"
+    assert family_packages("tv") == {}
     assert family_names("hf") == ()
-    assert family_form("hf") == "hf:REPO[@REVISION]"
+    assert family_packages("hf") == {"a": "install a"}
+
+
+@pytest.mark.parametrize("rest", ["", ":K=32", "@torch:bf16", ":K=32@torch"])
+def test_paths_are_made_absolute_whatever_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rest: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("net.onnx", "folder@home", "s3d"):
+        Path(name).touch()
+    assert absolute_model(f"onnx:net.onnx{rest}") == f"onnx:{tmp_path}/net.onnx{rest}"
+    assert absolute_model(f"hf:folder@home{rest}") == f"hf:{tmp_path}/folder@home{rest}"
+    assert absolute_model(f"hf:owner/name@main{rest}") == f"hf:owner/name@main{rest}"
+    # A name of a fixed list is no path.
+    assert absolute_model(f"tv:s3d{rest}") == f"tv:s3d{rest}"
+
+
+def test_the_window_of_a_family_stands_behind_a_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def make(name: str) -> Any:
+        asked.append(name)
+        return find_model("resnext").model
+
+    monkeypatch.setitem(sys.modules, "made_up", SimpleNamespace(make=make))
+    monkeypatch.setattr("actionbench.models.registry.FAMILIES", {"hf": Family(("hf:NAME",), "made_up:make")})
+    assert find_model("hf:owner/name@v1:K=32@torch").window == 32
+    assert find_model("hf:owner/name@v1@torch").window is None
+    assert asked == ["owner/name@v1"] * 2
 
 
 def test_other_windows_have_none_of_the_published_figures() -> None:

@@ -12,6 +12,7 @@ import typer
 
 from ....atomic import write_file
 from ....errors import MeasurementError, UsageError
+from ....models.registry import MODEL_IN_WORDS
 from ....plain_text import plain_line
 from ...plan.config import SETTINGS, from_mapping
 from ..options import check_writable, counted
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
 
 ModelArgument = Annotated[
     str,
-    typer.Argument(
-        help="A name that `bench models` lists, or FILE.py:FACTORY; @BACKEND:PRECISION:VARIANT may follow."
-    ),
+    typer.Argument(help=f"Network: {MODEL_IN_WORDS}."),
 ]
 
 

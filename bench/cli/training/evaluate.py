@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ....errors import UsageError
+from ....models.registry import MODEL_IN_WORDS, SETS_IN_WORDS
 from ...plan.config import from_mapping
 from ..settings import given_settings, with_settings
 
@@ -17,7 +18,7 @@ from ..settings import given_settings, with_settings
 def evaluate(
     context: typer.Context,
     models: Annotated[
-        list[str], typer.Argument(metavar="MODEL...", help="Networks, named as in `bench run --models`.")
+        list[str], typer.Argument(metavar="MODEL...", help=f"Networks: {MODEL_IN_WORDS}; {SETS_IN_WORDS}.")
     ],
     examples: Annotated[Path, typer.Option("--data", help="A composed set (`bench data compose`).")],
     label: Annotated[

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .torch_network import VideoClassifier
 
 
-FORM = "hf:OWNER/NAME[@REVISION] or hf:FOLDER"
+PACKAGES = {"transformers": "`pip install 'actionbench[transformers]'`"}
 """See `registry.FAMILIES`."""
 
 
@@ -69,6 +69,7 @@ def model(name: str) -> Model:
         details={"min_side": config.side},
         sizes=sizes,
         own_weights={"rgb": place.folder},
+        packages=PACKAGES,
     )
 
 

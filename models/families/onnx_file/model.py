@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 _HERE = "actionbench.models.families.onnx_file.model"
 
-FORM = "onnx:FILE"
-"""See `registry.FAMILIES`."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxFile:

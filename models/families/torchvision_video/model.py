@@ -30,6 +30,18 @@ _PREFIX: Final = "tv:"
 NAMES: Final = tuple(NETWORKS)
 """See `registry.FAMILIES`."""
 
+_PAIR: Final = (
+    "`pip install torchvision --index-url https://download.pytorch.org/whl/cpu` (the package index has it "
+    "for CUDA only)"
+)
+
+PACKAGES: Final = {
+    "torchvision": f"`pip install 'actionbench[torchvision]'`; beside a torch without CUDA, {_PAIR}"
+}
+"""See `registry.FAMILIES`."""
+
+_ELSEWHERE: Final = "Or name an interpreter that has both: `--python torch=PYTHON`."
+
 _TRACED: Final = 32
 """Frames, height and width that a network of convolutions is traced with: quick, and no size in it is 1."""
 
@@ -56,6 +68,8 @@ def model(name: str) -> Model:
         details={"min_side": network.min_side},
         sizes=InputSizes() if network.size is None else InputSizes(network.size[0], network.size[1]),
         onnx=partial(onnx_graph, network),
+        # Each backend: the graph is traced from torchvision's network.
+        packages=PACKAGES,
     )
 
 
@@ -146,7 +160,7 @@ def _library() -> ModuleType:
         raise BackendUnavailable(
             "torchvision is not installed",
             where=sys.executable,
-            remedy="`pip install 'actionbench[torchvision]'`; beside a torch without CUDA, " + _PAIR,
+            remedy=f"{PACKAGES['torchvision']}. {_ELSEWHERE}",
         ) from error
     except (RuntimeError, ImportError) as error:
         import torch
@@ -155,13 +169,7 @@ def _library() -> ModuleType:
             f"torchvision was built for another torch than the one beside it: {error}",
             where=sys.executable,
             expected=f"the torchvision that belongs to torch {torch.__version__}",
-            remedy=f"Install the pair: {_PAIR}",
+            remedy=f"Install the pair: {_PAIR}. {_ELSEWHERE}",
         ) from error
     found: ModuleType = video
     return found
-
-
-_PAIR: Final = (
-    "`pip install torchvision --index-url https://download.pytorch.org/whl/cpu` (the package index has it "
-    "for CUDA only). Or name an interpreter that has both: `--python torch=PYTHON`."
-)

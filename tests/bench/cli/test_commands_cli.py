@@ -70,10 +70,14 @@ def made_up_networks(monkeypatch: pytest.MonkeyPatch, tiny_module: ModuleType) -
         return replace(model, name=f"tv:{name}", streams={"rgb": weights})
 
     fixed = SimpleNamespace(make=make, NAMES=("net", "broken"))
-    open_ended = SimpleNamespace(make=make, FORM="onnx:FILE")
+    open_ended = SimpleNamespace(make=make, PACKAGES={"no_such_package": "`pip install it`"})
     monkeypatch.setitem(sys.modules, "made_up_tv", fixed)
     monkeypatch.setitem(sys.modules, "made_up_onnx", open_ended)
-    monkeypatch.setattr(registry, "FAMILIES", {"tv": "made_up_tv:make", "onnx": "made_up_onnx:make"})
+    families = {
+        "tv": registry.Family(("tv:NAME",), "made_up_tv:make"),
+        "onnx": registry.Family(("onnx:FILE",), "made_up_onnx:make"),
+    }
+    monkeypatch.setattr(registry, "FAMILIES", families)
     monkeypatch.setattr(model_list, "FAMILIES", registry.FAMILIES)
 
 
@@ -97,7 +101,10 @@ def test_what_is_published_of_each_network_is_listed(bench: Bench) -> None:
         63.4,
     ]
     assert found["broken"] == {"tv:broken": "torchvision cannot be imported"}
-    assert found["families"] == {"tv": "tv:NAME", "onnx": "onnx:FILE"}
+    assert found["families"] == {
+        "tv": {"forms": ["tv:NAME"], "lacks": {}},
+        "onnx": {"forms": ["onnx:FILE"], "lacks": {"no_such_package": "`pip install it`"}},
+    }
     assert found["sets"]["@realtime"]
     assert {row["backend"] for row in found["backends"]} == set(BACKENDS)
 
@@ -115,7 +122,7 @@ def test_the_list_of_networks_as_markdown(bench: Bench) -> None:
         assert words in row
     assert "- NON-COMMERCIAL: the licence" in text
     assert "- tv:broken cannot be described: torchvision cannot be imported" in text
-    assert "- Also: onnx:FILE" in text
+    assert re.search(r"- Also: onnx:FILE; lacks .*no.*such.*package", text)
     tables = re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE)
     assert len(tables) == 2
     for table in tables:
@@ -128,31 +135,49 @@ def test_an_unknown_format_is_an_error_of_usage(bench: Bench) -> None:
 
 def test_doctor_tells_what_is_here(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the answers of four interpreters, each of which would import a framework, made up."""
-    missing = {"torch": (), "tensorflow": ("tensorflow",), "onnx": (), "openvino": ()}
+    lacking = replace(BACKENDS["tensorflow"], packages=("no_such_package",))
+    backends = BACKENDS | {"tensorflow": lacking}
+    del backends["tfhub"]
     answers = {
-        None: Installed(missing=missing),
+        None: Installed(),
         "torch": Installed(cuda=("a device",)),
         "onnx": Installed(),
         "openvino": Installed(error="ImportError: no libtbb"),
     }
     monkeypatch.setattr(doctor, "probe", lambda _, backend=None: answers[backend])
+    monkeypatch.setattr(doctor, "BACKENDS", backends)
+    monkeypatch.setitem(sys.modules, "torchvision", None)
     answer = bench("doctor")
     assert answer.returncode == 0, answer.stderr
     for word in ("cpu", "cores", "memory", "opencv-contrib-python", "torch"):
         assert word in answer.stdout
-    lines = {line.split()[0]: line for line in answer.stdout.partition("\nbackends\n")[2].splitlines()}
+    told = answer.stdout.partition("\nbackends\n")[2]
+    lines = {line.split()[0]: line for line in told.splitlines() if line}
     assert lines["torch"].endswith("ready on CPU, cuda:0 a device")
-    assert "lacks tensorflow; install: pip install" in lines["tensorflow"]
+    assert "lacks no_such_package; install: pip install" in lines["tensorflow"]
     assert lines["onnx"].endswith("ready on CPU")
     assert lines["openvino"].endswith("cannot be imported: ImportError: no libtbb")
     assert "flow" in lines
+    assert "lacks torchvision; install: `pip install 'actionbench[torchvision]'`" in lines["tv:NAME"]
+    assert lines["onnx:FILE"].endswith(" packages installed")
 
 
 @pytest.mark.slow
 def test_doctor_imports_every_framework(bench: Bench) -> None:
     answer = bench("doctor")
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.count("ready on CPU") + answer.stdout.count(" lacks ") == len(BACKENDS)
+    backends = answer.stdout.partition("\nbackends\n")[2].partition("\nfamilies")[0]
+    assert backends.count("ready on CPU") + backends.count(" lacks ") == len(BACKENDS)
+
+
+@pytest.mark.parametrize(
+    ("command", "takes_sets"), [("run", True), ("evaluate", True), ("predict", False), ("live", False)]
+)
+def test_help_says_how_networks_of_families_are_named(bench: Bench, command: str, takes_sets: bool) -> None:
+    text = bench(command, "--help").stdout
+    for form in ("tv:NAME", "hf:OWNER/NAME", "hf:FOLDER", "onnx:FILE", "FILE.py:FACTORY"):
+        assert form in text
+    assert ("@realtime" in text) == takes_sets
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["data", "--help"], ["--version"]])

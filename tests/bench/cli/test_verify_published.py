@@ -38,7 +38,7 @@ def test_the_published_accuracy_is_reached_and_the_predictions_are_kept(
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert "reached: top-1 100.0 % [83.9–100.0] (Wilson, 95 %), 20 videos of 2 classes" in lines
-    assert "published of tiny: 90 top-1 on the Kinetics-400 validation set (a page)" in lines
+    assert "published of tiny: 90.0 top-1 on the Kinetics-400 validation set (a page)" in lines
     assert "views, of both: windows of 4 frames without overlap, last one looped, softmax averaged" in lines
     assert any(line.startswith("only 2 of 400 classes") for line in lines)
     assert lines[-1] == "the interval holds the published accuracy"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from actionbench.bench.plan import environment
-from actionbench.bench.plan.environment import Installed, own_packages, probe
+from actionbench.bench.plan.environment import Installed, lacking, own_packages, probe
 
-FACTS = {"actionbench": "0.1.0", "packages": {"numpy": None}, "missing": {"torch": ["torch"]}, "cuda": []}
+FACTS = {"actionbench": "0.1.0", "packages": {"numpy": None}, "cuda": []}
 
 
 def interpreter(folder: Path, script: str) -> str:
@@ -28,12 +28,11 @@ def test_this_interpreter_is_described() -> None:
     assert found.error == ""
     assert found.actionbench == own_packages(None)["actionbench"]
     assert found.packages["numpy"] is not None
-    assert found.missing["onnx"] == tuple(own_packages(None)["missing"]["onnx"])
 
 
 def test_what_another_version_tells_besides_is_left_out(tmp_path: Path) -> None:
     python = interpreter(tmp_path, f"echo noise; echo '{json.dumps(FACTS | {'more': 1})}'")
-    assert probe(python) == Installed("0.1.0", {"numpy": None}, {"torch": ("torch",)}, ())
+    assert probe(python) == Installed("0.1.0", {"numpy": None}, ())
 
 
 @pytest.mark.parametrize(
@@ -43,7 +42,6 @@ def test_what_another_version_tells_besides_is_left_out(tmp_path: Path) -> None:
         {},
         {"actionbench": "0.1.0"},
         FACTS | {"packages": ["numpy"]},
-        FACTS | {"missing": {"torch": "torch"}},
         FACTS | {"cuda": 1},
     ],
 )
@@ -71,3 +69,16 @@ def test_an_interpreter_that_does_not_answer_says_why(
 
 def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
     assert "No such file" in probe(str(tmp_path / "none")).error
+
+
+def test_packages_are_looked_for_in_the_interpreter_that_is_named(tmp_path: Path) -> None:
+    assert lacking(sys.executable, ("numpy", "no_such_package")) == ("no_such_package",)
+    (tmp_path / "only_there.py").write_text("raise SystemExit('is imported')")
+    python = interpreter(tmp_path, f'PYTHONPATH={tmp_path} exec {sys.executable} "$@"')
+    assert lacking(python, ("only_there", "numpy", "no_such_package")) == ("no_such_package",)
+    assert lacking(sys.executable, ("only_there",)) == ("only_there",)
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo 1", "echo text"])
+def test_an_interpreter_without_an_answer_lacks_nothing(tmp_path: Path, script: str) -> None:
+    assert lacking(interpreter(tmp_path, script), ("no_such_package",)) == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +48,9 @@ def test_all_leaves_out_what_this_machine_cannot_run_and_says_why(monkeypatch: p
     assert "resnext@torch:fp32" in models
     assert not [name for name in models if name.endswith("bf16") or "tfhub" in name]
     assert any("resnext@torch:bf16: this CPU has no AVX-512" in line for line in said)
-    assert any("i3d-rgb@tfhub:fp32: lacks no_such_package: pip install" in line for line in said)
+    assert any(
+        "i3d-rgb@tfhub:fp32: " in line and "lacks no_such_package: `pip install" in line for line in said
+    )
 
 
 def test_all_leaves_out_what_has_no_random_weights() -> None:
@@ -98,6 +101,25 @@ def test_a_set_is_its_members_and_what_cannot_run_here_is_left_out(monkeypatch: 
     assert "resnet18@tfhub: unknown backend of resnet18" in said[1]
     models, _ = names("@few", backends="torch")
     assert models == ("i3d-rgb@torch", "resnext@torch")
+
+
+def test_members_whose_packages_are_not_installed_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    models, said = names("@realtime")
+    assert models == tuple(name for name in registry.SETS["realtime"] if not name.startswith("tv:"))
+    assert [line.split(": ")[1] for line in said] == [
+        name for name in registry.SETS["realtime"] if name.startswith("tv:")
+    ]
+    assert all("lacks torchvision: `pip install 'actionbench[torchvision]'`" in line for line in said)
+    # Another interpreter is asked itself.
+    (tmp_path / "torchvision.py").touch()
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    raw = {"models": ["@realtime"], "device": "cpu", "python": {"torch": str(python)}}
+    assert "tv:s3d" in expanded(from_mapping(raw, "test"), said.append).models
 
 
 def test_a_set_of_which_nothing_runs_or_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

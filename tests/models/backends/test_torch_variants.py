@@ -73,9 +73,9 @@ def runnable() -> list[tuple[str, str]]:
     for name in CASES:
         model = find_model(name).model
         for backend in model.backends:
-            if backend == "tfhub" or missing_packages(backend):
-                continue
             offered = offer(model, backend)
+            if backend == "tfhub" or missing_packages(offered):
+                continue
             selections = [
                 f"{backend}:{precision}:{variant}"
                 for precision, variants in offered.cpu.items()

@@ -166,8 +166,10 @@ def test_without_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
     forget_torchvision(monkeypatch)
     monkeypatch.setitem(sys.modules, "torchvision", None)
     request = request_of("mc3_18", tuple("ab"))
-    with pytest.raises(BackendUnavailable, match=r"torchvision is not installed.*actionbench\[torchvision\]"):
+    with pytest.raises(BackendUnavailable, match=r"not installed: torchvision.*actionbench\[torchvision\]"):
         load_network(request, {"rgb": random_weights(request)}, LoadOptions())
+    with pytest.raises(BackendUnavailable, match=r"torchvision is not installed.*actionbench\[torchvision\]"):
+        torchvision_video.build(NETWORKS["mc3_18"], 400)
 
 
 def test_with_a_torchvision_for_another_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

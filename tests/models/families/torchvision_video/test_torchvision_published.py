@@ -77,6 +77,12 @@ def test_as_in_the_library(torchvision: ModuleType, name: str) -> None:
         assert network.size[0] >= meta.get("min_temporal_size", 1)
 
 
+def test_the_accuracy_names_its_data_and_leaves_the_views_to_the_views() -> None:
+    described = NETWORKS["r2plus1d_18"].description
+    assert described.reported_accuracy == "67.5 top-1, 86.2 top-5 on the Kinetics-400 validation set"
+    assert not any(each.description.accuracy for each in NETWORKS.values())
+
+
 def test_the_classes_are_in_the_order_of_our_list(torchvision: ModuleType) -> None:
     """To the letter: no spelling differs."""
     for network in NETWORKS.values():
