@@ -131,6 +131,10 @@ def _loaded(runtime: str, make: Callable[[], Network], model: Model) -> Network:
         network = make()
     except ActionBenchError:
         raise
+    except MemoryError as error:
+        raise WeightsError(
+            f"does not fit into the memory of this machine in {runtime}", where=model.name
+        ) from error
     except Exception as error:  # the runtimes' own, which have no class in common
         raise WeightsError(
             f"cannot be loaded by {runtime}", where=model.name, found=" ".join(str(error).split())

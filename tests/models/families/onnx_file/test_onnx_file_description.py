@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import onnx
 import pytest
 
 from actionbench.errors import WeightsError
+from actionbench.models.families.onnx_file.interface import MOST_STATE_BYTES
 from actionbench.models.registry import find_model
 
-from .onnx_networks import STREAMING, running_mean, weighted_sum, written
+from .onnx_networks import STREAMING, WITH_STATE, running_mean, weighted_sum, with_state, written
 
 
 def refused(file: Path) -> str:
@@ -146,6 +148,25 @@ def test_a_state_without_a_fixed_shape_cannot_begin(tmp_path: Path) -> None:
     model.graph.input[1].type.tensor_type.shape.dim[0].dim_param = "N"
     says = refused(written(tmp_path, model, STREAMING))
     assert "the state 'sum' has no fixed shape, so that it cannot begin with zeros; found (N, 3)" in says
+
+
+@pytest.mark.parametrize("shape", [[40000, 40000], [2**40] * 8, [(MOST_STATE_BYTES >> 2) - 3]])
+def test_states_of_any_size_are_not_allocated(tmp_path: Path, shape: list[int]) -> None:
+    file = written(tmp_path, with_state(onnx.TensorProto.FLOAT, shape), WITH_STATE)
+    says = refused(file)
+    assert "net.onnx: has states that are too large; expected at most 268435456 bytes in all" in says
+    assert f"{4 * math.prod(shape)} of them of 'more'" in says
+
+
+def test_states_of_as_many_bytes_as_are_allowed(tmp_path: Path) -> None:
+    shape = [(MOST_STATE_BYTES >> 2) - 5]  # the other two states are 3 float32 and an int64
+    file = written(tmp_path, with_state(onnx.TensorProto.FLOAT, shape), WITH_STATE)
+    assert find_model(f"onnx:{file}").model.name == "tiny-onnx"
+
+
+def test_a_state_is_numbers(tmp_path: Path) -> None:
+    file = written(tmp_path, with_state(onnx.TensorProto.STRING, [1]), WITH_STATE)
+    assert "'more' has values of another type; expected float or" in refused(file)
 
 
 def test_published_figures_are_kept(tmp_path: Path) -> None:
