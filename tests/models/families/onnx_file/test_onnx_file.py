@@ -276,6 +276,7 @@ def test_a_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     [
         ("onnx:", "there is no such file; expected onnx:FILE.onnx"),
         ("onnx:none.onnx", "onnx:none.onnx: there is no such file"),
+        ("onnx:{file.parent}", "is a folder, where one file is expected; expected onnx:FILE.onnx"),
         ("onnx:{file}@torch", "unknown backend of tiny-onnx 'torch'. Known: onnx, openvino"),
         ("onnx:{file}:K=8", "tiny-onnx:K=8: is another length than the network takes; expected 4 frames"),
     ],
