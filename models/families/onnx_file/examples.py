@@ -54,9 +54,10 @@ def missing_lines(
     if "stretch" in given:
         given |= {"short_side"}
     examples = _EXAMPLES | (_OF_STREAMING if about.states else {})
-    if interface is None and (interface := _likely_interface(graph, about)) is None:
+    interface = interface or _likely_interface(graph, about)
+    if interface is None:
         given |= {"window", "crop"}
-    elif interface is not None:
+    else:
         sizes = {"crop": interface.size("H") or interface.size("W"), "window": interface.size("T")}
         if about.states:
             del sizes["window"]
