@@ -40,6 +40,9 @@ Crops = Literal[1, 3]
 MOST_FRAMES_PER_S = 1000
 """Greatest frame rate that frames are resampled to."""
 
+MOST_CLIPS = 1000
+"""Greatest number of clips that a video is cut into; published protocols have 10 or fewer."""
+
 InputArray = npt.NDArray[np.float32 | np.uint8]
 """A stream's input: (N, T, H, W, C) float32 as the network wants it, or uint8 pixels (`Network`)."""
 
@@ -160,8 +163,8 @@ class Views:
     - `average`: scores of the views are averaged as "softmax" or as "logits".
     - `min_frames`: fewest frames of a view that the network can take, after looping.
     - `single`: frames of a single view from the middle of the video (`--views single`); None: `window`.
-    - `clips`: number of windows of a video, whose starts are evenly spaced from its first frame to the last
-      possible one; None: as many as `stride` gives.
+    - `clips`: number of windows of a video, `MOST_CLIPS` at most, whose starts are evenly spaced from its
+      first frame to the last possible one; None: as many as `stride` gives.
     - `crops`: squares that are cut out of each window's frames: 1, the central one, or 3, along the longer
       side: both ends and the middle.
 
@@ -183,6 +186,10 @@ class Views:
         for name in ("window", "stride", "min_frames", "single", "clips"):
             if getattr(self, name) is not None:
                 _require_whole("views", name, getattr(self, name))
+        if self.clips is not None and self.clips > MOST_CLIPS:
+            raise UsageError(
+                "are too many", where="`clips` of a video", expected=f"{MOST_CLIPS} at most", found=self.clips
+            )
         if self.clips is not None and self.window is None:
             raise UsageError("clips of a video have a length", where="views", expected="`window`")
         for name in ("window", "single"):

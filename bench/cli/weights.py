@@ -60,6 +60,7 @@ def fetch(
     from ...models.weights.hugging_face.hub import is_hub_name
     from ..console.progress import transfer
 
+    _refuse_files(names)
     for name in names:
 
         def announce(licence: str, name: str = name) -> None:
@@ -145,6 +146,7 @@ def _verify_files(names: list[str]) -> None:
     from ...models.weights import list_weights
     from ...models.weights import verify as verify_weights
 
+    _refuse_files(names)
     names = names or [row.name for row in list_weights() if row.path is not None]
     if not names:
         print("no weights are stored; `bench weights fetch NAME` stores them")
@@ -160,6 +162,19 @@ def _verify_files(names: list[str]) -> None:
             f"damaged or incomplete: {', '.join(damaged)}",
             remedy=f"`bench weights fetch {' '.join(damaged)}`.",
         )
+
+
+def _refuse_files(names: list[str]) -> None:
+    """Raise UsageError for a network in a user's file among the names, before anything is fetched."""
+    from ...models.registry import family_of
+
+    for name in names:
+        if family_of(name) == "onnx":
+            raise UsageError(
+                "is a file of yours with its weights in it: nothing of it is fetched or stored",
+                where=name,
+                remedy=f"Name it as the model, `bench run --models {name}`.",
+            )
 
 
 @app.command()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...errors import UsageError, unknown_name
+from ...errors import UsageError, did_you_mean
 from ...models.registry import ModelRequest
-from ...models.spec import Views, Weights
+from ...models.spec import MOST_CLIPS, Views, Weights
 
 PUBLISHED, SINGLE = "published", "single"
 """Values of `--views` beside a number of clips."""
+
+_SHOWN = 40
+"""Characters of a wrong value that its error repeats."""
 
 
 def check_views(value: str) -> None:
@@ -22,13 +25,23 @@ def check_views(value: str) -> None:
             where="--views video",
             remedy=f"Write --views {PUBLISHED}, or leave it out.",
         )
+    shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
     if value.lstrip("-").isdigit():
-        raise UsageError("is no number of clips", where=f"--views {value}", expected="at least 1")
-    raise unknown_name("value of --views", value, (PUBLISHED, SINGLE, "N, a number of clips"))
+        raise UsageError(
+            "is no number of clips", where=f"--views {shown}", expected=f"1 to {MOST_CLIPS} clips"
+        )
+    raise UsageError(
+        f"unknown value of --views '{shown}'",
+        remedy=f"{did_you_mean(value, (PUBLISHED, SINGLE))}Known: {PUBLISHED}, {SINGLE}, and a number of "
+        f"clips from 1 to {MOST_CLIPS}",
+    )
 
 
 def _clips(value: str) -> int | None:
-    return int(value) if value.isascii() and value.isdigit() and int(value) > 0 else None
+    """The number that `value` is; None if it is none from 1 to `MOST_CLIPS`."""
+    if not (value.isascii() and value.isdigit() and len(value) <= len(str(MOST_CLIPS))):
+        return None  # Python refuses to read a number of thousands of digits
+    return int(value) if 1 <= int(value) <= MOST_CLIPS else None
 
 
 def planned_views(request: ModelRequest, weights: Mapping[str, Weights], value: str) -> Views:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import onnx
+from google.protobuf.message import EncodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 from onnx.external_data_helper import load_external_data_for_tensor
 
@@ -13,6 +14,9 @@ from ...errors import WeightsError
 
 STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 """Domains of the operators that ONNX itself defines."""
+
+_EXTERNAL_KEYS = frozenset(("location", "offset", "length", "checksum", "basepath"))
+"""Of `TensorProto.external_data`: those that onnx reads and writes (onnx/external_data_helper.py)."""
 
 MOST_BYTES = (1 << 31) - 1
 """Of a network with its weights: what protobuf, and so a graph in bytes, can hold."""
@@ -56,7 +60,9 @@ def read_network(file: Path) -> tuple[ModelProto, tuple[Path, ...]]:
             tensor.data_location = TensorProto.DEFAULT
             del tensor.external_data[:]
         onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError, OSError, OverflowError, MemoryError) as error:
+    except MemoryError as error:
+        raise WeightsError("does not fit into the memory of this machine", where=file) from error
+    except (onnx.checker.ValidationError, EncodeError, ValueError, OSError, OverflowError) as error:
         raise WeightsError(
             "is not a valid ONNX network", where=file, found=" ".join(str(error).split())
         ) from error
@@ -66,14 +72,15 @@ def read_network(file: Path) -> tuple[ModelProto, tuple[Path, ...]]:
 def external_files(model: ModelProto, file: Path) -> tuple[Path, ...]:
     """The other files that `model`, read from `file`, keeps tensors in, in name order; each is there.
 
-    Raises WeightsError for one that is not in the folder of `file`, nor below it, also by a link.
+    Raises WeightsError for one that is not in the folder of `file`, nor below it, also by a link, and for a
+    tensor that says twice where it is.
     """
     folder = file.resolve().parent
     found = set()
     for tensor in tensors(model.graph):
         if tensor.data_location != TensorProto.EXTERNAL:
             continue
-        location = _external(tensor, "location")
+        location = _external(tensor, file).get("location", "")
         other = folder / location
         parts = (*PurePosixPath(location).parts, *PureWindowsPath(location).parts)
         absolute = PurePosixPath(location).is_absolute() or PureWindowsPath(location).anchor != ""
@@ -95,15 +102,32 @@ def external_files(model: ModelProto, file: Path) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
-def _external(tensor: TensorProto, key: str) -> str:
-    """What a tensor says of the part of another file that holds it; "" if it does not say."""
-    return next((str(each.value) for each in tensor.external_data if each.key == key), "")
+def _external(tensor: TensorProto, file: Path) -> dict[str, str]:
+    """What a tensor, in `file`, says of the part of another file that holds it.
+
+    Raises WeightsError for a key that is unknown or repeated: onnx would read another value than the one that
+    is checked here.
+    """
+    keys = [each.key for each in tensor.external_data]
+    if len(set(keys)) < len(keys) or not _EXTERNAL_KEYS.issuperset(keys):
+        raise WeightsError(
+            f"does not say clearly where the tensor '{tensor.name}' is",
+            where=file,
+            expected=f"{', '.join(sorted(_EXTERNAL_KEYS))} in `external_data`, once each at most",
+            found=", ".join(key[:40] for key in keys[:10]) + (f", … ({len(keys)})" if len(keys) > 10 else ""),
+            remedy="Save it as one file: `onnx.save_model(onnx.load(FILE), NEW)`.",
+        )
+    return {each.key: each.value for each in tensor.external_data}
 
 
 def _bytes(tensor: TensorProto, file: Path) -> int:
-    """Bytes that another file holds of a tensor. Raises ValueError if it says anything but a number."""
-    length = _external(tensor, "length")
-    return int(length) if length else (file.parent / _external(tensor, "location")).stat().st_size
+    """Bytes that another file holds of a tensor. Raises ValueError unless their number is one, 0 at least."""
+    said = _external(tensor, file)
+    if "length" not in said:
+        return (file.parent / said["location"]).stat().st_size
+    if (length := int(said["length"])) < 0:
+        raise ValueError(f"the tensor '{tensor.name}' has a negative length")
+    return length
 
 
 def nodes(graph: GraphProto) -> Iterator[NodeProto]:

@@ -263,7 +263,9 @@ values) as "deepmind-samples"."""
 def find_source(name: str) -> WeightsSource:
     """The source `name`. Raises UsageError for a name that is unknown."""
     if name not in CATALOGUE:
-        raise unknown_name("set of weights", name, CATALOGUE)
+        family = f"{name.partition(':')[0]}:"
+        alike = [known for known in CATALOGUE if known.startswith(family)]
+        raise unknown_name("set of weights", name, alike or CATALOGUE)
     return CATALOGUE[name]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from fractions import Fraction
@@ -28,6 +29,9 @@ from ..spec import (
 )
 from .descriptions import description as published
 from .formats.readers import FORMATS
+
+_FRACTION: Final = re.compile(r"\d{1,9}(/\d{1,9}|(\.\d{1,9})?(e[+-]?\d{1,2})?)", re.ASCII)
+"""A positive number as text. YAML takes "1e-3", without a point, for text too."""
 
 
 def sidecar_path(weights: Path) -> Path:
@@ -210,8 +214,15 @@ def _size(value: Any) -> tuple[int, int]:
     return _whole(height), _whole(width)
 
 
+def _fraction(text: str) -> Fraction:
+    """Raises ValueError for more digits than any rate or scale has: of a large exponent it has millions."""
+    if _FRACTION.fullmatch(text) is None:
+        raise ValueError
+    return Fraction(text)
+
+
 def _factor(value: Any) -> float:
-    return _positive(float(Fraction(value)) if isinstance(value, str) else value)
+    return _positive(float(_fraction(value)) if isinstance(value, str) else value)
 
 
 def _figures(value: Any) -> PublishedFigures:
@@ -221,7 +232,7 @@ def _figures(value: Any) -> PublishedFigures:
 def _rate(value: Any) -> Fraction | None:
     if value is None:
         return None
-    rate = Fraction(value) if isinstance(value, str) else Fraction(_positive(value)).limit_denominator(1001)
+    rate = _fraction(value) if isinstance(value, str) else Fraction(_positive(value)).limit_denominator(1001)
     if rate <= 0:
         raise ValueError
     return rate

@@ -47,6 +47,7 @@ def test_preprocessing_that_makes_no_sense(changed: dict[str, Any], message: str
     ("changed", "message"),
     [
         ({"clips": 0}, "`clips` makes no sense"),
+        ({"clips": 1001}, "`clips` of a video: are too many; expected 1000 at most; found 1001"),
         ({"crops": 2}, "`crops` is unknown; expected 1 or 3; found 2"),
         ({"window": 0}, "`window` makes no sense"),
         ({"stride": -1}, "`stride` makes no sense"),

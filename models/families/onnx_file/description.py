@@ -8,21 +8,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from onnx import GraphProto, NodeProto, TensorProto
+from onnx import GraphProto, TensorProto
 
 from ....errors import UsageError, WeightsError
 from ....typed_values import typed
 from ...labels import labels
 from ...spec import Preprocessing, Views, WeightsDescription
 from ...weights.sidecar import CHECKS, checked, fields_of, in_file, require_known, sidecar_path
-from .interface import (
-    GraphFields,
-    Interface,
-    dims_of,
-    inputs_of,
-    read_interface,
-    shape_in_words,
-)
+from .examples import inputs_in_words, last_operator, missing_lines
+from .interface import GraphFields, Interface, read_interface
 
 FORMAT = "onnx"
 """`WeightsDescription.format` of a network in an ONNX file."""
@@ -35,25 +29,6 @@ _ABOUT_WEIGHTS = tuple(
     key for key in CHECKS if key not in ("like", "format", "flow_bound", "modality", "single", "min_frames")
 )
 """What such a file shares with the description of weights. A view has the one length that it names."""
-
-_EXAMPLES = {
-    "layout": "NCTHW",
-    "window": "16",
-    "rate": "25",
-    "short_side": "256",
-    "resize": "torch-bilinear",
-    "crop": "224",
-    "scale": "1/255",
-    "mean": "[0.45, 0.45, 0.45]",
-    "std": "[0.225, 0.225, 0.225]",
-    "colour": "rgb",
-    "labels": "kinetics-400",
-    "scores": "logits",
-    "average": "softmax",
-}
-"""Field that is needed → a value that it may have. What a graph fixes, it need not be told."""
-
-_OF_STREAMING = {"answer": "last"}
 
 _NAME = re.compile(r"[^\W_][\w.+-]{0,63}")
 """Of a network: it becomes part of file names, and a name on the command line."""
@@ -88,17 +63,15 @@ def describe(file: Path, graph: GraphProto) -> FileDescription:
     if about.layout is not None:
         interface = read_interface(graph, about, file, path)
         values = _with_sizes(values, interface, path)
-    missing = _missing(values, about)
+    missing = missing_lines(values, about, graph, interface)
     if missing:
-        found = ", ".join(
-            f"{name} {shape_in_words(dims_of(value))}" for name, value in inputs_of(graph).items()
-        )
+        lines = "\n".join(f"{key}: {value}" for key, value in missing.items())
         raise WeightsError(
             f"{'there is no such file, which has to say' if raw is None else 'lacks'} {', '.join(missing)}",
             where=path,
-            expected=f"lines such as {', '.join(f'`{key}: {value}`' for key, value in missing.items())}",
-            found=f"in the ONNX file: {found}",
-            remedy="docs/onnx-files.md has examples.",
+            found=f"in the ONNX file: {inputs_in_words(graph)}",
+            remedy="docs/onnx-files.md says what each means. Write lines such as these into it, with the "
+            f"values of your network:\n{lines}",
         )
     assert interface is not None, "the layout is one of what may be missing"
     assert about.scores is not None, "so are the scores"
@@ -149,17 +122,6 @@ def _with_sizes(values: Mapping[str, Any], interface: Interface, path: Path) -> 
     return {**values, **{key: size for key, size in fixed.items() if size is not None}}
 
 
-def _missing(values: Mapping[str, Any], about: GraphFields) -> dict[str, str]:
-    """The fields that are missing, each with an example."""
-    given = {key for key in _ABOUT_GRAPH if getattr(about, key) is not None} | values.keys()
-    # These may be null, the video's own rate, but nothing else may.
-    given -= {key for key, value in values.items() if value is None and key != "rate"}
-    if "stretch" in given:
-        given |= {"short_side"}
-    needed = _EXAMPLES | (_OF_STREAMING if about.states else {})
-    return {key: example for key, example in needed.items() if key not in given}
-
-
 def _name(values: Mapping[str, Any], file: Path, path: Path) -> str:
     name = str(values.get("name", file.stem))
     if _NAME.fullmatch(name) is None:
@@ -203,11 +165,7 @@ def _require_scores(
     scores: Literal["logits", "probabilities"], graph: GraphProto, interface: Interface, path: Path
 ) -> None:
     """Raise WeightsError where the last operator shows that the scores are not what they are said to be."""
-    made_by = {name: node for node in graph.node for name in node.output}
-    last: NodeProto | None = made_by.get(interface.output)
-    while last is not None and last.op_type in ("Identity", "Cast", "Reshape", "Flatten", "Squeeze"):
-        last = made_by.get(last.input[0])
-    operator = "" if last is None else last.op_type
+    operator = last_operator(graph, interface.output)
     others = {"logits": ("Softmax",), "probabilities": ("Gemm", "MatMul", "LogSoftmax")}
     if operator in others[scores]:
         raise WeightsError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from onnx import GraphProto, TensorProto, ValueInfoProto
+from onnx import GraphProto, TensorProto, ValueInfoProto, helper
 
 from ....errors import WeightsError, did_you_mean
 
@@ -15,7 +16,20 @@ Dims = tuple[int | str | None, ...]
 """Sizes of a tensor: a number, the name of one that is left open, or None."""
 
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
+_STATES = (
+    *_FLOATS,
+    *(TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, TensorProto.INT64),
+    *(TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64),
+    TensorProto.BOOL,
+)
+"""Types of values that may begin with zeros: those of the operator ConstantOfShape since opset 9."""
+
 _CHANNELS = 3
+
+MOST_STATE_BYTES = 1 << 28
+"""Of all states of a network: ten layers that keep 4 frames of 64 channels, 160×160 in float32, have as many.
+
+A file of 1 kB can declare states of any size, and a runtime holds several copies of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +153,8 @@ def read_interface(graph: GraphProto, fields: GraphFields, file: Path, described
             found=shape_in_words(output),
         )
     classes = output[1] if output is not None else None
+    states = tuple(_state(inputs[i], outputs[o], file) for i, o in fields.states.items())
+    _require_small(states, file)
     return Interface(
         video,
         scores,
@@ -147,7 +163,7 @@ def read_interface(graph: GraphProto, fields: GraphFields, file: Path, described
         _dtype(outputs[scores], _FLOATS, file),
         layout,
         classes if isinstance(classes, int) else None,
-        tuple(_state(inputs[i], outputs[o], file) for i, o in fields.states.items()),
+        states,
     )
 
 
@@ -256,4 +272,21 @@ def _state(given: ValueInfoProto, new: ValueInfoProto, file: Path) -> State:
             expected=shape_in_words(dims),
             found=shape_in_words(after),
         )
-    return State(given.name, new.name, sizes, given.type.tensor_type.elem_type)
+    return State(given.name, new.name, sizes, _dtype(given, _STATES, file))
+
+
+def _require_small(states: Iterable[State], file: Path) -> None:
+    """Raise WeightsError for states of more than `MOST_STATE_BYTES`."""
+    sizes = {
+        each.input: math.prod(each.shape) * helper.tensor_dtype_to_np_dtype(each.dtype).itemsize
+        for each in states
+    }
+    if (total := sum(sizes.values())) > MOST_STATE_BYTES:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise WeightsError(
+            "has states that are too large",
+            where=file,
+            expected=f"at most {MOST_STATE_BYTES} bytes in all",
+            found=f"{total} bytes, {sizes[largest]} of them of '{largest}'",
+            remedy="Export the network for smaller frames.",
+        )

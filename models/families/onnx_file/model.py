@@ -49,10 +49,18 @@ class OnnxFile:
 def model(name: str) -> Model:
     """The network in the ONNX file at the path `name`.
 
-    Raises UsageError if there is no such file, BackendUnavailable without the package that reads it, and
-    WeightsError for a file or a description that cannot be used (`onnx_reading`, `description`).
+    Raises UsageError if there is no such file or it is a folder, BackendUnavailable without the package that
+    reads it, and WeightsError for a file or a description that cannot be used (`onnx_reading`,
+    `description`).
     """
     path = Path(name)
+    if name and path.is_dir():
+        raise UsageError(
+            "is a folder, where one file is expected",
+            where=f"onnx:{name}",
+            expected="onnx:FILE.onnx",
+            remedy="A folder of Hugging Face's is named hf:FOLDER; one of `bench finetune`, by its path.",
+        )
     if not path.is_file():
         raise UsageError("there is no such file", where=f"onnx:{name}", expected="onnx:FILE.onnx")
     if importlib.util.find_spec("onnx") is None:
@@ -128,6 +136,10 @@ def _loaded(runtime: str, make: Callable[[], Network], model: Model) -> Network:
         network = make()
     except ActionBenchError:
         raise
+    except MemoryError as error:
+        raise WeightsError(
+            f"does not fit into the memory of this machine in {runtime}", where=model.name
+        ) from error
     except Exception as error:  # the runtimes' own, which have no class in common
         raise WeightsError(
             f"cannot be loaded by {runtime}", where=model.name, found=" ".join(str(error).split())

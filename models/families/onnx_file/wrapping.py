@@ -132,13 +132,17 @@ def _scanned(
     sizes = (1, interface.classes or "classes")
     body.output.append(helper.make_tensor_value_info("scored", interface.output_dtype, sizes))
     graph = GraphProto(name="network")
-    constants = {
-        f"zero_{number}": np.zeros(each.shape, helper.tensor_dtype_to_np_dtype(each.dtype))
-        for number, each in enumerate(states)
-    }
-    first = list(constants)
+    first = [f"zero_{number}" for number in range(len(states))]
+    constants = {f"shape_{name}": np.array(s.shape, np.int64) for name, s in zip(first, states, strict=True)}
     constants |= {"chunks": np.array([-1, *frames]), "last": np.array(-1), "time": np.array([0])}
     graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in constants.items())
+    # Not stored, but made by the runtime: a graph in bytes has no room for large ones.
+    graph.node.extend(
+        helper.make_node(
+            "ConstantOfShape", [f"shape_{name}"], [name], value=helper.make_tensor("zero", s.dtype, [1], [0])
+        )
+        for name, s in zip(first, states, strict=True)
+    )
     graph.node.append(helper.make_node("Reshape", [INPUT, "chunks"], ["chunked"]))
     scan = helper.make_node(
         "Scan",

@@ -68,7 +68,7 @@ def test_yaml_may_be_written_the_easy_way(tmp_path: Path) -> None:
         ({"max_clips": 0}, "--max-clips: is too small"),
         ({"views": "publish"}, r"unknown value of --views 'publish'.*Did you mean: published"),
         ({"views": "video"}, r"--views video: is now called `published`"),
-        ({"views": 0}, "--views 0: is no number of clips; expected at least 1"),
+        ({"views": 0}, "--views 0: is no number of clips; expected 1 to 1000 clips"),
         ({"views": "-2"}, "--views -2: is no number of clips"),
         ({"clip_timeout": 0}, "--clip-timeout"),
     ],

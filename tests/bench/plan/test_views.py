@@ -113,15 +113,30 @@ def test_a_camera_gives_the_frames_that_the_network_sees(planned: Plan) -> None:
     assert fps("rate: 30\nevery: 4") == Fraction(15, 2)
 
 
-@pytest.mark.parametrize("value", ["published", "single", "1", "10"])
+@pytest.mark.parametrize("value", ["published", "single", "1", "10", "1000"])
 def test_what_the_option_takes(value: str) -> None:
     check_views(value)
 
 
-@pytest.mark.parametrize("value", ["", "0", "-1", "2.5", "video", "singel"])
-def test_what_the_option_does_not_take(value: str) -> None:
-    with pytest.raises(UsageError):
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("", "unknown value of --views ''"),
+        ("0", "--views 0: is no number of clips; expected 1 to 1000 clips"),
+        ("-1", "--views -1: is no number of clips"),
+        ("1001", "--views 1001: is no number of clips; expected 1 to 1000 clips"),
+        ("999999999", "is no number of clips"),
+        ("9" * 5000, f"--views {'9' * 40}…: is no number of clips"),
+        ("²", "--views ²: is no number of clips"),
+        ("2.5", "unknown value of --views '2.5'"),
+        ("video", "is now called `published`"),
+        ("singel", "Did you mean: single? Known: published, single, and a number of clips from 1 to 1000"),
+    ],
+)
+def test_what_the_option_does_not_take(value: str, says: str) -> None:
+    with pytest.raises(UsageError) as error:
         check_views(value)
+    assert says in str(error.value)
 
 
 @pytest.mark.parametrize(

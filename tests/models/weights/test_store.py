@@ -181,6 +181,9 @@ def test_the_file_beside_overrides_what_it_names(file: Path) -> None:
     assert found.figures is None
     stated = say(file, "accuracy: 61 % of our own films").description
     assert stated.reported_accuracy == "61 % of our own films"
+    assert say(file, "rate: 30000/1001").description.preprocessing.rate == Fraction(30000, 1001)
+    assert say(file, 'rate: "12.5"').description.preprocessing.rate == Fraction(25, 2)
+    assert say(file, "scale: 1e-3").description.preprocessing.scale == 1e-3
     assert say(file, "rate: 29.97").description.preprocessing.rate == Fraction(2997, 100)
     assert say(file, "rate: null").description.preprocessing.rate is None
 
@@ -229,6 +232,12 @@ def test_labels_beside_the_weights(file: Path) -> None:
         ("rate: 0", "'rate' has an invalid value"),
         ("rate: 1/0", "'rate' has an invalid value"),
         ("rate: fast", "'rate' has an invalid value"),
+        ('rate: "1e300000000"', "'rate' has an invalid value; expected frames a second"),
+        ('rate: "1e-300000000"', "'rate' has an invalid value"),
+        (f'rate: "{"9" * 5000}"', "'rate' has an invalid value"),
+        ('rate: "25/1e9"', "'rate' has an invalid value"),
+        ('scale: "1e300000000"', "'scale' has an invalid value; expected a positive number"),
+        ("scale: 1/0", "'scale' has an invalid value"),
         ("crop: 224.5", "'crop' has an invalid value"),
         ("crop: 0", "'crop' has an invalid value"),
         ("resize: area", "'resize' has an invalid value.*opencv-bilinear"),
@@ -247,6 +256,7 @@ def test_labels_beside_the_weights(file: Path) -> None:
         ("colour: grb", "'colour' has an invalid value; expected rgb or bgr"),
         ("crops: 2", "'crops' has an invalid value; expected 1 or 3"),
         ("crops: true", "'crops' has an invalid value"),
+        ("window: 16\nclips: 999999999", "`clips` of a video: are too many; expected 1000 at most"),
         ("clips: 5", "clips of a video have a length; expected `window`"),
         ("window: 4", "is too short for the network; expected at least 9 frames"),
         ("average: mean", "'average' has an invalid value; expected softmax or logits"),

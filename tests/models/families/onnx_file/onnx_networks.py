@@ -129,6 +129,18 @@ STREAMING: Mapping[str, Any] = {
 }
 
 
+def with_state(dtype: int, shape: Sequence[int]) -> ModelProto:
+    """The streaming network with a state more, "more", which it hands on as it is."""
+    made = running_mean()
+    made.graph.input.append(helper.make_tensor_value_info("more", dtype, shape))
+    made.graph.output.append(helper.make_tensor_value_info("new_more", dtype, shape))
+    made.graph.node.append(helper.make_node("Identity", ["more"], ["new_more"]))
+    return made
+
+
+WITH_STATE: Mapping[str, Any] = {**STREAMING, "states": {**STREAMING["states"], "more": "new_more"}}
+
+
 def written(folder: Path, network: ModelProto, fields: Mapping[str, Any] = FIELDS, **changed: Any) -> Path:
     """The network's file, with its description beside it; fields that are `...` are left out."""
     file = folder / "net.onnx"

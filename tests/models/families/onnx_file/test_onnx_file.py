@@ -28,6 +28,7 @@ from .onnx_networks import (
     SIDE,
     STREAMING,
     WEIGHT,
+    WITH_STATE,
     Array,
     computed,
     each_backend,
@@ -36,6 +37,7 @@ from .onnx_networks import (
     running_mean,
     views,
     weighted_sum,
+    with_state,
     written,
 )
 
@@ -137,6 +139,30 @@ def test_a_streaming_network_carries_its_states_within_a_clip(
     x = views(3)
     for _ in range(2):  # and begins each clip anew
         np.testing.assert_allclose(computed(network, x), means(x).mean(axis=1), atol=1e-5)
+
+
+@each_backend
+@pytest.mark.parametrize(
+    ("dtype", "shape"),
+    [(onnx.TensorProto.FLOAT, []), (onnx.TensorProto.BOOL, [2]), (onnx.TensorProto.UINT8, [1, 2])],
+)
+def test_a_state_may_be_of_any_type_of_numbers(
+    tmp_path: Path, backend: str, dtype: int, shape: list[int]
+) -> None:
+    network = loaded(written(tmp_path, with_state(dtype, shape), WITH_STATE), backend)
+    x = views(1)
+    np.testing.assert_allclose(computed(network, x), means(x).mean(axis=1), atol=1e-5)
+
+
+def test_a_network_that_does_not_fit_into_memory_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("actionbench.models.backends.onnx_network.load", fail)
+    with pytest.raises(WeightsError, match="tiny-onnx: does not fit into the memory of this machine in ONNX"):
+        loaded(written(tmp_path, weighted_sum("NCTHW")))
 
 
 @each_backend
@@ -250,6 +276,7 @@ def test_a_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     [
         ("onnx:", "there is no such file; expected onnx:FILE.onnx"),
         ("onnx:none.onnx", "onnx:none.onnx: there is no such file"),
+        ("onnx:{file.parent}", "is a folder, where one file is expected; expected onnx:FILE.onnx"),
         ("onnx:{file}@torch", "unknown backend of tiny-onnx 'torch'. Known: onnx, openvino"),
         ("onnx:{file}:K=8", "tiny-onnx:K=8: is another length than the network takes; expected 4 frames"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import onnx
 import pytest
 
 from actionbench.errors import WeightsError
+from actionbench.models.families.onnx_file.interface import MOST_STATE_BYTES
 from actionbench.models.registry import find_model
+from actionbench.parsing import to_yaml
 
-from .onnx_networks import STREAMING, running_mean, weighted_sum, written
+from .onnx_networks import STREAMING, WITH_STATE, running_mean, weighted_sum, with_state, written
 
 
 def refused(file: Path) -> str:
@@ -20,28 +23,86 @@ def refused(file: Path) -> str:
     return str(error.value)
 
 
+def in_uint8(model: onnx.ModelProto) -> onnx.ModelProto:
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    return model
+
+
 def test_without_a_description_all_that_it_has_to_say_is_asked_for(tmp_path: Path) -> None:
     file = written(tmp_path, weighted_sum("NCTHW"))
     (tmp_path / "net.onnx.yaml").unlink()
     says = refused(file)
-    assert "net.onnx.yaml: there is no such file, which has to say layout, window, rate, short_side" in says
-    assert "`layout: NCTHW`, `window: 16`, `rate: 25`" in says
+    assert "net.onnx.yaml: there is no such file, which has to say layout, rate, short_side, resize" in says
     assert "found in the ONNX file: input (N, 3, 4, 6, 6)" in says
+    assert "\nlayout: NCTHW\nrate: 25\nshort_side: 256\n" in says
 
 
 def test_what_is_missing_is_named_at_once_with_an_example(tmp_path: Path) -> None:
     file = written(tmp_path, weighted_sum("NCTHW", "C"), scale=..., crop=..., window=..., average=...)
     says = refused(file)
-    assert "lacks window, crop, scale, average; expected lines such as `window: 16`" in says
-    assert "`scale: 1/255`" in says
+    assert "lacks window, crop, scale, average; found in the ONNX file: input (N, 3, T, H, W)" in says
+    # 224 would be more than `short_side`.
+    assert says.endswith(":\nwindow: 16\ncrop: 8\nscale: 1/255\naverage: softmax")
     # The graph fixes two of them.
     says = refused(written(tmp_path, weighted_sum("NCTHW"), scale=..., crop=..., window=...))
-    assert "lacks scale; expected lines such as `scale: 1/255`;" in says
+    assert "lacks scale; found" in says
+    assert says.endswith(":\nscale: 1/255")
+
+
+LONGER = weighted_sum("NCTHW", "C")
+for axis, size in {"T": 24, "H": 312, "W": 312}.items():
+    LONGER.graph.input[0].type.tensor_type.shape.dim["NCTHW".index(axis)].dim_value = size
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        (weighted_sum("NCTHW"), {}),
+        (weighted_sum("NTHWC"), {}),
+        (weighted_sum("NTCHW", "CHW"), {}),
+        (weighted_sum("NCTHW", "C", softmax=True), {}),
+        (weighted_sum("NCTHW", "CT"), {"short_side": 100}),
+        (weighted_sum("NCTHW", "CT"), {"stretch": [100, 120]}),
+        (LONGER, {}),
+        (weighted_sum("NTHWC"), {"layout": "NTHWC"}),
+        (in_uint8(weighted_sum("NCTHW")), {}),
+        (running_mean(3), {"states": STREAMING["states"]}),
+        (running_mean(20), {"states": STREAMING["states"], "layout": "NTHWC"}),
+        (running_mean(None), {"states": STREAMING["states"]}),
+    ],
+)
+def test_the_lines_that_are_missing_can_be_copied(
+    tmp_path: Path, model: onnx.ModelProto, fields: dict[str, Any]
+) -> None:
+    """They contradict neither the graph nor what is there: no second error follows, but for the classes."""
+    file = written(tmp_path, model, fields)
+    described = tmp_path / "net.onnx.yaml"
+    if not fields:
+        described.unlink()
+    lines = refused(file).partition("\n")[2]
+    assert "labels: FILE.txt" in lines
+    (tmp_path / "FILE.txt").write_text("falling\nrunning\nwalking\n")
+    described.write_text((to_yaml(fields) if fields else "") + f"\n{lines}\n", encoding="utf-8")
+    assert find_model(f"onnx:{file}").model.name == "net"
+
+
+@pytest.mark.parametrize("classes", [400, 600])
+def test_the_labels_that_are_suggested_are_as_many_as_the_scores(tmp_path: Path, classes: int) -> None:
+    model = weighted_sum("NCTHW")
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = classes
+    assert f"\nlabels: kinetics-{classes}\n" in f"{refused(written(tmp_path, model, labels=...))}\n"
+
+
+def test_sizes_are_not_asked_for_before_the_layout_is_known(tmp_path: Path) -> None:
+    """Of which of its axes they are, a graph with several inputs does not show."""
+    says = refused(written(tmp_path, running_mean(), layout=..., window=..., crop=...))
+    assert "lacks layout; found in the ONNX file: video (1, 1, 6, 6, 3), sum (1, 3), count (1)" in says
 
 
 def test_a_streaming_network_is_asked_for_its_answer(tmp_path: Path) -> None:
     says = refused(written(tmp_path, running_mean(), STREAMING, answer=..., window=...))
-    assert "lacks window, answer; expected lines such as `window: 16`, `answer: last`;" in says
+    assert "lacks window, answer; found" in says
+    assert says.endswith(":\nwindow: 16\nanswer: last")
 
 
 def test_a_rate_may_be_that_of_the_videos_and_a_size_may_be_stretched(tmp_path: Path) -> None:
@@ -146,6 +207,25 @@ def test_a_state_without_a_fixed_shape_cannot_begin(tmp_path: Path) -> None:
     model.graph.input[1].type.tensor_type.shape.dim[0].dim_param = "N"
     says = refused(written(tmp_path, model, STREAMING))
     assert "the state 'sum' has no fixed shape, so that it cannot begin with zeros; found (N, 3)" in says
+
+
+@pytest.mark.parametrize("shape", [[40000, 40000], [2**40] * 8, [(MOST_STATE_BYTES >> 2) - 3]])
+def test_states_of_any_size_are_not_allocated(tmp_path: Path, shape: list[int]) -> None:
+    file = written(tmp_path, with_state(onnx.TensorProto.FLOAT, shape), WITH_STATE)
+    says = refused(file)
+    assert "net.onnx: has states that are too large; expected at most 268435456 bytes in all" in says
+    assert f"{4 * math.prod(shape)} of them of 'more'" in says
+
+
+def test_states_of_as_many_bytes_as_are_allowed(tmp_path: Path) -> None:
+    shape = [(MOST_STATE_BYTES >> 2) - 5]  # the other two states are 3 float32 and an int64
+    file = written(tmp_path, with_state(onnx.TensorProto.FLOAT, shape), WITH_STATE)
+    assert find_model(f"onnx:{file}").model.name == "tiny-onnx"
+
+
+def test_a_state_is_numbers(tmp_path: Path) -> None:
+    file = written(tmp_path, with_state(onnx.TensorProto.STRING, [1]), WITH_STATE)
+    assert "'more' has values of another type; expected float or" in refused(file)
 
 
 def test_published_figures_are_kept(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from google.protobuf.message import EncodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
@@ -69,6 +70,54 @@ def test_tensors_that_are_not_there_are_named(tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_bytes(b"1234")
     with pytest.raises(WeightsError, match="is not a valid ONNX network"):
         find_model(f"onnx:{written(tmp_path, model)}")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("location", "decoy.bin"), ("length", "3000000000"), ("offset", "0"), ("colour", "red")],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_tensors_that_do_not_say_clearly_where_they_are_are_refused(
+    tmp_path: Path, key: str, value: str, first: bool
+) -> None:
+    """What is checked, recorded and read must be one file: of a repeated key, readers take either value."""
+    model = with_external_data(tmp_path, "weights.bin")
+    (tmp_path / "decoy.bin").write_bytes((tmp_path / "weights.bin").read_bytes())
+    (tensor,) = (each for each in model.graph.initializer if each.name == "weight")
+    entries = [(each.key, each.value) for each in tensor.external_data]
+    del tensor.external_data[:]
+    for name, said in [(key, value), *entries] if first else [*entries, (key, value)]:
+        tensor.external_data.add(key=name, value=said)
+    with pytest.raises(WeightsError, match=r"net\.onnx: does not say clearly where the tensor 'weight' is"):
+        find_model(f"onnx:{written(tmp_path, model)}")
+
+
+def test_a_negative_length_does_not_make_room_for_others(tmp_path: Path) -> None:
+    model = with_external_data(tmp_path, "weights.bin")
+    (tensor,) = (each for each in model.graph.initializer if each.name == "weight")
+    for entry in tensor.external_data:
+        if entry.key == "length":
+            entry.value = "-3000000000"
+    with pytest.raises(WeightsError, match="found the tensor 'weight' has a negative length"):
+        find_model(f"onnx:{written(tmp_path, model)}")
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (EncodeError("Failed to serialize proto"), "is not a valid ONNX network; found Failed to serialize"),
+        (MemoryError(), "does not fit into the memory of this machine"),
+    ],
+)
+def test_a_network_that_the_checker_cannot_take_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, says: str
+) -> None:
+    def fail(model: onnx.ModelProto) -> None:  # noqa: ARG001
+        raise error
+
+    monkeypatch.setattr(onnx.checker, "check_model", fail)
+    with pytest.raises(WeightsError, match=rf"net\.onnx: {says}"):
+        find_model(f"onnx:{written(tmp_path, weighted_sum('NCTHW'))}")
 
 
 def of_another_domain(model: onnx.ModelProto) -> None:
