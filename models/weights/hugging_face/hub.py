@@ -150,20 +150,18 @@ def fetch_snapshot(name: str, endpoint: str | None, announce: Callable[[str], No
     """
     repository, revision = parse_name(name)
     with _understood(name):
-        import huggingface_hub
+        from huggingface_hub import HfApi, constants, snapshot_download
 
-        if huggingface_hub.constants.is_offline_mode():
+        if constants.is_offline_mode():
             commit, licence = None, _licence_before(repository)
         else:
-            api = huggingface_hub.HfApi(endpoint=endpoint)
+            api = HfApi(endpoint=endpoint)
             info = api.model_info(repository, revision=revision)
             commit, licence = _commit(info, name), _licence(info)
             _require_safetensors(info, name)
         announce(licence)
         folder = Path(
-            huggingface_hub.snapshot_download(
-                repository, revision=revision, endpoint=endpoint, allow_patterns=list(FILES)
-            )
+            snapshot_download(repository, revision=revision, endpoint=endpoint, allow_patterns=list(FILES))
         )
     if commit not in (None, folder.name):
         raise WeightsError(

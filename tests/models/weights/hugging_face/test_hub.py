@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +74,20 @@ def test_only_configuration_and_safetensors_are_fetched(hub: Hub) -> None:
     }
     asked = [path for _, path, _ in hub.requests if "/resolve/" in path]
     assert not [path for path in asked if path.endswith((".bin", ".py", ".md"))]
+
+
+def test_the_command_fetches_in_a_process_of_its_own(hub: Hub, tmp_path: Path) -> None:
+    """The library loads its modules when they are used: nothing here may rely on an earlier import."""
+    own = {"HF_HUB_CACHE": str(tmp_path / "cache"), "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
+    answer = subprocess.run(
+        [sys.executable, "-m", "actionbench", "weights", "fetch", NAME, "--from", hub.address],
+        env=os.environ | own | {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert stored_snapshot(NAME) is not None
 
 
 def test_the_commit_the_licence_and_the_digests_are_recorded(hub: Hub) -> None:
