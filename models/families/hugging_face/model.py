@@ -13,9 +13,10 @@ from ...labels import labels
 from ...spec import InputSizes, Model, Preprocessing, Views, WeightsDescription
 from ...transforms import Triple
 from ...weights.hugging_face.hub import NOT_STATED, Snapshot, parse_name, records_folder, stored_snapshot
-from ...weights.hugging_face.snapshot import FORMAT
+from ...weights.hugging_face.snapshot import CONFIG, FORMAT, ONE_FILE
 from ...weights.sidecar import described, sidecar_path, states
 from .config import Config, read_config
+from .processor import FILES as PROCESSOR_FILES
 from .processor import read_preprocessing
 from .published import PUBLISHED, Published
 
@@ -52,6 +53,14 @@ def model(name: str) -> Model:
     fetched, is not supported, or nothing says how frames are sampled for it.
     """
     place = _located(name)
+    if not (place.folder / CONFIG).is_file():
+        raise WeightsError(
+            f"holds no {CONFIG}, so it is not a network of Hugging Face",
+            where=place.folder,
+            expected=f"{CONFIG}, {' or '.join(PROCESSOR_FILES)}, and {ONE_FILE}",
+            remedy="`model.save_pretrained(FOLDER)` and `processor.save_pretrained(FOLDER)` of transformers "
+            "write them",
+        )
     config = read_config(place.folder)
     how = read_preprocessing(place.folder, config.side)
     # Its format is that of the folder, whatever a YAML file says.
@@ -74,6 +83,8 @@ def model(name: str) -> Model:
 
 def _located(name: str) -> _Place:
     path = Path(name)
+    if not name.strip():
+        raise UsageError("names no network", where="hf:", expected=FORM)
     if path.is_dir():
         folder = path.resolve()
         return _Place(folder, folder, folder.name)

@@ -93,7 +93,9 @@ def _indexed(index: Path) -> list[str]:
     names = sorted(set(named.values()))
     for name in names:
         if Path(name).name != name or not name.endswith(".safetensors"):
-            raise WeightsError("names a file that is no safetensors file beside it", where=index, found=name)
+            raise WeightsError(
+                "names a file that is not a safetensors file beside it", where=index, found=name
+            )
     return names
 
 

@@ -112,8 +112,8 @@ def test_a_yaml_that_does_not_fit_is_refused(tmp_path: Path, text: str, problem:
         ({"_attn_implementation": {"": "someone/kernels"}}, "_attn_implementation.*never fetched"),
         ({"kernel_config": {"Attention": "someone/kernels:own"}}, "kernel_config.*never fetched"),
         ({"model_type": "xclip"}, "X-CLIP compares videos with texts"),
-        ({"model_type": "bert"}, "no supported network"),
-        ({"model_type": ["videomae"]}, "no supported network"),
+        ({"model_type": "bert"}, "not a supported network"),
+        ({"model_type": ["videomae"]}, "not a supported network"),
         ({"architectures": ["VideoMAEForPreTraining"]}, "not a network with a trained classifier"),
         ({"architectures": None}, "not a network with a trained classifier"),
         ({"num_channels": 1}, "num_channels"),
@@ -121,6 +121,20 @@ def test_a_yaml_that_does_not_fit_is_refused(tmp_path: Path, text: str, problem:
         ({"num_frames": True}, "num_frames"),
         ({"num_frames": 10**9}, "num_frames"),
         ({"num_frames": "16"}, "num_frames"),
+        ({"num_frames": 1024, "image_size": 512}, "num_frames.*image_size.*too large together"),
+        ({"num_hidden_layers": 20_000}, "num_hidden_layers.*1 to 64"),
+        ({"num_hidden_layers": 1.5}, "num_hidden_layers"),
+        ({"hidden_size": 1 << 20}, "hidden_size"),
+        ({"intermediate_size": -1}, "intermediate_size"),
+        ({"num_attention_heads": 0}, "num_attention_heads"),
+        ({"mlp_ratio": 1e9}, "mlp_ratio"),
+        ({"mlp_ratio": 0}, "mlp_ratio"),
+        ({"pred_num_hidden_layers": 20_000}, "pred_num_hidden_layers"),
+        ({"num_pooler_layers": 20_000}, "num_pooler_layers"),
+        ({"patch_size": 0}, "patch_size"),
+        ({"patch_size": [16, 16, 16]}, "patch_size.*2 whole numbers"),
+        ({"tubelet_size": "2"}, "tubelet_size"),
+        ({"patch_size": 1, "image_size": 224}, "patches are too small"),
         ({"image_size": [32, 16]}, "image_size"),
         ({"image_size": 48}, "crop_size"),
         ({"id2label": None}, "id2label"),
@@ -154,7 +168,7 @@ def test_large_and_missing_files_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"config\.json: is too large"):
         find_model(f"hf:{folder}")
     (folder / "config.json").unlink()
-    with pytest.raises(WeightsError, match=r"config\.json: there is no such file"):
+    with pytest.raises(WeightsError, match=r"holds no config\.json.*save_pretrained"):
         find_model(f"hf:{folder}")
     write_folder(folder)
     (folder / "preprocessor_config.json").unlink()
@@ -181,6 +195,8 @@ def test_large_and_missing_files_are_refused_by_name(tmp_path: Path) -> None:
         ({"size": {"shortest_edge": 32, "longest_edge": 64}}, "size"),
         ({"size": {"shortest_edge": -1}}, "size"),
         ({"size": [32]}, "size"),
+        ({"size": {"shortest_edge": 129}}, "at most 128, 4 times the crop"),
+        ({"size": {"height": 32, "width": 129}}, "at most 128, 4 times the crop"),
         ({"crop_size": {"height": 32, "width": 24}}, "crop_size"),
         ({"rescale_factor": 0}, "rescale_factor"),
         ({"image_std": [0.2, 0.2, 0]}, "image_std"),
@@ -279,6 +295,8 @@ def test_defaults_are_those_of_the_installed_networks(kind: str) -> None:
         ours.default_side,
         3,
     )
+    for key, sizes in ours.patch.items():
+        assert stated[key] in (sizes[0], sizes)
 
 
 def test_classes_of_kinetics_are_known_by_their_letters() -> None:
@@ -312,7 +330,7 @@ def test_weights_are_safetensors_beside_the_index_or_nothing(tmp_path: Path) -> 
     assert [file.name for file in weight_files(folder)] == parts
     for wrong in ("../other.safetensors", "/etc/passwd", "model.bin", "a/b.safetensors"):
         index.write_text(json.dumps({"weight_map": {"a": wrong}}))
-        with pytest.raises(WeightsError, match="no safetensors file beside it"):
+        with pytest.raises(WeightsError, match="not a safetensors file beside it"):
             weight_files(folder)
     for text in ("{}", '{"weight_map": []}', '{"weight_map": {"a": 1}}', '{"weight_map": {}}'):
         index.write_text(text)
@@ -326,6 +344,10 @@ def test_names_that_are_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         find_model("hf:someone/network@v1@torch:bf16")
     with pytest.raises(UsageError, match="no such folder, nor can it be the name"):
         find_model("hf:./nowhere/at/all")
+    monkeypatch.chdir(write_folder(tmp_path / "here"))
+    for empty in ("hf:", "hf: ", "hf:@torch"):
+        with pytest.raises(UsageError, match="names no network"):
+            find_model(empty)
     with pytest.raises(UsageError, match="unknown backend"):
         find_model(f"hf:{write_folder(tmp_path / 'net')}@onnx")
 
