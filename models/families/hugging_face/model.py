@@ -12,13 +12,13 @@ from ....errors import UsageError, WeightsError
 from ...labels import labels
 from ...spec import InputSizes, Model, Preprocessing, Views, WeightsDescription
 from ...transforms import Triple
-from ...weights.hugging_face.hub import NOT_STATED, Snapshot, parse_name, records_folder, stored_snapshot
-from ...weights.hugging_face.snapshot import CONFIG, FORMAT, ONE_FILE
+from ...weights.hugging_face.hub import NOT_STATED, Snapshot, parse_name, stored_snapshot
+from ...weights.hugging_face.snapshot import CONFIG, FORMAT, ONE_FILE, described_at
 from ...weights.sidecar import described, sidecar_path, states
 from .config import Config, read_config
 from .processor import FILES as PROCESSOR_FILES
 from .processor import read_preprocessing
-from .published import PUBLISHED, Published
+from .published import PUBLISHED
 
 if TYPE_CHECKING:
     from .torch_network import VideoClassifier
@@ -33,15 +33,18 @@ class _Place:
     """Where a network's files are.
 
     - `folder`: of them.
-    - `described`: the folder whose YAML file (`sidecar_path`) describes them.
     - `name`: of the network in reports, without "hf:".
     - `snapshot`: what was fetched; None for a folder of the user.
     """
 
     folder: Path
-    described: Path
     name: str
     snapshot: Snapshot | None = None
+
+    @property
+    def described(self) -> Path:
+        """The folder whose YAML file (`sidecar_path`) describes them."""
+        return described_at(self.folder, self.snapshot)
 
 
 def model(name: str) -> Model:
@@ -87,9 +90,9 @@ def _located(name: str) -> _Place:
         raise UsageError("names no network", where="hf:", expected=FORM)
     if path.is_dir():
         folder = path.resolve()
-        return _Place(folder, folder, folder.name)
+        return _Place(folder, folder.name)
     try:
-        repository, _ = parse_name(name)
+        parse_name(name)
     except UsageError as error:
         raise UsageError(
             "there is no such folder, nor can it be the name of a repository",
@@ -111,7 +114,7 @@ def _located(name: str) -> _Place:
             expected=folder,
             remedy=f"`bench weights fetch {snapshot.name}`",
         )
-    return _Place(folder, records_folder(repository), repository, snapshot)
+    return _Place(folder, snapshot.repository, snapshot)
 
 
 def _assumed(place: _Place, config: Config, how: Preprocessing) -> WeightsDescription:
@@ -126,8 +129,14 @@ def _assumed(place: _Place, config: Config, how: Preprocessing) -> WeightsDescri
         min_frames=1 if config.architecture.any_frames else config.frames,
     )
     if published is not None:
-        how = replace(how, every=published.every)
-        views = replace(views, average=published.average, clips=published.clips, crops=published.crops)
+        how = replace(how, rate=published.rate, every=published.every)
+        views = replace(
+            views,
+            tail=published.tail,
+            average=published.average,
+            clips=published.clips,
+            crops=published.crops,
+        )
     return WeightsDescription(
         name=place.name if snapshot is None else f"{snapshot.repository}@{snapshot.commit[:12]}",
         stream="rgb",
@@ -135,18 +144,12 @@ def _assumed(place: _Place, config: Config, how: Preprocessing) -> WeightsDescri
         preprocessing=how,
         views=views,
         labels=config.labels,
-        licence=_licence(snapshot, published),
+        licence=NOT_STATED if snapshot is None else snapshot.licence,
         source="the user's folder" if snapshot is None else snapshot.source,
         paper=config.architecture.paper,
-        figures=None if published is None else published.figures,
+        # Another revision, or a mirror's files, may be other weights.
+        figures=published.figures if published and snapshot and snapshot.published else None,
     )
-
-
-def _licence(snapshot: Snapshot | None, published: Published | None) -> str:
-    """That of the record; where a fetch without a network could not tell, that of the publisher."""
-    if snapshot is not None and snapshot.licence != NOT_STATED:
-        return snapshot.licence
-    return NOT_STATED if published is None else published.licence
 
 
 def _require_sampling(place: _Place) -> None:
