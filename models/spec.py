@@ -33,7 +33,7 @@ Filter = Literal["opencv-bilinear", "pillow-bilinear", "pillow-bicubic", "torch-
 Rounding = Literal["round", "floor"]
 Offset = Literal["floor", "half-even"]
 Colour = Literal["rgb", "bgr"]
-Tail = Literal["loop", "drop"]
+Tail = Literal["loop", "hold", "drop"]
 Average = Literal["softmax", "logits"]
 Crops = Literal[1, 3]
 
@@ -159,7 +159,8 @@ class Views:
     - `window`: frames per view; None is the whole video in one pass.
     - `stride`: frames between the starts of two views; unused without a window, and with `clips`.
     - `tail`: a last window with too few frames is filled by looping the frames it has ("loop", as
-      Hara's LoopPadding does) or left out ("drop"); a video shorter than one window is always looped.
+      Hara's LoopPadding does), by repeating its last frame ("hold") or left out ("drop"). A video shorter
+      than one window is filled in the same way; with "drop" it is looped.
     - `average`: scores of the views are averaged as "softmax" or as "logits".
     - `min_frames`: fewest frames of a view that the network can take, after looping.
     - `single`: frames of a single view from the middle of the video (`--views single`); None: `window`.

@@ -251,11 +251,11 @@ class Preparer:
         if self.single is not None:
             # The whole-video networks take any length: a short video is one short view, not a looped one.
             length = min(self.single, n) if self.views.window is None else self.single
-            return [centre_window(n, length)]
+            return [centre_window(n, length, self.views.tail)]
         if self.views.window is None:
             return [np.arange(n)]
         if self.views.clips is not None:
-            return even_clips(n, self.views.window, self.views.clips)
+            return even_clips(n, self.views.window, self.views.clips, self.views.tail)
         return windows(n, self.views.window, self.views.stride or self.views.window, self.views.tail)
 
     def covered(self, windows: Sequence[npt.NDArray[np.intp]], n: int) -> tuple[int, float]:

@@ -6,13 +6,19 @@ from collections.abc import Mapping
 
 from ...errors import UsageError, did_you_mean
 from ...models.registry import ModelRequest
-from ...models.spec import MOST_CLIPS, Views, Weights
+from ...models.spec import MOST_CLIPS, Tail, Views, Weights
 
 PUBLISHED, SINGLE = "published", "single"
 """Values of `--views` beside a number of clips."""
 
 _SHOWN = 40
 """Characters of a wrong value that its error repeats."""
+
+_TAILS: Mapping[Tail, str] = {
+    "loop": "last one looped",
+    "hold": "last one filled with its last frame",
+    "drop": "remainder left out",
+}
 
 
 def check_views(value: str) -> None:
@@ -75,7 +81,7 @@ def views_in_words(views: Views, single: int | None, weights: Mapping[str, Weigh
         where = "evenly spaced" if views.clips > 1 else "from the beginning"
         return ", ".join([counted, where, *thinned, averaged])
     step = "without overlap" if views.stride in (None, views.window) else f"every {views.stride} frames"
-    tail = "last one looped" if views.tail == "loop" else "remainder left out"
+    tail = _TAILS[views.tail]
     return ", ".join([f"windows of {views.window} frames{crops} {step}", tail, *thinned, averaged])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 
@@ -16,6 +16,7 @@ class Architecture:
     - `paper`: citation.
     - `frames`, `default_frames`: key of config.json with the number of frames, and the number without it.
     - `side`, `default_side`: the same of the picture's side in pixels.
+    - `patch`: keys with the size of a patch, and the sizes without them: (frames, height, width) together.
     - `channels`: key with the number of colour channels.
     - `pixels`: name of the input in the network's call.
     - `attention`: how its attention is computed by default, in transformers' words.
@@ -29,6 +30,9 @@ class Architecture:
     default_frames: int = 16
     side: str = "image_size"
     default_side: int = 224
+    patch: Mapping[str, tuple[int, ...]] = field(
+        default_factory=lambda: MappingProxyType({"tubelet_size": (2,), "patch_size": (16, 16)})
+    )
     channels: str = "num_channels"
     pixels: str = "pixel_values"
     attention: str = "sdpa"
@@ -47,6 +51,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             "TimesformerForVideoClassification",
             "Bertasius, Wang and Torresani, ICML 2021, arXiv:2102.05095",
             default_frames=8,
+            patch=MappingProxyType({"patch_size": (16, 16)}),
             # transformers has no other for it.
             attention="eager",
             any_frames=True,
@@ -56,6 +61,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             "VivitForVideoClassification",
             "Arnab et al., ICCV 2021, arXiv:2103.15691",
             default_frames=32,
+            patch=MappingProxyType({"tubelet_size": (2, 16, 16)}),
         ),
         "vjepa2": Architecture(
             "V-JEPA 2",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from ....errors import WeightsError
@@ -14,7 +16,33 @@ from .architectures import ARCHITECTURES, NO_CLASSIFIERS, Architecture
 _MOST_FRAMES: Final = 1024
 _MOST_PIXELS: Final = 4096
 _MOST_CLASSES: Final = 100_000
+_MOST_VIEW_PIXELS: Final = 64 << 20
+"""Of all frames of a view, 64 × 1024²: 0.8 GB as float32."""
+
+_MOST_PATCHES: Final = 32_768
+"""Of a view. Attention compares all with each other; V-JEPA 2 has 18,432 at 64 × 384²."""
 _LONGEST_LABEL: Final = 500
+
+_MOST: Final = MappingProxyType(
+    {
+        "num_hidden_layers": 64,
+        "hidden_size": 2048,
+        "intermediate_size": 8192,
+        "mlp_ratio": 8,
+        "num_attention_heads": 64,
+        "num_pooler_layers": 16,
+        "pred_num_hidden_layers": 32,
+        "pred_hidden_size": 2048,
+        "pred_mlp_ratio": 8,
+        "pred_num_attention_heads": 64,
+        "pred_num_mask_tokens": 1024,
+        "pooler_output_size": 8192,
+    }
+)
+"""Key of config.json → the largest value, about one and a half times that of the largest published network.
+
+V-JEPA 2 giant has 40 layers of width 1408 with 22 heads. A network of more would keep a computer busy for
+minutes, or fill its memory, before it is known to be of any use."""
 
 _FOREIGN: Final = {
     "auto_map": "asks for Python code of its repository, which is never run",
@@ -45,8 +73,8 @@ def read_config(folder: Path) -> Config:
 
     - `folder`: with `config.json`.
 
-    Raises WeightsError for a network that is no supported video classifier, that wants its repository's code,
-    or whose values make no sense.
+    Raises WeightsError for a network that is not a supported video classifier, that wants its repository's
+    code, whose values make no sense, or that is too large to be tried.
     """
     path = folder / CONFIG
     raw = read_object(path)
@@ -62,12 +90,43 @@ def read_config(folder: Path) -> Config:
         raise WeightsError(
             f"`{architecture.channels}`: videos have three channels", where=path, found=channels
         )
-    return Config(
-        architecture,
-        frames=_whole(raw, architecture.frames, architecture.default_frames, _MOST_FRAMES, path),
-        side=_side(raw, architecture, path),
-        labels=_labels(raw, path),
-    )
+    frames = _whole(raw, architecture.frames, architecture.default_frames, _MOST_FRAMES, path)
+    side = _side(raw, architecture, path)
+    _bound_work(raw, architecture, frames * side**2, path)
+    return Config(architecture, frames, side, _labels(raw, path))
+
+
+def _bound_work(raw: dict[str, Any], architecture: Architecture, pixels: int, path: Path) -> None:
+    """Raise WeightsError if a network is too large to be built, or a view, of `pixels` in all, for it."""
+    for key, most in _MOST.items():
+        if raw.get(key) is not None:
+            _at_most(raw[key], key, most, path, fractions=key.endswith("_ratio"))
+    if pixels > _MOST_VIEW_PIXELS:
+        raise WeightsError(
+            f"`{architecture.frames}` and `{architecture.side}` are too large together",
+            where=path,
+            expected=f"at most {_MOST_VIEW_PIXELS} pixels in a view",
+            found=pixels,
+        )
+    patch = 1
+    for key, default in architecture.patch.items():
+        value = raw.get(key, default)
+        sizes = tuple(value) if isinstance(value, list | tuple) else (value,) * len(default)
+        if len(sizes) != len(default):
+            raise WeightsError(
+                f"`{key}` has an invalid value",
+                where=path,
+                expected=f"{len(default)} whole numbers",
+                found=repr(value)[:80],
+            )
+        patch *= prod(int(_at_most(size, key, _MOST_PIXELS, path)) for size in sizes)
+    if pixels > patch * _MOST_PATCHES:
+        raise WeightsError(
+            f"`{'`, `'.join(architecture.patch)}`: patches are too small for the pictures",
+            where=path,
+            expected=f"at most {_MOST_PATCHES} patches in a view",
+            found=pixels // patch,
+        )
 
 
 def _refuse_kernels(raw: dict[str, Any], path: Path) -> None:
@@ -87,7 +146,7 @@ def _architecture(raw: dict[str, Any], path: Path) -> Architecture:
     known = ARCHITECTURES.get(kind) if isinstance(kind, str) else None
     if known is None:
         raise WeightsError(
-            NO_CLASSIFIERS.get(str(kind), "is no supported network for classifying videos"),
+            NO_CLASSIFIERS.get(str(kind), "is not a supported network for classifying videos"),
             where=path,
             expected=f"`model_type` {', '.join(ARCHITECTURES)}",
             found=kind,
@@ -105,12 +164,20 @@ def _architecture(raw: dict[str, Any], path: Path) -> Architecture:
 
 
 def _whole(raw: dict[str, Any], key: str, default: int, most: int, path: Path) -> int:
-    value = raw.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+    return int(_at_most(raw.get(key, default), key, most, path))
+
+
+def _at_most(value: Any, key: str, most: int, path: Path, *, fractions: bool = False) -> float:
+    """`value` if it is a whole number from 1 to `most`; with `fractions`, any number above 0 up to it."""
+    number = isinstance(value, int | float if fractions else int) and not isinstance(value, bool)
+    if not number or not (0 < value <= most if fractions else 1 <= value <= most):
         raise WeightsError(
-            f"`{key}` has an invalid value", where=path, expected=f"1 to {most}", found=repr(value)[:80]
+            f"`{key}` has an invalid value",
+            where=path,
+            expected=f"a number above 0, at most {most}" if fractions else f"a whole number from 1 to {most}",
+            found=repr(value)[:80],
         )
-    return value
+    return float(value) if fractions else value
 
 
 def _side(raw: dict[str, Any], architecture: Architecture, path: Path) -> int:

@@ -12,12 +12,13 @@ from ....errors import UsageError, WeightsError
 from ...labels import labels
 from ...spec import InputSizes, Model, Preprocessing, Views, WeightsDescription
 from ...transforms import Triple
-from ...weights.hugging_face.hub import NOT_STATED, Snapshot, parse_name, records_folder, stored_snapshot
-from ...weights.hugging_face.snapshot import FORMAT
+from ...weights.hugging_face.hub import NOT_STATED, Snapshot, parse_name, stored_snapshot
+from ...weights.hugging_face.snapshot import CONFIG, FORMAT, ONE_FILE, described_at
 from ...weights.sidecar import described, sidecar_path, states
 from .config import Config, read_config
+from .processor import FILES as PROCESSOR_FILES
 from .processor import read_preprocessing
-from .published import PUBLISHED, Published
+from .published import PUBLISHED
 
 if TYPE_CHECKING:
     from .torch_network import VideoClassifier
@@ -27,20 +28,26 @@ PACKAGES = {"transformers": "`pip install 'actionbench[transformers]'`"}
 """See `registry.FAMILIES`."""
 
 
+_NAMED = "hf:FOLDER, hf:OWNER/NAME or hf:OWNER/NAME@REVISION"
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where a network's files are.
 
     - `folder`: of them.
-    - `described`: the folder whose YAML file (`sidecar_path`) describes them.
     - `name`: of the network in reports, without "hf:".
     - `snapshot`: what was fetched; None for a folder of the user.
     """
 
     folder: Path
-    described: Path
     name: str
     snapshot: Snapshot | None = None
+
+    @property
+    def described(self) -> Path:
+        """The folder whose YAML file (`sidecar_path`) describes them."""
+        return described_at(self.folder, self.snapshot)
 
 
 def model(name: str) -> Model:
@@ -52,6 +59,14 @@ def model(name: str) -> Model:
     fetched, is not supported, or nothing says how frames are sampled for it.
     """
     place = _located(name)
+    if not (place.folder / CONFIG).is_file():
+        raise WeightsError(
+            f"holds no {CONFIG}, so it is not a network of Hugging Face",
+            where=place.folder,
+            expected=f"{CONFIG}, {' or '.join(PROCESSOR_FILES)}, and {ONE_FILE}",
+            remedy="`model.save_pretrained(FOLDER)` and `processor.save_pretrained(FOLDER)` of transformers "
+            "write them",
+        )
     config = read_config(place.folder)
     how = read_preprocessing(place.folder, config.side)
     # Its format is that of the folder, whatever a YAML file says.
@@ -75,16 +90,18 @@ def model(name: str) -> Model:
 
 def _located(name: str) -> _Place:
     path = Path(name)
+    if not name.strip():
+        raise UsageError("names no network", where="hf:", expected=_NAMED)
     if path.is_dir():
         folder = path.resolve()
-        return _Place(folder, folder, folder.name)
+        return _Place(folder, folder.name)
     try:
-        repository, _ = parse_name(name)
+        parse_name(name)
     except UsageError as error:
         raise UsageError(
             "there is no such folder, nor can it be the name of a repository",
             where=f"hf:{name}",
-            expected="hf:FOLDER, hf:OWNER/NAME or hf:OWNER/NAME@REVISION",
+            expected=_NAMED,
         ) from error
     snapshot = stored_snapshot(name)
     if snapshot is None:
@@ -101,7 +118,7 @@ def _located(name: str) -> _Place:
             expected=folder,
             remedy=f"`bench weights fetch {snapshot.name}`",
         )
-    return _Place(folder, records_folder(repository), repository, snapshot)
+    return _Place(folder, snapshot.repository, snapshot)
 
 
 def _assumed(place: _Place, config: Config, how: Preprocessing) -> WeightsDescription:
@@ -116,8 +133,14 @@ def _assumed(place: _Place, config: Config, how: Preprocessing) -> WeightsDescri
         min_frames=1 if config.architecture.any_frames else config.frames,
     )
     if published is not None:
-        how = replace(how, every=published.every)
-        views = replace(views, average=published.average, clips=published.clips, crops=published.crops)
+        how = replace(how, rate=published.rate, every=published.every)
+        views = replace(
+            views,
+            tail=published.tail,
+            average=published.average,
+            clips=published.clips,
+            crops=published.crops,
+        )
     return WeightsDescription(
         name=place.name if snapshot is None else f"{snapshot.repository}@{snapshot.commit[:12]}",
         stream="rgb",
@@ -125,18 +148,12 @@ def _assumed(place: _Place, config: Config, how: Preprocessing) -> WeightsDescri
         preprocessing=how,
         views=views,
         labels=config.labels,
-        licence=_licence(snapshot, published),
+        licence=NOT_STATED if snapshot is None else snapshot.licence,
         source="the user's folder" if snapshot is None else snapshot.source,
         paper=config.architecture.paper,
-        figures=None if published is None else published.figures,
+        # Another revision, or a mirror's files, may be other weights.
+        figures=published.figures if published and snapshot and snapshot.published else None,
     )
-
-
-def _licence(snapshot: Snapshot | None, published: Published | None) -> str:
-    """That of the record; where a fetch without a network could not tell, that of the publisher."""
-    if snapshot is not None and snapshot.licence != NOT_STATED:
-        return snapshot.licence
-    return NOT_STATED if published is None else published.licence
 
 
 def _require_sampling(place: _Place) -> None:

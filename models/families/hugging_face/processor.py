@@ -20,6 +20,9 @@ FILES: Final = ("video_preprocessor_config.json", "preprocessor_config.json")
 """Where it may stand; the first that there is counts."""
 
 _MOST_PIXELS: Final = 8192
+_MOST_CROPS: Final = 4
+"""Largest size before the crop, as a multiple of the crop: every frame of a video is held at that size.
+Published networks have at most 292 before 256, or 256 before 224."""
 
 _HALF: Final = (0.5, 0.5, 0.5)
 _IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
@@ -78,7 +81,7 @@ def read_preprocessing(folder: Path, side: int) -> Preprocessing:
     """
     path = next((folder / name for name in FILES if (folder / name).is_file()), None)
     if path is None:
-        raise WeightsError("says not how pixels are prepared", where=folder, expected=" or ".join(FILES))
+        raise WeightsError("does not say how pixels are prepared", where=folder, expected=" or ".join(FILES))
     raw = read_object(path)
     if raw.get("auto_map") is not None:
         raise WeightsError(
@@ -100,6 +103,8 @@ def read_preprocessing(folder: Path, side: int) -> Preprocessing:
         crop = stretch[0]
     if crop > min(stretch or (short_side,)):
         values.refuse("crop_size", f"at most {min(stretch or (short_side,))}, the size before it")
+    if (largest := max(stretch or (short_side,))) > _MOST_CROPS * crop:
+        values.refuse("size", f"at most {_MOST_CROPS * crop}, {_MOST_CROPS} times the crop, not {largest}")
     if crop != side:
         values.refuse("crop_size", f"{side}, the side of the network's pictures")
     rescaled, normalised = values.flag("do_rescale"), values.flag("do_normalize")

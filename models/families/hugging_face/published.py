@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Final, Literal
 
-from ...spec import PublishedFigures
+from ...spec import PublishedFigures, Tail
 
 _VALIDATION: Final = "Kinetics-400 validation set"
 
@@ -20,35 +21,38 @@ _VALIDATION: Final = "Kinetics-400 validation set"
 class Published:
     """A repository of the Hub.
 
-    - `every`: of the video's frames only every so many-th is used.
+    - `every`: of the frames at `rate` only every so many-th is used.
     - `clips`: windows of a video.
     - `crops`: squares of each window.
     - `average`: what of the views is averaged, "softmax" or "logits".
-    - `licence`: of the weights, by the model card.
-    - `figures`: what the weights reach so.
     - `sampling`: where the sampling is stated.
+    - `figures`: what the weights of the repository's `main` reach so; None where the sampling here is not yet
+      that of the accuracy.
+    - `rate`: frames a second that videos are resampled to; None for their own frames.
+    - `tail`: how a video shorter than a window fills it (`Views.tail`).
     """
 
     every: int
     clips: int
     crops: Literal[1, 3]
     average: Literal["softmax", "logits"]
-    licence: str
     sampling: str
-    figures: PublishedFigures
+    figures: PublishedFigures | None
+    rate: Fraction | None = None
+    tail: Tail = "hold"
 
 
 # https://github.com/MCG-NJU/VideoMAE at 26abf53: MODEL_ZOO.md (accuracies, clips and crops), and
 # scripts/kinetics/*/finetune.sh: --num_frames 16 --sampling_rate 4 --test_num_segment 5 --test_num_crop 3.
+# kinetics.py (loadvideo_decord, mode "test") repeats the last frame of a video that is too short;
 # engine_for_finetuning.py averages softmax. Operations and parameters: the paper, arXiv:2203.12602,
-# comparison on Kinetics-400. Licence: the model cards.
+# comparison on Kinetics-400.
 def _videomae(top1: float, top5: float, gflops: float, millions: int) -> Published:
     return Published(
         every=4,
         clips=5,
         crops=3,
         average="softmax",
-        licence="cc-by-nc-4.0",
         sampling="github.com/MCG-NJU/VideoMAE, scripts/kinetics/*/finetune.sh",
         figures=PublishedFigures(
             top1,
@@ -64,15 +68,17 @@ def _videomae(top1: float, top5: float, gflops: float, millions: int) -> Publish
 
 # https://github.com/facebookresearch/TimeSformer at 156de43: README.md (accuracies), and
 # configs/Kinetics/TimeSformer_divST_*.yaml: SAMPLING_RATE, NUM_ENSEMBLE_VIEWS 1, NUM_SPATIAL_CROPS 3.
-# Its head ends with softmax in tests. Operations and parameters: table 2 of arXiv:2102.05095. Licence: the
-# model cards.
+# timesformer/datasets/decoder.py (decode) takes 8 frames with equal steps from the first to the last of
+# 32 × 8 frames at 30 a second, linspace(0, 255, 8): 36.4 frames apart, not 32. It repeats the last frame of a
+# video that is too short. Its head ends with softmax in tests. Operations and parameters: table 2 of
+# arXiv:2102.05095.
 def _timesformer(classes: int, top1: float, top5: float) -> Published:
     return Published(
-        every=32,
+        every=1,
+        rate=Fraction(30 * 7, 255),
         clips=1,
         crops=3,
         average="softmax",
-        licence="cc-by-nc-4.0",
         sampling="github.com/facebookresearch/TimeSformer, configs/Kinetics/TimeSformer_divST_8x32_224.yaml",
         figures=PublishedFigures(
             top1,
@@ -88,13 +94,13 @@ def _timesformer(classes: int, top1: float, top5: float) -> Published:
 
 # https://github.com/google-research/scenic at 6aaa394, scenic/projects/vivit: README.md (79.9, 4x3 views) and
 # configs/kinetics400/vivit_base_k400.py: num_frames 32, stride 2, num_test_clips 4, do_three_spatial_crops;
-# train_utils.py (test_step) averages logits. Licence: the model card.
+# train_utils.py (test_step) averages logits.
 _VIVIT = Published(
     every=2,
     clips=4,
     crops=3,
     average="logits",
-    licence="mit",
+    tail="loop",
     sampling="github.com/google-research/scenic, projects/vivit/configs/kinetics400/vivit_base_k400.py",
     figures=PublishedFigures(
         79.9, None, _VALIDATION, "github.com/google-research/scenic, projects/vivit/README.md"
@@ -102,18 +108,20 @@ _VIVIT = Published(
 )
 
 
-# https://github.com/facebookresearch/vjepa2 at 0d7ec65: README.md (accuracies), and
-# configs/inference/*/*.yaml: frame_step, num_segments (clips), num_views_per_segment 3 (crops).
-# evals/video_classification_frozen/eval.py averages softmax. Licence: the model cards.
-def _vjepa2(every: int, clips: int, top1: float, data: str, config: str) -> Published:
+# https://github.com/facebookresearch/vjepa2 at 0d7ec65: configs/inference/*/*.yaml: frame_step, num_segments
+# (clips), num_views_per_segment 3 (crops). evals/video_classification_frozen/eval.py averages softmax.
+# src/datasets/video_dataset.py (loadvideo_decord) repeats the last frame of a video that is too short. It
+# takes the frames of a clip a little further apart than frame_step, and where a video has room for all clips,
+# clip i starts at i · ⌊frames / clips⌋. Neither is done here, so the README's accuracies (73.7 on
+# Something-Something v2, 89.0 on Diving48) are not those of this sampling.
+def _vjepa2(every: int, clips: int, config: str) -> Published:
     return Published(
         every=every,
         clips=clips,
         crops=3,
         average="softmax",
-        licence="mit",
         sampling=f"github.com/facebookresearch/vjepa2, configs/inference/{config}.yaml",
-        figures=PublishedFigures(top1, None, data, "github.com/facebookresearch/vjepa2, README.md"),
+        figures=None,
     )
 
 
@@ -125,10 +133,8 @@ PUBLISHED: Mapping[str, Published] = MappingProxyType(
         "facebook/timesformer-base-finetuned-k400": _timesformer(400, 77.9, 93.2),
         "facebook/timesformer-base-finetuned-k600": _timesformer(600, 79.1, 94.4),
         "google/vivit-b-16x2-kinetics400": _VIVIT,
-        "facebook/vjepa2-vitl-fpc16-256-ssv2": _vjepa2(
-            4, 2, 73.7, "Something-Something v2 validation set", "vitl/ssv2"
-        ),
-        "facebook/vjepa2-vitl-fpc32-256-diving48": _vjepa2(2, 4, 89.0, "Diving48 test set", "vitl/diving48"),
+        "facebook/vjepa2-vitl-fpc16-256-ssv2": _vjepa2(4, 2, "vitl/ssv2"),
+        "facebook/vjepa2-vitl-fpc32-256-diving48": _vjepa2(2, 4, "vitl/diving48"),
     }
 )
 """Repository → what is published of it."""

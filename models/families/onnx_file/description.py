@@ -126,7 +126,7 @@ def _name(values: Mapping[str, Any], file: Path, path: Path) -> str:
     name = str(values.get("name", file.stem))
     if _NAME.fullmatch(name) is None:
         raise WeightsError(
-            "is no name for a network",
+            "is not a name for a network",
             where=path,
             expected="`name:` with letters, digits, and `_`, `.`, `+` or `-` after the first, 64 at most",
             found=name,

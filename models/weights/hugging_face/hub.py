@@ -35,6 +35,9 @@ MAIN: Final = "main"
 
 NOT_STATED: Final = "not stated"
 
+HUB: Final = "https://huggingface.co"
+"""Address of the Hub itself."""
+
 FILES: Final = (
     "config.json",
     "preprocessor_config.json",
@@ -58,7 +61,8 @@ class Snapshot:
     - `repository`: "OWNER/NAME".
     - `revision`: branch, tag or commit that was asked for.
     - `commit`: that it was then, 40 hexadecimal digits.
-    - `licence`: by the repository's model card; "not stated" without one.
+    - `endpoint`: address of the server; NOT_STATED where what Hugging Face's cache held was recorded offline.
+    - `licence`: by the repository's model card; NOT_STATED without one.
     - `folder`: of its files, in Hugging Face's cache.
     - `fetched`: date and time.
     - `files`: name in the folder → its record.
@@ -67,6 +71,7 @@ class Snapshot:
     repository: str
     revision: str
     commit: str
+    endpoint: str
     licence: str
     folder: str
     fetched: str
@@ -79,8 +84,18 @@ class Snapshot:
 
     @property
     def source(self) -> str:
-        """Address of the repository at its commit."""
-        return f"https://huggingface.co/{self.repository}/tree/{self.commit}"
+        """Address of the repository at its commit; in words where the server is not known."""
+        if self.endpoint == NOT_STATED:
+            return f"{self.repository} at {self.commit}, of Hugging Face's cache"
+        return f"{self.endpoint}/{self.repository}/tree/{self.commit}"
+
+    @property
+    def published(self) -> bool:
+        """Whether these are the files that the repository's owner publishes: `main` of the Hub itself.
+
+        Anyone can open a pull request, whose commits the repository then has; a mirror can serve anything.
+        """
+        return self.revision == MAIN and self.endpoint == HUB
 
 
 def is_hub_name(name: str) -> bool:
@@ -115,8 +130,9 @@ def stored_snapshot(name: str) -> Snapshot | None:
     path = _record_path(repository, revision)
     if path.is_file():
         return _read(path)
-    known = map(_read, sorted(records_folder(repository).glob("*.json")))
-    return next((each for each in known if each.commit == revision), None)
+    known = map(_read, records_folder(repository).glob("*.json"))
+    same = sorted((each for each in known if each.commit == revision), key=lambda each: not each.published)
+    return same[0] if same else None
 
 
 def stored_snapshots() -> list[Snapshot]:
@@ -126,8 +142,12 @@ def stored_snapshots() -> list[Snapshot]:
 
 
 def snapshot_in(folder: Path) -> Snapshot | None:
-    """The record of a folder in Hugging Face's cache; None if it was not fetched by us."""
-    return next((each for each in stored_snapshots() if Path(each.folder) == folder), None)
+    """The record of a folder in Hugging Face's cache; None if it was not fetched by us.
+
+    Of several revisions that mean the same commit, the one that is `published` counts.
+    """
+    known = sorted(stored_snapshots(), key=lambda each: not each.published)
+    return next((each for each in known if Path(each.folder) == folder), None)
 
 
 def problems(snapshot: Snapshot) -> tuple[str, ...]:
@@ -144,28 +164,31 @@ def fetch_snapshot(name: str, endpoint: str | None, announce: Callable[[str], No
     - `endpoint`: address of a mirror; None for HF_ENDPOINT or the Hub itself.
     - `announce`: called with the licence, before anything large is downloaded.
 
-    An interrupted fetch is continued. With HF_HUB_OFFLINE=1 what Hugging Face's cache holds is recorded.
+    An interrupted fetch is continued. With HF_HUB_OFFLINE=1 what Hugging Face's cache holds is recorded, with
+    the server and the licence of an earlier record of the same revision and commit.
     Raises BackendUnavailable without `huggingface_hub`, WeightsError if the repository cannot be fetched,
     has no safetensors, or a file is not the one that the server announced.
     """
     repository, revision = parse_name(name)
     with _understood(name):
-        import huggingface_hub
+        from huggingface_hub import HfApi, constants, snapshot_download
 
-        if huggingface_hub.constants.is_offline_mode():
-            commit, licence = None, _licence_before(repository)
+        if constants.is_offline_mode():
+            commit, server, licence = None, NOT_STATED, NOT_STATED
         else:
-            api = huggingface_hub.HfApi(endpoint=endpoint)
+            api = HfApi(endpoint=endpoint)
             info = api.model_info(repository, revision=revision)
             commit, licence = _commit(info, name), _licence(info)
+            server = str(endpoint or constants.ENDPOINT).rstrip("/")
             _require_safetensors(info, name)
-        announce(licence)
+            announce(licence)
         folder = Path(
-            huggingface_hub.snapshot_download(
-                repository, revision=revision, endpoint=endpoint, allow_patterns=list(FILES)
-            )
+            snapshot_download(repository, revision=revision, endpoint=endpoint, allow_patterns=list(FILES))
         )
-    if commit not in (None, folder.name):
+    if commit is None:
+        server, licence = _said_before(repository, revision, folder.name)
+        announce(licence)
+    elif commit != folder.name:
         raise WeightsError(
             "the revision has changed while it was fetched",
             where=name,
@@ -180,6 +203,7 @@ def fetch_snapshot(name: str, endpoint: str | None, announce: Callable[[str], No
         repository=repository,
         revision=revision,
         commit=folder.name,
+        endpoint=server,
         licence=licence,
         folder=str(folder),
         fetched=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -242,10 +266,12 @@ def _licence(info: Any) -> str:
     return plain_line(", ".join(map(str, named)))[:200] or NOT_STATED
 
 
-def _licence_before(repository: str) -> str:
-    """The licence of an earlier fetch: offline, nothing else says it."""
-    earlier = (each.licence for each in stored_snapshots() if each.repository == repository)
-    return next(earlier, NOT_STATED)
+def _said_before(repository: str, revision: str, commit: str) -> tuple[str, str]:
+    """Server and licence by an earlier record of the same commit: offline, nothing else says them."""
+    earlier = stored_snapshot(f"{repository}@{revision}")
+    if earlier is None or earlier.commit != commit:
+        return NOT_STATED, NOT_STATED
+    return earlier.endpoint, earlier.licence
 
 
 def _require_safetensors(info: Any, name: str) -> None:

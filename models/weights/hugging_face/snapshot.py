@@ -14,7 +14,8 @@ from ....parsing import parse_json
 from ...spec import Weights, WeightsDescription
 from ..formats.safetensors_files import list_safetensors
 from ..record import FIRST_USE, difference, digest
-from .hub import snapshot_in
+from ..sidecar import sidecar_path
+from .hub import FILES, Snapshot, records_folder, snapshot_in
 
 FORMAT: Final = "hugging-face"
 """`WeightsDescription.format` of such a folder."""
@@ -93,16 +94,19 @@ def _indexed(index: Path) -> list[str]:
     names = sorted(set(named.values()))
     for name in names:
         if Path(name).name != name or not name.endswith(".safetensors"):
-            raise WeightsError("names a file that is no safetensors file beside it", where=index, found=name)
+            raise WeightsError(
+                "names a file that is not a safetensors file beside it", where=index, found=name
+            )
     return names
 
 
 def snapshot_weights(description: WeightsDescription, folder: Path) -> Weights:
-    """The weights in a folder: of the kind "published" if `bench weights fetch` recorded them, else "user".
+    """The weights in a folder: of the kind "published" if `Snapshot.published` says so, else "user".
 
     - `description`: of the folder's network.
     - `folder`: of the network.
 
+    Their SHA-256 is that of all files that say what is computed: tensors, JSON files and the YAML file.
     Raises WeightsError as `weight_files` does, or if a recorded file has changed since it was fetched.
     """
     files = weight_files(folder)
@@ -115,11 +119,31 @@ def snapshot_weights(description: WeightsDescription, folder: Path) -> Weights:
                     where=folder / name,
                     remedy=f"Fetch it again with `bench weights fetch {snapshot.name}`",
                 )
+    published = snapshot is not None and snapshot.published
+    known = {} if snapshot is None else snapshot.files
     return Weights(
-        kind="user" if snapshot is None else "published",
+        kind="published" if published else "user",
         description=description,
         path=folder,
-        sha256=digest(files),
-        checked=snapshot is not None
-        and all(snapshot.files[file.name].checked != FIRST_USE for file in files),
+        sha256=digest([*files, *_describing(folder, snapshot)]),
+        # Another program may have added a file since.
+        checked=published
+        and all(file.name in known and known[file.name].checked != FIRST_USE for file in files),
     )
+
+
+def described_at(folder: Path, snapshot: Snapshot | None) -> Path:
+    """The folder whose YAML file (`sidecar_path`) describes a network: its own, or one in the store.
+
+    - `folder`: of the network.
+    - `snapshot`: its record, if it was fetched; None for a folder of the user.
+    """
+    return folder if snapshot is None else records_folder(snapshot.repository)
+
+
+def _describing(folder: Path, snapshot: Snapshot | None) -> list[Path]:
+    """The JSON files of a folder that are read, and the YAML files that may describe it, where they exist."""
+    named = [folder / name for name in FILES if name.endswith(".json")]
+    # A fetched network may also be named by its folder, whose own YAML file describes it then.
+    described = dict.fromkeys(map(sidecar_path, (folder, described_at(folder, snapshot))))
+    return [path for path in (*named, *described) if path.is_file()]

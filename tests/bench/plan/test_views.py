@@ -152,6 +152,11 @@ def test_what_the_option_does_not_take(value: str, says: str) -> None:
         ),
         (RESNEXT.views, None, 1, "windows of 16 frames without overlap, last one looped, softmax averaged"),
         (
+            replace(RESNEXT.views, tail="hold"),
+            *(None, 1),
+            "windows of 16 frames without overlap, last one filled with its last frame, softmax averaged",
+        ),
+        (
             replace(RESNEXT.views, stride=8, tail="drop"),
             *(None, 11),
             "windows of 16 frames every 8 frames, remainder left out, every 11th frame, softmax averaged",

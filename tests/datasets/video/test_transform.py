@@ -171,6 +171,28 @@ def test_windows_loop_or_drop_the_tail(n: int, window: int, stride: int) -> None
         assert all((np.diff(view) == 1).all() for view in dropped)
 
 
+@given(n=positive, window=st.integers(1, 64), stride=st.integers(1, 64))
+def test_windows_that_hold_differ_from_looped_ones_by_their_last_frame_alone(
+    n: int, window: int, stride: int
+) -> None:
+    looped, held = windows(n, window, stride), windows(n, window, stride, "hold")
+    assert len(held) == len(looped)
+    for loop, hold in zip(looped, held, strict=True):
+        assert hold.shape == (window,)
+        assert (hold == np.minimum(loop[0] + np.arange(window), n - 1)).all()
+        assert set(hold) == set(loop)
+
+
+def test_a_short_video_is_filled_as_the_tail_says() -> None:
+    for view in (*windows(3, 5, 5, "hold"), *even_clips(3, 5, 2, "hold"), centre_window(3, 5, "hold")):
+        assert view.tolist() == [0, 1, 2, 2, 2]
+    for view in (*windows(3, 5, 5, "drop"), *even_clips(3, 5, 2, "drop"), centre_window(3, 5, "drop")):
+        assert view.tolist() == [0, 1, 2, 0, 1]
+    # A long one is not.
+    assert centre_window(9, 5, "hold").tolist() == [2, 3, 4, 5, 6]
+    assert [view.tolist() for view in even_clips(6, 5, 2, "hold")] == [[0, 1, 2, 3, 4], [1, 2, 3, 4, 5]]
+
+
 @pytest.mark.parametrize("n", [1, 5, 15, 16, 18, 31, 32, 40, 250])
 def test_windows_are_haras(n: int) -> None:
     """Steps of 16 from the first frame; the last repeats the frames it has, in order, until it is full."""

@@ -123,7 +123,7 @@ def test_a_rate_may_be_that_of_the_videos_and_a_size_may_be_stretched(tmp_path: 
         ({"scores": "votes"}, "cannot be used: scores: expected"),
         ({"states": ["a"]}, "cannot be used: states: expected an object"),
         ({"answer": "last"}, "`answer` is for a streaming network, which has `states`"),
-        ({"name": "../net"}, "is no name for a network"),
+        ({"name": "../net"}, "is not a name for a network"),
         ({"labels": "none.txt"}, "there is no such file of labels"),
         ({"figures": {"top1": 50}}, "'figures' has an invalid value; expected top1 and top5"),
         (

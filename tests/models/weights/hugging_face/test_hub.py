@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +77,28 @@ def test_only_configuration_and_safetensors_are_fetched(hub: Hub) -> None:
     assert not [path for path in asked if path.endswith((".bin", ".py", ".md"))]
 
 
+def test_the_command_fetches_in_a_process_of_its_own(hub: Hub, tmp_path: Path) -> None:
+    """The library loads its modules when they are used: nothing here may rely on an earlier import."""
+    own = {"HF_HUB_CACHE": str(tmp_path / "cache"), "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
+    answer = subprocess.run(
+        [sys.executable, "-m", "actionbench", "weights", "fetch", NAME, "--from", hub.address],
+        env=os.environ | own | {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert stored_snapshot(NAME) is not None
+
+
 def test_the_commit_the_licence_and_the_digests_are_recorded(hub: Hub) -> None:
     folder = fetched(hub)
     snapshot = stored_snapshot(NAME)
     assert snapshot is not None
     assert (snapshot.commit, snapshot.revision, snapshot.licence) == (COMMIT, "main", "cc-by-nc-4.0")
     assert snapshot.folder == str(folder)
+    assert (snapshot.endpoint, snapshot.published) == (hub.address, False)
+    assert replace(snapshot, endpoint="https://huggingface.co").published
     assert {name: file.checked for name, file in snapshot.files.items()} == {
         "config.json": "git blob",
         "model.safetensors": "sha256",
@@ -166,8 +186,23 @@ def test_offline_the_cache_of_hugging_face_is_used(hub: Hub, monkeypatch: pytest
     snapshot = stored_snapshot(NAME)
     assert snapshot is not None
     assert snapshot.files["model.safetensors"].checked == "sha256"
+    assert (snapshot.endpoint, snapshot.licence) == ("not stated", "not stated")
+    assert "huggingface.co" not in snapshot.source
     with pytest.raises(WeightsError, match="cannot be fetched"):
         fetched(hub, "hf:someone/else")
+
+
+def test_offline_an_earlier_record_of_the_commit_is_kept(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    fetched(hub)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    said: list[str] = []
+    fetched(hub, announce=said.append)
+    snapshot = stored_snapshot(NAME)
+    assert snapshot is not None
+    assert (snapshot.endpoint, snapshot.licence) == (hub.address, "cc-by-nc-4.0")
+    assert said == ["cc-by-nc-4.0"]
 
 
 def test_offline_a_cache_without_weights_is_one_error(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
