@@ -42,7 +42,7 @@ class Published:
 # scripts/kinetics/*/finetune.sh: --num_frames 16 --sampling_rate 4 --test_num_segment 5 --test_num_crop 3.
 # engine_for_finetuning.py averages softmax. Operations and parameters: the paper, arXiv:2203.12602,
 # comparison on Kinetics-400. Licence: the model cards.
-def _videomae(top1: float, top5: float, gflops: float, millions: int) -> Published:
+def _videomae(top1: float, top5: float, gmacs: float, millions: int) -> Published:
     return Published(
         every=4,
         clips=5,
@@ -55,7 +55,7 @@ def _videomae(top1: float, top5: float, gflops: float, millions: int) -> Publish
             top5,
             _VALIDATION,
             "github.com/MCG-NJU/VideoMAE, MODEL_ZOO.md",
-            gflops,
+            gmacs,
             "one view of 16 frames, 224×224",
             millions * 1_000_000,
         ),
