@@ -159,10 +159,10 @@ def _parameters(model: Model) -> int | None:
 
 
 def _gflops(model: Model) -> tuple[float | None, str]:
-    """As published, else as the model counts them on a single view; what of, in words."""
+    """2 × what is published, else as the model counts them on a single view; what of, in words."""
     (first, *others) = model.streams.values()
-    if not others and first.figures is not None and first.figures.gflops is not None:
-        return first.figures.gflops, first.figures.gflops_of
+    if not others and first.figures is not None and first.figures.gmacs is not None:
+        return 2 * first.figures.gmacs, first.figures.gmacs_of
     if model.macs is None:
         return None, ""
     views = first.views

@@ -16,7 +16,7 @@ from ..records.run import ModelRecord, Run
 from ..records.run_directory import SCORES, RunDirectory, RunWriter
 from .agreement.check import check_agreement
 from .console.progress import Console
-from .plan.config import RunConfig, from_mapping, is_demo, parse_sweep
+from .plan.config import DEFAULT_TARGET, RunConfig, from_mapping, is_demo, parse_sweep
 from .plan.environment import environment
 from .plan.files.needed import with_files
 from .plan.peak import gemm_peaks
@@ -105,13 +105,16 @@ def planned(config: RunConfig, console: Console) -> Plan:
     """The plan of a run, with its demo weights made and one model for each point of its sweep.
 
     - `config`: the settings.
-    - `console`: shows which models cannot be run, and what is made.
+    - `console`: shows which models cannot be run or lack the default target class, and what is made.
 
     Raises as `make_plan`, `with_files` and `swept` do.
     """
     plan = make_plan(config)
     for key, refusal in plan.refusals.items():
         console.say(f"{key}: {refusal}")
+    for model in plan.models:
+        if model.target is None:
+            console.say(f"{model.key}: has no class {DEFAULT_TARGET}; --target names the one to report")
     models = tuple(with_files(model, config, console.say) for model in plan.models)
     several_videos = any(scenario(name).several_videos for name in config.scenarios)
     return replace(plan, models=swept(models, parse_sweep(config.sweep), several_videos))
@@ -140,7 +143,7 @@ def planned_run(plan: Plan) -> Run:
             "unknown_labels": list(plan.clips.unknown_labels),
             "demo": is_demo(config.data),
         },
-        target=config.target,
+        target=config.target or DEFAULT_TARGET,
         models=(
             *(model.record() for model in plan.models),
             *(

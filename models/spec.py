@@ -259,8 +259,9 @@ class PublishedFigures:
     - `top1`, `top5`: accuracy in percent.
     - `data`: videos that it was measured on, e.g. "Kinetics-400 validation set".
     - `source`: where that stands.
-    - `gflops`: as published, in units of 10⁹; None if not published. Not comparable without `gflops_of`.
-    - `gflops_of`: what they are counted on, e.g. "one view of 16 frames, 112×112".
+    - `gmacs`: multiply–accumulates as published, in units of 10⁹; None if not published. Publishers mostly
+      call them GFLOPs. Not comparable without `gmacs_of`.
+    - `gmacs_of`: what they are counted on, e.g. "one view of 16 frames, 112×112".
     - `parameters`: number of parameters as published; None if not published.
     """
 
@@ -268,8 +269,8 @@ class PublishedFigures:
     top5: float | None
     data: str
     source: str
-    gflops: float | None = None
-    gflops_of: str = ""
+    gmacs: float | None = None
+    gmacs_of: str = ""
     parameters: int | None = None
 
     @property

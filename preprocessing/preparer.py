@@ -72,7 +72,10 @@ class Prepared:
     - `views`: for each view, stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`); a tensor
       where flow stays on the device.
     - `frames`: frames that the views cover.
-    - `video_s`: seconds of video that they cover.
+    - `video_s`: seconds of video that are answered: of the whole video, or those that the views show where
+      their number does not depend on its length (`Preparer.covered`).
+    - `source_frames`: frames that the video itself has in `video_s`; None where it is sampled in time, which
+      takes as many frames of any video, and for network input.
     - `stages_s`: seconds spent in "decode", "people", "resize" and "flow".
     - `flow_cached`: whether the flow was read from the cache.
     - `notes`: remarks on the clip that reports show with its figures.
@@ -88,6 +91,23 @@ class Prepared:
     notes: tuple[str, ...] = ()
     middle: npt.NDArray[np.uint8] | None = None
     preprocessed: bool = False
+    source_frames: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resized:
+    """The resized frames of a clip.
+
+    - `pixels`: (T, H, W, 3) uint8.
+    - `video_s`: seconds of video that they cover.
+    - `source_frames`: frames that the video itself has there; None where it was sampled in time.
+    - `notes`: remarks on irregularities.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    video_s: float
+    source_frames: int | None
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +147,19 @@ class Preparer:
         views: list[dict[str, InputArray]] = []
         square, remarks = self.main_person(clip, watch, progress)
         frames, video_s, notes, cached = 0, 0.0, {*self.notes, *remarks}, False
+        source_frames: float | None = None
         middle = None
         for geometry, names in self.geometries().items():
-            pixels, seconds, remarks = self.resized_frames(clip, geometry, watch, progress, square=square)
-            notes.update(remarks)
+            resized = self.resized_frames(clip, geometry, watch, progress, square=square)
+            pixels = resized.pixels
+            notes.update(resized.notes)
             if self.keep_middle and middle is None:
                 middle = pixels[len(pixels) // 2].copy()
             selections = self.select(len(pixels))
             covered, share = self.covered(selections, len(pixels))
-            frames, video_s = max(frames, covered), max(video_s, seconds * share)
+            frames, video_s = max(frames, covered), max(video_s, resized.video_s * share)
+            if resized.source_frames is not None:
+                source_frames = resized.source_frames * share
             views = views or [{} for _ in range(len(selections) * self.crops)]
             for number, selection in enumerate(selections):
                 chosen = pixels if len(selection) == len(pixels) else pixels[selection]
@@ -150,7 +174,14 @@ class Preparer:
                         views[view][name] = array
         self.require_frames(clip, views)
         return Prepared(
-            tuple(views), frames, video_s, dict(watch.seconds), cached, tuple(sorted(notes)), middle
+            tuple(views),
+            frames,
+            video_s,
+            dict(watch.seconds),
+            cached,
+            tuple(sorted(notes)),
+            middle,
+            source_frames=source_frames,
         )
 
     def geometries(self) -> dict[Geometry, list[str]]:
@@ -185,8 +216,8 @@ class Preparer:
         progress: ReportProgress,
         resized_so_far: Callable[[list[npt.NDArray[np.uint8]]], None] = lambda _: None,
         square: Square | None = None,
-    ) -> tuple[npt.NDArray[np.uint8], float, list[str]]:
-        """The clip's frames (T, H, W, 3) uint8, the seconds that they cover, and remarks on irregularities.
+    ) -> Resized:
+        """The clip's frames at a rate and size.
 
         - `clip`: the clip.
         - `geometry`: a key of `geometries`.
@@ -215,7 +246,8 @@ class Preparer:
                     )
         with watch.stage("resize"):
             pixels = np.stack(resized)
-        return pixels, float(reader.video_s), list(reader.notes)
+        own_frames = reader.source_frames if geometry.rate is None else None
+        return Resized(pixels, float(reader.video_s), own_frames, tuple(reader.notes))
 
     @staticmethod
     def _chunks(reader: Any, watch: Stopwatch) -> Iterator[list[npt.NDArray[np.uint8]]]:
@@ -261,11 +293,13 @@ class Preparer:
     def covered(self, windows: Sequence[npt.NDArray[np.intp]], n: int) -> tuple[int, float]:
         """How many frames of a clip with `n` are in some window, and the share of it that is answered.
 
-        A video is answered as a whole, however few of its frames its clips have; a single window stands for
-        its own frames alone.
+        Windows that follow one another to the end answer the whole video. A number of windows that does not
+        depend on its length, of one window or of some clips, answers the frames that they have: a longer
+        video would take no more work.
         """
         different = len(np.unique(np.concatenate(windows)))
-        return different, 1.0 if self.single is None else different / n
+        fixed = self.single is not None or self.views.clips is not None
+        return different, different / n if fixed else 1.0
 
     def rgb_input(self, frames: npt.NDArray[np.uint8], name: str, watch: Stopwatch) -> tuple[InputArray, ...]:
         """The inputs of an RGB stream, one of each crop: (T, crop, crop, 3) float32, or uint8 for

@@ -8,7 +8,7 @@ from ..records.scenarios.latency import PREPROCESSING
 from ..records.scenarios.registry import scenario_type
 from ..records.scenarios.stream import RATES
 from .analysis.accuracy import Paired, same_answers
-from .analysis.deployment import Answer, keeps_up
+from .analysis.deployment import Answer, Pace, pace
 from .analysis.scenarios import value_of
 from .analysis.summary import ModelSummary, Summary
 from .numbers import few, number, one_line, p_value, percent, share
@@ -79,23 +79,26 @@ def _deployable(models: Sequence[ModelSummary]) -> str | None:
     return f"With preprocessing counted, {'; '.join(clauses)}."
 
 
-def _camera(m: ModelSummary) -> list[tuple[float, Answer]]:
+def _camera(m: ModelSummary) -> Sequence[tuple[float, Answer]]:
     """(Camera's frames per second, whether the model keeps up), lowest rate first; empty if unknown.
 
     From the latency scenario; where that was not measured, from the scenario "stream", else "pipelined".
     """
     stream = m.scenarios.get("stream")
-    if m.timing.estimate("frames_per_s") is None and stream is not None:
+    if not pace(m).known and stream is not None:
         fps = value_of(stream.figures["fps"])
         assert fps is not None, "each of its records has one"
         return [(fps, "yes" if stream.figures["keeps_up"] else "no")]
-    rate = _sustained(m)
-    return [] if rate is None else [(asked, keeps_up(rate, asked)) for asked in RATES]
+    sustained = _sustained(m)
+    return sustained.answers() if sustained.known else ()
 
 
-def _sustained(m: ModelSummary) -> Estimate | None:
-    """Frames per second of preprocessing and network together, one video at a time."""
-    return m.timing.estimate("frames_per_s") or m.estimate("pipelined", "frames_per_s")
+def _sustained(m: ModelSummary) -> Pace:
+    """The pace of preprocessing and network together, one video at a time."""
+    alone = pace(m)
+    if alone.known:
+        return alone
+    return Pace(m.estimate("pipelined", "video_s_per_s"), m.estimate("pipelined", "frames_per_s"))
 
 
 def _none_keeps_up(models: Sequence[ModelSummary], rates: set[float]) -> str:
@@ -103,11 +106,15 @@ def _none_keeps_up(models: Sequence[ModelSummary], rates: set[float]) -> str:
     subject = "no model keeps" if len(models) > 1 else f"{one_line(models[0].name)} does not keep"
     at = f"{min(rates):g} frames per second" if len(rates) == 1 else "any rate that was tried"
     sentence = f"With preprocessing counted, {subject} up with a camera at {at}"
-    sustained = [(m, rate) for m in models if (rate := _sustained(m)) is not None]
+    sustained = [(m, found) for m in models if (found := _sustained(m)).known]
     if not sustained:
         return sentence + "."
-    nearest, rate = max(sustained, key=lambda item: item[1].value)
-    sentence += f": {one_line(nearest.name) if len(models) > 1 else 'it'} sustains {number(rate.value)}"
+    nearest, found = max(sustained, key=lambda item: item[1].share_of(RATES[0]))
+    subject = one_line(nearest.name) if len(models) > 1 else "it"
+    if found.frames_per_s is not None:
+        sentence += f": {subject} sustains {number(found.frames_per_s.value)}"
+    else:
+        sentence += f": {subject} has a real-time factor of {number(found.share_of(RATES[0]))}"
     shares = {name: stage.share for name, stage in nearest.timing.stages if name in PREPROCESSING}
     slowest = max(shares, key=shares.__getitem__, default=None)
     if slowest is not None and shares[slowest] >= 0.5:

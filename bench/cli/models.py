@@ -105,7 +105,8 @@ def _networks(found: ModelList) -> Table:
     notes = [
         "Published: by the publisher of the weights, not measured here. Weights: those that a run takes, the "
         "stored ones first; `bench weights list` has all.",
-        "GFLOPs: 2 × multiply–accumulates in units of 10⁹; a video has as many views as the protocol says.",
+        "GFLOPs: 2 × multiply–accumulates in units of 10⁹, which publishers mostly count as one; a video has "
+        "as many views as the protocol says.",
         "Backends: the first is the default; in brackets what this installation lacks for it.",
         *(f"{name} cannot be described: {reason}" for name, reason in found.broken.items()),
     ]

@@ -110,8 +110,8 @@ def verify(
 ) -> int:
     """Check the files of stored weights against their recorded checksums; with --published, their accuracy.
 
-    Exit codes with --published: 0 the interval of the accuracy holds the published one, 3 it does not, 2 an
-    error.
+    Exit codes with --published: 0 the interval of the accuracy holds the published one, 3 it does not, 4
+    there are not enough videos to tell (it is wider than ±10 percentage points), 2 an error.
     """
     given = given_settings(context, _OF_VERIFY)
     if published:
@@ -139,7 +139,8 @@ def _verify_published(names: list[str], given: dict[str, Any]) -> int:
         )
     check = verify_published(from_mapping({"models": names, **given}, "command line"), Console())
     print("\n".join(in_words(check)))
-    return EXIT_CODES["fine" if check.holds else "regression"]
+    verdict = {"reached": "fine", "not reached": "regression", "not enough videos to tell": "inconclusive"}
+    return EXIT_CODES[verdict[check.outcome]]
 
 
 def _verify_files(names: list[str]) -> None:

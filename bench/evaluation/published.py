@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Literal
 
 from ...datasets.sources.registry import load_clips
 from ...errors import UsageError
 from ...models.labels import labels as label_list
-from ...models.spec import PublishedFigures, WeightsDescription
+from ...models.spec import Preprocessing, PublishedFigures, WeightsDescription
 from ...reports.analysis.accuracy import accuracy
 from ...reports.analysis.load_runs import merge, read_run
 from ...reports.statistics.intervals import Estimate
@@ -22,6 +23,11 @@ from ..plan.planned_model import PlannedModel
 from ..plan.views import views_in_words
 from ..runner import require_results
 from .runs import predicted, predictions_only, require_same_settings
+
+WIDEST = 0.10
+"""Most half width of the interval that still tells whether an accuracy is reached: ten percentage points."""
+
+Outcome = Literal["reached", "not reached", "not enough videos to tell"]
 
 _SAME_COMMAND = "the same `bench weights verify` command"
 
@@ -52,11 +58,22 @@ class PublishedCheck:
     run: Path
 
     @property
-    def holds(self) -> bool:
-        """Whether the interval of the accuracy that was reached holds the published one."""
+    def outcome(self) -> Outcome:
+        """Whether the interval of the accuracy that was reached holds the published one.
+
+        An interval wider than ± `WIDEST` decides nothing: it would hold almost any accuracy.
+        """
+        if self.half_width > WIDEST:
+            return "not enough videos to tell"
         interval = self.top1.interval
         assert interval is not None, "a proportion has one"
-        return interval.low <= self.figures.top1 / 100 <= interval.high
+        return "reached" if interval.low <= self.figures.top1 / 100 <= interval.high else "not reached"
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of the interval, 0–1."""
+        assert self.top1.interval is not None, "a proportion has one"
+        return (self.top1.interval.high - self.top1.interval.low) / 2
 
 
 def verify_published(config: RunConfig, console: Console) -> PublishedCheck:
@@ -136,7 +153,22 @@ def _described(model: PlannedModel) -> WeightsDescription:
             found=views_in_words(model.views, None, {}),
             remedy="Leave `:K=` out, and views out of the YAML file beside the weights.",
         )
+    _require_same_pixels(model, weights.description.preprocessing, described.preprocessing)
     return described
+
+
+def _require_same_pixels(model: PlannedModel, mine: Preprocessing, published: Preprocessing) -> None:
+    """Raise UsageError, which names the fields, if pixels are prepared in another way than is published."""
+    names = [each.name for each in fields(published)]
+    other = [name for name in names if getattr(mine, name) != getattr(published, name)]
+    if other:
+        raise UsageError(
+            "prepares pixels in another way than for the published accuracy",
+            where=model.key,
+            expected=", ".join(f"{name} {getattr(published, name)}" for name in other),
+            found=", ".join(f"{name} {getattr(mine, name)}" for name in other),
+            remedy=f"Leave {', '.join(other)} out of the YAML file beside the weights.",
+        )
 
 
 def _require_labels(config: RunConfig, model: PlannedModel) -> int:
@@ -171,11 +203,12 @@ def _run(config: RunConfig, model: PlannedModel) -> RunConfig:
 def in_words(check: PublishedCheck) -> list[str]:
     """What was reached and what is published, a line each, the verdict last."""
     interval, published = check.top1.interval, check.figures.top1
-    assert interval is not None
+    assert interval is not None, "a proportion has one"
     lines = [
         f"{check.model} with {check.weights} ({check.kind} weights)",
         f"reached: top-1 {100 * check.top1.value:.1f} % [{100 * interval.low:.1f}–{100 * interval.high:.1f}] "
-        f"({interval.method}), {check.top1.n} videos of {check.classes} classes",
+        f"({interval.method}; ±{100 * check.half_width:.1f} percentage points), {check.top1.n} videos of "
+        f"{check.classes} of {check.all_classes} classes",
         f"published of {check.figures_of}: {check.figures.accuracy} ({check.figures.source})",
         f"views, of both: {check.views}",
     ]
@@ -187,7 +220,12 @@ def in_words(check: PublishedCheck) -> list[str]:
             "them, some of which are easier than others, so a difference may be due to the choice of classes"
         )
     lines.append(f"predictions: {check.run}")
-    if check.holds:
+    if check.outcome == "reached":
         return [*lines, "the interval holds the published accuracy"]
+    if check.outcome == "not enough videos to tell":
+        return [
+            *lines,
+            f"not enough videos to tell: the interval is wider than ±{100 * WIDEST:.0f} percentage points",
+        ]
     side = "below" if interval.high < published / 100 else "above"
     return [*lines, f"the interval does not hold the published accuracy: it lies {side} it"]

@@ -32,6 +32,9 @@ from ...settings import (
 from .environment import check_threads
 from .views import PUBLISHED, check_views
 
+DEFAULT_TARGET = "jogging"
+"""The target class where none is asked for. A network need not have it."""
+
 SWEEP_AXES = {
     "batch": "views in one forward call",
     "threads": "CPU threads of a process",
@@ -73,7 +76,12 @@ class RunConfig:
         "demo",
     )
     videos: str | None = setting(TEXT, "folder with the videos of a Kinetics CSV or a list of segments", None)
-    target: str = setting(TEXT, "class whose precision and recall are reported", "jogging")
+    target: str | None = setting(
+        TEXT,
+        "class whose precision and recall are reported; by default "
+        f"{DEFAULT_TARGET}, of the models that have it",
+        None,
+    )
     weights: Mapping[str, str] = setting(
         WEIGHTS,
         f"{WEIGHTS_HELP}. By default what `bench weights fetch` stored; if nothing is stored, demo weights "

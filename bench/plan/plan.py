@@ -12,7 +12,7 @@ from ...datasets.sources.registry import load_clips
 from ...errors import UsageError, unknown_name
 from ...flow.registry import method_names
 from ...models.registry import ModelRequest, find_model, model_names, require
-from .config import DEFAULTS, RunConfig
+from .config import DEFAULT_TARGET, DEFAULTS, RunConfig
 from .planned_model import PlannedModel
 from .resolve import resolve_model
 from .weights import weights_names
@@ -46,7 +46,7 @@ def make_plan(config: RunConfig) -> Plan:
     machine cannot run are put in `Plan.refused`; it is an error if no other is left. Demo weights are not
     made here: see `files.with_files`.
     """
-    models = _models(config, config.target)
+    models = _models(config, config.target or DEFAULT_TARGET, required=config.target is not None)
     able = tuple(model for model in models if model.refusal is None)
     if not able:
         require(models[0].request, models[0].options.device)
@@ -75,7 +75,7 @@ def plan_models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ..
     return models
 
 
-def _models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
+def _models(config: RunConfig, target: str | None, required: bool = True) -> tuple[PlannedModel, ...]:
     requests = _keyed([find_model(name) for name in config.models])
     methods = method_names()
     if config.flow not in methods:
@@ -96,7 +96,7 @@ def _models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
             where=f"--calibration {config.calibration}",
             remedy="Name one, MODEL@openvino:int8, or leave the option out.",
         )
-    return tuple(resolve_model(key, request, config, target) for key, request in requests)
+    return tuple(resolve_model(key, request, config, target, required) for key, request in requests)
 
 
 def _keyed(requests: list[ModelRequest]) -> list[tuple[str, ModelRequest]]:

@@ -22,13 +22,16 @@ from .views import SINGLE, planned_views
 from .weights import planned_weights
 
 
-def resolve_model(key: str, request: ModelRequest, config: RunConfig, target: str | None) -> PlannedModel:
+def resolve_model(
+    key: str, request: ModelRequest, config: RunConfig, target: str | None, required: bool = True
+) -> PlannedModel:
     """The model as it is measured.
 
     - `key`: its name in reports.
     - `request`: the model with backend, precision and variant.
     - `config`: the settings of the run.
     - `target`: the target class, None for none.
+    - `required`: whether the model must have that class; otherwise it is measured without one.
 
     Raises UsageError, WeightsError or BackendUnavailable for what is unknown, missing or does not go
     together. Whether this machine can run it is not checked: see `PlannedModel.refusal`.
@@ -41,7 +44,7 @@ def resolve_model(key: str, request: ModelRequest, config: RunConfig, target: st
         raise WeightsError("the streams' weights have different class lists", where=f"--weights {key}")
     labels = names.pop()
     target_label = None if target is None else LabelMatcher(labels)(target)
-    if target is not None and target_label is None:
+    if required and target is not None and target_label is None:
         raise UsageError(str(unknown_name("class", target, labels)), where=f"--target (of {key})")
     device = _device(config.device, request, python)
     options = request.apply(LoadOptions(device, config.threads or cores(), config.tf32))

@@ -129,6 +129,7 @@ class ClipTimer:
             "views": len(prepared.views),
             "frames": prepared.frames,
             "video_s": prepared.video_s,
+            "source_frames": prepared.source_frames,
             "macs": multiply_accumulates(self._model, prepared, logits.shape[1]),
             "device_forward_s": device_s,
             "notes": remarks(prepared),

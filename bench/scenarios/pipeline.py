@@ -56,6 +56,7 @@ class Answer:
     views: int = 0
     frames: int = 0
     video_s: float = 0.0
+    source_frames: float | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -74,6 +75,7 @@ class _Flight:
     awaited: int | None = None
     frames: int = 0
     video_s: float = 0.0
+    source_frames: float | None = None
     notes: set[str] = field(default_factory=set)
 
 
@@ -167,14 +169,17 @@ class Pipeline:
                 for stream in of_flow:
                     flow_runs(0, stream).feed(frames)
 
-        frames, seconds, remarks = preparer.resized_frames(
+        resized = preparer.resized_frames(
             flight.clip, geometry, watch, self._progress, resized_so_far, square
         )
-        flight.notes.update(remarks)
+        frames = resized.pixels
+        flight.notes.update(resized.notes)
         selections = preparer.select(len(frames))
         covered, share = preparer.covered(selections, len(frames))
         flight.frames = max(flight.frames, covered)
-        flight.video_s = max(flight.video_s, seconds * share)
+        flight.video_s = max(flight.video_s, resized.video_s * share)
+        if resized.source_frames is not None:
+            flight.source_frames = resized.source_frames * share
         flight.views = flight.views or [{} for _ in range(len(selections) * preparer.crops)]
         for number, selection in enumerate(selections):
             chosen = frames if len(selection) == len(frames) else frames[selection]
@@ -250,6 +255,7 @@ class Pipeline:
                 views=len(logits),
                 frames=flight.frames,
                 video_s=flight.video_s,
+                source_frames=flight.source_frames,
                 notes=tuple(sorted(flight.notes)),
             ),
         )

@@ -178,6 +178,9 @@ def measure_throughput(job: Job, loaded: Loaded, send: Send) -> None:
         "views": sum(answer.views for answer in answers),
         "frames": sum(answer.frames for answer in answers),
         "video_s": sum(answer.video_s for answer in answers),
+        "source_frames": None
+        if any(answer.source_frames is None for answer in answers)
+        else sum(answer.source_frames or 0 for answer in answers),
         "answer_s": [answer.seconds for answer in answers],
         "rss_bytes": window.rss_bytes[:: -(-len(window.rss_bytes) // MOST_RSS)],
         "gpu_busy": gpu.busy,

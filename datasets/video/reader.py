@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from fractions import Fraction
-from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -30,7 +29,7 @@ class FrameReader:
     - `native_rate`: frames per second that the file states.
     - `start_s`: start of the segment, in seconds from the file's first frame.
     - `notes`: irregularities, complete at the end: damaged frames left out, a wrong header, …
-    - `frames`: number of frames so far.
+    - `frames`: number of frames so far. `source_frames`: with those that `every` leaves out.
     - `video_s`: seconds of video that they cover.
 
     Raises ClipError, while iterating, if nothing decodes or the segment holds no frame.
@@ -51,7 +50,7 @@ class FrameReader:
         self.native_rate = source.native_rate
         self.rate = (rate if rate is not None else source.native_rate) / every
         self.start_s = float(self._start)
-        self.frames = 0
+        self.frames = self.source_frames = 0
         self.video_s = 0.0
         self._last_end = Fraction(0)
         self._iterator = self._read()
@@ -74,7 +73,10 @@ class FrameReader:
         else:
             sampled = resample(timed, self._resample_to, self._start, self._end)
         shown: TimedFrame | None = None
-        for frame in islice(sampled, 0, None, self._every):
+        for number, frame in enumerate(sampled):
+            self.source_frames += 1
+            if number % self._every:
+                continue
             if frame is not shown:
                 shown, pixels = frame, frame.pixels()
             self.frames += 1

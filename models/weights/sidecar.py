@@ -265,7 +265,7 @@ CHECKS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "paper": ("text", _text),
     "accuracy": ("text", _text),
     "figures": (
-        "top1 and top5 (percent, top5 may be null), data, source; also gflops, gflops_of, parameters",
+        "top1 and top5 (percent, top5 may be null), data, source; also gmacs, gmacs_of, parameters",
         _figures,
     ),
     "rate": ("frames a second, such as 25 or 30000/1001, or null for the video's own", _rate),

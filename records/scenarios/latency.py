@@ -21,6 +21,8 @@ class LatencyRecord:
     - `stages_s`: stage → seconds of the host clock, device synchronised.
     - `total_s`: wall time of all stages and what lies between them. `cpu_s`: CPU time of the process.
     - `views`, `frames`, `video_s`: of this clip; `video_s` in seconds of video.
+    - `source_frames`: frames that the video itself has in `video_s`; None for weights with a frame rate of
+      their own, which take as many frames of any video, for network input, and in older runs.
     - `waited_s`: seconds in which its threads were ready but did not run, because other programs used the
       cores; the sum over threads. None where the system does not report it.
     - `device_forward_s`: seconds of all forward passes by device events; None on CPU.
@@ -46,6 +48,7 @@ class LatencyRecord:
     attempt: int = 0
     disturbed: bool = False
     notes: tuple[str, ...] = ()
+    source_frames: float | None = None
     kind: Literal["sample"] = "sample"
 
 
@@ -105,7 +108,12 @@ METRICS = (
     Metric("realtime_factor", lambda r: r.video_s, per=_all_work_s, unit="s / s", better="more"),
     Metric("realtime_factor_prediction", lambda r: r.video_s, per=_prediction_s, unit="s / s", better="more"),
     Metric(
-        "frames_per_s", lambda r: r.frames, per=_all_work_s, unit="frames / s", better="more", shown="number"
+        "frames_per_s",
+        lambda r: r.source_frames,
+        per=_all_work_s,
+        unit="frames / s",
+        better="more",
+        shown="number",
     ),
     Metric("device_forward_s_per_video", lambda r: r.device_forward_s, unit="s / video", better="less"),
     Metric(
@@ -133,7 +141,9 @@ METRICS = (
     Metric(WAITING, _waiting, over="bare median", better="less", shown="number", column="waiting_ratio"),
 )
 """Times of the network alone, of its preprocessing, and of both. FLOP are 2 × multiply–accumulates of the
-network, without preprocessing. `cpu_ratio`: CPU time divided by wall time."""
+network, without preprocessing. `cpu_ratio`: CPU time divided by wall time. `frames_per_s`: frames of the
+video itself, sampled or not, as a camera would give them; unknown for weights with a frame rate of their own,
+of which the real-time factor says whether they keep up with a camera of any rate."""
 
 LATENCY = ScenarioType(
     "latency",
@@ -144,7 +154,7 @@ LATENCY = ScenarioType(
         ShownColumn("Views,\nframes\n/ video", "{views_per_video}\n{frames_per_video}"),
         ShownColumn("Prediction\nms / view", "{prediction_s_per_view}"),
         ShownColumn("All work\ns / video", "{total_s_per_video}"),
-        ShownColumn("Sustained\nframes / s", "{frames_per_s}"),
+        ShownColumn("Real-time factor,\nvideo frames / s", "{realtime_factor:number}\n{frames_per_s}"),
         ShownColumn("Load,\nfirst inference\ns", "{load_s}\n{first_inference_s}"),
         ShownColumn("Peak MiB\nhost,\ndevice", "{peak_host_bytes}\n{peak_device_bytes}"),
     ),

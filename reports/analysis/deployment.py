@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...records.scenarios.stream import RATES
-from ..numbers import number, one_line, scaled, spread
+from ..numbers import one_line, spread
 from ..statistics.intervals import Estimate
 from ..tables.table import Column, Line, Record, Table, table, values
 from .load_runs import machine
@@ -17,16 +17,55 @@ Answer = Literal["yes", "not always", "no", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast preprocessing and network together work through a video, one at a time.
+
+    - `factor`: the real-time factor; None if unknown.
+    - `frames_per_s`: frames of the video itself per second of work; None for weights with a frame rate of
+      their own, which take as many frames a second of any camera, and if unknown.
+    """
+
+    factor: Estimate | None
+    frames_per_s: Estimate | None
+
+    @property
+    def known(self) -> bool:
+        """Whether it says anything about a camera."""
+        return self.factor is not None or self.frames_per_s is not None
+
+    def answers(self) -> tuple[tuple[int, Answer], ...]:
+        """(Camera's frames per second, whether the work keeps up), for each of `RATES`.
+
+        By the frames per second where the network takes the camera's own frames, else by the real-time
+        factor.
+        """
+        if self.frames_per_s is not None:
+            return tuple((asked, keeps_up(self.frames_per_s, asked)) for asked in RATES)
+        return tuple((asked, keeps_up(self.factor, 1)) for asked in RATES)
+
+    def share_of(self, asked: float) -> float:
+        """What is sustained, as a fraction of a camera's `asked` frames per second; 0 if unknown."""
+        if self.frames_per_s is not None:
+            return self.frames_per_s.value / asked
+        return 0.0 if self.factor is None else self.factor.value
+
+
+def pace(m: ModelSummary) -> Pace:
+    """The pace of the latency scenario."""
+    return Pace(m.timing.estimate("realtime_factor"), m.timing.estimate("frames_per_s"))
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """Whether one model keeps up with a camera, preprocessing included.
 
-    - `frames_per_s`: sustained frames per second of preprocessing and network; None if unknown.
+    - `pace`: of preprocessing and network.
     - `answers`: (camera's frames per second, answer) for each of `RATES`.
     - `reason`: why the answers are unknown; None if they are known.
     """
 
     model: ModelSummary
-    frames_per_s: Estimate | None
+    pace: Pace
     answers: tuple[tuple[int, Answer], ...]
     reason: str | None = None
 
@@ -121,15 +160,15 @@ def deployments(summary: Summary) -> tuple[Deployment, ...]:
 
 
 def _deployment(m: ModelSummary) -> Deployment:
-    rate = m.timing.estimate("frames_per_s")
-    return Deployment(m, rate, tuple((asked, keeps_up(rate, asked)) for asked in RATES), _reason(m))
+    found = pace(m)
+    return Deployment(m, found, found.answers(), _reason(m))
 
 
 def keeps_up(sustained: Estimate | None, asked: float) -> Answer:
-    """Whether a sustained rate reaches a camera's rate.
+    """Whether a sustained pace reaches what is asked.
 
-    - `sustained`: frames per second; None if unknown.
-    - `asked`: the camera's frames per second.
+    - `sustained`: frames per second, or the real-time factor; None if unknown.
+    - `asked`: the camera's frames per second, or 1.
 
     "yes" if the lower end of the interval (or of the range over processes) reaches it, "not always" if only
     the median does.
@@ -143,7 +182,7 @@ def keeps_up(sustained: Estimate | None, asked: float) -> Answer:
 
 
 def _reason(m: ModelSummary) -> str | None:
-    if m.timing.estimate("frames_per_s") is not None:
+    if pace(m).known:
         return None
     if m.timing.preprocessed:
         return "its input was already preprocessed, so preprocessing was not measured"
@@ -156,9 +195,9 @@ def deployment(summary: Summary) -> Table:
     """A row for each model: whether it keeps up with each of `RATES`."""
     columns = (
         Column("Model", "left"),
-        Column("Sustained\nframes / s"),
-        *(Column(f"Keeps up with\n{asked} frames / s", "left") for asked in RATES),
         Column("Real-time factor\nall work"),
+        Column("Video frames\n/ s"),
+        *(Column(f"Keeps up with\n{asked} frames / s", "left") for asked in RATES),
     )
     found = deployments(summary)
     return table("deployment", "Keeping up with a camera", columns, map(_line, found), notes(summary))
@@ -168,15 +207,15 @@ def _line(d: Deployment) -> Line:
     m = d.model
     texts = (
         one_line(m.name),
-        spread(d.frames_per_s),
+        spread(d.pace.factor),
+        spread(d.pace.frames_per_s),
         *(answer for _, answer in d.answers),
-        number(scaled(m.timing.estimate("realtime_factor"))),
     )
     record: Record = {
         "model": m.name,
-        **values("frames_per_s", d.frames_per_s),
+        **values("frames_per_s", d.pace.frames_per_s),
         **{f"keeps_up_{asked}_fps": answer for asked, answer in d.answers},
-        **values("realtime_factor", m.timing.estimate("realtime_factor")),
+        **values("realtime_factor", d.pace.factor),
         "disturbed": "yes" if m.timing.disturbed else "no",
         "reason": d.reason,
     }
@@ -187,17 +226,28 @@ def notes(summary: Summary) -> list[str]:
     """Definition of the answers, and why some are unknown."""
     found = deployments(summary)
     texts = [f"{one_line(d.model.name)}: unknown, as {one_line(d.reason)}." for d in found if d.reason]
-    if any(d.frames_per_s for d in found):
+    if any(d.pace.known for d in found):
         texts.append(
-            "Sustained: frames per second through decoding, resizing, flow and network, one video at a time. "
-            "yes: the whole interval (or the slowest process) keeps up; not always: only the median does."
+            "Of decoding, resizing, flow and network, one video at a time. yes: the whole interval (or the "
+            "slowest process) keeps up; not always: only the median does."
         )
-        texts.append("A network that samples 25 frames per second needs 25 from a camera of any frame rate.")
+    if any(d.pace.frames_per_s for d in found):
+        texts.append(
+            "Video frames / s: frames of the video itself, of which the network may take every so many-th, "
+            "per second of work. They must reach the camera's rate."
+        )
+    if any(d.pace.factor and not d.pace.frames_per_s for d in found):
+        texts.append(
+            "Without video frames / s: weights with a frame rate of their own take as many frames a second "
+            "of any camera, so they keep up where the real-time factor reaches 1; runs of older versions are "
+            "judged in the same way."
+        )
     texts += [
         f"{one_line(d.model.name)}: disturbed by other programs, so its true rate is higher and may suffice."
         for d in found
         if d.model.timing.disturbed and any(answer != "yes" for _, answer in d.answers)
     ]
-    if any(d.frames_per_s and d.frames_per_s.interval is None for d in found):
+    paces = [d.pace.frames_per_s or d.pace.factor for d in found]
+    if any(estimate and estimate.interval is None for estimate in paces):
         texts.append("Timed in one process only: another one may be slower.")
     return texts

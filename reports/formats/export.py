@@ -11,11 +11,11 @@ from ...errors import UsageError
 from ...plain_text import spreadsheet_cell
 from ...records.run import ClipRecord
 from ...records.scenarios.registry import SCENARIOS
-from ...records.scenarios.stream import RATES, StreamRecord
+from ...records.scenarios.stream import StreamRecord
 from ...records.scenarios.stream_trials import StreamPeak
 from ..analysis.accuracy import Accuracy, AtOperatingPoint, TargetAccuracy
 from ..analysis.classes import ClassAccuracy, class_accuracies
-from ..analysis.deployment import keeps_up, pareto_front
+from ..analysis.deployment import pace, pareto_front
 from ..analysis.load_runs import merge, read_run
 from ..analysis.scenarios import ScenarioSummary
 from ..analysis.summary import ModelSummary, Summary, summarise
@@ -156,7 +156,7 @@ def _model(m: ModelSummary, target: str) -> dict[str, Any]:
         "accuracy": _accuracy(m.accuracy) | {"classes": [_class(c) for c in class_accuracies(m)]},
         "timing": _timing(m.timing)
         | {
-            "keeps_up": _keeps_up(m.timing),
+            "keeps_up": _keeps_up(m),
             "gemm_gflop_per_s": m.gemm_peak and m.gemm_peak.gflop_per_s,
         },
         **{name: _scenario(m.scenarios.get(name)) for name in SCENARIOS if name != "latency"},
@@ -214,8 +214,8 @@ def _class(c: ClassAccuracy) -> dict[str, Any]:
     }
 
 
-def _keeps_up(t: Timing) -> list[dict[str, Any]]:
-    return [{"frames_per_s": asked, "answer": keeps_up(t.estimate("frames_per_s"), asked)} for asked in RATES]
+def _keeps_up(m: ModelSummary) -> list[dict[str, Any]]:
+    return [{"frames_per_s": asked, "answer": answer} for asked, answer in pace(m).answers()]
 
 
 def _failure(record: ClipRecord) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 
@@ -120,11 +121,27 @@ def test_prepared_input_has_one_crop_and_says_so(tmp_path: Path) -> None:
     assert prepared.video_s == pytest.approx(9 * 3 / 25)
 
 
-def test_frames_that_no_clip_has_are_not_counted_but_the_video_is_answered(noise: Clip) -> None:
+def test_seconds_that_no_clip_shows_are_not_counted(noise: Clip) -> None:
+    """Neither those beside a single window nor those between clips, which cost no more in a longer video."""
     few = replace(CLIPS, window=2, clips=2, crops=1)
     prepared = Preparer({"rgb": HOW}, few)(noise)
     assert (len(prepared.views), prepared.frames) == (2, 4)
-    assert prepared.video_s == pytest.approx(20 / 25)
+    assert prepared.video_s == pytest.approx(20 / 25 * 4 / 7)
+    assert prepared.source_frames == pytest.approx(20 * 4 / 7)
+    one = Preparer({"rgb": HOW}, replace(few, clips=1))(noise)
     single = Preparer({"rgb": HOW}, few, single=2)(noise)
-    assert (len(single.views), single.frames) == (1, 2)
-    assert single.video_s == pytest.approx(20 / 25 * 2 / 7)
+    assert (len(single.views), single.frames) == (len(one.views), one.frames) == (1, 2)
+    assert single.video_s == one.video_s == pytest.approx(20 / 25 * 2 / 7)
+
+
+def test_windows_one_after_the_other_answer_the_whole_video(noise: Clip) -> None:
+    gaps = Preparer({"rgb": HOW}, replace(CLIPS, window=2, stride=3, clips=None, crops=1))(noise)
+    assert gaps.frames == 5
+    assert gaps.video_s == pytest.approx(20 / 25)
+    assert gaps.source_frames == 20
+
+
+def test_a_video_that_is_sampled_in_time_has_no_frames_of_its_own_to_count(noise: Clip) -> None:
+    prepared = Preparer({"rgb": replace(HOW, rate=Fraction(5), every=1)}, CLIPS)(noise)
+    assert prepared.source_frames is None
+    assert prepared.video_s == pytest.approx(20 / 25)

@@ -25,6 +25,7 @@ class FakeModel:
 
     `answers`: clip → (true label or None, predicted label), or (true label, Exception) for an error.
     `forward_s`: seconds of each process's forward stage; `flow_s` None is an RGB network.
+    `source_frames`: of each video of 10 s; None for weights with a frame rate of their own.
     """
 
     key: str
@@ -43,6 +44,7 @@ class FakeModel:
     macs_per_view: int | None = 100_000_000_000
     parameters: int | None = 12_689_984
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    source_frames: float | None = 250
 
 
 def answers(target_hits: int, target_videos: int, others: int = 10) -> dict[str, tuple[str, str]]:
@@ -104,6 +106,7 @@ def make_run(models: Sequence[FakeModel], name: str = "run-1", **changes: Any) -
                     model.views,
                     250,
                     10.0,
+                    source_frames=model.source_frames,
                     macs=None if model.macs_per_view is None else model.macs_per_view * model.views,
                 )
                 for repetition in range(model.repetitions)

@@ -95,6 +95,15 @@ def test_each_rate_has_its_models(fake: SimpleNamespace) -> None:
     )
 
 
+def test_the_verdict_and_the_real_time_factor_agree(fake: SimpleNamespace) -> None:
+    run = fake.run([fake.model("net", fake.answers(5, 10), flow_s=None, source_frames=None)])
+    assert "net keeps up with a camera at 30 frames per second." in timed(run, (0.9, 0.9, 0.9))
+    assert (
+        "net does not keep up with a camera at 25 frames per second: it has a real-time factor of 0.500"
+        in timed(run, (2.0, 2.0, 2.0))
+    )
+
+
 def test_scenarios_answer_where_only_they_were_measured(fake: SimpleNamespace) -> None:
     run = fake.run([fake.model(name, fake.answers(5, 10), forward_s=[]) for name in ("a", "b")])
     cameras = replace(run, scenarios={"stream": joined(camera("a", 32, 10.0), camera("b", 20, 10.0))})

@@ -74,7 +74,8 @@ def measure(clip: Clip, flow: FlowMethod) -> Values:
     verify(clip)
     preparer = Preparer({"rgb": _PIXELS}, Views(None, None, "loop", "logits", 1))
     (geometry,) = preparer.geometries()
-    frames, seconds, _ = preparer.resized_frames(clip, geometry, Stopwatch(), lambda *_: None)
+    resized = preparer.resized_frames(clip, geometry, Stopwatch(), lambda *_: None)
+    frames, seconds = resized.pixels, resized.video_s
     pictures = grey(frames)
     mean, spread = cv2.meanStdDev(pictures.reshape(-1, pictures.shape[-1]))
     return np.array(

@@ -51,7 +51,8 @@ class ResizedFrames:
             self._checked.add(str(clip.path))
         watch = Stopwatch()
         square, _ = self._preparer.main_person(clip, watch, _silent)
-        frames, _, _ = self._preparer.resized_frames(clip, self._geometry, watch, _silent, square=square)
+        resized = self._preparer.resized_frames(clip, self._geometry, watch, _silent, square=square)
+        frames = resized.pixels
         if self.bytes + frames.nbytes <= self._max_bytes:
             self._held[key] = frames
             self.bytes += frames.nbytes

@@ -47,7 +47,7 @@ class Published:
 # kinetics.py (loadvideo_decord, mode "test") repeats the last frame of a video that is too short;
 # engine_for_finetuning.py averages softmax. Operations and parameters: the paper, arXiv:2203.12602,
 # comparison on Kinetics-400.
-def _videomae(top1: float, top5: float, gflops: float, millions: int) -> Published:
+def _videomae(top1: float, top5: float, gmacs: float, millions: int) -> Published:
     return Published(
         every=4,
         clips=5,
@@ -59,7 +59,7 @@ def _videomae(top1: float, top5: float, gflops: float, millions: int) -> Publish
             top5,
             _VALIDATION,
             "github.com/MCG-NJU/VideoMAE, MODEL_ZOO.md",
-            gflops,
+            gmacs,
             "one view of 16 frames, 224×224",
             millions * 1_000_000,
         ),

@@ -91,7 +91,7 @@ def _network(
     views: tuple[int, int],
     top1: float,
     top5: float,
-    gflops: float,
+    gmacs: float,
     parameters: int,
     paper: str,
     licence: str = _OWN,
@@ -132,8 +132,8 @@ def _network(
                 top5,
                 "Kinetics-400 validation set",
                 _DOCUMENTATION,
-                gflops=gflops,
-                gflops_of=f"one view of 16 frames, {preprocessing.crop}×{preprocessing.crop}",
+                gmacs=gmacs,
+                gmacs_of=f"one view of 16 frames, {preprocessing.crop}×{preprocessing.crop}",
                 parameters=parameters,
             ),
         ),
@@ -143,12 +143,12 @@ def _network(
 
 
 def _of_18_layers(title: str, file: str, *figures: float, parameters: int) -> TorchvisionNetwork:
-    top1, top5, gflops = figures
-    return _network(title, file, "fc.bias", _STRETCHED, (16, 5), top1, top5, gflops, parameters, _R21D_PAPER)
+    top1, top5, gmacs = figures
+    return _network(title, file, "fc.bias", _STRETCHED, (16, 5), top1, top5, gmacs, parameters, _R21D_PAPER)
 
 
 def _mvit(title: str, file: str, *figures: float, parameters: int, paper: str) -> TorchvisionNetwork:
-    top1, top5, gflops = figures
+    top1, top5, gmacs = figures
     return _network(
         title,
         file,
@@ -157,7 +157,7 @@ def _mvit(title: str, file: str, *figures: float, parameters: int, paper: str) -
         (16, 5),
         top1,
         top5,
-        gflops,
+        gmacs,
         parameters,
         paper,
         _PORTED,
@@ -168,7 +168,7 @@ def _mvit(title: str, file: str, *figures: float, parameters: int, paper: str) -
 
 
 def _swin(title: str, file: str, *figures: float, parameters: int, name: str = "") -> TorchvisionNetwork:
-    top1, top5, gflops = figures
+    top1, top5, gmacs = figures
     return _network(
         title,
         file,
@@ -177,7 +177,7 @@ def _swin(title: str, file: str, *figures: float, parameters: int, name: str = "
         (32, 12),
         top1,
         top5,
-        gflops,
+        gmacs,
         parameters,
         _SWIN_PAPER,
         _PORTED,

@@ -86,7 +86,7 @@ def test_what_is_published_of_each_network_is_listed(bench: Bench) -> None:
     found = json.loads(bench("models", "--format", "json").stdout)
     by_name = {model["name"]: model for model in found["models"]}
     net = by_name["tv:net"]
-    assert (net["parameters"], net["gflops"]) == (31_500_000, 40.5)
+    assert (net["parameters"], net["gflops"]) == (31_500_000, 81)
     assert net["gflops_of"] == "one view of 16 frames, 112×112"
     (weights,) = net["weights"]
     assert (weights["top1"], weights["top5"], weights["non_commercial"]) == (67.5, 87.5, True)
@@ -116,7 +116,7 @@ def test_the_list_of_networks_as_markdown(bench: Bench) -> None:
     for words in (
         "67.5 top-1, 87.5 top-5",
         "31.5",
-        "40.5, one view of 16 frames",
+        "81.0, one view of 16 frames",
         "cc-by-nc-4.0 NON-COMMERCIAL",
     ):
         assert words in row

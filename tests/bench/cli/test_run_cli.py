@@ -106,6 +106,30 @@ def test_a_clip_that_kills_the_network_costs_that_clip(
     assert "SIGABRT" in report
 
 
+def test_a_network_without_the_default_target_is_measured_without_one(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    """No option was given that it could contradict; one that was given is an error."""
+    names = ["trotting" if name == "jogging" else name for name in NAMES]
+    (tmp_path / "labels.txt").write_text("\n".join(names))
+    weights = tmp_path / "mine.bin"
+    weights.write_bytes(b"mine")
+    (tmp_path / "mine.bin.yaml").write_text("labels: labels.txt")
+    options = (
+        *("run", "--models", f"{TINY}:tiny", "--weights", f"*={weights}", "--data", coloured_videos([3], 2)),
+        *("--latency-clips", 0),
+    )
+    answer = bench(*options, "--out", tmp_path / "run")
+    assert answer.returncode == 0, answer.stderr
+    assert "tiny: has no class jogging; --target names the one to report" in answer.stderr
+    found = RunDirectory(tmp_path / "run")
+    assert [clip.target_score for clip in found.clips()] == [None, None]
+    assert "jogging is not a class of this network" in (tmp_path / "run" / "results.json").read_text()
+    given = bench(*options, "--target", "jogging", "--out", tmp_path / "given")
+    assert given.returncode == 2
+    assert "--target (of tiny): unknown class 'jogging'" in given.stderr
+
+
 def test_networks_that_fail_are_rows_and_the_others_go_on(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:

@@ -127,6 +127,7 @@ def test_it_gives_the_probabilities_of_one_stage_after_the_other(
         assert answer.error is None
         assert (answer.views, answer.frames) == (len(prepared.views), prepared.frames)
         assert answer.video_s == prepared.video_s
+        assert answer.source_frames == prepared.source_frames
         np.testing.assert_allclose(
             known(answer.probabilities), average_views(logits, views.average), rtol=1e-6, atol=1e-7
         )

@@ -92,8 +92,8 @@ def test_as_published_on_16_frames(name: str) -> None:
     assert figures is not None
     builder = partial(build, network)
     crop = network.description.preprocessing.crop
-    assert figures.gflops_of == f"one view of 16 frames, {crop}×{crop}"
-    assert figures.gflops == round(macs(builder, {"rgb": (16, crop, crop)}, 400) / 1e9, 3)
+    assert figures.gmacs_of == f"one view of 16 frames, {crop}×{crop}"
+    assert figures.gmacs == round(macs(builder, {"rgb": (16, crop, crop)}, 400) / 1e9, 3)
     assert figures.parameters == parameters(builder, 400)
 
 

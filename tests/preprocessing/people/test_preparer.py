@@ -89,7 +89,7 @@ def test_flow_of_a_square_has_a_key_of_its_own(clip: Clip) -> None:
     for each in (preparer(PERSON), replace(preparer(), people=None)):
         (geometry,) = each.geometries()
         square, _ = each.main_person(clip, Watch(), lambda *_: None)
-        pixels, _, _ = each.resized_frames(clip, geometry, Watch(), lambda *_: None, square=square)
+        pixels = each.resized_frames(clip, geometry, Watch(), lambda *_: None, square=square).pixels
         keys.add(cache_key(each.grey(pixels, Watch()), method))
     assert len(keys) == 2
 

@@ -61,6 +61,30 @@ def test_the_table_counts_preprocessing(fake: SimpleNamespace) -> None:
     assert "dead: unknown, as it failed: out of memory." in notes(summary)
 
 
+def test_weights_with_a_frame_rate_of_their_own_keep_up_in_real_time(fake: SimpleNamespace) -> None:
+    """5 frames a second are all that they need, of a camera of any rate. Videos of 10 s."""
+    works = {"fast": 9.4, "slow": 9.6}
+    models = [
+        fake.model(name, fake.answers(1, 2), forward_s=(s, s), flow_s=None, source_frames=None)
+        for name, s in works.items()
+    ]
+    summary = summarise(merge([fake.run(models)]))
+    frame = deployment(summary).frame().set_index("model")
+    for asked in (25, 30):
+        assert frame[f"keeps_up_{asked}_fps"].to_dict() == {"fast": "yes", "slow": "no"}
+    assert frame["frames_per_s"].isna().all()
+    assert any("where the real-time factor reaches 1" in note for note in notes(summary))
+
+
+def test_frames_that_the_network_leaves_out_count_for_a_camera(fake: SimpleNamespace) -> None:
+    """Videos of 30 frames a second, of which 300 stand for the 250 that are sampled; 10 s in 9.9 s."""
+    model = fake.model("net", fake.answers(1, 2), forward_s=(9.389,), flow_s=None, source_frames=300)
+    (found,) = deployments(summarise(merge([fake.run([model])])))
+    assert found.pace.frames_per_s is not None
+    assert found.pace.frames_per_s.value == pytest.approx(300 / 9.9)
+    assert found.answers == ((25, "yes"), (30, "yes"))
+
+
 def test_one_process_is_said(fake: SimpleNamespace) -> None:
     run = fake.run([fake.model("net", fake.answers(1, 2), forward_s=[1.0])])
     assert "Timed in one process only: another one may be slower." in notes(summarise(merge([run])))

@@ -96,7 +96,8 @@ def test_throughput_is_a_rate_over_the_stretch(fake: SimpleNamespace) -> None:
     t = summary_of(run).models[0].scenarios["throughput"]
     assert t.figures["videos"] == 40
     assert (figure(t, "videos_per_s").value, figure(t, "videos_per_s").n) == (1.5, 2)
-    assert figure(t, "frames_per_s").value == 375
+    assert figure(t, "sampled_frames_per_s").value == 375
+    assert t.figures["frames_per_s"] is None
     assert figure(t, "video_s_per_s").value == 15
     assert figure(t, "answer_s_per_video").value == 1.2
     assert figure(t, "cores_busy").value == pytest.approx((0.95 + 0.475) / 2)

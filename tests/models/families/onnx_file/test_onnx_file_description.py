@@ -229,9 +229,9 @@ def test_a_state_is_numbers(tmp_path: Path) -> None:
 
 
 def test_published_figures_are_kept(tmp_path: Path) -> None:
-    figures = {"top1": 73.33, "top5": 91.27, "data": "Kinetics-400", "source": "model_zoo.md", "gflops": 2.96}
+    figures = {"top1": 73.33, "top5": 91.27, "data": "Kinetics-400", "source": "model_zoo.md", "gmacs": 2.96}
     file = written(tmp_path, weighted_sum("NCTHW"), figures=figures, paper="arXiv:2004.04730")
     described = find_model(f"onnx:{file}").model.streams["rgb"]
     assert described.figures is not None
-    assert (described.figures.top1, described.figures.gflops) == (73.33, 2.96)
+    assert (described.figures.top1, described.figures.gmacs) == (73.33, 2.96)
     assert described.paper == "arXiv:2004.04730"

@@ -52,7 +52,7 @@ def test_as_in_the_library(torchvision: ModuleType, name: str) -> None:
     assert figures is not None
     measured = meta["_metrics"]["Kinetics-400"]
     assert (figures.top1, figures.top5) == (measured["acc@1"], measured["acc@5"])
-    assert (figures.gflops, figures.parameters) == (meta["_ops"], meta["num_params"])
+    assert (figures.gmacs, figures.parameters) == (meta["_ops"], meta["num_params"])
 
     transforms, prepared = own.transforms(), described.preprocessing
     size = [prepared.short_side] if prepared.stretch is None else list(prepared.stretch)
