@@ -47,7 +47,8 @@ def test_the_help_has_defaults_and_values(told: Told) -> None:
     assert code == 0
     text = " ".join(text.split())
     defaults = RunConfig().to_dict()
-    for name in ("data", "target", "processes", "latency_clips", "stream_seconds", "views", "flow", "seed"):
+    assert "by default jogging, of the models that have it" in text
+    for name in ("data", "processes", "latency_clips", "stream_seconds", "views", "flow", "seed"):
         assert f"[default: {defaults[name]}]" in text, name
     for value in (*MODELS, *METHODS, "window, frames of a single window"):
         assert value in text
