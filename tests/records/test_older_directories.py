@@ -64,7 +64,9 @@ def test_scenarios_are_read_and_written_as_they_were(scenario: str, kind: type, 
     assert processes
     expected = [json.loads(line) for line in (DATA / "run" / f"{scenario}.jsonl").read_bytes().splitlines()]
     # A field that is newer than the file has its default.
-    newer: dict[str, Any] = {"stages_s": {}, "waiting_frames": []} if scenario == "stream" else {}
+    newer: dict[str, Any] = {"source_frames": None}
+    if scenario == "stream":
+        newer = {"stages_s": {}, "waiting_frames": []}
     expected = [raw if raw["kind"] == "process" else raw | newer for raw in expected]
     assert [json.loads(line) for line in written([*samples, *processes]).splitlines()] == expected
 
