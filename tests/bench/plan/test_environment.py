@@ -74,7 +74,7 @@ def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
 def test_packages_are_looked_for_in_the_interpreter_that_is_named(tmp_path: Path) -> None:
     assert lacking(sys.executable, ("numpy", "no_such_package")) == ("no_such_package",)
     (tmp_path / "only_there.py").write_text("raise SystemExit('is imported')")
-    python = interpreter(tmp_path, f'PYTHONPATH={tmp_path} exec {sys.executable} "$@"')
+    python = interpreter(tmp_path, f'PYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"')
     assert lacking(python, ("only_there", "numpy", "no_such_package")) == ("no_such_package",)
     assert lacking(sys.executable, ("only_there",)) == ("only_there",)
 

@@ -70,9 +70,9 @@ def test_packages_are_looked_for_in_another_interpreter(
     monkeypatch.setitem(sys.modules, "torchvision", None)
     monkeypatch.setattr(resolve, "probe", lambda _: Installed(__version__))
     (tmp_path / "torchvision.py").touch()
-    for name, path in (("with", f"PYTHONPATH={tmp_path}"), ("without", "")):
+    for name, path in (("with", f'PYTHONPATH="{tmp_path}"'), ("without", "")):
         python = tmp_path / name
-        python.write_text(f'#!/bin/sh\n{path} exec {sys.executable} -S "$@"\n')
+        python.write_text(f'#!/bin/sh\n{path} exec "{sys.executable}" -S "$@"\n')
         python.chmod(0o755)
     (tmp_path / "torch.py").touch()
     raw = {"models": ["tv:s3d"], "weights": "random", "device": "cpu"}
