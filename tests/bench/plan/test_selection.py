@@ -116,7 +116,7 @@ def test_members_whose_packages_are_not_installed_are_left_out(
     # Another interpreter is asked itself.
     (tmp_path / "torchvision.py").touch()
     python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path} exec {sys.executable} "$@"\n')
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     raw = {"models": ["@realtime"], "device": "cpu", "python": {"torch": str(python)}}
     assert "tv:s3d" in expanded(from_mapping(raw, "test"), said.append).models
