@@ -45,6 +45,11 @@ def _decimals(value: float, digits: int) -> int:
     return digits - 1 - math.floor(math.log10(abs(value)))
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """ "1 view", "2 views"; `many`: the plural where it is not `one` with an s."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def count(value: float | None) -> str:
     """A median of integers, without trailing zeros: "16" or "16.5"."""
     return UNKNOWN if value is None else f"{value:.15g}"

@@ -11,7 +11,7 @@ from .analysis.accuracy import Paired, same_answers
 from .analysis.deployment import Answer, Pace, pace
 from .analysis.scenarios import value_of
 from .analysis.summary import ModelSummary, Summary
-from .numbers import few, number, one_line, p_value, percent, share
+from .numbers import counted, few, number, one_line, p_value, percent, share
 from .statistics.intervals import ALPHA, Estimate
 
 MOST_RESERVATIONS = 3
@@ -195,7 +195,7 @@ def _accuracy(summary: Summary) -> str:
     names = {group[0].name: _alike([m.name for m in group]) for group in groups}
     if len(names) == 1:
         ((first, name),) = names.items()
-        return f"Top-1 accuracy of {name}: {share(top1[first])} of {top1[first].n} videos."
+        return f"Top-1 accuracy of {name}: {share(top1[first])} of {counted(top1[first].n, 'video')}."
     tests = [p for p in summary.pairs if p.label is None and p.first in names and p.second in names]
     best = max(names, key=lambda name: top1[name].value)
     if not tests:
@@ -220,7 +220,7 @@ def _tested(tests: Sequence[Paired], names: Mapping[str, str], best: str, top1: 
     - `top1`: model → its accuracy as text.
     """
     fewest, most = min(p.n for p in tests), max(p.n for p in tests)
-    on = f"on {fewest} videos" if fewest == most else f"on {fewest} to {most} videos"
+    on = f"on {counted(fewest, 'video')}" if fewest == most else f"on {fewest} to {most} videos"
     shown = [p for p in tests if p.adjusted_p <= ALPHA]
     if not shown:
         least = p_value(min(p.adjusted_p for p in tests))

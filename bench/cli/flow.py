@@ -11,8 +11,9 @@ import typer
 
 from ...atomic import write_file
 from ...errors import ClipError, UsageError
+from ...reports.numbers import counted
 from ..plan.config import SETTINGS
-from .options import check_writable, counted
+from .options import check_writable
 
 if TYPE_CHECKING:
     import numpy as np

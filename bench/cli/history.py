@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import UsageError, unknown_name
-from .options import counted
+from ...reports.numbers import counted
 
 if TYPE_CHECKING:
     from ...reports.analysis.history import Entry

@@ -51,8 +51,3 @@ def check_ending(option: str, path: Path, endings: Sequence[str]) -> None:
             where=f"{option} {path}",
             expected=" or ".join(ending or "none, for a folder" for ending in endings),
         )
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """ "1 view", "2 views"; `many`: the plural where it is not `one` with an s."""
-    return f"{number} {one if number == 1 else many or one + 's'}"

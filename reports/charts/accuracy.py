@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from ..analysis.classes import class_accuracies, weakest_first
 from ..analysis.summary import Summary
-from ..numbers import one_line, share
+from ..numbers import counted, one_line, share
 from .chart import Axis, Bars, Chart, bounds, label, methods, style
 
 MOST_CLASSES = 20
@@ -36,7 +36,7 @@ def class_bars(summary: Summary) -> Chart | None:
                 (0.0,) * len(known),
                 tuple(100 * recall.value for _, _, recall in known),
                 tuple(
-                    f"{label(m.name)}: {share(recall)} of {c.videos} videos of {label(c.label)}"
+                    f"{label(m.name)}: {share(recall)} of {counted(c.videos, 'video')} of {label(c.label)}"
                     for _, c, recall in known
                 ),
                 style(i)[0],
@@ -100,7 +100,7 @@ def confusion_bars(summary: Summary) -> Chart | None:
         (_row(k, 0, len(chosen), 1), f"{label(true, 20)}\n→ {label(taken, 20)}")
         for k, (true, taken) in enumerate(chosen)
     )
-    counted = "; ".join(
+    sizes = "; ".join(
         f"{label(m.name)}: {m.accuracy.target.hits} of {m.accuracy.target.videos} correct, "
         f"false positives: {m.accuracy.target.predicted - m.accuracy.target.hits}"
         for _, m in models
@@ -109,8 +109,8 @@ def confusion_bars(summary: Summary) -> Chart | None:
     return Chart(
         "confusions",
         f"Confusions of {label(one_line(target))}",
-        f"True class and predicted class, in numbers of videos. {counted}.",
-        f"True class → predicted class, the models' videos stacked. {counted}.{fewer}",
+        f"True class and predicted class, in numbers of videos. {sizes}.",
+        f"True class → predicted class, the models' videos stacked. {sizes}.{fewer}",
         Axis("videos", step=math.ceil(max(ends.values()) / 6)),
         Axis("", ticks=ticks),
         tuple(series),

@@ -11,7 +11,7 @@ from ...records.run import STAGES
 from ...records.scenarios.latency import LatencyRecord
 from ..analysis.summary import Summary
 from ..analysis.timing import undisturbed
-from ..numbers import number, percent, spread
+from ..numbers import counted, number, percent, spread
 from .chart import (
     COLORS,
     GREY,
@@ -129,18 +129,18 @@ def repetitions(summary: Summary) -> Chart | None:
     series.append(
         Points("median of a process", tuple(x_medians), tuple(y_medians), tuple(texts), GREY, "dash", 16)
     )
-    counted = "; ".join(
-        f"{label(m.name)}: {m.timing.samples} samples of {m.timing.videos} videos in {m.timing.processes} "
-        f"process{'' if m.timing.processes == 1 else 'es'}"
+    sizes = "; ".join(
+        f"{label(m.name)}: {m.timing.samples} samples of {counted(m.timing.videos, 'video')} in "
+        f"{counted(m.timing.processes, 'process', 'processes')}"
         for _, m in timed
     )
     fewer = f" At most {MOST_MARKS} points per process: evenly spaced quantiles." if thinned else ""
     return Chart(
         "repetitions",
         "Every repetition",
-        f"Each timed video's time relative to the median of the same video, by process. {counted}.",
+        f"Each timed video's time relative to the median of the same video, by process. {sizes}.",
         "Total time of every timed video ÷ the median of the same video and model: one strip per process, in "
-        f"the order of measurement. {counted}.{fewer}",
+        f"the order of measurement. {sizes}.{fewer}",
         Axis(
             "",
             ticks=tuple((float(k), label(m.name)) for k, (_, m) in enumerate(timed)),

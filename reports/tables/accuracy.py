@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..analysis.accuracy import Paired, TargetAccuracy, same_answers
 from ..analysis.summary import ModelSummary, Summary
-from ..numbers import bare_p_value, few, one_line, p_value, percent, share
+from ..numbers import bare_p_value, counted, few, one_line, p_value, percent, share
 from ..statistics.intervals import ALPHA, LEVEL, Estimate, fewest_discordant, mcnemar_exact
 from .table import Column, Line, Record, Table, table, values
 
@@ -250,7 +250,7 @@ def paired_counts(p: Paired) -> Record:
 def paired_sentence(pair: Paired) -> str:
     """What the paired test shows about two models, and what it could have shown with `pair.n` videos."""
     fewest = fewest_discordant()
-    videos = f"{pair.n} video{'' if pair.n == 1 else 's'}"
+    videos = counted(pair.n, "video")
     if pair.label is not None:
         videos += f" of {one_line(pair.label)}"
     if pair.n < fewest:
@@ -263,5 +263,6 @@ def paired_sentence(pair: Paired) -> str:
         return f"{one_line(better)} is more often right on {videos} ({p_value(pair.adjusted_p)})."
     return (
         f"no significant difference on {videos}, which does not prove that there is none: a difference of "
-        f"fewer than {fewest} videos ({percent(fewest / pair.n)}) cannot be significant at {percent(ALPHA)}."
+        f"fewer than {counted(fewest, 'video')} ({percent(fewest / pair.n)}) "
+        f"cannot be significant at {percent(ALPHA)}."
     )

@@ -12,7 +12,7 @@ from ..analysis.classes import classes
 from ..analysis.deployment import deployment
 from ..analysis.mistakes import mistakes
 from ..analysis.summary import ModelSummary, Summary
-from ..numbers import UNKNOWN, one_line
+from ..numbers import UNKNOWN, counted, one_line
 from .accuracy import at_operating_points, confusions, paired, target_class
 from .comparison import comparison
 from .scenarios import scenario, sweep
@@ -157,7 +157,9 @@ def skipped(summary: Summary) -> Table:
             (m.accuracy.unknown_label, "whose label is not a class of the network"),
         )
         notes += [
-            f"{one_line(m.name)}: not counted in accuracy: {n} videos {why}." for n, why in left_out if n
+            f"{one_line(m.name)}: not counted in accuracy: {counted(n, 'video')} {why}."
+            for n, why in left_out
+            if n
         ]
     labels = sorted({str(label) for data in runs for label in data.run.data.get("unknown_labels", ())})
     if labels:

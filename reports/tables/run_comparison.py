@@ -6,7 +6,7 @@ from typing import Any
 
 from ..analysis.accuracy import Paired
 from ..analysis.run_comparison import MetricChange, RunComparison
-from ..numbers import bare_p_value, number, one_line, spread
+from ..numbers import bare_p_value, counted, number, one_line, spread
 from .accuracy import paired_counts
 from .table import Column, Line, Table, table, values
 
@@ -36,7 +36,8 @@ def changes_table(comparison: RunComparison) -> Table:
 def _accuracy(model: str, pair: Paired) -> str:
     first, second = pair.both + pair.only_first, pair.both + pair.only_second
     return (
-        f"{one_line(model)}: of {pair.n} videos {first} are right in the first run, {second} in the second, "
+        f"{one_line(model)}: of {counted(pair.n, 'video')} {first} are right in the first run, "
+        f"{second} in the second, "
         f"{pair.only_first} only in the first, {pair.only_second} only in the second: "
         f"p = {bare_p_value(pair.adjusted_p)} (exact McNemar, Holm over models)."
     )

@@ -14,7 +14,8 @@ from ....datasets.check import ClipStatus
 from ....datasets.clip import MIN_FRAMES, Clip
 from ....errors import ClipError, UsageError, unknown_name
 from ....plain_text import plain_line, spreadsheet_cell
-from ..options import check_ending, check_writable, counted
+from ....reports.numbers import counted
+from ..options import check_ending, check_writable
 from .augment_preview import augment_preview
 from .compose import compose
 from .cut import cut

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import typer
 
 from ....errors import UsageError
-from ..options import counted
+from ....reports.numbers import counted
 from .options import SeedOption
 
 if TYPE_CHECKING:

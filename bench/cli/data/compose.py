@@ -10,8 +10,9 @@ import typer
 
 from ....errors import ClipError, UsageError
 from ....plain_text import plain_line
+from ....reports.numbers import counted
 from ....settings import key_values
-from ..options import check_ending, check_writable, counted, share
+from ..options import check_ending, check_writable, share
 from .options import SeedOption, TimeoutOption
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import typer
 from ....datasets.clip import MIN_FRAMES, Clip
 from ....errors import ClipError, UsageError, unknown_name
 from ....plain_text import plain_line
-from ..options import check_ending, check_writable, counted
+from ....reports.numbers import counted
+from ..options import check_ending, check_writable
 from .options import TimeoutOption
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from ....atomic import write_file
 from ....errors import MeasurementError, UsageError
 from ....models.registry import MODEL_IN_WORDS
 from ....plain_text import plain_line
+from ....reports.numbers import counted
 from ...plan.config import SETTINGS, from_mapping
-from ..options import check_writable, counted
+from ..options import check_writable
 from ..settings import given_settings, with_settings
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ import pytest
 
 from actionbench.bench.cli.app import run_app
 from actionbench.bench.cli.data import app as cli_data
-from actionbench.bench.cli.options import counted
 from actionbench.bench.gate.config import TURN
 from actionbench.bench.plan.config import WEIGHTS_HELP, RunConfig
 from actionbench.bench.runner import in_words
 from actionbench.flow.registry import METHODS
 from actionbench.models.registry import MODELS
+from actionbench.reports.numbers import counted
 
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
 Told = Callable[..., tuple[int, str, str]]
