@@ -47,17 +47,12 @@ def fit(
     network.train()
     with reporter.task("training", config.epochs) as progress, _quiet():
         figures = _Figures(folder / CSV, progress)
-        checkpoint = ModelCheckpoint(
-            folder / CHECKPOINTS,
-            filename=BEST.removesuffix(".ckpt"),
-            monitor=None if validation is None else MACRO_F1,
-            mode="max",
-            save_last=True,
-            save_top_k=1,
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-        )
-        callbacks: list[Any] = [figures, checkpoint]
+        # Two, because Lightning's `save_last` writes only where the best one is new. The best comes first,
+        # so that the last one, from which a training goes on, knows of it.
+        callbacks: list[Any] = [figures]
+        if validation is not None:
+            callbacks.append(_checkpoint(folder / CHECKPOINTS, BEST, MACRO_F1))
+        callbacks.append(_checkpoint(folder / CHECKPOINTS, LAST, None))
         if config.early_stop and validation is not None:
             callbacks.append(EarlyStopping(MACRO_F1, patience=config.early_stop, mode="max"))
         trainer = lightning.Trainer(
@@ -80,6 +75,19 @@ def fit(
     network.load_state_dict(kept["state_dict"])
     network.eval()
     return int(kept["epoch"])
+
+
+def _checkpoint(folder: Path, name: str, highest: str | None) -> ModelCheckpoint:
+    """Writes the file `name` after each epoch; with `highest` only where that figure is a new highest."""
+    return ModelCheckpoint(
+        folder,
+        filename=name.removesuffix(".ckpt"),
+        monitor=highest,
+        mode="max",
+        save_top_k=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
 
 
 def _fit(

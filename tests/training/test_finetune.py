@@ -165,6 +165,29 @@ def test_what_was_killed_ends_as_if_it_had_not_been(
     assert "has ended already" in _said(part, quiet())
 
 
+def test_each_epoch_is_kept_also_where_it_is_no_better(
+    config: FinetuneConfig, quiet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from actionbench.training.network import TrainedNetwork
+
+    step = TrainedNetwork.training_step
+
+    def killed(self: Any, batch: Any, index: int) -> Any:
+        if self.current_epoch == 3:
+            raise RuntimeError("killed")
+        return step(self, batch, index)
+
+    monkeypatch.setattr(TRAINING_STEP, killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        # Nothing is learnt, so that the first epoch stays the best.
+        training.finetune(replace(config, epochs=4, learning_rate=1e-30, early_stop=0), quiet())
+    folder = Path(str(config.out)) / "checkpoints"
+    epochs = {
+        name: torch.load(folder / f"{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")
+    }
+    assert epochs == {"best": 0, "last": 2}
+
+
 def test_an_interrupt_stays_one(config: FinetuneConfig, quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
