@@ -19,21 +19,15 @@ import numpy.typing as npt
 from ..datasets.clip import Clip
 from ..datasets.sources.arrays import read_inputs
 from ..datasets.video.reader import read_frames
-from ..datasets.video.transform import (
-    centre_crop,
-    centre_window,
-    even_clips,
-    normalise,
-    uniform_crops,
-    windows,
-)
 from ..errors import ClipError
 from ..flow.cache import FlowCache, cache_key
 from ..flow.method import DeviceFlowMethod, FlowMethod
 from ..models.spec import FloatArray, InputArray, Preprocessing, Views
 from .device_flow import network_flow
 from .geometry import Geometry
+from .pixels import centre_crop, normalise, uniform_crops
 from .stopwatch import Stopwatch
+from .views import centre_window, even_clips, windows
 
 if TYPE_CHECKING:  # OpenCV is not needed by input that is preprocessed
     from .people.main_person import FindsPerson
