@@ -1,14 +1,75 @@
-"""Which frames of a video are in each view, as numbers of its frames."""
+"""Which frames of a video are in each view, and which squares of them."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from ..models.spec import Tail
+from ..models.spec import Preprocessing, Tail, Views
+from .pixels import Scalar, centre_crop, uniform_crops
 
 Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipViews:
+    """How a clip is cut into windows, each of which gives one view for every crop.
+
+    - `views`: how a video is cut.
+    - `single`: frames of a single window from the middle instead of `views`; None for `views`.
+    """
+
+    views: Views
+    single: int | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether a clip is one window of all its frames."""
+        return self.single is None and self.views.window is None
+
+    @property
+    def crops(self) -> int:
+        """Squares that are cut out of each window's frames: so many views it gives."""
+        return 1 if self.single is not None else self.views.crops
+
+    def of_window(self, number: int) -> range:
+        """Numbers of the views that window `number` of a clip gives, in the order of the crops."""
+        return range(number * self.crops, (number + 1) * self.crops)
+
+    def cropped(self, pictures: npt.NDArray[Scalar], spec: Preprocessing) -> tuple[npt.NDArray[Scalar], ...]:
+        """The squares of a window's pictures (T, H, W, C) that the network sees, `crops` of them."""
+        if self.crops == 1:
+            return (centre_crop(pictures, spec.crop, spec.crop_offset),)
+        return uniform_crops(pictures, spec.crop)
+
+    def select(self, n: int) -> list[Indices]:
+        """The numbers of the frames of each window, of a clip with `n` frames."""
+        if self.single is not None:
+            # The whole-video networks take any length: a short video is one short view, not a looped one.
+            length = min(self.single, n) if self.views.window is None else self.single
+            return [centre_window(n, length, self.views.tail)]
+        if self.views.window is None:
+            return [np.arange(n)]
+        if self.views.clips is not None:
+            return even_clips(n, self.views.window, self.views.clips, self.views.tail)
+        return windows(n, self.views.window, self.views.stride or self.views.window, self.views.tail)
+
+    def covered(self, chosen: Sequence[Indices], n: int) -> tuple[int, float]:
+        """How many frames of a clip with `n` are in some window, and the share of it that is answered.
+
+        - `chosen`: the frames of each window (`select`).
+
+        Windows that follow one another to the end answer the whole video. A number of windows that does not
+        depend on its length, of one window or of some clips, answers the frames that they have: a longer
+        video would take no more work.
+        """
+        different = len(np.unique(np.concatenate(chosen)))
+        fixed = self.single is not None or self.views.clips is not None
+        return different, different / n if fixed else 1.0
 
 
 def windows(n_frames: int, window: int, stride: int, tail: Tail = "loop") -> list[Indices]:
