@@ -7,18 +7,35 @@ from typing import Any
 
 import yaml
 
+MOST_DIGITS = 200
+"""Longest whole number that is read, in characters. Longer ones would fail where they are used: a float has
+room for 308 digits, and Python prints 4300 (sys.int_info)."""
+
 
 def parse_json(text: str | bytes) -> Any:
     """The value that a JSON text describes.
 
-    Raises ValueError, with a one-line message, for text that is not JSON or nested too deeply.
+    Raises ValueError, with a one-line message, for text that is not JSON or nested too deeply, and for a
+    whole number of more than `MOST_DIGITS`.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_whole_number)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg}, at character {error.pos + 1}") from error
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _whole_number(text: str) -> int:
+    if (problem := _too_long(text)) is not None:
+        raise ValueError(problem)
+    return int(text)
+
+
+def _too_long(number: str) -> str | None:
+    if len(number) <= MOST_DIGITS:
+        return None
+    return f"the number {number[:8]}… has more than {MOST_DIGITS} digits"
 
 
 def parse_yaml(text: str) -> Any:
@@ -28,7 +45,8 @@ def parse_yaml(text: str) -> Any:
 
     - nesting deeper than Python's stack;
     - an alias (`*name`): a short text with aliases of aliases can expand to more than fits into memory;
-    - a key that occurs twice in a mapping, of which YAML itself would keep the last.
+    - a key that occurs twice in a mapping, of which YAML itself would keep the last;
+    - a whole number of more than `MOST_DIGITS`, whether decimal, hexadecimal, octal, binary or of base 60.
     """
     try:
         return yaml.load(text, Loader=_Loader)
@@ -63,6 +81,14 @@ class _Loader(yaml.SafeLoader):
                     )
                 seen.add((key.tag, key.value))
         return super().construct_mapping(node, deep)
+
+    def construct_whole_number(self, node: yaml.ScalarNode) -> int:
+        if (problem := _too_long(str(self.construct_scalar(node)))) is not None:
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return self.construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_whole_number)
 
 
 class _Dumper(yaml.SafeDumper):

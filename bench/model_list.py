@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from ..errors import ActionBenchError
 from ..licences import is_non_commercial
 from ..models.capabilities import absent, missing_packages, offer
+from ..models.families.registry import FAMILIES, family_names, family_packages
 from ..models.labels import labels as label_list
-from ..models.registry import FAMILIES, SETS, family_names, family_packages, find_model, model_names
+from ..models.registry import SETS, find_model, model_names
 from ..models.spec import Model, Weights, WeightsDescription
 from ..models.weights import stored_weights
 from .plan.views import views_in_words

@@ -31,6 +31,9 @@ VARIANTS = {
 }
 """Name on the command line → what it is."""
 
+OUR_MODULES = f"{__package__}."
+"""What the names of our loaders' modules begin with; others are a user's."""
+
 Offer = Mapping[str, tuple[str, ...]]
 """Precision → its variants; the first is the default."""
 
@@ -152,7 +155,7 @@ def offer(model: Model, backend: str) -> Backend:
         remedies={**known.remedies, **model.packages},
     )
     loader = model.backends[backend]
-    if not (isinstance(loader, str) and loader.startswith(f"{__package__}.")):
+    if not (isinstance(loader, str) and loader.startswith(OUR_MODULES)):
         own = dict.fromkeys(model.precisions.get(backend, ("fp32",)), _TUNED)
         return replace(known, cpu=own, cuda=own, reads=None, own_network=False)
     named = model.precisions.get(backend, known.precisions)

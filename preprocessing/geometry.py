@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from ..datasets.video.transform import Filter, Rounding, resize_to, resized_size
-from ..models.spec import Preprocessing
+from ..models.spec import Filter, Preprocessing, Rounding
+from .pixels import resize_to, resized_size
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,21 +19,15 @@ import numpy.typing as npt
 from ..datasets.clip import Clip
 from ..datasets.sources.arrays import read_inputs
 from ..datasets.video.reader import read_frames
-from ..datasets.video.transform import (
-    centre_crop,
-    centre_window,
-    even_clips,
-    normalise,
-    uniform_crops,
-    windows,
-)
 from ..errors import ClipError
 from ..flow.cache import FlowCache, cache_key
 from ..flow.method import DeviceFlowMethod, FlowMethod
 from ..models.spec import FloatArray, InputArray, Preprocessing, Views
 from .device_flow import network_flow
 from .geometry import Geometry
+from .pixels import normalise
 from .stopwatch import Stopwatch
+from .views import ClipViews
 
 if TYPE_CHECKING:  # OpenCV is not needed by input that is preprocessed
     from .people.main_person import FindsPerson
@@ -51,8 +45,6 @@ NOT_LOOKED_FOR = "preprocessed input: no person was looked for"
 
 ONE_CROP = "preprocessed input: one crop of each window"
 """Note of a clip that several crops were asked of."""
-
-Scalar = TypeVar("Scalar", bound=np.generic)
 
 View = Mapping[str, InputArray]
 """One view of a clip: stream → (T, H, W, C) float32, or uint8 (`Preparer.uint8_streams`)."""
@@ -73,7 +65,7 @@ class Prepared:
       where flow stays on the device.
     - `frames`: frames that the views cover.
     - `video_s`: seconds of video that are answered: of the whole video, or those that the views show where
-      their number does not depend on its length (`Preparer.covered`).
+      their number does not depend on its length (`ClipViews.covered`).
     - `source_frames`: frames that the video itself has in `video_s`; None where it is sampled in time, which
       takes as many frames of any video, and for network input.
     - `stages_s`: seconds spent in "decode", "people", "resize" and "flow".
@@ -155,12 +147,12 @@ class Preparer:
             notes.update(resized.notes)
             if self.keep_middle and middle is None:
                 middle = pixels[len(pixels) // 2].copy()
-            selections = self.select(len(pixels))
-            covered, share = self.covered(selections, len(pixels))
+            selections = self.clip_views.select(len(pixels))
+            covered, share = self.clip_views.covered(selections, len(pixels))
             frames, video_s = max(frames, covered), max(video_s, resized.video_s * share)
             if resized.source_frames is not None:
                 source_frames = resized.source_frames * share
-            views = views or [{} for _ in range(len(selections) * self.crops)]
+            views = views or [{} for _ in range(len(selections) * self.clip_views.crops)]
             for number, selection in enumerate(selections):
                 chosen = pixels if len(selection) == len(pixels) else pixels[selection]
                 for name in names:
@@ -170,7 +162,7 @@ class Preparer:
                     else:
                         arrays, hit = self._flow(chosen, spec, watch, progress)
                         cached = cached or hit
-                    for view, array in zip(self.of_window(number), arrays, strict=True):
+                    for view, array in zip(self.clip_views.of_window(number), arrays, strict=True):
                         views[view][name] = array
         self.require_frames(clip, views)
         return Prepared(
@@ -183,6 +175,11 @@ class Preparer:
             middle,
             source_frames=source_frames,
         )
+
+    @property
+    def clip_views(self) -> ClipViews:
+        """How a clip is cut into views."""
+        return ClipViews(self.views, self.single)
 
     def geometries(self) -> dict[Geometry, list[str]]:
         """Streams that share rate and size, so that their frames are decoded and resized once."""
@@ -258,49 +255,6 @@ class Preparer:
                 return
             yield chunk
 
-    @property
-    def whole(self) -> bool:
-        """Whether a clip is one window of all its frames."""
-        return self.single is None and self.views.window is None
-
-    @property
-    def crops(self) -> int:
-        """Squares that are cut out of each window's frames: so many views it gives."""
-        return 1 if self.single is not None else self.views.crops
-
-    def of_window(self, number: int) -> range:
-        """Numbers of the views that window `number` of a clip gives, in the order of the crops."""
-        return range(number * self.crops, (number + 1) * self.crops)
-
-    def cropped(self, pictures: npt.NDArray[Scalar], spec: Preprocessing) -> tuple[npt.NDArray[Scalar], ...]:
-        """The squares of a window's pictures (T, H, W, C) that the network sees, `crops` of them."""
-        if self.crops == 1:
-            return (centre_crop(pictures, spec.crop, spec.crop_offset),)
-        return uniform_crops(pictures, spec.crop)
-
-    def select(self, n: int) -> list[npt.NDArray[np.intp]]:
-        """The numbers of the frames of each window, of a clip with `n` frames."""
-        if self.single is not None:
-            # The whole-video networks take any length: a short video is one short view, not a looped one.
-            length = min(self.single, n) if self.views.window is None else self.single
-            return [centre_window(n, length, self.views.tail)]
-        if self.views.window is None:
-            return [np.arange(n)]
-        if self.views.clips is not None:
-            return even_clips(n, self.views.window, self.views.clips, self.views.tail)
-        return windows(n, self.views.window, self.views.stride or self.views.window, self.views.tail)
-
-    def covered(self, windows: Sequence[npt.NDArray[np.intp]], n: int) -> tuple[int, float]:
-        """How many frames of a clip with `n` are in some window, and the share of it that is answered.
-
-        Windows that follow one another to the end answer the whole video. A number of windows that does not
-        depend on its length, of one window or of some clips, answers the frames that they have: a longer
-        video would take no more work.
-        """
-        different = len(np.unique(np.concatenate(windows)))
-        fixed = self.single is not None or self.views.clips is not None
-        return different, different / n if fixed else 1.0
-
     def rgb_input(self, frames: npt.NDArray[np.uint8], name: str, watch: Stopwatch) -> tuple[InputArray, ...]:
         """The inputs of an RGB stream, one of each crop: (T, crop, crop, 3) float32, or uint8 for
         `uint8_streams`.
@@ -312,7 +266,7 @@ class Preparer:
         spec = self.streams[name]
         with watch.stage("resize"):
             ordered = frames if spec.colour == "rgb" else frames[..., ::-1]
-            squares = self.cropped(ordered, spec)
+            squares = self.clip_views.cropped(ordered, spec)
             if name in self.uint8_streams:
                 return tuple(map(np.ascontiguousarray, squares))
             return tuple(
@@ -360,7 +314,12 @@ class Preparer:
         if self.on_device:
             assert isinstance(self.flow, DeviceFlowMethod)
             return network_flow(
-                grey_frames, self.flow, spec, lambda fields: self.cropped(fields, spec), watch, progress
+                grey_frames,
+                self.flow,
+                spec,
+                lambda fields: self.clip_views.cropped(fields, spec),
+                watch,
+                progress,
             )
         return self.fields_input(self._fields(grey_frames, watch, progress), spec, watch)
 
@@ -383,7 +342,7 @@ class Preparer:
 
         with watch.stage("resize"):
             bound = spec.flow_bound or FLOW_BOUND
-            return tuple(to_network(square, bound) for square in self.cropped(fields, spec))
+            return tuple(to_network(square, bound) for square in self.clip_views.cropped(fields, spec))
 
     def from_inputs(self, clip: Clip, inputs: Mapping[str, FloatArray], watch: Stopwatch) -> Prepared:
         """The views of an array file that contains network input: nothing is resized or computed.
@@ -400,15 +359,15 @@ class Preparer:
                 f"holds no `{'`, `'.join(missing)}` input", where=clip.path, found=", ".join(sorted(inputs))
             )
         length = min(len(inputs[name]) for name in self.streams)
-        selections = self.select(length)
+        selections = self.clip_views.select(length)
         views: list[dict[str, InputArray]] = [
             {name: inputs[name][selection] for name in self.streams} for selection in selections
         ]
         self.require_frames(clip, views)
         rates = [(how.rate or Fraction(25)) / how.every for how in self.streams.values()]
-        covered, share = self.covered(selections, length)
+        covered, share = self.clip_views.covered(selections, length)
         notes = [] if self.people is None else [NOT_LOOKED_FOR]
-        notes += [] if self.crops == 1 else [ONE_CROP]
+        notes += [] if self.clip_views.crops == 1 else [ONE_CROP]
         return Prepared(
             tuple(views),
             covered,

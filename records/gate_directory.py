@@ -9,7 +9,7 @@ from typing import Self
 
 from ..errors import UsageError
 from .gate import ARMS, SCHEMA, ArmAccuracy, Gate, PairInTurns, Slot
-from .json_lines import append, mend, read_whole, records, to_json, write_atomically
+from .json_lines import AppendedFile, mend, read_whole, records, to_json, write_atomically
 from .lock import FolderLock
 
 GATE, SLOTS = "gate.json", "slots.jsonl"
@@ -80,7 +80,7 @@ class GateWriter(GateDirectory):
                 self._write(path, gate)
             super().__init__(path)
             mend(path / SLOTS)
-            self._file = (path / SLOTS).open("ab")
+            self._slots = AppendedFile(path / SLOTS, self._lock, _resume(path))
         except BaseException:
             self._lock.release()
             raise
@@ -89,7 +89,7 @@ class GateWriter(GateDirectory):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._slots.close()
         self._lock.release()
 
     def finish(self, *, in_time: bool = True) -> None:
@@ -106,8 +106,7 @@ class GateWriter(GateDirectory):
 
     def append(self, entry: PairInTurns | Slot | ArmAccuracy) -> None:
         """Add a record and sync it. Raises MeasurementError if it cannot be written."""
-        self._lock.require_in_place(_resume(self.path))
-        append(self._file, to_json(asdict(entry)), _resume(self.path))
+        self._slots.add(to_json(asdict(entry)))
 
     @staticmethod
     def _write(path: Path, gate: Gate) -> None:

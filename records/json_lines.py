@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from ..atomic import replacing
 from ..errors import MeasurementError, UsageError
 from ..parsing import parse_json
 from ..typed_values import typed
+from .lock import FolderLock
 
 T = TypeVar("T")
 
@@ -82,14 +84,38 @@ def to_json(raw: dict[str, Any], indent: int | None = None) -> bytes:
     return json.dumps(raw, ensure_ascii=False, allow_nan=False, indent=indent).encode() + b"\n"
 
 
-def append(file: IO[bytes], data: bytes, resume: str) -> None:
-    """Write and sync `data`. `resume`: the command that goes on when the disk has space again."""
-    try:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    except OSError as error:
-        raise _refused(Path(file.name), error, resume) from error
+class AppendedFile:
+    """A file in a locked folder, to whose end this process writes: what was added is on the disk.
+
+    - `path`: the file. It is created if it is missing; a torn line at its end has been dropped (`mend`).
+    - `lock`: that of the folder.
+    - `resume`: the command that continues what is in the folder, for messages.
+    """
+
+    def __init__(self, path: Path, lock: FolderLock, resume: str) -> None:
+        self._path, self._lock, self._resume = path, lock, resume
+        self._file = path.open("ab")
+
+    def add(self, data: bytes) -> int:
+        """Write and sync `data`; returns where it begins in the file, in bytes.
+
+        Raises MeasurementError if the folder was moved or removed, or if the file cannot be written.
+        """
+        self._lock.require_in_place(self._resume)
+        start = self._file.seek(0, os.SEEK_END)
+        try:
+            self._file.write(data)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _refused(self._path, error, self._resume) from error
+        return start
+
+    def close(self) -> None:
+        """Close it; the lock stays."""
+        # Bytes that a full disk refused stay in the buffer and would be refused again here.
+        with suppress(OSError):
+            self._file.close()
 
 
 def mend(path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import UsageError
-from .json_lines import append, mend, read_whole, records, to_json, write_atomically
+from .json_lines import AppendedFile, mend, read_whole, records, to_json, write_atomically
 from .live import SCHEMA, RecordedSession, WatchedVideo
 from .lock import FolderLock
 
@@ -35,7 +35,7 @@ class LiveDirectory:
             self._settle(session)
             mend(path / VIDEOS)
             self.watched = {each.sha256: each for each in records(path / VIDEOS, WatchedVideo)}
-            self._file = (path / VIDEOS).open("ab")
+            self._videos = AppendedFile(path / VIDEOS, self._lock, _SAME_COMMAND)
         except BaseException:
             self._lock.release()
             raise
@@ -44,7 +44,7 @@ class LiveDirectory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._videos.close()
         self._lock.release()
 
     def _settle(self, session: RecordedSession) -> None:
@@ -67,6 +67,5 @@ class LiveDirectory:
 
     def add(self, video: WatchedVideo) -> None:
         """Keep one more video, on the disk when this returns. Raises MeasurementError if it cannot be."""
-        self._lock.require_in_place(_SAME_COMMAND)
-        append(self._file, to_json(asdict(video)), _SAME_COMMAND)
+        self._videos.add(to_json(asdict(video)))
         self.watched[video.sha256] = video

@@ -7,19 +7,18 @@ one process at a time may write.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from .json_lines import append, lines, mend, read_whole, records, to_json, write_atomically
+from .json_lines import AppendedFile, lines, mend, read_whole, records, to_json, write_atomically
 from .lock import FolderLock
 from .run import SCHEMA, ClipRecord, ProcessRecord, Run, current_settings
 from .scenarios.latency import LatencyRecord
@@ -158,9 +157,9 @@ class RunWriter(RunDirectory):
                 write_atomically(path / RUN, to_json(asdict(run), indent=1), f"bench run --resume {path}")
             super().__init__(path)
             self._mend()
-            self._clips = (path / CLIPS).open("ab")
-            self._scores = (path / SCORES).open("ab")
-            self._timing: dict[str, BinaryIO] = {}
+            self._clips = self._appended(path / CLIPS)
+            self._scores = self._appended(path / SCORES)
+            self._timing: dict[str, AppendedFile] = {}
         except BaseException:
             self._lock.release()
             raise
@@ -170,9 +169,7 @@ class RunWriter(RunDirectory):
 
     def __exit__(self, *_: object) -> None:
         for file in (self._clips, self._scores, *self._timing.values()):
-            # Bytes that a full disk refused stay in the buffer and would be refused again here.
-            with contextlib.suppress(OSError):
-                file.close()
+            file.close()
         self._lock.release()
 
     def file(self, name: str) -> Path:
@@ -192,24 +189,21 @@ class RunWriter(RunDirectory):
         """
         raw = asdict(record)
         if scores is not None:
-            offset = self._scores.seek(0, os.SEEK_END)
-            self._append(self._scores, scores.astype("<f4").tobytes())
-            raw["offset"] = offset
-        self._append(self._clips, to_json(raw))
+            raw["offset"] = self._scores.add(scores.astype("<f4").tobytes())
+        self._clips.add(to_json(raw))
 
     def append_timing(self, scenario: str, entry: Any) -> None:
         """Add a `ProcessRecord`, or a record of the scenario's own type."""
         if scenario not in self._timing:
-            self._timing[scenario] = self.timing_file(scenario).open("ab")
-        self._append(self._timing[scenario], to_json(asdict(entry)))
+            self._timing[scenario] = self._appended(self.timing_file(scenario))
+        self._timing[scenario].add(to_json(asdict(entry)))
 
     def append_stream_trial(self, trial: StreamTrial) -> None:
         """Add a trial of `--find-peak`."""
         self.append_timing(TRIALS, trial)
 
-    def _append(self, file: IO[bytes], data: bytes) -> None:
-        self._lock.require_in_place(self._resume)
-        append(file, data, self._resume)
+    def _appended(self, path: Path) -> AppendedFile:
+        return AppendedFile(path, self._lock, self._resume)
 
     @property
     def _resume(self) -> str:

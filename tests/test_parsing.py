@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 
 import pytest
 import yaml
@@ -48,6 +49,37 @@ def test_any_text_is_a_value_or_a_value_error(text: str) -> None:
     for parse in (parse_json, parse_yaml):
         with contextlib.suppress(ValueError):
             parse(text)
+
+
+LONG = {
+    "decimal": "9" * 5000,
+    "negative": "-" + "9" * 5000,
+    "hexadecimal": "0x" + "f" * 4000,
+    "binary": "0b" + "1" * 20_000,
+    "octal": "0" + "7" * 6000,
+    "base 60": "59:" * 3000 + "59",
+}
+
+
+@pytest.mark.parametrize("number", LONG.values(), ids=LONG.keys())
+@pytest.mark.parametrize("text", ["{}", "[1, {}]", "? {}\n: 1", "!!int '{}'"])
+def test_a_whole_number_that_python_could_not_print_is_refused_at_once(number: str, text: str) -> None:
+    with pytest.raises(ValueError, match=r"line 1, column \d+: the number .{8}… has more than 200 digits"):
+        parse_yaml(text.format(number))
+
+
+@pytest.mark.parametrize("text", ["{}", '{{"seed": [1, -{}]}}'])
+def test_json_has_the_same_bound(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^the number .{8}… has more than 200 digits$"):
+        parse_json(text.format("9" * 201))
+
+
+@pytest.mark.parametrize("number", ["9" * 200, "-" + "9" * 199, "0x" + "f" * 198, "59:" * 66 + "59"])
+def test_every_whole_number_that_is_read_can_be_printed_and_converted(number: str) -> None:
+    value = parse_yaml(number)
+    assert isinstance(value, int)
+    assert str(value).lstrip("-").isdigit()
+    assert math.isfinite(float(value))
 
 
 @pytest.mark.parametrize(

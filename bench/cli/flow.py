@@ -183,7 +183,7 @@ def _frames(clip: Clip) -> npt.NDArray[np.uint8]:
     import numpy as np
 
     from ...datasets.video.reader import read_frames
-    from ...datasets.video.transform import resize
+    from ...preprocessing.pixels import resize
 
     with read_frames(clip, RATE) as reader:
         frames = [resize(frame, SHORT_SIDE, "opencv-bilinear") for frame in reader]

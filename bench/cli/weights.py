@@ -167,7 +167,7 @@ def _verify_files(names: list[str]) -> None:
 
 def _refuse_files(names: list[str]) -> None:
     """Raise UsageError for a network in a user's file among the names, before anything is fetched."""
-    from ...models.registry import family_of
+    from ...models.families.registry import family_of
 
     for name in names:
         if family_of(name) == "onnx":

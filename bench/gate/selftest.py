@@ -10,6 +10,7 @@ import shlex
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,8 @@ from typing import Literal
 from tabulate import tabulate
 
 from ...errors import UsageError
-from ...records.json_lines import append, mend, records, to_json
+from ...records.json_lines import AppendedFile, mend, records, to_json
+from ...records.lock import FolderLock
 from ...reports.numbers import percent
 from ...reports.statistics.intervals import wilson
 from ...reports.statistics.sequential import Rule, Verdict
@@ -76,18 +78,22 @@ class Tried:
 def self_test(config: SelfTestConfig, out: Path | None, console: Console) -> str:
     """Run gates of both kinds in turns; their table. A directory that has some already is gone on with."""
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-gate-self-test"
-    folder.mkdir(parents=True, exist_ok=True)
-    console.say(f"self-test's directory: {folder}")
-    video = folder / "video.mp4"
-    workload.write_video(video)
-    mend(folder / GATES)
-    tried = list(records(folder / GATES, Tried))
-    begin = time.monotonic()
-    most = None if config.gates is None else 2 * config.gates
-    with (folder / GATES).open("ab") as file:
+    remedy = "Wait for its end, or name another --out."
+    resume = f"bench gate --self-test --out {folder}"
+    with (
+        FolderLock(folder, "another self-test is writing this directory", remedy=remedy) as lock,
+        closing(AppendedFile(folder / GATES, lock, resume)) as file,
+    ):
+        console.say(f"self-test's directory: {folder}")
+        video = folder / "video.mp4"
+        workload.write_video(video)
+        mend(folder / GATES)
+        tried = list(records(folder / GATES, Tried))
+        begin = time.monotonic()
+        most = None if config.gates is None else 2 * config.gates
         while (most is None or len(tried) < most) and time.monotonic() - begin < 60 * config.minutes:
             one = _try(len(tried), config, video, folder, console)
-            append(file, to_json(asdict(one)), f"bench gate --self-test --out {folder}")
+            file.add(to_json(asdict(one)))
             tried.append(one)
             console.say(
                 f"gate {one.number} of {one.kind} arms: {one.verdict} after {one.pairs} pairs, "

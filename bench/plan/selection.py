@@ -56,7 +56,8 @@ def with_members(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
     """The settings with the models of a set in the place of its name ("@realtime").
 
     - `config`: the settings. Where they name no backends, a model has its first one that runs here.
-    - `say`: called with a message for each model that is left out because this machine cannot run it.
+    - `say`: called with a message for the models that are left out, one for each reason why this machine
+      cannot run them.
 
     Raises UsageError for an unknown set, or if this machine can run none of its models.
     """
@@ -65,7 +66,16 @@ def with_members(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
         if (members := set_members(name)) is None:
             names.append(name)
             continue
-        able = [found for each in members if (found := _able_member(name, each, config, say)) is not None]
+        able: list[str] = []
+        left_out: dict[str, list[str]] = {}
+        for member in members:
+            found, reason = _able_member(member, config)
+            if reason is None:
+                able.append(found)
+            else:
+                left_out.setdefault(reason, []).append(member)
+        for reason, without in left_out.items():
+            say(f"left out of {name}: {', '.join(without)}: {reason}")
         if not able:
             raise UsageError(
                 "this machine can run none of its models",
@@ -77,23 +87,21 @@ def with_members(config: RunConfig, say: Callable[[str], None]) -> RunConfig:
     return replace(config, models=tuple(dict.fromkeys(names)))
 
 
-def _able_member(name: str, member: str, config: RunConfig, say: Callable[[str], None]) -> str | None:
-    """A model of the set `name` with a backend that runs here; None, and a message, if there is none."""
+def _able_member(member: str, config: RunConfig) -> tuple[str, str | None]:
+    """A model of a set, with a backend that runs here; if there is none, also why, for its first backend."""
     try:
         request = find_model(member)
         if config.backends:
-            return member
+            return member, None
         reasons = {
             backend: unable(find_model(f"{member}@{backend}"), config) for backend in request.model.backends
         }
     except ActionBenchError as error:
-        say(f"left out of {name}: {member}: {error}")
-        return None
+        return member, str(error)
     for backend, reason in reasons.items():
         if reason is None:
-            return member if backend == request.backend else f"{member}@{backend}"
-    say(f"left out of {name}: {member}: {reasons[request.backend]}")
-    return None
+            return (member if backend == request.backend else f"{member}@{backend}"), None
+    return member, reasons[request.backend]
 
 
 def _expanded(request: ModelRequest, config: RunConfig, say: Callable[[str], None]) -> list[ModelRequest]:

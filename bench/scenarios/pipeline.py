@@ -165,7 +165,7 @@ class Pipeline:
 
         def resized_so_far(frames: list[npt.NDArray[np.uint8]]) -> None:
             # Which frames a window has is known at the end, unless it has all of them.
-            if preparer.whole and not self._flow_on_gpu:
+            if preparer.clip_views.whole and not self._flow_on_gpu:
                 for stream in of_flow:
                     flow_runs(0, stream).feed(frames)
 
@@ -174,13 +174,13 @@ class Pipeline:
         )
         frames = resized.pixels
         flight.notes.update(resized.notes)
-        selections = preparer.select(len(frames))
-        covered, share = preparer.covered(selections, len(frames))
+        selections = preparer.clip_views.select(len(frames))
+        covered, share = preparer.clip_views.covered(selections, len(frames))
         flight.frames = max(flight.frames, covered)
         flight.video_s = max(flight.video_s, resized.video_s * share)
         if resized.source_frames is not None:
             flight.source_frames = resized.source_frames * share
-        flight.views = flight.views or [{} for _ in range(len(selections) * preparer.crops)]
+        flight.views = flight.views or [{} for _ in range(len(selections) * preparer.clip_views.crops)]
         for number, selection in enumerate(selections):
             chosen = frames if len(selection) == len(frames) else frames[selection]
             for stream, spec in specs.items():
@@ -196,7 +196,7 @@ class Pipeline:
 
     def window_arrived(self, flight: _Flight, window: int, stream: str, arrays: Sequence[InputArray]) -> None:
         """A window of a stream is there, once for each crop."""
-        for view, array in zip(self._preparer.of_window(window), arrays, strict=True):
+        for view, array in zip(self._preparer.clip_views.of_window(window), arrays, strict=True):
             self.arrived(flight, view, stream, array)
 
     def arrived(self, flight: _Flight, view: int, stream: str, array: InputArray) -> None:

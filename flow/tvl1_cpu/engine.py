@@ -30,7 +30,8 @@ from .layout import (
 )
 from .median import flow_to_plane, median_filter
 from .pyramid import Geometry, build_pyramid, geometry, magnify
-from .simd import LANES, load, splat, store, store_pairs
+from .simd import LANES, splat
+from .simd_memory import load, store, store_pairs
 from .solver import BLOCK, ascend, primal_dual
 from .warp import cubic_table, make_texels, texel_size, warp
 

@@ -17,7 +17,8 @@ from .layout import (
     row_in_plane,
 )
 from .pyramid import extend
-from .simd import LANES, Vector, load, sorting_network, store
+from .simd import LANES, Vector, sorting_network
+from .simd_memory import load, store
 
 sort_3 = sorting_network(3, SORT[3], (0, 1, 2))
 sort_5 = sorting_network(5, SORT[5], (0, 1, 2, 3, 4))

@@ -26,7 +26,8 @@ from .layout import (
     row_in_chunks,
     row_in_plane,
 )
-from .simd import LANES, gather, gather_near, load, splat, store
+from .simd import LANES, splat
+from .simd_memory import gather, gather_near, load, store
 
 
 class Tables(NamedTuple):

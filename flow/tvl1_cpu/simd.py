@@ -5,7 +5,8 @@ place, and stays at half the width of the registers that this engine can use. `l
 on vectors of LANES leave it nothing to prove. Where the hardware's registers are narrower, LLVM splits the
 vectors.
 
-Arrays are one-dimensional, float32 where nothing else is said; indices count elements and are not checked.
+Here are the type, arithmetic, and what moves numbers between lanes; `load`, `store` and their like are in
+`simd_memory`.
 """
 
 from __future__ import annotations
@@ -39,11 +40,9 @@ LANES = 16 if AVX512 else 8
 FAST = ("fast",)
 """Let LLVM contract a·b + c to one instruction and reorder sums."""
 
-_FLOAT = ir.FloatType()
-_INT32 = ir.IntType(32)
-_VECTOR = ir.VectorType(_FLOAT, LANES)
-_INDICES = ir.VectorType(_INT32, LANES)
-_INT64 = ir.IntType(64)
+FLOAT, INT32, INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
+VECTOR, INDICES = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
+"""LLVM's types of one number, and of a vector of them."""
 
 
 def instruction(typed: Callable[..., Any]) -> Any:
@@ -67,20 +66,22 @@ Vector = Any
 """How Python annotates a `vector`."""
 
 
-def _tuple_of(count: int) -> Any:
+def tuple_of(count: int) -> Any:
+    """numba's type of a tuple of `count` vectors."""
     return types.containers.UniTuple(vector, count)
 
 
 @register_model(VectorType)
 class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, numba_type: Any) -> None:
-        super().__init__(manager, numba_type, _VECTOR)
+        super().__init__(manager, numba_type, VECTOR)
 
 
-def _broadcast(builder: Any, scalar: Any, into: Any = _VECTOR) -> Any:
+def broadcast(builder: Any, scalar: Any, into: Any = VECTOR) -> Any:
+    """LLVM's value of the type `into` whose lanes are all `scalar`."""
     undefined = ir.Constant(into, ir.Undefined)
-    first = builder.insert_element(undefined, scalar, ir.Constant(_INT32, 0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_INT32, into.count), None))
+    first = builder.insert_element(undefined, scalar, ir.Constant(INT32, 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT32, into.count), None))
 
 
 def _register_arithmetic(function: Any, emit: Callable[..., Any]) -> None:
@@ -95,7 +96,7 @@ def _register_arithmetic(function: Any, emit: Callable[..., Any]) -> None:
 
     def lower(_context: Any, builder: Any, sig: Any, values: Any) -> Any:
         operands = [
-            value if argument == vector else _broadcast(builder, value)
+            value if argument == vector else broadcast(builder, value)
             for value, argument in zip(values, sig.args, strict=True)
         ]
         return emit(builder, *operands)
@@ -125,43 +126,12 @@ _register_arithmetic(
 )
 
 
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any, into: Any) -> Any:
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index], inbounds=True), into.as_pointer())
-
-
-@instruction
-def load(_typing: Any, array: Any, index: Any) -> Any:
-    """The vector at array[index : index + LANES]."""
-
-    def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        loaded = builder.load(_pointer(context, builder, sig.args[0], values[0], values[1], _VECTOR))
-        loaded.align = 4
-        return loaded
-
-    return vector(array, types.int64), emit
-
-
-@instruction
-def store(_typing: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write `value` to array[index : index + LANES]."""
-
-    def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        stored = builder.store(
-            values[2], _pointer(context, builder, sig.args[0], values[0], values[1], _VECTOR)
-        )
-        stored.align = 4
-        return context.get_constant_generic(builder, types.none, None)
-
-    return types.none(array, types.int64, vector), emit
-
-
 @instruction
 def splat(_typing: Any, scalar: Any) -> Any:
     """A vector whose lanes are all the float32 `scalar`."""
 
     def emit(_context: Any, builder: Any, _sig: Any, values: Any) -> Any:
-        return _broadcast(builder, values[0])
+        return broadcast(builder, values[0])
 
     return vector(types.float32), emit
 
@@ -171,12 +141,13 @@ def floor(_typing: Any, value: Any) -> Any:
     """The largest whole number not above each lane."""
 
     def emit(_context: Any, builder: Any, _sig: Any, values: Any) -> Any:
-        return _call(builder, f"llvm.floor.v{LANES}f32", _VECTOR, values)
+        return call(builder, f"llvm.floor.v{LANES}f32", VECTOR, values)
 
     return vector(vector), emit
 
 
-def _call(builder: Any, name: str, returns: Any, values: Any) -> Any:
+def call(builder: Any, name: str, returns: Any, values: Any) -> Any:
+    """LLVM's value of a call of the function or intrinsic `name`, which returns the type `returns`."""
     kind = ir.FunctionType(returns, [value.type for value in values])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
 
@@ -184,17 +155,17 @@ def _call(builder: Any, name: str, returns: Any, values: Any) -> Any:
 def _estimate_14(builder: Any, name: str, value: Any) -> Any:
     """One of AVX-512's estimates with a relative error below 2⁻¹⁴ (Intel's manual: VRCP14PS, VRSQRT14PS)."""
     every_lane = ir.Constant(ir.IntType(16), -1)
-    return _call(
-        builder, f"llvm.x86.avx512.{name}.ps.512", _VECTOR, [value, ir.Constant(_VECTOR, None), every_lane]
+    return call(
+        builder, f"llvm.x86.avx512.{name}.ps.512", VECTOR, [value, ir.Constant(VECTOR, None), every_lane]
     )
 
 
 def _reciprocal(builder: Any, value: Any) -> Any:
-    return builder.fdiv(_broadcast(builder, ir.Constant(_FLOAT, 1.0)), value, flags=FAST)
+    return builder.fdiv(broadcast(builder, ir.Constant(FLOAT, 1.0)), value, flags=FAST)
 
 
 def _reciprocal_root(builder: Any, value: Any) -> Any:
-    return _reciprocal(builder, _call(builder, f"llvm.sqrt.v{LANES}f32", _VECTOR, [value]))
+    return _reciprocal(builder, call(builder, f"llvm.sqrt.v{LANES}f32", VECTOR, [value]))
 
 
 @instruction
@@ -205,7 +176,7 @@ def reciprocal_estimate(_typing: Any, value: Any) -> Any:
         if AVX512:
             return _estimate_14(builder, "rcp14", values[0])
         if AVX:
-            return _call(builder, "llvm.x86.avx.rcp.ps.256", _VECTOR, values)
+            return call(builder, "llvm.x86.avx.rcp.ps.256", VECTOR, values)
         return _reciprocal(builder, values[0])
 
     return vector(vector), emit
@@ -219,7 +190,7 @@ def reciprocal_root_estimate(_typing: Any, value: Any) -> Any:
         if AVX512:
             return _estimate_14(builder, "rsqrt14", values[0])
         if AVX:
-            return _call(builder, "llvm.x86.avx.rsqrt.ps.256", _VECTOR, values)
+            return call(builder, "llvm.x86.avx.rsqrt.ps.256", VECTOR, values)
         return _reciprocal_root(builder, values[0])
 
     return vector(vector), emit
@@ -242,7 +213,7 @@ def _concatenated(offset: int) -> Any:
 
     def typed(_typing: Any, first: Any, second: Any) -> Any:
         def emit(_context: Any, builder: Any, _sig: Any, values: Any) -> Any:
-            lanes = ir.Constant(_INDICES, [offset + lane for lane in range(LANES)])
+            lanes = ir.Constant(INDICES, [offset + lane for lane in range(LANES)])
             return builder.shuffle_vector(values[0], values[1], lanes)
 
         return vector(vector, vector), emit
@@ -267,181 +238,13 @@ def total(_typing: Any, value: Any) -> Any:
     """The sum of the lanes, float32."""
 
     def emit(_context: Any, builder: Any, _sig: Any, values: Any) -> Any:
-        kind = ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR])
+        kind = ir.FunctionType(FLOAT, [FLOAT, VECTOR])
         function = cgutils.get_or_insert_function(
             builder.module, kind, f"llvm.vector.reduce.fadd.v{LANES}f32"
         )
-        return builder.call(function, [ir.Constant(_FLOAT, 0.0), values[0]], fastmath=FAST)
+        return builder.call(function, [ir.Constant(FLOAT, 0.0), values[0]], fastmath=FAST)
 
     return types.float32(vector), emit
-
-
-@instruction
-def gather(_typing: Any, array: Any, start: Any, indices: Any, index: Any) -> Any:
-    """array[start + i] for the LANES indices i at indices[index], an int32 array."""
-
-    def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        source = _pointer(context, builder, sig.args[0], values[0], values[1], _FLOAT)
-        where = builder.load(_pointer(context, builder, sig.args[2], values[2], values[3], _INDICES))
-        where.align = 4
-        pointers = builder.gep(source, [where], source_etype=_FLOAT)
-        # A vector index makes a vector of pointers, which llvmlite does not know.
-        pointers.type = ir.VectorType(source.type, LANES)
-        name = f"llvm.masked.gather.v{LANES}f32.v{LANES}p0"
-        mask = ir.Constant(ir.VectorType(ir.IntType(1), LANES), [1] * LANES)
-        return _call(
-            builder,
-            name,
-            _VECTOR,
-            [pointers, ir.Constant(_INT32, 4), mask, ir.Constant(_VECTOR, ir.Undefined)],
-        )
-
-    return vector(array, types.int64, indices, types.int64), emit
-
-
-@instruction
-def gather_near(_typing: Any, array: Any, start: Any, indices: Any, index: Any) -> Any:
-    """`gather` for indices of which none lies more than LANES − 1 after the first: one load and a shuffle.
-
-    Where one does, that lane's result is any of the numbers loaded.
-    """
-
-    def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        array, start, indices, index = values
-        where = builder.load(_pointer(context, builder, sig.args[2], indices, index, _INDICES))
-        where.align = 4
-        first = builder.extract_element(where, ir.Constant(_INT32, 0))
-        start = builder.add(start, builder.sext(first, _INT64))
-        window = builder.load(_pointer(context, builder, sig.args[0], array, start, _VECTOR))
-        window.align = 4
-        within = builder.sub(where, _broadcast(builder, first, _INDICES))
-        within = builder.and_(within, _broadcast(builder, ir.Constant(_INT32, LANES - 1), _INDICES))
-        return _permuted(builder, window, within)
-
-    return vector(array, types.int64, indices, types.int64), emit
-
-
-def _permuted(builder: Any, window: Any, lanes: Any) -> Any:
-    """The lanes of `window` that `lanes` number."""
-    if AVX512:
-        return _call(builder, "llvm.x86.avx512.permvar.sf.512", _VECTOR, [window, lanes])
-    if AVX2:
-        return _call(builder, "llvm.x86.avx2.permps", _VECTOR, [window, lanes])
-    permuted = ir.Constant(_VECTOR, ir.Undefined)
-    for lane in range(LANES):
-        number = ir.Constant(_INT32, lane)
-        picked = builder.extract_element(window, builder.extract_element(lanes, number))
-        permuted = builder.insert_element(permuted, picked, number)
-    return permuted
-
-
-@instruction
-def store_whole(_typing: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write the lanes of `value`, whole numbers, to the int32 array[index : index + LANES]."""
-
-    def emit(context: Any, builder: Any, sig: Any, values: Any) -> Any:
-        whole = builder.fptosi(values[2], _INDICES)
-        stored = builder.store(whole, _pointer(context, builder, sig.args[0], values[0], values[1], _INDICES))
-        stored.align = 4
-        return context.get_constant_generic(builder, types.none, None)
-
-    return types.none(array, types.int64, vector), emit
-
-
-def _lanes(first: int, step: int, count: int) -> Any:
-    return ir.Constant(ir.VectorType(_INT32, count), [first + step * lane for lane in range(count)])
-
-
-@instruction
-def store_interleaved(_typing: Any, array: Any, index: Any, values: Any) -> Any:
-    """Write four vectors so that lane i of all four lies at array[index + 4i : index + 4i + 4]."""
-
-    def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        a, b, c, d = (builder.extract_value(arguments[2], k) for k in range(4))
-        side_by_side = _lanes(0, 1, 2 * LANES)
-        ab, cd = builder.shuffle_vector(a, b, side_by_side), builder.shuffle_vector(c, d, side_by_side)
-        order = [field * LANES + lane for lane in range(LANES) for field in range(4)]
-        mixed = builder.shuffle_vector(ab, cd, ir.Constant(ir.VectorType(_INT32, 4 * LANES), order))
-        where = _pointer(context, builder, sig.args[0], arguments[0], arguments[1], mixed.type)
-        builder.store(mixed, where).align = 4
-        return context.get_constant_generic(builder, types.none, None)
-
-    return types.none(array, types.int64, _tuple_of(4)), emit
-
-
-@instruction
-def store_pairs(_typing: Any, array: Any, index: Any, first: Any, second: Any) -> Any:
-    """Write two vectors so that lane i of both lies at array[index + 2i : index + 2i + 2]."""
-
-    def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        array, index, first, second = arguments
-        order = [field * LANES + lane for lane in range(LANES) for field in range(2)]
-        mixed = builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(_INT32, 2 * LANES), order))
-        builder.store(mixed, _pointer(context, builder, sig.args[0], array, index, mixed.type)).align = 4
-        return context.get_constant_generic(builder, types.none, None)
-
-    return types.none(array, types.int64, vector, vector), emit
-
-
-@instruction
-def load_interleaved(_typing: Any, array: Any, index: Any) -> Any:
-    """Four vectors: of lane i, the numbers at array[index + 4i : index + 4i + 4]."""
-
-    def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        wide = ir.VectorType(_FLOAT, 4 * LANES)
-        mixed = builder.load(_pointer(context, builder, sig.args[0], arguments[0], arguments[1], wide))
-        mixed.align = 4
-        fields = [builder.shuffle_vector(mixed, mixed, _lanes(field, 4, LANES)) for field in range(4)]
-        return context.make_tuple(builder, sig.return_type, fields)
-
-    return _tuple_of(4)(array, types.int64), emit
-
-
-@instruction
-def weigh_4x4(
-    _typing: Any,
-    texels: Any,
-    start: Any,
-    stride: Any,
-    weights: Any,
-    across: Any,
-    down: Any,
-    sums: Any,
-    to: Any,
-) -> Any:
-    """Write Σⱼ Σᵢ weights[down + j] · weights[across + i] · texel(i, j) to sums[to : to + 4].
-
-    texel(i, j) are the four numbers at texels[start + j·stride + 4i]: a row of four is one load.
-    """
-
-    def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        texels, start, stride, weights, across, down, sums, to = arguments
-        row_type, quad = ir.VectorType(_FLOAT, 16), ir.VectorType(_FLOAT, 4)
-
-        def read(array: Any, kind: Any, index: Any, into: Any) -> Any:
-            loaded = builder.load(_pointer(context, builder, kind, array, index, into))
-            loaded.align = 4
-            return loaded
-
-        rows = None
-        for j in range(4):
-            offset = ir.Constant(_INT64, j)
-            row = read(texels, sig.args[0], builder.add(start, builder.mul(stride, offset)), row_type)
-            weight = read(weights, sig.args[3], builder.add(down, offset), _FLOAT)
-            weighted = builder.fmul(row, _broadcast(builder, weight, row_type), flags=FAST)
-            rows = weighted if rows is None else builder.fadd(rows, weighted, flags=FAST)
-        columns = read(weights, sig.args[3], across, quad)
-        each_four_times = ir.Constant(ir.VectorType(_INT32, 16), [lane // 4 for lane in range(16)])
-        rows = builder.fmul(rows, builder.shuffle_vector(columns, columns, each_four_times), flags=FAST)
-        for half in (8, 4):
-            low = builder.shuffle_vector(rows, rows, _lanes(0, 1, half))
-            high = builder.shuffle_vector(rows, rows, _lanes(half, 1, half))
-            rows = builder.fadd(low, high, flags=FAST)
-        builder.store(rows, _pointer(context, builder, sig.args[6], sums, to, quad)).align = 4
-        return context.get_constant_generic(builder, types.none, None)
-
-    index = types.int64
-    return types.none(texels, index, index, weights, index, index, sums, index), emit
 
 
 def sorting_network(inputs: int, exchanges: tuple[tuple[int, int], ...], outputs: tuple[int, ...]) -> Any:
@@ -462,6 +265,6 @@ def sorting_network(inputs: int, exchanges: tuple[tuple[int, int], ...], outputs
                 wires[low], wires[high] = builder.select(less, a, b), builder.select(more, a, b)
             return context.make_tuple(builder, sig.return_type, [wires[k] for k in outputs])
 
-        return _tuple_of(len(outputs))(_tuple_of(inputs)), emit
+        return tuple_of(len(outputs))(tuple_of(inputs)), emit
 
     return network

@@ -35,7 +35,6 @@ from .layout import (
 from .simd import (
     LANES,
     Vector,
-    load,
     maximum,
     minimum,
     one_after,
@@ -43,9 +42,9 @@ from .simd import (
     reciprocal_estimate,
     reciprocal_root_estimate,
     splat,
-    store,
     total,
 )
+from .simd_memory import load, store
 
 BLOCK = 15
 """Iterations in a wave, at most. A row of 340 pixels takes 14 kB, and 17 of them are at work: they fit the

@@ -29,20 +29,8 @@ from .layout import (
     row_in_chunks,
     row_in_plane,
 )
-from .simd import (
-    LANES,
-    floor,
-    load,
-    load_interleaved,
-    maximum,
-    minimum,
-    reciprocal_root,
-    splat,
-    store,
-    store_interleaved,
-    store_whole,
-    weigh_4x4,
-)
+from .simd import LANES, floor, maximum, minimum, reciprocal_root, splat
+from .simd_memory import load, load_interleaved, store, store_interleaved, store_whole, weigh_4x4
 
 BORDER = 4
 """Texels of zeros around a frame. Beyond it OpenCV's warp reads zeros too (cv2.remap, BORDER_CONSTANT);

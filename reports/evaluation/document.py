@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
 from ...operating_point import OperatingPoint
 from ...plain_text import plain_line
 from ..charts.plots import draw
 from ..formats.export import csv
-from ..formats.files import json_document, write_files
 from ..formats.markdown import bullets, escape, plot, section
 from ..tables.table import Table
 from .charts import comparison_chart, confusion_figure, precision_recall_chart
@@ -28,6 +26,7 @@ from .tables import (
     parameter_table,
     recognition_table,
 )
+from .writing import write_document
 
 SCHEMA = 1
 """Version of evaluation.json; raised when a key changes its name or its meaning."""
@@ -138,18 +137,8 @@ def write_evaluation(contents: EvaluationContents, out: Path) -> Path:
         files |= {f"tables/{name}.csv": csv(matrix) for name, (_, matrix) in named.items()}
     for name, (svg, png) in pictures.items():
         files |= {f"plots/{name}.svg": svg, f"plots/{name}.png": png}
-    files["evaluation.json"] = json_document(_document(contents, [*parameters, *tables], matrices))
-    files["evaluation.md"] = "\n\n".join(part for part in parts if part) + "\n"
-    try:
-        write_files(out, files)
-        _remove_others(out, files)
-    except OSError as error:
-        raise UsageError(
-            f"the evaluation cannot be written: {error.strerror}",
-            where=error.filename or out,
-            remedy="Name another folder: --out FOLDER.",
-        ) from error
-    return out / "evaluation.md"
+    document = _document(contents, [*parameters, *tables], matrices)
+    return write_document(out, "evaluation", parts, document, files, _earlier(out))
 
 
 _Confusions = Mapping[str, tuple[Evaluation, Table]]
@@ -169,14 +158,12 @@ def _shown(confusions: _Confusions) -> Iterator[str]:
         yield f"![{escape(matrix.title)}](plots/{name}.svg)"
 
 
-def _remove_others(out: Path, files: Collection[str]) -> None:
-    """Remove the tables and plots of an earlier evaluation in `out` that are not among `files`."""
-    earlier = [out / "tables" / f"{name}.csv" for name in TABLES]
+def _earlier(out: Path) -> list[Path]:
+    """What an earlier evaluation may have left in `out`: tables and plots that not all evaluations have."""
+    found = [out / "tables" / f"{name}.csv" for name in TABLES]
     for folder in ("tables", "plots"):
-        earlier += (out / folder).glob(_NUMBERED)
-    for path in earlier:
-        if path.relative_to(out).as_posix() not in files:
-            path.unlink(missing_ok=True)
+        found += (out / folder).glob(_NUMBERED)
+    return found
 
 
 def _document(

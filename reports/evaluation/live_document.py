@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
 from ..charts.plots import draw
 from ..formats.export import csv
-from ..formats.files import json_document, write_files
 from ..formats.markdown import bullets, escape, plot, section
 from ..numbers import few
 from .live_tables import (
@@ -20,6 +18,7 @@ from .live_tables import (
     recognition_table,
     settings_table,
 )
+from .writing import write_document
 
 SCHEMA = 1
 """Version of live-evaluation.json; raised when a key changes its name or its meaning."""
@@ -64,17 +63,7 @@ def write_live_evaluation(contents: LiveEvaluation, out: Path) -> Path:
     if chart is not None:
         drawing = draw(chart)
         files |= {f"plots/{chart.name}.svg": drawing.svg, f"plots/{chart.name}.png": drawing.png}
-    files[f"{DOCUMENT}.json"] = json_document(document)
-    files[f"{DOCUMENT}.md"] = "\n\n".join(part for part in parts if part) + "\n"
-    try:
-        write_files(out, files)
-    except OSError as error:
-        raise UsageError(
-            f"the evaluation cannot be written: {error.strerror}",
-            where=error.filename or out,
-            remedy="Name another folder: --out FOLDER.",
-        ) from error
-    return out / f"{DOCUMENT}.md"
+    return write_document(out, DOCUMENT, parts, document, files)
 
 
 def _unknown(contents: LiveEvaluation) -> list[str]:

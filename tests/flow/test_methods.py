@@ -17,11 +17,11 @@ import pytest
 from actionbench import registry
 from actionbench.datasets.sources.registry import load_clips
 from actionbench.datasets.video.reader import read_frames
-from actionbench.datasets.video.transform import resize
 from actionbench.errors import BackendUnavailable, ClipError, UsageError
 from actionbench.flow.evaluation.comparison import endpoint_errors
 from actionbench.flow.fields import grey
 from actionbench.flow.registry import METHODS, get_method
+from actionbench.preprocessing.pixels import resize
 
 H, W = 72, 96
 INSIDE = (slice(14, -14), slice(14, -14))

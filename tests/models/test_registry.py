@@ -18,15 +18,8 @@ from actionbench import registry
 from actionbench.errors import BackendUnavailable, UsageError
 from actionbench.models import capabilities
 from actionbench.models.capabilities import missing_packages
-from actionbench.models.registry import (
-    Family,
-    absolute_model,
-    family_names,
-    family_packages,
-    find_model,
-    load_network,
-    model_names,
-)
+from actionbench.models.families.registry import Family, family_names, family_packages
+from actionbench.models.registry import absolute_model, find_model, load_network, model_names
 from actionbench.models.spec import LoadOptions, Weights
 
 Write = Callable[[str, str], Path]
@@ -58,6 +51,8 @@ def test_a_request_may_name_the_frames_of_a_window() -> None:
         find_model("i3d-rgb:K=8")
     with pytest.raises(UsageError, match="unknown model 'resnext:K='"):
         find_model("resnext:K=")
+    with pytest.raises(UsageError, match="unknown model 'resnext:K=9999999999'"):
+        find_model("resnext:K=9999999999")
 
 
 @pytest.mark.parametrize(
@@ -287,7 +282,7 @@ def test_families_may_list_their_names_and_packages(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "made_up", SimpleNamespace(make=None, NAMES=("a", "b")))
     monkeypatch.setitem(sys.modules, "open_ended", SimpleNamespace(make=None, PACKAGES={"a": "install a"}))
     families = {"tv": Family(("tv:NAME",), "made_up:make"), "hf": Family(("hf:REPO",), "open_ended:make")}
-    monkeypatch.setattr("actionbench.models.registry.FAMILIES", families)
+    monkeypatch.setattr("actionbench.models.families.registry.FAMILIES", families)
     assert family_names("tv") == ("tv:a", "tv:b")
     assert family_packages("tv") == {}
     assert family_names("hf") == ()
@@ -316,7 +311,9 @@ def test_the_window_of_a_family_stands_behind_a_revision(monkeypatch: pytest.Mon
         return find_model("resnext").model
 
     monkeypatch.setitem(sys.modules, "made_up", SimpleNamespace(make=make))
-    monkeypatch.setattr("actionbench.models.registry.FAMILIES", {"hf": Family(("hf:NAME",), "made_up:make")})
+    monkeypatch.setattr(
+        "actionbench.models.families.registry.FAMILIES", {"hf": Family(("hf:NAME",), "made_up:make")}
+    )
     assert find_model("hf:owner/name@v1:K=32@torch").window == 32
     assert find_model("hf:owner/name@v1@torch").window is None
     assert asked == ["owner/name@v1"] * 2

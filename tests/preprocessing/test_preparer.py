@@ -13,8 +13,8 @@ import pytest
 
 from actionbench.datasets.clip import Clip
 from actionbench.datasets.video.reader import read_frames
-from actionbench.datasets.video.transform import normalise, resize_to
 from actionbench.models.spec import Preprocessing, Views
+from actionbench.preprocessing.pixels import normalise, resize_to
 from actionbench.preprocessing.preparer import ONE_CROP, Preparer
 
 

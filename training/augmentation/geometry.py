@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ...datasets.video.transform import resize
 from ...errors import ClipError
+from ...preprocessing.pixels import resize
 from .drawing import choice, whole
 
 SCALES = tuple(2 ** (-k / 4) for k in range(5))

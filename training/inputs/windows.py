@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 
 from ...datasets.clip import Clip
-from ...datasets.video.transform import centre_crop, normalise
 from ...models.spec import Preprocessing
+from ...preprocessing.pixels import centre_crop, normalise
 from ..augmentation.augmentation import Augmentation
 from ..augmentation.geometry import corner_crop, jittered_start
 from ..config import FinetuneConfig

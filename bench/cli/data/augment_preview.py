@@ -118,7 +118,7 @@ def _window(video: Path, start_s: float) -> tuple[Pixels, Fraction]:
     """The first `MOST_FRAMES` frames (T, H, W, 3) after `start_s`, or fewer, and their rate."""
     from ....datasets.sources.registry import load_clips
     from ....datasets.video.reader import read_frames
-    from ....datasets.video.transform import resize
+    from ....preprocessing.pixels import resize
 
     clips = load_clips(str(video), vocabulary=())
     if len(clips) != 1:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 PACKAGES = {"transformers": "`pip install 'actionbench[transformers]'`"}
-"""See `registry.FAMILIES`."""
+"""See `families.registry.Family`."""
 
 
 _NAMED = "hf:FOLDER, hf:OWNER/NAME or hf:OWNER/NAME@REVISION"

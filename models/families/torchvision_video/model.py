@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _PREFIX: Final = "tv:"
 
 NAMES: Final = tuple(NETWORKS)
-"""See `registry.FAMILIES`."""
+"""See `families.registry.Family`."""
 
 _PAIR: Final = (
     "`pip install torchvision --index-url https://download.pytorch.org/whl/cpu` (the package index has it "
@@ -38,7 +38,7 @@ _PAIR: Final = (
 PACKAGES: Final = {
     "torchvision": f"`pip install 'actionbench[torchvision]'`; beside a torch without CUDA, {_PAIR}"
 }
-"""See `registry.FAMILIES`."""
+"""See `families.registry.Family`."""
 
 _ELSEWHERE: Final = "Or name an interpreter that has both: `--python torch=PYTHON`."
 

@@ -24,8 +24,8 @@ from actionbench.datasets.sources.manifest import read_manifest
 from actionbench.datasets.video.reader import read_frames
 from actionbench.errors import BackendUnavailable
 from actionbench.flow.fields import GREY
-from actionbench.models import registry
 from actionbench.models.capabilities import BACKENDS
+from actionbench.models.families import registry as family_registry
 from actionbench.models.labels import labels
 from actionbench.models.spec import Model, PublishedFigures
 
@@ -74,11 +74,11 @@ def made_up_networks(monkeypatch: pytest.MonkeyPatch, tiny_module: ModuleType) -
     monkeypatch.setitem(sys.modules, "made_up_tv", fixed)
     monkeypatch.setitem(sys.modules, "made_up_onnx", open_ended)
     families = {
-        "tv": registry.Family(("tv:NAME",), "made_up_tv:make"),
-        "onnx": registry.Family(("onnx:FILE",), "made_up_onnx:make"),
+        "tv": family_registry.Family(("tv:NAME",), "made_up_tv:make"),
+        "onnx": family_registry.Family(("onnx:FILE",), "made_up_onnx:make"),
     }
-    monkeypatch.setattr(registry, "FAMILIES", families)
-    monkeypatch.setattr(model_list, "FAMILIES", registry.FAMILIES)
+    monkeypatch.setattr(family_registry, "FAMILIES", families)
+    monkeypatch.setattr(model_list, "FAMILIES", families)
 
 
 @pytest.mark.usefixtures("made_up_networks")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from actionbench.flow.resampling import Axis, area, bilinear
 from actionbench.flow.schedule import BALANCED, FAITHFUL, FAST, Schedule
 from actionbench.flow.sorting_networks import MEDIAN_AT, SELECT, SORT
-from actionbench.flow.tvl1_cpu import median, simd
+from actionbench.flow.tvl1_cpu import median, simd, simd_memory
 from actionbench.flow.tvl1_cpu.engine import make_workspace
 from actionbench.flow.tvl1_cpu.layout import (
     CHUNK,
@@ -157,14 +157,14 @@ def test_medians_are_opencvs(side: int, height: int, width: int, seed: int) -> N
 
 @numba.njit
 def vectors(source, result):  # type: ignore[no-untyped-def]
-    a, b = simd.load(source, 0), simd.load(source, simd.LANES)
+    a, b = simd_memory.load(source, 0), simd_memory.load(source, simd.LANES)
     n = simd.LANES
-    simd.store(result, 0 * n, simd.one_before(a, b))
-    simd.store(result, 1 * n, simd.one_after(a, b))
-    simd.store(result, 2 * n, simd.reciprocal_estimate(b))
-    simd.store(result, 3 * n, simd.reciprocal_root(b))
-    simd.store(result, 4 * n, simd.floor(a * np.float32(3)))
-    simd.store(result, 5 * n, simd.minimum(a, b) - simd.maximum(a, b))
+    simd_memory.store(result, 0 * n, simd.one_before(a, b))
+    simd_memory.store(result, 1 * n, simd.one_after(a, b))
+    simd_memory.store(result, 2 * n, simd.reciprocal_estimate(b))
+    simd_memory.store(result, 3 * n, simd.reciprocal_root(b))
+    simd_memory.store(result, 4 * n, simd.floor(a * np.float32(3)))
+    simd_memory.store(result, 5 * n, simd.minimum(a, b) - simd.maximum(a, b))
     result[6 * n] = simd.total(a)
 
 

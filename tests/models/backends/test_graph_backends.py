@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actionbench.datasets.video.transform import normalise
 from actionbench.errors import BackendUnavailable, ClipError, UsageError, WeightsError
 from actionbench.models import parity
 from actionbench.models.backends import openvino_network
 from actionbench.models.registry import find_model, load_network
 from actionbench.models.spec import LoadOptions, Weights
+from actionbench.preprocessing.pixels import normalise
 
 BACKENDS = ("onnx", "openvino")
 PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}

@@ -11,7 +11,6 @@ import onnxruntime
 import pytest
 import torch
 
-from actionbench.datasets.video.transform import normalise
 from actionbench.models import parity
 from actionbench.models.backends import onnx_graphs
 from actionbench.models.i3d import architecture as i3d
@@ -21,6 +20,7 @@ from actionbench.models.random_state import random_state
 from actionbench.models.resnext import architecture as resnext
 from actionbench.models.state import State
 from actionbench.models.weights.descriptions import I3D_RGB, RESNEXT_RGB
+from actionbench.preprocessing.pixels import normalise
 
 
 def run(graph: bytes, x: Any) -> Any:

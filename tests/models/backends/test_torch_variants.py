@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import torch
 
-from actionbench.datasets.video.transform import normalise
 from actionbench.errors import BackendUnavailable
 from actionbench.flow.fields import flow_fields
 from actionbench.flow.registry import get_method
@@ -38,6 +37,7 @@ from actionbench.models.registry import find_model, load_network
 from actionbench.models.resnext import architecture as resnext
 from actionbench.models.resnext import torch_modules as resnext_torch
 from actionbench.models.spec import LoadOptions, Network, Weights
+from actionbench.preprocessing.pixels import normalise
 
 from ..conftest import Draw
 from . import variants

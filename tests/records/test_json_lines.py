@@ -1,0 +1,43 @@
+"""What is added to a file of records is on the disk, or one error says why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from actionbench.errors import MeasurementError
+from actionbench.records.json_lines import AppendedFile
+from actionbench.records.lock import FolderLock
+
+FULL = Path("/dev/full")
+
+
+def test_what_is_added_begins_where_the_file_ended(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_bytes(b"before\n")
+    with FolderLock(tmp_path, "in use", remedy="Wait.") as lock:
+        file = AppendedFile(path, lock, "bench go-on")
+        assert [file.add(b"one\n"), file.add(b"two\n")] == [7, 11]
+        assert path.read_bytes() == b"before\none\ntwo\n", "on the disk before the file is closed"
+        file.close()
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
+def test_what_a_full_disk_refused_is_no_second_error_when_the_file_is_closed(tmp_path: Path) -> None:
+    with FolderLock(tmp_path, "in use", remedy="Wait.") as lock:
+        file = AppendedFile(FULL, lock, "bench go-on")
+        with pytest.raises(MeasurementError, match=r"/dev/full: cannot be written: No space.*`bench go-on`"):
+            file.add(b"one\n")
+        file.close()
+
+
+def test_nothing_is_added_to_a_folder_that_was_moved(tmp_path: Path) -> None:
+    folder = tmp_path / "here"
+    with FolderLock(folder, "in use", remedy="Wait.") as lock:
+        file = AppendedFile(folder / "records.jsonl", lock, "bench go-on")
+        folder.rename(tmp_path / "elsewhere")
+        with pytest.raises(MeasurementError, match="was moved or removed"):
+            file.add(b"one\n")
+        file.close()
+    assert (tmp_path / "elsewhere" / "records.jsonl").read_bytes() == b""
