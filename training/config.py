@@ -156,7 +156,10 @@ class FinetuneConfig:
     device: str = setting(TEXT, "`cpu` or `cuda:N`", "cpu")
     threads: int | None = setting(WHOLE, "CPU threads; by default one per core", None)
     memory_gb: float = setting(
-        NUMBER, "memory for decoded frames, GB; further clips are decoded in each epoch", 2.0
+        NUMBER,
+        "memory for decoded frames and features, GB; further clips are decoded in each epoch, further features "
+        "are read from the disk",
+        2.0,
     )
     features_gb: float = setting(NUMBER, "disk space for features, GB", 4.0)
     target: str | None = setting(

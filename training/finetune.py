@@ -117,6 +117,10 @@ def _run(task: Task, work: _Work, folder: Path, reporter: Reporter) -> None:
         except KeyboardInterrupt:
             reporter.say(f"interrupted; continue with: bench finetune --resume {folder}")
             raise
+        finally:
+            # Lightning's objects refer to each other, and to the task, until the garbage collector finds them:
+            # the next of several trainings would hold its frames beside these.
+            task.windows.frames.memory.release()
 
 
 @dataclass(frozen=True, slots=True)

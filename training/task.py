@@ -28,6 +28,7 @@ from ..records.training import ExamplePrediction, Side
 from .config import SCRATCH, FinetuneConfig
 from .inputs.features import Features
 from .inputs.frames import ResizedFrames, median_rate
+from .inputs.memory import HeldArrays
 from .inputs.persons import MOST_BYTES, KnownPersons, without_person
 from .inputs.windows import Drawing, Windows, window_length
 from .reporting import Reporter
@@ -97,7 +98,6 @@ class Task:
             Drawing.of(self.config),
             views,
             torch.device(self.config.device),
-            self.config.memory_gb * 1e9,
         )
 
     @property
@@ -182,7 +182,8 @@ def plan(config: FinetuneConfig) -> Task:
         )
     _check_target(config, composed, split)
     people = _people(config, weights)
-    frames = ResizedFrames(how, config.memory_gb * 1e9, None if people is None else _persons(people, config))
+    persons = None if people is None else _persons(people, config)
+    frames = ResizedFrames(how, HeldArrays(config.memory_gb * 1e9), persons)
     windows = Windows(frames, how, length)
     held_out = _held_out(composed, config)
     return Task(config, request, stream, weights, how, composed, split, windows, held_out, people)
