@@ -236,8 +236,8 @@ def test_the_loss_falls_on_a_fixed_batch(config: FinetuneConfig, quiet: Any) -> 
     from actionbench.training.network import TrainedNetwork
 
     x = torch.randn((4, 3, 4, 24, 24), generator=torch.Generator().manual_seed(0))
-    pairs: Any = [(each, k % 2) for k, each in enumerate(x)]
-    batches: Any = torch.utils.data.DataLoader(pairs, batch_size=4)
+    items: Any = [(each, k % 2, True) for k, each in enumerate(x)]
+    batches: Any = torch.utils.data.DataLoader(items, batch_size=4)
     net = trainable_network(find_model(config.model).model, None, ("a", "b"), 0)
     long = replace(config, epochs=20, lr_steps=(), learning_rate=0.05)
     folder = Path(str(config.out))

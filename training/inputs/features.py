@@ -48,8 +48,8 @@ class Features:
     - `identity`: identifies network and weights; plain values.
     - `drawing`, `views`: of the random and of the evenly spaced windows.
 
-    The memory of the windows' frames holds them too, as far as it has room; the rest is read from the disk each
-    time.
+    The memory of the windows' frames holds them too, as far as it has room; the rest is read from the disk
+    each time.
     """
 
     cache: ArrayCache
@@ -63,8 +63,7 @@ class Features:
     _fast: nn.Module | None = None
 
     def prepare(self, wanted: Sequence[Wanted], reporter: Reporter) -> None:
-        """Have the features of all that is `wanted` on disk, and none of the frames that they are made of in
-        memory.
+        """Have the features of all that is `wanted` on disk, and nothing that they are made by in memory.
 
         Raises ClipError for a clip that cannot be read; what was computed before is kept.
         """
@@ -77,6 +76,7 @@ class Features:
                 self._keep(key, each)
                 progress.advance(each.clip.id)
         self.windows.frames.memory.release()
+        self._fast = None  # a copy of the network
 
     def drawn(self, clip: Clip, draw: int) -> torch.Tensor:
         """Features of a random window, (D,) or (C, T, H, W)."""
