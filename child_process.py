@@ -4,6 +4,7 @@
 - `run_to_end` runs any command, such as a user's, with its output in files.
 - `run_captured` returns how a command ended and what it printed.
 - `output_of` runs a command that is not expected to fail, and returns what it printed.
+- `pipe_to_parent` and `end_with_parent` are for a `Child` itself.
 
 Each takes a time limit; only a whole `bench run`, which watches its own children, is run without. No other
 file imports `subprocess`.
@@ -208,6 +209,28 @@ class _GroupKiller:
         self._shell.wait()
         if self._watched is not None:
             self._watched.wait()
+
+
+def pipe_to_parent() -> IO[bytes]:
+    """Called in a `Child` at its begin: the pipe to its parent.
+
+    What libraries print to standard output goes to standard error instead.
+    """
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return pipe
+
+
+def end_with_parent() -> None:
+    """Called in a `Child` that is given no input: end it as soon as its parent ends, however it ends."""
+
+    def follow() -> None:
+        # Not by `sys.stdin`, whose lock this thread would hold when the interpreter ends.
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 @dataclass(frozen=True, slots=True)

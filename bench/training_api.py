@@ -29,9 +29,9 @@ def finetune(config: FinetuneConfig) -> Path:
 
     - `config`: the settings of `bench finetune` (docs/fine-tuning.md).
 
-    torch and Lightning train in the calling process. Raises BackendUnavailable if the extra `training` is not
-    installed, and otherwise as `training.finetune.finetune` does; `bench finetune --resume` continues an
-    interrupted training.
+    torch and Lightning train in the calling process, or with several `devices` in as many that it starts.
+    Raises BackendUnavailable if the extra `training` is not installed, and otherwise as
+    `training.finetune.finetune` does; `bench finetune --resume` continues an interrupted training.
     """
     require_training()
     # Here, not above: torch is for those who train.

@@ -141,7 +141,7 @@ class FinetuneConfig:
         "epochs without a better macro F1 on the validation clips after which training ends; 0: never",
         20,
     )
-    batch: int = setting(WHOLE, "clips per step", 16)
+    batch: int = setting(WHOLE, "clips per step, of all processes together", 16)
     learning_rate: float = setting(NUMBER, "learning rate of stochastic gradient descent", 0.01)
     lr_rule: str = setting(TEXT, f"how the learning rate falls. {_words(LR_RULES)}", "steps")
     lr_steps: tuple[int, ...] = setting(
@@ -153,10 +153,19 @@ class FinetuneConfig:
     momentum: float = setting(NUMBER, "momentum of stochastic gradient descent", 0.9)
     weight_decay: float = setting(NUMBER, "weight decay", 1e-3)
     seed: int = setting(WHOLE, "seed of a new head, of the order of the clips and of their random changes", 0)
-    device: str = setting(TEXT, "`cpu` or `cuda:N`", "cpu")
-    threads: int | None = setting(WHOLE, "CPU threads; by default one per core", None)
+    device: str = setting(TEXT, "`cpu` or `cuda:N`; with several `devices`, N is the first of them", "cpu")
+    devices: int = setting(
+        WHOLE, "processes on each machine, with a GPU each where `device` is one; they share each `batch`", 1
+    )
+    nodes: int = setting(WHOLE, "machines; several are started by torchrun or srun", 1)
+    threads: int | None = setting(
+        WHOLE, "CPU threads of all processes on a machine; by default one per core", None
+    )
     memory_gb: float = setting(
-        NUMBER, "memory for decoded frames, GB; further clips are decoded in each epoch", 2.0
+        NUMBER,
+        "memory for decoded frames and features of all processes on a machine, GB; further clips are decoded "
+        "in each epoch, further features are read from the disk",
+        2.0,
     )
     features_gb: float = setting(NUMBER, "disk space for features, GB", 4.0)
     target: str | None = setting(
@@ -205,6 +214,12 @@ class FinetuneConfig:
                 "must rise, from 1 on", where="--lr-steps", found=",".join(map(str, self.lr_steps))
             )
         gpu_index(self.device)
+        if self.batch % (self.devices * self.nodes):
+            raise UsageError(
+                "cannot be shared evenly by the processes",
+                where=f"--batch {self.batch}",
+                expected=f"a multiple of devices × nodes = {self.devices * self.nodes}",
+            )
         _ = self.fold, self.trained_blocks, self.shares, self.augmenting
         self._check_operating_point()
         if self.draws and not self.keeps_features:
@@ -228,6 +243,11 @@ class FinetuneConfig:
             return
         if self.baseline not in BASELINES:
             raise unknown_name("value of --baseline", self.baseline, BASELINES)
+        if self.devices * self.nodes > 1:
+            raise UsageError(
+                "would do nothing: a baseline is fitted in one process",
+                where=f"--devices {self.devices} --nodes {self.nodes}",
+            )
         if self.people is not None and self.baseline != "probe":
             raise UsageError(
                 "would do nothing: this baseline is measured on whole frames",
@@ -344,6 +364,8 @@ class FinetuneConfig:
 _RANGES = (
     ("epochs", 1, 1e5),
     ("batch", 1, 1e4),
+    ("devices", 1, 1000),
+    ("nodes", 1, 1e4),
     ("views", 1, 1000),
     ("window", 1, 1000),
     ("draws", 0, 1000),

@@ -7,6 +7,7 @@ are the whole set.
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -155,6 +156,9 @@ def run_experiments(path: Path, out: Path, reporter: Reporter) -> Experiments:
                 except ActionBenchError as error:
                     reporter.say(f"{folder.name} ended with an error; the results of the others stay")
                     raise error
+                # Of Lightning's objects, which refer to each other, with the network and its optimiser: by
+                # itself the collector lets several trainings' pile up.
+                gc.collect()
             progress.advance(folder.name)
     return experiments
 

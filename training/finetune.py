@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,9 @@ from .inputs.examples import Evaluation, Training, evaluation_batches, training_
 from .inputs.features import Wanted, clip_identity
 from .inputs.windows import Drawing, seed_of
 from .losses import make_loss
-from .reporting import Reporter
+from .ranks.group import ALONE, Ranks, cluster, joined, started
+from .ranks.launch import launch
+from .reporting import Reporter, Silent
 from .result import begin, is_finished, read_settings, settle_split, write_network
 from .task import Task, plan
 
@@ -41,17 +44,30 @@ def finetune(config: FinetuneConfig, reporter: Reporter) -> Path:
     """
     name = config.baseline or re.sub(r"[^\w.-]+", "-", Path(config.model).name)
     folder = Path(config.out or f"runs/{time.strftime('%Y%m%d-%H%M%S')}-finetune-{name}").absolute()
-    task = plan(config)
-    work = _work(task)
-    begin(folder, replace(task.config, out=str(folder)))
+    ranks = started(config)
+    if config.out is None and ranks not in (None, ALONE):
+        raise UsageError(
+            "must be named: each process would name another folder",
+            where="--out",
+            remedy="Name it: --out FOLDER.",
+        )
+    task = plan(config, ranks or ALONE)
+    work = _checked_work(task, ranks)
+    if task.ranks.first:
+        begin(folder, replace(task.config, out=str(folder)))
     _run(task, work, folder, reporter)
     return folder
 
 
-def resume(folder: Path, reporter: Reporter) -> Path:
-    """Continue the fine-tuning in `folder`, if it has not ended. Raises as `finetune` does."""
+def resume(folder: Path, reporter: Reporter, *, devices: int | None = None, nodes: int | None = None) -> Path:
+    """Continue the fine-tuning in `folder`, if it has not ended. Raises as `finetune` does.
+
+    - `devices`, `nodes`: processes on each machine, and machines; None: as many as before.
+    """
     folder = folder.absolute()
     config = read_settings(folder)
+    config = replace(config, devices=devices or config.devices, nodes=nodes or config.nodes)
+    ranks = started(config)
     if is_finished(folder):
         reporter.say(f"{folder}: has ended already")
         return folder
@@ -61,8 +77,9 @@ def resume(folder: Path, reporter: Reporter) -> Path:
             where=folder,
             remedy=f"Move it back to {config.out}, go on, and move the result then.",
         )
-    task = plan(config)
-    _run(task, _work(task), folder, reporter)
+    task = plan(config, ranks or ALONE)
+    work = _checked_work(task, ranks)
+    _run(task, work, folder, reporter)
     return folder
 
 
@@ -70,14 +87,23 @@ _Work = Callable[[Path, Reporter], None]
 """What is left to do in the folder of the result."""
 
 
+def _checked_work(task: Task, ranks: Ranks | None) -> _Work | None:
+    """What is left to do by this process; None where others are to be started for it."""
+    work = _work(task)
+    return None if ranks is None else work
+
+
 def _work(task: Task) -> _Work:
     """The training or the baseline, once all is checked that can be before anything is written."""
-    if (gpu := gpu_index(task.config.device)) is not None and gpu >= torch.cuda.device_count():
+    gpu, devices = gpu_index(task.config.device), task.config.devices
+    if gpu is not None and gpu + devices > torch.cuda.device_count():
         raise BackendUnavailable(
             "torch finds no such device",
-            where=f"--device {task.config.device}",
+            where=f"--device {task.config.device}" + (f" --devices {devices}" if devices > 1 else ""),
             found=f"{torch.cuda.device_count()} CUDA devices",
         )
+    if task.ranks.count > 1:
+        cluster()  # raises if the launcher's variables do not fit
     if task.config.baseline is None:
         return partial(_train, task, _start(task))
     # Imported here: a training needs no scikit-learn but for its folds.
@@ -106,17 +132,36 @@ def _start(task: Task) -> _Start:
     return _Start(net, freeze(net, config.trained_blocks, config.batch_norm), loss)
 
 
-def _run(task: Task, work: _Work, folder: Path, reporter: Reporter) -> None:
-    with FolderLock(folder, "is being trained", remedy="Wait until it ends, or end it."):
-        settle_split(folder, task.split)
+def _run(task: Task, work: _Work | None, folder: Path, reporter: Reporter) -> None:
+    """Do the work, or where it is None have it done by processes that are started for it."""
+    try:
+        if work is None:
+            launch(folder, task.config.devices, reporter)
+        else:
+            with joined(task.ranks, task.config):
+                _run_here(task, work, folder, reporter if task.ranks.first else Silent())
+    except KeyboardInterrupt:
+        if task.ranks.first:
+            reporter.say(f"interrupted; continue with: bench finetune --resume {folder}")
+        raise
+
+
+def _run_here(task: Task, work: _Work, folder: Path, reporter: Reporter) -> None:
+    refusal, remedy = "is being trained", "Wait until it ends, or end it."
+    with FolderLock(folder, refusal, remedy=remedy) if task.ranks.first else nullcontext():
+        if task.ranks.first:
+            settle_split(folder, task.split)
+        task.ranks.wait()
         for note in task.split.notes:
             reporter.say(f"{task.split.name}: {note}")
-        torch.set_num_threads(task.config.threads or os.cpu_count() or 1)
+        torch.set_num_threads(max(1, (task.config.threads or os.cpu_count() or 1) // task.config.devices))
         try:
             work(folder, reporter)
-        except KeyboardInterrupt:
-            reporter.say(f"interrupted; continue with: bench finetune --resume {folder}")
-            raise
+            task.ranks.wait()
+        finally:
+            # Lightning's objects refer to each other, and to the task, until the garbage collector finds
+            # them: the next of several trainings would hold its frames beside these.
+            task.windows.frames.memory.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +182,10 @@ def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     from .network import TrainedNetwork
 
     config, labels, split, net = task.config, task.labels, task.split, start.net
-    whole_frames = task.whole_frames(reporter)
+    ranks = task.ranks
+    # The others find on disk what the first has found, if that is one disk; else they look themselves.
+    whole_frames = task.whole_frames(reporter) if ranks.first else []
+    ranks.wait()
     keeps = config.keeps_features and has_front(net, task.trained)
     if config.keeps_features and not keeps:
         reporter.say(f"{task.model.name} has no `front`: its frozen blocks are computed anew in each epoch")
@@ -146,12 +194,12 @@ def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     def evaluation(examples: Sequence[Example]) -> Evaluation:
         return Evaluation(examples, labels, inputs.evaluation)
 
-    validation = evaluation_batches(evaluation(split.validation), task.evaluated_at_once)
+    validation = evaluation_batches(evaluation(split.validation), task.evaluated_at_once, ranks)
     best = fit(
         TrainedNetwork(
             inputs.part, start.loss, config, len(labels), start.still, validated=bool(split.validation)
         ),
-        training_batches(Training(split.train, labels, inputs.training), config.batch, config.seed),
+        training_batches(Training(split.train, labels, inputs.training), config.batch, config.seed, ranks),
         validation if split.validation else None,
         config,
         folder,
@@ -159,7 +207,11 @@ def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     )
     predictions: list[ExamplePrediction] = []
     for side, examples in task.evaluated.items():
-        predictions += _predictions(side, inputs.part, evaluation(examples), task, reporter)
+        rows = _log_probabilities(side, inputs.part, evaluation(ranks.share(examples)), task, reporter)
+        answers = zip(examples, ranks.gathered(rows), strict=True)
+        predictions += [task.answer(side, example, row) for example, row in answers]
+    if not ranks.first:
+        return
     write_predictions(folder, predictions, f"bench finetune --resume {folder}")
     described = _description(task, best, whole_frames) | {
         "operating_point": _operating_point(task, predictions)
@@ -182,9 +234,11 @@ def _pixels(task: Task, net: nn.Module) -> _Inputs:
 def _features(task: Task, net: Any, reporter: Reporter) -> _Inputs:
     features = task.features(net, task.trained, task.config.views)
     draws = task.config.drawn_windows
-    drawn = [Wanted(each.clip, draw) for each in task.split.train for draw in range(draws)]
-    even = [Wanted(each.clip, None) for side in task.evaluated.values() for each in side]
+    share = task.ranks.share
+    drawn = [Wanted(each.clip, draw) for each in share(task.split.train) for draw in range(draws)]
+    even = [Wanted(each.clip, None) for side in task.evaluated.values() for each in share(side)]
     features.prepare([*drawn, *even], reporter)
+    task.ranks.wait()
     return _Inputs(
         Back(net, task.trained),
         lambda example, epoch: features.drawn(example.clip, epoch % draws),
@@ -193,21 +247,20 @@ def _features(task: Task, net: Any, reporter: Reporter) -> _Inputs:
 
 
 @torch.inference_mode()
-def _predictions(
+def _log_probabilities(
     side: Side, net: nn.Module, evaluation: Evaluation, task: Task, reporter: Reporter
-) -> list[ExamplePrediction]:
+) -> list[list[float]]:
+    """For each example the logarithm of each class's probability."""
     from .network import log_probabilities
 
-    found: list[ExamplePrediction] = []
-    batches = evaluation_batches(evaluation, task.evaluated_at_once)
-    device = torch.device(task.config.device)
-    net.to(device)
+    found: list[list[float]] = []
+    batches = evaluation_batches(evaluation, task.evaluated_at_once // task.ranks.count)
+    net.to(task.device)
     with reporter.task(side, len(evaluation)) as progress:
-        for inputs, _ in batches:
-            for row in log_probabilities(net, inputs.to(device)).cpu().tolist():
-                example = evaluation.examples[len(found)]
-                found.append(task.answer(side, example, row))
-                progress.advance(example.clip.id)
+        for inputs, _, _ in batches:
+            for row in log_probabilities(net, inputs.to(task.device)).cpu().tolist():
+                progress.advance(evaluation.examples[len(found)].clip.id)
+                found.append(row)
     net.cpu()
     return found
 

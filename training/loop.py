@@ -15,12 +15,14 @@ from typing import Any
 import lightning.pytorch as lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from ..atomic import replacing
 from .config import FinetuneConfig
 from .inputs.examples import Item
 from .network import MACRO_F1, TRAINING_LOSS, VALIDATION_LOSS, TrainedNetwork
+from .ranks.group import WAIT, cluster, placement
 from .reporting import Progress, Reporter
 
 CHECKPOINTS = "checkpoints"
@@ -41,7 +43,8 @@ def fit(
 
     Afterwards it has the weights of that epoch: the one with the best macro F1 on the validation examples
     (the first of equals), or without any the last one. Written into `folder` alone: checkpoints after each
-    epoch, the figures of all epochs as CSV, and TensorBoard's log where the configuration asks for it.
+    epoch, the figures of all epochs as CSV, and TensorBoard's log where the configuration asks for it. All
+    processes of a training call this; the first one alone writes.
     """
     last, ended = folder / CHECKPOINTS / LAST, folder / CHECKPOINTS / ENDED
     network.train()
@@ -56,8 +59,8 @@ def fit(
         if config.early_stop and validation is not None:
             callbacks.append(EarlyStopping(MACRO_F1, patience=config.early_stop, mode="max"))
         trainer = lightning.Trainer(
-            accelerator="cpu" if config.device == "cpu" else "gpu",
-            devices=1 if config.device == "cpu" else [int(config.device.removeprefix("cuda:"))],
+            **placement(config),
+            **_distributed(config),
             max_epochs=config.epochs,
             callbacks=callbacks,
             logger=_tensorboard(folder) if config.tensorboard else False,
@@ -69,7 +72,8 @@ def fit(
         )
         if not ended.exists():  # after an early stop it would go on for another epoch
             _fit(trainer, network, training, validation, last)
-            ended.touch()
+            if trainer.is_global_zero:
+                ended.touch()
         best = folder / CHECKPOINTS / BEST if validation is not None else last
         kept = torch.load(best, map_location="cpu", weights_only=True)
     network.load_state_dict(kept["state_dict"])
@@ -88,6 +92,14 @@ def _checkpoint(folder: Path, name: str, highest: str | None) -> ModelCheckpoint
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
+
+
+def _distributed(config: FinetuneConfig) -> dict[str, Any]:
+    """Lightning's settings of a training in several processes; none for one."""
+    if config.devices * config.nodes == 1:
+        return {}
+    # Buffers are averaged by the network, once an epoch.
+    return {"strategy": DDPStrategy(broadcast_buffers=False, timeout=WAIT), "plugins": [cluster()]}
 
 
 def _fit(
@@ -124,6 +136,8 @@ class _Figures(lightning.Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, _module: lightning.LightningModule) -> None:
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self._rows.append({"epoch": trainer.current_epoch, "learning_rate": self._rate, **figures})
+        if not trainer.is_global_zero:
+            return
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -169,6 +183,7 @@ _HINTS = (
     ".*Checkpoint directory .* exists and is not empty.*",  # where a training goes on
     ".*validation_step` but have no `val_dataloader`.*",  # small sets have no validation examples
     ".*module\\(s\\) in eval mode at the start of training.*",  # the frozen ones
+    ".*sync_dist=True.*when logging on epoch level.*",  # torchmetrics has reduced these figures
     ".*isinstance\\(treespec, LeafSpec\\).*",  # torch, of Lightning's own code
 )
 """Of Lightning: what each says is meant to be so."""

@@ -19,6 +19,9 @@ MACRO_F1 = "validation_macro_f1"
 VALIDATION_LOSS = "validation_loss"
 TRAINING_LOSS = "training_loss"
 
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""What goes in, (N, …); indices of the classes (N,) int64; which examples count (N,) bool: all or none."""
+
 
 class TrainedNetwork(lightning.LightningModule):
     """From its input to logits, with loss, metrics and optimiser.
@@ -59,15 +62,32 @@ class TrainedNetwork(lightning.LightningModule):
         return self
 
     def on_train_epoch_start(self) -> None:
-        # What a network draws (dropout) is the same whether it was resumed or not.
-        torch.manual_seed(seed_of("epoch", self._config.seed, self.current_epoch))
+        # What a network draws (dropout) is the same whether it was resumed or not, and differs between clips.
+        of_rank = (self.global_rank,) if self.global_rank else ()
+        torch.manual_seed(seed_of("epoch", self._config.seed, self.current_epoch, *of_rank))
 
-    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _index: int) -> torch.Tensor:
-        inputs, targets = batch
+    def training_step(self, batch: Batch, _index: int) -> torch.Tensor:
+        inputs, targets, counted = batch
         loss: torch.Tensor = self.loss(self.net(inputs), targets)
         self._require_number(loss)
-        self.log(TRAINING_LOSS, loss, on_step=False, on_epoch=True, batch_size=len(targets))
+        # A process's loss is the mean of its share, by the weights of its classes, and `ddp` takes the plain
+        # mean of the processes' gradients: scaled, that is the gradient of the mean of the whole batch.
+        weights = getattr(self.loss, "weight", None)
+        weight = (counted if weights is None else weights[targets] * counted).sum()
+        of_all = torch.stack([weight.float(), counted.sum().float()])
+        of_all = self.trainer.strategy.reduce(of_all, reduce_op="sum")
+        loss = loss * (weight * self.trainer.world_size / of_all[0])
+        self.log(TRAINING_LOSS, loss, on_step=False, on_epoch=True, batch_size=int(of_all[1]), sync_dist=True)
         return loss
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        # Before the validation and the checkpoint: each process's are of its own clips.
+        if self.trainer.world_size > 1 and self.trainer.is_last_batch:
+            for module in self.net.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm) and module not in self._still:
+                    for statistics in (module.running_mean, module.running_var):
+                        if statistics is not None:
+                            statistics.copy_(self.trainer.strategy.reduce(statistics, reduce_op="mean"))
 
     def _require_number(self, loss: torch.Tensor) -> None:
         if not torch.isfinite(loss):
@@ -77,8 +97,10 @@ class TrainedNetwork(lightning.LightningModule):
                 remedy="Train with a lower --learning-rate.",
             )
 
-    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _index: int) -> None:
-        inputs, targets = batch
+    def validation_step(self, batch: Batch, _index: int) -> None:
+        inputs, targets, counted = batch
+        if not counted.any():
+            return
         scores = log_probabilities(self.net, inputs)
         loss = nn.functional.nll_loss(scores, targets)
         self._require_number(loss)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -24,3 +25,20 @@ class Reporter(Protocol):
 
     def task(self, title: str, total: int) -> AbstractContextManager[Progress]:
         """A task of so many units begins; it ends with the block."""
+
+
+class Silent:
+    """A `Reporter`, and a `Progress`, that reports nothing: what another process reports already."""
+
+    def say(self, text: str) -> None:
+        pass
+
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Silent]:  # noqa: ARG002
+        yield self
+
+    def advance(self, note: str = "") -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass

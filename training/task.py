@@ -28,8 +28,10 @@ from ..records.training import ExamplePrediction, Side
 from .config import SCRATCH, FinetuneConfig
 from .inputs.features import Features
 from .inputs.frames import ResizedFrames, median_rate
+from .inputs.memory import HeldArrays
 from .inputs.persons import MOST_BYTES, KnownPersons, without_person
 from .inputs.windows import Drawing, Windows, window_length
+from .ranks.group import ALONE, Ranks
 from .reporting import Reporter
 
 
@@ -42,6 +44,7 @@ class Task:
     - `how`: how its pixels are prepared. `windows`: of its clips.
     - `people`: the detector by which the main persons are found, None for whole frames.
     - `composed`, `split`: the set, and its sides. `held_out`: examples of the second set, none without one.
+    - `ranks`: the processes that carry it out.
     """
 
     config: FinetuneConfig
@@ -54,6 +57,12 @@ class Task:
     windows: Windows
     held_out: tuple[Example, ...] = ()
     people: ChosenDetector | None = None
+    ranks: Ranks = ALONE
+
+    @property
+    def device(self) -> torch.device:
+        """Where this process computes."""
+        return self.ranks.device(self.config.device)
 
     @property
     def model(self) -> Model:
@@ -96,8 +105,7 @@ class Task:
             self.windows,
             Drawing.of(self.config),
             views,
-            torch.device(self.config.device),
-            self.config.memory_gb * 1e9,
+            self.device,
         )
 
     @property
@@ -136,8 +144,10 @@ class Task:
 
     @property
     def evaluated_at_once(self) -> int:
-        """Clips whose windows go through the network together: as many windows as training takes."""
-        return max(1, self.config.batch // self.config.views)
+        """Clips whose windows go through the networks of all processes together: as many windows as training
+        takes, and a clip for each process at least."""
+        count = self.ranks.count
+        return max(1, self.config.batch // count // self.config.views) * count
 
     @property
     def evaluated(self) -> dict[Side, tuple[Example, ...]]:
@@ -149,8 +159,11 @@ class Task:
         return sides | ({"held-out": self.held_out} if self.held_out else {})
 
 
-def plan(config: FinetuneConfig) -> Task:
-    """All that `config` names, found and checked; nothing is decoded. Raises an ActionBenchError."""
+def plan(config: FinetuneConfig, ranks: Ranks = ALONE) -> Task:
+    """All that `config` names, found and checked; nothing is decoded. Raises an ActionBenchError.
+
+    - `ranks`: the processes of the training.
+    """
     config = config.resolved()
     assert config.data is not None, "the configuration has checked it"
     composed = read_composed(Path(config.data))
@@ -182,10 +195,11 @@ def plan(config: FinetuneConfig) -> Task:
         )
     _check_target(config, composed, split)
     people = _people(config, weights)
-    frames = ResizedFrames(how, config.memory_gb * 1e9, None if people is None else _persons(people, config))
+    persons = None if people is None else _persons(people, config)
+    frames = ResizedFrames(how, HeldArrays(config.memory_gb * 1e9 / config.devices), persons)
     windows = Windows(frames, how, length)
     held_out = _held_out(composed, config)
-    return Task(config, request, stream, weights, how, composed, split, windows, held_out, people)
+    return Task(config, request, stream, weights, how, composed, split, windows, held_out, people, ranks)
 
 
 def _people(config: FinetuneConfig, weights: Weights | None) -> ChosenDetector | None:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, BinaryIO, get_args
+from typing import IO, Any, get_args
 
 from ...live.events import ActionEvent, SessionHeader
 from ...live.measurements import SessionStatus, SessionSummary
@@ -223,7 +223,7 @@ Send = Callable[[Event], None]
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
-def event_writer(stream: BinaryIO) -> Send:
+def event_writer(stream: IO[bytes]) -> Send:
     """Function that writes events to `stream`."""
     lock = threading.Lock()
 

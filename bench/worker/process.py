@@ -12,10 +12,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 import psutil
 
+from ...child_process import pipe_to_parent
 from ...errors import ActionBenchError
 from ...models.registry import find_model
 from ...preprocessing.assembly import assemble
@@ -30,7 +31,7 @@ from .turns import take_turns
 
 
 def main() -> None:
-    send = event_writer(_own_stdout())
+    send = event_writer(pipe_to_parent())
     job: Job = pickle.load(sys.stdin.buffer)
     asked = threading.Semaphore(0)
     grace_s = LIVE_GRACE_S if job.task == "live" else 0.0
@@ -42,13 +43,6 @@ def main() -> None:
         send(Failed(str(error)))
     except MemoryError:
         send(Failed("out of memory"))
-
-
-def _own_stdout() -> BinaryIO:
-    """The pipe to the parent; what libraries print to standard output goes to standard error instead."""
-    pipe = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return pipe
 
 
 def _pass_on_notices(send: Send) -> None:

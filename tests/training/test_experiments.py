@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from actionbench.operating_point import Costs
 from actionbench.records.training import ExamplePrediction, read_predictions
 from actionbench.training import experiments as module
 from actionbench.training.experiments import Experiments, predictions_of, read_experiments, run_experiments
+from actionbench.training.finetune import finetune
 
 from .conftest import composed_set
 
@@ -90,6 +92,26 @@ def test_a_clip_that_several_folds_validate_counts_once_for_each(
     names = [each.example for each in predictions_of(experiments, tmp_path / "out", "validation")["majority"]]
     assert len({name.partition("#")[0] for name in names}) < len(names), "some clip is validated twice"
     assert len(set(names)) == len(names)
+
+
+def test_no_network_of_a_finished_training_is_held(
+    asked: dict[str, Any], tmp_path: Path, quiet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    def counted(config: Any, reporter: Any) -> Any:
+        held.append(sum(type(each).__name__ == "Learner" for each in gc.get_objects()))
+        return finetune(config, reporter)
+
+    monkeypatch.setattr(module, "finetune", counted)
+    asked |= {"seeds": [0], "contrasts": []}
+    gc.collect()
+    gc.disable()  # as it may be for long by its own rules
+    try:
+        run_experiments(written(tmp_path, asked), tmp_path / "out", quiet())
+    finally:
+        gc.enable()
+    assert held == [held[0]] * 4
 
 
 def _check_tested(experiments: Experiments, out: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gc
 import signal
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -257,8 +259,8 @@ def test_the_loss_falls_on_a_fixed_batch(config: FinetuneConfig, quiet: Any) -> 
     from actionbench.training.network import TrainedNetwork
 
     x = torch.randn((4, 3, 4, 24, 24), generator=torch.Generator().manual_seed(0))
-    pairs: Any = [(each, k % 2) for k, each in enumerate(x)]
-    batches: Any = torch.utils.data.DataLoader(pairs, batch_size=4)
+    items: Any = [(each, k % 2, True) for k, each in enumerate(x)]
+    batches: Any = torch.utils.data.DataLoader(items, batch_size=4)
     net = trainable_network(find_model(config.model).model, None, ("a", "b"), 0)
     long = replace(config, epochs=20, lr_steps=(), learning_rate=0.05)
     folder = Path(str(config.out))
@@ -274,6 +276,46 @@ def test_a_loss_that_is_no_number_ends_it(config: FinetuneConfig, quiet: Any) ->
     wild = replace(config, learning_rate=100.0, weight_decay=10.0, epochs=40, batch=2)
     with pytest.raises(MeasurementError, match=r"epoch \d+: the loss is no number any more.*--learning-rate"):
         training.finetune(wild, quiet())
+
+
+def numpy_bytes() -> int:
+    """Bytes of all NumPy arrays that this process holds: what tracemalloc, which NumPy tells, has counted."""
+    snapshot = tracemalloc.take_snapshot()
+    arrays = snapshot.filter_traces([tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)])
+    return sum(trace.size for trace in arrays.traces)
+
+
+def test_what_a_training_holds_stays_within_its_bound_and_is_released_at_its_end(
+    config: FinetuneConfig, quiet: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from actionbench.training.network import TrainedNetwork
+
+    first = training.finetune(replace(config, epochs=1), quiet())
+    # The clips' frames are 369 kB, their features 387 kB.
+    bound, rest = 200_000, 50_000
+    last = replace(config, weights=str(first), train="last:1", memory_gb=bound / 1e9, epochs=2)
+    everything = replace(config, memory_gb=bound / 1e9, epochs=2)
+    held: list[int] = []
+
+    def measured(self: Any, batch: Any, index: int) -> Any:
+        held.append(numpy_bytes() - before)
+        return step(self, batch, index)
+
+    step = TrainedNetwork.training_step
+    monkeypatch.setattr(TRAINING_STEP, measured)
+    tracemalloc.start()
+    gc.collect()
+    gc.disable()  # it may find what a training has left at any time, or late
+    try:
+        before = numpy_bytes()
+        for number, each in enumerate((last, everything, everything)):
+            training.finetune(replace(each, out=str(tmp_path / str(number))), quiet())
+            assert bound / 2 < max(held) < bound + rest
+            assert numpy_bytes() - before < rest
+            held.clear()
+    finally:
+        gc.enable()
+        tracemalloc.stop()
 
 
 def test_it_ends_when_validation_gets_no_better(config: FinetuneConfig, quiet: Any) -> None:

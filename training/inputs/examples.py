@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
 from ...datasets.composed.example import Example
+from ..ranks.group import ALONE, Ranks
 from .windows import seed_of
 
-Item = tuple[torch.Tensor, int]
-"""What goes in, and the index of its class."""
+Item = tuple[torch.Tensor, int, bool]
+"""What goes in, the index of its class, and whether it counts (`Shares`)."""
 
 
 class EpochOrder(Sampler[tuple[int, int]]):
@@ -37,6 +39,22 @@ class EpochOrder(Sampler[tuple[int, int]]):
             yield self._epoch, index
 
 
+class Shares(BatchSampler):
+    """Of each batch the share of one process, as pairs of an example's key and whether it counts.
+
+    All processes have the same number of batches, because they compute each together: where a batch has
+    fewer examples than there are processes, those that have none get one that does not count.
+    """
+
+    def __init__(self, keys: Sampler[Any], batch: int, ranks: Ranks) -> None:
+        super().__init__(keys, batch, drop_last=False)
+        self._ranks = ranks
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in super().__iter__():
+            yield [(key, True) for key in self._ranks.share(batch)] or [(batch[0], False)]
+
+
 @dataclass(frozen=True, slots=True)
 class Training(Dataset[Item]):
     """Training examples. `window`: from an example and the epoch to what goes in."""
@@ -45,10 +63,10 @@ class Training(Dataset[Item]):
     labels: tuple[str, ...]
     window: Callable[[Example, int], torch.Tensor]
 
-    def __getitem__(self, key: tuple[int, int]) -> Item:
-        epoch, index = key
+    def __getitem__(self, key: tuple[tuple[int, int], bool]) -> Item:
+        (epoch, index), counts = key
         example = self.examples[index]
-        return self.window(example, epoch), target(example, self.labels)
+        return self.window(example, epoch), target(example, self.labels), counts
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -62,22 +80,23 @@ class Evaluation(Dataset[Item]):
     labels: tuple[str, ...]
     windows: Callable[[Example], torch.Tensor]
 
-    def __getitem__(self, index: int) -> Item:
+    def __getitem__(self, key: tuple[int, bool]) -> Item:
+        index, counts = key
         example = self.examples[index]
-        return self.windows(example), target(example, self.labels)
+        return self.windows(example), target(example, self.labels), counts
 
     def __len__(self) -> int:
         return len(self.examples)
 
 
-def training_batches(training: Training, batch: int, seed: int) -> DataLoader[Item]:
-    """Batches in each epoch's order."""
-    return DataLoader(training, batch, sampler=EpochOrder(len(training), seed))
+def training_batches(training: Training, batch: int, seed: int, ranks: Ranks = ALONE) -> DataLoader[Item]:
+    """A process's shares of batches in each epoch's order."""
+    return DataLoader(training, batch_sampler=Shares(EpochOrder(len(training), seed), batch, ranks))
 
 
-def evaluation_batches(evaluation: Evaluation, batch: int) -> DataLoader[Item]:
-    """Batches in the examples' order."""
-    return DataLoader(evaluation, batch)
+def evaluation_batches(evaluation: Evaluation, batch: int, ranks: Ranks = ALONE) -> DataLoader[Item]:
+    """A process's shares of batches in the examples' order."""
+    return DataLoader(evaluation, batch_sampler=Shares(SequentialSampler(evaluation), batch, ranks))
 
 
 def target(example: Example, labels: tuple[str, ...]) -> int:

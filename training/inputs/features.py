@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,9 @@ class Features:
     - `network`: a trainable network; its last `trained` blocks are those. `device`: where it computes.
     - `identity`: identifies network and weights; plain values.
     - `drawing`, `views`: of the random and of the evenly spaced windows.
-    - `max_bytes`: of what is held in memory; the rest is read from the disk each time.
+
+    The memory of the windows' frames holds them too, as far as it has room; the rest is read from the disk
+    each time.
     """
 
     cache: ArrayCache
@@ -58,13 +60,10 @@ class Features:
     drawing: Drawing
     views: int
     device: torch.device
-    max_bytes: float
-    _held: dict[str, Values] = field(default_factory=dict)
     _fast: nn.Module | None = None
-    _bytes: int = 0
 
     def prepare(self, wanted: Sequence[Wanted], reporter: Reporter) -> None:
-        """Have the features of all that is `wanted` at hand, computing those that are on no disk.
+        """Have the features of all that is `wanted` on disk, and nothing that they are made by in memory.
 
         Raises ClipError for a clip that cannot be read; what was computed before is kept.
         """
@@ -76,6 +75,8 @@ class Features:
             for key, each in missing:
                 self._keep(key, each)
                 progress.advance(each.clip.id)
+        self.windows.frames.memory.release()
+        self._fast = None  # a copy of the network
 
     def drawn(self, clip: Clip, draw: int) -> torch.Tensor:
         """Features of a random window, (D,) or (C, T, H, W)."""
@@ -87,14 +88,13 @@ class Features:
 
     def _found(self, wanted: Wanted) -> torch.Tensor:
         key = self.key(wanted)
-        found = self._held.get(key)
+        memory = self.windows.frames.memory
+        found = memory.get(key)
         if found is None:
             found = self.cache.get(key)
             # Another process, or a bound that is smaller than the set, may have removed it.
             found = self._keep(key, wanted) if found is None else found
-            if self._bytes + found.nbytes <= self.max_bytes:
-                self._held[key] = found
-                self._bytes += found.nbytes
+            memory.hold(key, found)
         return torch.from_numpy(found)
 
     @torch.inference_mode()

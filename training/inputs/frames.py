@@ -1,4 +1,4 @@
-"""The resized frames of a set's clips, kept in memory as far as a bound allows."""
+"""The resized frames of a set's clips, held in memory as far as a bound allows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ...models.spec import Preprocessing, Views
 from ...preprocessing.people.main_person import FindsPerson
 from ...preprocessing.preparer import Preparer
 from ...preprocessing.stopwatch import Stopwatch
+from .memory import HeldArrays
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -22,21 +23,16 @@ Pixels = npt.NDArray[np.uint8]
 class ResizedFrames:
     """Clips' frames, resized as the weights need them and not yet cropped; each file is checked once.
 
-    Decoded frames are kept until `max_bytes` are held; other clips are decoded each time. Epochs go over all
-    clips in turn, so dropping the oldest would gain nothing.
-
     - `how`: rate, size and filter of the frames.
+    - `memory`: holds decoded frames as far as it has room; other clips are decoded each time.
     - `people`: finds a clip's main person, of whom the frames show a square; None: they are whole.
     """
 
-    def __init__(self, how: Preprocessing, max_bytes: float, people: FindsPerson | None = None) -> None:
-        self.people = people
+    def __init__(self, how: Preprocessing, memory: HeldArrays, people: FindsPerson | None = None) -> None:
+        self.people, self.memory = people, memory
         self._preparer = Preparer({"rgb": how}, Views(None, None, "loop", "logits", 1), people=people)
         (self._geometry,) = self._preparer.geometries()
-        self._max_bytes = max_bytes
-        self._held: dict[tuple[object, ...], Pixels] = {}
         self._checked: set[str] = set()
-        self.bytes = 0
 
     def __call__(self, clip: Clip) -> Pixels:
         """The clip's frames (T, H, W, 3) uint8; not to be changed.
@@ -44,19 +40,16 @@ class ResizedFrames:
         Raises ClipError if they cannot be read, or if the file is not the one of the clip's digest.
         """
         key = (clip.path, clip.start_s, clip.end_s)
-        if key in self._held:
-            return self._held[key]
+        if (held := self.memory.get(key)) is not None:
+            return held
         if str(clip.path) not in self._checked:
             verify(clip)
             self._checked.add(str(clip.path))
         watch = Stopwatch()
         square, _ = self._preparer.main_person(clip, watch, _silent)
         resized = self._preparer.resized_frames(clip, self._geometry, watch, _silent, square=square)
-        frames = resized.pixels
-        if self.bytes + frames.nbytes <= self._max_bytes:
-            self._held[key] = frames
-            self.bytes += frames.nbytes
-        return frames
+        self.memory.hold(key, resized.pixels)
+        return resized.pixels
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -15,6 +15,9 @@ from ....training.packages import require_training
 from ..settings import given_settings, with_settings
 from .operating_point import print_operating_point
 
+_WITH_RESUME = ("devices", "nodes")
+"""Settings that change the result by rounding at most."""
+
 
 @with_settings(of=SETTINGS)
 def finetune(
@@ -26,23 +29,26 @@ def finetune(
 ) -> None:
     """Train a network for the classes of a composed set; the result is a network for `bench run`."""
     given = given_settings(context, SETTINGS)
-    if resume is not None and (given or config is not None):
+    others = [name for name in given if name not in _WITH_RESUME]
+    if resume is not None and (others or config is not None):
         raise UsageError(
-            "takes no other option: the training goes on as it began",
+            "takes no other option but --devices and --nodes: the training goes on as it began",
             where="--resume",
-            found=", ".join(SETTINGS[name].option for name in given) or "--config",
+            found=", ".join(SETTINGS[name].option for name in others) or "--config",
         )
     require_training()
     from ....training import finetune as training
+    from ....training.ranks.group import shows_results
     from ...console.progress import Console
 
     if resume is not None:
-        folder = training.resume(resume, Console())
+        folder = training.resume(resume, Console(), **given)
     else:
         values = {} if config is None else read_config(config)
         settings = from_mapping(FinetuneConfig, values | given, str(config or "command line"))
         folder = training.finetune(settings, Console())
-    _show(folder)
+    if shows_results():
+        _show(folder)
 
 
 def _show(folder: Path) -> None:

@@ -18,6 +18,7 @@ from actionbench.models.registry import find_model
 from actionbench.training.augmentation.augmentation import Augmentation
 from actionbench.training.inputs.features import Features, Wanted
 from actionbench.training.inputs.frames import ResizedFrames
+from actionbench.training.inputs.memory import HeldArrays
 from actionbench.training.inputs.windows import Drawing, Windows
 
 DRAWING = Drawing(corner=True, jitter=True, mirror=True, augmentation=Augmentation())
@@ -42,17 +43,16 @@ class Counting(torch.nn.Module):
 def made(learner: str, tmp_path: Path) -> Callable[..., Features]:
     how = find_model(learner).model.streams["rgb"].preprocessing
 
-    def make(net: Any, **changes: Any) -> Features:
+    def make(net: Any, max_bytes: float = 1e6, **changes: Any) -> Features:
         values: dict[str, Any] = {
             "cache": ArrayCache(tmp_path / "features", 10**7),
             "network": net,
             "trained": 0,
             "identity": {"network": "x", "weights": "a"},
-            "windows": Windows(ResizedFrames(how, 1e9), how, 4),
+            "windows": Windows(ResizedFrames(how, HeldArrays(max_bytes)), how, 4),
             "drawing": DRAWING,
             "views": 1,
             "device": torch.device("cpu"),
-            "max_bytes": 1e6,
         }
         return Features(**values | changes)
 
@@ -132,6 +132,19 @@ def test_what_was_removed_meanwhile_is_computed_again(made: Any, wanted: list[Wa
     for file in features.cache.folder.iterdir():
         file.write_bytes(b"torn")
     assert torch.equal(features.drawn(wanted[0].clip, 0), before)
+
+
+def test_frames_make_room_for_the_features_that_are_made_of_them(
+    made: Any, wanted: list[Wanted], quiet: Any
+) -> None:
+    features = made(Counting())
+    memory = features.windows.frames.memory
+    features.prepare(wanted, quiet())
+    assert memory.bytes == 0
+    once = features.drawn(wanted[0].clip, 0).nbytes
+    features.drawn(wanted[0].clip, 0)
+    features.even(wanted[0].clip)
+    assert memory.bytes == 2 * once, "one bound for frames and features, each counted once"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from actionbench.training.augmentation.augmentation import Augmentation
 from actionbench.training.config import FinetuneConfig
 from actionbench.training.inputs.features import Features, Wanted
 from actionbench.training.inputs.frames import ResizedFrames
+from actionbench.training.inputs.memory import HeldArrays
 from actionbench.training.inputs.persons import KnownPersons
 from actionbench.training.inputs.windows import Drawing, Windows
 from actionbench.training.task import plan
@@ -96,7 +97,7 @@ def test_frames_show_the_square_and_features_have_a_key_of_their_own(squares: Pa
     how = find_model(learner).model.streams["rgb"].preprocessing
     clip = read_composed(squares).examples[0].clip
     left = MainPerson(Knowing(lambda _: [(0, 0, 16, 32)]))
-    whole, cropped = ResizedFrames(how, 1e9), ResizedFrames(how, 1e9, left)
+    whole, cropped = ResizedFrames(how, HeldArrays(1e9)), ResizedFrames(how, HeldArrays(1e9), left)
     assert cropped(clip).shape[1] == cropped(clip).shape[2] < whole(clip).shape[2]
     assert len({feature_key(frames, how, clip) for frames in (whole, cropped)}) == 2
 
@@ -104,7 +105,7 @@ def test_frames_show_the_square_and_features_have_a_key_of_their_own(squares: Pa
 def feature_key(frames: ResizedFrames, how: Any, clip: Any) -> str:
     drawing = Drawing(corner=False, jitter=False, mirror=False, augmentation=Augmentation())
     windows = Windows(frames, how, 4)
-    made = Features(None, torch.nn.Identity(), 0, {}, windows, drawing, 1, torch.device("cpu"), 0)  # type: ignore[arg-type]
+    made = Features(None, torch.nn.Identity(), 0, {}, windows, drawing, 1, torch.device("cpu"))  # type: ignore[arg-type]
     return made.key(Wanted(clip, None))
 
 

@@ -18,6 +18,7 @@ from actionbench.preprocessing.preparer import Preparer
 from actionbench.training.augmentation.augmentation import Augmentation
 from actionbench.training.config import FinetuneConfig
 from actionbench.training.inputs.frames import ResizedFrames
+from actionbench.training.inputs.memory import HeldArrays
 from actionbench.training.inputs.windows import Drawing, Windows, even_starts, looped, seed_of, window_length
 
 HOW = Preprocessing(
@@ -61,23 +62,23 @@ def test_the_middle_window_is_what_a_run_gives_its_network(
 ) -> None:
     views = Views(length, length, "loop", "softmax", 1)
     (expected,) = Preparer({"rgb": how}, views, single=length)(clip).views
-    found = Windows(ResizedFrames(how, 0), how, length).even(clip, 1)
+    found = Windows(ResizedFrames(how, HeldArrays(0)), how, length).even(clip, 1)
     assert found.shape == (1, 3, length, 16, 16)
     np.testing.assert_array_equal(found[0].permute(1, 2, 3, 0).numpy(), expected["rgb"])
 
 
 def test_a_drawn_window_depends_on_its_seed_alone(clip: Clip) -> None:
-    windows = Windows(ResizedFrames(HOW, 1e9), HOW, 4)
+    windows = Windows(ResizedFrames(HOW, HeldArrays(1e9)), HOW, 4)
     first = windows.drawn(clip, DRAWN, 1)
     assert first.shape == (3, 4, 16, 16)
     assert first.dtype == torch.float32
     torch.rand(5)
-    assert torch.equal(Windows(ResizedFrames(HOW, 0), HOW, 4).drawn(clip, DRAWN, 1), first)
+    assert torch.equal(Windows(ResizedFrames(HOW, HeldArrays(0)), HOW, 4).drawn(clip, DRAWN, 1), first)
     assert len({windows.drawn(clip, DRAWN, seed).sum().item() for seed in range(8)}) == 8
 
 
 def test_each_thing_that_is_drawn_differs_from_the_middle_window(clip: Clip) -> None:
-    windows = Windows(ResizedFrames(HOW, 1e9), HOW, 4)
+    windows = Windows(ResizedFrames(HOW, HeldArrays(1e9)), HOW, 4)
     middle = windows.even(clip, 1)[0]
     assert torch.equal(windows.drawn(clip, PLAIN, 3), middle)
     choices: list[dict[str, Any]] = [
@@ -124,17 +125,17 @@ def test_a_windows_length_is_one_for_the_set() -> None:
 
 
 def test_frames_are_kept_within_the_bound(clip: Clip) -> None:
-    frames = ResizedFrames(HOW, 1e6)
+    frames = ResizedFrames(HOW, HeldArrays(1e6))
     assert frames(clip) is frames(clip)
-    assert frames.bytes == frames(clip).nbytes
-    none = ResizedFrames(HOW, 10)
+    assert frames.memory.bytes == frames(clip).nbytes
+    none = ResizedFrames(HOW, HeldArrays(10))
     assert none(clip) is not none(clip)
-    assert none.bytes == 0
+    assert none.memory.bytes == 0
 
 
 def test_a_file_that_is_not_the_sets_is_refused(clip: Clip) -> None:
     with pytest.raises(ClipError, match="the file is not the one in the manifest"):
-        ResizedFrames(HOW, 0)(replace(clip, sha256="0" * 64))
+        ResizedFrames(HOW, HeldArrays(0))(replace(clip, sha256="0" * 64))
 
 
 def test_seeds_are_their_own() -> None:
