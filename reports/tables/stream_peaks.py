@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ...records.disturbance import is_disturbed
+from ...records.disturbance import UNDISTURBED, is_disturbed
 from ...records.scenarios.declaration import WAITING
 from ...records.scenarios.stream import KEPT_UP, STREAM, StreamRecord, least_answered, least_processed
 from ...records.scenarios.stream_trials import StreamPeak
@@ -165,7 +165,11 @@ def _why(trial: StreamRecord) -> str:
     camera = "the camera that was served worst" if trial.cameras > 1 else "the camera"
     shares = {"due labels computed": least_answered(trial), "frames processed": least_processed(trial)}
     missed = [f"{_percent(share)} of its {what}" for what, share in shares.items() if share < KEPT_UP]
-    return f"{camera} had only {' and '.join(missed)} ({number(trial.cpu_s / trial.wall_s)} cores busy)"
+    return f"{camera} had only {' and '.join(missed)} ({number(_cores_busy(trial))} cores busy)"
+
+
+def _cores_busy(trial: StreamRecord) -> float:
+    return trial.cpu_s / trial.wall_s
 
 
 def _percent(share: float) -> str:
@@ -210,11 +214,13 @@ def _figure(trial: StreamRecord, metric: str) -> float | None:
 
 
 def _disturbed(m: ModelSummary, peak: StreamPeak) -> Iterable[str]:
-    # The threads of several cameras wait for each other: how busy the cores were is told with the reason.
-    if (trial := peak.not_kept_up) is None or trial.cameras > 1:
+    if (trial := peak.not_kept_up) is None:
         return
-    if is_disturbed(_figure(trial, WAITING)):
+    # The threads of several cameras also wait for each other, but then the process has the cores that it may.
+    among_themselves = trial.cameras > 1 and _cores_busy(trial) > (1 - UNDISTURBED) * trial.network_threads
+    if not among_themselves and is_disturbed(_figure(trial, WAITING)):
+        several = f"{_counted(trial.cameras)} and " if peak.search == "cameras" else ""
         yield (
-            f"{one_line(m.name)}: other programs used the cores in the trial with {_every(trial.stride)} at "
-            f"{trial.fps:g} frames/s; on an idle machine it may keep up."
+            f"{one_line(m.name)}: other programs used the cores in the trial with {several}"
+            f"{_every(trial.stride)} at {trial.fps:g} frames/s; on an idle machine it may keep up."
         )
