@@ -155,7 +155,8 @@ class _Watching:
 
     def watch(self) -> None:
         """Let them work until the cameras end, and report it. Raises what ended a thread early."""
-        with Meter() as meter, ThreadPoolExecutor(self._settings.cameras + 1) as pool:
+        # The threads outlive the meter: of those that have ended it could not tell how long they waited.
+        with ThreadPoolExecutor(self._settings.cameras + 1) as pool, Meter() as meter:
             labelling = pool.submit(self._label)
             shown = [pool.submit(self._show, number) for number in range(self._settings.cameras)]
             try:

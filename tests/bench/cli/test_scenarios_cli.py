@@ -98,7 +98,8 @@ def test_peaks_are_found_by_trials_of_their_own(
 def test_cameras_that_are_served_at_once_are_found_and_told(
     bench: Bench, coloured_videos: Videos, tmp_path: Path
 ) -> None:
-    """A label takes 0.1 s and is due every 0.15 s: one camera is served, two are not."""
+    """A label takes 0.1 s and is due every 0.15 s: two cameras are never served, one is unless the machine is
+    too busy."""
     data, out = coloured_videos([43], 1), tmp_path / "run"
     answer = bench(
         *("run", "--models", f"{TINY}:slow", "--data", data, "--out", out, *QUICK, "--streams"),
@@ -106,19 +107,21 @@ def test_cameras_that_are_served_at_once_are_found_and_told(
     )
     assert answer.returncode == 0, answer.stderr
     trials = RunDirectory(out).stream_trials()
+    served = trials[0].passed
     assert [(t.search, t.measured.cameras, t.passed) for t in trials] == [
-        ("cameras", 1, True),
-        ("cameras", 2, False),
+        ("cameras", 1, served),
+        *[("cameras", 2, False)] * served,
     ]
-    one, two = (trial.measured for trial in trials)
-    assert (one.fps, one.stride, one.due, two.due) == (40, 6, 21, 42)
-    assert one.stages_s.keys() == {"decode", "resize"}
+    first, last = trials[0].measured, trials[-1].measured
+    assert (first.fps, first.stride, first.due, last.due) == (40, 6, 21, 21 * last.cameras)
+    assert first.stages_s.keys() == {"decode", "resize"}
     report = (out / "report.md").read_text(encoding="utf-8")
-    assert "serves 1 camera at 40 frames/s with a label every 6 frames on this machine" in report
-    assert "with 2, the camera that was served worst had only" in report
+    how_many = "1 camera" if served else "no camera"
+    assert f"serves {how_many} at 40 frames/s with a label every 6 frames" in report
+    assert f"with {last.cameras}, the camera" in report
     (model,) = json.loads((out / "results.json").read_text())["models"]
     (peak,) = model["stream_peaks"]
-    assert (peak["search"], peak["ended"], peak["kept_up"]["cameras"]) == ("cameras", True, 1)
+    assert (peak["search"], peak["ended"], peak["not_kept_up"]["cameras"]) == ("cameras", True, last.cameras)
 
 
 def test_a_sweep_measures_every_point_and_no_accuracy(
