@@ -213,7 +213,7 @@ def _measure(plan: Plan, writer: RunWriter, console: Console, *, thumbnails: boo
     for name in config.scenarios if clips else ():
         alive = [model for model in plan.models if model.key not in failures]
         failures |= scenario_pass(name, alive, clips, config, writer, console)
-    if config.find_peak and clips:
+    if config.searching and clips:
         alive = [model for model in plan.models if model.key not in failures]
         failures |= search_pass(alive, clips, config, writer, console)
     return failures

@@ -30,6 +30,12 @@ from .web.address import WebAddress, web_address
 STRIDE = 8
 """Frames from one label to the next: a third of a second at 25 frames a second."""
 
+CLIP_MARGIN_S = 5.0
+"""Seconds before and after an event in its video."""
+
+MQTT_NAME = "camera"
+"""Name of the source in the topics of a broker."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveConfig:
@@ -103,17 +109,22 @@ class LiveConfig:
     events: str | None = setting(TEXT, "file for the events, JSON lines; `-`: standard output", None)
     video: str | None = setting(TEXT, "annotated video to write, `.mp4`", None)
     clips: str | None = setting(TEXT, "folder for a video of each event", None)
-    before: float = setting(
+    before: float | None = setting(
         NUMBER,
-        "seconds before an event in its video; as an action may begin a window earlier, more than one",
-        5.0,
+        "seconds before an event in its video; as an action may begin a window earlier, more than one. By "
+        f"default {CLIP_MARGIN_S:g}",
+        None,
     )
-    after: float = setting(NUMBER, "seconds after an event in its video", 5.0)
+    after: float | None = setting(
+        NUMBER, f"seconds after an event in its video; by default {CLIP_MARGIN_S:g}", None
+    )
     webhook: str | None = setting(TEXT, "address that events are sent to, as JSON by POST", None)
     mqtt: str | None = setting(
         TEXT, "MQTT broker that events are published to: `mqtt://HOST` or `mqtts://HOST`", None
     )
-    mqtt_name: str = setting(TEXT, "name of the camera or the place in the topics of `mqtt`", "camera")
+    mqtt_name: str | None = setting(
+        TEXT, f"name of the camera or the place in the topics of `mqtt`; by default `{MQTT_NAME}`", None
+    )
     alert_labels: tuple[str, ...] = setting(
         NAMES,
         "classes whose events are sent to `webhook` and `mqtt` and saved in `clips`; by default all",
@@ -166,6 +177,17 @@ class LiveConfig:
         """The source. Raises UsageError for what is none."""
         assert self.source is not None, "checked when it was made"
         return parse_source(self.source)
+
+    @property
+    def clip_margins_s(self) -> tuple[float, float]:
+        """Seconds before and after an event in its video."""
+        before, after = (CLIP_MARGIN_S if each is None else each for each in (self.before, self.after))
+        return before, after
+
+    @property
+    def place(self) -> str:
+        """Name of the source in the topics of a broker."""
+        return MQTT_NAME if self.mqtt_name is None else self.mqtt_name
 
     @property
     def page(self) -> WebAddress | None:

@@ -79,7 +79,7 @@ class RunDirectory:
         return self.samples("latency")
 
     def stream_trials(self) -> list[StreamTrial]:
-        """The trials of `--find-peak` in the order of writing."""
+        """The trials of `--find-peak` and `--streams` in the order of writing."""
         return list(records(self.timing_file(TRIALS), StreamTrial))
 
     def timing_file(self, scenario: str) -> Path:
@@ -199,7 +199,7 @@ class RunWriter(RunDirectory):
         self._timing[scenario].add(to_json(asdict(entry)))
 
     def append_stream_trial(self, trial: StreamTrial) -> None:
-        """Add a trial of `--find-peak`."""
+        """Add a trial of `--find-peak` or `--streams`."""
         self.append_timing(TRIALS, trial)
 
     def _appended(self, path: Path) -> AppendedFile:

@@ -123,6 +123,12 @@ class RunConfig:
         "model keeps up with",
         False,
     )
+    streams: bool = setting(
+        SWITCH,
+        "with the scenario stream: search how many such cameras at once, at `stream_fps` and `stride`, each "
+        "model serves on this machine",
+        False,
+    )
     sweep: Mapping[str, str] = setting(
         PAIRS,
         "axis and its values, such as `batch=1,4,8`; each combination is timed. Axes: "
@@ -214,13 +220,18 @@ class RunConfig:
                 expected="at least one clip for --scenarios",
                 found=", ".join(self.scenarios),
             )
-        if self.find_peak and "stream" not in self.scenarios:
+        if self.searching and "stream" not in self.scenarios:
             raise UsageError(
                 "searches cameras that a model keeps up with, which the scenario stream simulates",
-                where="--find-peak",
+                where="--find-peak" if self.find_peak else "--streams",
                 remedy="Add --scenarios stream.",
             )
         parse_sweep(self.sweep)
+
+    @property
+    def searching(self) -> bool:
+        """Whether cameras are searched that the models keep up with."""
+        return self.find_peak or self.streams
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the YAML file has them."""

@@ -150,9 +150,9 @@ def estimate(
             cost = timed[model.key]
             process = cost.start + scenario(name).seconds(model, cost, clips, config)
             steps.append(EstimatedStep(name, model.key, config.processes * process))
-    for model in plan.models if config.find_peak and clips else ():
+    for model in plan.models if config.searching and clips else ():
         seconds = longest_s(model, timed[model.key], config)
-        steps.append(EstimatedStep("find peak, at most,", model.key, seconds))
+        steps.append(EstimatedStep("search, at most,", model.key, seconds))
     return steps
 
 

@@ -1,23 +1,27 @@
-"""How "stream" is measured: labels for a camera that does not wait."""
+"""How "stream" is measured: labels for cameras that do not wait."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 from ...datasets.clip import Clip
 from ...datasets.sources.manifest import verify
 from ...datasets.video.reader import read_frames
 from ...errors import ClipError, MeasurementError
 from ...live.frame import FALLBACK_FPS
-from ...live.queues import Newest
+from ...live.queues import Turns
 from ...models.spec import InputArray, Network
 from ...preprocessing.preparer import Preparer, View
 from ...preprocessing.rolling_window import RollingWindow, still_window
@@ -46,31 +50,40 @@ ROOM_S = 1.0
 class CameraSettings:
     """A camera that gives `fps` frames a second for `seconds`, and a label asked for every `stride` of them.
 
-    `window`: frames that a label is about.
+    - `window`: frames that a label is about.
+    - `cameras`: such cameras at once, which all begin at the same time.
+    - `decoding`: each frame is decoded when it has arrived, by each camera; otherwise all are beforehand.
     """
 
     fps: Fraction
     window: int
     stride: int
     seconds: float
+    cameras: int = 1
+    decoding: bool = False
+
+    @property
+    def frames(self) -> int:
+        """Frames of each camera: those of its first window, then `seconds`."""
+        return int(self.seconds * self.fps) + self.window
 
 
 @dataclasses.dataclass(slots=True)
-class _Labels:
-    """What the thread with the network did. `failure`: what ended it early."""
+class _Watched:
+    """What was done for one camera.
+
+    - `age_s`: of its labels.
+    - `frame_s`, `stages_s`, `waiting_frames`: of each frame the work, and those that waited behind it.
+    - `dropped`: frames that were lost.
+    - `resident_bytes`: memory of the process at its last frame.
+    """
 
     age_s: list[float] = dataclasses.field(default_factory=list)
-    forward_s: list[float] = dataclasses.field(default_factory=list)
-    failure: BaseException | None = None
-
-
-@dataclasses.dataclass(slots=True)
-class _Preparation:
-    """What the thread with the frames did: for each frame its seconds, and those that waited behind it."""
-
     frame_s: list[float] = dataclasses.field(default_factory=list)
     stages_s: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     waiting_frames: list[int] = dataclasses.field(default_factory=list)
+    dropped: int = 0
+    resident_bytes: int = 0
 
     def add(self, seconds: float, watch: Stopwatch, waiting: int) -> None:
         self.frame_s.append(seconds)
@@ -79,127 +92,164 @@ class _Preparation:
         self.waiting_frames.append(waiting)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Due:
+    """A window for which a label is due: of which camera, when its last frame arrived, its input."""
+
+    camera: int
+    arrived: float
+    inputs: Mapping[str, list[InputArray]]
+
+
 def measure_stream(job: Job, loaded: Loaded, send: Send) -> None:
-    """Show the first usable clip to the network at the camera's rate, for the camera's time, and report it.
+    """Show the first usable clip to the network at the cameras' rate, for their time, and report it.
 
     Raises MeasurementError if no clip can be used.
     """
-    camera: CameraSettings = job.settings
+    settings: CameraSettings = job.settings
     network, preparer = loaded.network, loaded.preparer
-    clip, frames = _first_usable(job, camera.fps)
+    clip, frames = _first_usable(job, settings)
     warm_preparation(preparer, clip, send)
-    _warm(job, network, preparer, camera, frames)
-    _watch(job, network, preparer, send, clip, frames, camera)
+    window = still_window(preparer, settings.window, frames[0])
+    forward_views(network, [window], job.classes, Stopwatch())
+    _Watching(job, network, preparer, send, clip, frames).watch()
 
 
-def _first_usable(job: Job, fps: Fraction) -> tuple[Clip, list[Frame]]:
+def _first_usable(job: Job, settings: CameraSettings) -> tuple[Clip, list[Frame]]:
+    """The first clip that can be read, and the frames of it that are decoded beforehand, at least one."""
     refused: ClipError | None = None
+    rate, held = (None, 1) if settings.decoding else (settings.fps, MOST_FRAMES)
     for clip in job.clips:
         try:
             verify(clip)
-            with read_frames(clip, fps) as reader:
-                return clip, [frame for frame, _ in zip(reader, range(MOST_FRAMES), strict=False)]
+            with read_frames(clip, rate) as reader:
+                return clip, list(itertools.islice(reader, held))
         except ClipError as error:
             refused = error
     raise MeasurementError(f"no clip could be shown: {refused}")
 
 
-def _warm(
-    job: Job, network: Network, preparer: Preparer, camera: CameraSettings, frames: list[Frame]
-) -> None:
-    window = still_window(preparer, camera.window, frames[0])
-    forward_views(network, [window], job.classes, Stopwatch())
+def _decoded(clip: Clip) -> Iterator[Frame]:
+    """The clip's own frames over and over, each decoded when it is asked for."""
+    while True:
+        with read_frames(clip) as reader:
+            yield from reader
 
 
-def _watch(
-    job: Job,
-    network: Network,
-    preparer: Preparer,
-    send: Send,
-    clip: Clip,
-    frames: list[Frame],
-    settings: CameraSettings,
-) -> None:
-    total = max(int(settings.seconds * settings.fps), 0) + settings.window
-    room = max(1, round(ROOM_S * settings.fps))
-    camera = Camera(settings.fps, total, room, time.perf_counter, time.sleep)
-    windows: Newest[tuple[float, Mapping[str, list[InputArray]]]] = Newest()
-    labels = _Labels()
+class _Watching:
+    """The cameras, with a thread each, and the network, with another one, while they work.
 
-    def label() -> None:
+    - `held`: frames that are decoded beforehand.
+    """
+
+    def __init__(
+        self, job: Job, network: Network, preparer: Preparer, send: Send, clip: Clip, held: list[Frame]
+    ) -> None:
+        self._job, self._network, self._preparer, self._send = job, network, preparer, send
+        self._clip, self._held = clip, held
+        self._settings: CameraSettings = job.settings
+        self._cameras = [_Watched() for _ in range(self._settings.cameras)]
+        self._forward_s: list[float] = []
+        self._windows: Turns[int, _Due] = Turns()
+        self._stop = threading.Event()
+
+    def watch(self) -> None:
+        """Let them work until the cameras end, and report it. Raises what ended a thread early."""
+        # The threads outlive the meter: of those that have ended it could not tell how long they waited.
+        with ThreadPoolExecutor(self._settings.cameras + 1) as pool, Meter() as meter:
+            labelling = pool.submit(self._label)
+            shown = [pool.submit(self._show, number) for number in range(self._settings.cameras)]
+            try:
+                wait(shown, return_when=FIRST_EXCEPTION)
+            finally:
+                self._stop.set()
+                self._windows.close()
+            for each in (*shown, labelling):
+                each.result()
+        self._send(Measured(self._result(meter)))
+
+    def _label(self) -> None:
+        """Compute labels: the cameras take turns, and of each the newest window counts."""
+        job = self._job
         try:
-            while (item := windows.take()) is not None:
-                arrived, inputs = item
+            while (due := self._windows.take()) is not None:
                 begin = time.perf_counter()
-                view: View = {stream: np.stack(kept) for stream, kept in inputs.items()}
-                average_views(forward_views(network, [view], job.classes, Stopwatch()), job.views.average)
+                view: View = {stream: np.stack(kept) for stream, kept in due.inputs.items()}
+                logits = forward_views(self._network, [view], job.classes, Stopwatch())
+                average_views(logits, job.views.average)
                 end = time.perf_counter()
-                labels.age_s.append(end - arrived)
-                labels.forward_s.append(end - begin)
-        except BaseException as error:
-            labels.failure = error
+                self._cameras[due.camera].age_s.append(end - due.arrived)
+                self._forward_s.append(end - begin)
+        finally:
+            self._stop.set()
 
-    window = RollingWindow(preparer, settings.window)
-    alive = signs_of_life(send)
-    work = _Preparation()
-    meter = Meter()
-    thread = threading.Thread(target=label, name="labels", daemon=True)
-    with meter:
-        thread.start()
-        while (arrival := camera.take()) is not None and labels.failure is None:
+    def _show(self, number: int) -> None:
+        """Take one camera's frames and prepare them, until it ends."""
+        settings, watched = self._settings, self._cameras[number]
+        room = max(1, round(ROOM_S * settings.fps))
+        camera = Camera(settings.fps, settings.frames, room, time.perf_counter, time.sleep)
+        window = RollingWindow(self._preparer, settings.window)
+        frames = _decoded(self._clip) if settings.decoding else itertools.cycle(self._held)
+        alive = signs_of_life(self._send)
+        while (arrival := camera.take()) is not None and not self._stop.is_set():
             watch = Stopwatch()
             begin = time.perf_counter()
-            window.add(frames[arrival.number % len(frames)], watch)
-            work.add(time.perf_counter() - begin, watch, arrival.waiting)
+            with watch.stage("decode") if settings.decoding else nullcontext():
+                frame = next(frames)
+            window.add(frame, watch)
+            watched.add(time.perf_counter() - begin, watch, arrival.waiting)
             if is_due(arrival.number, settings.window, settings.stride) and window.whole():
-                windows.put((arrival.time_s, window.frames()))
-            alive("camera", arrival.number + 1, total)
-        windows.close()
-        thread.join()
-    if labels.failure is not None:
-        raise labels.failure
-    send(Measured(_result(job, settings, clip, camera, total, labels, work, meter, preparer)))
+                self._windows.put(number, _Due(number, arrival.time_s, window.frames()))
+            if number == 0:
+                alive("camera", arrival.number + 1, settings.frames)
+        watched.dropped = camera.dropped
+        watched.resident_bytes = psutil.Process().memory_info().rss
+
+    def _result(self, meter: Meter) -> dict[str, Any]:
+        settings, preparer = self._settings, self._preparer
+        rates = {how.frame_rate for how in preparer.streams.values()} - {None, settings.fps}
+        trained = ", ".join(f"{float(rate):g}" for rate in rates if rate is not None)
+        notes = [f"the weights were trained at {trained} frames a second"] if rates else []
+        if any(how.rate is None and how.every > 1 for how in preparer.streams.values()):
+            notes.append("the camera gives only those frames of a video that the weights were trained on")
+        cameras = self._cameras
+        stages = dict.fromkeys(stage for camera in cameras for stage in camera.stages_s)
+        return {
+            "clip": self._clip.id,
+            "fps": float(settings.fps),
+            "window": settings.window,
+            "stride": settings.stride,
+            "frames": settings.cameras * settings.frames,
+            "dropped": sum(camera.dropped for camera in cameras),
+            "due": settings.cameras * due_windows(settings.frames, settings.window, settings.stride),
+            "age_s": [age for camera in cameras for age in camera.age_s],
+            "frame_s": _median(camera.frame_s for camera in cameras),
+            "forward_s": float(np.median(self._forward_s)) if self._forward_s else None,
+            "preparing_threads": settings.cameras,
+            "network_threads": self._job.options.threads,
+            "wall_s": meter.wall_s,
+            "cpu_s": meter.cpu_s,
+            "waited_s": meter.waited_s,
+            "stages_s": {
+                stage: _median(camera.stages_s.get(stage, ()) for camera in cameras) for stage in stages
+            },
+            "waiting_frames": [waiting for camera in cameras for waiting in camera.waiting_frames],
+            "notes": sorted({*notes, *preparer.notes}),
+            "cameras": settings.cameras,
+            "served": [
+                {"labels": len(camera.age_s), "dropped": camera.dropped}
+                for camera in (cameras if len(cameras) > 1 else ())
+            ],
+            # That of the first one to end: the others still have their windows and decoders.
+            "resident_bytes": max(camera.resident_bytes for camera in cameras),
+        }
 
 
-def _result(
-    job: Job,
-    settings: CameraSettings,
-    clip: Clip,
-    camera: Camera,
-    total: int,
-    labels: _Labels,
-    work: _Preparation,
-    meter: Meter,
-    preparer: Preparer,
-) -> dict[str, Any]:
-    rates = {how.frame_rate for how in preparer.streams.values()} - {None, settings.fps}
-    trained = ", ".join(f"{float(rate):g}" for rate in rates if rate is not None)
-    notes = [f"the weights were trained at {trained} frames a second"] if rates else []
-    if any(how.rate is None and how.every > 1 for how in preparer.streams.values()):
-        notes.append("the camera gives only those frames of a video that the weights were trained on")
-    return {
-        "clip": clip.id,
-        "fps": float(settings.fps),
-        "window": settings.window,
-        "stride": settings.stride,
-        "frames": total,
-        "dropped": camera.dropped,
-        "due": due_windows(total, settings.window, settings.stride),
-        "age_s": labels.age_s,
-        "frame_s": float(np.median(work.frame_s)),
-        "forward_s": float(np.median(labels.forward_s)) if labels.forward_s else None,
-        "preparing_threads": 1,
-        "network_threads": job.options.threads,
-        "wall_s": meter.wall_s,
-        "cpu_s": meter.cpu_s,
-        "waited_s": meter.waited_s,
-        "stages_s": {stage: float(np.median(seconds)) for stage, seconds in work.stages_s.items()},
-        "waiting_frames": work.waiting_frames,
-        "notes": sorted({*notes, *preparer.notes}),
-    }
+def _median(seconds: Iterable[Iterable[float]]) -> float:
+    return float(np.median(list(itertools.chain.from_iterable(seconds))))
 
 
-def _camera(model: PlannedModel, config: RunConfig) -> CameraSettings:
+def camera_of(model: PlannedModel, config: RunConfig) -> CameraSettings:
     """The camera that a model is shown: at the rate of its weights unless the user names another."""
     rate = model.stream_rate or FALLBACK_FPS / model.stream_every
     return CameraSettings(
@@ -211,11 +261,11 @@ def _camera(model: PlannedModel, config: RunConfig) -> CameraSettings:
 
 
 def _job(model: PlannedModel, clips: Sequence[Clip], config: RunConfig) -> Job:
-    return model.stream_job("stream", clips, _camera(model, config))
+    return model.stream_job("stream", clips, camera_of(model, config))
 
 
 def _seconds(model: PlannedModel, cost: Cost, _: int, config: RunConfig) -> float:
-    camera = _camera(model, config)
+    camera = camera_of(model, config)
     return cost.first + camera.seconds + float(camera.window / camera.fps)
 
 

@@ -1,9 +1,9 @@
-"""`--find-peak`: the smallest stride and the largest rate of a camera that each model keeps up with."""
+"""`--find-peak` and `--streams`: which camera each model keeps up with, and how many cameras it serves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ...datasets.clip import Clip
@@ -12,9 +12,11 @@ from ...records.run_directory import RunWriter, log_path
 from ...records.scenarios.stream import RATES
 from ...records.scenarios.stream_trials import (
     FASTEST_FPS,
+    MOST_CAMERAS,
     SLOWEST_FPS,
     Search,
     StreamTrial,
+    next_cameras,
     next_rate,
     next_stride,
 )
@@ -23,13 +25,13 @@ from ..plan.config import RunConfig
 from ..plan.planned_model import PlannedModel
 from ..worker.supervisor import Worker
 from .scenario import Cost
-from .stream import CameraSettings
+from .stream import CameraSettings, camera_of
 from .timed import measure
 
 FEWEST_STRIDES = 20
-"""Strides of a trial, at least. One window may wait while another is in the network, so that in N strides a
-network that is too slow by less than 1 / N computes all labels: here a twentieth, as near as a rate is
-found."""
+"""Strides of a trial, at least. One window of each camera may wait while another is in the network, so that
+in N strides a network that is too slow by less than 1 / N computes all labels: here a twentieth, as near as a
+rate is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +49,27 @@ class StreamSearch:
 
     def value(self, trial: StreamTrial) -> int | None:
         """The value that a trial tried; None for one of another search."""
-        tried = trial.measured.stride if self.search == "stride" else round(trial.measured.fps)
-        camera = self.camera(tried)
-        same = (trial.measured.fps, trial.measured.stride) == (float(camera.fps), camera.stride)
-        return tried if trial.search == self.search and same else None
+        measured = trial.measured
+        values = {"stride": measured.stride, "rate": round(measured.fps), "cameras": measured.cameras}
+        camera = self.camera(values[self.search])
+        same = (measured.fps, measured.stride) == (float(camera.fps), camera.stride)
+        return values[self.search] if trial.search == self.search and same else None
 
 
-def searches(window: int, config: RunConfig) -> Iterator[StreamSearch]:
-    """The searches of a model with windows of `window` frames, in their order.
+def searches(model: PlannedModel, config: RunConfig) -> Iterator[StreamSearch]:
+    """The searches of a model that the settings ask for, in their order."""
+    if config.find_peak:
+        yield from _of_one_camera(model.stream_window, config)
+    if config.streams:
+        yield _of_cameras(camera_of(model, config))
 
-    The smallest stride at 25 and at 30 frames per second, or at `config.stream_fps`; then the largest rate at
-    `config.stride`.
-    """
+
+def _of_one_camera(window: int, config: RunConfig) -> Iterator[StreamSearch]:
+    """The smallest stride at 25 and at 30 frames per second, or at `config.stream_fps`; then the largest rate
+    at `config.stride`."""
 
     def camera(fps: Fraction, stride: int) -> CameraSettings:
-        seconds = max(config.stream_seconds, FEWEST_STRIDES * stride / float(fps))
-        return CameraSettings(fps, window, stride, seconds)
+        return _long_enough(CameraSettings(fps, window, stride, config.stream_seconds))
 
     def stride_at(fps: Fraction) -> StreamSearch:
         return StreamSearch(
@@ -83,6 +90,17 @@ def searches(window: int, config: RunConfig) -> Iterator[StreamSearch]:
     )
 
 
+def _of_cameras(camera: CameraSettings) -> StreamSearch:
+    """How many of such cameras are served, which decode their frames themselves."""
+    camera = replace(_long_enough(camera), decoding=True)
+    return StreamSearch("cameras", lambda cameras: replace(camera, cameras=cameras), next_cameras)
+
+
+def _long_enough(camera: CameraSettings) -> CameraSettings:
+    seconds = max(camera.seconds, FEWEST_STRIDES * camera.stride / float(camera.fps))
+    return replace(camera, seconds=seconds)
+
+
 def search_pass(
     models: Sequence[PlannedModel],
     clips: Sequence[Clip],
@@ -95,14 +113,14 @@ def search_pass(
     Trials that `writer` has are not repeated.
     """
     failures: dict[str, str] = {}
-    plans = [(model, tuple(searches(model.stream_window, config))) for model in models]
-    with console.task("find peak", sum(len(of_model) for _, of_model in plans)) as progress:
+    plans = [(model, tuple(searches(model, config))) for model in models]
+    with console.task("search", sum(len(of_model) for _, of_model in plans)) as progress:
         for model, of_model in plans:
             trials = [trial for trial in writer.stream_trials() if trial.measured.model == model.key]
             for each in of_model:
                 error = _carry_out(each, model, clips, config, trials, writer, console, progress)
                 if error is not None:
-                    failures[model.key] = f"find peak: {error}"
+                    failures[model.key] = f"search: {error}"
                     break
                 progress.advance(model.key)
     return failures
@@ -121,7 +139,8 @@ def _carry_out(
     """Add the trials that a search still needs to `trials` and to the directory; the error that ended it."""
     while (value := _next(search, trials)) is not None:
         camera = search.camera(value)
-        progress.note(f"{model.key}: stride {camera.stride} at {float(camera.fps):g} frames/s")
+        many = f"{camera.cameras} cameras, " if search.search == "cameras" else ""
+        progress.note(f"{model.key}: {many}stride {camera.stride} at {float(camera.fps):g} frames/s")
 
         def keep(record: object) -> None:
             trial = StreamTrial(search.search, record)  # type: ignore[arg-type]
@@ -158,9 +177,10 @@ def _trial(
 def longest_s(model: PlannedModel, cost: Cost, config: RunConfig) -> float:
     """Seconds that the searches of a model take at most: the sum over them of the longest way to an end."""
     window = model.stream_window
+    largest = max(window, FASTEST_FPS, MOST_CAMERAS)
 
     def seconds(search: StreamSearch, boundary: int) -> float:
-        """Of the search of a model that keeps up with strides from `boundary` on, or rates below it."""
+        """Of the search of a model that keeps up with strides from `boundary` on, or less of others."""
         passed: list[int] = []
         failed: list[int] = []
         total = 0.0
@@ -171,6 +191,6 @@ def longest_s(model: PlannedModel, cost: Cost, config: RunConfig) -> float:
         return total
 
     return sum(
-        max(seconds(search, boundary) for boundary in range(1, max(window, FASTEST_FPS) + 2))
-        for search in searches(window, config)
+        max(seconds(search, boundary) for boundary in range(1, largest + 2))
+        for search in searches(model, config)
     )

@@ -32,6 +32,7 @@ from ..scenarios.inference import average_views, forward_views
 from ..scenarios.scenario import Loaded
 from .events import Happened, Notice, Recognising, Send, SessionBegun, SessionEnded
 from .job import Job
+from .notices import notices_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, asked: threading.Semaph
         zones=() if settings.zones is None else settings.zones.names,
         every=settings.every,
     )
-    with closing(Reports(send)) as reports:
+    with closing(Reports(send)) as reports, notices_to(reports.say):
         say = reports.say
         outputs = make_outputs(config, header, settings.labels, measurements, say, stop.set)
         send(SessionBegun(header))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import psutil
 
@@ -27,6 +25,7 @@ from .accuracy import predict_clips
 from .arrays import compute_arrays
 from .events import Done, Failed, Notice, Ready, Send, event_writer
 from .job import Job
+from .notices import notices_to
 from .turns import take_turns
 
 
@@ -36,40 +35,13 @@ def main() -> None:
     asked = threading.Semaphore(0)
     grace_s = LIVE_GRACE_S if job.task == "live" else 0.0
     threading.Thread(target=_follow_parent, args=(asked, grace_s), daemon=True).start()
-    _pass_on_notices(send)
-    try:
-        _run(job, send, asked)
-    except ActionBenchError as error:
-        send(Failed(str(error)))
-    except MemoryError:
-        send(Failed("out of memory"))
-
-
-def _pass_on_notices(send: Send) -> None:
-    """What our own code warns of is for the user, not for the log of the process."""
-
-    class Notices(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            send(Notice(record.getMessage()))
-
-    ours = Path(__file__).parents[2]
-    show = warnings.showwarning
-
-    def pass_on(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        if category is RuntimeWarning and Path(filename).is_relative_to(ours):
-            send(Notice(str(message)))
-        else:
-            show(message, category, filename, lineno, file, line)
-
-    warnings.showwarning = pass_on
-    logging.getLogger("actionbench").addHandler(Notices(logging.WARNING))
+    with notices_to(lambda text: send(Notice(text))):
+        try:
+            _run(job, send, asked)
+        except ActionBenchError as error:
+            send(Failed(str(error)))
+        except MemoryError:
+            send(Failed("out of memory"))
 
 
 def _follow_parent(asked: threading.Semaphore, grace_s: float) -> None:

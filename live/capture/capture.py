@@ -25,6 +25,7 @@ LONGEST_WAIT_S = 30.0
 MOST_LATE_S = 1.0
 """A file that is decoded later than this is played more slowly from there on; of a stream it is said."""
 
+_NO_PICTURE = "gives no picture"
 _ENDED = "the stream ended"
 _LAGS = "the stream is decoded more slowly than it comes: frames wait before they are decoded"
 _MAY_LAG = "the stream has no time stamps and is hardly waited for: frames may be older than their age says"
@@ -36,6 +37,22 @@ Read = Callable[[Source, Callable[[], None]], Iterator[Picture]]
 def read_source(source: Source, damaged: Callable[[], None]) -> Iterator[Picture]:
     """The pictures of a source; see `read_video` and `read_camera`."""
     return read_camera(int(source.address)) if source.kind == "camera" else read_video(source, damaged)
+
+
+def check_file(source: Source) -> None:
+    """Check that a video file can be opened and has a picture; of another source nothing is known beforehand.
+
+    Raises ClipError as `Capture.run` would.
+    """
+    if source.kind != "file":
+        return
+    try:
+        with closing(read_source(source, lambda: None)) as pictures:  # type: ignore[type-var]
+            found = next(pictures, None)
+    except SourceLost as error:
+        raise ClipError(str(error), where=source.public) from None
+    if found is None:
+        raise ClipError(_NO_PICTURE, where=source.public)
 
 
 @dataclass(slots=True)
@@ -86,7 +103,7 @@ class Capture:
             if self.stop.is_set():
                 return
             if not self._number:
-                what = reason if reason != _ENDED else "gives no picture"
+                what = reason if reason != _ENDED else _NO_PICTURE
                 raise ClipError(what, where=self.source.public)
             if not self.source.live:
                 if reason != _ENDED:

@@ -32,7 +32,7 @@ def check_outputs(config: LiveConfig) -> None:
     if config.webhook is not None:
         webhook_address(config.webhook)
     if config.mqtt is not None:
-        broker_address(config.mqtt, config.mqtt_name)
+        broker_address(config.mqtt, config.place)
     if (address := config.page) is not None:
         listen(address).close()
     if config.show:
@@ -64,11 +64,11 @@ def make_outputs(
     if config.video is not None:
         makers.append(partial(VideoFile, Path(config.video)))
     if config.clips is not None:
-        makers.append(partial(ClipFolder, Path(config.clips), config.before, config.after, chosen))
+        makers.append(partial(ClipFolder, Path(config.clips), *config.clip_margins_s, chosen))
     if config.webhook is not None:
         makers.append(partial(Webhook, config.webhook, chosen, say))
     if config.mqtt is not None:
-        makers.append(partial(Mqtt, config.mqtt, config.mqtt_name, chosen, say))
+        makers.append(partial(Mqtt, config.mqtt, config.place, chosen, say))
     if (address := config.page) is not None:
         makers.append(partial(_page, address, header, labels, measurements, say))
     if config.show:

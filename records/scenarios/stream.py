@@ -1,4 +1,4 @@
-"""The scenario "stream": a simulated camera at its rate."""
+"""The scenario "stream": a simulated camera at its rate, or several at once."""
 
 from __future__ import annotations
 
@@ -16,22 +16,34 @@ RATES = (25, 30)
 
 
 @dataclass(frozen=True, slots=True)
-class StreamRecord:
-    """A simulated camera on one clip: frames arrive by the clock, whether the processing keeps up or not.
+class Served:
+    """What one camera of several got. `labels`: computed for it. `dropped`: its frames that were lost."""
 
-    - `fps`: frames per second of the camera.
+    labels: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """Simulated cameras on one clip: frames arrive by the clock, whether the processing keeps up or not.
+
+    - `fps`: frames per second of a camera.
     - `window`: frames that a label is about. `stride`: frames from one label to the next.
     - `frames`: frames of the camera. `dropped`: those overwritten in the buffer before they were processed.
-    - `due`: windows that were complete by the camera's clock.
+    - `due`: windows that were complete by the camera's clock. Of several cameras, these three are sums.
     - `age_s`: for each label, seconds from the arrival of its window's last frame to the label in memory.
-    - `frame_s`, `forward_s`: median seconds of work on one frame (resizing, flow) and on one window (upload
-      to download); `forward_s` is None without a label.
-    - `stages_s`: stage of the work on a frame ("resize", "flow") → its median seconds per frame; empty in
-      older runs.
+    - `frame_s`, `forward_s`: median seconds of work on one frame (decoding where it is counted, resizing,
+      flow) and on one window (upload to download); `forward_s` is None without a label.
+    - `stages_s`: stage of the work on a frame ("decode" where it is counted, "resize", "flow") → its median
+      seconds per frame; empty in older runs.
     - `waiting_frames`: for each processed frame, the later ones that waited in the camera's buffer when it
       was taken; empty in older runs.
     - `preparing_threads`, `network_threads`: threads that work at the same time.
     - `wall_s`, `cpu_s`, `waited_s`: of the whole measurement; see `LatencyRecord`.
+    - `cameras`: cameras at once, of which one network computes all labels.
+    - `served`: what each of them got; empty for one camera.
+    - `resident_bytes`: memory of the process at the end, while the cameras still have their windows and
+      decoders; None in older runs.
     """
 
     model: str
@@ -54,6 +66,9 @@ class StreamRecord:
     stages_s: dict[str, float] = field(default_factory=dict)
     waiting_frames: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    cameras: int = 1
+    served: tuple[Served, ...] = ()
+    resident_bytes: int | None = None
     kind: Literal["stream"] = "stream"
 
 
@@ -61,9 +76,20 @@ def _answered(r: StreamRecord) -> float:
     return len(r.age_s) / r.due
 
 
+def least_answered(r: StreamRecord) -> float:
+    """Fraction of its due labels that were computed for the camera for which it is the smallest."""
+    return min((each.labels * r.cameras / r.due for each in r.served), default=_answered(r))
+
+
+def least_processed(r: StreamRecord) -> float:
+    """Fraction of its frames that were processed of the camera of which it is the smallest."""
+    return 1 - max((each.dropped for each in r.served), default=r.dropped) * r.cameras / r.frames
+
+
 def keeps_up(r: StreamRecord) -> bool:
-    """Whether at least `KEPT_UP` of the due labels were computed, and of the frames processed."""
-    return min(_answered(r), 1 - r.dropped / r.frames) >= KEPT_UP
+    """Whether of every camera at least `KEPT_UP` of the due labels were computed, and of the frames
+    processed."""
+    return min(least_answered(r), least_processed(r)) >= KEPT_UP
 
 
 def _late(r: StreamRecord) -> int:
@@ -72,7 +98,7 @@ def _late(r: StreamRecord) -> int:
 
 
 def _labels_per_s(r: StreamRecord) -> float:
-    return _answered(r) * r.fps / r.stride
+    return _answered(r) * r.cameras * r.fps / r.stride
 
 
 def _waiting(r: StreamRecord) -> float | None:

@@ -1,6 +1,6 @@
-"""Trials of the scenario "stream": which stride and which rate a model keeps up with is searched by them.
+"""Trials of the scenario "stream": which camera a model keeps up with, and how many it serves.
 
-Both searches double a value, then bisect. What was tried decides what is tried next, so that an interrupted
+All searches double a value, then bisect. What was tried decides what is tried next, so that an interrupted
 search continues where it stopped, and a report can tell whether one has ended.
 """
 
@@ -12,8 +12,9 @@ from typing import Literal
 
 from .stream import StreamRecord, keeps_up
 
-Search = Literal["stride", "rate"]
-"""What is searched: the smallest stride at a camera's rate, or the largest rate of a camera at a stride."""
+Search = Literal["stride", "rate", "cameras"]
+"""What is searched: the smallest stride at a camera's rate, the largest rate of a camera at a stride, or the
+largest number of cameras at once."""
 
 TRIALS = "stream_trials"
 """Name of their file, without its ending."""
@@ -21,6 +22,9 @@ TRIALS = "stream_trials"
 SLOWEST_FPS, FASTEST_FPS = 5, 240
 """Limits of the rates that are tried, frames per second: surveillance at its slowest, a telephone's slow
 motion."""
+
+MOST_CAMERAS = 256
+"""Cameras that are tried at most: their decoding alone would take more cores than most machines have."""
 
 NEAR = 0.05
 """A rate is found when the next one that was tried is so near, as a share of it (or one frame per second)."""
@@ -31,7 +35,7 @@ class StreamTrial:
     """One trial of a search.
 
     - `search`: that it belongs to.
-    - `measured`: a camera, as the scenario "stream" measures it; its `process` counts the model's trials.
+    - `measured`: as the scenario "stream" measures its cameras; `process` counts the model's trials.
     """
 
     search: Search
@@ -39,7 +43,7 @@ class StreamTrial:
 
     @property
     def passed(self) -> bool:
-        """Whether the model kept up with this camera."""
+        """Whether the model kept up with every camera."""
         return keeps_up(self.measured)
 
 
@@ -78,21 +82,38 @@ def next_rate(passed: Collection[int], failed: Collection[int], first: int) -> i
     return (low + high) // 2 if high - low > max(1, NEAR * low) else None
 
 
+def next_cameras(passed: Collection[int], failed: Collection[int]) -> int | None:
+    """The number of cameras that is tried next: 1, 2, 4, … up to `MOST_CAMERAS`, then between the last two.
+
+    - `passed`, `failed`: numbers that were tried.
+
+    None when the search has ended: the largest of `passed` is found, or there is none.
+    """
+    low = max(passed, default=0)
+    if not failed:
+        return None if low >= MOST_CAMERAS else min(max(1, 2 * low), MOST_CAMERAS)
+    high = min(failed)
+    return (low + high) // 2 if high - low > 1 else None
+
+
 @dataclass(frozen=True, slots=True)
 class StreamPeak:
-    """What a search of `--find-peak` found, as measured in its trials.
+    """What a search of `--find-peak` or `--streams` found, as measured in its trials.
 
     - `search`: what was searched.
-    - `kept_up`: the most demanding camera that was kept up with: the smallest stride or the largest rate;
-      None if there was none.
-    - `not_kept_up`: the least demanding camera that was not; None if there was none.
+    - `kept_up`: the most demanding trial that passed: the smallest stride, the largest rate or the most
+      cameras; None if there was none.
+    - `not_kept_up`: the least demanding trial that did not; None if there was none.
     - `ended`: whether the search has ended. One that was interrupted might find more.
+    - `camera_bytes`: memory that another camera takes, from the growth of the process between the trials with
+      the fewest and the most cameras; None where cameras were not searched, or one number alone was tried.
     """
 
     search: Search
     kept_up: StreamRecord | None
     not_kept_up: StreamRecord | None
     ended: bool
+    camera_bytes: float | None = None
 
     @property
     def camera(self) -> StreamRecord:
@@ -106,7 +127,7 @@ def stream_peaks_of(trials: Iterable[StreamTrial]) -> tuple[StreamPeak, ...]:
     """What each search found, in their order; `trials`: of one model."""
     searches: dict[tuple[Search, float], list[StreamTrial]] = {}
     for trial in trials:
-        same = trial.measured.fps if trial.search == "stride" else trial.measured.stride
+        same = trial.measured.stride if trial.search == "rate" else trial.measured.fps
         searches.setdefault((trial.search, same), []).append(trial)
     return tuple(_peak(search, of_search) for (search, _), of_search in searches.items())
 
@@ -118,8 +139,20 @@ def _peak(search: Search, trials: Sequence[StreamTrial]) -> StreamPeak:
         ended = next_stride([r.stride for r in passed], [r.stride for r in failed], trials[0].measured.window)
         kept_up = min(passed, key=lambda r: r.stride, default=None)
         not_kept_up = max(failed, key=lambda r: r.stride, default=None)
+    elif search == "cameras":
+        ended = next_cameras([r.cameras for r in passed], [r.cameras for r in failed])
+        kept_up = max(passed, key=lambda r: r.cameras, default=None)
+        not_kept_up = min(failed, key=lambda r: r.cameras, default=None)
     else:
         ended = next_rate([round(r.fps) for r in passed], [round(r.fps) for r in failed], SLOWEST_FPS)
         kept_up = max(passed, key=lambda r: r.fps, default=None)
         not_kept_up = min(failed, key=lambda r: r.fps, default=None)
-    return StreamPeak(search, kept_up, not_kept_up, ended is None)
+    return StreamPeak(search, kept_up, not_kept_up, ended is None, _camera_bytes([*passed, *failed]))
+
+
+def _camera_bytes(trials: Sequence[StreamRecord]) -> float | None:
+    by_cameras = {r.cameras: r.resident_bytes for r in trials if r.resident_bytes is not None}
+    fewest, most = min(by_cameras, default=0), max(by_cameras, default=0)
+    if most == fewest:
+        return None
+    return max(0.0, (by_cameras[most] - by_cameras[fewest]) / (most - fewest))

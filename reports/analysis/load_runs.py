@@ -39,7 +39,7 @@ class RunData:
     - `processes`, `latencies`: the scenario "latency".
     - `scores`: (model, clip id) → probabilities (classes,) float32, 0–1.
     - `scenarios`: the other scenarios that were measured.
-    - `stream_trials`: of `--find-peak`.
+    - `stream_trials`: of `--find-peak` and `--streams`.
     - `folder`: path of the directory, for its thumbnails; None for a run that is not on disk.
     """
 
@@ -66,7 +66,7 @@ class ModelData:
     - `clips`, `processes`, `latencies`: one record for each clip, process and timed clip.
     - `scores`: clip id → probabilities (classes,) float32, 0–1.
     - `scenarios`: scenarios other than "latency" that were measured.
-    - `stream_trials`: of `--find-peak`.
+    - `stream_trials`: of `--find-peak` and `--streams`.
     - `environment`: `Run.environment`.
     """
 

@@ -32,7 +32,7 @@ class ModelSummary:
     - `measured`: the records. `accuracy`, `timing`: figures from them.
     - `scenarios`: name → figures, of the scenarios that were measured, in the order of their sections.
     - `agreement`: with its float32 reference; None if it was not compared.
-    - `stream_peaks`: what the searches of `--find-peak` found.
+    - `stream_peaks`: what the searches of `--find-peak` and `--streams` found.
     """
 
     measured: ModelData

@@ -257,11 +257,14 @@ def _peak(peak: StreamPeak) -> dict[str, Any]:
         "ended": peak.ended,
         "kept_up": _camera(peak.kept_up),
         "not_kept_up": _camera(peak.not_kept_up),
+        "camera_bytes": peak.camera_bytes,
     }
 
 
 def _camera(trial: StreamRecord | None) -> dict[str, Any] | None:
-    return None if trial is None else {"fps": trial.fps, "stride": trial.stride, **ages(trial)}
+    if trial is None:
+        return None
+    return {"fps": trial.fps, "stride": trial.stride, "cameras": trial.cameras, **ages(trial)}
 
 
 def _figures(s: ScenarioSummary) -> dict[str, Any]:

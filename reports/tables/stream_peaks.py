@@ -1,14 +1,15 @@
-"""The table of `--find-peak`: with which cameras can a model be deployed on this machine?"""
+"""The table of `--find-peak` and `--streams`: with which cameras can a model be deployed on this machine?"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ...records.disturbance import is_disturbed
+from ...records.disturbance import UNDISTURBED, is_disturbed
 from ...records.scenarios.declaration import WAITING
-from ...records.scenarios.stream import STREAM, StreamRecord
+from ...records.scenarios.stream import KEPT_UP, STREAM, StreamRecord, least_answered, least_processed
 from ...records.scenarios.stream_trials import StreamPeak
 from ..analysis.summary import ModelSummary, Summary
 from ..numbers import UNKNOWN, number, one_line
@@ -16,11 +17,18 @@ from ..statistics.intervals import percentile
 from .table import Column, Line, Record, Table, table
 
 NOTES = (
-    "Each camera was tried once, by the rule of the scenario stream: at least 99 % of the due labels "
-    "computed and of the frames processed. Nothing is inferred about cameras that were not tried. A network "
+    "Each trial was made once, by the rule of the scenario stream: of every camera at least 99 % of the due "
+    "labels computed and of the frames processed. Nothing is inferred about what was not tried. A network "
     "that is too slow by less than a twentieth may pass.",
     "Only time is judged: where the camera has another rate than the weights were trained at, motion looks "
     "faster or slower to the network.",
+)
+
+OF_CAMERAS = (
+    "Several cameras begin at the same time, which is the least favourable case for the age of their labels; "
+    "each decodes, resizes and computes flow by itself, and one network computes the labels of all in turn. "
+    "Memory of another camera: by how much the process grew between the trials with the fewest and the most "
+    "cameras."
 )
 
 
@@ -34,30 +42,31 @@ def stream_peaks(summary: Summary) -> Table:
         Column("Labels / s"),
         Column("Labels late"),
         Column("Age of a label, ms\nmedian,\n95 %,\nworst"),
+        Column("Memory of\nanother\ncamera, MB"),
         Column("Search", "left"),
     )
     found = [(m, peak) for m in summary.models for peak in m.stream_peaks]
     sentences = [sentence(m.name, peak) for m, peak in found]
     disturbed = [note for m, peak in found for note in _disturbed(m, peak)]
-    notes = [*sentences, *disturbed, *NOTES] if found else []
+    several = [OF_CAMERAS] if any(peak.search == "cameras" for _, peak in found) else []
+    notes = [*sentences, *disturbed, *NOTES, *several] if found else []
     lines = (_line(m, peak) for m, peak in found)
     return table("stream_peaks", "Which cameras a model keeps up with", columns, lines, notes)
 
 
 def _line(m: ModelSummary, peak: StreamPeak) -> Line:
-    kept_up, camera = peak.kept_up, peak.camera
+    kept_up = peak.kept_up
     known = dict.fromkeys(("age_s", "age_s_p95", "age_s_worst")) if kept_up is None else ages(kept_up)
     state = "ended" if peak.ended else "not finished"
     texts = (
         one_line(m.name),
-        f"smallest stride\nat {camera.fps:g} frames / s"
-        if peak.search == "stride"
-        else f"largest rate\nat stride {camera.stride}",
-        _value(peak, kept_up),
+        _searched(peak),
+        "0" if kept_up is None and peak.search == "cameras" and peak.ended else _value(peak, kept_up),
         _value(peak, peak.not_kept_up),
         UNKNOWN if kept_up is None else number(_figure(kept_up, "labels_per_s")),
         UNKNOWN if kept_up is None else f"{_figure(kept_up, 'labels_late')} of {kept_up.due}",
         "\n".join(map(_ms, known.values())),
+        number(None if peak.camera_bytes is None else peak.camera_bytes / 1e6),
         "ended at its limit" if _at_limit(peak) else state,
     )
     record: Record = {
@@ -69,10 +78,22 @@ def _line(m: ModelSummary, peak: StreamPeak) -> Line:
         "labels_late": None if kept_up is None else _figure(kept_up, "labels_late"),
         "labels_due": None if kept_up is None else kept_up.due,
         **known,
+        "camera_bytes": peak.camera_bytes,
         "ended": "yes" if peak.ended else "no",
         "at_limit": "yes" if _at_limit(peak) else "no",
     }
     return texts, record
+
+
+def _searched(peak: StreamPeak) -> str:
+    camera = peak.camera
+    match peak.search:
+        case "stride":
+            return f"smallest stride\nat {camera.fps:g} frames / s"
+        case "rate":
+            return f"largest rate\nat stride {camera.stride}"
+        case "cameras":
+            return f"most cameras\nat {camera.fps:g} frames / s,\nstride {camera.stride}"
 
 
 def ages(trial: StreamRecord) -> dict[str, float | None]:
@@ -89,12 +110,14 @@ def _camera(prefix: str, trial: StreamRecord | None) -> Record:
     return {
         f"{prefix}fps": None if trial is None else trial.fps,
         f"{prefix}stride": None if trial is None else trial.stride,
+        f"{prefix}cameras": None if trial is None else trial.cameras,
     }
 
 
 def sentence(model: str, peak: StreamPeak) -> str:
     """Whether and how the model `model` can be deployed with such a camera, in a sentence."""
-    text = f"{one_line(model)}: {_stride(peak) if peak.search == 'stride' else _rate(peak)}"
+    found = {"stride": _stride, "rate": _rate, "cameras": _cameras}[peak.search]
+    text = f"{one_line(model)}: {found(peak)}"
     if _at_limit(peak):
         text += ", where the search ended"
     return text + ("." if peak.ended else "; the search is not finished.")
@@ -120,6 +143,40 @@ def _rate(peak: StreamPeak) -> str:
     return text if worse is None else f"{text}; it does not keep up with {worse.fps:g}"
 
 
+def _cameras(peak: StreamPeak) -> str:
+    kept_up, worse = peak.kept_up, peak.not_kept_up
+    each = f"at {peak.camera.fps:g} frames/s with {_every(peak.camera.stride)}"
+    if kept_up is None:
+        assert worse is not None, "a search has a trial"
+        return f"serves no camera {each}: with {worse.cameras}, {_why(worse)}"
+    labels = f"the labels {_aged(kept_up)}"
+    text = f"serves {_counted(kept_up.cameras)} {each} on this machine, {labels}"
+    if worse is None:
+        return text
+    return f"{text}; with {worse.cameras}, {_why(worse)}"
+
+
+def _counted(cameras: int) -> str:
+    return "1 camera" if cameras == 1 else f"{cameras} cameras"
+
+
+def _why(trial: StreamRecord) -> str:
+    """Why a trial failed, of the camera that was served worst, and how much the process computed."""
+    camera = "the camera that was served worst" if trial.cameras > 1 else "the camera"
+    shares = {"due labels computed": least_answered(trial), "frames processed": least_processed(trial)}
+    missed = [f"{_percent(share)} of its {what}" for what, share in shares.items() if share < KEPT_UP]
+    return f"{camera} had only {' and '.join(missed)} ({number(_cores_busy(trial))} cores busy)"
+
+
+def _cores_busy(trial: StreamRecord) -> float:
+    return trial.cpu_s / trial.wall_s
+
+
+def _percent(share: float) -> str:
+    """Rounded down, so that what fell short of a limit does not look as if it had reached it."""
+    return f"{math.floor(1000 * share) / 10:g} %"
+
+
 def _every(stride: int) -> str:
     return "a label for every frame" if stride == 1 else f"a label every {stride} frames"
 
@@ -139,13 +196,15 @@ def _at_limit(peak: StreamPeak) -> bool:
         return False
     if peak.search == "stride":
         return peak.kept_up is None
+    if peak.search == "cameras":
+        return peak.not_kept_up is None
     return peak.kept_up is None or peak.not_kept_up is None
 
 
 def _value(peak: StreamPeak, trial: StreamRecord | None) -> str:
     if trial is None:
         return UNKNOWN
-    return f"{trial.stride}" if peak.search == "stride" else f"{trial.fps:g}"
+    return {"stride": f"{trial.stride}", "rate": f"{trial.fps:g}", "cameras": f"{trial.cameras}"}[peak.search]
 
 
 def _figure(trial: StreamRecord, metric: str) -> float | None:
@@ -157,8 +216,11 @@ def _figure(trial: StreamRecord, metric: str) -> float | None:
 def _disturbed(m: ModelSummary, peak: StreamPeak) -> Iterable[str]:
     if (trial := peak.not_kept_up) is None:
         return
-    if is_disturbed(_figure(trial, WAITING)):
+    # The threads of several cameras also wait for each other, but then the process has the cores that it may.
+    among_themselves = trial.cameras > 1 and _cores_busy(trial) > (1 - UNDISTURBED) * trial.network_threads
+    if not among_themselves and is_disturbed(_figure(trial, WAITING)):
+        several = f"{_counted(trial.cameras)} and " if peak.search == "cameras" else ""
         yield (
-            f"{one_line(m.name)}: other programs used the cores in the trial with {_every(trial.stride)} at "
-            f"{trial.fps:g} frames/s; on an idle machine it may keep up."
+            f"{one_line(m.name)}: other programs used the cores in the trial with {several}"
+            f"{_every(trial.stride)} at {trial.fps:g} frames/s; on an idle machine it may keep up."
         )

@@ -35,6 +35,9 @@ def test_every_default_is_a_possible_value_and_is_documented() -> None:
         ({"alert_labels": ("falling",)}, "without --webhook or --mqtt or --clips"),
         ({"token": "token.txt"}, "--token: would do nothing without --web"),
         ({"before": 3.0}, "--before: would do nothing without --clips"),
+        ({"before": 5.0}, "--before: would do nothing without --clips"),
+        ({"after": 5.0}, "--after: would do nothing without --clips"),
+        ({"mqtt_name": "camera"}, "--mqtt-name: would do nothing without --mqtt"),
         ({"after": 0.0}, "--after: would do nothing without --clips"),
         ({"mqtt_name": "hall"}, "--mqtt-name: would do nothing without --mqtt"),
         ({"mqtt_name": "hall", "webhook": "http://x.org"}, "--mqtt-name: would do nothing without --mqtt"),
@@ -47,8 +50,12 @@ def test_impossible_values(values: dict[str, Any], says: str) -> None:
 
 
 def test_settings_of_an_output_that_is_there() -> None:
-    LiveConfig(source="0", clips="clips", before=3, after=0, alert_labels=("falling",))
-    LiveConfig(source="0", mqtt="mqtt://x.org", mqtt_name="hall", alert_labels=("falling",))
+    clips = LiveConfig(source="0", clips="clips", before=3, after=0, alert_labels=("falling",))
+    assert clips.clip_margins_s == (3.0, 0.0)
+    assert LiveConfig(source="0", clips="clips").clip_margins_s == (5.0, 5.0)
+    mqtt = LiveConfig(source="0", mqtt="mqtt://x.org", mqtt_name="hall", alert_labels=("falling",))
+    assert mqtt.place == "hall"
+    assert LiveConfig(source="0", mqtt="mqtt://x.org").place == "camera"
     LiveConfig(source="0", webhook="http://x.org", alert_labels=("falling",))
 
 

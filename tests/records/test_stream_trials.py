@@ -1,4 +1,4 @@
-"""What is tried next in a search, for models of which it is known what they keep up with."""
+"""What is tried next in a search, for models of which it is known what they keep up with; what was found."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actionbench.records.scenarios.stream import Served, StreamRecord, keeps_up
 from actionbench.records.scenarios.stream_trials import (
     FASTEST_FPS,
+    MOST_CAMERAS,
     SLOWEST_FPS,
+    StreamTrial,
+    next_cameras,
     next_rate,
     next_stride,
+    stream_peaks_of,
 )
 
 Next = Callable[[Collection[int], Collection[int]], int | None]
@@ -79,3 +84,79 @@ def test_the_largest_rate_is_found_within_a_twentieth_or_a_frame(first: int, lar
     found, reachable = max(passed), min(largest, FASTEST_FPS)
     assert found <= reachable <= found + max(1, 0.05 * found)
     assert len(tried) <= 12
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [
+        (0, [1]),
+        (1, [1, 2]),
+        (3, [1, 2, 4, 3]),
+        (11, [1, 2, 4, 8, 16, 12, 10, 11]),
+        (1000, [1, 2, 4, 8, 16, 32, 64, 128, 256]),
+    ],
+)
+def test_cameras_are_doubled_then_bisected(most: int, expected: list[int]) -> None:
+    tried, _ = searched(next_cameras, lambda cameras: cameras <= most)
+    assert tried == expected
+
+
+@given(most=st.integers(0, 2 * MOST_CAMERAS))
+def test_the_largest_number_of_cameras_is_found_in_few_trials(most: int) -> None:
+    tried, passed = searched(next_cameras, lambda cameras: cameras <= most)
+    assert max(passed, default=0) == min(most, MOST_CAMERAS)
+    assert most >= MOST_CAMERAS or most + 1 in tried, "it is known by measurement that one more is too much"
+    assert max(tried) <= max(1, 2 * most), "and no more memory is taken than twice what is served takes"
+    assert len(tried) <= 2 * MOST_CAMERAS.bit_length() - 1
+
+
+def of_cameras(labels: list[int], dropped: list[int], resident_bytes: int | None = None) -> StreamRecord:
+    """100 labels are due of each camera, and it gives 200 frames."""
+    return StreamRecord(
+        model="net",
+        process=0,
+        clip="a",
+        fps=25,
+        window=4,
+        stride=2,
+        frames=200 * len(labels),
+        dropped=sum(dropped),
+        due=100 * len(labels),
+        age_s=(0.1,) * sum(labels),
+        frame_s=0.001,
+        forward_s=0.01,
+        preparing_threads=len(labels),
+        network_threads=1,
+        wall_s=8.0,
+        cpu_s=4.0,
+        cameras=len(labels),
+        served=tuple(map(Served, labels, dropped)),
+        resident_bytes=resident_bytes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "dropped", "passed"),
+    [
+        ([100, 99, 100, 100], [0, 0, 2, 0], True),
+        ([100, 98, 100, 100], [0, 0, 0, 0], False),
+        ([100, 100, 100, 100], [0, 0, 3, 0], False),
+    ],
+)
+def test_every_camera_must_be_kept_up_with(labels: list[int], dropped: list[int], passed: bool) -> None:
+    """Of all labels and frames together, more than 99 % are there in each case."""
+    assert keeps_up(of_cameras(labels, dropped)) is passed
+
+
+def test_what_was_found_and_how_much_memory_a_camera_takes() -> None:
+    def trial(cameras: int, labels: int, resident_bytes: int) -> StreamTrial:
+        return StreamTrial("cameras", of_cameras([labels] * cameras, [0] * cameras, resident_bytes))
+
+    found = (trial(1, 100, 500), trial(2, 100, 590), trial(4, 80, 800), trial(3, 100, 650))
+    (peak,) = stream_peaks_of(found)
+    assert peak.kept_up is not None
+    assert peak.not_kept_up is not None
+    assert (peak.kept_up.cameras, peak.not_kept_up.cameras, peak.ended) == (3, 4, True)
+    assert peak.camera_bytes == 100
+    (unfinished,) = stream_peaks_of(found[:1])
+    assert (unfinished.ended, unfinished.camera_bytes) == (False, None)

@@ -31,6 +31,7 @@ def live(
     ] = None,
 ) -> None:
     """Recognise actions on a camera, a file or a stream while they happen, until Ctrl-C."""
+    from ....live.capture.capture import check_file
     from ....live.outputs.assembly import check_outputs
     from ....live.people.zones import read_zones
     from ...console.status_line import StatusLine
@@ -46,6 +47,7 @@ def live(
         check_writable("--video", Path(settings.video))
     check_outputs(settings)
     zones = None if settings.zones is None else read_zones(Path(settings.zones))
+    check_file(settings.parsed_source)
     line = StatusLine()
     model = plan_live(settings, line.say)
 

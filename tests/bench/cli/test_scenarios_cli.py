@@ -95,6 +95,35 @@ def test_peaks_are_found_by_trials_of_their_own(
     assert all(peak.ended for peak in stream_peaks_of(trials))
 
 
+def test_cameras_that_are_served_at_once_are_found_and_told(
+    bench: Bench, coloured_videos: Videos, tmp_path: Path
+) -> None:
+    """A label takes 0.1 s and is due every 0.15 s: two cameras are never served, one is unless the machine is
+    too busy."""
+    data, out = coloured_videos([43], 1), tmp_path / "run"
+    answer = bench(
+        *("run", "--models", f"{TINY}:slow", "--data", data, "--out", out, *QUICK, "--streams"),
+        *("--scenarios", "stream", "--stream-seconds", 0, "--stream-fps", 40, "--stride", 6),
+    )
+    assert answer.returncode == 0, answer.stderr
+    trials = RunDirectory(out).stream_trials()
+    served = trials[0].passed
+    assert [(t.search, t.measured.cameras, t.passed) for t in trials] == [
+        ("cameras", 1, served),
+        *[("cameras", 2, False)] * served,
+    ]
+    first, last = trials[0].measured, trials[-1].measured
+    assert (first.fps, first.stride, first.due, last.due) == (40, 6, 21, 21 * last.cameras)
+    assert first.stages_s.keys() == {"decode", "resize"}
+    report = (out / "report.md").read_text(encoding="utf-8")
+    how_many = "1 camera" if served else "no camera"
+    assert f"serves {how_many} at 40 frames/s with a label every 6 frames" in report
+    assert f"with {last.cameras}, the camera" in report
+    (model,) = json.loads((out / "results.json").read_text())["models"]
+    (peak,) = model["stream_peaks"]
+    assert (peak["search"], peak["ended"], peak["not_kept_up"]["cameras"]) == ("cameras", True, last.cameras)
+
+
 def test_a_sweep_measures_every_point_and_no_accuracy(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:
@@ -164,6 +193,7 @@ def test_the_estimate_is_near_and_leaves_nothing_behind(
         (["--scenarios", ","], ["--scenarios", "no scenario is named"]),
         (["--scenarios", "stream", "--latency-clips", "0"], ["--latency-clips 0", "at least one clip"]),
         (["--find-peak"], ["--find-peak", "Add --scenarios stream"]),
+        (["--streams"], ["--streams", "Add --scenarios stream"]),
         (["--stride", "0"], ["--stride", "at least 1"]),
         (["--stream-fps", "0"], ["--stream-fps", "too small"]),
         (["--throughput-seconds", "nan"], ["--throughput-seconds", "not a finite number"]),

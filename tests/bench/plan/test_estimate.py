@@ -67,9 +67,19 @@ def test_a_search_is_estimated_by_its_longest_way(plan: Plan) -> None:
     config = replace(plan.config, stream_fps=25, find_peak=True, scenarios=("stream",))
     only = replace(plan, config=config, models=plan.models[:1])
     parts = estimate(only, {key: COST}, {key: COST})
-    (peak,) = [part.seconds for part in parts if part.what.startswith("find peak")]
+    (peak,) = [part.seconds for part in parts if part.what.startswith("search")]
     rates = (25, 12, 6, 9, 7, 8)
     assert peak == pytest.approx(4 * (15 + 4 / 25) + sum(5 + max(10, 160 / r) + 4 / r for r in rates))
+
+
+def test_the_search_for_cameras_is_estimated_by_its_longest_way(plan: Plan) -> None:
+    """1, 2, 4, … 256 cameras, then seven trials between 128 and 256, with a stride of 8 frames."""
+    key = plan.models[0].key
+    config = replace(plan.config, stream_fps=5, streams=True, scenarios=("stream",))
+    only = replace(plan, config=config, models=plan.models[:1])
+    parts = estimate(only, {key: COST}, {key: COST})
+    (search,) = [part.seconds for part in parts if part.what.startswith("search")]
+    assert search == pytest.approx((9 + 7) * (3 + 2 + 20 * 8 / 5 + 4 / 5))
 
 
 def test_a_sweep_and_random_weights_have_no_accuracy_pass(plan: Plan, tiny_module: ModuleType) -> None:

@@ -1,8 +1,10 @@
-"""The searches of `--find-peak` with a network whose time is known, and no process."""
+"""The searches of `--find-peak` and `--streams` with a network whose time is known, and no process."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,24 @@ def ages(due: int, stride_s: float, forward_s: float) -> list[float]:
         last = window
 
 
+def ages_of_cameras(cameras: int, due: int, stride_s: float, forward_s: float) -> list[list[float]]:
+    """The same of cameras that begin at the same time and take turns; of each the newest window waits."""
+    found: list[list[float]] = [[] for _ in range(cameras)]
+    last, served, now = [-1] * cameras, [-1.0] * cameras, 0.0
+    while True:
+        newest = min(int(now / stride_s + 1e-9), due - 1)
+        waiting = [camera for camera in range(cameras) if last[camera] < newest]
+        if not waiting:
+            if newest == due - 1:
+                return found
+            now = (newest + 1) * stride_s
+            continue
+        camera = min(waiting, key=lambda each: served[each])
+        last[camera], served[camera] = newest, now
+        now += forward_s
+        found[camera].append(now - newest * stride_s)
+
+
 class FakeWorker:
     """A process whose network takes `FORWARD_S`; it fails at the trials that `failing` counts."""
 
@@ -59,22 +79,29 @@ class FakeWorker:
         camera, fps = self.camera, float(self.camera.fps)
         frames = int(camera.seconds * fps) + camera.window
         due = due_windows(frames, camera.window, camera.stride)
+        of_each = [ages(due, camera.stride / fps, FORWARD_S)]
+        if camera.cameras > 1:
+            of_each = ages_of_cameras(camera.cameras, due, camera.stride / fps, FORWARD_S)
         values: dict[str, Any] = {
             "clip": "a",
             "fps": fps,
             "window": camera.window,
             "stride": camera.stride,
-            "frames": frames,
+            "frames": camera.cameras * frames,
             "dropped": 0,
-            "due": due,
-            "age_s": ages(due, camera.stride / fps, FORWARD_S),
+            "due": camera.cameras * due,
+            "age_s": [age for each in of_each for age in each],
             "frame_s": 0.001,
             "forward_s": FORWARD_S,
             "preparing_threads": 1,
             "network_threads": 1,
             "wall_s": frames / fps,
-            "cpu_s": 1.0,
+            "cpu_s": 1.5 * frames / fps,
+            "cameras": camera.cameras,
+            "resident_bytes": 500_000_000 + 64_000_000 * camera.cameras,
         }
+        if camera.cameras > 1:
+            values["served"] = [{"labels": len(each), "dropped": 0} for each in of_each]
         yield Measured(values)
 
 
@@ -131,7 +158,7 @@ def test_a_search_goes_on_where_it_was_interrupted(
 ) -> None:
     out = tmp_path / "run"
     monkeypatch.setattr(FakeWorker, "failing", (4,))
-    assert carry_out(plan, out) == {"tiny": "find peak: the process was killed"}
+    assert carry_out(plan, out) == {"tiny": "search: the process was killed"}
     unfinished = read_run(out)
     assert [t.measured.stride for t in unfinished.stream_trials] == [1, 2, 4]
     summary = summarise(merge([unfinished]))
@@ -148,3 +175,44 @@ def test_a_search_goes_on_where_it_was_interrupted(
     assert all(peak.ended for peak in summarise(merge([again])).models[0].stream_peaks)
     assert carry_out(plan, out) == {}
     assert FakeWorker.started == 16, "nothing is tried again"
+
+
+def test_as_many_cameras_as_the_network_has_time_for(plan: Plan, tmp_path: Path) -> None:
+    """A label takes 85 ms and is due every 320 ms: of 3 cameras they take 255 ms, of 4 cameras 340.
+
+    In the 10 s and one window of a trial the network computes 118 labels, and 4 more when the cameras have
+    ended: of the 4 · 32 that are due, 95 %.
+    """
+    out = tmp_path / "run"
+    cameras = replace(plan, config=replace(plan.config, find_peak=False, streams=True))
+    assert carry_out(cameras, out) == {}
+    run = read_run(out)
+    assert [(t.search, t.measured.cameras, t.passed) for t in run.stream_trials] == [
+        ("cameras", 1, True),
+        ("cameras", 2, True),
+        ("cameras", 4, False),
+        ("cameras", 3, True),
+    ]
+    assert all((t.measured.fps, t.measured.stride) == (25, 8) for t in run.stream_trials)
+    sentence = stream_peaks(summarise(merge([run]))).notes[0]
+    assert sentence == (
+        "tiny: serves 3 cameras at 25 frames/s with a label every 8 frames on this machine, the labels 170 "
+        "ms old in the median and 255 ms at most; with 4, the camera that was served worst had only 93.7 % "
+        "of its due labels computed (1.50 cores busy)."
+    )
+    assert carry_out(cameras, out) == {}
+    assert FakeWorker.started == 4, "nothing is tried again"
+
+
+def test_no_camera_is_served(plan: Plan, tmp_path: Path) -> None:
+    """A label is due every 40 ms."""
+    out = tmp_path / "run"
+    cameras = replace(plan, config=replace(plan.config, find_peak=False, streams=True, stride=1))
+    assert carry_out(cameras, out) == {}
+    table = stream_peaks(summarise(merge([read_run(out)])))
+    assert re.fullmatch(
+        r"tiny: serves no camera at 25 frames/s with a label for every frame: with 1, the camera had only "
+        r"47\.\d % of its due labels computed \(1\.50 cores busy\)\.",
+        table.notes[0],
+    )
+    assert FakeWorker.started == 1

@@ -1,14 +1,18 @@
-"""A live session whose parent reads nothing, or is gone."""
+"""A live session whose parent reads nothing, or is gone; what our own code warns of meanwhile."""
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+import warnings
 from contextlib import closing
 from dataclasses import replace
 
+from actionbench.bench.worker import notices
 from actionbench.bench.worker.events import Event, Notice, Recognising, event_writer, read_event
 from actionbench.bench.worker.live import Reports
+from actionbench.bench.worker.notices import notices_to
 from actionbench.live.dispatch import Dispatcher
 from actionbench.live.events import ActionEvent
 from actionbench.live.measurements import Measurements, SessionStatus
@@ -73,3 +77,54 @@ def test_a_parent_that_reads_nothing_delays_nothing_and_then_gets_the_newest_sta
         Notice("the camera is lost"),
         100,
     ]
+
+
+def warn(text: str) -> None:
+    """As a file of ours would."""
+    warnings.warn_explicit(text, RuntimeWarning, notices.__file__, lineno=1)
+
+
+def test_a_warning_in_a_session_waits_for_no_parent_that_reads_nothing() -> None:
+    go, sent = threading.Event(), list[Event]()
+    begun = threading.Event()
+
+    def send(event: Event) -> None:
+        begun.set()
+        assert go.wait(10)
+        sent.append(event)
+
+    def of_the_worker(text: str) -> None:
+        raise AssertionError(f"{text} is written into the pipe by the thread that warns")
+
+    with (
+        warnings.catch_warnings(),
+        notices_to(of_the_worker),
+        closing(Reports(send)) as reports,
+        notices_to(reports.say),
+    ):
+        warnings.simplefilter("always")
+        reports.show(numbered(0))
+        assert begun.wait(10)
+        warn("the flow is slow")
+        logging.getLogger("actionbench.flow").warning("no %s", "GPU")
+        assert sent == []
+        go.set()
+        wait_until(lambda: len(sent) == 3)
+    assert sent[1:] == [Notice("the flow is slow"), Notice("no GPU")]
+
+
+def test_warnings_of_ours_are_told_and_those_of_libraries_shown_as_before() -> None:
+    handlers, told, inside = logging.getLogger("actionbench").handlers, list[str](), list[str]()
+    with warnings.catch_warnings(record=True) as shown_before:
+        warnings.simplefilter("always")
+        with notices_to(told.append):
+            warn("first")
+            with notices_to(inside.append):
+                warn("second")
+            warnings.warn_explicit("old", RuntimeWarning, "/lib/somewhere.py", lineno=1)
+            warnings.warn_explicit("old", DeprecationWarning, notices.__file__, lineno=1)
+            logging.getLogger("actionbench").warning("third")
+        warn("after")
+    assert (told, inside) == (["first", "third"], ["second"])
+    assert [str(each.message) for each in shown_before] == ["old", "old", "after"]
+    assert logging.getLogger("actionbench").handlers == handlers

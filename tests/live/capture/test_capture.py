@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from actionbench.errors import ClipError
-from actionbench.live.capture.capture import Capture
+from actionbench.live.capture import capture
+from actionbench.live.capture.capture import Capture, check_file
 from actionbench.live.capture.picture import Picture, SourceLost
 from actionbench.live.capture.source import Source
 from actionbench.live.frame import Frame
@@ -209,3 +210,24 @@ def test_a_stream_that_is_decoded_in_time_has_frames_that_were_there_when_they_w
     frames, measured, _ = run(stream, pace, clock, decode_s=0.04)
     assert [frame.captured_s for frame in frames] == pytest.approx([500.03 + n / 25 for n in range(200)])
     assert not any("slowly" in each for each in measured.status().caveats)
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [([[]], "walk.mp4: gives no picture"), ([[SourceLost("no video in it")]], "walk.mp4: no video in it")],
+)
+def test_a_file_without_a_picture_is_known_beforehand(
+    monkeypatch: pytest.MonkeyPatch, parts: list[Part], says: str
+) -> None:
+    monkeypatch.setattr(capture, "read_source", read_parts(parts, Clock()))
+    with pytest.raises(ClipError, match=says):
+        check_file(FILE)
+
+
+def test_of_a_file_one_picture_is_read_beforehand_and_other_sources_are_not_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(capture, "read_source", read_parts([pictures(2)], Clock()))
+    check_file(FILE)
+    monkeypatch.setattr(capture, "read_source", read_parts([], Clock()))
+    check_file(CAMERA)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from actionbench.records.scenarios.stream import StreamRecord
+from actionbench.records.scenarios.stream import Served, StreamRecord
 from actionbench.records.scenarios.stream_trials import Search, StreamTrial
 from actionbench.reports.analysis.load_runs import merge
 from actionbench.reports.analysis.summary import Summary, summarise
 from actionbench.reports.formats.export import results
-from actionbench.reports.tables.stream_peaks import NOTES, stream_peaks
+from actionbench.reports.tables.stream_peaks import NOTES, OF_CAMERAS, stream_peaks
 
 
 def trial(search: Search, fps: float, stride: int, passed: bool, **changes: Any) -> StreamTrial:
@@ -100,8 +100,92 @@ def test_a_row_has_the_ages_and_late_labels_of_its_trial(fake: SimpleNamespace) 
     (model,) = results(summary)["models"]
     (peak,) = model["stream_peaks"]
     assert (peak["search"], peak["ended"]) == ("stride", True)
-    assert peak["kept_up"] == {"fps": 25, "stride": 3, "age_s": 0.1, "age_s_p95": None, "age_s_worst": 0.15}
+    assert peak["kept_up"] == {
+        "fps": 25,
+        "stride": 3,
+        "cameras": 1,
+        "age_s": 0.1,
+        "age_s_p95": None,
+        "age_s_worst": 0.15,
+    }
     assert peak["not_kept_up"]["stride"] == 2
+
+
+def of_cameras(cameras: int, labels: int, dropped: int = 0, **changes: Any) -> StreamTrial:
+    """20 labels were due of each camera; the last one got `labels` of them, and lost `dropped` frames."""
+    counts = [20] * (cameras - 1) + [labels]
+    changes |= {
+        "frames": 84 * cameras,
+        "due": 20 * cameras,
+        "dropped": dropped,
+        "age_s": (0.1,) * sum(counts),
+        "cameras": cameras,
+        "served": tuple(
+            Served(each, dropped * (number == cameras - 1)) for number, each in enumerate(counts)
+        ),
+    }
+    return trial("cameras", 25, 4, True, **changes)
+
+
+@pytest.mark.parametrize(
+    ("trials", "sentence", "found", "state"),
+    [
+        (
+            [of_cameras(1, 20), of_cameras(2, 19, 17)],
+            "net: serves 1 camera at 25 frames/s with a label every 4 frames on this machine, the labels 100 "
+            "ms old in the median and 100 ms at most; with 2, the camera that was served worst had only 95 % "
+            "of its due labels computed and 79.7 % of its frames processed (0.600 cores busy).",
+            "1",
+            "ended",
+        ),
+        (
+            [of_cameras(1, 0)],
+            "net: serves no camera at 25 frames/s with a label every 4 frames: with 1, the camera had only "
+            "0 % of its due labels computed (0.600 cores busy).",
+            "0",
+            "ended",
+        ),
+        (
+            [of_cameras(128, 20), of_cameras(256, 20)],
+            "net: serves 256 cameras at 25 frames/s with a label every 4 frames on this machine, the labels "
+            "100 ms old in the median and 100 ms at most, where the search ended.",
+            "256",
+            "ended at its limit",
+        ),
+        (
+            [of_cameras(1, 20)],
+            "net: serves 1 camera at 25 frames/s with a label every 4 frames on this machine, the labels 100 "
+            "ms old in the median and 100 ms at most; the search is not finished.",
+            "1",
+            "not finished",
+        ),
+    ],
+)
+def test_how_many_cameras_are_served_and_why_no_more(
+    fake: SimpleNamespace, trials: list[StreamTrial], sentence: str, found: str, state: str
+) -> None:
+    table = stream_peaks(summary_of(fake, *trials))
+    assert table.notes == (sentence, *NOTES, OF_CAMERAS)
+    (row,) = table.rows
+    assert (row[2], row[-1]) == (found, state)
+
+
+def test_cameras_are_in_the_files_with_the_memory_that_each_takes(fake: SimpleNamespace) -> None:
+    trials = (
+        of_cameras(1, 20, resident_bytes=600_000_000),
+        of_cameras(2, 20, resident_bytes=664_000_000),
+        of_cameras(4, 10, resident_bytes=792_000_000),
+        of_cameras(3, 20, resident_bytes=730_000_000),
+    )
+    summary = summary_of(fake, *trials)
+    table = stream_peaks(summary)
+    (record,) = table.records
+    assert (record["cameras"], record["not_kept_up_cameras"], record["camera_bytes"]) == (3, 4, 64_000_000)
+    assert record["labels_per_s"] == pytest.approx(3 * 25 / 4)
+    (model,) = results(summary)["models"]
+    (peak,) = model["stream_peaks"]
+    assert (peak["kept_up"]["cameras"], peak["not_kept_up"]["cameras"]) == (3, 4)
+    assert peak["camera_bytes"] == 64_000_000
 
 
 def test_a_disturbed_trial_is_told(fake: SimpleNamespace) -> None:
@@ -111,6 +195,19 @@ def test_a_disturbed_trial_is_told(fake: SimpleNamespace) -> None:
         "net: other programs used the cores in the trial with a label for every frame at 25 frames/s; on an "
         "idle machine it may keep up."
     ]
+
+
+@pytest.mark.parametrize(("cpu_s", "told"), [(9.0, False), (4.0, True)])
+def test_cameras_that_wait_for_each_other_are_no_disturbance(
+    fake: SimpleNamespace, cpu_s: float, told: bool
+) -> None:
+    """One thread of the network for 10 s; in the first case the process has as much of the cores."""
+    notes = stream_peaks(summary_of(fake, of_cameras(2, 10, waited_s=9.0, cpu_s=cpu_s))).notes
+    about = (
+        "net: other programs used the cores in the trial with 2 cameras and a label every 4 frames at 25 "
+        "frames/s; on an idle machine it may keep up."
+    )
+    assert (about in notes) is told
 
 
 def test_without_a_search_there_is_no_table(fake: SimpleNamespace) -> None:

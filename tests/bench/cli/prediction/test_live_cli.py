@@ -188,7 +188,7 @@ def test_people_and_zones_that_cannot_be_used(
         (["--web", "{busy}"], "cannot listen there"),
         (["--web", "0", "--token", "nowhere"], "--token nowhere: the token cannot be read"),
         (["--video", "file/out.mp4"], "--video file/out.mp4: cannot be written"),
-        (["--before", 3], "--before: would do nothing without --clips"),
+        (["--before", 5], "--before: would do nothing without --clips"),
         (["--alert-labels", "clap", "--webhook", "http://x.org"], "Did you mean: clapping"),
     ],
 )
@@ -211,6 +211,19 @@ def test_outputs_are_checked_before_the_network_is_loaded(
     assert says in done.stderr
     assert "does not load" not in done.stderr
     assert "s3cret" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all"])
+def test_a_file_that_is_no_video_is_refused_before_the_network_is_loaded(
+    bench: Bench, weights_file: Path, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(content)
+    done = bench("live", path, *network("broken", weights_file))
+    assert done.returncode == 2
+    assert "video.mp4: " in done.stderr
+    assert "does not load" not in done.stderr
     assert "Traceback" not in done.stderr
 
 
