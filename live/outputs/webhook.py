@@ -85,6 +85,7 @@ class Webhook:
         self._changed = threading.Condition()
         self._ends_s: float | None = None
         self._failing = False
+        self._in_hand = False  # an event is being delivered
         self._thread = threading.Thread(target=self._deliver_all, name="webhook", daemon=True)
         self._thread.start()
 
@@ -107,7 +108,8 @@ class Webhook:
         # What still waits for an answer then is not waited for: the thread ends with the process.
         self._thread.join(self._policy.closing_s + 0.1)
         with self._changed:
-            self.given_up += len(self._waiting) + self._thread.is_alive()
+            self.given_up += len(self._waiting) + self._in_hand
+            self._in_hand = False
             self._waiting.clear()
         if missing := self.failed + self.given_up:
             self._say(f"{self._name}: {missing} of {missing + self.delivered} events were not delivered")
@@ -116,10 +118,14 @@ class Webhook:
         with httpx2.Client(timeout=self._policy.timeout_s, follow_redirects=False) as client:
             while (event := self._next()) is not None:
                 problem = self._deliver(client, event)
-                if problem is None:
-                    self.delivered += 1
-                else:
-                    self.failed += 1
+                with self._changed:
+                    if not self._in_hand:  # the session is over, and the event was given up
+                        return
+                    self._in_hand = False
+                    if problem is None:
+                        self.delivered += 1
+                    else:
+                        self.failed += 1
                 if (problem is not None) != self._failing:
                     self._failing = problem is not None
                     self._say(f"{self._name}: {'events are delivered again' if problem is None else problem}")
@@ -131,6 +137,7 @@ class Webhook:
                 self._changed.wait()
             if not self._waiting or self._is_over():
                 return None
+            self._in_hand = True
             return self._waiting.popleft()
 
     def _is_over(self) -> bool:
