@@ -42,7 +42,8 @@ def typed(kind: type[T], value: Any) -> T:
 
     Raises Mismatch, a ValueError, for a field that is missing, unknown or of another type.
     """
-    made: T = _check(kind)(value)
+    of_kind: Any = kind
+    made: T = _check(of_kind)(value)
     return made
 
 
