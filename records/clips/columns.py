@@ -1,7 +1,7 @@
 """The accuracy pass of one model as columns, for what reads all of it.
 
-A million `ClipRecord`s are more than 2 GB of Python objects; as columns they are about 200 bytes each, of
-which half are the clip's id. What only a few records have (an error, notes) is kept by row.
+A million `ClipRecord`s are 2 GB of Python objects; as columns they are about 200 bytes each, of which half are
+the clip's id. What only a few records have (an error, notes) is kept by row.
 """
 
 from __future__ import annotations
