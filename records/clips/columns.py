@@ -1,12 +1,13 @@
 """The accuracy pass of one model as columns, for what reads all of it.
 
-A million `ClipRecord`s are 2 GB of Python objects; as columns they are about 200 bytes each, of which half are
-the clip's id. What only a few records have (an error, notes) is kept by row.
+A million `ClipRecord`s are 2 GB of Python objects; as columns they are about 200 bytes each, of which half
+are the clip's id. What only a few records have (an error, notes) is kept by row.
 """
 
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -117,10 +118,10 @@ class ClipColumnsBuilder:
 
     def __init__(self, models: Mapping[str, Iterable[str]]) -> None:
         """`models`: model → its labels; each has columns, also if there is no record of it."""
-        self._numbers: dict[str, int] = {}
+        self._numbers: defaultdict[str, int] = defaultdict(lambda: len(self._numbers))
         for labels in models.values():
             for label in labels:
-                self._number(label)
+                self._numbers[label]  # which numbers it
         # One text for the clip in all models: ids are half of the memory.
         self._ids: dict[str, str] = {}
         self._models = {model: _Growing() for model in models}
@@ -135,14 +136,14 @@ class ClipColumnsBuilder:
         row = growing.rows.setdefault(clip, len(growing.rows))
         top5 = record.top5[:MOST]
         lacking = MOST - len(top5)
-        number = self._number
+        numbers = self._numbers
         try:
             packed = _ROW.pack(
-                _NONE if record.label is None else number(record.label),
+                _NONE if record.label is None else numbers[record.label],
                 record.scored,
-                *(number(label) for label, _ in top5),
+                *[numbers[label] for label, _ in top5],
                 *(_NONE,) * lacking,
-                *(probability for _, probability in top5),
+                *[probability for _, probability in top5],
                 *(_NAN,) * lacking,
                 _NAN if record.target_score is None else record.target_score,
                 _NONE if record.offset is None else record.offset,
@@ -160,9 +161,6 @@ class ClipColumnsBuilder:
             growing.errors[row] = record.error
         if record.notes:
             growing.notes[row] = record.notes
-
-    def _number(self, name: str) -> int:
-        return self._numbers.setdefault(name, len(self._numbers))
 
     def columns(self) -> dict[str, ClipColumns]:
         """Model → its columns."""
