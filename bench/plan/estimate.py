@@ -76,7 +76,9 @@ def print_estimate(config: RunConfig, console: Console, full: FullRun | None = N
         timed = timed_clips(plan)
         for model in plan.models:
             try:
-                costs[model.key], typical[model.key], work = measure_costs(model, plan, timed, console)
+                costs[model.key], typical[model.key], work = measure_costs(
+                    model, plan, timed, console, predicted=full is not None or not model.timed_only
+                )
                 works.append(work)
             except MeasurementError as error:
                 if len(plan.models) == 1:
@@ -101,14 +103,16 @@ def print_estimate(config: RunConfig, console: Console, full: FullRun | None = N
 
 
 def measure_costs(
-    model: PlannedModel, plan: Plan, timed: Sequence[Clip], console: Console
+    model: PlannedModel, plan: Plan, timed: Sequence[Clip], console: Console, *, predicted: bool
 ) -> tuple[Cost, Cost, MeasuredWork]:
     """Costs of the clips that will be timed, and of clips as the accuracy pass has them, from one process.
 
-    With them, all that was measured. Raises MeasurementError if none can be timed.
+    - `timed`: the clips that will be timed.
+    - `predicted`: whether the time of predicting all clips is asked for.
+
+    With the costs, the samples of the latter clips. Raises MeasurementError if none can be timed.
     """
-    beside = timed and model.timed_only
-    any_clips = () if beside else sample(plan.clips.clips, CLIPS, plan.config.seed)
+    any_clips = sample(plan.clips.clips, CLIPS, plan.config.seed) if predicted or not timed else ()
     clips = tuple(dict.fromkeys((*timed[:CLIPS], *any_clips)))
     outcome = Outcome()
     begin = time.perf_counter()

@@ -25,6 +25,9 @@ cores share (memory bandwidth, caches, clock) keeps them from 1."""
 LEVEL = 0.95
 """Confidence level of the mean over videos."""
 
+FEWEST = 6
+"""Videos from which on that interval is given; of fewer, the range over them."""
+
 _PER_HOUR = 3600
 
 
@@ -154,14 +157,14 @@ def span(work: MeasuredWork, machine: Machine, videos: int) -> Span | None:
     else:
         seconds, at_once = work.of_clips(lambda sample: sample.cpu_s), machine.number
         least, middle, most = EFFICIENCY
-    mean, half = _mean(seconds)
+    mean, low, high = _mean(seconds)
 
     def of(per_clip: float, share: float) -> float:
         return work.start_s + videos * per_clip / at_once / share
 
-    if half is None:
+    if len(seconds) < 2:
         return Span(of(mean, middle), None, None)
-    return Span(of(mean, middle), of(max(0.0, mean - half), most), of(mean + half, least))
+    return Span(of(mean, middle), of(low, most), of(high, least))
 
 
 def _beside_gpu(sample: LatencyRecord) -> float:
@@ -170,14 +173,16 @@ def _beside_gpu(sample: LatencyRecord) -> float:
     return max(sample.total_s - prediction, prediction)
 
 
-def _mean(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean, and half the width of its interval by Student's t; None of a single value."""
-    if len(values) < 2:
-        return values[0], None
+def _mean(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean, and its interval by Student's t; of fewer than `FEWEST` values their range."""
+    mean = float(np.mean(values))
+    if len(values) < FEWEST:
+        return mean, min(values), max(values)
     from scipy import special
 
     t = float(special.stdtrit(len(values) - 1, (1 + LEVEL) / 2))
-    return float(np.mean(values)), t * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = t * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return mean, max(0.0, mean - half), mean + half
 
 
 def table(works: Iterable[MeasuredWork], machines: Sequence[Machine], videos: Sequence[int]) -> list[str]:
@@ -236,7 +241,10 @@ def _notes(works: Sequence[MeasuredWork], machines: Sequence[Machine]) -> list[s
         if any(map(is_disturbed, waiting)):
             notes.append(f"{work.model}: other programs used the cores; the times are too long.")
     if any(len({sample.clip for sample in work.samples}) > 1 for work in works):
-        notes.append(f"In brackets: {LEVEL:.0%} interval of the mean over the measured videos (Student's t).")
+        notes.append(
+            f"In brackets: as if all videos took as long as the fastest and the slowest of those that were "
+            f"measured; from {FEWEST} videos on, the {LEVEL:.0%} interval of their mean (Student's t)."
+        )
     others = {m.number for m in machines if m.kind == "cores"} - {w.cores for w in works if not w.on_gpu}
     if others and not all(work.on_gpu for work in works):
         least, middle, most = (f"{share:.0%}" for share in EFFICIENCY)
