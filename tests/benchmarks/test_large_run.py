@@ -37,7 +37,7 @@ print(json.dumps([
 
 
 def test_memory_of_a_run_that_goes_on_and_of_a_report(tmp_path: Path, tell: Tell) -> None:
-    """The folder has 2.3 GB, most of it scores. As objects, the records alone would take 2 GB of memory."""
+    """The folder has 2.2 GB, most of it scores. As objects, the records alone would take 2 GB of memory."""
     begin = process_time()
     ClipSet("large", large_clips(CLIPS, CLASSES, tmp_path)).digest()
     tell(f"a list of {CLIPS} clips and its digest: {process_time() - begin:.1f} s of CPU")
