@@ -239,7 +239,7 @@ def _notes(works: Sequence[MeasuredWork], machines: Sequence[Machine]) -> list[s
         )
         waiting = [waiting_ratio(sample.waited_s, sample.total_s) for sample in work.samples]
         if any(map(is_disturbed, waiting)):
-            notes.append(f"{work.model}: other programs used the cores; the times are too long.")
+            notes.append(f"{work.model}: other programs used the cores, so its times are too long.")
     if any(len({sample.clip for sample in work.samples}) > 1 for work in works):
         notes.append(
             f"In brackets: as if all videos took as long as the fastest and the slowest of those that were "
