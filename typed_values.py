@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -29,6 +29,9 @@ class Mismatch(ValueError):
         super().__init__(f"{path.removeprefix('.')}: {problem}" if path else problem)
 
 
+Check = Callable[[Any], Any]
+
+
 def typed(kind: type[T], value: Any) -> T:
     """`value`, as `parse_json` returned it, as the type `kind`, checked throughout.
 
@@ -39,84 +42,154 @@ def typed(kind: type[T], value: Any) -> T:
 
     Raises Mismatch, a ValueError, for a field that is missing, unknown or of another type.
     """
-    made: T = _typed(kind, value)
+    of_kind: Any = kind
+    made: T = _check(of_kind)(value)
     return made
 
 
-def _typed(kind: Any, value: Any) -> Any:
+@cache
+def _check(kind: Any) -> Check:
+    """The function that checks and converts values of a type: made once, for a file may have a million."""
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
-        return value
+        return lambda value: value
     if is_dataclass(kind):
-        return _dataclass(kind, value)
+        return partial(_dataclass, kind)
     if kind in _PLAIN:
+        return _plain(kind)
+    if origin is Literal:
+        expected = " or ".join(map(repr, arguments))
+        return lambda value: value if value in arguments else _refuse(expected, value)
+    if origin in (Union, types.UnionType):
+        return _union(arguments)
+    if origin is tuple:
+        return _any_number(arguments[0]) if arguments[-1] is Ellipsis else _tuple(arguments)
+    if origin in (dict, Mapping):
+        return _object(arguments[1])
+    if kind in _OF_TEXT:
+        return partial(_of_text, kind)
+    raise TypeError(f"no value can be read as {kind}")
+
+
+def _plain(kind: type) -> Check:
+    accepted = (int, float) if kind is float else (kind,)
+
+    def check(value: Any) -> Any:
+        if type(value) in accepted:
+            return value
         if kind is int and isinstance(value, float) and value.is_integer():
             return int(value)
-        accepted = isinstance(value, (int, float) if kind is float else kind)
-        return (
-            value if accepted and isinstance(value, bool) == (kind is bool) else _refuse(_PLAIN[kind], value)
-        )
-    if origin is Literal:
-        return value if value in arguments else _refuse(" or ".join(map(repr, arguments)), value)
-    if origin in (Union, types.UnionType):
-        return _union(arguments, value)
-    if origin is tuple:
+        subclass = isinstance(value, accepted) and not isinstance(value, bool)
+        return value if subclass else _refuse(_PLAIN[kind], value)
+
+    return check
+
+
+def _any_number(kind: Any) -> Check:
+    each, plain = _check(kind), {kind} & _PLAIN.keys()
+
+    def check(value: Any) -> Any:
         if not isinstance(value, list | tuple):
             _refuse("a list", value)
-        if arguments[-1] is Ellipsis and set(map(type, value)) == {arguments[0]} and arguments[0] in _PLAIN:
+        if plain and set(map(type, value)) == plain:
             return tuple(value)  # thousands of scores, each just what is asked for
-        kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
-        if len(kinds) != len(value):
-            _refuse(f"a list of {len(kinds)}", value)
-        return tuple(_at(f"[{n}]", each, value[n]) for n, each in enumerate(kinds))
-    if origin in (dict, Mapping):
+        return tuple(_of_list(value, [each] * len(value)))
+
+    return check
+
+
+def _tuple(kinds: tuple[Any, ...]) -> Check:
+    checks, plain = list(map(_check, kinds)), kinds if _PLAIN.keys() >= set(kinds) else None
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            _refuse("a list", value)
+        if plain and tuple(map(type, value)) == plain:
+            return tuple(value)  # five of them in each of a million records
+        if len(value) != len(checks):
+            _refuse(f"a list of {len(checks)}", value)
+        return tuple(_of_list(value, checks))
+
+    return check
+
+
+def _of_list(values: Sequence[Any], checks: Sequence[Check]) -> list[Any]:
+    made: list[Any] = []
+    try:
+        for check, value in zip(checks, values, strict=True):
+            made.append(check(value))
+    except Mismatch as error:
+        raise Mismatch(error.problem, f"[{len(made)}]{error.path}") from None
+    return made
+
+
+def _object(kind: Any) -> Check:
+    each, plain = _check(kind), {kind} & _PLAIN.keys()
+
+    def check(value: Any) -> Any:
         if not isinstance(value, dict):
             _refuse("an object", value)
-        return {key: _at(f"[{key!r}]", arguments[1], each) for key, each in value.items()}
-    if kind in _OF_TEXT:
-        try:
-            return kind(_typed(str, value))
-        except (ValueError, ZeroDivisionError):
-            _refuse(f"a text that stands for a {kind.__name__}", value)
-    raise TypeError(f"no value can be read as {kind}")
+        if plain and set(map(type, value.values())) == plain:
+            return dict(value)
+        made = {}
+        for key, item in value.items():
+            try:
+                made[key] = each(item)
+            except Mismatch as error:
+                raise Mismatch(error.problem, f"[{key!r}]{error.path}") from None
+        return made
+
+    return check
+
+
+def _of_text(kind: Any, value: Any) -> Any:
+    text = _check(str)(value)
+    try:
+        return kind(text)
+    except (ValueError, ZeroDivisionError):
+        return _refuse(f"a text that stands for a {kind.__name__}", value)
 
 
 def _dataclass(kind: Any, value: Any) -> Any:
     if not isinstance(value, dict):
         _refuse(f"a {kind.__name__}", value)
-    hints, required = _fields(kind)
-    if unknown := value.keys() - hints.keys():
+    checks, required = _fields(kind)
+    if unknown := value.keys() - checks.keys():
         raise Mismatch(f"unknown fields in a {kind.__name__}: {', '.join(sorted(unknown))}")
     if missing := required - value.keys():
         raise Mismatch(f"missing fields in a {kind.__name__}: {', '.join(sorted(missing))}")
-    return kind(**{name: _at(f".{name}", hints[name], each) for name, each in value.items()})
+    made = {}
+    for name, item in value.items():
+        try:
+            made[name] = checks[name](item)
+        except Mismatch as error:
+            raise Mismatch(error.problem, f".{name}{error.path}") from None
+    return kind(**made)
 
 
-@lru_cache
-def _fields(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
-    """The type of each field of a dataclass, and the fields that have no default."""
+@cache
+def _fields(kind: Any) -> tuple[dict[str, Check], frozenset[str]]:
+    """The check of each field of a dataclass, and the fields that have no default."""
     hints = get_type_hints(kind)
     required = (f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING)
-    return {field.name: hints[field.name] for field in fields(kind)}, frozenset(required)
+    return {field.name: _check(hints[field.name]) for field in fields(kind)}, frozenset(required)
 
 
-def _union(kinds: tuple[Any, ...], value: Any) -> Any:
-    if value is None and types.NoneType in kinds:
-        return None
-    *others, last = (kind for kind in kinds if kind is not types.NoneType)
-    for kind in others:
-        try:
-            return _typed(kind, value)
-        except Mismatch:
-            continue
-    return _typed(last, value)
+def _union(kinds: tuple[Any, ...]) -> Check:
+    *others, last = (_check(kind) for kind in kinds if kind is not types.NoneType)
+    optional = types.NoneType in kinds
 
+    def check(value: Any) -> Any:
+        if value is None and optional:
+            return None
+        for other in others:
+            try:
+                return other(value)
+            except Mismatch:
+                continue
+        return last(value)
 
-def _at(step: str, kind: Any, value: Any) -> Any:
-    try:
-        return _typed(kind, value)
-    except Mismatch as error:
-        raise Mismatch(error.problem, step + error.path) from None
+    return check
 
 
 def _refuse(expected: str, value: Any) -> Any:

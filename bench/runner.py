@@ -207,7 +207,9 @@ def _measure(plan: Plan, writer: RunWriter, console: Console, *, thumbnails: boo
     clips = latency_sample(plan, writer)
     check_agreement(plan, writer, console)
     for model in plan.models:
-        if model.key not in failures and not model.timed_only and not _predicted(writer, model.key):
+        if model.key in failures or model.timed_only:
+            continue
+        if writer.tried(model.key) == writer.failed(model.key):
             first = next(record for record in writer.clips() if record.model == model.key)
             failures[model.key] = f"no clip could be predicted; the first, {first.clip}: {first.error}"
     for name in config.scenarios if clips else ():
@@ -219,10 +221,6 @@ def _measure(plan: Plan, writer: RunWriter, console: Console, *, thumbnails: boo
     return failures
 
 
-def _predicted(writer: RunWriter, key: str) -> bool:
-    return any(record.model == key and record.error is None for record in writer.clips())
-
-
 def latency_sample(plan: Plan, writer: RunWriter) -> Sequence[Clip]:
     """The clips that are timed: a seeded random sample of the usable clips.
 
@@ -231,8 +229,8 @@ def latency_sample(plan: Plan, writer: RunWriter) -> Sequence[Clip]:
 
     Usable are clips that no model failed on; without an accuracy pass, those that decode and are long enough.
     """
-    tried = {record.clip for record in writer.clips()}
-    failed = {record.clip for record in writer.clips() if record.error is not None}
+    keys = [model.key for model in plan.models]
+    tried, failed = (frozenset[str]().union(*map(of, keys)) for of in (writer.tried, writer.failed))
     return timed_clips(plan, tried, failed)
 
 

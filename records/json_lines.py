@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,13 +17,16 @@ from .lock import FolderLock
 
 T = TypeVar("T")
 
+_BLOCK = 1 << 16
+"""Bytes that are read at once in looking for the last line feed."""
+
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
     """The whole lines of a JSONL file; the last one may still be in writing, or torn, and is left out.
 
     Raises UsageError for a line that holds no JSON object.
     """
-    return (raw for _, raw in _numbered(path))
+    return (_object(path, number, line) for number, line in whole_lines(path))
 
 
 def records(path: Path, cls: type[T], *, wanted: Callable[[Any], bool] = lambda _: True) -> Iterator[T]:
@@ -34,28 +37,43 @@ def records(path: Path, cls: type[T], *, wanted: Callable[[Any], bool] = lambda 
     Raises UsageError, with the number of the line, for one that is no such record: damaged, or of another
     version.
     """
-    for number, raw in _numbered(path):
+    for number, line in whole_lines(path):
+        raw = _object(path, number, line)
         if wanted(raw.get("kind")):
-            try:
-                yield typed(cls, raw)
-            except ValueError as error:
-                raise UsageError(f"line {number} is damaged: {error}", where=path) from error
+            yield _record(path, number, raw, cls)
 
 
-def _numbered(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Number, from 1, and bytes of each line that ends with a line feed; none of a file that is not there."""
     if not path.exists():
         return
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
-            try:
-                raw = parse_json(line)
-            except ValueError as error:
-                raise UsageError(f"line {number} is damaged: {error}", where=path) from error
-            if not isinstance(raw, dict):
-                raise UsageError(f"line {number} is damaged: it holds no record", where=path)
-            yield number, raw
+            yield number, line
+
+
+def read_line(path: Path, number: int, line: bytes, cls: type[T]) -> T:
+    """The record of type `cls` in a line of the file `path`. Raises UsageError, see `records`."""
+    return _record(path, number, _object(path, number, line), cls)
+
+
+def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        raw = parse_json(line)
+    except ValueError as error:
+        raise UsageError(f"line {number} is damaged: {error}", where=path) from error
+    if not isinstance(raw, dict):
+        raise UsageError(f"line {number} is damaged: it holds no record", where=path)
+    return raw
+
+
+def _record(path: Path, number: int, raw: dict[str, Any], cls: type[T]) -> T:
+    try:
+        return typed(cls, raw)
+    except ValueError as error:
+        raise UsageError(f"line {number} is damaged: {error}", where=path) from error
 
 
 def read_whole(path: Path, cls: type[T], schema: int) -> T:
@@ -120,18 +138,25 @@ class AppendedFile:
 
 def mend(path: Path) -> None:
     """Drop the torn line that a crash may have left at the end."""
-    if path.exists():
-        data = path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            os.truncate(path, whole)
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        size = position = file.seek(0, os.SEEK_END)
+        whole = 0
+        while position and not whole:
+            position = max(0, position - _BLOCK)
+            file.seek(position)
+            whole = file.read(_BLOCK).rfind(b"\n") + 1
+            whole += position if whole else 0
+    if whole < size:
+        os.truncate(path, whole)
 
 
-def write_atomically(path: Path, data: bytes, resume: str) -> None:
-    """Replace the file by `data`: at every instant it holds the old or the new content."""
+def write_atomically(path: Path, data: bytes | Iterable[bytes], resume: str) -> None:
+    """Replace the file by `data`, or by its parts: at every instant it holds the old or the new content."""
     try:
         with replacing(path) as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
     except OSError as error:
         raise _refused(path, error, resume) from error
 

@@ -18,7 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from .json_lines import AppendedFile, lines, mend, read_whole, records, to_json, write_atomically
+from .clips.columns import ClipColumns, ClipColumnsBuilder
+from .clips.index import ClipIndex, index_entries
+from .clips.scores import ScoreRows
+from .json_lines import AppendedFile, mend, read_whole, records, to_json, whole_lines, write_atomically
 from .lock import FolderLock
 from .run import SCHEMA, ClipRecord, ProcessRecord, Run, current_settings
 from .scenarios.latency import LatencyRecord
@@ -65,6 +68,13 @@ class RunDirectory:
         latest = {(record.model, record.clip): record for record in records(self.file(CLIPS), ClipRecord)}
         return list(latest.values())
 
+    def columns(self) -> dict[str, ClipColumns]:
+        """Model → its records of the accuracy pass, read one by one: for runs of any size."""
+        builder = ClipColumnsBuilder({model.key: model.labels for model in self.run.models})
+        for record in records(self.file(CLIPS), ClipRecord):
+            builder.add(record)
+        return builder.columns()
+
     def processes(self, scenario: str = "latency") -> list[ProcessRecord]:
         """The processes of a scenario in the order of writing, failed ones included."""
         return list(records(self.timing_file(scenario), ProcessRecord, wanted=lambda kind: kind == "process"))
@@ -93,23 +103,35 @@ class RunDirectory:
         """
         if record.offset is None:
             raise ValueError(f"{record.clip} has no scores: {record.error}")
-        path, classes = self.file(SCORES), self._classes[record.model]
-        try:
-            with path.open("rb") as file:
-                file.seek(record.offset)
-                row = file.read(4 * classes)
-        except FileNotFoundError:
-            row = b""
-        if len(row) < 4 * classes:
+        classes = self._classes[record.model]
+        self._require_scores(record.clip, record.offset, classes)
+        with self.file(SCORES).open("rb") as file:
+            file.seek(record.offset)
+            return np.frombuffer(file.read(4 * classes), dtype="<f4")
+
+    def score_rows(self, model: str, columns: ClipColumns) -> ScoreRows:
+        """The probabilities of a model, row by row as in its `columns`, read when they are asked for.
+
+        Raises UsageError if a row in `scores.bin` is cut off.
+        """
+        classes, offsets = self._classes[model], columns.column("offset")
+        if (offsets >= 0).any():
+            last = int(offsets.argmax())
+            self._require_scores(columns.clips[last], int(offsets[last]), classes)
+        return ScoreRows(lambda: self.file(SCORES).open("rb"), offsets, classes)
+
+    def _require_scores(self, clip: str, offset: int, classes: int) -> None:
+        path = self.file(SCORES)
+        there = max(0, (path.stat().st_size if path.exists() else 0) - offset)
+        if there < 4 * classes:
             raise UsageError(
-                f"is damaged: the scores of {record.clip} are cut off",
+                f"is damaged: the scores of {clip} are cut off",
                 where=path,
                 expected=f"{classes} values",
-                found=len(row) // 4,
+                found=there // 4,
                 remedy=f"Copy the whole run directory again, or measure what is missing: bench run --resume "
                 f"{self.path}",
             )
-        return np.frombuffer(row, dtype="<f4")
 
     @cached_property
     def _classes(self) -> dict[str, int]:
@@ -156,6 +178,7 @@ class RunWriter(RunDirectory):
                     )
                 write_atomically(path / RUN, to_json(asdict(run), indent=1), f"bench run --resume {path}")
             super().__init__(path)
+            self._index = ClipIndex()
             self._mend()
             self._clips = self._appended(path / CLIPS)
             self._scores = self._appended(path / SCORES)
@@ -191,6 +214,15 @@ class RunWriter(RunDirectory):
         if scores is not None:
             raw["offset"] = self._scores.add(scores.astype("<f4").tobytes())
         self._clips.add(to_json(raw))
+        self._index.add(record.model, record.clip, record.error is not None)
+
+    def tried(self, model: str) -> frozenset[str]:
+        """The clips that the accuracy pass has a record of, by this model."""
+        return self._index.tried(model)
+
+    def failed(self, model: str) -> frozenset[str]:
+        """The clips on which this model failed in the accuracy pass."""
+        return self._index.failed(model)
 
     def append_timing(self, scenario: str, entry: Any) -> None:
         """Add a `ProcessRecord`, or a record of the scenario's own type."""
@@ -215,15 +247,27 @@ class RunWriter(RunDirectory):
             mend(path)
         scores = self.path / SCORES
         size = scores.stat().st_size if scores.exists() else 0
-        ends = {
-            (r.model, r.clip): r.offset + 4 * self._classes[r.model]
-            for r in self.clips()
-            if r.offset is not None
-        }
-        self.lost = frozenset(key for key, end in ends.items() if end > size)
-        if self.lost:
-            kept = [raw for raw in lines(self.path / CLIPS) if (raw["model"], raw["clip"]) not in self.lost]
-            write_atomically(self.path / CLIPS, b"".join(map(to_json, kept)), self._resume)
-        whole = max((end for key, end in ends.items() if key not in self.lost), default=0)
+        lost: set[tuple[str, str]] = set()
+        whole = 0
+        for entry in index_entries(self.path / CLIPS):
+            self._index.add(entry.model, entry.clip, entry.failed)
+            lost.discard((entry.model, entry.clip))
+            if entry.offset is not None:
+                end = entry.offset + 4 * self._classes[entry.model]
+                if end > size:
+                    lost.add((entry.model, entry.clip))
+                else:
+                    whole = max(whole, end)
+        self.lost = frozenset(lost)
+        if lost:
+            clips = self.path / CLIPS
+            kept = (
+                line
+                for entry, (_, line) in zip(index_entries(clips), whole_lines(clips), strict=True)
+                if (entry.model, entry.clip) not in lost
+            )
+            write_atomically(clips, kept, self._resume)
+            for model, clip in lost:
+                self._index.remove(model, clip)
         if size > whole:
             os.truncate(scores, whole)

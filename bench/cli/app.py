@@ -6,7 +6,7 @@ import sys
 import traceback
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.main import get_command
@@ -34,6 +34,9 @@ from .training import evaluate as cli_evaluate
 from .training import experiments as cli_experiments
 from .training import finetune as cli_finetune
 from .training import operating_point as cli_operating_point
+
+if TYPE_CHECKING:
+    from ...reports.analysis.summary import Summary
 
 app = typer.Typer(
     help="Benchmark human-action-recognition networks, preprocessing included.",
@@ -121,6 +124,21 @@ def run(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Print how long the run would take, without running it.")
     ] = False,
+    estimate_videos: Annotated[
+        str | None,
+        typer.Option(help="With --estimate: a table for these numbers of videos, e.g. 4000,240000."),
+    ] = None,
+    estimate_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MACHINE",
+            help="With --estimate: a machine of the table: cores=N or gpus=N, @PRICE an hour. Repeatable.",
+        ),
+    ] = None,
+    estimate_from: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RUN", help="With --estimate: a run whose times the table uses. Repeatable."),
+    ] = None,
 ) -> None:
     """Compare networks on videos: accuracy, latency and preprocessing, in one report."""
     from ...records.run_directory import RunDirectory
@@ -128,6 +146,9 @@ def run(
     from ..runner import require_results, resume_run, start_run
 
     given = given_settings(context)
+    tabulated = bool(estimate_videos or estimate_on or estimate_from)
+    if tabulated and not estimate:
+        raise UsageError("needs --estimate", where="--estimate-videos, --estimate-on, --estimate-from")
     if resume is not None:
         if given or estimate or config is not None:
             raise UsageError(
@@ -141,12 +162,18 @@ def run(
         values = {} if config is None else read_config(config)
         settings = from_mapping(values | given, str(config or "command line"))
         if estimate:
-            from ..plan.estimate import print_estimate
+            from ..plan.estimate import FullRun, print_estimate
+            from ..plan.other_machines import parse_machine, parse_videos
 
-            print_estimate(settings, Console())
+            full = FullRun(
+                () if estimate_videos is None else parse_videos(estimate_videos),
+                tuple(map(parse_machine, estimate_on or ())),
+                tuple(estimate_from or ()),
+            )
+            print_estimate(settings, Console(), full if tabulated else None)
             return
         path = start_run(settings, Console())
-    _show([path])
+    _show(_summary([path]))
     require_results(RunDirectory(path))
 
 
@@ -159,25 +186,31 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a run again, or a joint report of several runs; nothing is measured."""
-    from ...reports.formats.export import write_report
+    from ...reports.formats.export import write_summary
 
     if out is None:
         if len(runs) > 1:
             raise UsageError("several runs need --out DIR for their joint report", where="bench report")
         out = runs[0]
-    path = write_report(runs, out)
-    _show(runs)
+    summary = _summary(runs)
+    path = write_summary(summary, out)
+    _show(summary)
     print(f"report: {path}, {path.with_suffix('.md')}")
 
 
-def _show(runs: list[Path]) -> None:
-    """Print the comparison of finished runs."""
+def _summary(runs: list[Path]) -> Summary:
     from ...reports.analysis.load_runs import merge, read_run
     from ...reports.analysis.summary import summarise
+
+    return summarise(merge([read_run(path) for path in runs]))
+
+
+def _show(summary: Summary) -> None:
+    """Print the comparison of finished runs."""
     from ...reports.formats.terminal import overview
     from ..console.rich_console import PlainConsole
 
-    PlainConsole(sys.stdout).print(overview(summarise(merge([read_run(path) for path in runs]))))
+    PlainConsole(sys.stdout).print(overview(summary))
 
 
 @app.command()

@@ -98,6 +98,7 @@ def verify_published(config: RunConfig, console: Console) -> PublishedCheck:
     found = accuracy(measured, model.labels[0])
     assert found.top1 is not None, "the weights are trained, and there are predictions"
     (weights,) = model.weights.values()
+    clips = measured.clips
     return PublishedCheck(
         model=model.key,
         weights=weights.description.name,
@@ -106,7 +107,7 @@ def verify_published(config: RunConfig, console: Console) -> PublishedCheck:
         figures_of=described.name,
         views=measured.model.views,
         top1=found.top1,
-        classes=len({clip.label for clip in measured.clips if clip.scored and clip.error is None}),
+        classes=len(set(clips.column("label")[clips.counted].tolist())),
         all_classes=len(model.labels),
         left_out=missing + found.unlabelled + len(found.failed),
         run=directory.path,

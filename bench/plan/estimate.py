@@ -7,11 +7,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 from ...datasets.clip import Clip
 from ...errors import MeasurementError
 from ...models.parity import mantissa
-from ...records.scenarios.latency import PREDICTION
+from ...records.scenarios.latency import PREDICTION, LatencyRecord
 from ..agreement.check import AGREEMENT_FRAMES, compared_groups, may_hide_mistakes
 from ..console.progress import Console
 from ..runner import counted_models, planned, timed_clips
@@ -21,6 +22,7 @@ from ..scenarios.timed import record_of
 from ..worker.events import FirstForward, Measured, Ready
 from ..worker.supervisor import Outcome, Worker
 from .config import RunConfig
+from .other_machines import Machine, MeasuredWork, table, work_of_run
 from .peak import gemm_peaks
 from .plan import Plan, sample
 from .planned_model import PlannedModel
@@ -39,12 +41,30 @@ class EstimatedStep:
     seconds: float
 
 
-def print_estimate(config: RunConfig, console: Console) -> None:
+@dataclass(frozen=True, slots=True)
+class FullRun:
+    """What a run of many videos is estimated for.
+
+    - `videos`: numbers of videos; none for that of the plan.
+    - `machines`: none for this one.
+    - `runs`: run directories with times of models on other machines.
+    """
+
+    videos: tuple[int, ...] = ()
+    machines: tuple[Machine, ...] = ()
+    runs: tuple[Path, ...] = ()
+
+
+def print_estimate(config: RunConfig, console: Console, full: FullRun | None = None) -> None:
     """Print how long `bench run` will take with this configuration; nothing is kept of it.
+
+    - `config`: the settings. `console`: shows progress.
+    - `full`: for a table of what other numbers of videos and other machines would take.
 
     What is made once and kept (demo weights, drawn clips, compiled flow) is made now and not counted. A model
     that cannot be measured is named and left out. Raises MeasurementError if none can.
     """
+    others = [work for run in (full.runs if full else ()) for work in work_of_run(run)]
     plan = planned(expanded(config.resolved(), console.say), console)
     begin = time.perf_counter()
     gemm_peaks([(model.python, model.options) for model in counted_models(plan)])
@@ -52,10 +72,14 @@ def print_estimate(config: RunConfig, console: Console) -> None:
     with console.task("estimate", len(plan.models)) as progress:
         costs: dict[str, Cost] = {}
         typical: dict[str, Cost] = {}
+        works: list[MeasuredWork] = []
         timed = timed_clips(plan)
         for model in plan.models:
             try:
-                costs[model.key], typical[model.key] = measure_costs(model, plan, timed, console)
+                costs[model.key], typical[model.key], work = measure_costs(
+                    model, plan, timed, console, predicted=full is not None or not model.timed_only
+                )
+                works.append(work)
             except MeasurementError as error:
                 if len(plan.models) == 1:
                     raise
@@ -71,49 +95,61 @@ def print_estimate(config: RunConfig, console: Console) -> None:
     print(f"{'in all':{width}}  {_duration(sum(step.seconds for step in steps)):>9}")
     if any(model.flow is not None and not model.timed_only for model in plan.models):
         print("Optical flow of the accuracy pass is counted as computed anew; what the cache has is quicker.")
+    if full is not None:
+        here = (Machine("cores", alive[0].options.threads),)
+        print()
+        for line in table([*works, *others], full.machines or here, full.videos or (len(plan.clips),)):
+            print(line)
 
 
 def measure_costs(
-    model: PlannedModel, plan: Plan, timed: Sequence[Clip], console: Console
-) -> tuple[Cost, Cost]:
+    model: PlannedModel, plan: Plan, timed: Sequence[Clip], console: Console, *, predicted: bool
+) -> tuple[Cost, Cost, MeasuredWork]:
     """Costs of the clips that will be timed, and of clips as the accuracy pass has them, from one process.
 
-    Raises MeasurementError if none can be timed.
+    - `timed`: the clips that will be timed.
+    - `predicted`: whether the time of predicting all clips is asked for.
+
+    With the costs, the samples of the latter clips. Raises MeasurementError if none can be timed.
     """
-    beside = timed and model.timed_only
-    any_clips = () if beside else sample(plan.clips.clips, CLIPS, plan.config.seed)
+    any_clips = sample(plan.clips.clips, CLIPS, plan.config.seed) if predicted or not timed else ()
     clips = tuple(dict.fromkeys((*timed[:CLIPS], *any_clips)))
     outcome = Outcome()
     begin = time.perf_counter()
     start = first = 0.0
-    samples: dict[str, dict[str, float]] = {}
+    samples: dict[str, LatencyRecord] = {}
+    device = model.options.device
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         job = scenario("latency").job(model, clips, replace(plan.config, latency_seconds=0.0))
         worker = Worker(job, model.python, log, plan.config.clip_timeout, console.say)
         for event in worker.events(outcome):
             match event:
-                case Ready():
+                case Ready(_, details):
+                    device = device if device == "cpu" else str(details.get("device", device))
                     start = time.perf_counter() - begin
                 case FirstForward(first_s):
                     first = first_s
                 case Measured():
                     record = record_of("latency", event, model.key, process=0)
-                    samples[record.clip] = {
-                        "clip": record.total_s,
-                        "prediction": sum(record.stages_s[name] for name in PREDICTION),
-                        "cpu": record.cpu_s,
-                        "frames": record.frames,
-                    }
+                    samples[record.clip] = record
     if outcome.failed is not None:
         raise MeasurementError(outcome.failed, where=model.key)
 
     def cost(of: Sequence[Clip]) -> Cost:
         found = [samples[clip.id] for clip in of if clip.id in samples] or list(samples.values())
-        means = {name: sum(each[name] for each in found) / len(found) for name in found[0]}
-        return Cost(start=start, first=first, **means)
+        return Cost(
+            start,
+            first,
+            clip=fmean(each.total_s for each in found),
+            prediction=fmean(sum(each.stages_s[name] for name in PREDICTION) for each in found),
+            cpu=fmean(each.cpu_s for each in found),
+            frames=fmean(each.frames for each in found),
+        )
 
-    return cost(timed), cost(any_clips)
+    typical = tuple(samples[clip.id] for clip in any_clips if clip.id in samples) or tuple(samples.values())
+    work = MeasuredWork(model.key, device, model.options.threads, typical, start)
+    return cost(timed), cost(any_clips), work
 
 
 def estimate(

@@ -42,7 +42,7 @@ def accuracy_pass(
     A worker that dies costs one clip at most. What it had in flight is tried again in a new one, one clip
     at a time; a clip that kills its worker when it is alone becomes a record with an error.
     """
-    done = {record.clip for record in writer.clips() if record.model == model.key}
+    done = writer.tried(model.key)
     remaining = {clip.id: clip for clip in clips if clip.id not in done}
     if not remaining:
         return None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ...operating_point import OperatingPoint
-from ...records.run import ClipRecord
+from ...records.clips.columns import ClipColumns
+from ...records.clips.scores import CHUNK
 from ..statistics.intervals import Estimate, f1, holm, mcnemar_exact, proportion, ranking
 from .load_runs import MergedRuns, ModelData
 
@@ -67,7 +68,7 @@ class Accuracy:
     - `top1`, `top5`: accuracy (0–1) over the scored videos; None if there are none, or for `reason`.
     - `unlabelled`, `unknown_label`: numbers of predicted videos that are not scored, because they have no
       label or one that is none of the network's classes.
-    - `failed`: records with an error.
+    - `failed`: (clip, error) of the videos without a prediction.
     - `reason`: why accuracy was not measured; None if it was.
     """
 
@@ -76,7 +77,7 @@ class Accuracy:
     target: TargetAccuracy
     unlabelled: int
     unknown_label: int
-    failed: tuple[ClipRecord, ...]
+    failed: tuple[tuple[str, str], ...]
     reason: str | None = None
     at_operating_point: AtOperatingPoint | None = None
 
@@ -111,19 +112,21 @@ class Paired:
 
 def accuracy(measured: ModelData, target: str) -> Accuracy:
     """Top-1, top-5 and target-class accuracy of one model; none with random weights or in a sweep."""
-    failed = tuple(r for r in measured.clips if r.error is not None)
-    answered = [r for r in measured.clips if r.error is None]
-    scored = [r for r in answered if r.scored]
-    unlabelled = sum(r.label is None for r in answered)
-    unknown = len(answered) - len(scored) - unlabelled
+    clips = measured.clips
+    failed = tuple((clips.clips[row], error) for row, error in clips.errors.items())
+    answered = int(clips.answered.sum())
+    unlabelled = int((clips.answered & (clips.column("label") < 0)).sum())
+    scored = np.flatnonzero(clips.counted)
+    unknown = answered - len(scored) - unlabelled
     if measured.weights_kind == "random" or measured.model.sweep:
         why = RANDOM_WEIGHTS if measured.weights_kind == "random" else SWEPT
         return Accuracy(None, None, TargetAccuracy(reason=why), unlabelled, unknown, failed, why)
-    reason = None if scored else "no labelled video was predicted"
+    reason = None if len(scored) else "no labelled video was predicted"
+    among_five = (clips.column("top5")[scored] == clips.column("label")[scored, None]).any(axis=1)
     return Accuracy(
-        proportion(sum(_right(r) for r in scored), len(scored)),
-        proportion(sum(r.label in dict(r.top5) for r in scored), len(scored)),
-        _target_accuracy(measured, scored, [r.top5[0][0] for r in scored], target),
+        proportion(int(clips.right.sum()), len(scored)),
+        proportion(int(among_five.sum()), len(scored)),
+        _target_accuracy(measured, scored, clips.top1[scored], target),
         unlabelled,
         unknown,
         failed,
@@ -132,40 +135,40 @@ def accuracy(measured: ModelData, target: str) -> Accuracy:
     )
 
 
-def _right(record: ClipRecord) -> bool:
-    return record.top5[0][0] == record.label
-
-
-def _at_operating_point(measured: ModelData, scored: Sequence[ClipRecord]) -> AtOperatingPoint | None:
-    point, labels = measured.model.operating_point, measured.model.labels
-    if point is None or not scored:
+def _at_operating_point(measured: ModelData, scored: npt.NDArray[np.intp]) -> AtOperatingPoint | None:
+    point, labels, clips = measured.model.operating_point, measured.model.labels, measured.clips
+    if point is None or not len(scored):
         return None
-    columns = point.decide(np.stack([measured.scores[r.clip] for r in scored]), labels)
-    decided = [labels[column] for column in columns]
+    columns = np.concatenate(
+        [
+            point.decide(measured.scores.rows(scored[start : start + CHUNK]), labels)
+            for start in range(0, len(scored), CHUNK)
+        ]
+    )
+    decided = np.array([clips.number(label) for label in labels])[columns]
     return AtOperatingPoint(
         point,
-        proportion(sum(taken == r.label for taken, r in zip(decided, scored, strict=True)), len(scored)),
+        proportion(int((decided == clips.column("label")[scored]).sum()), len(scored)),
         _target_accuracy(measured, scored, decided, point.label),
-        _target_accuracy(measured, scored, [r.top5[0][0] for r in scored], point.label),
+        _target_accuracy(measured, scored, clips.top1[scored], point.label),
     )
 
 
 def _target_accuracy(
-    measured: ModelData, scored: Sequence[ClipRecord], answers: Sequence[str], target: str
+    measured: ModelData, scored: npt.NDArray[np.intp], answers: npt.NDArray[np.int32], target: str
 ) -> TargetAccuracy:
-    """The class `target` where `answers` are the classes that are predicted of the `scored` videos."""
+    """The class `target` where `answers` are the numbers of what is predicted of the `scored` rows."""
     if target not in measured.model.labels:
         return TargetAccuracy(reason=f"{target} is not a class of this network")
-    predicted = [answer == target for answer in answers]
-    true = [r.label == target for r in scored]
-    videos, taken = sum(true), sum(predicted)
-    mistaken = Counter(str(r.label) for r, p, t in zip(scored, predicted, true, strict=True) if p and not t)
+    clips = measured.clips
+    labels = clips.column("label")[scored]
+    predicted, true = answers == clips.number(target), labels == clips.number(target)
+    videos, taken = int(true.sum()), int(predicted.sum())
+    mistaken = _ranked(clips, labels[predicted & ~true])
     if videos == 0:
-        return TargetAccuracy(
-            0, taken, 0, mistaken=_ranked(mistaken), reason=f"no video of {target} was predicted"
-        )
-    hits = sum(p and t for p, t in zip(predicted, true, strict=True))
-    taken_for = Counter(a for a, p, t in zip(answers, predicted, true, strict=True) if t and not p)
+        return TargetAccuracy(0, taken, 0, mistaken=mistaken, reason=f"no video of {target} was predicted")
+    hits = int((true & predicted).sum())
+    scores = measured.scores.of_class(scored, measured.model.labels.index(target))
     return TargetAccuracy(
         videos,
         taken,
@@ -173,18 +176,17 @@ def _target_accuracy(
         precision=proportion(hits, taken),
         recall=proportion(hits, videos),
         f1=f1(hits, taken - hits, videos - hits),
-        average_precision=ranking(true, [_score(measured, r, target) for r in scored]),
-        taken_for=_ranked(taken_for),
-        mistaken=_ranked(mistaken),
+        average_precision=ranking(true, scores),
+        taken_for=_ranked(clips, answers[true & ~predicted]),
+        mistaken=mistaken,
     )
 
 
-def _score(measured: ModelData, record: ClipRecord, target: str) -> float:
-    return float(measured.scores[record.clip][measured.model.labels.index(target)])
-
-
-def _ranked(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+def _ranked(clips: ClipColumns, numbers: npt.NDArray[np.int32]) -> tuple[tuple[str, int], ...]:
+    """(class name, how often its number is among `numbers`), the most frequent first."""
+    found, counts = np.unique(numbers, return_counts=True)
+    named = [(clips.names[number], int(n)) for number, n in zip(found, counts, strict=True)]
+    return tuple(sorted(named, key=lambda item: (-item[1], item[0])))
 
 
 def pairs(merged: MergedRuns) -> tuple[Paired, ...]:
@@ -193,30 +195,42 @@ def pairs(merged: MergedRuns) -> tuple[Paired, ...]:
     Backends of one network with identical predictions count as one model: the first of them stands for all.
     """
     models = [group[0] for group in same_answers([m for m in merged.models if m.weights_kind != "random"])]
-
-    def of_target(record: ClipRecord) -> bool:
-        return record.label == merged.target
-
-    found = _pairs(models, None, lambda _: True) + _pairs(models, merged.target, of_target)
+    found = _pairs(models, None) + _pairs(models, merged.target)
     return tuple(found)
 
 
-def _pairs(
-    models: Sequence[ModelData], label: str | None, chosen: Callable[[ClipRecord], bool]
-) -> list[Paired]:
+def _pairs(models: Sequence[ModelData], label: str | None) -> list[Paired]:
     counted = []
     for a, b in itertools.combinations(models, 2):
-        mine, theirs = (
-            {(r.clip, r.label): _right(r) for r in m.clips if _counts(r) and chosen(r)} for m in (a, b)
-        )
-        counts = Counter((mine[key], theirs[key]) for key in mine.keys() & theirs.keys())
-        if counts:
-            counted.append((a.name, b.name, counts))
-    p_values = [mcnemar_exact(c[True, False], c[False, True]) for _, _, c in counted]
+        rows, others = _same_videos(a.clips, b.clips)
+        chosen = a.clips.counted[rows] & b.clips.counted[others]
+        if label is not None:
+            chosen &= a.clips.column("label")[rows] == a.clips.number(label)
+        if chosen.any():
+            right = 2 * a.clips.right[rows[chosen]] + b.clips.right[others[chosen]]
+            counted.append((a.name, b.name, np.bincount(right, minlength=4).tolist()))
+    p_values = [mcnemar_exact(only_first, only_second) for _, _, (_, only_second, only_first, _) in counted]
     return [
-        Paired(a, b, label, c[True, True], c[True, False], c[False, True], c[False, False], p, adjusted)
-        for (a, b, c), p, adjusted in zip(counted, p_values, holm(p_values), strict=True)
+        Paired(a, b, label, both, only_first, only_second, neither, p, adjusted)
+        for (a, b, (neither, only_second, only_first, both)), p, adjusted in zip(
+            counted, p_values, holm(p_values), strict=True
+        )
     ]
+
+
+def _same_videos(a: ClipColumns, b: ClipColumns) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The rows of the clips that both have with the same label."""
+    rows, others = a.shared(b)
+    same = _numbers_of(a, b)[a.column("label")[rows]] == b.column("label")[others]
+    return rows[same], others[same]
+
+
+def _numbers_of(a: ClipColumns, b: ClipColumns) -> npt.NDArray[np.int32]:
+    """The numbers that `b` has for the class names of `a`, and last, where -1 leads, for none."""
+    if a.names is b.names:
+        return np.append(np.arange(len(a.names), dtype=np.int32), np.int32(-1))
+    numbers = {name: number for number, name in enumerate(b.names)}
+    return np.array([*(numbers.get(name, -2) for name in a.names), -1], np.int32)
 
 
 def same_answers(models: Sequence[ModelData]) -> list[list[ModelData]]:
@@ -224,15 +238,22 @@ def same_answers(models: Sequence[ModelData]) -> list[list[ModelData]]:
 
     A group has the same run, network, weights, views and flow, and the same top-1 label for every video.
     """
-    groups: dict[object, list[ModelData]] = {}
+    groups: list[tuple[object, list[ModelData]]] = []
     for m in models:
         network, _, _ = m.model.key.partition("@")
         weights = json.dumps(m.model.weights, sort_keys=True)
-        answers = frozenset((r.clip, r.top5[0][0] if r.top5 else None) for r in m.clips)
-        key = (m.run, network, m.model.title, weights, m.model.views, m.model.flow, answers)
-        groups.setdefault(key, []).append(m)
-    return list(groups.values())
+        key = (m.run, network, m.model.title, weights, m.model.views, m.model.flow)
+        for other, group in groups:
+            if other == key and _identical(m.clips, group[0].clips):
+                group.append(m)
+                break
+        else:
+            groups.append((key, [m]))
+    return [group for _, group in groups]
 
 
-def _counts(record: ClipRecord) -> bool:
-    return record.error is None and record.scored
+def _identical(a: ClipColumns, b: ClipColumns) -> bool:
+    """Whether two models of one run have the same top-1 label, or none, for the same clips."""
+    rows, others = a.shared(b)
+    same = _numbers_of(a, b)[a.top1[rows]] == b.top1[others]
+    return len(a) == len(b) == int(same.sum())

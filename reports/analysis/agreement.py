@@ -7,6 +7,7 @@ docs/backends.md derives the limit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ...records.clips.scores import CHUNK
 from ..numbers import number, one_line
 from .load_runs import ModelData
 
@@ -97,34 +99,77 @@ def _on_drawn(model: ModelData) -> AgreementVerdict:
 
 
 def _on_clips(model: ModelData, reference: ModelData, target: str) -> OnClips | None:
-    both = [clip for clip in reference.scores if clip in model.scores]
-    if not both or model.model.labels != reference.model.labels:
+    if model.model.labels != reference.model.labels:
         return None
-    p, q = (np.stack([m.scores[clip] for clip in both]).astype(np.float64) for m in (reference, model))
-    expected, found = _logits(p), _logits(q)
-    differences = np.abs(p - q)
-    largest = differences.max(1)
+    theirs, mine = reference.clips.shared(model.clips)
+    both = reference.scores.known[theirs] & model.scores.known[mine]
+    theirs, mine = theirs[both], mine[both]
+    if not len(theirs):
+        return None
     labels = model.model.labels
-    relative = float(np.linalg.norm(found - expected) / (np.linalg.norm(expected) or 1.0))
+    parts = [
+        _difference(
+            reference.scores.rows(theirs[start : start + CHUNK]),
+            model.scores.rows(mine[start : start + CHUNK]),
+            labels.index(target) if target in labels else None,
+        )
+        for start in range(0, len(theirs), CHUNK)
+    ]
+    largest = np.concatenate([part.largest for part in parts])
+    squares = math.fsum(part.squares for part in parts)
+    relative = math.sqrt(math.fsum(part.squared_error for part in parts) / (squares or 1.0))
     drift = model.model.drift or {}
     limit = drift.get("limit")
     verdict: AgreementVerdict | None = None
     if (tolerance := drift.get("tolerance")) is not None:
         # Two logits that are each off by the tolerance change their difference by twice as much.
-        if np.abs(found - expected).max() <= 2 * tolerance:
+        if max(part.largest_logit for part in parts) <= 2 * tolerance:
             verdict = "same"
         elif model.model.precision == "fp32" or (limit is not None and relative > limit):
             verdict = "other"
         else:
             verdict = "drifts"
     return OnClips(
-        clips=len(both),
-        same_top1=int((p.argmax(1) == q.argmax(1)).sum()),
+        clips=len(theirs),
+        same_top1=sum(part.same_top1 for part in parts),
         p_median=float(np.median(largest)),
         p_largest=float(largest.max()),
-        p_target=float(differences[:, labels.index(target)].max()) if target in labels else None,
+        p_target=max(part.target for part in parts) if target in labels else None,
         relative_l2=relative,
         verdict=verdict,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """Between the probabilities of some clips by the reference and by a model.
+
+    - `same_top1`: number of these clips. `largest`: (clips,) of any class. `target`: of the target class.
+    - `squares`, `squared_error`: sums of squares of the reference's logits, and of the differences.
+    - `largest_logit`: largest difference of a logit.
+    """
+
+    same_top1: int
+    largest: npt.NDArray[np.float64]
+    target: float
+    squares: float
+    squared_error: float
+    largest_logit: float
+
+
+def _difference(
+    reference: npt.NDArray[np.float32], model: npt.NDArray[np.float32], target: int | None
+) -> _Difference:
+    p, q = reference.astype(np.float64), model.astype(np.float64)
+    expected, found = _logits(p), _logits(q)
+    error, differences = found - expected, np.abs(p - q)
+    return _Difference(
+        same_top1=int((p.argmax(1) == q.argmax(1)).sum()),
+        largest=differences.max(1),
+        target=0.0 if target is None else float(differences[:, target].max()),
+        squares=float(np.vdot(expected, expected)),
+        squared_error=float(np.vdot(error, error)),
+        largest_logit=float(np.abs(error).max()),
     )
 
 

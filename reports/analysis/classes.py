@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..numbers import one_line, percent, share
 from ..statistics.intervals import LEVEL, Estimate, proportion
 from ..tables.table import Column, Line, Record, Table, table, values
@@ -34,20 +36,23 @@ def class_accuracies(m: ModelSummary) -> tuple[ClassAccuracy, ...]:
     """All classes that have a scored video, sorted by name; empty if accuracy was not measured."""
     if m.accuracy.top1 is None:
         return ()
-    answered = [(str(r.label), r.top5[0][0]) for r in m.measured.clips if r.error is None and r.scored]
-    videos = Counter(label for label, _ in answered)
-    predicted = Counter(taken for _, taken in answered)
-    hits = Counter(label for label, taken in answered if label == taken)
+    clips = m.measured.clips
+    labels, taken = clips.column("label"), clips.top1
+    videos, predicted, hits = (
+        np.bincount(numbers, minlength=len(clips.names)).tolist()
+        for numbers in (labels[clips.counted], taken[clips.counted], labels[clips.right])
+    )
     return tuple(
         ClassAccuracy(
-            label,
-            n,
-            predicted[label],
-            hits[label],
-            proportion(hits[label], n),
-            proportion(hits[label], predicted[label]),
+            clips.names[i],
+            videos[i],
+            predicted[i],
+            hits[i],
+            proportion(hits[i], videos[i]),
+            proportion(hits[i], predicted[i]),
         )
-        for label, n in sorted(videos.items())
+        for i in sorted(range(len(clips.names)), key=clips.names.__getitem__)
+        if videos[i]
     )
 
 

@@ -8,18 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from ...errors import UsageError
-from ...records.run import ClipRecord, ModelRecord, ProcessRecord, Run
+from ...records.clips.columns import ClipColumns
+from ...records.clips.scores import ScoreRows
+from ...records.run import ModelRecord, ProcessRecord, Run
 from ...records.run_directory import RunDirectory
 from ...records.scenarios.latency import LatencyRecord
 from ...records.scenarios.registry import SCENARIOS
 from ...records.scenarios.stream_trials import StreamTrial
 
 WeightsKind = Literal["random", "demo", "user", "published"]
-ScoreVector = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,9 @@ class RunData:
     """The contents of one run directory.
 
     - `name`: the folder's name.
-    - `clips`: records of the accuracy pass.
+    - `clips`: model → its records of the accuracy pass.
+    - `scores`: model → its probabilities, in the rows of `clips`.
     - `processes`, `latencies`: the scenario "latency".
-    - `scores`: (model, clip id) → probabilities (classes,) float32, 0–1.
     - `scenarios`: the other scenarios that were measured.
     - `stream_trials`: of `--find-peak` and `--streams`.
     - `folder`: path of the directory, for its thumbnails; None for a run that is not on disk.
@@ -45,10 +43,10 @@ class RunData:
 
     name: str
     run: Run
-    clips: tuple[ClipRecord, ...]
+    clips: Mapping[str, ClipColumns]
     processes: tuple[ProcessRecord, ...]
     latencies: tuple[LatencyRecord, ...]
-    scores: Mapping[tuple[str, str], ScoreVector] = field(default_factory=dict)
+    scores: Mapping[str, ScoreRows]
     scenarios: Mapping[str, Timings] = field(default_factory=dict)
     stream_trials: tuple[StreamTrial, ...] = ()
     folder: Path | None = None
@@ -64,7 +62,7 @@ class ModelData:
     - `name`: unique in the report: the model's key, with the run's name if several runs have that key.
     - `run`: the run's name.
     - `clips`, `processes`, `latencies`: one record for each clip, process and timed clip.
-    - `scores`: clip id → probabilities (classes,) float32, 0–1.
+    - `scores`: probabilities, in the rows of `clips`.
     - `scenarios`: scenarios other than "latency" that were measured.
     - `stream_trials`: of `--find-peak` and `--streams`.
     - `environment`: `Run.environment`.
@@ -73,10 +71,10 @@ class ModelData:
     name: str
     run: str
     model: ModelRecord
-    clips: tuple[ClipRecord, ...]
+    clips: ClipColumns
     processes: tuple[ProcessRecord, ...]
     latencies: tuple[LatencyRecord, ...]
-    scores: Mapping[str, ScoreVector]
+    scores: ScoreRows
     scenarios: Mapping[str, Timings] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     stream_trials: tuple[StreamTrial, ...] = ()
@@ -108,12 +106,12 @@ def read_run(path: Path) -> RunData:
     """Read a run directory, finished or not. Raises UsageError if it is not one, or is damaged."""
     directory = RunDirectory(path)
     run = directory.run
-    clips = directory.clips()
-    scores = {(r.model, r.clip): directory.scores(r) for r in clips if r.offset is not None}
+    clips = directory.columns()
+    scores = {model.key: directory.score_rows(model.key, clips[model.key]) for model in run.models}
     return RunData(
         path.resolve().name,
         run,
-        tuple(clips),
+        clips,
         tuple(directory.processes()),
         tuple(directory.latencies()),
         scores,
@@ -163,7 +161,6 @@ def _named_apart(runs: Sequence[RunData]) -> list[RunData]:
 
 
 def _measured(data: RunData, model: ModelRecord, name: str) -> ModelData:
-    clips = {r.clip: r for r in data.clips if r.model == model.key}
     processes = {r.process: r for r in data.processes if r.model == model.key}
     ended = {p.process for p in processes.values() if p.error is None}
     latencies = {
@@ -171,15 +168,14 @@ def _measured(data: RunData, model: ModelRecord, name: str) -> ModelData:
         for r in data.latencies
         if r.model == model.key and r.process in ended
     }
-    scores = {clip: vector for (key, clip), vector in data.scores.items() if key == model.key}
     return ModelData(
         name,
         data.name,
         model,
-        tuple(clips.values()),
+        data.clips[model.key],
         tuple(processes.values()),
         tuple(latencies.values()),
-        scores,
+        data.scores[model.key],
         {
             scenario: timings
             for scenario, of_all in data.scenarios.items()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...records.run import ClipRecord
+import numpy as np
+
 from ..numbers import one_line, percent
 from ..tables.table import Column, Line, Table, table
 from .summary import ModelSummary, Summary
@@ -44,15 +44,29 @@ class Mistake:
 
 def worst_mistakes(summary: Summary, most: int) -> tuple[Mistake, ...]:
     """At most `most` videos with the most confident wrong predictions, the most confident first."""
-    found: defaultdict[tuple[str, str, str], list[ModelAnswer]] = defaultdict(list)
-    for m, record in _scored(summary):
-        label, probability = record.top5[0]
-        answer = ModelAnswer(m.name, label, probability, label == record.label)
-        found[m.measured.run, record.clip, str(record.label)].append(answer)
-    wrong = [
-        Mistake(*key, tuple(answers)) for key, answers in found.items() if not all(a.right for a in answers)
-    ]
+    # Of each model as many are candidates: what is behind them there is behind them in all.
+    candidates = dict.fromkeys(
+        (m.measured.run, clip, label)
+        for m in summary.models
+        for clip, label, _, _ in sorted(_wrong(m, most), key=_order)[:most]
+    )
+    wrong = [Mistake(*key, _answers(summary, *key)) for key in candidates]
     return tuple(sorted(wrong, key=lambda mistake: (-mistake.confidence, mistake.clip))[:most])
+
+
+def _answers(summary: Summary, run: str, clip: str, label: str) -> tuple[ModelAnswer, ...]:
+    """What the models of a run predict of a clip with this label."""
+    answers = []
+    for m in summary.models:
+        clips = m.measured.clips
+        row = clips.rows.get(clip)
+        if m.measured.run != run or m.accuracy.top1 is None or row is None or not clips.counted[row]:
+            continue
+        true, taken = clips.names[clips.column("label")[row]], clips.names[clips.top1[row]]
+        if true == label:
+            probability = float(clips.column("probability")[row, 0])
+            answers.append(ModelAnswer(m.name, taken, probability, taken == true))
+    return tuple(answers)
 
 
 def mistakes(summary: Summary) -> Table:
@@ -64,18 +78,16 @@ def mistakes(summary: Summary) -> Table:
         Column("Predicted as", "left"),
         Column("Probability"),
     )
-    wrong = [(m.name, r) for m, r in _scored(summary) if r.top5[0][0] != r.label]
-    wrong.sort(key=lambda item: (-item[1].top5[0][1], item[1].clip, item[0]))
+    wrong = [(*mistake, m.name) for m in summary.models for mistake in _wrong(m)]
+    wrong.sort(key=lambda each: (*_order(each[:4]), each[4]))
     notes = ["The most confident first."] if wrong else []
-    return table("mistakes", "Mistakes", columns, (_line(name, r) for name, r in wrong), notes)
+    return table("mistakes", "Mistakes", columns, map(_line, wrong), notes)
 
 
-def _line(name: str, record: ClipRecord) -> Line:
-    taken, probability = record.top5[0]
-    true = str(record.label)
-    texts = (record.clip, true, name, taken)
-    return (*map(one_line, texts), percent(probability)), {
-        "clip": record.clip,
+def _line(mistake: tuple[str, str, str, float, str]) -> Line:
+    clip, true, taken, probability, name = mistake
+    return (*map(one_line, (clip, true, name, taken)), percent(probability)), {
+        "clip": clip,
         "true": true,
         "model": name,
         "predicted": taken,
@@ -83,10 +95,30 @@ def _line(name: str, record: ClipRecord) -> Line:
     }
 
 
-def _scored(summary: Summary) -> Iterator[tuple[ModelSummary, ClipRecord]]:
-    """The predictions that count as right or wrong; none of random weights."""
-    for m in summary.models:
-        if m.accuracy.top1 is not None:
-            for record in m.measured.clips:
-                if record.error is None and record.scored:
-                    yield m, record
+_Wrong = tuple[str, str, str, float]
+"""A wrong prediction: clip, label, what was predicted, with which probability."""
+
+
+def _wrong(m: ModelSummary, most: int | None = None) -> Iterator[_Wrong]:
+    """The wrong predictions that count; none of random weights.
+
+    - `most`: only those that may be among as many most confident ones.
+    """
+    if m.accuracy.top1 is None:
+        return
+    clips = m.measured.clips
+    rows = np.flatnonzero(clips.counted & ~clips.right)
+    probabilities = clips.column("probability")[rows, 0]
+    if most is not None and len(rows) > most:
+        # Several may be as confident as the last one.
+        chosen = probabilities >= np.partition(probabilities, -most)[-most]
+        rows, probabilities = rows[chosen], probabilities[chosen]
+    labels, taken = clips.column("label")[rows].tolist(), clips.top1[rows].tolist()
+    for row, label, answer, probability in zip(rows, labels, taken, probabilities.tolist(), strict=True):
+        yield clips.clips[row], clips.names[label], clips.names[answer], probability
+
+
+def _order(mistake: _Wrong) -> tuple[float, str]:
+    """By which the most confident come first."""
+    clip, _, _, probability = mistake
+    return -probability, clip

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ...records.run import STAGES
-from ..analysis.load_runs import merge, read_run
-from ..analysis.summary import Summary, summarise
+from ..analysis.load_runs import ModelData, merge, read_run
+from ..analysis.summary import ModelSummary, Summary, summarise
 from ..tables.all_tables import all_tables
 
 
@@ -55,8 +55,8 @@ def from_summary(summary: Summary) -> RunDataFrames:
     tables = {table.name: table.frame() for table in all_tables(summary)}
     return RunDataFrames(
         models=tables["comparison"],
-        clips=_frame(_clips(summary), _CLIPS),
-        scores={m.name: _scores(m.measured.scores, m.measured.model.labels) for m in summary.models},
+        clips=_clips(summary),
+        scores={m.name: _scores(m.measured) for m in summary.models},
         processes=_frame(_processes(summary), _PROCESSES),
         samples=_frame(_samples(summary), _SAMPLES),
         stages=_frame(_stages(summary), _STAGES),
@@ -123,32 +123,34 @@ def _frame(rows: Iterable[Mapping[str, Any]], types: Mapping[str, Any]) -> pd.Da
     return pd.DataFrame(list(rows), columns=list(types)).astype(types)
 
 
-def _clips(summary: Summary) -> Iterable[dict[str, Any]]:
-    for m in summary.models:
-        for r in m.measured.clips:
-            predicted, probability = r.top5[0] if r.top5 else (None, None)
-            yield {
-                "model": m.name,
-                "run": m.measured.run,
-                "clip": r.clip,
-                "label": r.label,
-                "scored": r.scored,
-                "predicted": predicted,
-                "probability": probability,
-                "right": predicted == r.label if r.scored and r.error is None else None,
-                "target_score": r.target_score,
-                "views": r.views,
-                "frames": r.frames,
-                "video_s": r.video_s,
-                "flow_cached": r.flow_cached,
-                "error": r.error,
-            }
+def _clips(summary: Summary) -> pd.DataFrame:
+    frames = [_clips_of(m) for m in summary.models]
+    return pd.concat(frames, ignore_index=True) if frames else _frame((), _CLIPS)
 
 
-def _scores(scores: Mapping[str, Any], labels: Sequence[str]) -> pd.DataFrame:
-    rows = np.stack(list(scores.values())) if scores else np.empty((0, len(labels)))
-    index = pd.Index(list(scores), name="clip", dtype="string")
-    return pd.DataFrame(rows.astype(np.float32), index=index, columns=list(labels))
+def _clips_of(m: ModelSummary) -> pd.DataFrame:
+    clips = m.measured.clips
+    same = ("scored", "target_score", "views", "frames", "video_s", "flow_cached")
+    values = {
+        "model": m.name,
+        "run": m.measured.run,
+        "clip": clips.clips,
+        "label": clips.named(clips.column("label")),
+        "predicted": clips.named(clips.top1),
+        "probability": clips.column("probability")[:, 0],
+        "right": pd.array(clips.right, "boolean"),
+        "error": [clips.errors.get(row) for row in range(len(clips))],
+        **{name: clips.column(name) for name in same},
+    }
+    frame = pd.DataFrame(values, columns=list(_CLIPS), index=range(len(clips)))
+    frame.loc[~clips.counted, "right"] = pd.NA
+    return frame.astype(_CLIPS)
+
+
+def _scores(m: ModelData) -> pd.DataFrame:
+    known = np.flatnonzero(m.scores.known)
+    index = pd.Index([m.clips.clips[row] for row in known], name="clip", dtype="string")
+    return pd.DataFrame(m.scores.rows(known), index=index, columns=list(m.model.labels))
 
 
 def _processes(summary: Summary) -> Iterable[dict[str, Any]]:

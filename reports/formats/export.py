@@ -9,7 +9,6 @@ from typing import Any
 
 from ...errors import UsageError
 from ...plain_text import spreadsheet_cell
-from ...records.run import ClipRecord
 from ...records.scenarios.registry import SCENARIOS
 from ...records.scenarios.stream import StreamRecord
 from ...records.scenarios.stream_trials import StreamPeak
@@ -171,7 +170,7 @@ def _accuracy(a: Accuracy) -> dict[str, Any]:
         "top5": _estimate(a.top5),
         "videos_unlabelled": a.unlabelled,
         "videos_unknown_label": a.unknown_label,
-        "failed": [_failure(record) for record in a.failed],
+        "failed": [{"clip": clip, "error": error} for clip, error in a.failed],
         "target": _one_class(a.target),
         "at_operating_point": _decided(a.at_operating_point),
     }
@@ -216,10 +215,6 @@ def _class(c: ClassAccuracy) -> dict[str, Any]:
 
 def _keeps_up(m: ModelSummary) -> list[dict[str, Any]]:
     return [{"frames_per_s": asked, "answer": answer} for asked, answer in pace(m).answers()]
-
-
-def _failure(record: ClipRecord) -> dict[str, Any]:
-    return {"clip": record.clip, "error": record.error}
 
 
 def _timing(t: Timing) -> dict[str, Any]:

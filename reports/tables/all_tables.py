@@ -149,7 +149,7 @@ def skipped(summary: Summary) -> Table:
         for data in runs
         for clip in data.run.data.get("missing", ())
     ]
-    found += [(m.name, r.clip, r.error or "") for m in summary.models for r in m.accuracy.failed]
+    found += [(m.name, clip, error) for m in summary.models for clip, error in m.accuracy.failed]
     notes = []
     for m in summary.models:
         left_out = (
@@ -174,7 +174,12 @@ def skipped(summary: Summary) -> Table:
 def remarks(summary: Summary) -> Table:
     """Remarks on single predictions."""
     columns = (Column("Model", "left"), Column("Video", "left"), Column("Remark", "left"))
-    found = [(m.name, r.clip, note) for m in summary.models for r in m.measured.clips for note in r.notes]
+    found = [
+        (m.name, m.measured.clips.clips[row], note)
+        for m in summary.models
+        for row, notes in m.measured.clips.notes.items()
+        for note in notes
+    ]
     lines: list[Line] = [
         (tuple(map(one_line, line)), dict(zip(("model", "clip", "remark"), line, strict=True)))
         for line in found

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from actionbench.records.clips.columns import ClipColumns, ClipColumnsBuilder
+from actionbench.records.clips.scores import ScoreRows
 from actionbench.records.run import ClipRecord, ModelRecord, ProcessRecord, Run
 from actionbench.records.run_directory import RunWriter
 from actionbench.records.scenarios.latency import LatencyRecord
@@ -139,7 +144,64 @@ def make_run(models: Sequence[FakeModel], name: str = "run-1", **changes: Any) -
         records,
         "done",
     )
-    return RunData(name, replace(run, **changes), tuple(clips), tuple(processes), tuple(latencies), scores)
+    run = replace(run, **changes)
+    columns, rows = columns_of(run, clips, scores)
+    return RunData(name, run, columns, tuple(processes), tuple(latencies), rows)
+
+
+def columns_of(
+    run: Run, clips: Iterable[ClipRecord], scores: Mapping[tuple[str, str], npt.NDArray[np.float32]]
+) -> tuple[dict[str, ClipColumns], dict[str, ScoreRows]]:
+    """What `RunData` holds of the accuracy pass. `scores`: (model, clip) → probabilities."""
+    builder = ClipColumnsBuilder({model.key: model.labels for model in run.models})
+    written = bytearray()
+    for record in clips:
+        vector = scores.get((record.model, record.clip))
+        builder.add(replace(record, offset=None if vector is None else len(written)))
+        written += b"" if vector is None else vector.astype("<f4").tobytes()
+    columns = builder.columns()
+    return columns, {
+        model.key: ScoreRows(
+            partial(BytesIO, written), columns[model.key].column("offset"), len(model.labels)
+        )
+        for model in run.models
+    }
+
+
+def records_of(run: Run, columns: Mapping[str, ClipColumns]) -> Iterator[ClipRecord]:
+    """The records that columns were made of, model after model."""
+    for model in run.models:
+        for row, (clip, values) in enumerate(
+            zip(columns[model.key].clips, columns[model.key].values, strict=True)
+        ):
+            names = columns[model.key].names
+            yield ClipRecord(
+                model.key,
+                clip,
+                None if values["label"] < 0 else names[values["label"]],
+                bool(values["scored"]),
+                tuple(
+                    (names[label], float(probability))
+                    for label, probability in zip(values["top5"], values["probability"], strict=True)
+                    if label >= 0
+                ),
+                None if np.isnan(values["target_score"]) else float(values["target_score"]),
+                views=int(values["views"]),
+                frames=int(values["frames"]),
+                video_s=float(values["video_s"]),
+                flow_cached=bool(values["flow_cached"]),
+                error=columns[model.key].errors.get(row),
+                notes=columns[model.key].notes.get(row, ()),
+            )
+
+
+def scores_of(data: RunData) -> dict[tuple[str, str], npt.NDArray[np.float32]]:
+    """(model, clip) → probabilities, of those that have any."""
+    return {
+        (model, columns.clips[row]): data.scores[model].rows(np.array([row]))[0]
+        for model, columns in data.clips.items()
+        for row in np.flatnonzero(data.scores[model].known)
+    }
 
 
 def make_big_run(
@@ -187,17 +249,19 @@ def make_big_run(
                     )
                     for clip in ("a.mp4", "b.mp4")
                 ]
-    return replace(run, clips=tuple(clips), processes=tuple(started), latencies=tuple(samples), scores=scores)
+    columns, rows = columns_of(run.run, clips, scores)
+    return replace(run, clips=columns, processes=tuple(started), latencies=tuple(samples), scores=rows)
 
 
 def write_run(folder: Path, data: RunData) -> Path:
     """The run as a directory `folder / data.name`."""
     path = folder / data.name
     with RunWriter(path, data.run) as writer:
-        for clip in data.clips:
-            writer.append_clip(clip, data.scores.get((clip.model, clip.clip)))
-        for record in (*data.processes, *data.latencies):
-            writer.append_timing("latency", record)
+        scores = scores_of(data)
+        for record in records_of(data.run, data.clips):
+            writer.append_clip(record, scores.get((record.model, record.clip)))
+        for timing in (*data.processes, *data.latencies):
+            writer.append_timing("latency", timing)
     return path
 
 
@@ -205,7 +269,14 @@ def write_run(folder: Path, data: RunData) -> Path:
 def fake() -> SimpleNamespace:
     """The makers of this file, for tests that need a run of their own."""
     return SimpleNamespace(
-        model=FakeModel, answers=answers, run=make_run, big_run=make_big_run, write=write_run, labels=LABELS
+        model=FakeModel,
+        answers=answers,
+        run=make_run,
+        big_run=make_big_run,
+        write=write_run,
+        records=records_of,
+        scores=scores_of,
+        labels=LABELS,
     )
 
 

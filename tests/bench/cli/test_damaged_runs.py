@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from actionbench.bench.cli.app import run_app
 from actionbench.records.run import ClipRecord
 from actionbench.records.run_directory import RunDirectory, RunWriter
-from actionbench.reports.analysis.load_runs import ScoreVector, read_run
 
 pytestmark = pytest.mark.usefixtures("forked_workers")
 
 TINY = Path(__file__).parents[1] / "networks" / "tiny.py"
+ScoreVector = npt.NDArray[np.float32]
 Videos = Callable[[list[int], int], Path]
 
 
@@ -28,12 +30,17 @@ def words(coloured_videos: Videos, weights_file: Path) -> list[str]:
     ]
 
 
+def scores_of(run: Path) -> dict[str, ScoreVector]:
+    directory = RunDirectory(run)
+    return {record.clip: directory.scores(record) for record in directory.clips()}
+
+
 def test_scores_that_are_cut_off_are_named_and_measured_again(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
     assert run_app([*words, "--out", str(run)]) == 0
-    before = read_run(run).scores
+    before = scores_of(run)
     file = run / "scores.bin"
     file.write_bytes(file.read_bytes()[:-1605])
     capsys.readouterr()
@@ -43,7 +50,7 @@ def test_scores_that_are_cut_off_are_named_and_measured_again(
     assert f"bench run --resume {run}" in message
     assert run_app(["run", "--resume", str(run)]) == 0
     assert "is truncated: 2 predictions are computed again" in capsys.readouterr().err
-    after = read_run(run).scores
+    after = scores_of(run)
     assert after.keys() == before.keys()
     assert all((after[key] == before[key]).all() for key in before)
 
@@ -66,4 +73,4 @@ def test_a_run_that_is_moved_away_ends_at_once_and_goes_on_elsewhere(
     assert "is lost" in message
     assert len(RunDirectory(elsewhere).clips()) == 1
     assert run_app(["run", "--resume", str(elsewhere)]) == 0
-    assert len(read_run(elsewhere).scores) == 3
+    assert len(scores_of(elsewhere)) == 3

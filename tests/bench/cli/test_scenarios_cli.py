@@ -173,11 +173,13 @@ def test_the_estimate_is_near_and_leaves_nothing_behind(
         *("--models", f"{TINY}:tiny", "--data", data, "--weights", "random", "--processes", 1),
         *("--scenarios", "latency,stream", "--stream-seconds", 2, "--latency-seconds", 1, "--no-report"),
     )
-    answer = bench("run", *options, "--estimate", "--out", tmp_path / "none")
+    table = ("--estimate-videos", "4000,240000", "--estimate-on", "cores=16@0.8", "--estimate-on", "gpus=8")
+    answer = bench("run", *options, "--estimate", *table, "--out", tmp_path / "none")
     assert answer.returncode == 0, answer.stderr
     assert not (tmp_path / "none").exists()
     told = re.search(r"in all +(\d+):(\d+) min", answer.stdout)
     assert told is not None, answer.stdout
+    assert re.search(r"\| tiny +\| +240,000 \| +.+, costs .+ \| not measured here \|", answer.stdout)
     estimated = 60 * int(told[1]) + int(told[2])
     begin = time.monotonic()
     assert bench("run", *options, "--out", tmp_path / "run").returncode == 0
@@ -213,6 +215,10 @@ def test_the_estimate_is_near_and_leaves_nothing_behind(
         ),
         (["--calibration", "nope"], ["--calibration nope", "no model is quantised to int8"]),
         (["--resume", "no/run", "--estimate"], ["takes no other option", "--estimate"]),
+        (["--estimate-videos", "4000"], ["needs --estimate", "--estimate-videos"]),
+        (["--estimate", "--estimate-videos", "many"], ["--estimate-videos many", "4000,240000"]),
+        (["--estimate", "--estimate-on", "tpus=8"], ["--estimate-on tpus=8", "gpus=N"]),
+        (["--estimate", "--estimate-from", "no/run"], ["no/run: not a run directory"]),
     ],
 )
 def test_mistakes_are_told_before_anything_starts(

@@ -20,7 +20,7 @@ from actionbench.reports.sentences import verdict
 from actionbench.reports.tables.all_tables import all_tables, models
 from actionbench.reports.tables.comparison import comparison
 
-from ..conftest import FakeModel, answers, make_run, write_run
+from ..conftest import FakeModel, answers, columns_of, make_run, records_of, scores_of, write_run
 
 DRIFT = {
     "reference": "net",
@@ -45,19 +45,21 @@ def a_run(drift: dict[str, Any], off: float, precision: str = "bf16", shared: in
     run = make_run([net, other])
     sign = np.array([1, -1, 1, -1, 1, -1], np.float32)
     scores = {}
-    for number, (model, clip) in enumerate(run.scores):
-        logits = np.log(run.scores[model, clip])
+    before = scores_of(run)
+    for number, ((model, clip), vector) in enumerate(before.items()):
+        logits = np.log(vector)
         norm = np.linalg.norm(logits - logits.mean())
         if model == "net@b:bf16":
-            if number - len(run.scores) // 2 >= shared:
+            if number - len(before) // 2 >= shared:
                 continue
             logits = logits + off * norm / np.sqrt(6) * sign
         scores[model, clip] = np.exp(logits) / np.exp(logits).sum()
     records = tuple(
         m if m.key == "net" else replace(m, precision=precision, drift=drift) for m in run.run.models
     )
-    clips = tuple(c for c in run.clips if (c.model, c.clip) in scores)
-    return replace(run, run=replace(run.run, models=records), scores=scores, clips=clips)
+    clips = (c for c in records_of(run.run, run.clips) if (c.model, c.clip) in scores)
+    columns, rows = columns_of(run.run, clips, scores)
+    return replace(run, run=replace(run.run, models=records), scores=rows, clips=columns)
 
 
 def found(run: RunData, target: str = "jogging") -> Any:
@@ -71,8 +73,9 @@ def test_clips_give_figures_with_their_number() -> None:
     clips = found(run).on_clips
     assert (clips.clips, clips.same_top1) == (9, 9)
     assert clips.relative_l2 == pytest.approx(0.02, rel=1e-3)
-    both = [clip for model, clip in run.scores if model == "net@b:bf16"]
-    apart = [np.abs(run.scores["net", c] - run.scores["net@b:bf16", c]) for c in both]
+    scores = scores_of(run)
+    both = [clip for model, clip in scores if model == "net@b:bf16"]
+    apart = [np.abs(scores["net", c] - scores["net@b:bf16", c]) for c in both]
     assert clips.p_largest == pytest.approx(max(a.max() for a in apart), rel=1e-4)
     assert clips.p_median == pytest.approx(np.median([a.max() for a in apart]), rel=1e-4)
     assert clips.p_target == pytest.approx(max(a[1] for a in apart), rel=1e-4)
