@@ -65,6 +65,10 @@ class WeightsError(ActionBenchError):
     """Weights are absent, damaged, unsafe to load, or do not fit the network."""
 
 
+class ArchiveError(ActionBenchError):
+    """An archive of videos cannot be read, is damaged, or is not the published one."""
+
+
 class BackendUnavailable(ActionBenchError):
     """A package or a device that a backend needs is missing."""
 
