@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
-from ...errors import ArchiveError
+from ...errors import ArchiveError, DamagedArchive
 from ...plain_text import plain_line
 from .names import normal_name, unsafe_name
 from .stream import ByteStream
@@ -113,7 +113,7 @@ def members(stream: ByteStream, name: str, limits: Limits | None = None) -> Iter
     that came before, and files over the limit. The stream is read to its end, so that its digests are
     compared.
 
-    Raises ArchiveError if the file is no such archive, is damaged or truncated, exceeds a limit, or for what
+    Raises DamagedArchive if the file is no such archive, is damaged or truncated, or exceeds a limit, and what
     reading the stream raises. `Member.content` raises the same. What was given out before is not affected.
     """
     return _Archive(stream, name, limits or Limits()).entries()
@@ -166,7 +166,7 @@ class _Archive:
             tar.members = []  # type: ignore[attr-defined]  # it would keep all
             unpacked.limit = None
             if self._count >= self._limits.members:
-                raise ArchiveError(
+                raise DamagedArchive(
                     "the archive has too many members",
                     where=self._name,
                     expected=f"at most {self._limits.members}",
@@ -206,7 +206,7 @@ class _Archive:
             if len(head) == tarfile.BLOCKSIZE and not any(head):  # an archive without members
                 return
             found = next((text for magic, text in _OTHER_FORMATS.items() if head.startswith(magic)), error)
-            raise ArchiveError(
+            raise DamagedArchive(
                 f"no member begins at byte {self._start}"
                 if self._start
                 else "is no archive that can be read",
@@ -231,7 +231,7 @@ class _Archive:
 
     def _damaged(self, error: BaseException) -> ArchiveError:
         text = plain_line(str(error)) or type(error).__name__
-        return ArchiveError(
+        return DamagedArchive(
             "the archive is damaged or incomplete",
             where=self._name,
             found=f"{text}, at byte {self._stream.position}, after {self._count} members",
@@ -271,7 +271,7 @@ class _Unpacked:
         data = bytes(self._source.read(size))
         self._position += len(data)
         if self._position > _RATIO_FROM_BYTES + self._limits.ratio * self._stream.position:
-            raise ArchiveError(
+            raise DamagedArchive(
                 "the archive unpacks to suspiciously many bytes",
                 where=self._name,
                 expected=f"at most {self._limits.ratio:g} for each of its own",

@@ -1,0 +1,112 @@
+"""`bench data fetch` from end to end: archives on the loopback, videos kept or handed to a run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from actionbench.datasets.archives.sets import parts as parts_module
+from actionbench.models.labels import labels
+from actionbench.records.run_directory import RunDirectory
+
+from ....archive_sets import kinetics_files, kinetics_yaml, name_of
+from ....models.weights.loopback import HASTE, Server, serving
+from ...conftest import write_video
+
+pytestmark = pytest.mark.usefixtures("no_pictures", "forked_workers", "decoding_here")
+
+TINY = Path(__file__).parents[2] / "networks" / "tiny.py"
+NAMES = labels("kinetics-400")
+CLASSES = tuple(range(0, 400, 80))
+FRAMES = 18
+
+Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory, tiny_module: ModuleType) -> dict[str, tuple[str, bytes]]:
+    """Name of a video → class and content; four videos of each of some classes."""
+    folder = tmp_path_factory.mktemp("clips")
+    made = {}
+    for number, index in enumerate(index for index in CLASSES for _ in range(4)):
+        path = folder / f"{number}.mp4"
+        write_video(path, tiny_module.colour_of(index), frames=FRAMES)
+        made[name_of(number)] = NAMES[index], path.read_bytes()
+    return made
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+    monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path / "home"))
+    opened = parts_module.open_stream
+    monkeypatch.setattr(parts_module, "open_stream", lambda *a, **k: opened(*a, **{**k, "policy": HASTE}))
+    with serving() as state:
+        yield state
+
+
+@pytest.fixture
+def drawn(server: Server, clips: dict[str, tuple[str, bytes]], tmp_path: Path) -> Path:
+    """A set of three archives, in which a video of each of two classes is missing and one does not decode."""
+    contents = {name: data for name, (_, data) in clips.items()}
+    del contents[name_of(0)], contents[name_of(5)]
+    contents[name_of(9)] = contents[name_of(9)][:100]
+    items = list(contents.items())
+    server.files |= kinetics_files(
+        [dict(items[n::3]) for n in range(3)], {name: label for name, (label, _) in clips.items()}
+    )
+    path = tmp_path / "drawn.yaml"
+    path.write_text(kinetics_yaml(f"{server.address}/"))
+    return path
+
+
+def options(out: Path, weights: Path, *more: object) -> list[object]:
+    return [
+        *("--models", f"{TINY}:tiny", "--weights", f"tiny={weights}", "--out", out, "--threads", 1),
+        *("--processes", 1, "--latency-seconds", 0, "--latency-clips", 1, *more),
+    ]
+
+
+def predictions(run: Path) -> dict[str, tuple[object, ...]]:
+    return {record.clip: record.top5 for record in RunDirectory(run).clips()}
+
+
+def test_the_same_predictions_whether_videos_are_kept_or_not(
+    bench: Bench, server: Server, drawn: Path, weights_file: Path, tmp_path: Path
+) -> None:
+    videos, kept, streamed = tmp_path / "videos", tmp_path / "kept", tmp_path / "streamed"
+    server.cut.append(500)
+    server.status += [200, 429]
+    words = ("data", "fetch", drawn, "--per-class", 3)
+    answer = bench(*words, "--out", videos)
+    assert answer.returncode == 0, answer.stderr
+    assert "Licence: none needed" in answer.stderr
+    assert "15 videos of 5 classes" in answer.stdout
+    with (videos / "videos.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 15
+    assert all((videos / row["path"]).is_file() for row in rows)
+    record = json.loads((videos / "selection.json").read_text())
+    over = {key: reason for keys in record["passed_over"].values() for key, reason in keys.items()}
+    assert over.keys() <= {name_of(0), name_of(5), name_of(9)}
+    for key in over:
+        assert key in answer.stdout
+    answer = bench("run", "--data", videos / "videos.csv", *options(kept, weights_file, "--no-report"))
+    assert answer.returncode == 0, answer.stderr
+    answer = bench(
+        *words, "--keep", "none", "--spool", "20kB", "--", *options(streamed, weights_file, "--no-report")
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert predictions(streamed) == predictions(kept)
+    data, same = RunDirectory(streamed).run.data, RunDirectory(kept).run.data
+    assert data["digest"] == same["digest"]
+    assert data["clips"] == 15
+    assert set(data["missing"]) == set(over)
+    assert not list(streamed.rglob("*.mp4"))
+    assert len(list((streamed / "thumbnails").iterdir())) == 15
+    assert len(RunDirectory(streamed).latencies()) > 0
