@@ -257,7 +257,7 @@ class _Header(tarfile.TarInfo):
 class _Unpacked:
     """The archive's uncompressed bytes, for tarfile: counted, and refused where they exceed a limit.
 
-    `limit`: byte from which on nothing may be read; None for no limit. It bounds what tarfile reads of headers.
+    `limit`: byte from which on nothing is read; None for no limit. It bounds what tarfile reads of headers.
     """
 
     def __init__(self, source: Any, stream: ByteStream, limits: Limits, name: str) -> None:

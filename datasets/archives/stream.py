@@ -130,7 +130,8 @@ class ByteStream(io.RawIOBase):
         self._waiting = memoryview(b"")  # fetched, but not read yet
         self._fetched = start  # bytes up to which the file was fetched
         self._opened = self._ended = False
-        self._failures = 0  # in a row
+        self._gained = False  # whether data came since the last failure
+        self._failures = 0  # in a row, without data between them
         published = {"sha256": expected.sha256, "md5": expected.md5}
         self._digests = {} if start else {kind: digest for kind, digest in published.items() if digest}
         self._hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in self._digests}
@@ -178,7 +179,8 @@ class ByteStream(io.RawIOBase):
         self._check_open()
 
     def _wait_after(self, failure: Transient) -> None:
-        self._failures += 1
+        self._failures = 0 if self._gained else self._failures + 1
+        self._gained = False
         if self._failures >= self._policy.attempts:
             raise ArchiveError(
                 f"could not be read in {self._policy.attempts} attempts",
@@ -186,7 +188,7 @@ class ByteStream(io.RawIOBase):
                 found=f"{failure}, at byte {self._fetched}",
                 remedy="Run the same command again",
             ) from failure
-        self._wait(self._policy.wait_s(self._failures - 1, failure.after_s))
+        self._wait(self._policy.wait_s(max(self._failures - 1, 0), failure.after_s))
 
     def _open(self) -> Connection:
         connection = self._connect(self._fetched, self.identity)
@@ -270,7 +272,7 @@ class ByteStream(io.RawIOBase):
             if not chunk:
                 self._finish()
                 return chunk
-            self._failures = 0
+            self._gained = True
             self._fetched += len(chunk)
             if self.size is not None and self._fetched > self.size:
                 raise ArchiveError(
