@@ -15,7 +15,7 @@ from ..datasets.archives.sets.request import from_mapping as fetch_request
 from ..datasets.check import Checker
 from ..datasets.clip import Clip, ClipSet
 from ..datasets.sources.registry import Source, load_clips
-from ..errors import MeasurementError, UsageError
+from ..errors import ArchiveError, MeasurementError, UsageError
 from ..records.run import ModelRecord, Run
 from ..records.run_directory import SCORES, RunDirectory, RunWriter
 from .agreement.check import check_agreement
@@ -202,7 +202,7 @@ def _carry_out(
     begin = time.monotonic()
     try:
         failures = _measure(plan, writer, console, archives, thumbnails=part_of is None)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ArchiveError):
         finish(writer, "interrupted", plan.refusals)
         console.say(f"interrupted; continue with: {part_of or f'bench run --resume {writer.path}'}")
         raise

@@ -117,7 +117,7 @@ class ArchiveClips:
                 yield self._clips(videos)
                 spool.release(videos)
         finally:
-            delivery.stop.set()
+            delivery.end()
             spool.end()
             thread.join()
             shutil.rmtree(run / SPOOL, ignore_errors=True)

@@ -113,8 +113,9 @@ def members(stream: ByteStream, name: str, limits: Limits | None = None) -> Iter
     that came before, and files over the limit. The stream is read to its end, so that its digests are
     compared.
 
-    Raises DamagedArchive if the file is no such archive, is damaged or truncated, or exceeds a limit, and what
-    reading the stream raises. `Member.content` raises the same. What was given out before is not affected.
+    Raises DamagedArchive if the file is no such archive, is damaged or truncated, or exceeds a limit, and
+    what reading the stream raises. `Member.content` raises the same. What was given out before is not
+    affected.
     """
     return _Archive(stream, name, limits or Limits()).entries()
 

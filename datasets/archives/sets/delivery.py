@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol, Self
 
+from ....errors import ArchiveError
 from ...check import Checker
 from ...clip import MIN_FRAMES, Clip
 from ...sources.manifest import file_digest
@@ -80,7 +81,7 @@ class Delivery:
     def __init__(self, split: OpenSplit, ledger: Ledger, destination: Destination) -> None:
         self._archives, self._corrections = split.archives, split.corrections
         self._layout, self._selection = split.set.layout, split.selection
-        self._at_once = split.request.parts_at_once
+        self._at_once, self._reading = split.request.parts_at_once, split.reading
         self._ledger, self._destination = ledger, destination
         replaced = split.selection.per_class is not None
         self._checker = Checker(min_frames=MIN_FRAMES, workers=self._at_once) if replaced else None
@@ -89,7 +90,7 @@ class Delivery:
         self._remaining: dict[str, str] = {}
         self._absent: frozenset[str] = frozenset()
         self._owner: dict[str, int] = {}
-        self.stop = threading.Event()
+        self._stop = threading.Event()
 
     def __enter__(self) -> Self:
         return self
@@ -111,6 +112,19 @@ class Delivery:
                 say(f"reading {len(planned)} archives again for {len(self._remaining)} videos")
             passes += 1
             self._read(planned)
+            for number, keys in planned.items():
+                if lost := keys & self._remaining.keys():
+                    raise ArchiveError(
+                        "does not hold a video that it held before",
+                        where=self._archives[number].address,
+                        found=f"no {min(lost)}",
+                        remedy="Delete the indexes of archives, and fetch again (docs/archives.md).",
+                    )
+
+    def end(self) -> None:
+        """End a `run` in another thread, which raises for that."""
+        self._stop.set()
+        self._reading.interrupt()
 
     def unusable(self) -> Mapping[str, str]:
         """Key → reason of the videos that are known to be unusable: absent, damaged or too short.
@@ -173,7 +187,7 @@ class Delivery:
                 # Reached by an interrupt too: the threads end at their next member.
                 failed = [future for future in futures if future.done() and future.exception() is not None]
                 if failed or not all(future.done() for future in futures):
-                    self.stop.set()
+                    self.end()
                     pool.shutdown(cancel_futures=True)
         for future in done:
             future.result()
@@ -189,7 +203,7 @@ class Delivery:
 
     def _visit(self, archive: Archive, number: int, member: Member) -> bool:
         """Take the member if it is wanted. Whether the rest of the archive is of any use."""
-        if self.stop.is_set():
+        if self._stop.is_set():
             raise Stopped
         key = video_key(self._layout, member.name)
         with self._lock:

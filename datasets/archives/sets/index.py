@@ -49,7 +49,8 @@ class PartIndex:
 def index_file(address: str, version: str, layout: str) -> Path:
     """Where the index of an archive is kept.
 
-    - `address`: of the archive. `version`: what changes with its content: ETag and size. `layout`: its kind.
+    - `address`: of the archive. `version`: what changes with its content: ETag and size.
+    - `layout`: what is kept of its members.
     """
     digest = hashlib.sha256("\n".join((address, version, layout)).encode()).hexdigest()
     return home() / "archives" / f"{digest[:32]}.json"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-from ....errors import ClipError
 from ....parsing import parse_json
 from ...sources.walk import VIDEO_SUFFIXES
 from .archive_set import Layout
@@ -38,47 +37,53 @@ def holds_label(layout: Layout, name: str) -> bool:
     return layout.kind == "webdataset" and PurePosixPath(name).suffix == "." + layout.label.partition(":")[0]
 
 
-def labels_in(layout: Layout, entries: Iterable[Entry], archive: str) -> dict[str, str]:
-    """Key of each video of an archive → its class, where the archive says so; for sets without annotations.
+def labels_in(layout: Layout, entries: Iterable[Entry]) -> tuple[dict[str, str], list[str]]:
+    """What an archive says of the classes of its videos, for sets without annotations.
 
-    - `layout`: of the set. `entries`: the archive's members. `archive`: its name, for errors.
+    - `layout`: of the set. `entries`: the archive's members.
 
-    Raises ClipError for a label that cannot be read.
+    Returns the class of each video by its key, and a remark on each video that has none, by its name.
     """
     entries = list(entries)
-    keys = [key for entry in entries if (key := video_key(layout, entry.name)) is not None]
+    videos = {key: entry.name for entry in entries if (key := video_key(layout, entry.name)) is not None}
     if layout.kind == "folders":
-        return {key: key.partition("/")[0] for key in keys}
-    texts = {
-        _stem(PurePosixPath(entry.name)): _label(layout, entry, archive)
-        for entry in entries
-        if entry.text is not None
-    }
-    return {key: texts[key] for key in keys if key in texts}
+        return {key: key.partition("/")[0] for key in videos}, []
+    labels: dict[str, str] = {}
+    remarks: dict[str, str] = {}
+    for entry in entries:
+        if entry.text is not None:
+            stem = _stem(PurePosixPath(entry.name))
+            try:
+                labels[stem] = _label(layout, entry.text.strip())
+            except ValueError as error:
+                remarks[stem] = f"{entry.name}: {error}"
+    for key, name in videos.items():
+        if key not in labels:
+            remarks.setdefault(key, f"{name}: has no .{layout.label.partition(':')[0]} beside it")
+    return (
+        {key: labels[key] for key in videos if key in labels},
+        [remark for key, remark in remarks.items() if key in videos],
+    )
 
 
 def _stem(path: PurePosixPath) -> str:
     """As WebDataset has it: up to the first dot of the file's name."""
-    return str(path.parent / path.name.partition(".")[0]) if path.parts[:-1] else path.name.partition(".")[0]
+    return str(path.parent / path.name.partition(".")[0])
 
 
-def _label(layout: Layout, entry: Entry, archive: str) -> str:
-    text = (entry.text or "").strip()
-    where = f"{archive}: {entry.name}"
+def _label(layout: Layout, text: str) -> str:
+    """The class that a member with a label names. Raises ValueError for one that names none."""
     extension, _, key = layout.label.partition(":")
     if extension == "json":
-        try:
-            content = parse_json(text)
-        except ValueError as error:
-            raise ClipError("not JSON", where=where, found=error) from None
+        content = parse_json(text)
         value = content.get(key or "label") if isinstance(content, Mapping) else None
         if not isinstance(value, str | int) or isinstance(value, bool):
-            raise ClipError(f"no class under the key '{key or 'label'}'", where=where)
+            raise ValueError(f"no class under the key '{key or 'label'}'")
         text = str(value)
     if layout.classes:
         if not (text.isascii() and text.isdigit() and int(text) < len(layout.classes)):
-            raise ClipError("not the number of a class", where=where, expected=f"below {len(layout.classes)}")
+            raise ValueError(f"not the number of a class, which is below {len(layout.classes)}")
         return layout.classes[int(text)]
     if not text or "\n" in text or len(text) > 200:
-        raise ClipError("not the name of a class", where=where, found=f"{len(text)} characters")
+        raise ValueError("not the name of a class")
     return text

@@ -1,7 +1,7 @@
 """What became of each video that was read out of archives, in a file that survives a crash.
 
-One JSON object in a line, appended and synced, so that a fetch that was killed goes on where it was. A line
-that a crash left incomplete is dropped.
+One JSON object in a line, so that a fetch that was killed goes on where it was. A line that a crash left
+incomplete is dropped; a video whose line is lost is read again.
 """
 
 from __future__ import annotations
@@ -82,8 +82,6 @@ class Ledger:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab") as file:
                 file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
             self._outcomes[outcome.key] = outcome
 
 

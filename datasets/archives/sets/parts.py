@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ class Reading:
         self._limiter = None if bytes_per_s is None else BandwidthLimit(bytes_per_s)
         self._lock = threading.Lock()
         self._watch: Callable[[int], None] = lambda _: None
+        self._streams: weakref.WeakSet[ByteStream] = weakref.WeakSet()
         self.received = 0
 
     def watch(self, told: Callable[[int], None]) -> None:
@@ -48,7 +50,17 @@ class Reading:
         self, address: str, start: int = 0, version: str = "", expected: Expected | None = None
     ) -> ByteStream:
         """The bytes at an address; see `open_stream`."""
-        return open_stream(address, start=start, identity=version, expected=expected, limiter=self._limiter)
+        stream = open_stream(address, start=start, identity=version, expected=expected, limiter=self._limiter)
+        with self._lock:
+            self._streams.add(stream)
+        return stream
+
+    def interrupt(self) -> None:
+        """End what is being read: reads that wait, in other threads, raise ArchiveError."""
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            stream.close()
 
     def bytes(self, address: str, most: int = 1 << 28) -> bytes:
         """All bytes of a small file. Raises ArchiveError if it has more than `most`."""
@@ -108,7 +120,8 @@ class Archive:
 
     @property
     def _index_file(self) -> Path:
-        return index_file(self.address, f"{self.version} {self.size}", self._layout.kind)
+        kind, label = self._layout.kind, self._layout.label
+        return index_file(self.address, f"{self.version} {self.size}", f"{kind}:{label}")
 
     def read_all(self, visit: Visit) -> None:
         """Pass over the archive, and keep its index if `visit` lets it pass to the end.
@@ -119,6 +132,7 @@ class Archive:
         entries: list[Entry] = []
         refused: list[str] = []
         damage = None
+        whole = True  # the last member was read to its end
         with self._open(expected=self._expected) as stream, self._told(stream) as tell:
             try:
                 for member in members(stream, self.name):
@@ -130,10 +144,14 @@ class Archive:
                     if holds_label(self._layout, member.name) and member.size <= MOST_LABEL_BYTES:
                         text = member.content.read().decode("utf-8", "replace")
                     entries.append(Entry(member.name, member.size, member.offset, text))
-                    if not visit(member):
+                    whole = False
+                    useful = visit(member)
+                    whole = not member.content.read(1)
+                    if not useful:
                         return
             except DamagedArchive as error:
                 damage = str(error)
+                entries = entries if whole else entries[:-1]
         self._index = PartIndex(tuple(entries), tuple(refused), damage)
         save_index(self._index_file, self._index)
 
@@ -147,7 +165,8 @@ class Archive:
         if all(entry.offset is not None for entry in entries):
             for entry in entries:
                 with self._open(start=entry.offset or 0) as stream, self._told(stream):
-                    first = next(members(stream, self.name), None)
+                    passing = members(stream, self.name)
+                    first = next(passing, None)
                     if isinstance(first, Member) and not visit(first):
                         return
             return
@@ -160,7 +179,7 @@ class Archive:
                     return
 
     def _open(self, start: int = 0, expected: Expected | None = None) -> ByteStream:
-        return self._reading.open(self.address, start, self.version, expected)
+        return self._reading.open(self.address, start, version=self.version, expected=expected)
 
     @contextmanager
     def _told(self, stream: ByteStream) -> Iterator[Callable[[], None]]:

@@ -20,18 +20,23 @@ from .selection import Selection, select
 _SURVEYED_AT_ONCE = 8
 """Archives whose size is asked for at the same time."""
 
+_MOST_REMARKS = 5
+"""Of an archive that are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenSplit:
     """A split whose archives and videos are known.
 
     - `set`: that it is of. `request`: what is wanted.
+    - `reading`: reads its addresses.
     - `archives`: with the corrections first. `corrections`: number of these.
     - `selection`: the videos, in their order.
     """
 
     set: ArchiveSet
     request: FetchRequest
+    reading: Reading
     archives: tuple[Archive, ...]
     corrections: int
     selection: Selection
@@ -66,11 +71,11 @@ def open_split(request: FetchRequest, reading: Reading, say: Callable[[str], Non
             pass
     if split.annotations is None:
         _index(archives, found, request, say)
-        videos = list(_named_by_archives(found, archives))
+        videos = _named_by_archives(found, archives, say)
     else:
         videos = _annotated(found.address(split.annotations, base), reading)
     selection = select(videos, request.per_class, request.seed, request.classes)
-    return OpenSplit(found, request, archives, len(corrections), selection)
+    return OpenSplit(found, request, reading, archives, len(corrections), selection)
 
 
 def _archive(part: Part, found: ArchiveSet, base: str | None, reading: Reading) -> Archive:
@@ -107,11 +112,16 @@ def _index(
             pass
 
 
-def _named_by_archives(found: ArchiveSet, archives: tuple[Archive, ...]) -> Iterator[tuple[str, str | None]]:
-    seen: set[str] = set()
+def _named_by_archives(
+    found: ArchiveSet, archives: tuple[Archive, ...], say: Callable[[str], None]
+) -> list[tuple[str, str | None]]:
+    videos: dict[str, str] = {}
     for archive in archives:
         assert archive.index is not None
-        for key, label in labels_in(found.layout, archive.index.entries, archive.name).items():
-            if key not in seen:
-                seen.add(key)
-                yield key, label
+        labels, remarks = labels_in(found.layout, archive.index.entries)
+        videos = labels | videos
+        for remark in remarks[:_MOST_REMARKS]:
+            say(f"{archive.name}: left out: {remark}")
+        if len(remarks) > _MOST_REMARKS:
+            say(f"{archive.name}: {len(remarks) - _MOST_REMARKS} more left out")
+    return list(videos.items())
