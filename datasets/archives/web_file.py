@@ -14,7 +14,7 @@ from ...downloads.web import HEADERS, refusal, unreachable, validator
 from ...errors import ArchiveError
 from .connection import Connection
 
-_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 _MD5: Final = re.compile(r'"([0-9a-f]{32})"')
 _REMEDY: Final = "See whether the address is right and may be read"
 
@@ -96,7 +96,7 @@ def _extent(headers: Mapping[str, str], url: str, position: int) -> tuple[int, i
             found=stated or "no Content-Range",
             remedy="Use another mirror",
         )
-    return position, None if match[3] == "*" else int(match[3])
+    return position, None if match[2] == "*" else int(match[2])
 
 
 def stated_md5(headers: Mapping[str, str]) -> str | None:

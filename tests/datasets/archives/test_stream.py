@@ -6,7 +6,6 @@ import hashlib
 import random
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -299,15 +298,3 @@ def test_a_stream_that_waits_can_be_closed_by_another_thread(server: Server) -> 
     closing.join()
     assert time.monotonic() - begin < 10
     assert stream.closed
-
-
-def test_a_local_file(tmp_path: Path) -> None:
-    path = tmp_path / "part"
-    path.write_bytes(DATA)
-    for address in (str(path), path.as_uri()):
-        with open_stream(address, start=10, expected=Expected(size=len(DATA))) as stream:
-            assert stream.readall() == DATA[10:]
-    identity = stream.identity
-    path.write_bytes(DATA[::-1])
-    with pytest.raises(ArchiveError, match="has changed since"):
-        open_stream(str(path), start=10, identity=identity)
