@@ -115,6 +115,12 @@ def test_what_cannot_be_opened(address: str, text: str) -> None:
     assert caught.value.where == address
 
 
+def test_a_start_behind_the_end_is_told(tmp_path: Path) -> None:
+    (tmp_path / "part").write_bytes(DATA)
+    with pytest.raises(ArchiveError, match="ends before the byte"):
+        open_stream(str(tmp_path / "part"), start=len(DATA) + 1)
+
+
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="is a folder"):
         open_stream(str(tmp_path))
