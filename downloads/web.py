@@ -124,7 +124,8 @@ def unreachable(
     - `url`: the address that was asked for.
     - `error`: class of the error for a failure that no further attempt changes.
     """
-    if not isinstance(failure, httpx2.TransportError):  # too many redirects, an answer that is no HTTP
+    wrong_request = isinstance(failure, httpx2.UnsupportedProtocol | httpx2.LocalProtocolError)
+    if wrong_request or not isinstance(failure, httpx2.TransportError):  # or too many redirects
         return error("could not be fetched", where=url, found=failure)
     cause: BaseException | None = failure
     while cause is not None:

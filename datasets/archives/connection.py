@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ...errors import ArchiveError
+
 
 class Connection(Protocol):
     """An open file, of a web server or of a file system.
@@ -43,3 +45,14 @@ class Connect(Protocol):
         Raises `downloads.web.Transient` if another attempt may succeed, ArchiveError otherwise.
         """
         ...
+
+
+def ends_before(position: int, address: str, found: object) -> ArchiveError:
+    """The error for a file that has fewer bytes than were read of it before."""
+    return ArchiveError(
+        "the file ends before the byte from which it is to be continued",
+        where=address,
+        expected=f"at least {position} bytes",
+        found=found,
+        remedy="It may have changed: read it again from its start",
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
-import lzma
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -31,7 +30,6 @@ _RATIO_FROM_BYTES: Final = 64 << 20
 _DAMAGE: Final = (
     tarfile.TarError,
     zlib.error,
-    lzma.LZMAError,
     OSError,
     EOFError,
     ValueError,
@@ -40,10 +38,10 @@ _DAMAGE: Final = (
     RecursionError,
 )
 
+# Not xz: Python's reader takes as much memory as the archive asks for.
 _COMPRESSIONS: Final[dict[bytes, Callable[[Any], Any]]] = {
     b"\x1f\x8b": lambda source: gzip.GzipFile(fileobj=source),
     b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
 _OTHER_FORMATS: Final = {
     b"PK\x03\x04": "a zip archive",
@@ -51,6 +49,7 @@ _OTHER_FORMATS: Final = {
     b"Rar!": "a rar archive",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"\x28\xb5\x2f\xfd": "data compressed with zstd",
+    b"\xfd7zXZ\x00": "data compressed with xz",
     b"<": "a web page",
 }
 
@@ -104,7 +103,7 @@ class Refused:
 def members(stream: ByteStream, name: str, limits: Limits | None = None) -> Iterator[Member | Refused]:
     """The files in a tar archive, in its order, and the entries that are refused; folders are left out.
 
-    - `stream`: the archive, plain or compressed by gzip, bzip2 or xz, which its first bytes tell. Of a plain
+    - `stream`: the archive, plain or compressed by gzip or bzip2, which its first bytes tell. Of a plain
       one, it may begin at a member's `offset`.
     - `name`: of the archive, for messages.
     - `limits`: what it may hold; None for the defaults.
@@ -212,7 +211,7 @@ class _Archive:
                 if self._start
                 else "is no archive that can be read",
                 where=self._name,
-                expected="a tar archive, plain or compressed by gzip, bzip2 or xz",
+                expected="a tar archive, plain or compressed by gzip or bzip2",
                 found=found,
                 remedy=None if self._start else "Unpack another archive, and name the folder",
             ) from error

@@ -8,7 +8,7 @@ from fsspec.core import url_to_fs
 
 from ...downloads.web import Transient
 from ...errors import ArchiveError
-from .connection import Connection
+from .connection import Connection, ends_before
 
 _CHUNK_BYTES: Final = 1 << 16
 _FINAL: Final = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -63,6 +63,8 @@ class _Open:
             self._file.seek(position)
         self.begin = position
         self.size = None if size is None else int(size)
+        if self.size is not None and self.size < position:
+            raise ends_before(position, address, f"{size} bytes")
         self.md5: str | None = None
 
     def chunk(self) -> bytes:

@@ -12,9 +12,9 @@ import httpx2
 
 from ...downloads.web import HEADERS, refusal, unreachable, validator
 from ...errors import ArchiveError
-from .connection import Connection
+from .connection import Connection, ends_before
 
-_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 _MD5: Final = re.compile(r'"([0-9a-f]{32})"')
 _REMEDY: Final = "See whether the address is right and may be read"
 
@@ -27,6 +27,10 @@ class WebFile:
     """
 
     def __init__(self, url: str, client: httpx2.Client) -> None:
+        try:
+            httpx2.URL(url)
+        except httpx2.InvalidURL as error:
+            raise ArchiveError("is no address", where=url, found=error) from error
         self._url = url
         self._client = client
 
@@ -53,13 +57,7 @@ class _Answer:
     def __init__(self, response: httpx2.Response, url: str, position: int) -> None:
         headers, status = response.headers, response.status_code
         if status == 416:
-            raise ArchiveError(
-                "the file ends before the byte from which it is to be continued",
-                where=url,
-                expected=f"more than {position} bytes",
-                found=headers.get("Content-Range"),
-                remedy="The file may have changed: start it again",
-            )
+            raise ends_before(position, url, headers.get("Content-Range"))
         if status >= 400:
             raise refusal(response, url, ArchiveError, _REMEDY)
         if status not in (200, 206):
@@ -96,7 +94,7 @@ def _extent(headers: Mapping[str, str], url: str, position: int) -> tuple[int, i
             found=stated or "no Content-Range",
             remedy="Use another mirror",
         )
-    return position, None if match[3] == "*" else int(match[3])
+    return position, None if match[2] == "*" else int(match[2])
 
 
 def stated_md5(headers: Mapping[str, str]) -> str | None:

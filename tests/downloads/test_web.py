@@ -31,7 +31,8 @@ def test_temporary_statuses(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("", 0), ("17", 17), ("soon", 0), ("-1", 0), ("²", 0), ("1.5", 0)]
+    ("value", "seconds"),
+    [("", 0), ("17", 17), ("soon", 0), ("-1", 0), ("1.5", 0), ("9" * 5000, float("inf"))],
 )
 def test_seconds_to_wait(value: str, seconds: float) -> None:
     failure = answered(429, Retry_After=value)
