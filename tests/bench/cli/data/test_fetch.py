@@ -8,12 +8,13 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from actionbench.datasets.archives.sets import parts as parts_module
 from actionbench.models.labels import labels
-from actionbench.records.run_directory import RunDirectory
+from actionbench.records.run_directory import RunDirectory, RunWriter
 
 from ....archive_sets import kinetics_files, kinetics_yaml, name_of
 from ....models.weights.loopback import HASTE, Server, serving
@@ -110,3 +111,102 @@ def test_the_same_predictions_whether_videos_are_kept_or_not(
     assert not list(streamed.rglob("*.mp4"))
     assert len(list((streamed / "thumbnails").iterdir())) == 15
     assert len(RunDirectory(streamed).latencies()) > 0
+
+
+class Killed(BaseException):
+    """In place of a signal that ends the process."""
+
+
+def test_a_run_that_is_killed_goes_on_and_ends_with_the_same(
+    bench: Bench,
+    server: Server,
+    drawn: Path,
+    weights_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    words = ("data", "fetch", drawn, "--per-class", 2, "--keep", "none", "--spool", "12kB", "--")
+    append, left = RunWriter.append_clip, [4]
+
+    def fragile(self: RunWriter, *arguments: Any) -> None:
+        if left[0] == 0:
+            raise Killed
+        left[0] -= 1
+        append(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunWriter, "append_clip", fragile)
+        with pytest.raises(Killed):
+            bench(*words, *options(run, weights_file, "--no-report"))
+    assert len(RunDirectory(run).clips()) == 4
+    server.requests.clear()
+    answer = bench("run", "--resume", run)
+    assert answer.returncode == 0, answer.stderr
+    assert "6 of 6 videos" in answer.stderr
+    answer = bench(*words, *options(whole, weights_file, "--no-report"))
+    assert answer.returncode == 0, answer.stderr
+    assert predictions(run) == predictions(whole)
+    resumed, undisturbed = RunDirectory(run), RunDirectory(whole)
+    assert resumed.run.data["digest"] == undisturbed.run.data["digest"]
+    assert resumed.run.data["missing"] == undisturbed.run.data["missing"]
+    assert {s.clip for s in resumed.latencies()} == {s.clip for s in undisturbed.latencies()}
+    assert bench("run", "--resume", run).returncode == 0  # nothing is left to do
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("drawn.yaml", "--split", "train"), "unknown split 'train'"),
+        (("kinetics4OO",), "Did you mean: kinetics400"),
+        (("drawn.yaml", "--per-class", 0), "--per-class: is too small"),
+        (("drawn.yaml", "--classes", "hurdlin"), "Did you mean: hurdling"),
+        (("drawn.yaml", "--limit-rate", "fast"), "a number of bytes, such as 500MB"),
+        (("drawn.yaml", "--", "--models", "x"), "--keep none hands the videos to a run"),
+        (("drawn.yaml", "--keep", "none", "--out", "x"), "behind `--`"),
+        (("drawn.yaml", "--keep", "none", "--", "--data", "demo:train"), "--data: cannot be given"),
+        (("drawn.yaml", "--keep", "none", "--", "--resume", "x"), "--resume: cannot be given here"),
+        (("drawn.yaml", "--keep", "none", "--", "--model", "x"), "No such option"),
+    ],
+)
+@pytest.mark.usefixtures("drawn")
+def test_what_cannot_be_asked_for(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[object, ...], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = bench("data", "fetch", *words)
+    assert answer.returncode == 2
+    assert message in " ".join(answer.stderr.split())
+    assert not list(tmp_path.rglob("*.mp4"))
+
+
+def test_a_server_that_gives_up_is_an_error_and_the_same_command_goes_on(
+    bench: Bench, server: Server, drawn: Path, tmp_path: Path
+) -> None:
+    words = (
+        "data",
+        "fetch",
+        drawn,
+        "--out",
+        tmp_path / "videos",
+        "--limit-rate",
+        "1GB",
+        "--parts-at-once",
+        1,
+    )
+    part = server.files.pop("val/part_2.tar")
+    server.files["val/part_2.tar"] = part[: len(part) // 2]
+    answer = bench(*words)
+    assert answer.returncode == 0, answer.stderr
+    assert "part_2.tar: the archive is damaged or incomplete" in answer.stdout.replace(
+        "part_2.tar: part", "part"
+    )
+    few = len(list((tmp_path / "videos").rglob("*.mp4")))
+    server.files["val/part_2.tar"], server.etag = part, '"2"'
+    server.status += [200] * 5 + [500] * 3
+    answer = bench(*words)
+    assert answer.returncode == 2
+    assert "gave up" in answer.stderr or "HTTP 500" in answer.stderr
+    answer = bench(*words)
+    assert answer.returncode == 0, answer.stderr
+    assert len(list((tmp_path / "videos").rglob("*.mp4"))) > few
