@@ -132,7 +132,15 @@ class Delivery:
         Absent ones are known when all archives have an index.
         """
         self._find()
-        return dict.fromkeys(self._absent, "in none of the archives") | dict(self._ledger.refused)
+        return dict.fromkeys(self._absent, "in none of the archives") | self._refused()
+
+    def _refused(self) -> dict[str, str]:
+        """Key → reason of the videos that cannot be used as they are in the archive that counts."""
+        return {
+            key: reason
+            for key, reason in self._ledger.refused.items()
+            if self._address(key) in (None, self._ledger[key].part)
+        }
 
     def _find(self) -> list[int]:
         """Note which archive has which video, the first of several; the archives without an index."""
@@ -155,7 +163,7 @@ class Delivery:
     def _planned(self) -> dict[int, set[str]]:
         """Number of each archive to read → the videos that are known to be in it."""
         without = self._find()
-        self._wanted = self._selection.wanted(self._absent | self._ledger.refused.keys())
+        self._wanted = self._selection.wanted(self._absent | self._refused().keys())
         self._remaining = {
             key: label
             for key, label in self._wanted.items()
@@ -231,7 +239,7 @@ class Delivery:
 
     def _replace(self, label: str) -> None:
         """Want the next videos of a class from now on, where they have not passed yet."""
-        chosen = self._selection.chosen(label, self._absent | self._ledger.refused.keys())
+        chosen = self._selection.chosen(label, self._absent | self._refused().keys())
         with self._lock:
             for key in chosen.taken:
                 if key not in self._wanted:

@@ -183,25 +183,14 @@ def test_what_cannot_be_asked_for(
 def test_a_server_that_gives_up_is_an_error_and_the_same_command_goes_on(
     bench: Bench, server: Server, drawn: Path, tmp_path: Path
 ) -> None:
-    words = (
-        "data",
-        "fetch",
-        drawn,
-        "--out",
-        tmp_path / "videos",
-        "--limit-rate",
-        "1GB",
-        "--parts-at-once",
-        1,
-    )
+    out = tmp_path / "videos"
+    words = ("data", "fetch", drawn, "--out", out, "--limit-rate", "1GB", "--parts-at-once", 1)
     part = server.files.pop("val/part_2.tar")
     server.files["val/part_2.tar"] = part[: len(part) // 2]
     answer = bench(*words)
     assert answer.returncode == 0, answer.stderr
-    assert "part_2.tar: the archive is damaged or incomplete" in answer.stdout.replace(
-        "part_2.tar: part", "part"
-    )
-    few = len(list((tmp_path / "videos").rglob("*.mp4")))
+    assert "part_2.tar: the archive is damaged or incomplete" in answer.stdout
+    few = len(list(out.rglob("*.mp4")))
     server.files["val/part_2.tar"], server.etag = part, '"2"'
     server.status += [200] * 5 + [500] * 3
     answer = bench(*words)
@@ -209,4 +198,4 @@ def test_a_server_that_gives_up_is_an_error_and_the_same_command_goes_on(
     assert "gave up" in answer.stderr or "HTTP 500" in answer.stderr
     answer = bench(*words)
     assert answer.returncode == 0, answer.stderr
-    assert len(list((tmp_path / "videos").rglob("*.mp4"))) > few
+    assert len(list(out.rglob("*.mp4"))) > few

@@ -115,6 +115,9 @@ def drawn_sets(draw: st.DrawFn) -> Drawn:
     contents = {key: (b"" if draw(st.integers(0, 4)) else BROKEN) + key.encode() for key in there}
     keys = draw(st.permutations(sorted(contents)))
     parts = [{key: contents[key] for key in keys[n::3]} for n in range(3)]
+    # Of copies, the one in the first archive counts.
+    copies = {key: draw(st.sampled_from([None, b"copy", BROKEN])) for key in parts[0]}
+    parts[2] |= {key: copy for key, copy in copies.items() if copy is not None}
     corrected = {key: b"corrected " + key.encode() for key in keys if not draw(st.integers(0, 5))}
     return labels, contents | corrected, parts, corrected
 
