@@ -20,7 +20,8 @@ from ..records.run import ModelRecord, Run
 from ..records.run_directory import SCORES, RunDirectory, RunWriter
 from .agreement.check import check_agreement
 from .archives.clips import ArchiveClips
-from .archives.rounds import predict_rounds
+from .archives.predict import predict_rounds
+from .archives.rounds import forget_timed
 from .console.progress import Console
 from .plan.config import DEFAULT_TARGET, RunConfig, from_mapping, is_demo, parse_sweep
 from .plan.environment import environment
@@ -238,9 +239,9 @@ def _measure(
     if archives is None:
         accuracy_passes(plan.models, plan.clips, failures, config, writer, console, thumbnails=thumbnails)
     else:
-        clips_of_all = predict_rounds(plan, failures, writer, console, archives, thumbnails=thumbnails)
-        writer.write_run(replace(writer.run, data=writer.run.data | _data(clips_of_all)))
-        plan = replace(plan, clips=archives.timed(clips_of_all))
+        found, kept = predict_rounds(plan, failures, writer, console, archives, thumbnails=thumbnails)
+        writer.write_run(replace(writer.run, data=writer.run.data | _data(found)))
+        plan = replace(plan, clips=replace(found, clips=tuple(kept)))
     clips = latency_sample(plan, writer)
     check_agreement(plan, writer, console)
     for model in plan.models:
@@ -254,7 +255,7 @@ def _measure(
         alive = [model for model in plan.models if model.key not in failures]
         failures |= search_pass(alive, clips, config, writer, console)
     if archives is not None and not failures:
-        archives.forget()
+        forget_timed(writer.path)
     return failures
 
 

@@ -75,6 +75,12 @@ class Ledger:
         with self._lock:
             return {key: each.reason for key, each in self._outcomes.items() if each.reason is not None}
 
+    @property
+    def usable(self) -> Mapping[str, Outcome]:
+        """Key → outcome of the videos that can be used."""
+        with self._lock:
+            return {key: each for key, each in self._outcomes.items() if each.reason is None}
+
     def add(self, outcome: Outcome) -> None:
         """Append an outcome; a later one of the same video takes the place of an earlier one."""
         line = json.dumps(asdict(outcome), ensure_ascii=False).encode() + b"\n"
