@@ -26,7 +26,7 @@ def name_of(number: int) -> str:
     return f"video{number:06}_000010_000020"
 
 
-def annotations(labels: Mapping[str, str]) -> str:
+def annotation_file(labels: Mapping[str, str]) -> str:
     """The CSV file of videos. `labels`: name of a cut video → class."""
     lines = ["label,youtube_id,time_start,time_end,split"]
     for name, label in labels.items():
@@ -55,7 +55,7 @@ def kinetics_files(
     listed = "\n".join(files) + "\n"
     if corrections is not None:
         files["corrections.tgz"] = tar_of({f"{name}.mp4": data for name, data in corrections.items()})
-    return files | {"val/list.txt": listed.encode(), "val.csv": annotations(labels).encode()}
+    return files | {"val/list.txt": listed.encode(), "val.csv": annotation_file(labels).encode()}
 
 
 def kinetics_yaml(base: str, corrections: bool = False) -> str:

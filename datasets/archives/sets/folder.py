@@ -21,7 +21,7 @@ _MOST_LETTERS = 150
 def safe_name(text: str) -> str:
     """`text` as the name of a file or folder on any system; texts that differ have names that differ."""
     name = _UNSAFE.sub("_", text).strip(" .")[:_MOST_LETTERS]
-    if name == text:
+    if name and name == text:
         return name
     return f"{name}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 

@@ -107,7 +107,7 @@ def real_clips(videos: Path, folder: Path, wanted: int) -> list[bytes]:
 
 def encoded(frames: list[av.VideoFrame], path: Path) -> bytes:
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
+        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
         width = round(64 * frames[0].width / frames[0].height / 2) * 2
         stream.width, stream.height, stream.pix_fmt = width, 64, "yuv420p"
         for number, frame in enumerate(frames):

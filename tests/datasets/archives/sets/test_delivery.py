@@ -25,7 +25,7 @@ from actionbench.datasets.check import ClipStatus
 from actionbench.datasets.clip import Clip
 from actionbench.errors import ArchiveError
 
-from ....archive_sets import annotations, kinetics_files, kinetics_yaml, name_of, tar_of, write_files
+from ....archive_sets import annotation_file, kinetics_files, kinetics_yaml, name_of, tar_of, write_files
 
 BROKEN = b"broken"
 
@@ -259,4 +259,4 @@ def test_videos_of_one_class_only(tmp_path: Path) -> None:
     path = written(tmp_path, [dict.fromkeys(labels, b"x")], labels, "w:gz")
     fetch(FetchRequest(archives=str(path), classes=("Falling",)), tmp_path / "videos")
     assert {name.partition("/")[0] for name in files_of(tmp_path / "videos")} == {"falling"}
-    assert annotations(labels).count("falling") == len(files_of(tmp_path / "videos"))
+    assert annotation_file(labels).count("falling") == len(files_of(tmp_path / "videos"))
