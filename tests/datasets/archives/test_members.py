@@ -262,6 +262,14 @@ def test_a_truncated_archive_is_told_with_what_came_before(
         assert read.files.items() <= FILES.items()
 
 
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_size_beyond_any_disk_ends_with_the_archive(path: Path, compress: Callable[[bytes], bytes]) -> None:
+    header = entry("x.mp4", pax_headers={"size": str(10**21)}).tobuf(tarfile.PAX_FORMAT)
+    read = Read(path, compress(header + tar(FILES)))
+    assert list(read.refused) == ["x.mp4"]
+    assert "unexpected end of data" in str(read.error)
+
+
 def test_an_archive_without_its_end_is_told(path: Path) -> None:
     read = Read(path, tar(FILES, end=False))
     assert read.files == FILES
@@ -308,7 +316,7 @@ def test_any_damage_gives_members_or_one_clear_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.tar"
-    compress = data.draw(st.sampled_from([bytes, gzip.compress]))
+    compress: Callable[[bytes], bytes] = data.draw(st.sampled_from([bytes, gzip.compress]))
     whole = bytearray(compress(tar(dict(list(FILES.items())[:3]))[:4608]))
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(whole) - 1))
