@@ -316,13 +316,14 @@ def test_any_damage_gives_members_or_one_clear_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.tar"
-    compress: Callable[[bytes], bytes] = data.draw(st.sampled_from([bytes, gzip.compress]))
-    whole = bytearray(compress(tar(dict(list(FILES.items())[:3]))[:4608]))
+    compressed = data.draw(st.booleans())
+    archive = tar(dict(list(FILES.items())[:3]))[:4608]
+    whole = bytearray(gzip.compress(archive) if compressed else archive)
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(whole) - 1))
         whole[at : at + data.draw(st.integers(1, 3))] = data.draw(st.binary(max_size=12))
     read = Read(path, bytes(whole))
-    if compress is gzip.compress and read.error is None:  # the checksum of gzip held
+    if compressed and read.error is None:  # the checksum of gzip held
         assert read.files.items() <= FILES.items()
 
 
