@@ -212,7 +212,7 @@ class _Archive:
                 where=self._name,
                 expected="a tar archive, plain or compressed by gzip or bzip2",
                 found=found,
-                remedy=None if self._start else "Unpack another archive, and name the folder",
+                remedy=None if self._start else "Unpack an archive of another format, and name its folder",
             ) from error
 
     def _rest(self, unpacked: _Unpacked) -> Iterator[Refused]:

@@ -62,7 +62,7 @@ def open_stream(
     policy = policy or RetryPolicy()
     close: Callable[[], None] | None = None
     connect: Connect
-    if address.startswith(("http://", "https://")):
+    if address.lower().startswith(("http://", "https://")):
         client = web_client(policy, ArchiveError)
         close, connect = client.close, WebFile(address, client)
     else:
