@@ -135,6 +135,15 @@ def unreachable(
     return Transient(str(failure) or type(failure).__name__)
 
 
+def without_secrets(address: str) -> str:
+    """`address` for messages: without a password and without its query, which may hold a signature."""
+    begin, separator, rest = address.partition("://")
+    rest, question, _ = rest.partition("?")
+    host, slash, path = rest.partition("/")
+    hidden = "?…" if question else ""
+    return f"{begin}{separator}{host.rpartition('@')[2]}{slash}{path}{hidden}" if separator else address
+
+
 def validator(headers: Mapping[str, str]) -> str:
     """What identifies the server's file, for If-Range: its ETag or its date; empty if there is neither.
 

@@ -213,14 +213,15 @@ class _Archive:
                 where=self._name,
                 expected="a tar archive, plain or compressed by gzip or bzip2",
                 found=found,
-                remedy=None if self._start else "Unpack another archive, and name the folder",
+                remedy=None if self._start else "Unpack an archive of another format, and name its folder",
             ) from error
 
     def _rest(self, unpacked: _Unpacked) -> Iterator[Refused]:
         """Read what follows the end of the archive, which should be zeros."""
         hidden = 0
         try:
-            while block := unpacked.read(_BLOCK_BYTES):
+            while not unpacked.ended:
+                block = unpacked.read(_BLOCK_BYTES)
                 hidden += len(block) if hidden or any(block) else 0
         except _DAMAGE as error:
             raise self._damaged(error) from error
@@ -257,18 +258,25 @@ class _Header(tarfile.TarInfo):
 class _Unpacked:
     """The archive's uncompressed bytes, for tarfile: counted, and refused where they exceed a limit.
 
-    `limit`: byte from which on nothing is read; None for no limit. It bounds what tarfile reads of headers.
+    - `limit`: byte from which on nothing is read; None for no limit. It bounds what tarfile reads of headers.
+    - `ended`: whether all was read. Whoever reads on gets an error.
     """
 
     def __init__(self, source: Any, stream: ByteStream, limits: Limits, name: str) -> None:
         self._source, self._stream, self._limits, self._name = source, stream, limits, name
         self._position = 0
+        self.ended = False
         self.limit: int | None = _HEADER_BYTES + _BLOCK_BYTES
 
     def read(self, size: int) -> bytes:
         if self.limit is not None and self._position >= self.limit:
             raise tarfile.ReadError(f"a member's headers have more than {_HEADER_BYTES} bytes")
+        if (
+            self.ended
+        ):  # tarfile would go on to read nothing, block by block, up to a size that may be anything
+            raise tarfile.ReadError("unexpected end of data")
         data = bytes(self._source.read(size))
+        self.ended = not data
         self._position += len(data)
         if self._position > _RATIO_FROM_BYTES + self._limits.ratio * self._stream.position:
             raise DamagedArchive(

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ...downloads.web import RetryPolicy, Transient, web_client
+from ...downloads.web import RetryPolicy, Transient, web_client, without_secrets
 from ...errors import ArchiveError
 from .bandwidth import BandwidthLimit
 from .connection import Connect, Connection
@@ -62,7 +62,7 @@ def open_stream(
     policy = policy or RetryPolicy()
     close: Callable[[], None] | None = None
     connect: Connect
-    if address.startswith(("http://", "https://")):
+    if address.lower().startswith(("http://", "https://")):
         client = web_client(policy, ArchiveError)
         close, connect = client.close, WebFile(address, client)
     else:
@@ -93,12 +93,13 @@ class ByteStream(io.RawIOBase):
     before the end. `close` may be called by another thread: a read that waits then ends with an error.
 
     Every read may raise ArchiveError: the connection cannot be opened again, the file changed in between, its
-    size or a digest is not the expected one. The last read, which returns no bytes, compares the digests.
+    size or a digest is not the expected one. So do all later reads then. The last read, which returns no
+    bytes, compares the digests.
 
     - `position`: bytes up to which the file was read.
     - `size`: bytes of the whole file, None if unknown.
     - `received`: bytes that came over the line, repeated ones included.
-    - `reconnections`: how often the connection was opened again.
+    - `reconnections`: attempts to open the connection again.
     - `identity`: changes when the file does; empty if nothing identifies it. For `open_stream`.
     - `verified`: what was compared with what is published, or stated by the store, once the end was read:
       "size", "sha256", "md5".
@@ -117,7 +118,7 @@ class ByteStream(io.RawIOBase):
         release: Callable[[], None] | None,
     ) -> None:
         super().__init__()
-        self._connect, self._address, self._release = connect, address, release
+        self._connect, self._address, self._release = connect, without_secrets(address), release
         self._expected, self._policy, self._limiter = expected, policy, limiter
         self.position = start
         self.size = expected.size
@@ -135,6 +136,7 @@ class ByteStream(io.RawIOBase):
         published = {"sha256": expected.sha256, "md5": expected.md5}
         self._digests = {} if start else {kind: digest for kind, digest in published.items() if digest}
         self._hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in self._digests}
+        self._error: ArchiveError | None = None
         self._closing = threading.Event()
         self._using = threading.Lock()
 
@@ -152,8 +154,14 @@ class ByteStream(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         with self._using:
             self._check_open()
+            if self._error is not None:  # whoever reads on does not get other bytes
+                raise self._error
             if not self._waiting and not self._ended:
-                self._waiting = memoryview(self._fetch())
+                try:
+                    self._waiting = memoryview(self._fetch())
+                except ArchiveError as error:
+                    self._error = error
+                    raise
             target = memoryview(buffer).cast("B")
             count = min(len(target), len(self._waiting))
             target[:count] = self._waiting[:count]
@@ -264,11 +272,10 @@ class ByteStream(io.RawIOBase):
                     raise Transient(f"the connection ended after {self._fetched} of {self.size} bytes")
             except Transient as error:
                 self._drop()
-                if self._fetched == self.size:  # lost after the last byte
-                    chunk = b""
-                else:
+                if self._fetched != self.size:
                     self._wait_after(error)
                     continue
+                chunk = b""  # the connection was lost behind the last byte
             if not chunk:
                 self._finish()
                 return chunk

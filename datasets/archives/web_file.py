@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx2
 
-from ...downloads.web import HEADERS, refusal, unreachable, validator
+from ...downloads.web import HEADERS, refusal, unreachable, validator, without_secrets
 from ...errors import ArchiveError
 from .connection import Connection, ends_before
 
@@ -27,10 +27,11 @@ class WebFile:
     """
 
     def __init__(self, url: str, client: httpx2.Client) -> None:
+        self._shown = without_secrets(url)
         try:
             httpx2.URL(url)
         except httpx2.InvalidURL as error:
-            raise ArchiveError("is no address", where=url, found=error) from error
+            raise ArchiveError("is no address", where=self._shown, found=error) from error
         self._url = url
         self._client = client
 
@@ -45,9 +46,9 @@ class WebFile:
                 self._client.build_request("GET", self._url, headers=headers), stream=True
             )
         except httpx2.HTTPError as error:
-            raise unreachable(error, self._url, ArchiveError) from error
+            raise unreachable(error, self._shown, ArchiveError) from error
         try:
-            return _Answer(response, self._url, position)
+            return _Answer(response, self._shown, position)
         except BaseException:
             response.close()
             raise

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import httpx2
 import pytest
 
-from actionbench.downloads.web import RetryPolicy, Transient, refusal, unreachable, validator
+from actionbench.downloads.web import RetryPolicy, Transient, refusal, unreachable, validator, without_secrets
 from actionbench.errors import ArchiveError, WeightsError
 
 URL = "https://host/part"
@@ -82,3 +82,17 @@ def test_failures_of_the_connection() -> None:
 )
 def test_what_identifies_a_file(headers: dict[str, str], found: str) -> None:
     assert validator(headers) == found
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://me:secret@host:80/a/part.tar?X-Amz-Signature=1&b=/", "https://host:80/a/part.tar?…"),
+        ("https://host/a@b.tar", "https://host/a@b.tar"),
+        ("s3://bucket/part.tar", "s3://bucket/part.tar"),
+        ("/videos/what?.tar", "/videos/what?.tar"),
+        ("http://", "http://"),
+    ],
+)
+def test_messages_hold_no_secrets(address: str, shown: str) -> None:
+    assert without_secrets(address) == shown
