@@ -20,7 +20,7 @@ from actionbench.records.run_directory import RunDirectory
 
 from ...archive_sets import kinetics_files, kinetics_yaml, name_of
 from ...models.weights.loopback import Server, serving
-from ..conftest import write_video
+from ..conftest import COMMAND, write_video
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_pictures")]
 
@@ -163,3 +163,38 @@ def test_ten_videos_of_each_of_400_classes(
     assert len(records) == 4000
     assert all(record.error is None and record.top5[0][0] == record.label for record in records)
     assert len({(record.label) for record in records}) == 400
+
+
+def test_a_fetch_that_is_killed_goes_on(
+    bench_process: Bench, server: Server, tmp_path: Path, tiny_module: ModuleType
+) -> None:
+    path = tmp_path / "clip.mp4"
+    write_video(path, tiny_module.colour_of(0), frames=16)
+    contents = {name_of(n): path.read_bytes() + os.urandom(20_000) for n in range(60)}
+    classes = {name: NAMES[n % 3] for n, name in enumerate(contents)}
+    items = list(contents.items())
+    server.files |= kinetics_files([dict(items[n::2]) for n in range(2)], classes, "w")
+    (tmp_path / "drawn.yaml").write_text(kinetics_yaml(f"{server.address}/"))
+    words = [
+        "data",
+        "fetch",
+        str(tmp_path / "drawn.yaml"),
+        "--per-class",
+        "15",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    process = subprocess.Popen([*COMMAND, *words, "--limit-rate", "100kB"], stderr=subprocess.DEVNULL)
+    while len(list((tmp_path / "out").rglob("*.mp4"))) < 5:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("[!.]*.mp4")}
+    answer = bench_process(*words)
+    assert answer.returncode == 0, answer.stderr
+    assert "45 videos of 3 classes" in answer.stdout
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    kept = list((tmp_path / "out").rglob("*.mp4"))
+    assert len(kept) == 45
+    assert {path.read_bytes() for path in kept} <= set(contents.values())
