@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..datasets.archives.sets.request import FetchRequest
 from ..datasets.archives.sets.request import from_mapping as fetch_request
-from ..datasets.check import Checker
-from ..datasets.clip import Clip, ClipSet
+from ..datasets.clip import ClipSet
 from ..datasets.sources.registry import Source, load_clips
 from ..errors import ArchiveError, MeasurementError, UsageError
 from ..records.run import ModelRecord, Run
 from ..records.run_directory import SCORES, RunDirectory, RunWriter
 from .agreement.check import check_agreement
-from .archives.clips import ArchiveClips
-from .archives.predict import predict_rounds
-from .archives.rounds import forget_timed
 from .console.progress import Console
 from .plan.config import DEFAULT_TARGET, RunConfig, from_mapping, is_demo, parse_sweep
 from .plan.environment import environment
@@ -35,6 +29,10 @@ from .scenarios.accuracy import accuracy_passes
 from .scenarios.scenario import scenario
 from .scenarios.stream_search import search_pass
 from .scenarios.timed import scenario_pass
+from .timed_clips import latency_sample
+
+if TYPE_CHECKING:
+    from .archives.clips import ArchiveClips
 
 
 def start_run(
@@ -54,7 +52,7 @@ def start_run(
     A model without a result does not raise an error here: see `require_results`.
     """
     config = expanded(config.resolved(), console.say)
-    archives = None if request is None else ArchiveClips(request, console)
+    archives = _archives(request, console)
     plan = planned(config, console, load_clips if archives is None else archives.load)
     path = new_directory(config)
     run = planned_run(plan, archives)
@@ -75,7 +73,7 @@ def resume_run(path: Path, console: Console, part_of: str | None = None) -> Path
     Raises UsageError if the clips, the weights or the machine differ from those at the start of the run.
     """
     before = RunDirectory(path).run
-    archives = _archives_of(before, path, console)
+    archives = _archives(_request_of(before, path), console)
     config = from_mapping(before.config, str(path))
     plan = planned(config, console, load_clips if archives is None else archives.load)
     now = planned_run(plan, archives)
@@ -112,11 +110,19 @@ def resume_run(path: Path, console: Console, part_of: str | None = None) -> Path
         return _carry_out(plan, writer, console, part_of, archives)
 
 
-def _archives_of(run: Run, path: Path, console: Console) -> ArchiveClips | None:
-    """The clips of a run that come out of archives; None for other clips."""
+def _archives(request: FetchRequest | None, console: Console) -> ArchiveClips | None:
+    if request is None:
+        return None
+    from .archives.clips import ArchiveClips  # with what reads archives, which other runs need not wait for
+
+    return ArchiveClips(request, console)
+
+
+def _request_of(run: Run, path: Path) -> FetchRequest | None:
+    """What the run in `path` fetches out of archives; None for clips that are there."""
     if "archives" not in run.data:
         return None
-    return ArchiveClips(fetch_request(run.data["archives"]["request"], str(path)), console)
+    return fetch_request(run.data["archives"]["request"], str(path))
 
 
 def _planned_clips(run: Run) -> str:
@@ -239,6 +245,8 @@ def _measure(
     if archives is None:
         accuracy_passes(plan.models, plan.clips, failures, config, writer, console, thumbnails=thumbnails)
     else:
+        from .archives.predict import predict_rounds
+
         found, kept = predict_rounds(plan, failures, writer, console, archives, thumbnails=thumbnails)
         writer.write_run(replace(writer.run, data=writer.run.data | _data(found)))
         plan = replace(plan, clips=replace(found, clips=tuple(kept)))
@@ -254,50 +262,15 @@ def _measure(
     if config.find_peak and clips:
         alive = [model for model in plan.models if model.key not in failures]
         failures |= search_pass(alive, clips, config, writer, console)
-    if archives is not None and not failures:
+    if archives is not None and failures.keys() <= plan.refusals.keys():
+        from .archives.rounds import forget_timed
+
         forget_timed(writer.path)
     return failures
 
 
 def _predicted(writer: RunWriter, key: str) -> bool:
     return any(record.model == key and record.error is None for record in writer.clips())
-
-
-def latency_sample(plan: Plan, writer: RunWriter) -> Sequence[Clip]:
-    """The clips that are timed: a seeded random sample of the usable clips.
-
-    - `plan`: the run's clips, models and settings.
-    - `writer`: has the records of the accuracy pass.
-
-    Usable are clips that no model failed on; without an accuracy pass, those that decode and are long enough.
-    """
-    tried = {record.clip for record in writer.clips()}
-    failed = {record.clip for record in writer.clips() if record.error is not None}
-    return timed_clips(plan, tried, failed)
-
-
-def timed_clips(plan: Plan, tried: Collection[str] = (), failed: Collection[str] = ()) -> Sequence[Clip]:
-    """As `latency_sample`, from sets of clip ids.
-
-    - `plan`: the run's clips, models and settings.
-    - `tried`: clips that the accuracy pass had; they need no check.
-    - `failed`: clips that a model failed on.
-    """
-    wanted = plan.config.latency_clips
-    if wanted == 0:
-        return ()
-    clips = tuple(clip for clip in plan.clips if clip.id not in failed)
-    order = random.Random(plan.config.seed).sample(sorted(clip.id for clip in clips), len(clips))
-    by_id = {clip.id: clip for clip in clips}
-    least = max(model.views.min_frames for model in plan.models) + 1
-    chosen: list[Clip] = []
-    with Checker(min_frames=least, timeout_s=plan.config.clip_timeout) as checker:
-        for clip in (by_id[id_] for id_ in order):
-            if clip.id in tried or checker.check(clip).state == "ok":
-                chosen.append(clip)
-            if len(chosen) == wanted:
-                break
-    return chosen or clips[:wanted]
 
 
 def finish(writer: RunWriter, state: str, failures: dict[str, str]) -> None:
