@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Container
 from pathlib import Path
 
 from ...clip import Clip
@@ -64,7 +65,7 @@ class VideoFolder:
         """See `Destination.discard`."""
         path.unlink(missing_ok=True)
 
-    def write_manifest(self, selection: Selection, unusable: frozenset[str]) -> Path:
+    def write_manifest(self, selection: Selection, unusable: Container[str]) -> Path:
         """Write the manifest of the videos that are there; its path.
 
         - `selection`, `unusable`: whose choice it lists, in the order of classes.

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from actionbench.datasets.archives import stream as stream_module
 from actionbench.datasets.archives.sets import parts as parts_module
 from actionbench.models.labels import labels
 from actionbench.records.run_directory import RunDirectory, RunWriter
@@ -45,7 +46,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory, tiny_module: ModuleType) -> 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path / "home"))
-    opened = parts_module.open_stream
+    opened = stream_module.open_stream
     monkeypatch.setattr(parts_module, "open_stream", lambda *a, **k: opened(*a, **{**k, "policy": HASTE}))
     with serving() as state:
         yield state

@@ -80,7 +80,7 @@ def fetch(request: FetchRequest, folder: Path, most: int = 10**9) -> Mapping[str
     videos.left = most
     with Delivery(split, ledger, videos) as delivery:
         delivery.run(lambda _: None)
-    videos.write_manifest(split.selection, frozenset(delivery.unusable()))
+    videos.write_manifest(split.selection, delivery.unusable())
     return delivery.unusable()
 
 
@@ -92,7 +92,7 @@ def expected(
     labels: Mapping[str, str], contents: Mapping[str, bytes], per_class: int, seed: int
 ) -> dict[str, bytes]:
     """The rule, written out: the first videos of each class by their hash that are there and whole."""
-    found = {}
+    found: dict[str, bytes] = {}
     for label in set(labels.values()):
         keys = sorted(
             (key for key in labels if labels[key] == label),
@@ -233,7 +233,7 @@ def test_folders_and_webdataset_name_their_classes_themselves(tmp_path: Path, mo
     folders = {
         f"UCF-101/{label}/v_{label}_g0{n}.avi": f"{label}{n}".encode() for label in "AB" for n in range(3)
     }
-    shard = {}
+    shard: dict[str, bytes] = {}
     for n in range(4):
         shard |= {f"sample{n}.mp4": f"video{n}".encode(), f"sample{n}.cls": str(n % 2).encode()}
     shard |= {"sample8.mp4": b"without a class", "sample9.mp4": b"x", "sample9.cls": b"7"}
