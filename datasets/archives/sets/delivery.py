@@ -109,7 +109,8 @@ class Delivery:
         passes = 0
         while planned := self._planned():
             if passes:
-                say(f"reading {len(planned)} archives again for {len(self._remaining)} videos")
+                archives = "1 archive" if len(planned) == 1 else f"{len(planned)} archives"
+                say(f"another pass over {archives}, for {len(self._remaining)} videos")
             passes += 1
             self._read(planned)
             for number, keys in planned.items():

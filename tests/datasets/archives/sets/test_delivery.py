@@ -260,3 +260,22 @@ def test_videos_of_one_class_only(tmp_path: Path) -> None:
     fetch(FetchRequest(archives=str(path), classes=("Falling",)), tmp_path / "videos")
     assert {name.partition("/")[0] for name in files_of(tmp_path / "videos")} == {"falling"}
     assert annotation_file(labels).count("falling") == len(files_of(tmp_path / "videos"))
+
+
+def test_a_mirror_has_the_files_of_published_addresses(tmp_path: Path) -> None:
+    base = "https://published.invalid/set/"
+    files = kinetics_files([{name_of(0): b"x"}], {name_of(0): "falling"})
+    files["val/list.txt"] = f"{base}val/part_0.tar\n\n".encode()
+    write_files(tmp_path / "mirror", files)
+    (tmp_path / "drawn.yaml").write_text(kinetics_yaml(base))
+    request = FetchRequest(archives=str(tmp_path / "drawn.yaml"), mirror=str(tmp_path / "mirror"))
+    fetch(request, tmp_path / "videos")
+    assert files_of(tmp_path / "videos") == {f"falling/{name_of(0)}.mp4": b"x"}
+
+
+def test_a_class_that_leads_out_of_the_folder_does_not(tmp_path: Path) -> None:
+    path = written(tmp_path, [{name_of(0): b"x"}], {name_of(0): "../../falling"}, "w:gz")
+    fetch(FetchRequest(archives=str(path)), tmp_path / "videos")
+    (file,) = files_of(tmp_path / "videos")
+    assert ".." not in Path(file).parts
+    assert not list(tmp_path.glob("*falling*"))
