@@ -74,7 +74,7 @@ def one_command(bench: Bench, yaml: Path, run: Path, weights: Path, spool: int, 
         answer = bench(
             *("data", "fetch", yaml, "--keep", "none", "--spool", spool, *more, "--"),
             *("--models", f"{TINY}:tiny", "--weights", f"tiny={weights}", "--out", run, "--threads", 1),
-            *("--processes", 1, "--latency-seconds", 0, "--latency-clips", 2, "--no-report"),
+            *("--processes", 1, "--latency-seconds", 0, "--latency-clips", 2),
         )
     assert answer.returncode == 0, answer.stderr
     assert 0 < peak.bytes <= spool

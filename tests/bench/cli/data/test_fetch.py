@@ -155,6 +155,24 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_same(
     assert bench("run", "--resume", run).returncode == 0  # nothing is left to do
 
 
+def test_a_run_whose_server_gives_up_goes_on(
+    bench: Bench, server: Server, drawn: Path, weights_file: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    before_the_first_archive = 1 + 3 + 1  # the list, the size of each archive, the annotations
+    server.status += [200] * (before_the_first_archive + 1) + [500] * 3
+    words = ("data", "fetch", drawn, "--per-class", 2, "--parts-at-once", 1, "--keep", "none", "--")
+    answer = bench(*words, *options(run, weights_file, "--no-report"))
+    assert answer.returncode == 2
+    assert "HTTP 500" in answer.stderr
+    assert f"bench run --resume {run}" in answer.stderr
+    assert RunDirectory(run).run.state == "interrupted"
+    assert not (run / "spool").exists()
+    answer = bench("run", "--resume", run)
+    assert answer.returncode == 0, answer.stderr
+    assert RunDirectory(run).run.data["clips"] == len(RunDirectory(run).clips()) == 10
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actionbench.datasets.archives import writing
 from actionbench.datasets.archives.sets import delivery as delivery_module
 from actionbench.datasets.archives.sets.delivery import Delivered, Delivery
 from actionbench.datasets.archives.sets.folder import VideoFolder
@@ -226,6 +227,27 @@ def test_an_archive_that_is_missing_is_an_error_and_loses_nothing(tmp_path: Path
     (tmp_path / "set" / "val" / "part_1.tar").unlink()
     with pytest.raises(ArchiveError, match=r"part_1\.tar"):
         fetch(FetchRequest(archives=str(path), per_class=4), tmp_path / "videos")
+
+
+def test_a_full_disk_is_one_error_and_the_next_time_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = dict.fromkeys([name_of(n) for n in range(4)], "falling")
+    path = written(tmp_path, [dict.fromkeys(labels, b"x")], labels, "w:gz")
+    request, left = FetchRequest(archives=str(path), per_class=4), [2]
+
+    def full(folder: Path, *_: object) -> None:
+        if left[0] == 0:
+            raise ArchiveError("the disk is full", where=folder)
+        left[0] -= 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "require_space", full)
+        with pytest.raises(ArchiveError, match="the disk is full"):
+            fetch(request, tmp_path / "videos")
+    assert len(files_of(tmp_path / "videos")) == 2
+    fetch(request, tmp_path / "videos")
+    assert len(files_of(tmp_path / "videos")) == 4
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
