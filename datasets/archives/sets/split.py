@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from ....atomic import write_file
-from ....errors import UsageError
+from ....errors import ClipError, UsageError
 from ...sources.kinetics import read_annotations
-from .archive_set import ArchiveSet, Part, SplitArchives, read_set
+from .archive_set import ArchiveSet, Part, SplitArchives, is_url, read_set
 from .layouts import labels_in
 from .parts import Archive, Reading
 from .request import FetchRequest
@@ -60,12 +61,12 @@ def open_split(request: FetchRequest, reading: Reading, say: Callable[[str], Non
     found = read_set(request.archives)
     split = found.split(request.split)
     say(f"{found.title}. Licence: {found.licence}" + (f". {found.terms.strip()}" if found.terms else ""))
-    base = None if request.mirror is None else request.mirror
+    base = request.mirror
     corrections = [_archive(part, found, base, reading) for part in split.corrections]
     parts = [_archive(part, found, base, reading) for part in _parts(found, split, base, reading)]
     archives = (*corrections, *parts)
-    if twice := {a.address for a in archives if [b.address for b in archives].count(a.address) > 1}:
-        raise UsageError("names an archive twice", where=found.name, found=min(twice))
+    if twice := [each for each, n in Counter(archive.address for archive in archives).items() if n > 1]:
+        raise UsageError("names an archive twice", where=found.name, found=twice[0])
     with ThreadPoolExecutor(_SURVEYED_AT_ONCE) as pool:
         for _ in pool.map(Archive.survey, archives):
             pass
@@ -90,14 +91,22 @@ def _parts(found: ArchiveSet, split: SplitArchives, base: str | None, reading: R
     lines = [line.strip() for line in reading.text(address).splitlines() if line.strip()]
     if not lines:
         raise UsageError("names no archive", where=address)
-    yield from (Part(line) for line in lines)
+    for line in lines:
+        # Whoever keeps a list on the web has no say in which of this machine's files are read.
+        if is_url(address) and line.startswith(("/", "file:")):
+            raise UsageError("names a file of this machine", where=address, found=line)
+        yield Part(line)
 
 
 def _annotated(address: str, reading: Reading) -> list[tuple[str, str | None]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, address.rpartition("/")[2] or "annotations.csv")
         write_file(path, reading.bytes(address), sync=False)
-        return [(each.name, each.label) for each in read_annotations(path)]
+        try:
+            return [(each.name, each.label) for each in read_annotations(path)]
+        except ClipError as error:
+            where = (error.where or "").replace(str(path), address)
+            raise ClipError(error.what, where=where, expected=error.expected, found=error.found) from None
 
 
 def _index(

@@ -199,6 +199,27 @@ def test_what_cannot_be_asked_for(
     assert not list(tmp_path.rglob("*.mp4"))
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("val/list.txt", b"/etc/part_0.tar\n", "names a file of this machine"),
+        ("val/list.txt", b"../../part_0.tar\n", "leads out of the set's base"),
+        ("val/list.txt", b"a.tar\na.tar\n", "names an archive twice"),
+        ("val/list.txt", b"\n", "names no archive"),
+        ("val/list.txt", b"\xff\xfe", "is not text in UTF-8"),
+        ("val.csv", b"label,youtube_id\n", "val.csv:1: not a Kinetics annotation file"),
+    ],
+)
+def test_lists_that_come_from_others(
+    bench: Bench, server: Server, drawn: Path, tmp_path: Path, file: str, content: bytes, message: str
+) -> None:
+    server.files[file] = content
+    answer = bench("data", "fetch", drawn, "--out", tmp_path / "videos")
+    assert answer.returncode == 2
+    assert message in answer.stderr
+    assert server.address in answer.stderr or "drawn" in answer.stderr
+
+
 def test_a_server_that_gives_up_is_an_error_and_the_same_command_goes_on(
     bench: Bench, server: Server, drawn: Path, tmp_path: Path
 ) -> None:
