@@ -96,23 +96,26 @@ def _keep(request: FetchRequest, folder: Path) -> None:
     from ....datasets.archives.sets.parts import Reading
     from ....datasets.archives.sets.split import open_split
     from ....datasets.archives.sets.summary import RECORD, summarise, write_record
+    from ....records.lock import FolderLock
     from ...console.progress import Console, transfer
 
     console, reading = Console(), Reading(request.limit_rate)
     split = open_split(request, reading, console.say)
-    ledger = Ledger(folder / LEDGER)
-    videos = VideoFolder(folder, split.selection, ledger)
-    sizes = [archive.size for archive in split.archives if archive.index is None]
-    total = sum(size or 0 for size in sizes) if sizes and all(sizes) else None
-    with Delivery(split, ledger, videos) as delivery, transfer(split.name) as progress:
-        reading.watch(lambda received: progress(received, total))
-        delivery.run(console.say)
-    unusable = delivery.unusable()
-    summary = summarise(split, unusable)
-    write_record(folder / RECORD, split, summary)
-    for line in summary.lines(folder / RECORD):
-        print(line)
-    if not sum(summary.videos.values()):
-        raise ClipError("none of the videos could be read", where=split.name)
-    manifest = videos.write_manifest(split.selection, unusable)
+    remedy = "Wait for its end, or choose another --out."
+    with FolderLock(folder, "another process fetches into this folder", remedy=remedy):
+        ledger = Ledger(folder / LEDGER)
+        videos = VideoFolder(folder, split.selection, ledger)
+        sizes = [archive.size for archive in split.archives if archive.index is None]
+        total = sum(size or 0 for size in sizes) if sizes and all(sizes) else None
+        with Delivery(split, ledger, videos) as delivery, transfer(split.name) as progress:
+            reading.watch(lambda received: progress(received, total))
+            delivery.run(console.say)
+        unusable = delivery.unusable()
+        summary = summarise(split, unusable)
+        write_record(folder / RECORD, split, summary)
+        for line in summary.lines(folder / RECORD):
+            print(line)
+        if not sum(summary.videos.values()):
+            raise ClipError("none of the videos could be had", where=split.name)
+        manifest = videos.write_manifest(split.selection, unusable)
     print(f"{manifest}: `bench run --data {manifest}` reads them")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from collections.abc import Container
 from pathlib import Path
 
@@ -28,14 +29,19 @@ def safe_name(text: str) -> str:
 
 
 class VideoFolder:
-    """A `Destination` that keeps the videos in a folder."""
+    """A `Destination` that keeps the videos in a folder, which one process at a time may write.
+
+    A video is written in a hidden folder inside, and moved when it is complete and known to be usable.
+    """
 
     def __init__(self, folder: Path, selection: Selection, ledger: Ledger) -> None:
-        """- `folder`: is created when the first video arrives.
+        """- `folder`: is created when the first video arrives; what a killed process left is deleted.
         - `selection`: gives the class of each video.
         - `ledger`: of the folder.
         """
         self._folder, self._ledger = folder, ledger
+        self._incoming = folder / ".incoming"
+        self.clear()
         self._labels = {key: label for label, keys in selection.classes.items() for key in keys}
 
     def has(self, key: str, outcome: Outcome | None, part: str | None) -> bool:
@@ -51,15 +57,19 @@ class VideoFolder:
         name = key.removeprefix(f"{label}/").removesuffix(suffix)
         return self._folder / (safe_name(label) if label else "") / f"{safe_name(name)}{suffix}"
 
+    def clear(self) -> None:
+        """Delete what is incomplete."""
+        shutil.rmtree(self._incoming, ignore_errors=True)
+
     def place(self, key: str, label: str, suffix: str, size: int) -> Path:  # noqa: ARG002  of the protocol
-        """See `Destination.place`: a hidden file beside the final one."""
-        path = self.path(key, suffix)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.with_name(f".{path.name}")
+        """See `Destination.place`."""
+        return self._incoming / (hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest() + suffix)
 
     def keep(self, video: Delivered) -> None:
         """See `Destination.keep`."""
-        video.path.replace(video.path.with_name(video.path.name[1:]))
+        path = self.path(video.key, video.path.suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        video.path.replace(path)
 
     def discard(self, path: Path, size: int) -> None:  # noqa: ARG002  of the protocol
         """See `Destination.discard`."""
@@ -76,4 +86,5 @@ class VideoFolder:
             path = self.path(key, outcome.suffix)
             clips.append(Clip(key, path, label or None, source="manifest", sha256=outcome.sha256))
         write_manifest(self._folder / MANIFEST, clips)
+        self.clear()
         return self._folder / MANIFEST

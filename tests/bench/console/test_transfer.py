@@ -9,7 +9,7 @@ from actionbench.bench.console import progress
 
 def test_rate_and_time_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(f"{progress.__name__}.time.monotonic", lambda: now[0])
     with progress.transfer("part\x1b_0") as show:
         show(0, 50_000_000)  # no rate yet
         now[0] += 40
