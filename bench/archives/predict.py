@@ -11,6 +11,7 @@ from ...records.run_directory import RunWriter
 from ..console.progress import Console
 from ..plan.plan import Plan
 from ..scenarios.accuracy import accuracy_passes
+from ..scenarios.timed import all_timed
 from .clips import ArchiveClips
 from .rounds import Rounds
 
@@ -43,7 +44,8 @@ def predict_rounds(
     had: dict[str, set[str]] = defaultdict(set)
     for record in writer.clips():
         had[record.clip].add(record.model)
-    rounds = Rounds(archives, writer.path, lambda id_: models <= had[id_], plan.config.latency_clips, console)
+    timed = 0 if all_timed(plan.models, plan.config, writer) else plan.config.latency_clips
+    rounds = Rounds(archives, writer.path, lambda id_: models <= had[id_], timed, console)
     with rounds as clips_of_rounds:
         for clips in clips_of_rounds:
             # Flow of videos that do not come again is not worth its space on the disk.

@@ -152,7 +152,9 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_same(
     assert resumed.run.data["digest"] == undisturbed.run.data["digest"]
     assert resumed.run.data["missing"] == undisturbed.run.data["missing"]
     assert {s.clip for s in resumed.latencies()} == {s.clip for s in undisturbed.latencies()}
-    assert bench("run", "--resume", run).returncode == 0  # nothing is left to do
+    server.requests.clear()
+    assert bench("run", "--resume", run).returncode == 0  # nothing is left to do, so no archive is read
+    assert sum(name.startswith("val/part") for name, _ in server.requests) == 3  # their sizes were asked for
 
 
 def test_a_run_whose_server_gives_up_goes_on(
