@@ -65,6 +65,14 @@ class WeightsError(ActionBenchError):
     """Weights are absent, damaged, unsafe to load, or do not fit the network."""
 
 
+class ArchiveError(ActionBenchError):
+    """An archive of videos cannot be read, is damaged, or is not the published one."""
+
+
+class DamagedArchive(ArchiveError):
+    """What an archive holds is not what it should be; another attempt would find the same."""
+
+
 class BackendUnavailable(ActionBenchError):
     """A package or a device that a backend needs is missing."""
 

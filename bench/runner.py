@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ..datasets.check import Checker
-from ..datasets.clip import Clip
-from ..errors import MeasurementError, UsageError
+from ..datasets.archives.sets.request import FetchRequest
+from ..datasets.archives.sets.request import from_mapping as fetch_request
+from ..datasets.clip import ClipSet
+from ..datasets.sources.registry import Source, load_clips
+from ..errors import ArchiveError, MeasurementError, UsageError
 from ..records.run import ModelRecord, Run
 from ..records.run_directory import SCORES, RunDirectory, RunWriter
 from .agreement.check import check_agreement
@@ -24,31 +25,42 @@ from .plan.plan import Plan, make_plan
 from .plan.planned_model import PlannedModel
 from .plan.selection import expanded
 from .plan.sweep import swept
-from .scenarios.accuracy import accuracy_pass
+from .scenarios.accuracy import accuracy_passes
 from .scenarios.scenario import scenario
 from .scenarios.stream_search import search_pass
 from .scenarios.timed import scenario_pass
+from .timed_clips import latency_sample
+
+if TYPE_CHECKING:
+    from .archives.clips import ArchiveClips
 
 
-def start_run(config: RunConfig, console: Console, part_of: str | None = None) -> Path:
+def start_run(
+    config: RunConfig,
+    console: Console,
+    part_of: str | None = None,
+    request: FetchRequest | None = None,
+) -> Path:
     """Plan and carry out a new run; returns its directory.
 
     - `config`: the settings.
     - `console`: shows messages and progress.
     - `part_of`: the command that this run is a step of, which alone continues it; such a run has no report of
       its own and no thumbnails for one. None: the run is all there is.
+    - `request`: clips that come out of archives while the run goes on, in place of `config.data`.
 
     A model without a result does not raise an error here: see `require_results`.
     """
     config = expanded(config.resolved(), console.say)
-    plan = planned(config, console)
+    archives = _archives(request, console)
+    plan = planned(config, console, load_clips if archives is None else archives.load)
     path = new_directory(config)
-    run = planned_run(plan)
+    run = planned_run(plan, archives)
     peaks = gemm_peaks([(model.python, model.options) for model in counted_models(plan)])
     run = replace(run, environment=run.environment | {"gemm_peaks": peaks})
     with RunWriter(path, run) as writer:
         console.say(f"run directory: {path}")
-        return _carry_out(plan, writer, console, part_of)
+        return _carry_out(plan, writer, console, part_of, archives)
 
 
 def resume_run(path: Path, console: Console, part_of: str | None = None) -> Path:
@@ -61,8 +73,10 @@ def resume_run(path: Path, console: Console, part_of: str | None = None) -> Path
     Raises UsageError if the clips, the weights or the machine differ from those at the start of the run.
     """
     before = RunDirectory(path).run
-    plan = planned(from_mapping(before.config, str(path)), console)
-    now = planned_run(plan)
+    archives = _archives(_request_of(before, path), console)
+    config = from_mapping(before.config, str(path))
+    plan = planned(config, console, load_clips if archives is None else archives.load)
+    now = planned_run(plan, archives)
     for what in ("actionbench", "cpu", "cores", "packages"):
         if now.environment.get(what) != before.environment.get(what):
             raise UsageError(
@@ -72,7 +86,7 @@ def resume_run(path: Path, console: Console, part_of: str | None = None) -> Path
                 found=now.environment.get(what),
                 remedy="Start a new run; `bench report` can join runs.",
             )
-    if now.data["digest"] != before.data["digest"]:
+    if _planned_clips(now) != _planned_clips(before):
         raise UsageError("the clips have changed since the run began", where=path, remedy="Start a new run.")
     if (devices := _devices(now)) != (devices_before := _devices(before)):
         raise UsageError(
@@ -93,7 +107,28 @@ def resume_run(path: Path, console: Console, part_of: str | None = None) -> Path
         if writer.lost:
             console.say(f"{path / SCORES} is truncated: {len(writer.lost)} predictions are computed again")
         writer.write_run(replace(before, state="running"))
-        return _carry_out(plan, writer, console, part_of)
+        return _carry_out(plan, writer, console, part_of, archives)
+
+
+def _archives(request: FetchRequest | None, console: Console) -> ArchiveClips | None:
+    if request is None:
+        return None
+    from .archives.clips import ArchiveClips  # with what reads archives, which other runs need not wait for
+
+    return ArchiveClips(request, console)
+
+
+def _request_of(run: Run, path: Path) -> FetchRequest | None:
+    """What the run in `path` fetches out of archives; None for clips that are there."""
+    if "archives" not in run.data:
+        return None
+    return fetch_request(run.data["archives"]["request"], str(path))
+
+
+def _planned_clips(run: Run) -> str:
+    """The digest of the clips at the start of the run; of those out of archives, some are replaced later."""
+    planned: str = run.data.get("archives", {}).get("planned", run.data["digest"])
+    return planned
 
 
 def _devices(run: Run) -> list[str]:
@@ -101,15 +136,16 @@ def _devices(run: Run) -> list[str]:
     return [f"{model.key} on {model.device}" for model in run.models]
 
 
-def planned(config: RunConfig, console: Console) -> Plan:
+def planned(config: RunConfig, console: Console, load: Source = load_clips) -> Plan:
     """The plan of a run, with its demo weights made and one model for each point of its sweep.
 
     - `config`: the settings.
     - `console`: shows which models cannot be run or lack the default target class, and what is made.
+    - `load`: gives the clips; see `make_plan`.
 
     Raises as `make_plan`, `with_files` and `swept` do.
     """
-    plan = make_plan(config)
+    plan = make_plan(config, load)
     for key, refusal in plan.refusals.items():
         console.say(f"{key}: {refusal}")
     for model in plan.models:
@@ -128,21 +164,16 @@ def new_directory(config: RunConfig) -> Path:
     return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{names[:60]}"
 
 
-def planned_run(plan: Plan) -> Run:
-    """The record of a run at its start."""
+def planned_run(plan: Plan, archives: ArchiveClips | None = None) -> Run:
+    """The record of a run at its start. `archives`: that its clips come out of, if they do."""
     config = plan.config
     return Run(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         config=config.to_dict(),
         environment=environment() | {"threads": plan.models[0].options.threads, "tf32": config.tf32},
-        data={
-            "name": plan.clips.name,
-            "digest": plan.clips.digest(),
-            "clips": len(plan.clips),
-            "missing": [clip.id for clip in plan.clips.missing],
-            "unknown_labels": list(plan.clips.unknown_labels),
-            "demo": is_demo(config.data),
-        },
+        data=_data(plan.clips)
+        | {"demo": is_demo(config.data)}
+        | ({} if archives is None else {"archives": archives.record(plan.clips)}),
         target=config.target or DEFAULT_TARGET,
         models=(
             *(model.record() for model in plan.models),
@@ -154,6 +185,16 @@ def planned_run(plan: Plan) -> Run:
     )
 
 
+def _data(clips: ClipSet) -> dict[str, Any]:
+    return {
+        "name": clips.name,
+        "digest": clips.digest(),
+        "clips": len(clips),
+        "missing": [clip.id for clip in clips.missing],
+        "unknown_labels": list(clips.unknown_labels),
+    }
+
+
 def counted_models(plan: Plan) -> list[PlannedModel]:
     """Models whose speed in operations per second the report compares with that of a matrix product."""
     config = plan.config
@@ -162,11 +203,13 @@ def counted_models(plan: Plan) -> list[PlannedModel]:
     return [model for model in plan.models if model.request.model.macs is not None]
 
 
-def _carry_out(plan: Plan, writer: RunWriter, console: Console, part_of: str | None) -> Path:
+def _carry_out(
+    plan: Plan, writer: RunWriter, console: Console, part_of: str | None, archives: ArchiveClips | None
+) -> Path:
     begin = time.monotonic()
     try:
-        failures = _measure(plan, writer, console, thumbnails=part_of is None)
-    except KeyboardInterrupt:
+        failures = _measure(plan, writer, console, archives, thumbnails=part_of is None)
+    except (KeyboardInterrupt, ArchiveError):
         finish(writer, "interrupted", plan.refusals)
         console.say(f"interrupted; continue with: {part_of or f'bench run --resume {writer.path}'}")
         raise
@@ -193,17 +236,20 @@ def _reported(config: RunConfig, run: Path) -> str:
     return f"report: {path}, {path.with_suffix('.md')}"
 
 
-def _measure(plan: Plan, writer: RunWriter, console: Console, *, thumbnails: bool) -> dict[str, str]:
+def _measure(
+    plan: Plan, writer: RunWriter, console: Console, archives: ArchiveClips | None, *, thumbnails: bool
+) -> dict[str, str]:
     """The accuracy pass and the scenarios; model → why it has no result."""
     config = plan.config
     failures = plan.refusals
-    for model in plan.models:
-        if model.timed_only:
-            continue
-        failure = accuracy_pass(model, plan.clips, config, writer, console, thumbnails=thumbnails)
-        if failure is not None:
-            console.say(f"{model.key} failed: {failure}")
-            failures[model.key] = failure
+    if archives is None:
+        accuracy_passes(plan.models, plan.clips, failures, config, writer, console, thumbnails=thumbnails)
+    else:
+        from .archives.predict import predict_rounds
+
+        found, kept = predict_rounds(plan, failures, writer, console, archives, thumbnails=thumbnails)
+        writer.write_run(replace(writer.run, data=writer.run.data | _data(found)))
+        plan = replace(plan, clips=replace(found, clips=tuple(kept)))
     clips = latency_sample(plan, writer)
     check_agreement(plan, writer, console)
     for model in plan.models:
@@ -218,44 +264,11 @@ def _measure(plan: Plan, writer: RunWriter, console: Console, *, thumbnails: boo
     if config.searching and clips:
         alive = [model for model in plan.models if model.key not in failures]
         failures |= search_pass(alive, clips, config, writer, console)
+    if archives is not None and failures.keys() <= plan.refusals.keys():
+        from .archives.rounds import forget_timed
+
+        forget_timed(writer.path)
     return failures
-
-
-def latency_sample(plan: Plan, writer: RunWriter) -> Sequence[Clip]:
-    """The clips that are timed: a seeded random sample of the usable clips.
-
-    - `plan`: the run's clips, models and settings.
-    - `writer`: has the records of the accuracy pass.
-
-    Usable are clips that no model failed on; without an accuracy pass, those that decode and are long enough.
-    """
-    keys = [model.key for model in plan.models]
-    tried, failed = (frozenset[str]().union(*map(of, keys)) for of in (writer.tried, writer.failed))
-    return timed_clips(plan, tried, failed)
-
-
-def timed_clips(plan: Plan, tried: Collection[str] = (), failed: Collection[str] = ()) -> Sequence[Clip]:
-    """As `latency_sample`, from sets of clip ids.
-
-    - `plan`: the run's clips, models and settings.
-    - `tried`: clips that the accuracy pass had; they need no check.
-    - `failed`: clips that a model failed on.
-    """
-    wanted = plan.config.latency_clips
-    if wanted == 0:
-        return ()
-    clips = tuple(clip for clip in plan.clips if clip.id not in failed)
-    order = random.Random(plan.config.seed).sample(sorted(clip.id for clip in clips), len(clips))
-    by_id = {clip.id: clip for clip in clips}
-    least = max(model.views.min_frames for model in plan.models) + 1
-    chosen: list[Clip] = []
-    with Checker(min_frames=least, timeout_s=plan.config.clip_timeout) as checker:
-        for clip in (by_id[id_] for id_ in order):
-            if clip.id in tried or checker.check(clip).state == "ok":
-                chosen.append(clip)
-            if len(chosen) == wanted:
-                break
-    return chosen or clips[:wanted]
 
 
 def finish(writer: RunWriter, state: str, failures: dict[str, str]) -> None:

@@ -62,7 +62,7 @@ def draw_subset(
     wanted = by_class if classes is None else {matcher(name) or name for name in classes}
     for label in sorted(wanted):
         found = 0
-        for clip in sorted(by_class.get(label, ()), key=lambda clip: _rank(seed, clip)):
+        for clip in sorted(by_class.get(label, ()), key=lambda clip: rank(seed, clip.id)):
             if found == per_class:
                 break
             if decodes(clip):
@@ -78,5 +78,6 @@ def draw_subset(
     return Subset(subset, per_class, seed, shortfalls, tuple(rejected))
 
 
-def _rank(seed: int, clip: Clip) -> bytes:
-    return hashlib.sha256(f"{seed}:{clip.id}".encode()).digest()
+def rank(seed: int, name: str) -> bytes:
+    """What clips are ordered by before the first ones are taken; `name`: the id of a clip."""
+    return hashlib.sha256(f"{seed}:{name}".encode()).digest()

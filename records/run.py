@@ -102,7 +102,9 @@ class Run:
     - `state`: "running", "done" (every planned model has a result), "incomplete" or "interrupted".
     - `config`: the resolved configuration, in the form of the YAML file.
     - `environment`: hardware and software (`bench doctor`).
-    - `data`: {"name", "digest", "clips", "missing": [ids], "unknown_labels": [...], "demo": bool}.
+    - `data`: {"name", "digest", "clips", "missing": [ids], "unknown_labels": [...], "demo": bool}. For clips
+      out of archives also "archives": {"request" (its settings), "licence", "planned" (digest of the clips
+      that were chosen before any archive was read)}; the rest is then final when all have been predicted.
     - `target`: the target class.
     - `schema`: version of the records, see `SCHEMA`.
     """

@@ -16,9 +16,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES_OF_INPUT = {"datasets", "flow", "models"}
 ALLOWED = {
-    "datasets": set[str](),
+    "downloads": set[str](),
+    "datasets": {"downloads"},
     "flow": set[str](),
-    "models": set[str](),
+    "models": {"downloads"},
     "records": set[str](),
     "preprocessing": SOURCES_OF_INPUT,
     "training": {*SOURCES_OF_INPUT, "preprocessing", "records"},

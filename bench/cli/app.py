@@ -16,7 +16,7 @@ from ...errors import ActionBenchError, UsageError
 from ...plain_text import indented
 from ...settings import read_config
 from ..console.output import standard_streams
-from ..plan.config import SETTINGS, from_mapping
+from ..plan.config import SETTINGS, RunConfig, from_mapping
 from . import compare as cli_compare
 from . import export as cli_export
 from . import flow as cli_flow
@@ -29,7 +29,7 @@ from .data import app as cli_data
 from .prediction import evaluate_live as cli_evaluate_live
 from .prediction import live as cli_live
 from .prediction import predict as cli_predict
-from .settings import given_settings, with_settings
+from .settings import given_settings, is_given, with_settings
 from .training import evaluate as cli_evaluate
 from .training import experiments as cli_experiments
 from .training import finetune as cli_finetune
@@ -141,9 +141,8 @@ def run(
     ] = None,
 ) -> None:
     """Compare networks on videos: accuracy, latency and preprocessing, in one report."""
-    from ...records.run_directory import RunDirectory
     from ..console.progress import Console
-    from ..runner import require_results, resume_run, start_run
+    from ..runner import resume_run, start_run
 
     given = given_settings(context)
     tabulated = bool(estimate_videos or estimate_on or estimate_from)
@@ -159,8 +158,7 @@ def run(
             )
         path = resume_run(resume, Console())
     else:
-        values = {} if config is None else read_config(config)
-        settings = from_mapping(values | given, str(config or "command line"))
+        settings = _settings(config, given)
         if estimate:
             from ..plan.estimate import FullRun, print_estimate
             from ..plan.other_machines import parse_machine, parse_videos
@@ -173,6 +171,32 @@ def run(
             print_estimate(settings, Console(), full if tabulated else None)
             return
         path = start_run(settings, Console())
+    show_run(path)
+
+
+def _settings(config: Path | None, given: dict[str, Any]) -> RunConfig:
+    values = {} if config is None else read_config(config)
+    return from_mapping(values | given, str(config or "command line"))
+
+
+def run_settings(options: list[str]) -> RunConfig:
+    """The settings that options of `bench run` give, for a command that carries out a run of its own.
+
+    Raises UsageError for those of its options that are no settings, but for --config.
+    """
+    context = _command().commands["run"].make_context("bench run", list(options))
+    for name in ("resume", "estimate", "estimate_videos", "estimate_on", "estimate_from"):
+        if is_given(context, name):
+            remedy = f"`bench run --{name}` has it."
+            raise UsageError("cannot be given here", where=f"--{name}", remedy=remedy)
+    return _settings(context.params["config"], given_settings(context))
+
+
+def show_run(path: Path) -> None:
+    """Print the comparison of a finished run. Raises MeasurementError if a model has no result."""
+    from ...records.run_directory import RunDirectory
+    from ..runner import require_results
+
     _show(_summary([path]))
     require_results(RunDirectory(path))
 

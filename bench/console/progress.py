@@ -135,8 +135,11 @@ def transfer(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """A function that shows the progress of a download: called with (bytes received, bytes in all or None).
 
     - `name`: of what is downloaded.
+
+    The rate, and the time left that is derived from it, are those since the block began.
     """
     last = 0.0
+    begin = time.monotonic()
     terminal = sys.stderr.isatty()
     stream = unfiltered(sys.stderr)
 
@@ -147,8 +150,13 @@ def transfer(name: str) -> Iterator[Callable[[int, int | None], None]]:
             return
         last = now
         of = "" if total is None else f" of {total / 1e6:.1f}"
-        line = plain_line(f"{name}: {done / 1e6:.1f}{of} MB")
-        print(f"\r{line}" if terminal else line, end="" if terminal else "\n", file=stream)
+        line = f"{name}: {done / 1e6:.1f}{of} MB"
+        if now - begin >= 1 and done:
+            rate = done / (now - begin)
+            line += f" at {rate / 1e6:.1f} MB/s"
+            line += "" if total is None else f", about {max(total - done, 0) / rate:.0f} s left"
+        line = plain_line(line)
+        print(f"\r{line}\033[K" if terminal else line, end="" if terminal else "\n", file=stream)
 
     yield progress
     if terminal:

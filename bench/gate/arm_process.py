@@ -27,7 +27,8 @@ from ...settings import read_config
 from ..console.progress import Console
 from ..plan.config import from_mapping
 from ..plan.selection import expanded
-from ..runner import planned, timed_clips
+from ..runner import planned
+from ..timed_clips import timed_clips
 from ..worker.events import FirstForward, Measured, Ready, Waiting
 from ..worker.supervisor import Outcome, Worker
 from ..worker.turns import TurnSettings

@@ -23,7 +23,8 @@ from ...records.run_directory import RunWriter, log_path
 from ..console.progress import Console
 from ..plan.config import RunConfig
 from ..plan.planned_model import PlannedModel
-from ..runner import finish, latency_sample, new_directory, planned, planned_run
+from ..runner import finish, new_directory, planned, planned_run
+from ..timed_clips import latency_sample
 from ..worker.events import Answered, StageProgress
 from ..worker.supervisor import Outcome, Worker
 from .worker import LoadGenSettings

@@ -15,10 +15,11 @@ from ...models.parity import mantissa
 from ...records.scenarios.latency import PREDICTION, LatencyRecord
 from ..agreement.check import AGREEMENT_FRAMES, compared_groups, may_hide_mistakes
 from ..console.progress import Console
-from ..runner import counted_models, planned, timed_clips
+from ..runner import counted_models, planned
 from ..scenarios.scenario import Cost, scenario
 from ..scenarios.stream_search import longest_s
 from ..scenarios.timed import record_of
+from ..timed_clips import timed_clips
 from ..worker.events import FirstForward, Measured, Ready
 from ..worker.supervisor import Outcome, Worker
 from .config import RunConfig

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...datasets.clip import Clip, ClipSet
-from ...datasets.sources.registry import load_clips
+from ...datasets.sources.registry import Source, load_clips
 from ...errors import UsageError, unknown_name
 from ...flow.registry import method_names
 from ...models.registry import ModelRequest, find_model, model_names, require
@@ -39,8 +39,11 @@ class Plan:
         return {model.key: f"this machine cannot run it: {model.refusal}" for model in self.refused}
 
 
-def make_plan(config: RunConfig) -> Plan:
+def make_plan(config: RunConfig, load: Source = load_clips) -> Plan:
     """The plan of a run: everything in `config` resolved and checked.
+
+    - `config`: the settings.
+    - `load`: gives the clips that `config.data` names.
 
     Raises UsageError, WeightsError, BackendUnavailable or ClipError for the first error. Models that this
     machine cannot run are put in `Plan.refused`; it is an error if no other is left. Demo weights are not
@@ -58,7 +61,7 @@ def make_plan(config: RunConfig) -> Plan:
             remedy="Leave the scenario or --people out.",
         )
     refused = tuple(model for model in models if model.refusal is not None)
-    return Plan(config, _clips(config, able), able, refused)
+    return Plan(config, _clips(config, able, load), able, refused)
 
 
 def plan_models(config: RunConfig, target: str | None) -> tuple[PlannedModel, ...]:
@@ -121,10 +124,10 @@ def _check_keys(option: str, given: Mapping[str, str], known: set[str]) -> None:
             raise UsageError(str(unknown_name("name", name, known)), where=option)
 
 
-def _clips(config: RunConfig, models: tuple[PlannedModel, ...]) -> ClipSet:
+def _clips(config: RunConfig, models: tuple[PlannedModel, ...], load: Source) -> ClipSet:
     vocabulary = dict.fromkeys(name for model in models for name in model.labels)
     videos = None if config.videos is None else Path(config.videos)
-    clips = load_clips(config.data, vocabulary=tuple(vocabulary), videos=videos)
+    clips = load(config.data, vocabulary=tuple(vocabulary), videos=videos)
     if not clips.clips:
         raise UsageError(
             "holds no videos",

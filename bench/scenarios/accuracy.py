@@ -34,10 +34,12 @@ def accuracy_pass(
     console: Console,
     *,
     thumbnails: bool = True,
+    keep_flow: bool = True,
 ) -> str | None:
     """Predict those of `clips` that `writer` has no record of. None, or why the model failed.
 
     - `thumbnails`: whether a small picture of each clip is kept for the report.
+    - `keep_flow`: whether optical flow is looked up in the cache, and kept there.
 
     A worker that dies costs one clip at most. What it had in flight is tried again in a new one, one clip
     at a time; a clip that kills its worker when it is alone becomes a record with an error.
@@ -66,7 +68,7 @@ def accuracy_pass(
             job = model.job(
                 "accuracy",
                 chosen,
-                flow_cache=home() / "flow" if model.flow is not None else None,
+                flow_cache=home() / "flow" if keep_flow and model.flow is not None else None,
                 settings=AccuracySettings(
                     0 if suspects else 1, thumbnails=writer.path.resolve() if thumbnails else None
                 ),
@@ -102,6 +104,32 @@ def accuracy_pass(
             suspects = []
             keep(ClipFailed(outcome.in_flight[0], outcome.failed))
     return None
+
+
+def accuracy_passes(
+    models: Iterable[PlannedModel],
+    clips: Iterable[Clip],
+    failures: dict[str, str],
+    config: RunConfig,
+    writer: RunWriter,
+    console: Console,
+    *,
+    thumbnails: bool,
+    keep_flow: bool = True,
+) -> None:
+    """The accuracy pass of each model that has one and is not in `failures`, which gets those that fail.
+
+    - `failures`: key of a model → why it has no result. The rest: see `accuracy_pass`.
+    """
+    for model in models:
+        if model.timed_only or model.key in failures:
+            continue
+        failure = accuracy_pass(
+            model, clips, config, writer, console, thumbnails=thumbnails, keep_flow=keep_flow
+        )
+        if failure is not None:
+            console.say(f"{model.key} failed: {failure}")
+            failures[model.key] = failure
 
 
 def _record(clip: Clip, model: PlannedModel, matcher: LabelMatcher) -> ClipRecord:

@@ -64,6 +64,17 @@ def scenario_pass(
     return failures
 
 
+def all_timed(models: Sequence[PlannedModel], config: RunConfig, writer: RunWriter) -> bool:
+    """Whether every model has all processes of every scenario, so that no clip is needed for timing."""
+
+    def enough(scenario: str, model: PlannedModel) -> bool:
+        processes = writer.processes(scenario)
+        good = sum(process.model == model.key and process.error is None for process in processes)
+        return good >= config.processes
+
+    return not config.find_peak and all(enough(name, model) for name in config.scenarios for model in models)
+
+
 def measure(
     scenario: str,
     worker: Worker,

@@ -35,7 +35,7 @@ _REGISTRY = Registry("source of clips", "actionbench.sources", SOURCES)
 class Source(Protocol):
     """A function that loads clips."""
 
-    def __call__(self, argument: str, *, vocabulary: Sequence[str], videos: Path | None) -> ClipSet:
+    def __call__(self, argument: str, /, *, vocabulary: Sequence[str], videos: Path | None) -> ClipSet:
         """The clips.
 
         - `argument`: the text after the source's name and the colon.

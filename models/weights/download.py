@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
-import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 
 from ...atomic import write_file
+from ...downloads.space import require_space
+from ...downloads.web import HEADERS, RetryPolicy, Transient, refusal, unreachable, validator
 from ...errors import WeightsError
 from ...parsing import parse_json
 from .formats.impostors import impostor
@@ -21,59 +20,15 @@ from .formats.impostors import impostor
 TransferProgress = Callable[[int, "int | None"], None]
 """Called with the bytes received and the bytes in all, None if the server does not send their number."""
 
-_SPARE_BYTES: Final = 64 << 20  # left free on the disk
-_TRANSIENT: Final = {408, 425, 429, 500, 502, 503, 504}
-_MAX_WAIT_S: Final = 60.0
-_HEADERS: Final = {"User-Agent": "actionbench", "Accept-Encoding": "identity"}
+_BY_HAND: Final = "Fetch it by other means and use --from FOLDER"
+OTHER_HOME: Final = "name another folder in ACTIONBENCH_HOME"
+"""What to do where the disk is full, beside making room."""
 
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """Limits of a download.
-
-    - `timeout_s`: seconds to connect, or without data from the server.
-    - `attempts`: attempts in a row without any new data.
-    - `pause_s`: seconds before the second attempt; doubled for each later one.
-    - `max_bytes`: largest file that is accepted.
-    """
-
-    timeout_s: float = 30.0
-    attempts: int = 5
-    pause_s: float = 1.0
-    max_bytes: int = 4 << 30
+_MAX_BYTES: Final = 4 << 30
 
 
 class NotFound(WeightsError):
     """The server has no file at this address."""
-
-
-class _Transient(Exception):
-    """A failure that may not occur at the next attempt. `after_s`: seconds that the server asks to wait."""
-
-    def __init__(self, why: object, after_s: float = 0.0) -> None:
-        super().__init__(str(why))
-        self.after_s = after_s
-
-
-def _refuse_insecure(response: httpx2.Response) -> None:
-    if not response.has_redirect_location or response.url.scheme != "https":
-        return
-    target = response.url.join(response.headers["Location"])
-    if target.scheme != "https":
-        raise WeightsError("the server redirects to an insecure address", where=response.url, found=target)
-
-
-REDIRECTS: Final[dict[str, Any]] = {
-    "follow_redirects": True,
-    "event_hooks": {"response": [_refuse_insecure]},
-}
-"""Options of an `httpx2.Client`: redirects are followed, but not from HTTPS to anything less. A password is
-not passed on to another host."""
-
-
-def web_client(policy: RetryPolicy) -> httpx2.Client:
-    """A client for `download`, with the proxy and the certificates that the environment names."""
-    return httpx2.Client(timeout=policy.timeout_s, **REDIRECTS)
 
 
 def download(
@@ -85,17 +40,19 @@ def download(
     pinned: bool = False,
     progress: TransferProgress,
     policy: RetryPolicy,
+    max_bytes: int = _MAX_BYTES,
 ) -> None:
     """Download a file, continuing a partial download.
 
     - `url`: its address.
     - `part`: the partial file. Its bytes are used if the server still has the same file, by its ETag or date,
       or if `pinned` is True. However the download ends, the bytes received stay there.
-    - `client`: from `web_client`, or a similar one.
+    - `client`: from `downloads.web.web_client`, or a similar one.
     - `size`: bytes that the file must have, None if unknown.
     - `pinned`: whether the caller compares a checksum afterwards.
     - `progress`: called after each chunk.
-    - `policy`: limits.
+    - `policy`: when to try again.
+    - `max_bytes`: largest file that is accepted.
 
     Raises WeightsError if the server refuses, cannot be reached, has a file of another size, sends a web page
     instead, or if the disk is full; OSError if the file cannot be written.
@@ -103,8 +60,8 @@ def download(
     attempt, best = 0, _have(part)
     while True:
         try:
-            return _attempt(client, url, part, size, pinned, progress, policy)
-        except _Transient as error:
+            return _attempt(client, url, part, size, pinned, progress, max_bytes)
+        except Transient as error:
             attempt = 0 if _have(part) > best else attempt + 1
             best = max(best, _have(part))
             if attempt >= policy.attempts:
@@ -114,7 +71,7 @@ def download(
                     found=error,
                     remedy="What was received is kept: run the same command again, or use --from",
                 ) from error
-            time.sleep(min(max(error.after_s, policy.pause_s * 2**attempt), _MAX_WAIT_S))
+            time.sleep(policy.wait_s(attempt, error.after_s))
 
 
 def _attempt(
@@ -124,16 +81,16 @@ def _attempt(
     size: int | None,
     pinned: bool,
     progress: TransferProgress,
-    policy: RetryPolicy,
+    max_bytes: int,
 ) -> None:
-    have, validator = _have(part), _validator(part)
-    if have and not (pinned or validator):
+    have, begun = _have(part), _validator(part)
+    if have and not (pinned or begun):
         have = 0
-    headers = dict(_HEADERS)
+    headers = dict(HEADERS)
     if have:
         headers["Range"] = f"bytes={have}-"
-        if validator:
-            headers["If-Range"] = validator
+        if begun:
+            headers["If-Range"] = begun
     try:
         with client.stream("GET", url, headers=headers) as response:
             if response.status_code == 416 and response.headers.get("Content-Range") == f"bytes */{have}":
@@ -142,13 +99,11 @@ def _attempt(
                 _refused(response, url, part)
             if response.status_code == 206 and not _continues(response.headers, have):
                 _forget(part)
-                raise _Transient("the server sent another part of the file than requested")
+                raise Transient("the server sent another part of the file than requested")
             have = have if response.status_code == 206 else 0
-            _receive(response, url, part, have, size, progress, policy)
-    except httpx2.TransportError as error:
-        _unreachable(error, url)
-    except httpx2.HTTPError as error:  # too many redirects, an answer that is no HTTP
-        raise WeightsError("could not be fetched", where=url, found=error) from error
+            _receive(response, url, part, have, size, progress, max_bytes)
+    except httpx2.HTTPError as error:
+        raise unreachable(error, url, WeightsError) from error
 
 
 def _receive(
@@ -158,19 +113,19 @@ def _receive(
     have: int,
     size: int | None,
     progress: TransferProgress,
-    policy: RetryPolicy,
+    max_bytes: int,
 ) -> None:
     length = response.headers.get("Content-Length", "")
     total = have + int(length) if length.isdecimal() else size
     if size is not None and total != size:
         raise WeightsError("has another size than expected", where=url, expected=f"{size} bytes", found=total)
-    limit = policy.max_bytes if total is None else total
-    if limit > policy.max_bytes:
+    limit = max_bytes if total is None else total
+    if limit > max_bytes:
         raise WeightsError(
-            "is too large", where=url, expected=f"at most {policy.max_bytes} bytes", found=f"{limit} bytes"
+            "is too large", where=url, expected=f"at most {max_bytes} bytes", found=f"{limit} bytes"
         )
     if total is not None:
-        _check_space(part, total - have)
+        require_space(part.parent, total - have, WeightsError, OTHER_HOME)
     _remember(part, response.headers)
     with part.open("ab" if have else "wb") as file:
         for chunk in response.iter_raw():
@@ -182,56 +137,16 @@ def _receive(
             file.write(chunk)
             progress(have, total)
     if total is not None and have < total:
-        raise _Transient(f"the connection ended after {have} of {total} bytes")
+        raise Transient(f"the connection ended after {have} of {total} bytes")
     if have == 0:
         raise WeightsError("the server sent an empty file", where=url)
 
 
-def _check_space(part: Path, needed: int) -> None:
-    free = shutil.disk_usage(part.parent).free
-    if free < needed + _SPARE_BYTES:
-        raise disk_full(part.parent, f"{needed + _SPARE_BYTES} bytes", f"{free} bytes free")
-
-
-def disk_full(folder: Path, expected: str | None = None, found: str | None = None) -> WeightsError:
-    """The error for a full disk: `folder` is on it, `expected` and `found` are free bytes, as text."""
-    return WeightsError(
-        "the disk is full",
-        where=folder,
-        expected=expected,
-        found=found,
-        remedy="Make room and run the same command again, or name another folder in ACTIONBENCH_HOME",
-    )
-
-
 def _refused(response: httpx2.Response, url: str, part: Path) -> None:
-    code, headers = response.status_code, response.headers
-    if code == 416:
+    if response.status_code == 416:
         _forget(part)
-        raise _Transient("the server has another file than the one that was begun")
-    found = f"HTTP {code} {response.reason_phrase}"
-    if code in _TRANSIENT:
-        after = headers.get("Retry-After", "")
-        raise _Transient(found, float(after) if after.isdecimal() else 0.0)
-    by_hand = "Fetch it by other means and use --from FOLDER"
-    if code in (404, 410):
-        raise NotFound("the server does not have it", where=url, found=found, remedy=by_hand)
-    limited = headers.get("X-RateLimit-Remaining") == "0"
-    raise WeightsError(
-        "the server's rate limit is reached" if limited else "the server refuses the request",
-        where=url,
-        found=found,
-        remedy=f"Try again in an hour. {by_hand}" if limited else by_hand,
-    )
-
-
-def _unreachable(error: httpx2.TransportError, url: str) -> None:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(cause):
-            raise WeightsError("the server's certificate is not trusted", where=url, found=error) from error
-        cause = cause.__cause__ or cause.__context__
-    raise _Transient(str(error) or type(error).__name__) from error
+        raise Transient("the server has another file than the one that was begun")
+    raise refusal(response, url, NotFound if response.status_code in (404, 410) else WeightsError, _BY_HAND)
 
 
 def _continues(headers: Mapping[str, str], have: int) -> bool:
@@ -247,10 +162,8 @@ def _notes(part: Path) -> Path:
 
 
 def _remember(part: Path, headers: Mapping[str, str]) -> None:
-    """Keep what identifies the server's file. A weak ETag (`W/`) does not promise the same bytes."""
-    etag = headers.get("ETag", "")
-    validator = headers.get("Last-Modified", "") if not etag or etag.startswith("W/") else etag
-    write_file(_notes(part), json.dumps({"validator": validator}), sync=False)
+    """Keep what identifies the server's file."""
+    write_file(_notes(part), json.dumps({"validator": validator(headers)}), sync=False)
 
 
 def _validator(part: Path) -> str:

@@ -18,12 +18,14 @@ import httpx2
 import numpy as np
 
 from ...atomic import replacing
+from ...downloads.space import disk_full
+from ...downloads.web import RetryPolicy, web_client
 from ...errors import UsageError, WeightsError
 from ...parsing import parse_json
 from ...registry import LOAD_REMEDY, load
 from .archive import opened_member, unpack
 from .catalogue import RemoteFile, WeightsSource, find_source, total_size
-from .download import NotFound, RetryPolicy, TransferProgress, disk_full, download, web_client
+from .download import OTHER_HOME, NotFound, TransferProgress, download
 from .formats.impostors import refuse_impostor
 from .formats.pickled_arrays import read_pickled_arrays
 from .formats.readers import detect_format, read_state, write_state
@@ -34,6 +36,7 @@ from .record import FIRST_USE, RECORD, chunks, difference, digest, git_blob, rec
 from .store import stored, weights_folder
 
 _LOCK_TIMEOUT_S: Final = 600.0
+_MAX_TREE_BYTES: Final = 16 << 20
 
 
 def _quiet(done: int, total: int | None) -> None:
@@ -110,7 +113,7 @@ def fetch(
         raise WeightsError("another process is still fetching these weights", where=lock.lock_file) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise disk_full(weights_folder()) from error
+            raise disk_full(weights_folder(), WeightsError, OTHER_HOME) from error
         raise WeightsError("cannot be kept", where=error.filename or partial, found=error.strerror) from error
     return final / source.load
 
@@ -189,7 +192,7 @@ def _fetch_file(
             else:
                 _copy_checked(path, target, file, progress)
     else:
-        with web_client(policy) as client:
+        with web_client(policy, WeightsError) as client:
             _download_any(client, _addresses(source, file, mirror), target, file, progress, policy)
 
 
@@ -215,9 +218,10 @@ def _with_blobs(source: WeightsSource, partial: Path, policy: RetryPolicy) -> tu
     """The files with size and Git blob out of the repository's tree at the pinned commit."""
     listing = partial / "tree.json.part"
     listing.unlink(missing_ok=True)
-    bounded = replace(policy, max_bytes=16 << 20)
-    with web_client(policy) as client:
-        download(source.tree, listing, client=client, progress=_quiet, policy=bounded)
+    with web_client(policy, WeightsError) as client:
+        download(
+            source.tree, listing, client=client, progress=_quiet, policy=policy, max_bytes=_MAX_TREE_BYTES
+        )
     try:
         tree = parse_json(listing.read_text(encoding="utf-8"))["tree"]
         entries = {entry["path"]: entry for entry in tree if entry["type"] == "blob"}

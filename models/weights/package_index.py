@@ -23,8 +23,8 @@ from unearth.fetchers import PyPIClient
 from unearth.utils import split_auth_from_url
 
 from ...child_process import run_captured
+from ...downloads.web import RetryPolicy, secure_redirects
 from ...errors import WeightsError
-from .download import REDIRECTS, RetryPolicy
 
 _PYPI: Final = "https://pypi.org/simple/"
 # Sections of pip's configuration that `pip download` reads; a later one overrides an earlier one.
@@ -115,7 +115,7 @@ def index_client(settings: IndexSettings, policy: RetryPolicy) -> Iterator[PyPIC
         proxy=settings.proxy,
         timeout=policy.timeout_s,
         auth=MultiDomainBasicAuth(prompting=False, index_urls=settings.index_urls),
-        **REDIRECTS,
+        **secure_redirects(WeightsError),
     )
     with client:
         yield client

@@ -19,11 +19,12 @@ from ..options import check_ending, check_writable
 from .augment_preview import augment_preview
 from .compose import compose
 from .cut import cut
+from .fetch import fetch
 from .options import DataArgument, LabelsOption, SeedOption, TimeoutOption, VideosOption, WorkersOption
 
 app = typer.Typer(
-    help="Check that videos decode, sample a subset, compose a labelled set, cut annotated videos, "
-    "decode in advance.",
+    help="Fetch published videos, check that videos decode, sample a subset, compose a labelled set, "
+    "cut annotated videos, decode in advance.",
     no_args_is_help=True,
 )
 app.command("augment-preview")(augment_preview)
@@ -211,3 +212,4 @@ def decode(
 
 
 app.command()(cut)
+app.command()(fetch)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from actionbench.models.weights.download import RetryPolicy
+from actionbench.downloads.web import RetryPolicy
 
 HASTE = RetryPolicy(timeout_s=0.4, attempts=3, pause_s=0.01)
 

@@ -20,12 +20,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from actionbench.downloads.web import web_client
 from actionbench.errors import UsageError, WeightsError
 from actionbench.models.state import State
 from actionbench.models.weights import catalogue, fetch, list_weights, stored_weights, verify, write_state
 from actionbench.models.weights.archive import unpack
 from actionbench.models.weights.catalogue import CATALOGUE, RemoteFile, WeightsSource
 from actionbench.models.weights.descriptions import description
+from actionbench.models.weights.download import download
 from actionbench.models.weights.store import weights_folder
 
 from .loopback import HASTE, Server
@@ -294,10 +296,15 @@ def test_no_server_at_all(source: Callable[..., WeightsSource]) -> None:
         get()
 
 
-def test_a_file_that_is_too_large_is_refused(source: Callable[..., WeightsSource]) -> None:
-    source(tree=False)
-    with pytest.raises(WeightsError, match="is too large"):
-        fetch(NAME, policy=replace(HASTE, max_bytes=100))
+def test_a_file_that_is_too_large_is_refused(server: Server, tmp_path: Path) -> None:
+    server.files["large"] = bytes(101)
+    address, part = f"{server.address}/large", tmp_path / "large.part"
+    with (
+        web_client(HASTE, WeightsError) as client,
+        pytest.raises(WeightsError, match="is too large; expected at most 100 bytes"),
+    ):
+        download(address, part, client=client, progress=lambda *_: None, policy=HASTE, max_bytes=100)
+    assert not part.exists()
 
 
 def test_a_full_disk_is_told_before_and_during(

@@ -1,0 +1,1 @@
+"""Runs whose clips come out of archives while they go on."""

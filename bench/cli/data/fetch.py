@@ -1,0 +1,121 @@
+"""`bench data fetch`: videos out of the archives of a published set, kept in a folder or handed to a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ....datasets.archives.sets.archive_set import set_names
+from ....datasets.archives.sets.request import SETTINGS, FetchRequest, from_mapping
+from ....errors import ClipError, UsageError
+from ..settings import given_settings, with_settings
+
+
+class Keep(StrEnum):
+    """What becomes of a video: a file in a folder, or nothing after a run has predicted it."""
+
+    VIDEOS = "videos"
+    NONE = "none"
+
+
+@with_settings(*(name for name in SETTINGS if name != "archives"), of=SETTINGS)
+def fetch(
+    context: typer.Context,
+    archives: Annotated[
+        str,
+        typer.Argument(
+            metavar="SET", help=f"Archive set: {', '.join(set_names())}, or a YAML file of your own."
+        ),
+    ],
+    run_options: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- OPTIONS]",
+            help="With --keep none: options of `bench run`, such as `-- --models A,B`.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the videos; by default SET-SPLIT. For --keep none: after `--`."),
+    ] = None,
+    keep: Annotated[
+        Keep, typer.Option(help="What becomes of the videos; none: a run has each once.")
+    ] = Keep.VIDEOS,
+) -> None:
+    """Read the archives of a published set as streams and take the videos that are wanted.
+
+    Nothing else is stored. The same command continues after an interruption; for `--keep none`, `bench run
+    --resume RUN` does.
+    """
+    request = from_mapping(
+        {"archives": archives, **given_settings(context, of=SETTINGS)}, "command line"
+    ).resolved()
+    if keep is Keep.NONE:
+        if out is not None:
+            raise UsageError(
+                "is for videos that are kept", where="--out", remedy="Give it behind `--`: -- --out RUN"
+            )
+        _run(request, run_options or [])
+        return
+    if run_options:
+        raise UsageError(
+            "takes no options of a run",
+            where="bench data fetch --keep videos",
+            found=" ".join(run_options),
+            remedy="--keep none hands the videos to a run.",
+        )
+    _keep(request, out or Path(f"{Path(archives).stem}-{request.split}"))
+
+
+def _run(request: FetchRequest, options: list[str]) -> None:
+    from ...console.progress import Console
+    from ...plan.config import DEFAULTS
+    from ...runner import start_run
+    from ..app import run_settings, show_run
+
+    config = run_settings(options)
+    for name in ("data", "videos", "max_clips"):
+        if getattr(config, name) != getattr(DEFAULTS, name):
+            raise UsageError(
+                "cannot be given: the videos come out of the archives",
+                where="--" + name.replace("_", "-"),
+                remedy="--per-class and --classes, before `--`, choose the videos.",
+            )
+    config = replace(config, data=f"archives:{Path(request.archives).stem}")
+    show_run(start_run(config, Console(), request=request))
+
+
+def _keep(request: FetchRequest, folder: Path) -> None:
+    from ....datasets.archives.sets.delivery import Delivery
+    from ....datasets.archives.sets.folder import VideoFolder
+    from ....datasets.archives.sets.ledger import LEDGER, Ledger
+    from ....datasets.archives.sets.parts import Reading
+    from ....datasets.archives.sets.split import open_split
+    from ....datasets.archives.sets.summary import RECORD, summarise, write_record
+    from ....records.lock import FolderLock
+    from ...console.progress import Console, transfer
+
+    console, reading = Console(), Reading(request.limit_rate)
+    split = open_split(request, reading, console.say)
+    remedy = "Wait for its end, or choose another --out."
+    with FolderLock(folder, "another process fetches into this folder", remedy=remedy):
+        ledger = Ledger(folder / LEDGER)
+        videos = VideoFolder(folder, split.selection, ledger)
+        sizes = [archive.size for archive in split.archives if archive.index is None]
+        total = sum(size or 0 for size in sizes) if sizes and all(sizes) else None
+        with Delivery(split, ledger, videos) as delivery, transfer(split.name) as progress:
+            reading.watch(lambda received: progress(received, total))
+            delivery.run(console.say)
+        unusable = delivery.unusable()
+        summary = summarise(split, unusable)
+        write_record(folder / RECORD, split, summary)
+        for line in summary.lines(folder / RECORD):
+            print(line)
+        if not sum(summary.videos.values()):
+            raise ClipError("none of the videos could be had", where=split.name)
+        manifest = videos.write_manifest(split.selection, unusable)
+    print(f"{manifest}: `bench run --data {manifest}` reads them")

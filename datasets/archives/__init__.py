@@ -1,0 +1,1 @@
+"""Archives of videos as streams: read from their first byte to their last, members picked as they pass."""

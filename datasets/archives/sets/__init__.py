@@ -1,0 +1,1 @@
+"""Published sets of videos in archives: what is wanted of them, and how it is delivered."""

@@ -1,0 +1,254 @@
+"""Passes over the archives of a split, until every video that is wanted and can be had has been delivered.
+
+A pass over an archive without an index writes one, and takes what is wanted as it passes. A video that is in
+no archive, or does not decode, is replaced by the next one of its class; where that one has passed already, a
+further pass reads only the archives that hold such videos. What is delivered depends on the set, the seed and
+the archives alone, not on the order of reading or on interruptions.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol, Self
+
+from ....errors import ArchiveError
+from ...check import Checker
+from ...clip import MIN_FRAMES, Clip
+from ...sources.manifest import file_digest
+from ..members import Member
+from ..writing import write_member
+from .layouts import video_key
+from .ledger import Ledger, Outcome
+from .parts import Archive
+from .split import OpenSplit
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A video that was taken out of an archive. `path`: of its file; the rest: see `Outcome`."""
+
+    key: str
+    label: str
+    path: Path
+    size: int
+    sha256: str
+
+
+class Destination(Protocol):
+    """Where videos go. Its methods are called from several threads."""
+
+    def has(self, key: str, outcome: Outcome | None, part: str | None) -> bool:
+        """Whether a video need not be read again.
+
+        - `key`: of the video. `outcome`: what became of it before, if anything.
+        - `part`: address of the archive that it is in; None where that is not known yet.
+        """
+        ...
+
+    def place(self, key: str, label: str, suffix: str, size: int) -> Path:
+        """A path to write a video to; waits until there is space for `size` bytes. Raises `Stopped`."""
+        ...
+
+    def keep(self, video: Delivered) -> None:
+        """A video is complete at the path that `place` gave."""
+        ...
+
+    def discard(self, path: Path, size: int) -> None:
+        """A video at the path that `place` gave is not used."""
+        ...
+
+
+class Stopped(Exception):
+    """The delivery was asked to end."""
+
+
+class Delivery:
+    """The delivery of the videos that are wanted of a split.
+
+    - `split`: its archives, and the videos.
+    - `ledger`: what became of videos before, and now.
+    - `destination`: takes the videos.
+
+    Where a number of videos of each class is wanted, each is decoded, and replaced where that fails. Where
+    all are wanted, none could take its place. A context manager, at whose end decoding ends.
+    """
+
+    def __init__(self, split: OpenSplit, ledger: Ledger, destination: Destination) -> None:
+        self._archives, self._corrections = split.archives, split.corrections
+        self._layout, self._selection = split.set.layout, split.selection
+        self._at_once, self._reading = split.request.parts_at_once, split.reading
+        self._ledger, self._destination = ledger, destination
+        replaced = split.selection.per_class is not None
+        self._checker = Checker(min_frames=MIN_FRAMES, workers=self._at_once) if replaced else None
+        self._lock = threading.Lock()
+        self._wanted: dict[str, str] = {}
+        self._remaining: dict[str, str] = {}
+        self._absent: frozenset[str] = frozenset()
+        self._owner: dict[str, int] = {}
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._checker is not None:
+            self._checker.__exit__()
+
+    def run(self, say: Callable[[str], None]) -> None:
+        """Read until nothing is missing that can be had.
+
+        - `say`: gets a message before each pass but the first.
+
+        Raises what an archive, the destination or the disk raises; what was delivered before counts.
+        """
+        passes = 0
+        while planned := self._planned():
+            if passes:
+                archives = "1 archive" if len(planned) == 1 else f"{len(planned)} archives"
+                say(f"another pass over {archives}, for {len(self._remaining)} videos")
+            passes += 1
+            self._read(planned)
+            for number, keys in planned.items():
+                if lost := keys & self._remaining.keys():
+                    raise ArchiveError(
+                        "does not hold a video that it held before",
+                        where=self._archives[number].address,
+                        found=f"no {min(lost)}",
+                        remedy="Delete the indexes of archives, and fetch again (docs/archives.md).",
+                    )
+
+    def end(self) -> None:
+        """End a `run` in another thread, which raises for that."""
+        self._stop.set()
+        self._reading.interrupt()
+
+    def unusable(self) -> Mapping[str, str]:
+        """Key → reason of the videos that are known to be unusable: absent, damaged or too short.
+
+        Absent ones are known when all archives have an index.
+        """
+        self._find()
+        return dict.fromkeys(self._absent, "in none of the archives") | self._refused()
+
+    def _refused(self) -> dict[str, str]:
+        """Key → reason of the videos that cannot be used as they are in the archive that counts."""
+        return {
+            key: reason
+            for key, reason in self._ledger.refused.items()
+            if self._address(key) in (None, self._ledger[key].part)
+        }
+
+    def _find(self) -> list[int]:
+        """Note which archive has which video, the first of several; the archives without an index."""
+        self._owner = {}
+        without = []
+        for number, archive in enumerate(self._archives):
+            index = archive.index
+            if index is None:
+                without.append(number)
+                continue
+            for entry in index.entries:
+                key = video_key(self._layout, entry.name)
+                if key is not None:
+                    self._owner.setdefault(key, number)
+        if not without:
+            keys = (key for keys in self._selection.classes.values() for key in keys)
+            self._absent = frozenset(key for key in keys if key not in self._owner)
+        return without
+
+    def _planned(self) -> dict[int, set[str]]:
+        """Number of each archive to read → the videos that are known to be in it."""
+        without = self._find()
+        self._wanted = self._selection.wanted(self._absent | self._refused().keys())
+        self._remaining = {
+            key: label
+            for key, label in self._wanted.items()
+            if not self._destination.has(key, self._ledger.get(key), self._address(key))
+        }
+        if not self._remaining:
+            return {}
+        if corrections := [n for n in without if n < self._corrections]:
+            return {n: set() for n in corrections}
+        planned: dict[int, set[str]] = defaultdict(set)
+        for key in self._remaining:
+            if key in self._owner:
+                planned[self._owner[key]].add(key)
+        if any(key not in self._owner for key in self._remaining):
+            for number in without:
+                planned.setdefault(number, set())
+        return dict(sorted(planned.items()))
+
+    def _address(self, key: str) -> str | None:
+        number = self._owner.get(key)
+        return None if number is None else self._archives[number].address
+
+    def _read(self, planned: Mapping[int, set[str]]) -> None:
+        with ThreadPoolExecutor(self._at_once, thread_name_prefix="archive") as pool:
+            futures = [pool.submit(self._read_one, number, keys) for number, keys in planned.items()]
+            try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
+                # Reached by an interrupt too: the threads end at their next member.
+                failed = [future for future in futures if future.done() and future.exception() is not None]
+                if failed or not all(future.done() for future in futures):
+                    self.end()
+                    pool.shutdown(cancel_futures=True)
+        for future in done:
+            future.result()
+
+    def _read_one(self, number: int, keys: set[str]) -> None:
+        archive = self._archives[number]
+        index = archive.index
+        if index is not None:
+            entries = [e for e in index.entries if video_key(self._layout, e.name) in keys]
+            archive.read_entries(entries, lambda member: self._visit(archive, number, member))
+        else:
+            archive.read_all(lambda member: self._visit(archive, number, member))
+
+    def _visit(self, archive: Archive, number: int, member: Member) -> bool:
+        """Take the member if it is wanted. Whether the rest of the archive is of any use."""
+        if self._stop.is_set():
+            raise Stopped
+        key = video_key(self._layout, member.name)
+        with self._lock:
+            wanted = key is not None and self._owner.get(key, number) == number
+            label = self._remaining.pop(key, None) if wanted and key is not None else None
+        if key is not None and label is not None:
+            self._take(archive, key, label, member)
+        return bool(self._remaining) or bool(self._corrections > number)
+
+    def _take(self, archive: Archive, key: str, label: str, member: Member) -> None:
+        suffix = PurePosixPath(member.name).suffix.lower()
+        path = self._destination.place(key, label, suffix, member.size)
+        try:
+            sha256 = file_digest(write_member(member, path.parent, path.name))
+            reason = self._flaw(path)
+        except BaseException:
+            self._destination.discard(path, member.size)
+            raise
+        self._ledger.add(Outcome(key, archive.address, suffix, member.size, sha256, reason))
+        if reason is None:
+            self._destination.keep(Delivered(key, label, path, member.size, sha256))
+        else:
+            self._destination.discard(path, member.size)
+            self._replace(label)
+
+    def _replace(self, label: str) -> None:
+        """Want the next videos of a class from now on, where they have not passed yet."""
+        chosen = self._selection.chosen(label, self._absent | self._refused().keys())
+        with self._lock:
+            for key in chosen.taken:
+                if key not in self._wanted:
+                    self._wanted[key] = self._remaining[key] = label
+
+    def _flaw(self, path: Path) -> str | None:
+        """Why the video at `path` cannot be used."""
+        if self._checker is None:
+            return None
+        status = self._checker.check(Clip(path.name, path))
+        return None if status.state == "ok" else (status.reason or "").removeprefix(f"{path}: ")

@@ -1,0 +1,197 @@
+"""One archive of a split where it lies: its index, and passes over all of it or over some members."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ....errors import ArchiveError, DamagedArchive
+from ..bandwidth import BandwidthLimit
+from ..members import Member, Refused, members
+from ..stream import ByteStream, Expected, open_stream
+from .archive_set import Layout
+from .index import Entry, PartIndex, index_file, load_index, save_index
+from .layouts import MOST_LABEL_BYTES, holds_label
+
+Visit = Callable[[Member], bool]
+"""What is done with a member that passes; whether the rest of the archive is of any use."""
+
+_CHUNK = 1 << 16
+
+
+class Reading:
+    """How addresses are read; archives that are read at the same time share it.
+
+    - `received`: bytes of archives that have come so far.
+    """
+
+    def __init__(self, bytes_per_s: int | None = None) -> None:
+        """`bytes_per_s`: most bytes a second, all together; None for no limit."""
+        self._limiter = None if bytes_per_s is None else BandwidthLimit(bytes_per_s)
+        self._lock = threading.Lock()
+        self._watch: Callable[[int], None] = lambda _: None
+        self._streams: weakref.WeakSet[ByteStream] = weakref.WeakSet()
+        self.received = 0
+
+    def watch(self, told: Callable[[int], None]) -> None:
+        """Call `told` with `received` whenever that changes; calls do not overlap."""
+        self._watch = told
+
+    def count(self, number: int) -> None:
+        """Note that so many bytes have come."""
+        with self._lock:
+            self.received += number
+            self._watch(self.received)
+
+    def open(
+        self, address: str, start: int = 0, version: str = "", expected: Expected | None = None
+    ) -> ByteStream:
+        """The bytes at an address; see `open_stream`."""
+        stream = open_stream(address, start=start, identity=version, expected=expected, limiter=self._limiter)
+        with self._lock:
+            self._streams.add(stream)
+        return stream
+
+    def interrupt(self) -> None:
+        """End what is being read: reads that wait, in other threads, raise ArchiveError."""
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            stream.close()
+
+    def bytes(self, address: str, most: int = 1 << 28) -> bytes:
+        """All bytes of a small file. Raises ArchiveError if it has more than `most`."""
+        with self.open(address) as stream:
+            content = bytearray()
+            while chunk := stream.read(_CHUNK):
+                content += chunk
+                if len(content) > most:
+                    raise ArchiveError(
+                        "is too large for a list", where=address, expected=f"at most {most} bytes"
+                    )
+        return bytes(content)
+
+    def text(self, address: str) -> str:
+        """The text of a small file. Raises ArchiveError if it is not UTF-8."""
+        try:
+            return self.bytes(address).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ArchiveError("is not text in UTF-8", where=address) from error
+
+
+class Archive:
+    """An archive of videos at an address.
+
+    - `address`: where it is.
+    - `size`: in bytes, None until `survey`, and where the server does not say.
+    - `version`: changes when the archive does; empty until `survey`.
+    """
+
+    def __init__(
+        self, address: str, layout: Layout, size: int | None, sha256: str | None, reading: Reading
+    ) -> None:
+        """- `layout`: of its members' names.
+        - `size`, `sha256`: that it must have; None where they are not published.
+        - `reading`: reads it.
+        """
+        self.address, self.size, self.version = address, size, ""
+        self._layout, self._reading = layout, reading
+        self._expected = Expected(size, sha256)
+        self._index: PartIndex | None = None
+
+    @property
+    def name(self) -> str:
+        """The last part of the address."""
+        return self.address.rstrip("/").rpartition("/")[2]
+
+    @property
+    def index(self) -> PartIndex | None:
+        """Its members; None before they are known."""
+        return self._index
+
+    def survey(self) -> None:
+        """Ask the server for size and version, and find the index of an earlier reading."""
+        with self._reading.open(self.address, expected=self._expected) as stream:
+            self.size, self.version = stream.size, stream.identity
+        self._index = load_index(self._index_file)
+
+    @property
+    def _index_file(self) -> Path:
+        kind, label = self._layout.kind, self._layout.label
+        return index_file(self.address, f"{self.version} {self.size}", f"{kind}:{label}")
+
+    def read_all(self, visit: Visit) -> None:
+        """Pass over the archive, and keep its index if `visit` lets it pass to the end.
+
+        An archive that is damaged has an index all the same, of what came before the damage. Raises
+        ArchiveError if it cannot be read, or is not the published one, and what `visit` raises.
+        """
+        entries: list[Entry] = []
+        refused: list[str] = []
+        damage = None
+        whole = True  # the last member was read to its end
+        with self._open(expected=self._expected) as stream, self._told(stream) as tell:
+            try:
+                for member in members(stream, self.name):
+                    tell()
+                    if isinstance(member, Refused):
+                        refused.append(f"{member.name} {member.reason}")
+                        continue
+                    text = None
+                    if holds_label(self._layout, member.name) and member.size <= MOST_LABEL_BYTES:
+                        text = member.content.read().decode("utf-8", "replace")
+                    entries.append(Entry(member.name, member.size, member.offset, text))
+                    whole = False
+                    useful = visit(member)
+                    whole = not member.content.read(1)
+                    if not useful:
+                        return
+            except DamagedArchive as error:
+                damage = str(error)
+                entries = entries if whole else entries[:-1]
+        self._index = PartIndex(tuple(entries), tuple(refused), damage)
+        save_index(self._index_file, self._index)
+
+    def read_entries(self, entries: Sequence[Entry], visit: Visit) -> None:
+        """Read some members: by range where the archive is not compressed, else on a pass up to the last one.
+
+        - `entries`: of its index. `visit`: gets these members, and on a pass others too.
+
+        Raises as `read_all` does.
+        """
+        if all(entry.offset is not None for entry in entries):
+            for entry in entries:
+                with self._open(start=entry.offset or 0) as stream, self._told(stream):
+                    passing = members(stream, self.name)
+                    first = next(passing, None)
+                    if isinstance(first, Member) and not visit(first):
+                        return
+            return
+        missing = {entry.name for entry in entries}
+        with self._open() as stream, self._told(stream) as tell:
+            for member in members(stream, self.name):
+                tell()
+                missing.discard(member.name)
+                if isinstance(member, Member) and not (visit(member) and missing):
+                    return
+
+    def _open(self, start: int = 0, expected: Expected | None = None) -> ByteStream:
+        return self._reading.open(self.address, start, version=self.version, expected=expected)
+
+    @contextmanager
+    def _told(self, stream: ByteStream) -> Iterator[Callable[[], None]]:
+        """A function that counts the bytes that came since it was called last; so does the block's end."""
+        told = 0
+
+        def tell() -> None:
+            nonlocal told
+            self._reading.count(stream.received - told)
+            told = stream.received
+
+        try:
+            yield tell
+        finally:
+            tell()

@@ -1,0 +1,44 @@
+"""A member of an archive as a file: complete, inside its folder, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from pathlib import Path
+from typing import Final
+
+from ...atomic import replacing
+from ...downloads.space import disk_full, require_space
+from ...errors import ArchiveError
+from ...plain_text import plain_line
+from .members import Member
+from .names import unsafe_name
+
+_REMEDY: Final = "choose another folder"
+
+
+def write_member(member: Member, folder: Path, name: str) -> Path:
+    """Write a member's content to a file, which appears when it is complete; returns its path.
+
+    - `member`: its content is read.
+    - `folder`: is made if it does not exist.
+    - `name`: path of the file inside the folder, with `/` between folders; a file of that name is replaced.
+
+    Raises ArchiveError if the name leads out of the folder, also by a link that lies there, if the disk is
+    full or the file cannot be written, or for what reading the content raises.
+    """
+    path = folder / name
+    if (reason := unsafe_name(name)) is not None:
+        raise ArchiveError(f"cannot be written: {reason}", where=plain_line(name))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ArchiveError("leads out of its folder by a link", where=path, found=path.resolve())
+        require_space(folder, member.size, ArchiveError, _REMEDY)
+        with replacing(path) as file:
+            shutil.copyfileobj(member.content, file)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise disk_full(folder, ArchiveError, _REMEDY) from error
+        raise ArchiveError("cannot be written", where=error.filename or path, found=error.strerror) from error
+    return path

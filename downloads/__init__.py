@@ -1,0 +1,1 @@
+"""What transfers of weights and of archives have in common."""
