@@ -7,8 +7,9 @@ they mean that another version wrote them.
 from __future__ import annotations
 
 import json
+import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -17,8 +18,10 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 T = TypeVar("T")
 
+_MOST_BITS = sys.float_info.max_exp - 1
+"""Bits of a whole number that a float holds for certain."""
+
 _PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-_OF_TEXT = (Path, Fraction)
 
 
 class Mismatch(ValueError):
@@ -29,12 +32,32 @@ class Mismatch(ValueError):
         super().__init__(f"{path.removeprefix('.')}: {problem}" if path else problem)
 
 
+def fraction_of(text: str) -> Fraction:
+    """The number that a text such as "30000/1001" or "0.1" stands for, exactly.
+
+    Raises ValueError for any other text, and for a number that a float cannot hold: of a text as short as
+    "1e-999999999", a `Fraction` would fill the memory.
+    """
+    if len(text.lower().partition("e")[2]) > 4:
+        raise ValueError(f"an exponent of more than three digits: {text[:40]!r}")
+    try:
+        number = Fraction(text)
+        float(number)
+    except (ZeroDivisionError, OverflowError) as error:
+        raise ValueError(f"not a finite number: {text[:40]!r}") from error
+    return number
+
+
+_OF_TEXT: dict[Any, Callable[[str], Any]] = {Path: Path, Fraction: fraction_of}
+
+
 def typed(kind: type[T], value: Any) -> T:
     """`value`, as `parse_json` returned it, as the type `kind`, checked throughout.
 
     - `kind`: a dataclass, made of an object with its fields; those with a default may be missing. Its
       fields, and what is in them, may also be of the types `tuple`, `dict` or `Mapping`, a union, `Literal`,
-      `bool`, `int` (also of 3.0), `float` (3 stays an int), `str`, `Any`; `Path` and `Fraction`, of a text.
+      `bool`, `int` (also of 3.0), `float` (3 stays an int, 10⁴⁰⁰ is refused), `str`, `Any`; `Path` and
+      `Fraction`, of a text.
     - `value`: a value of plain types.
 
     Raises Mismatch, a ValueError, for a field that is missing, unknown or of another type.
@@ -53,6 +76,8 @@ def _typed(kind: Any, value: Any) -> Any:
         if kind is int and isinstance(value, float) and value.is_integer():
             return int(value)
         accepted = isinstance(value, (int, float) if kind is float else kind)
+        if kind is float and isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            accepted = False
         return (
             value if accepted and isinstance(value, bool) == (kind is bool) else _refuse(_PLAIN[kind], value)
         )
@@ -75,8 +100,8 @@ def _typed(kind: Any, value: Any) -> Any:
         return {key: _at(f"[{key!r}]", arguments[1], each) for key, each in value.items()}
     if kind in _OF_TEXT:
         try:
-            return kind(_typed(str, value))
-        except (ValueError, ZeroDivisionError):
+            return _OF_TEXT[kind](_typed(str, value))
+        except ValueError:
             _refuse(f"a text that stands for a {kind.__name__}", value)
     raise TypeError(f"no value can be read as {kind}")
 
