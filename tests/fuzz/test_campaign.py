@@ -76,26 +76,31 @@ def _bad(path: Path) -> int:
     while number == 2:
         pass
     if number == 3:
-        time.sleep(1000)
-    if number == 4:
         return len(bytearray(b"x") * (400 << 20))
-    assert number != 5, "five"
+    assert number != 4, "four"
     return number
 
 
 def test_a_campaign_goes_on_after_every_kind_of_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"LIMIT_S": 1.0, "LIMIT_BYTES": 300 << 20, "WAIT_S": 6.0}.items():
+    for name, value in {"LIMIT_S": 1.0, "LIMIT_BYTES": 300 << 20}.items():
         monkeypatch.setattr(watched, name, value)
     monkeypatch.setattr(watched.resource, "setrlimit", lambda *_: None)  # this process may have more already
-    bad = Target("bad", lambda: [{"a": str(number).encode()} for number in range(7)], _bad)
-    tally = campaign(bad, 7, 0)
+    bad = Target("bad", lambda: [{"a": str(number).encode()} for number in range(6)], _bad)
+    tally = campaign(bad, 6, 0)
     expected = {
         1: "crashed (SIGSEGV)",
         2: "crashed (SIGPROF)",
-        3: "no answer within 6 s",
-        4: "took 0.4 GB",
-        5: "AssertionError: five",
+        3: "took 0.4 GB",
+        4: "AssertionError: four",
     }
-    assert {number: text[: len(expected.get(number, text))] for number, text in tally.failures.items()} == expected
+    assert {
+        number: text[: len(expected.get(number, text))] for number, text in tally.failures.items()
+    } == expected
     assert (tally.read, tally.refused) == (2, 0)
-    assert "|        7 |      2 |                 0 |        5 |" in table({"bad": tally})
+    assert "|        6 |      2 |                 0 |        4 |" in table({"bad": tally})
+
+
+def test_an_input_that_waits_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watched, "WAIT_S", 0.2)
+    tally = campaign(planted(lambda _: time.sleep(1000)), 2, 0)
+    assert list(tally.failures.values()) == ["no answer within 0.2 s"] * 2

@@ -106,12 +106,10 @@ def campaign(target: Target, count: int, seed: int) -> Tally:
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
             process.start()  # Python 3.12 warns of forks where there are threads, which do nothing here
         theirs.close()
-        while done < count:
-            begin = time.monotonic()
-            result = _next(ours, process)
-            if result is None:
-                break
+        begin = time.monotonic()
+        while done < count and (result := _next(ours, process)) is not None:
             tally.add(done, result, time.monotonic() - begin)
+            begin = time.monotonic()
             done += 1
         process.kill()
         process.join()
@@ -120,13 +118,15 @@ def campaign(target: Target, count: int, seed: int) -> Tally:
 
 
 def _next(replies: Connection, process: multiprocessing.process.BaseProcess) -> str | None:
-    """The next outcome; None where the process has ended of its own will."""
+    """The next outcome, of an input that ends the process too; None when the process has ended before."""
+    if replies.closed:
+        return None
     if not replies.poll(WAIT_S):
-        process.kill()
-        process.join()
+        replies.close()
         return f"no answer within {WAIT_S:g} s"
     try:
         return str(replies.recv())
     except EOFError:
+        replies.close()
         process.join()
         return how_it_ended(process.exitcode) if process.exitcode else None
