@@ -18,6 +18,7 @@ from typing import IO, Any, BinaryIO, Self
 import numpy as np
 import numpy.typing as npt
 
+from ..atomic import remove_abandoned
 from ..errors import UsageError
 from .json_lines import append, lines, mend, read_whole, records, to_json, write_atomically
 from .lock import FolderLock
@@ -173,6 +174,8 @@ class RunWriter(RunDirectory):
             # Bytes that a full disk refused stay in the buffer and would be refused again here.
             with contextlib.suppress(OSError):
                 file.close()
+        with contextlib.suppress(OSError):  # a worker that was killed may have left a picture in part
+            remove_abandoned(self.path / THUMBNAILS)
         self._lock.release()
 
     def file(self, name: str) -> Path:
@@ -216,7 +219,8 @@ class RunWriter(RunDirectory):
         return f"bench run --resume {self.path}"
 
     def _mend(self) -> None:
-        """Drop incomplete lines that a crash left at the ends of files, and records without their scores."""
+        """Drop what a crash left: files and lines that are incomplete, and records without their scores."""
+        remove_abandoned(self.path)
         for path in (self.path / CLIPS, *map(self.timing_file, (*SCENARIOS, TRIALS))):
             mend(path)
         scores = self.path / SCORES
