@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -15,7 +16,12 @@ def main() -> None:
     from .bench.cli.app import run_app  # takes a third of a second
 
     _on_interrupt(_interrupt)
-    sys.exit(run_app(sys.argv[1:]))
+    # Python ends a process by SIGINT in which an interrupt has met an `exec`, by which data classes are made,
+    # also where it was handled. Functions that are registered first are called last.
+    codes: list[int] = []
+    atexit.register(lambda: os._exit(codes[0]) if codes == [130] else None)
+    codes.append(run_app(sys.argv[1:]))
+    sys.exit(codes[0])
 
 
 def _on_interrupt(handle: Callable[..., object]) -> None:

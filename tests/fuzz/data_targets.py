@@ -271,17 +271,16 @@ def _flow_truth(folder: Path) -> None:
 TARGETS = (
     Target("video", _videos, _examine, share=0.6),
     Target("video, guarded", _videos, _check, share=0.2),
-    Target("array file", _arrays, _examine, guided=True),
+    Target("array file", _arrays, _examine),
     Target("cache of arrays", _cached, lambda path: ArrayCache(path.parent, 1 << 20).get(path.stem)),
-    Target("VoTT annotations", _annotations, _annotated, guided=True),
-    Target("manifest, Kinetics and segment lists", _lists, _listed, guided=True),
-    Target("split lists", _split_lists, _sides, guided=True),
-    Target("recipe of a set", _recipes, lambda path: compose(read_recipe(path), "set"), guided=True),
+    Target("VoTT annotations", _annotations, _annotated),
+    Target("manifest, Kinetics and segment lists", _lists, _listed),
+    Target("split lists", _split_lists, _sides),
+    Target("recipe of a set", _recipes, lambda path: compose(read_recipe(path), "set")),
     Target(
         "composed set",
         lambda: written(*(partial(_composed, name=f"set.{ending}") for ending in ("csv", "jsonl"))),
         read_composed,
-        guided=True,
     ),
     Target(
         "class mapping",

@@ -1,8 +1,8 @@
 """Inputs that are guided by coverage: `python -m actionbench.tests.fuzz.guided NAME [options of libFuzzer]`.
 
-atheris keeps an input that reaches new lines of our sources and changes it further. An input is a number for
-each change and the bytes of all files of a sample; it is changed as the inputs of a campaign are. The first
-input that fails ends the process and is kept in `fuzz-failures/`.
+atheris (`pip install -e '.[fuzz]'`) keeps inputs that reach new lines of our sources and changes them
+further: worth its time for what is parsed in Python. An input is all files of a sample as one; it is changed
+as the inputs of a campaign are. The first one that fails ends the process and is kept in `fuzz-failures/`.
 """
 
 from __future__ import annotations

@@ -212,12 +212,11 @@ def _event(path: Path) -> None:
 
 
 TARGETS = (
-    Target("settings of a run, of a session", _settings, _configured, guided=True),
+    Target("settings of a run, of a session", _settings, _configured),
     Target(
         "table of experiments",
         lambda: [{"table.yaml": to_yaml(EXPERIMENTS).encode(), "set.csv": b"x"}],
         _experiments,
-        guided=True,
     ),
     Target(
         "zones",
@@ -227,9 +226,9 @@ TARGETS = (
         read_zones,
     ),
     Target("run directory", _runs, _reported, share=0.7),
-    Target("gate directory", _gates, _gate, guided=True),
-    Target("history", _histories, _history, guided=True),
-    Target("directory of watched videos", lambda: written(_watch), _watched, guided=True),
-    Target("predictions of a training", _predictions, _predicted, guided=True),
-    Target("events of a worker", _events, _event, guided=True),
+    Target("gate directory", _gates, _gate),
+    Target("history", _histories, _history),
+    Target("directory of watched videos", lambda: written(_watch), _watched),
+    Target("predictions of a training", _predictions, _predicted),
+    Target("events of a worker", _events, _event),
 )

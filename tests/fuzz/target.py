@@ -31,7 +31,6 @@ class Target:
     - `read`: what a command does with the path of an input's first file, or of its folder where the reader
       takes one.
     - `share`: how many inputs it gets, relative to other targets: fewer where one takes long.
-    - `guided`: whether its parsers are Python, so that guiding by their coverage is worth the time.
     - `heavy`: whether reading imports a framework, so that the default tests leave it out.
     """
 
@@ -39,7 +38,6 @@ class Target:
     make_samples: Callable[[], Sequence[Files]]
     read: Callable[[Path], object]
     share: float = 1.0
-    guided: bool = False
     heavy: bool = False
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -84,7 +85,7 @@ def _bad(path: Path) -> int:
 def test_a_campaign_goes_on_after_every_kind_of_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"LIMIT_S": 1.0, "LIMIT_BYTES": 300 << 20}.items():
         monkeypatch.setattr(watched, name, value)
-    monkeypatch.setattr(watched.resource, "setrlimit", lambda *_: None)  # this process may have more already
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)  # this process may have more already
     bad = Target("bad", lambda: [{"a": str(number).encode()} for number in range(6)], _bad)
     tally = campaign(bad, 6, 0)
     expected = {

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from actionbench.errors import WeightsError
 from actionbench.models.weights import sidecar
 from actionbench.models.weights.archive import unpack
 from actionbench.models.weights.descriptions import description
+from actionbench.models.weights.formats import leveldb_table, tensor_bundle
 from actionbench.models.weights.formats.pickled_arrays import read_pickled_arrays
 from actionbench.models.weights.formats.readers import detect_format
 from actionbench.models.weights.formats.safetensors_files import read_safetensors, write_safetensors
@@ -54,6 +56,25 @@ def _read_bundle(path: Path) -> None:
     _detect(path)
     prefix = prefix_of(path)
     read_tensors(prefix, list_tensors(index_path(prefix)))
+
+
+class _RightChecksum(int):
+    """Equal to every checksum: a changed file seldom gets beyond its own."""
+
+    def __eq__(self, _: object) -> bool:
+        return True
+
+    def __ne__(self, _: object) -> bool:
+        return False
+
+    __hash__ = int.__hash__
+
+
+def _read_bundle_unchecked(path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (leveldb_table, tensor_bundle):
+            patch.setattr(module, "masked_crc32c", lambda _: _RightChecksum())
+        _read_bundle(path)
 
 
 def _detect(path: Path) -> None:
@@ -264,19 +285,20 @@ def _record() -> list[Files]:
 
 
 TARGETS = (
-    Target("TensorFlow checkpoint", _bundles, _read_bundle, guided=True),
+    Target("TensorFlow checkpoint", _bundles, _read_bundle),
+    Target("TensorFlow checkpoint, any checksum", _bundles, _read_bundle_unchecked),
     Target("torch file, zip and legacy", _torch_files, read_torch, heavy=True),
-    Target("pickled arrays", _pickles, _read_pickle, guided=True),
+    Target("pickled arrays", _pickles, _read_pickle),
     Target(
         "safetensors",
         lambda: written(lambda folder: write_safetensors(TENSORS, folder / "net.safetensors")),
         _read_safetensors,
     ),
     Target("weights archive (tar)", _archives, _unpack),
-    Target("description of weights", _sidecars, _described, guided=True),
+    Target("description of weights", _sidecars, _described),
     Target("ONNX network and its description", _onnx_files, _onnx_network, heavy=True),
     Target("ONNX detector", _detectors, _detector, heavy=True),
-    Target("Hugging Face folder", _hugging_face_folders, _hugging_face, guided=True),
-    Target("trained network", lambda: written(_trained), _trained_network, guided=True),
-    Target("record of fetched weights", _record, lambda path: recorded(path.parent), guided=True),
+    Target("Hugging Face folder", _hugging_face_folders, _hugging_face),
+    Target("trained network", lambda: written(_trained), _trained_network),
+    Target("record of fetched weights", _record, lambda path: recorded(path.parent)),
 )
