@@ -16,8 +16,8 @@ def main() -> None:
     from .bench.cli.app import run_app  # takes a third of a second
 
     _on_interrupt(_interrupt)
-    # Python ends a process by SIGINT in which an interrupt has met an `exec`, by which data classes are made,
-    # also where it was handled. Functions that are registered first are called last.
+    # `python -m` ends by SIGINT where an interrupt met an `exec`, by which data classes are made, although it
+    # was handled. The function that is registered first is called last.
     codes: list[int] = []
     atexit.register(lambda: os._exit(codes[0]) if codes == [130] else None)
     codes.append(run_app(sys.argv[1:]))

@@ -73,7 +73,15 @@ __main__.main()
 """
 
 
-def test_one_that_meets_an_exec_of_python_itself_has_the_same_exit_code() -> None:
+def test_one_that_meets_an_exec_of_python_itself_has_the_same_exit_code(tmp_path: Path) -> None:
     """As when modules with data classes are being imported."""
-    ended = subprocess.run([sys.executable, "-c", IN_AN_EXEC], capture_output=True, text=True, timeout=60)
+    (tmp_path / "interrupted.py").write_text(IN_AN_EXEC)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    ended = subprocess.run(
+        [sys.executable, "-m", "interrupted"],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "handled\n", "")
