@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 # Where nothing compiled may be kept, each of the many processes of the tests compiles the sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run predict test test-all benchmarks lint types gate clean
+.PHONY: run predict test test-all benchmarks fuzz faults lint types gate clean
 
 run: $(VENV)/ready
 	$(BIN)/bench run --models i3d,resnext
@@ -35,6 +35,18 @@ test-all: $(VENV)/ready-dev
 # other programs compute meanwhile, is skipped with its figures; all are listed at the end.
 benchmarks: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n 0 -s -m benchmark $(PYTEST_ARGS)
+
+# Every reader of files is given COUNT damaged inputs; failing ones are kept in fuzz-failures/.
+#   COUNT=500 SEED=0   inputs of a reader, and the random numbers that they are made of
+fuzz: $(VENV)/ready-dev
+	$(BIN)/python -m actionbench.tests.fuzz.campaign --count $(or $(COUNT),500) --seed $(or $(SEED),0)
+
+# Runs are killed, or told to end, at random moments; resumed, each has the answers of an undisturbed one.
+#   COUNT=100 SEED=0   runs for each signal
+faults: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -n 0 tests/faults
+	$(BIN)/python -m actionbench.tests.faults.kills --count $(or $(COUNT),100) --seed $(or $(SEED),0) \
+		--signals KILL INT TERM HUP
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

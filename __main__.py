@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -15,7 +16,12 @@ def main() -> None:
     from .bench.cli.app import run_app  # takes a third of a second
 
     _on_interrupt(_interrupt)
-    sys.exit(run_app(sys.argv[1:]))
+    # `python -m` ends by SIGINT where an interrupt met an `exec`, by which data classes are made, although it
+    # was handled. The function that is registered first is called last.
+    codes: list[int] = []
+    atexit.register(lambda: os._exit(codes[0]) if codes == [130] else None)
+    codes.append(run_app(sys.argv[1:]))
+    sys.exit(codes[0])
 
 
 def _on_interrupt(handle: Callable[..., object]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,14 +40,18 @@ class ArrayCache:
         """The array kept under `key`, or None. A damaged file is removed."""
         path = self._path(key)
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                array: npt.NDArray[np.float32] = archive["array"]
-            os.utime(path)
+            opened = path.open("rb")
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
-            path.unlink(missing_ok=True)
-            return None
+        with opened as file:
+            try:
+                with np.load(file, allow_pickle=False) as archive:
+                    array: npt.NDArray[np.float32] = archive["array"]
+            except Exception:  # of NumPy, zipfile and tokenize, which have no class in common
+                path.unlink(missing_ok=True)
+                return None
+        with suppress(FileNotFoundError):  # another process has just removed it
+            os.utime(path)
         return array
 
     def put(self, key: str, array: npt.NDArray[np.float32]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from typing import BinaryIO
 TEMPORARY = ".tmp"
 """Suffix of a file that is being written; a process that is killed leaves it behind."""
 
+
+_ABANDONED = re.compile(rf"\..+\.[0-9a-f]{{8}}{re.escape(TEMPORARY)}", re.DOTALL)
+"""Names of such files: see `replacing`."""
 
 _STREAMS = ("/dev/std", "/dev/fd/", "/proc/")
 """Beginnings of paths that name what a process has open, which may be a file that its output goes to."""
@@ -55,3 +59,10 @@ def write_file(path: Path, content: str | bytes, *, sync: bool = True) -> Path:
     with replacing(path, sync=sync) as file:
         file.write(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes were writing in a folder, and below it, which nobody else writes now."""
+    for path in folder.rglob(f".*{TEMPORARY}"):
+        if _ABANDONED.fullmatch(path.name):
+            path.unlink(missing_ok=True)

@@ -163,7 +163,7 @@ def from_mapping(record: type[Record], raw: Mapping[str, Any], where: str) -> Re
     values: dict[str, Any] = {}
     for name, value in raw.items():
         if name not in known:
-            raise UsageError(str(unknown_name("key", name, known, most=len(known))), where=where)
+            raise UsageError(str(unknown_name("key", str(name), known, most=len(known))), where=where)
         values[name] = known[name].parse(value, where)
     return record(**values)
 

@@ -7,6 +7,7 @@ they mean that another version wrote them.
 from __future__ import annotations
 
 import json
+import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
@@ -17,8 +18,10 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 T = TypeVar("T")
 
+_MOST_BITS = sys.float_info.max_exp - 1
+"""Bits of a whole number that a float holds for certain."""
+
 _PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-_OF_TEXT = (Path, Fraction)
 
 
 class Mismatch(ValueError):
@@ -29,6 +32,24 @@ class Mismatch(ValueError):
         super().__init__(f"{path.removeprefix('.')}: {problem}" if path else problem)
 
 
+def fraction_of(text: str) -> Fraction:
+    """The number that a text such as "30000/1001" or "0.1" stands for, exactly.
+
+    Raises ValueError for any other text, and for a number that a float cannot hold: of a text as short as
+    "1e-999999999", a `Fraction` would fill the memory.
+    """
+    if len(text.lower().partition("e")[2]) > 4:
+        raise ValueError(f"an exponent of more than three digits: {text[:40]!r}")
+    try:
+        number = Fraction(text)
+        float(number)
+    except (ZeroDivisionError, OverflowError) as error:
+        raise ValueError(f"not a finite number: {text[:40]!r}") from error
+    return number
+
+
+_OF_TEXT: dict[Any, Callable[[str], Any]] = {Path: Path, Fraction: fraction_of}
+
 Check = Callable[[Any], Any]
 
 
@@ -37,7 +58,8 @@ def typed(kind: type[T], value: Any) -> T:
 
     - `kind`: a dataclass, made of an object with its fields; those with a default may be missing. Its
       fields, and what is in them, may also be of the types `tuple`, `dict` or `Mapping`, a union, `Literal`,
-      `bool`, `int` (also of 3.0), `float` (3 stays an int), `str`, `Any`; `Path` and `Fraction`, of a text.
+      `bool`, `int` (also of 3.0), `float` (3 stays an int, 10⁴⁰⁰ is refused), `str`, `Any`; `Path` and
+      `Fraction`, of a text.
     - `value`: a value of plain types.
 
     Raises Mismatch, a ValueError, for a field that is missing, unknown or of another type.
@@ -75,12 +97,14 @@ def _plain(kind: type) -> Check:
     accepted = (int, float) if kind is float else (kind,)
 
     def check(value: Any) -> Any:
-        if type(value) in accepted:
+        if type(value) is kind:
             return value
         if kind is int and isinstance(value, float) and value.is_integer():
             return int(value)
-        subclass = isinstance(value, accepted) and not isinstance(value, bool)
-        return value if subclass else _refuse(_PLAIN[kind], value)
+        fits = isinstance(value, accepted) and not isinstance(value, bool)
+        if kind is float and isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            fits = False
+        return value if fits else _refuse(_PLAIN[kind], value)
 
     return check
 
@@ -145,8 +169,8 @@ def _object(kind: Any) -> Check:
 def _of_text(kind: Any, value: Any) -> Any:
     text = _check(str)(value)
     try:
-        return kind(text)
-    except (ValueError, ZeroDivisionError):
+        return _OF_TEXT[kind](text)
+    except ValueError:
         return _refuse(f"a text that stands for a {kind.__name__}", value)
 
 

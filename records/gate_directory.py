@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
 
+from ..atomic import remove_abandoned
 from ..errors import UsageError
 from .gate import ARMS, SCHEMA, ArmAccuracy, Gate, PairInTurns, Slot
 from .json_lines import AppendedFile, mend, read_whole, records, to_json, write_atomically
@@ -79,6 +80,7 @@ class GateWriter(GateDirectory):
             if gate is not None:
                 self._write(path, gate)
             super().__init__(path)
+            remove_abandoned(path)
             mend(path / SLOTS)
             self._slots = AppendedFile(path / SLOTS, self._lock, _resume(path))
         except BaseException:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
+from ..atomic import remove_abandoned
 from ..errors import UsageError
 from .json_lines import AppendedFile, mend, read_whole, records, to_json, write_atomically
 from .live import SCHEMA, RecordedSession, WatchedVideo
@@ -33,6 +34,7 @@ class LiveDirectory:
         )
         try:
             self._settle(session)
+            remove_abandoned(path)
             mend(path / VIDEOS)
             self.watched = {each.sha256: each for each in records(path / VIDEOS, WatchedVideo)}
             self._videos = AppendedFile(path / VIDEOS, self._lock, _SAME_COMMAND)

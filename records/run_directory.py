@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ..atomic import remove_abandoned
 from ..errors import UsageError
 from .clips.columns import ClipColumns, ClipColumnsBuilder
 from .clips.index import ClipIndex, index_entries
@@ -193,6 +195,8 @@ class RunWriter(RunDirectory):
     def __exit__(self, *_: object) -> None:
         for file in (self._clips, self._scores, *self._timing.values()):
             file.close()
+        with suppress(OSError):  # a worker that was killed may have left a picture in part
+            remove_abandoned(self.path / THUMBNAILS)
         self._lock.release()
 
     def file(self, name: str) -> Path:
@@ -242,7 +246,8 @@ class RunWriter(RunDirectory):
         return f"bench run --resume {self.path}"
 
     def _mend(self) -> None:
-        """Drop incomplete lines that a crash left at the ends of files, and records without their scores."""
+        """Drop what a crash left: files and lines that are incomplete, and records without their scores."""
+        remove_abandoned(self.path)
         for path in (self.path / CLIPS, *map(self.timing_file, (*SCENARIOS, TRIALS))):
             mend(path)
         scores = self.path / SCORES

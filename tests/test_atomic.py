@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from actionbench.atomic import replacing, write_file
+from actionbench.atomic import remove_abandoned, replacing, write_file
 
 
 def test_a_text_and_bytes_are_written_into_a_new_folder(tmp_path: Path) -> None:
@@ -68,3 +68,21 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"Permission denied|No such file") as refused:
         write_file(Path("/sys/actionbench"), "x")
     assert refused.value.filename == "/sys/actionbench"
+
+
+def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    def killed() -> None:
+        with replacing(tmp_path / "below" / "file") as file:
+            temporary = Path(file.name)
+            file.write(b"half")
+            file.flush()
+            os.link(temporary, tmp_path / "below" / temporary.name.replace(".file", ".other"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        killed()
+    kept = [write_file(tmp_path / name, "mine") for name in ("file", ".mine.tmp", "a.0123abcd.tmp")]
+    (left,) = (tmp_path / "below").iterdir()
+    remove_abandoned(tmp_path)
+    assert not left.exists()
+    assert all(path.exists() for path in kept)

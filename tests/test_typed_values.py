@@ -110,6 +110,12 @@ def test_a_count_may_be_written_as_a_float() -> None:
             typed(Whole, json.loads(f'{{"seconds": 1, "count": {not_whole}}}'))
 
 
+def test_a_number_that_no_float_holds_is_none() -> None:
+    assert typed(Whole, {"seconds": 10**300, "count": 10**400}).count == 10**400
+    with pytest.raises(Mismatch, match="seconds: expected a number, found 1000"):
+        typed(Whole, {"seconds": 10**400, "count": 1})
+
+
 def test_paths_and_fractions_are_texts() -> None:
     @dataclass
     class File:
@@ -117,7 +123,7 @@ def test_paths_and_fractions_are_texts() -> None:
         rate: Fraction | None
 
     assert typed(File, {"path": "a/b", "rate": "30000/1001"}) == File(Path("a/b"), Fraction(30000, 1001))
-    for rate in ("1/0", "fast"):
+    for rate in ("1/0", "fast", "1e999", "1e-999999999", "9" * 400):
         with pytest.raises(Mismatch, match="rate: expected a text that stands for a Fraction"):
             typed(File, {"path": "a", "rate": rate})
 

@@ -111,8 +111,9 @@ def read_experiments(path: Path) -> Experiments:
             raise UsageError("is no name of a run", where=where, expected="letters and digits", found=name)
         merged[name] = _with_paths({**shared, **(own or {})}, path.parent)
     pairs = []
-    for pair in raw.get("contrasts") or []:
-        if not isinstance(pair, list) or len(pair) != 2:
+    contrasts = raw.get("contrasts") or []
+    for pair in contrasts if isinstance(contrasts, list) else [contrasts]:
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(name, str) for name in pair):
             raise UsageError("a contrast is two names of runs", where=where, found=pair)
         for name in pair:
             if name not in merged:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ClipError
+from ...typed_values import fraction_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,11 @@ def number(value: Any, where: str) -> Fraction:
     try:
         if isinstance(value, bool) or not isinstance(value, int | float | str) or len(str(value)) > 40:
             raise ValueError
-        # Through a float, because a Fraction would make a number of gigabytes of "1e1000000000".
-        if not 0 <= float(value) < 1e9:
+        found = fraction_of(str(value))
+        if not 0 <= found < 10**9:
             raise ValueError
-        return Fraction(str(value))
-    except (ValueError, ZeroDivisionError, OverflowError):
+        return found
+    except ValueError:
         raise ClipError(
             "is not a number", where=where, expected="0 or more", found=repr(value)[:60]
         ) from None

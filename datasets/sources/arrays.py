@@ -11,7 +11,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
@@ -23,8 +22,9 @@ import numpy.typing as npt
 
 from ...atomic import replacing
 from ...errors import ClipError, UsageError
+from ...typed_values import fraction_of
 from ..clip import Clip, require_file
-from ..video.sampling import Pixels, TimedFrame
+from ..video.sampling import MAX_GAP_S, MAX_RATE, Pixels, TimedFrame
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 ARRAY_RATE = Fraction(25)
@@ -110,12 +110,15 @@ def write_frames(path: Path, frames: Iterable[Pixels], rate: Fraction) -> None:
 
 def _rate(path: Path, stored: npt.NDArray[Any]) -> Fraction:
     try:
-        rate = Fraction(str(stored.item()))
-    except (ValueError, ZeroDivisionError):
+        rate = fraction_of(str(stored.item()))
+    except ValueError:
         rate = Fraction(0)
-    if rate <= 0:
+    if not Fraction(1, MAX_GAP_S) <= rate <= MAX_RATE:
         raise ClipError(
-            "rate is not a frame rate", where=path, expected='e.g. 25 or "30000/1001"', found=stored
+            "rate is not a frame rate",
+            where=path,
+            expected=f'e.g. 25 or "30000/1001", from 1/{MAX_GAP_S} to {MAX_RATE}',
+            found=str(stored)[:80],
         )
     return rate
 
@@ -178,5 +181,5 @@ def _load(path: Path, wanted: Collection[str] | None = None) -> Mapping[str, npt
             if isinstance(content, np.ndarray):
                 return {"frames": content}
             return {name: content[name] for name in content.files if wanted is None or name in wanted}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # of NumPy, zipfile, zlib and tokenize, which have no class in common
         raise ClipError("not a readable array file", where=path, found=error) from None

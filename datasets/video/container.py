@@ -20,10 +20,8 @@ import av
 from ...errors import ClipError
 from .opening import open_container, stated_rate, video_stream
 from .pictures import Converter
-from .sampling import TimedFrame
+from .sampling import MAX_GAP_S, TimedFrame
 
-# A longer gap between timestamps is damage; filling it would repeat one frame for hours.
-MAX_GAP_S = 60
 FALLBACK_RATE = Fraction(25)
 
 

@@ -13,6 +13,7 @@ import av
 
 from ...errors import ClipError
 from .pictures import MAX_PIXELS, check_pixels
+from .sampling import MAX_RATE
 
 # Containers that contain their pictures. Left out on purpose: playlists and scripts, which make FFmpeg open
 # other files or addresses, still images, and text (FFmpeg can render .txt as video). Audio formats are listed
@@ -21,9 +22,6 @@ FORMATS = (
     "mov,mp4,matroska,webm,avi,gif,apng,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,rm,ivf,dv,mxf,nut,wtv,"
     "h264,hevc,av1,obu,mjpeg,vc1,yuv4mpegpipe,mp3,aac,flac,wav"
 )
-
-# Headers state wrong values such as 90000 (the time base) where there is no frame rate.
-MAX_RATE = 1000
 
 _LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 """Metadata such as titles need not be UTF-8: PyAV 19 accepts this by default, earlier versions with this."""

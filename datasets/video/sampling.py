@@ -17,6 +17,12 @@ Pixels = npt.NDArray[np.uint8]
 
 HALF = Fraction(1, 2)
 
+# Headers state wrong values such as 90000 (the time base) where there is no frame rate.
+MAX_RATE = 1000
+
+# A longer gap between timestamps is damage; filling it would repeat one frame for hours.
+MAX_GAP_S = 60
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimedFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -76,11 +77,19 @@ def _pair(name: str, frames: tuple[Path, Path], flow: FlowField, known: npt.NDAr
 
 
 def _grey_image(path: Path) -> GreyFrame:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image = _image(path, cv2.IMREAD_COLOR)
     if image is None:
         raise ClipError("cannot be read as an image", where=path)
     grey: GreyFrame = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     return grey
+
+
+def _image(path: Path, flags: int) -> npt.NDArray[Any] | None:
+    """What OpenCV reads, None where it cannot; it raises an error for sizes that it does not accept."""
+    try:
+        return cv2.imread(str(path), flags)
+    except cv2.error:
+        return None
 
 
 def read_flo(path: Path) -> tuple[FlowField, npt.NDArray[np.bool_]]:
@@ -102,7 +111,7 @@ def read_kitti(path: Path) -> tuple[FlowField, npt.NDArray[np.bool_]]:
 
     (value − 2¹⁵) / 64 for both components; the third channel is 1 where it is known (KITTI flow devkit).
     """
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    image = _image(path, cv2.IMREAD_UNCHANGED)
     if image is None or image.dtype != np.uint16 or image.ndim != 3:
         raise ClipError("is no KITTI flow image", where=path, expected="16 bits, three channels")
     known = image[..., 0] > 0  # OpenCV gives blue, green, red

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from ...atomic import replacing
 from ...errors import UsageError, WeightsError
 from ...operating_point import OperatingPoint
 from ...parsing import parse_json
-from ...typed_values import typed
+from ...typed_values import fraction_of, typed
 from ..detectors.registry import ChosenDetector, chosen_file, detector_digest
 from ..spec import Model, Preprocessing, Views, Weights, WeightsDescription
 
@@ -90,7 +89,7 @@ def read_description(folder: Path) -> Finetuned:
         return _network(raw)
     except OSError as error:
         raise WeightsError(f"cannot be read: {error.strerror}", where=path) from error
-    except (ValueError, TypeError, LookupError, AttributeError, ZeroDivisionError, UsageError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, UsageError) as error:
         raise WeightsError(
             "does not describe a network that was trained here",
             where=path,
@@ -135,7 +134,7 @@ def _preprocessing(raw: Mapping[str, Any]) -> Preprocessing:
     how = Preprocessing(
         **dict(raw)
         | {
-            "rate": None if rate is None else Fraction(str(rate)),
+            "rate": None if rate is None else fraction_of(str(rate)),
             "mean": mean,
             "std": std,
             "stretch": None if stretch is None else tuple(stretch),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...errors import MeasurementError, UsageError
 from ...records.gate import ArmAccuracy, Gate, PairInTurns, Slot
-from ...records.gate_directory import GateDirectory
+from ...records.gate_directory import GATE, GateDirectory
 from ...records.metrics import CPU, DECLARED, TOTAL, unit
+from ...typed_values import typed
 from ..statistics.gate_pairs import Key, Pair, Values, pairs_of
 from ..statistics.intervals import Estimate, Interval, mcnemar_exact, median_interval
 from ..statistics.sequential import Decision, Look, Rule, Verdict, decide, look
@@ -133,12 +136,40 @@ class GateResult:
 
 
 def load_gate(directory: GateDirectory) -> GateResult:
-    """The result of a gate as recorded so far. Raises MeasurementError if no pair is complete."""
+    """The result of a gate as recorded so far.
+
+    Raises MeasurementError if no pair is complete, UsageError if a record is damaged.
+    """
     gate = directory.gate
-    config = gate.config
-    rule = Rule(config["threshold"], config["pairs"], config["max_pairs"])
+    how = _deciding_settings(gate.config, directory.path / GATE)
     in_turns = directory.pairs_in_turns()
-    return judge(gate, directory.slots(), directory.accuracies(), config["primary"], rule, in_turns)
+    if not directory.complete_pairs:
+        raise MeasurementError("has measured nothing: no pair is complete", where=directory.path)
+    return judge(gate, directory.slots(), directory.accuracies(), how.primary, how.rule, in_turns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deciding:
+    """What decides of the settings of a gate. Raises UsageError for numbers that make no sense."""
+
+    primary: tuple[str, ...]
+    threshold: float
+    pairs: int
+    max_pairs: int
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(self.threshold, self.pairs, self.max_pairs)
+
+
+def _deciding_settings(config: Mapping[str, Any], path: Path) -> _Deciding:
+    names = [each.name for each in fields(_Deciding)]
+    try:
+        how = typed(_Deciding, {name: config[name] for name in names if name in config})
+        _ = how.rule
+    except (ValueError, UsageError) as error:
+        raise UsageError(f"damaged: config: {error}", where=path) from error
+    return how
 
 
 def judge(
@@ -168,7 +199,8 @@ def judge(
     for key in deciding:
         if key not in measured:
             raise MeasurementError(
-                f"'{key[1]}' of {key[0]} does not have a positive, finite value in every slot of both arms",
+                "does not have a positive, finite value in every slot of both arms",
+                where=f"'{key[1]}' of {key[0]}",
                 remedy="Choose a --primary metric that every slot measures.",
             )
     control = [pair.control for pair in pairs]
@@ -213,7 +245,9 @@ def _log_ratios(values: Sequence[Values]) -> list[float]:
     """The log ratio of each pair. Raises MeasurementError if one has none: the control took no time."""
     ratios = [value.log_ratio for value in values]
     if any(ratio is None for ratio in ratios):
-        raise MeasurementError("no ratio can be formed", expected="positive, finite values")
+        raise MeasurementError(
+            "no ratio can be formed", where="the control workload", expected="positive, finite values"
+        )
     return [ratio for ratio in ratios if ratio is not None]
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_key_depends_on_frames_shape_and_method_alone(monkeypatch: pytest.Monkey
     assert cache_key(grey, Method(a=1, b=2)) not in keys
 
 
-@pytest.mark.parametrize("damage", ["bit", "truncated", "empty", "text", "array", "pickle"])
+@pytest.mark.parametrize("damage", ["bit", "truncated", "empty", "text", "array", "pickle", "header"])
 def test_a_damaged_file_is_a_miss_and_removed(cache: FlowCache, damage: str) -> None:
     cache.put(KEY, FLOW)
     (path,) = files(cache)
@@ -84,6 +85,9 @@ def test_a_damaged_file_is_a_miss_and_removed(cache: FlowCache, damage: str) -> 
         path.write_bytes(b"no flow in here")
     elif damage == "array":
         np.savez(path, other=FLOW)
+    elif damage == "header":  # which NumPy reads with Python's own tokenizer
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("array.npy", b"\x93NUMPY\x01\x00\x02\x00((")
     else:
         np.savez(path, array=np.array([{"not": "a number"}], dtype=object))
     assert cache.get(KEY) is None

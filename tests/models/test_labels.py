@@ -31,6 +31,15 @@ def test_file_of_labels(text_file: Callable[[str, str], Path]) -> None:
     assert labels(str(path)) == ("falling", "lying still")
 
 
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "classes.txt"
+    path.write_bytes("falling\n".encode("utf-16"))
+    with pytest.raises(UsageError, match=r"classes\.txt: is not a text file"):
+        labels(str(path))
+    path.write_bytes("falling\n".encode("utf-8-sig"))  # as editors on Windows write it
+    assert labels(str(path)) == ("falling",)
+
+
 def test_tuple_of_labels() -> None:
     assert labels(("a", "b")) == ("a", "b")
 

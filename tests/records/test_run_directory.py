@@ -55,6 +55,17 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert directory.latencies()[0].stages_s == {"forward": 1.0}
 
 
+def test_a_picture_that_a_killed_worker_was_writing_is_removed(tmp_path: Path) -> None:
+    torn = tmp_path / "thumbnails" / ".a.jpg.0123abcd.tmp"
+    with RunWriter(tmp_path, a_run("a")):
+        torn.parent.mkdir()
+        torn.touch()
+    assert not torn.exists()
+    torn.touch()  # by a run that was killed itself
+    with RunWriter(tmp_path):
+        assert not torn.exists()
+
+
 @given(kept=st.integers(0, 5), torn=st.integers(1, 60), torn_scores=st.integers(0, 11))
 def test_a_torn_end_costs_one_clip(
     tmp_path_factory: pytest.TempPathFactory, kept: int, torn: int, torn_scores: int

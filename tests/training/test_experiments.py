@@ -185,6 +185,8 @@ def test_only_settings_that_differ_are_shown(asked: dict[str, Any], tmp_path: Pa
         ({"folds": 1}, "`folds`"),
         ({"contrasts": [["CE", "XE"]]}, "XE"),
         ({"contrasts": ["CE"]}, "two names"),
+        ({"contrasts": [[0, "CE"]]}, "two names"),
+        ({"contrasts": 3}, "two names"),
         ({"sahred": {}}, "sahred"),
     ],
 )

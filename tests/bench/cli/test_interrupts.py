@@ -54,3 +54,34 @@ def test_what_nohup_or_a_shell_ignores_stays_ignored(tmp_path: Path, number: sig
         process.send_signal(number)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(timeout=0.3)
+
+
+IN_AN_EXEC = """
+import sys
+from actionbench import __main__
+from actionbench.bench.cli import app
+
+def run_app(arguments):
+    try:
+        exec("import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+    except KeyboardInterrupt:
+        print("handled")
+        return 130
+
+app.run_app = run_app
+__main__.main()
+"""
+
+
+def test_one_that_meets_an_exec_of_python_itself_has_the_same_exit_code(tmp_path: Path) -> None:
+    """As when modules with data classes are being imported."""
+    (tmp_path / "interrupted.py").write_text(IN_AN_EXEC)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    ended = subprocess.run(
+        [sys.executable, "-m", "interrupted"],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "handled\n", "")

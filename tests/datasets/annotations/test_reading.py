@@ -417,6 +417,7 @@ CSV_DAMAGE = {
     "image,label\nv.mp4#t=1,\n": ":2: a tag has no name",
     "image,label\nv.mp4#t=,falling\n": ":2: is not a number",
     "image,label\nv.mp4#t=1e999,falling\n": ":2: is not a number",
+    "image,label\nv.mp4#t=1e-999999999,falling\n": ":2: is not a number",
     "image,label\n../v.mp4#t=1,falling\n": ":2: the path leads out",
     "image,label\nx/#t=1,falling\n": ":2: names no file",
     "image,label\nv.mp4#t=1,falling\nv.jpg,falling\n": ":3: tags what is no frame of a video",

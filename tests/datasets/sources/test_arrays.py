@@ -146,7 +146,16 @@ def test_input_of_the_wrong_kind_is_refused(tmp_path: Path, arrays: dict[str, An
         read_inputs(clip(tmp_path / "a.npz"))
 
 
-@pytest.mark.parametrize("rate", ["fast", "0", "-25", "1/0", "nan"])
+def test_a_damaged_header_is_refused(tmp_path: Path) -> None:
+    """Of which NumPy raises an error of Python's own tokens, which is no ValueError."""
+    path = tmp_path / "a.npy"
+    np.save(path, FRAMES)
+    path.write_bytes(path.read_bytes().replace(b"(50,", b"((((", 1))
+    with pytest.raises(ClipError, match=r"a\.npy: not a readable array file"):
+        read_frames(clip(path))
+
+
+@pytest.mark.parametrize("rate", ["fast", "0", "-25", "1/0", "nan", "1e-999999999", "1e9", "1/61"])
 def test_a_rate_that_is_none_is_refused(tmp_path: Path, rate: str) -> None:
     np.savez(tmp_path / "a.npz", frames=FRAMES, rate=np.array(rate))
     with pytest.raises(ClipError, match="not a frame rate"):

@@ -58,6 +58,13 @@ def test_flo_files_are_read_and_damaged_ones_refused(tmp_path: Path) -> None:
             read_flo(path)
 
 
+def test_a_picture_that_is_too_large_for_opencv_is_named(tmp_path: Path) -> None:
+    write_flo(tmp_path / "a_flow.flo", np.zeros((2, 2, 2), np.float32))
+    (tmp_path / "a_img1.ppm").write_bytes(b"P6\n4 99999999\n255\n" + bytes(36))
+    with pytest.raises(ClipError, match=r"a_img1\.ppm: cannot be read as an image"):
+        load_ground_truth(tmp_path)
+
+
 def test_layouts_of_the_benchmarks_are_found(tmp_path: Path) -> None:
     grey = np.random.default_rng(1).integers(0, 255, (40, 60), dtype=np.uint8)
     middlebury = tmp_path / "Venus"

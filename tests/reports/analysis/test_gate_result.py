@@ -6,6 +6,8 @@ import json
 import math
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,8 @@ from rich.console import Console
 
 from actionbench.errors import MeasurementError, UsageError
 from actionbench.records.gate import Arm, ArmAccuracy, Gate, Slot, Values
-from actionbench.reports.analysis.gate_result import GateResult, judge
+from actionbench.records.gate_directory import GateDirectory, GateWriter
+from actionbench.reports.analysis.gate_result import GateResult, judge, load_gate
 from actionbench.reports.formats.gate_formats import to_github_benchmark, to_json, to_junit
 from actionbench.reports.formats.gate_text import markdown, terminal
 from actionbench.reports.statistics.sequential import Rule
@@ -73,6 +76,31 @@ def test_incomplete_pairs_do_not_count_and_none_is_an_error() -> None:
     assert judge(GATE, [*whole, replace(whole[0], pair=6)], [], ["total"], RULE).pairs == 6
     with pytest.raises(MeasurementError, match="measured nothing"):
         judge(GATE, whole[:1], [], ["total"], RULE)
+
+
+HOW = {"primary": ["total"], "threshold": 0.05, "pairs": 6, "max_pairs": 6}
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({name: value for name, value in HOW.items() if name != "threshold"}, "missing fields .*: threshold"),
+        (HOW | {"pairs": "six"}, "pairs: expected a whole number"),
+        (HOW | {"primary": "total"}, "primary: expected a list"),
+        (HOW | {"threshold": -1}, "--threshold: must be above 0"),
+    ],
+)
+def test_a_gate_whose_settings_are_damaged_is_named(
+    tmp_path: Path, config: dict[str, Any], says: str
+) -> None:
+    same = {"m": {"total": 1.0}}
+    for name, values in (("whole", HOW), ("damaged", config)):
+        with GateWriter(tmp_path / name, replace(GATE, config=values)) as writer:
+            for slot in slots(same, same):
+                writer.append(slot)
+    assert load_gate(GateDirectory(tmp_path / "whole")).verdict == "fine"
+    with pytest.raises(UsageError, match=f"gate.json: damaged: config: {says}"):
+        load_gate(GateDirectory(tmp_path / "damaged"))
 
 
 @pytest.mark.parametrize("bad", [0.0, math.inf, math.nan])

@@ -1,0 +1,107 @@
+"""A sample of the fuzzing that `make fuzz` does; and that a campaign finds what is planted."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from actionbench.errors import UsageError
+
+from . import watched
+from .campaign import TARGETS, table
+from .mutations import mutated
+from .target import READ, REFUSED, Target, input_of
+from .watched import campaign, result_of
+
+SAMPLE = [name for name, target in TARGETS.items() if not target.heavy and target.share == 1]
+INPUTS = 12
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_damaged_files_are_read_or_refused_clearly(name: str) -> None:
+    target = TARGETS[name]
+    for number in range(INPUTS + len(target.samples)):
+        result = result_of(target, 0, number)
+        assert result == READ or result.startswith(REFUSED), f"input {number}: {result}"
+
+
+def test_an_input_depends_on_the_seed_its_number_and_the_target_alone() -> None:
+    target = TARGETS["composed set"]
+    first = [input_of(target, 1, number) for number in range(40)]
+    assert first[:2] == list(target.samples)
+    assert [input_of(target, 1, number) for number in range(40)] == first
+    assert [input_of(target, 2, number) for number in range(2, 40)] != first[2:]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.yaml", "a.csv", "a.bin"])
+def test_every_kind_of_file_is_changed(name: str) -> None:
+    sample = b'{"a": [1, 2.5, "x"], "b": {"c": null}}\n'
+    made = {mutated(name, sample, [sample], Random(n)) for n in range(100)}
+    assert len(made) > 60
+
+
+def planted(read: Callable[[Path], object]) -> Target:
+    return Target("planted", lambda: [{"a.json": b'{"a": 1}'}], read)
+
+
+def _refuse(where: object) -> None:
+    raise UsageError("is damaged", where=where)
+
+
+@pytest.mark.parametrize(
+    ("read", "result"),
+    [
+        (lambda path: path.read_bytes(), READ),
+        (lambda path: _refuse(path), REFUSED),
+        (lambda _: _refuse(None), "says not where: UsageError"),
+        (lambda path: path.with_name("b").read_bytes(), REFUSED),
+        (lambda _: dict[str, int]()["x"], "KeyError: 'x' (test_campaign.py:"),
+    ],
+)
+def test_what_is_clear_and_what_is_not(read: Callable[[Path], object], result: str) -> None:
+    assert result_of(planted(read), 0, 0).startswith(result)
+
+
+def _bad(path: Path) -> int:
+    """Goes wrong in another way for each input."""
+    number = int(path.read_text())
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    while number == 2:
+        pass
+    if number == 3:
+        return len(bytearray(b"x") * (400 << 20))
+    assert number != 4, "four"
+    return number
+
+
+def test_a_campaign_goes_on_after_every_kind_of_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"LIMIT_S": 1.0, "LIMIT_BYTES": 300 << 20}.items():
+        monkeypatch.setattr(watched, name, value)
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)  # this process may have more already
+    bad = Target("bad", lambda: [{"a": str(number).encode()} for number in range(6)], _bad)
+    tally = campaign(bad, 6, 0)
+    expected = {
+        1: "crashed (SIGSEGV)",
+        2: "crashed (SIGPROF)",
+        3: "took 0.4 GB",
+        4: "AssertionError: four",
+    }
+    assert {
+        number: text[: len(expected.get(number, text))] for number, text in tally.failures.items()
+    } == expected
+    assert (tally.read, tally.refused) == (2, 0)
+    assert "|        6 |      2 |                 0 |        4 |" in table({"bad": tally})
+
+
+def test_an_input_that_waits_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watched, "WAIT_S", 0.2)
+    tally = campaign(planted(lambda _: time.sleep(1000)), 2, 0)
+    assert list(tally.failures.values()) == ["no answer within 0.2 s"] * 2
