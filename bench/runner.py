@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +13,10 @@ from ..datasets.check import Checker
 from ..datasets.clip import Clip
 from ..errors import MeasurementError, UsageError
 from ..records.run import ModelRecord, Run
-from ..records.run_directory import SCORES, RunDirectory, RunWriter
+from ..records.run_directory import SCORES, RunDirectory, RunWriter, machine_runs
 from .agreement.check import check_agreement
 from .console.progress import Console
+from .executors.executor import Executor, executor_of
 from .plan.config import DEFAULT_TARGET, RunConfig, from_mapping, is_demo, parse_sweep
 from .plan.environment import environment
 from .plan.files.needed import with_files
@@ -43,12 +44,16 @@ def start_run(config: RunConfig, console: Console, part_of: str | None = None) -
     config = expanded(config.resolved(), console.say)
     plan = planned(config, console)
     path = new_directory(config)
-    run = planned_run(plan)
-    peaks = gemm_peaks([(model.python, model.options) for model in counted_models(plan)])
-    run = replace(run, environment=run.environment | {"gemm_peaks": peaks})
-    with RunWriter(path, run) as writer:
+    with RunWriter(path, begun_run(plan)) as writer:
         console.say(f"run directory: {path}")
         return _carry_out(plan, writer, console, part_of)
+
+
+def begun_run(plan: Plan) -> Run:
+    """As `planned_run`, with the measured speed of this machine in matrix products."""
+    run = planned_run(plan)
+    peaks = gemm_peaks([(model.python, model.options) for model in counted_models(plan)])
+    return replace(run, environment=run.environment | {"gemm_peaks": peaks})
 
 
 def resume_run(path: Path, console: Console, part_of: str | None = None) -> Path:
@@ -189,34 +194,64 @@ def _reported(config: RunConfig, run: Path) -> str:
         return f"no report (--no-report); write it with: bench report {run}"
     from ..reports.formats.export import write_report  # with matplotlib and plotly
 
-    path = write_report([run], run)
+    path = write_report([run, *machine_runs(run)], run)
     return f"report: {path}, {path.with_suffix('.md')}"
 
 
 def _measure(plan: Plan, writer: RunWriter, console: Console, *, thumbnails: bool) -> dict[str, str]:
     """The accuracy pass and the scenarios; model → why it has no result."""
-    config = plan.config
+    with executor_of(plan.config, writer.path) as predict:
+        failures = _predict(plan, writer, console, predict, thumbnails=thumbnails)
+        clips = latency_sample(plan, writer)
+        if plan.config.executor == "local" or not clips:
+            return timed_scenarios(plan, clips, failures, writer, console)
+        from .machines import this_node_alone, time_other_machines  # with Ray
+
+        with this_node_alone(console):
+            timed = timed_scenarios(plan, clips, failures, writer, console)
+        time_other_machines(plan, clips, failures, writer.path, console)
+        return timed
+
+
+def _predict(
+    plan: Plan, writer: RunWriter, console: Console, predict: Executor, *, thumbnails: bool
+) -> dict[str, str]:
+    """The accuracy pass of each model; model → why it has no result."""
     failures = plan.refusals
     for model in plan.models:
         if model.timed_only:
             continue
-        failure = accuracy_pass(model, plan.clips, config, writer, console, thumbnails=thumbnails)
+        failure = accuracy_pass(
+            model, plan.clips, plan.config, writer, console, thumbnails=thumbnails, predict=predict
+        )
         if failure is not None:
             console.say(f"{model.key} failed: {failure}")
             failures[model.key] = failure
-    clips = latency_sample(plan, writer)
     check_agreement(plan, writer, console)
     for model in plan.models:
         if model.key not in failures and not model.timed_only and not _predicted(writer, model.key):
             first = next(record for record in writer.clips() if record.model == model.key)
             failures[model.key] = f"no clip could be predicted; the first, {first.clip}: {first.error}"
-    for name in config.scenarios if clips else ():
-        alive = [model for model in plan.models if model.key not in failures]
-        failures |= scenario_pass(name, alive, clips, config, writer, console)
-    if config.find_peak and clips:
-        alive = [model for model in plan.models if model.key not in failures]
-        failures |= search_pass(alive, clips, config, writer, console)
     return failures
+
+
+def timed_scenarios(
+    plan: Plan, clips: Sequence[Clip], failures: Mapping[str, str], writer: RunWriter, console: Console
+) -> dict[str, str]:
+    """The timed scenarios on this machine; model → why it has no result.
+
+    - `clips`: that are timed.
+    - `failures`: models without a result until now: they are not timed, and are in what is returned.
+    - `writer`, `console`: of the run.
+    """
+    config, failed = plan.config, dict(failures)
+    for name in config.scenarios if clips else ():
+        alive = [model for model in plan.models if model.key not in failed]
+        failed |= scenario_pass(name, alive, clips, config, writer, console)
+    if config.find_peak and clips:
+        alive = [model for model in plan.models if model.key not in failed]
+        failed |= search_pass(alive, clips, config, writer, console)
+    return failed
 
 
 def _predicted(writer: RunWriter, key: str) -> bool:

@@ -101,7 +101,8 @@ class Run:
     - `started`: ISO 8601, UTC.
     - `state`: "running", "done" (every planned model has a result), "incomplete" or "interrupted".
     - `config`: the resolved configuration, in the form of the YAML file.
-    - `environment`: hardware and software (`bench doctor`).
+    - `environment`: hardware and software (`bench doctor`). "nodes", of a run on a cluster: name of each node
+      that predicted clips → its fingerprint.
     - `data`: {"name", "digest", "clips", "missing": [ids], "unknown_labels": [...], "demo": bool}.
     - `target`: the target class.
     - `schema`: version of the records, see `SCHEMA`.
@@ -140,6 +141,8 @@ class ClipRecord:
     - `flow_cached`: the flow came from the cache, so `stages_s["flow"]` is not its cost.
     - `error`: None, or one line of text; then there are no scores.
     - `notes`: remarks that belong beside the figure ("12 damaged frames left out").
+    - `node`: of a cluster, by its name in `Run.environment["nodes"]`, where it was predicted; None: on the
+      machine of the run.
     """
 
     model: str
@@ -156,6 +159,7 @@ class ClipRecord:
     flow_cached: bool = False
     error: str | None = None
     notes: tuple[str, ...] = ()
+    node: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ def run(
     ] = False,
 ) -> None:
     """Compare networks on videos: accuracy, latency and preprocessing, in one report."""
-    from ...records.run_directory import RunDirectory
+    from ...records.run_directory import RunDirectory, machine_runs
     from ..console.progress import Console
     from ..runner import require_results, resume_run, start_run
 
@@ -146,7 +146,7 @@ def run(
             print_estimate(settings, Console())
             return
         path = start_run(settings, Console())
-    _show([path])
+    _show([path, *machine_runs(path)])
     require_results(RunDirectory(path))
 
 
@@ -159,12 +159,14 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a run again, or a joint report of several runs; nothing is measured."""
+    from ...records.run_directory import machine_runs
     from ...reports.formats.export import write_report
 
     if out is None:
         if len(runs) > 1:
             raise UsageError("several runs need --out DIR for their joint report", where="bench report")
         out = runs[0]
+    runs = [each for run in runs for each in (run, *machine_runs(run))]
     path = write_report(runs, out)
     _show(runs)
     print(f"report: {path}, {path.with_suffix('.md')}")
