@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.clip import Clip
-from ..errors import UsageError
+from ..errors import ActionBenchError
 from ..records.fingerprint import machine_id
 from ..records.run_directory import RUN, RunDirectory, RunWriter, machine_runs, path_of_machine
 from .console.progress import Console, Messages
@@ -70,7 +70,7 @@ def time_other_machines(
             _wait_for(actor, node.resources, console)
             ray.get(actor.measure.remote(alive, tuple(clips), needs, path, sys.executable))
         except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, UsageError):
+            if isinstance(error.cause, ActionBenchError):
                 raise error.cause from error
             raise
         except ray.exceptions.RayError as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,6 +70,8 @@ def connected(address: str | None) -> Iterator[None]:
         return
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     named = address or os.environ.get("RAY_ADDRESS")
+    # Ray takes SIGTERM, which interrupts a run as Ctrl-C does.
+    on_end = signal.getsignal(signal.SIGTERM)
     try:
         if named is not None:
             _require_listener(named)
@@ -81,6 +85,8 @@ def connected(address: str | None) -> Iterator[None]:
                 remedy="`ray start --head` starts one and prints its address; `ray status` shows it.",
             ) from error
         ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_end)
     try:
         yield
     finally:
@@ -88,9 +94,14 @@ def connected(address: str | None) -> Iterator[None]:
 
 
 def _require_listener(address: str) -> None:
-    """Raise OSError if nothing listens at HOST:PORT: Ray itself would try for minutes."""
+    """Raise OSError if nothing listens at HOST:PORT: Ray itself would try for minutes.
+
+    Raises ValueError for the address of a Ray Client, which is no part of its cluster.
+    """
+    if "://" in address:
+        raise ValueError("a Ray Client; start `bench run` on a node of the cluster and give HOST:PORT")
     host, colon, port = address.rpartition(":")
-    if colon and "/" not in host and port.isdigit():
+    if colon and port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
@@ -104,7 +115,7 @@ def living_nodes() -> list[ClusterNode]:
             node["NodeManagerHostname"],
             Resources(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0)),
         )
-        for node in ray.nodes()
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
         if node["Alive"]
     ]
 

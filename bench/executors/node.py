@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,7 +68,7 @@ class Task:
 
     - `needs`: of the node.
     - `job`: without clips. `python`: path of the interpreter that runs it; None: the node's own.
-    - `log`: name of the file for what its processes print; that of a node has the node's name in it.
+    - `log`: beginning of the name of the file for what its processes print; each worker has its own.
     - `timeout_s`: see `Worker`.
     """
 
@@ -115,7 +116,7 @@ class NodeWorker:
     def __init__(self, task: Task) -> None:
         self._needs, self._node = task.needs, this_node()
         self._notices: list[str] = []
-        log = log_path(task.needs.run, f"{task.log}-{self._node.name}")
+        log = log_path(task.needs.run, f"{task.log}-{self._node.name}-{os.getpid()}")
         job = task.job
         if job.options.device != "cpu":
             # Ray shows this process the GPUs that it is given, and no others.
@@ -142,8 +143,8 @@ class NodeWorker:
                     yield replace(event, node=self._node.name)
                 case Started() | ClipFailed():
                     yield event
-                case Failed(error):
-                    yield Failed(f"on {self._node.name}: {error}")
+                case Failed(error=why):
+                    yield Failed(f"on {self._node.name}: {why}")
 
 
 def problem(needs: Needs, node: Node) -> UsageError | None:

@@ -37,7 +37,7 @@ class Predictor:
         suspects: list[str] = []
         while remaining:
             chosen = [remaining[id_] for id_ in suspects] or list(remaining.values())
-            answered = False
+            answered = self._events is not None  # in an earlier call
             for event in self._fed(chosen, ahead=0 if suspects else 1):
                 match event:
                     case Waiting():

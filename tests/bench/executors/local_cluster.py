@@ -74,7 +74,7 @@ def local_cluster(cpus: int) -> Iterator[LocalCluster]:
             import ray
 
             ray.shutdown()
-            cluster.shutdown()
+            cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 def arguments(network: str, data: Path, out: Path, weights: Path, *more: object) -> list[object]:

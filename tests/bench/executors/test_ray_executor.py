@@ -63,14 +63,15 @@ def test_a_cluster_without_room_for_a_worker(
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
 def test_there_is_no_cluster_at_the_address(
-    bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+    address: str, bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("ray", reason="needs Ray: pip install 'actionbench[ray]'")
-    options = ["--executor", "ray", "--ray-address", "127.0.0.1:1"]
+    options = ["--executor", "ray", "--ray-address", address]
     ran = bench(*arguments("tiny", coloured_videos([10], 1), tmp_path / "run", weights_file, *options))
     assert ran.returncode == 2
-    assert "--ray-address 127.0.0.1:1: there is no Ray cluster at this address; found" in ran.stderr
+    assert f"--ray-address {address}: there is no Ray cluster at this address; found" in ran.stderr
 
 
 def test_without_the_option_ray_is_not_imported() -> None:

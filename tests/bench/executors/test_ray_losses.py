@@ -13,13 +13,14 @@ import psutil
 import pytest
 
 from actionbench.bench import machines
+from actionbench.records.run import ClipRecord
 from actionbench.records.run_directory import CLIPS, RunDirectory, machine_runs
 
 from ..conftest import COMMAND, Bench
 from .local_cluster import LocalCluster, arguments, local_cluster, predictions
 
 Videos = Callable[[list[int], int], Path]
-Prediction = tuple[object, bytes | None]
+Prediction = tuple[ClipRecord, bytes | None]
 
 pytestmark = pytest.mark.slow
 
@@ -149,13 +150,16 @@ def test_a_node_that_comes_late_is_used(
 
 
 @pytest.mark.usefixtures("nodes")
-def test_the_driver_is_killed_and_resumed(
-    run: subprocess.Popen[bytes], undisturbed: dict[str, Prediction], tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_driver_is_ended_and_resumed(
+    run: subprocess.Popen[bytes], undisturbed: dict[str, Prediction], tmp_path: Path, number: signal.Signals
 ) -> None:
     out = tmp_path / "run"
     wait_for(lambda: recorded(out) > 10)
-    run.kill()
+    run.send_signal(number)
     run.wait()
+    if number == signal.SIGTERM:
+        assert "interrupted; continue with: bench run --resume" in (tmp_path / "said").read_text()
     before = recorded(out)
     assert before < len(undisturbed)
     wait_for(lambda: not processes(WORKER))
