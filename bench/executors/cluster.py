@@ -27,7 +27,8 @@ class Resources:
     gpus: float
 
     def __str__(self) -> str:
-        return f"{self.cpus:g} CPUs" + (f" and {self.gpus:g} GPUs" if self.gpus else "")
+        parts = [(self.cpus, "CPU"), *([(self.gpus, "GPU")] if self.gpus else [])]
+        return " and ".join(f"{number:g} {unit}{'' if number == 1 else 's'}" for number, unit in parts)
 
     def options(self) -> dict[str, Any]:
         """For `ray.remote`."""

@@ -28,7 +28,8 @@ AHEAD = 2
 flight is bounded by AHEAD × SHARD clips a worker."""
 
 MOST_LOSSES = 3
-"""Times that a clip is in work on a node that is lost, until it fails: it may be the clip that does it."""
+"""Times that a clip is in work on a node that is lost, until it fails: it may be the clip that does it. Also
+workers, one after another, that do not start, until the run is given up."""
 
 
 class RayExecutor:
@@ -67,6 +68,8 @@ class _Member:
 
 
 class _Pass:
+    """One pass: which clips wait, which worker has which, and what is done when one is lost."""
+
     def __init__(self, task: Task, resources: Resources, worker: Worker, clips: Sequence[Clip]) -> None:
         import ray
 
@@ -132,8 +135,6 @@ class _Pass:
 
         streams = {stream: member for member in self._members for stream in member.shards}
         hello = [] if self._asked is None else [self._asked[1]]
-        if not streams and not hello:
-            return
         ready, _ = ray.wait([*hello, *streams], num_returns=1, timeout=1.0)
         for each in ready:
             if each in streams:

@@ -84,7 +84,7 @@ def test_a_process_that_is_killed_while_it_waits_is_replaced(
 ) -> None:
     predict, of_class = predictor
     children: list[Child] = []
-    start = supervisor.Child
+    start: Callable[..., Child] = supervisor.Child  # type: ignore[attr-defined]  # or a fork
 
     def kept(*arguments: Any, **more: Any) -> Child:
         children.append(start(*arguments, **more))

@@ -59,7 +59,7 @@ def test_a_cluster_without_room_for_a_worker(
     ran = bench(*arguments("tiny", coloured_videos([10], 2), tmp_path / "run", weights_file, *options))
     assert ran.returncode == 2
     assert "expected a node with 2 CPUs that nothing else uses; found" in ran.stderr
-    assert ran.stderr.count(": 1 CPUs") == 2
+    assert ran.stderr.count(": 1 CPU") == 2
     assert "Traceback" not in ran.stderr
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -90,17 +90,17 @@ def nodes_of(out: Path) -> set[str | None]:
 
 
 def processes(of: str) -> list[psutil.Process]:
-    """Processes of this user whose command line has `of`."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if of in " ".join(process.info["cmdline"] or ()) and process.pid != os.getpid()
-    ]
+    """Processes of the cluster, which this process has started, whose command line has `of`."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if of in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 def kill(of: str) -> None:
-    victim = next(process for process in processes(of) if process.status() != psutil.STATUS_ZOMBIE)
-    victim.send_signal(signal.SIGKILL)
+    processes(of)[0].send_signal(signal.SIGKILL)
 
 
 @pytest.mark.usefixtures("nodes")
@@ -115,6 +115,23 @@ def test_a_worker_process_is_killed_and_then_an_actor(
     kill("ray::NodeWorker")
     assert run.wait(300) == 0, (tmp_path / "said").read_text()
     assert predictions(out) == undisturbed
+
+
+@pytest.mark.usefixtures("nodes")
+def test_a_clip_that_costs_an_actor_twice_is_the_only_one_to_fail(
+    cluster: LocalCluster, bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    data, out = coloured_videos([1, 10, 20], 8), tmp_path / "run"
+    for spared in sorted(data.glob("*/1_*"))[1:]:
+        spared.unlink()
+    options = ["--executor", "ray", "--ray-address", cluster.address]
+    ran = bench(*arguments("lethal", data, out, weights_file, *options))
+    assert ran.returncode == 0, ran.stderr
+    records = RunDirectory(out).clips()
+    assert len(records) == 17
+    (failed,) = [record for record in records if record.error is not None]
+    assert failed.clip.endswith("1_0.mp4")
+    assert "was lost, 2 times: " in str(failed.error)
 
 
 def test_a_whole_node_is_lost(
