@@ -56,10 +56,12 @@ def time_other_machines(
     """
     import ray
 
-    needs = needs_of((model.job("latency", ()) for model in plan.models), run)
     alive = replace(plan, models=tuple(model for model in plan.models if model.key not in failures))
-    threads = max(model.options.threads for model in plan.models)
-    gpu = any(model.options.device != "cpu" for model in plan.models)
+    if not alive.models:
+        return
+    needs = needs_of((model.job("latency", ()) for model in alive.models), run)
+    threads = max(model.options.threads for model in alive.models)
+    gpu = any(model.options.device != "cpu" for model in alive.models)
     for id_, node in _kinds(threads, gpu).items():
         path = path_of_machine(run, id_)
         if path in machine_runs(run) and RunDirectory(path).run.state == "done":

@@ -12,7 +12,6 @@ from typing import Any
 
 from ...datasets.clip import Clip, require_file
 from ...errors import ActionBenchError, ClipError, UsageError
-from ...models.registry import find_model
 from ...models.weights.record import digest
 from ...models.weights.store import weights_files
 from ...records.run_directory import RunDirectory, log_path
@@ -50,9 +49,9 @@ def needs_of(jobs: Iterable[Job], run: Path) -> Needs:
         paths += [weights.path for weights in job.weights.values() if weights.path is not None]
         if job.people is not None and job.people.file is not None:
             paths.append(job.people.file)
-        source = Path(find_model(job.request).name.rpartition(":")[0])
-        if source.suffix == ".py":
-            paths.append(source)
+        source, ends, _ = job.request.partition(".py:")
+        if ends:  # a network in a file of the user's
+            paths.append(Path(f"{source}.py"))
     here = environment()
     return Needs(
         run.resolve(),
