@@ -36,7 +36,7 @@ def cluster() -> Iterator[LocalCluster]:
 
 @pytest.fixture(scope="module")
 def data(coloured_videos: Videos) -> Path:
-    return coloured_videos([10, 20, 30, 40], 40)
+    return coloured_videos([10, 20, 30, 40], 20)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def run(
         process.kill()
 
 
-def wait_for(what: Callable[[], object], seconds: float = 200) -> None:
+def wait_for(what: Callable[[], object], seconds: float = 400) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end
@@ -109,9 +109,9 @@ def test_a_worker_process_is_killed_and_then_an_actor(
 ) -> None:
     """As the kernel kills one where memory runs out, or Ray's monitor an actor."""
     out = tmp_path / "run"
-    wait_for(lambda: recorded(out) > 10)
+    wait_for(lambda: recorded(out) > 5)
     kill(WORKER)
-    wait_for(lambda: recorded(out) > 40)
+    wait_for(lambda: recorded(out) > 20)
     kill("ray::NodeWorker")
     assert run.wait(300) == 0, (tmp_path / "said").read_text()
     assert predictions(out) == undisturbed
