@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..datasets.archives.sets.request import FetchRequest
 from ..datasets.archives.sets.request import from_mapping as fetch_request
-from ..datasets.clip import ClipSet
+from ..datasets.clip import Clip, ClipSet
 from ..datasets.sources.registry import Source, load_clips
 from ..errors import ArchiveError, MeasurementError, UsageError
 from ..records.run import ModelRecord, Run
-from ..records.run_directory import SCORES, RunDirectory, RunWriter
+from ..records.run_directory import SCORES, RunDirectory, RunWriter, machine_runs
 from .agreement.check import check_agreement
 from .console.progress import Console
+from .executors.executor import Executor, executor_of
 from .plan.config import DEFAULT_TARGET, RunConfig, from_mapping, is_demo, parse_sweep
 from .plan.environment import environment
 from .plan.files.needed import with_files
@@ -55,12 +57,16 @@ def start_run(
     archives = _archives(request, console)
     plan = planned(config, console, load_clips if archives is None else archives.load)
     path = new_directory(config)
-    run = planned_run(plan, archives)
-    peaks = gemm_peaks([(model.python, model.options) for model in counted_models(plan)])
-    run = replace(run, environment=run.environment | {"gemm_peaks": peaks})
-    with RunWriter(path, run) as writer:
+    with RunWriter(path, begun_run(plan, archives)) as writer:
         console.say(f"run directory: {path}")
         return _carry_out(plan, writer, console, part_of, archives)
+
+
+def begun_run(plan: Plan, archives: ArchiveClips | None = None) -> Run:
+    """As `planned_run`, with the measured speed of this machine in matrix products."""
+    run = planned_run(plan, archives)
+    peaks = gemm_peaks([(model.python, model.options) for model in counted_models(plan)])
+    return replace(run, environment=run.environment | {"gemm_peaks": peaks})
 
 
 def resume_run(path: Path, console: Console, part_of: str | None = None) -> Path:
@@ -232,7 +238,7 @@ def _reported(config: RunConfig, run: Path) -> str:
         return f"no report (--no-report); write it with: bench report {run}"
     from ..reports.formats.export import write_report  # with matplotlib and plotly
 
-    path = write_report([run], run)
+    path = write_report([run, *machine_runs(run)], run)
     return f"report: {path}, {path.with_suffix('.md')}"
 
 
@@ -240,17 +246,55 @@ def _measure(
     plan: Plan, writer: RunWriter, console: Console, archives: ArchiveClips | None, *, thumbnails: bool
 ) -> dict[str, str]:
     """The accuracy pass and the scenarios; model → why it has no result."""
-    config = plan.config
+    with executor_of(plan.config, writer.path) as predict:
+        plan, failures = _predict(plan, writer, console, archives, predict, thumbnails=thumbnails)
+        clips = latency_sample(plan, writer)
+        if plan.config.executor == "local" or not clips:
+            failures = timed_scenarios(plan, clips, failures, writer, console)
+        else:
+            from .machines import this_node_alone, time_other_machines  # with Ray
+
+            predicted = failures
+            with this_node_alone(console):
+                failures = timed_scenarios(plan, clips, predicted, writer, console)
+            time_other_machines(plan, clips, predicted, writer.path, console)
+    if archives is not None and failures.keys() <= plan.refusals.keys():
+        from .archives.rounds import forget_timed
+
+        forget_timed(writer.path)
+    return failures
+
+
+def _predict(
+    plan: Plan,
+    writer: RunWriter,
+    console: Console,
+    archives: ArchiveClips | None,
+    predict: Executor,
+    *,
+    thumbnails: bool,
+) -> tuple[Plan, dict[str, str]]:
+    """The accuracy pass of each model; the plan with its clips, and model → why it has no result."""
     failures = plan.refusals
     if archives is None:
-        accuracy_passes(plan.models, plan.clips, failures, config, writer, console, thumbnails=thumbnails)
+        accuracy_passes(
+            plan.models,
+            plan.clips,
+            failures,
+            plan.config,
+            writer,
+            console,
+            thumbnails=thumbnails,
+            predict=predict,
+        )
     else:
         from .archives.predict import predict_rounds
 
-        found, kept = predict_rounds(plan, failures, writer, console, archives, thumbnails=thumbnails)
+        found, kept = predict_rounds(
+            plan, failures, writer, console, archives, thumbnails=thumbnails, predict=predict
+        )
         writer.write_run(replace(writer.run, data=writer.run.data | _data(found)))
         plan = replace(plan, clips=replace(found, clips=tuple(kept)))
-    clips = latency_sample(plan, writer)
     check_agreement(plan, writer, console)
     for model in plan.models:
         if model.key in failures or model.timed_only:
@@ -258,17 +302,26 @@ def _measure(
         if writer.tried(model.key) == writer.failed(model.key):
             first = next(record for record in writer.clips() if record.model == model.key)
             failures[model.key] = f"no clip could be predicted; the first, {first.clip}: {first.error}"
-    for name in config.scenarios if clips else ():
-        alive = [model for model in plan.models if model.key not in failures]
-        failures |= scenario_pass(name, alive, clips, config, writer, console)
-    if config.searching and clips:
-        alive = [model for model in plan.models if model.key not in failures]
-        failures |= search_pass(alive, clips, config, writer, console)
-    if archives is not None and failures.keys() <= plan.refusals.keys():
-        from .archives.rounds import forget_timed
+    return plan, failures
 
-        forget_timed(writer.path)
-    return failures
+
+def timed_scenarios(
+    plan: Plan, clips: Sequence[Clip], failures: Mapping[str, str], writer: RunWriter, console: Console
+) -> dict[str, str]:
+    """The timed scenarios on this machine; model → why it has no result.
+
+    - `clips`: that are timed.
+    - `failures`: models without a result until now: they are not timed, and are in what is returned.
+    - `writer`, `console`: of the run.
+    """
+    config, failed = plan.config, dict(failures)
+    for name in config.scenarios if clips else ():
+        alive = [model for model in plan.models if model.key not in failed]
+        failed |= scenario_pass(name, alive, clips, config, writer, console)
+    if config.searching and clips:
+        alive = [model for model in plan.models if model.key not in failed]
+        failed |= search_pass(alive, clips, config, writer, console)
+    return failed
 
 
 def finish(writer: RunWriter, state: str, failures: dict[str, str]) -> None:

@@ -101,7 +101,8 @@ class Run:
     - `started`: ISO 8601, UTC.
     - `state`: "running", "done" (every planned model has a result), "incomplete" or "interrupted".
     - `config`: the resolved configuration, in the form of the YAML file.
-    - `environment`: hardware and software (`bench doctor`).
+    - `environment`: hardware and software (`bench doctor`). "nodes", of a run on a cluster: name of each node
+      that predicted clips → its fingerprint.
     - `data`: {"name", "digest", "clips", "missing": [ids], "unknown_labels": [...], "demo": bool}. For clips
       out of archives also "archives": {"request" (its settings), "licence", "planned" (digest of the clips
       that were chosen before any archive was read)}; the rest is then final when all have been predicted.
@@ -142,6 +143,8 @@ class ClipRecord:
     - `flow_cached`: the flow came from the cache, so `stages_s["flow"]` is not its cost.
     - `error`: None, or one line of text; then there are no scores.
     - `notes`: remarks that belong beside the figure ("12 damaged frames left out").
+    - `node`: of a cluster, by its name in `Run.environment["nodes"]`, where it was predicted; None: on the
+      machine of the run.
     """
 
     model: str
@@ -158,6 +161,7 @@ class ClipRecord:
     flow_cached: bool = False
     error: str | None = None
     notes: tuple[str, ...] = ()
+    node: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

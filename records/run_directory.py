@@ -32,6 +32,7 @@ from .scenarios.stream_trials import TRIALS, StreamTrial
 
 RUN, CLIPS, SCORES = "run.json", "clips.jsonl", "scores.bin"
 THUMBNAILS = "thumbnails"
+MACHINES = "machines"
 
 
 def log_path(run: Path, model: str) -> Path:
@@ -42,6 +43,19 @@ def log_path(run: Path, model: str) -> Path:
 def thumbnail_path(run: Path, clip: str) -> Path:
     """Path of a clip's thumbnail in the run directory `run`; the name is a hash, safe for any clip id."""
     return run / THUMBNAILS / f"{hashlib.sha256(clip.encode()).hexdigest()[:32]}.jpg"
+
+
+def path_of_machine(run: Path, machine: str) -> Path:
+    """The run directory, in that of a run on a cluster, with the times of another kind of machine.
+
+    - `machine`: its `fingerprint.machine_id`.
+    """
+    return run / MACHINES / machine
+
+
+def machine_runs(run: Path) -> list[Path]:
+    """The run directories `path_of_machine` of a run, by name; [] for a run on one machine."""
+    return sorted(file.parent for file in (run / MACHINES).glob(f"*/{RUN}"))
 
 
 class RunDirectory:

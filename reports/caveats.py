@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from ..records.scenarios.registry import SCENARIOS, scenario_type
 from .analysis.accuracy import DEMO_WEIGHTS, RANDOM_WEIGHTS
+from .analysis.load_runs import RunData
 from .analysis.summary import Summary
 from .numbers import few, listed, one_line
 from .sentences import MOST_RESERVATIONS, reservations
@@ -44,6 +47,7 @@ def caveats(summary: Summary) -> list[str]:
             "it is unknown whether these models keep up with a camera."
         )
     notes += summary.merged.notes
+    notes += [note for run in summary.merged.runs if (note := _nodes(run)) is not None]
     unmeasured = ["energy", "other programs running", "the delay of a camera's own electronics"]
     unmeasured += [
         f"{asks} (--scenarios {name})"
@@ -53,6 +57,22 @@ def caveats(summary: Summary) -> list[str]:
     ]
     notes.append(f"Not measured: {listed(unmeasured)}.")
     return notes
+
+
+def _nodes(run: RunData) -> str | None:
+    """Where the predictions of a run on a cluster were computed; None for one machine."""
+    names = frozenset[str]().union(*(columns.nodes for columns in run.clips.values()))
+    if not names:
+        return None
+    known = run.run.environment.get("nodes", {})
+    kinds = {json.dumps(known.get(name), sort_keys=True) for name in names}
+    several = len(kinds) > 1
+    nodes = f"{len(names)} node{'s' * (len(names) > 1)}"
+    note = (
+        f"The accuracy of {one_line(run.name)} was computed on {nodes} of a cluster, of {len(kinds)} "
+        f"kind{'s' * several} of machine"
+    )
+    return note + (": the last digits of probabilities may differ between kinds." if several else ".")
 
 
 def weights_notes(summary: Summary) -> list[str]:

@@ -9,6 +9,7 @@ from ...datasets.clip import Clip, ClipSet
 from ...errors import ArchiveError, UsageError
 from ...records.run_directory import RunWriter
 from ..console.progress import Console
+from ..executors.executor import Executor
 from ..plan.plan import Plan
 from ..scenarios.accuracy import accuracy_passes
 from ..scenarios.timed import all_timed
@@ -24,6 +25,7 @@ def predict_rounds(
     archives: ArchiveClips,
     *,
     thumbnails: bool,
+    predict: Executor,
 ) -> tuple[ClipSet, Sequence[Clip]]:
     """Predict the clips as they come.
 
@@ -58,6 +60,7 @@ def predict_rounds(
                 console,
                 thumbnails=thumbnails,
                 keep_flow=False,
+                predict=predict,
             )
             if models <= failures.keys():
                 return plan.clips, ()

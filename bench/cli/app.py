@@ -194,10 +194,10 @@ def run_settings(options: list[str]) -> RunConfig:
 
 def show_run(path: Path) -> None:
     """Print the comparison of a finished run. Raises MeasurementError if a model has no result."""
-    from ...records.run_directory import RunDirectory
+    from ...records.run_directory import RunDirectory, machine_runs
     from ..runner import require_results
 
-    _show(_summary([path]))
+    _show(_summary([path, *machine_runs(path)]))
     require_results(RunDirectory(path))
 
 
@@ -210,12 +210,14 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a run again, or a joint report of several runs; nothing is measured."""
+    from ...records.run_directory import machine_runs
     from ...reports.formats.export import write_summary
 
     if out is None:
         if len(runs) > 1:
             raise UsageError("several runs need --out DIR for their joint report", where="bench report")
         out = runs[0]
+    runs = [each for run in runs for each in (run, *machine_runs(run))]
     summary = _summary(runs)
     path = write_summary(summary, out)
     _show(summary)

@@ -35,6 +35,8 @@ from .views import PUBLISHED, check_views
 DEFAULT_TARGET = "jogging"
 """The target class where none is asked for. A network need not have it."""
 
+EXECUTORS = ("local", "ray")
+
 SWEEP_AXES = {
     "batch": "views in one forward call",
     "threads": "CPU threads of a process",
@@ -161,6 +163,20 @@ class RunConfig:
         "demo:train",
     )
     python: Mapping[str, str] = setting(PAIRS, "backend and the Python interpreter that runs it", {})
+    executor: str = setting(
+        TEXT,
+        "where clips are predicted: `local`, on this machine, or `ray`, on a Ray cluster (docs/cluster.md)",
+        "local",
+    )
+    ray_address: str | None = setting(
+        TEXT,
+        "address of the Ray cluster; by default that of RAY_ADDRESS or of the one on this machine, or else a "
+        "new one of this machine alone",
+        None,
+    )
+    ray_gpus: float = setting(
+        NUMBER, "GPUs of each worker on a cluster, of networks that compute on one; 0.5: two share one", 1.0
+    )
     out: str | None = setting(TEXT, "run directory; by default `runs/TIME-MODELS`", None)
     report: bool = setting(
         SWITCH, "write report, tables and plots at the end; `bench report` can do it later", True
@@ -182,6 +198,12 @@ class RunConfig:
         if twice:
             raise UsageError(f"named twice: {', '.join(twice)}", where="--models")
         check_views(str(self.views))
+        if self.executor not in EXECUTORS:
+            raise unknown_name("executor", self.executor, EXECUTORS)
+        if self.ray_address is not None and self.executor != "ray":
+            raise UsageError(
+                "would do nothing", where=f"--ray-address {self.ray_address}", remedy="Add --executor ray."
+            )
         self._check_scenarios()
         for name, least in (
             ("processes", 1),
@@ -203,6 +225,7 @@ class RunConfig:
         if self.stream_fps is not None:
             _at_least("stream_fps", self.stream_fps, 0.1)
         _at_least("clip_timeout", self.clip_timeout, 0.1)
+        _at_least("ray_gpus", self.ray_gpus, 0.01)
 
     def _check_scenarios(self) -> None:
         known = tuple(SCENARIOS)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 
 from ...datasets.clip import Clip
 from ...datasets.sources.manifest import verify
 from ...errors import ClipError
-from ...models.spec import FloatArray
+from ...models.spec import FloatArray, Network
 from ...preprocessing.preparer import Prepared, Preparer
 from ...preprocessing.stopwatch import Stopwatch
 from ..scenarios.inference import average_views, forward, remarks
 from ..scenarios.scenario import Loaded
 from ..thumbnails import write_thumbnail
-from .events import ClipFailed, Predicted, Send, Started, signs_of_life
-from .job import Job
+from .events import ClipFailed, Predicted, Send, Started, Waiting, signs_of_life
+from .job import Job, clips_of_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +38,48 @@ class AccuracySettings:
     logits: Path | None = None
 
 
-def predict_clips(job: Job, loaded: Loaded, send: Send) -> None:
-    """Report a `Predicted` or `ClipFailed` for each of the job's clips, in their order."""
+def predict_clips(
+    job: Job,
+    loaded: Loaded,
+    send: Send,
+    *,
+    lines: SimpleQueue[bytes],
+    peak_rss: Callable[[], int],
+) -> None:
+    """Report a `Predicted` or `ClipFailed` for each clip, in order; then wait for more, until none come.
+
+    - `job`, `loaded`, `send`: as of every task; `job.settings` are `AccuracySettings`.
+    - `lines`: what the parent sends while this worker is `Waiting`: `clips_as_line`.
+    - `peak_rss`: gives the bytes that the process held at most so far.
+    """
     settings: AccuracySettings = job.settings
     preparer = replace(loaded.preparer, keep_middle=settings.thumbnails is not None)
     logits_of_all: list[FloatArray] = []
-    for clip, prepared in _prepared(job.clips, settings.ahead, preparer, send):
+    clips = job.clips
+    while clips:
+        logits_of_all += _predict(clips, job, loaded.network, preparer, send)
+        send(Waiting(peak_rss(), loaded.network.describe()))
+        clips = clips_of_line(lines.get())
+    if settings.logits is not None and logits_of_all:
+        np.save(settings.logits, np.concatenate(logits_of_all), allow_pickle=False)
+
+
+def _predict(
+    clips: tuple[Clip, ...], job: Job, network: Network, preparer: Preparer, send: Send
+) -> list[FloatArray]:
+    """The logits (views, classes) of the clips, where `job.settings` ask for them."""
+    settings: AccuracySettings = job.settings
+    kept: list[FloatArray] = []
+    for clip, prepared in _prepared(clips, settings.ahead, preparer, send):
         if isinstance(prepared, ClipError):
             send(ClipFailed(clip.id, str(prepared)))
             continue
         watch = Stopwatch()
-        logits, _ = forward(loaded.network, prepared, job.batch, job.classes, watch)
+        logits, _ = forward(network, prepared, job.batch, job.classes, watch)
         with watch.stage("download"):
             scores = average_views(logits, job.views.average)
-        logits_of_all.append(logits)
+        if settings.logits is not None:
+            kept.append(logits)
         send(
             Predicted(
                 clip.id,
@@ -65,8 +94,7 @@ def predict_clips(job: Job, loaded: Loaded, send: Send) -> None:
         )
         if settings.thumbnails is not None and prepared.middle is not None:
             write_thumbnail(settings.thumbnails, clip.id, prepared.middle)
-    if settings.logits is not None and logits_of_all:
-        np.save(settings.logits, np.concatenate(logits_of_all), allow_pickle=False)
+    return kept
 
 
 def _prepared(

@@ -53,6 +53,7 @@ class Predicted:
 
     - `clip`: its id.
     - `scores`: probabilities, one of each class; float32 values.
+    - `node`: of a cluster, by its name, where it was predicted; None: on this machine.
     - the rest: see `ClipRecord`.
     """
 
@@ -64,6 +65,15 @@ class Predicted:
     stages_s: dict[str, float]
     flow_cached: bool
     notes: tuple[str, ...]
+    node: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeJoined:
+    """A node of a cluster takes part. `node`: its name. `environment`: its hardware and software."""
+
+    node: str
+    environment: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +213,7 @@ Event = (
     | Started
     | ClipFailed
     | Predicted
+    | NodeJoined
     | Measured
     | Answered
     | Waiting

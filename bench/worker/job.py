@@ -1,12 +1,15 @@
 """What a worker process is asked to do.
 
 The job goes to the worker's standard input as one pickle, from its own parent, never from a file; the answers
-come back as `events`. The worker ends when its standard input is closed: when its parent dies.
+come back as `events`. To a worker that is `Waiting` its parent sends a line: an empty one, or further clips.
+The worker ends when its standard input is closed: when its parent dies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import pickle
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +23,10 @@ from ...models.spec import LoadOptions, Views, Weights
 class Job:
     """One network in one fresh process.
 
-    - `task`: "accuracy" (predictions of `clips`), "arrays" (logits of given input), "loadgen" (answers to
-      LoadGen's queries), "turns" (clips timed when it is this process's turn), "live" (a live session),
-      "live videos" (one session for each of `clips`), or the name of a scenario.
+    - `task`: "accuracy" (predictions of `clips`, then of those that its parent sends), "arrays" (logits of
+      given input), "loadgen" (answers to LoadGen's queries), "turns" (clips timed when it is this process's
+      turn), "live" (a live session), "live videos" (one session for each of `clips`), or the name of a
+      scenario.
     - `request`: the model as the user named it. `weights`: stream → weights. `classes`: length of its scores.
     - `views`: how a video is cut into views.
     - `window`: one window of so many frames from the middle instead of `views`; None for `views`.
@@ -47,3 +51,14 @@ class Job:
     people: ChosenDetector | None = None
     flow_cache: Path | None = None
     settings: Any = None
+
+
+def clips_as_line(clips: Sequence[Clip]) -> bytes:
+    """Clips for a worker that waits, as a line without its line feed; empty for no clips."""
+    return b64encode(pickle.dumps(tuple(clips))) if clips else b""
+
+
+def clips_of_line(line: bytes) -> tuple[Clip, ...]:
+    """The clips of `clips_as_line`. Only for what the worker's own parent has sent."""
+    clips: tuple[Clip, ...] = pickle.loads(b64decode(line)) if line else ()
+    return clips

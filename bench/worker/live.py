@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -94,8 +95,8 @@ def ready(job: Job, loaded: Loaded) -> tuple[Recognise, People | None]:
     return recognise, people
 
 
-def recognise_live(job: Job, loaded: Loaded, send: Send, asked: threading.Semaphore) -> None:
-    """Run the session and report it; it ends when `asked` is released, and by SIGTERM or SIGINT."""
+def recognise_live(job: Job, loaded: Loaded, send: Send, asked: SimpleQueue[bytes]) -> None:
+    """Run the session and report it; it ends when `asked` has a line, and by SIGTERM or SIGINT."""
     settings: LiveSettings = job.settings
     config = settings.config
     recognise, people = ready(job, loaded)
@@ -173,9 +174,9 @@ class Reports:
         self._thread.join()
 
 
-def _stop_when_asked(stop: threading.Event, asked: threading.Semaphore) -> None:
+def _stop_when_asked(stop: threading.Event, asked: SimpleQueue[bytes]) -> None:
     def wait() -> None:
-        asked.acquire()
+        asked.get()
         stop.set()
 
     threading.Thread(target=wait, name="stop", daemon=True).start()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import psutil
@@ -32,35 +33,38 @@ from .turns import take_turns
 def main() -> None:
     send = event_writer(pipe_to_parent())
     job: Job = pickle.load(sys.stdin.buffer)
-    asked = threading.Semaphore(0)
+    lines: SimpleQueue[bytes] = SimpleQueue()
     grace_s = LIVE_GRACE_S if job.task == "live" else 0.0
-    threading.Thread(target=_follow_parent, args=(asked, grace_s), daemon=True).start()
+    threading.Thread(target=_follow_parent, args=(lines, grace_s), daemon=True).start()
     with notices_to(lambda text: send(Notice(text))):
         try:
-            _run(job, send, asked)
+            _run(job, send, lines)
         except ActionBenchError as error:
             send(Failed(str(error)))
         except MemoryError:
             send(Failed("out of memory"))
 
 
-def _follow_parent(asked: threading.Semaphore, grace_s: float) -> None:
-    """Release `asked` for each byte of the parent's, and end with it: released once more, after `grace_s`.
+def _follow_parent(lines: SimpleQueue[bytes], grace_s: float) -> None:
+    """Pass on the parent's lines, and end with it: an empty line, and `grace_s` later the end of the process.
 
     The parent holds our standard input open; it closes when the parent ends, however it ends.
     """
     # Not by `sys.stdin`, whose lock this thread would hold when the interpreter ends.
-    while os.read(0, 1):
-        asked.release()
-    asked.release()
+    begun = b""
+    while data := os.read(0, 1 << 16):
+        *whole, begun = (begun + data).split(b"\n")
+        for line in whole:
+            lines.put(line)
+    lines.put(b"")
     time.sleep(grace_s)
     os._exit(1)
 
 
-def _recognise_live(job: Job, loaded: Loaded, send: Send, asked: threading.Semaphore) -> None:
+def _recognise_live(job: Job, loaded: Loaded, send: Send, lines: SimpleQueue[bytes]) -> None:
     from .live import recognise_live  # only here: the other tasks need no video library
 
-    recognise_live(job, loaded, send, asked)
+    recognise_live(job, loaded, send, lines)
 
 
 def _watch_videos(job: Job, loaded: Loaded, send: Send) -> None:
@@ -70,21 +74,23 @@ def _watch_videos(job: Job, loaded: Loaded, send: Send) -> None:
 
 
 _TASKS: dict[str, Callable[[Job, Loaded, Send], None]] = {
-    "accuracy": predict_clips,
     "arrays": compute_arrays,
     "loadgen": measure_loadgen,
     "live videos": _watch_videos,
 }
-"""What a worker does beside the scenarios of a run."""
+"""What a worker does beside the scenarios of a run, where its parent sends nothing more."""
 
 LIVE_GRACE_S = 60.0
 """Seconds that a live session may take to close its files when its parent is gone."""
 
 
-def _run(job: Job, send: Send, asked: threading.Semaphore) -> None:
-    in_turns = partial(take_turns, turns=asked, peak_rss=_peak_rss)
-    live = partial(_recognise_live, asked=asked)
-    tasks: dict[str, Callable[[Job, Loaded, Send], None]] = {**_TASKS, "turns": in_turns, "live": live}
+def _run(job: Job, send: Send, lines: SimpleQueue[bytes]) -> None:
+    tasks: dict[str, Callable[[Job, Loaded, Send], None]] = {
+        **_TASKS,
+        "accuracy": partial(predict_clips, lines=lines, peak_rss=_peak_rss),
+        "turns": partial(take_turns, turns=lines, peak_rss=_peak_rss),
+        "live": partial(_recognise_live, lines=lines),
+    }
     timed = None if job.task in tasks else scenario(job.task)
     work = tasks[job.task] if timed is None else timed.measure
     begin = time.perf_counter()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import pickle
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...child_process import Child, how_it_ended, last_lines
+from ...datasets.clip import Clip
 from ...errors import MeasurementError
 from ...models.registry import find_model
 from .events import (
@@ -29,7 +30,7 @@ from .events import (
     Watched,
     read_event,
 )
-from .job import Job
+from .job import Job, clips_as_line
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -71,6 +72,7 @@ class Worker:
     - `timeout_s`: seconds without an event, until it is killed.
     - `notify`: is given what the user should know.
     - `limit`: what sets `timeout_s`, for the message when it is over.
+    - `more`: gives the clips that a worker of the task "accuracy" is sent when it waits; none ends it.
     """
 
     job: Job
@@ -79,6 +81,7 @@ class Worker:
     timeout_s: float
     notify: Callable[[str], None]
     limit: str = "--clip-timeout"
+    more: Callable[[], Sequence[Clip]] = tuple
 
     def events(self, outcome: Outcome, stop: threading.Event | None = None) -> Generator[Event]:
         """Start the process and yield its events until it ends; how it ended is left in `outcome`.
@@ -153,7 +156,7 @@ class Worker:
                 case Done():
                     return
                 case Waiting():
-                    child.send(b"\n")
+                    child.send(clips_as_line(self.more()) + b"\n")
 
 
 def _wants_memory_kept(job: Job) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
+from queue import SimpleQueue
 
 from ..scenarios.latency import ClipTimer, none_left, warm_preparation
 from ..scenarios.scenario import Loaded
@@ -21,12 +21,12 @@ class TurnSettings:
 
 
 def take_turns(
-    job: Job, loaded: Loaded, send: Send, *, turns: threading.Semaphore, peak_rss: Callable[[], int]
+    job: Job, loaded: Loaded, send: Send, *, turns: SimpleQueue[bytes], peak_rss: Callable[[], int]
 ) -> None:
     """Time one of the job's clips in every turn, the clips in order, until the process is ended.
 
     - `job`, `loaded`, `send`: as of every task; `job.settings` are `TurnSettings`.
-    - `turns`: released by the parent for each turn.
+    - `turns`: a line from the parent for each turn.
     - `peak_rss`: gives the bytes that the process held at most so far.
 
     Every clip is timed once before the first turn, which warms the process. Raises MeasurementError if a clip
@@ -41,7 +41,7 @@ def take_turns(
             raise none_left(samples, timed.refused)
     for clip in cycle(job.clips):
         send(Waiting(peak_rss(), loaded.network.describe()))
-        turns.acquire()
+        turns.get()
         measured = 0.0
         while measured == 0 or measured < settings.min_seconds:
             sample = timed(clip, samples, 0)

@@ -86,7 +86,7 @@ def resolve_weights(stream: str, description: WeightsDescription, path: Path) ->
         kind="user" if published is None else "published",
         description=description,
         path=path,
-        sha256=digest(_files(path)),
+        sha256=digest(weights_files(path)),
         checked=published is not None and _as_published(path),
     )
 
@@ -98,7 +98,7 @@ def _as_published(path: Path) -> bool:
     """
     folder = weights_folder().resolve() / path.resolve().relative_to(weights_folder().resolve()).parts[0]
     records = recorded(folder)
-    loaded = {file.resolve().relative_to(folder).as_posix() for file in _files(path)}
+    loaded = {file.resolve().relative_to(folder).as_posix() for file in weights_files(path)}
     for name in sorted(loaded & records.keys()):
         if problem := difference(folder / name, name, records[name]):
             raise WeightsError(
@@ -109,7 +109,7 @@ def _as_published(path: Path) -> bool:
     return all(name in records and records[name].checked != FIRST_USE for name in loaded)
 
 
-def _files(path: Path) -> list[Path]:
+def weights_files(path: Path) -> list[Path]:
     """The files that make up the weights `path`, in name order."""
     if path.is_dir():
         return sorted(file for file in path.rglob("*") if file.is_file())

@@ -49,6 +49,7 @@ class ClipColumns:
       models of a run share them.
     - `values`: structured array (n,) of the other fields, see `column`.
     - `errors`, `notes`: row → the field, where there is one.
+    - `nodes`: names of the nodes of a cluster that predicted clips.
     """
 
     clips: tuple[str, ...]
@@ -56,6 +57,7 @@ class ClipColumns:
     values: npt.NDArray[np.void]
     errors: Mapping[int, str]
     notes: Mapping[int, tuple[str, ...]]
+    nodes: frozenset[str]
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -161,13 +163,20 @@ class ClipColumnsBuilder:
             growing.errors[row] = record.error
         if record.notes:
             growing.notes[row] = record.notes
+        if record.node is not None:
+            growing.nodes.add(record.node)
 
     def columns(self) -> dict[str, ClipColumns]:
         """Model → its columns."""
         names = tuple(self._numbers)
         return {
             model: ClipColumns(
-                tuple(each.rows), names, np.frombuffer(each.values, _TYPE), each.errors, each.notes
+                tuple(each.rows),
+                names,
+                np.frombuffer(each.values, _TYPE),
+                each.errors,
+                each.notes,
+                frozenset(each.nodes),
             )
             for model, each in self._models.items()
         }
@@ -181,3 +190,4 @@ class _Growing:
         self.values = bytearray()
         self.errors: dict[int, str] = {}
         self.notes: dict[int, tuple[str, ...]] = {}
+        self.nodes: set[str] = set()

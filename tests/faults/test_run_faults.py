@@ -10,14 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pytest
 
 from actionbench.bench import runner
 from actionbench.bench.cli.app import run_app
-from actionbench.records import json_lines, run_directory
+from actionbench.records.json_lines import AppendedFile
 from actionbench.records.run_directory import RunDirectory, RunWriter
 
 from .runs import Words, answers, assert_whole
@@ -60,26 +59,26 @@ def test_the_end_in_the_middle_of_any_write(
     out = tmp_path / "run"
     left = number
 
-    def torn(file: IO[bytes], data: bytes, resume: str) -> None:
+    def torn(self: AppendedFile, data: bytes) -> int:
         nonlocal left
         if left == 0:
-            file.write(data[: int(np.random.default_rng(number).integers(len(data)))])
-            file.flush()
+            self._file.write(data[: int(np.random.default_rng(number).integers(len(data)))])
+            self._file.flush()
             raise Killed
         left -= 1
-        json_lines_append(file, data, resume)
+        return add(self, data)
 
-    json_lines_append = json_lines.append
+    add = AppendedFile.add
     with monkeypatch.context() as patch:
-        patch.setattr(run_directory, "append", torn)
+        patch.setattr(AppendedFile, "add", torn)
         with pytest.raises(Killed):
             run_app(words(out))
     assert RunDirectory(out).run.state == "running"
     _resumed(out, undisturbed)
 
 
-STAGES = ("planned", "accuracy_pass", "check_agreement", "scenario_pass", "finish")
-IN_SHORT = ("accuracy_pass", "scenario_pass")
+STAGES = ("planned", "accuracy_passes", "check_agreement", "scenario_pass", "finish")
+IN_SHORT = ("accuracy_passes", "scenario_pass")
 
 
 @pytest.mark.parametrize(

@@ -312,3 +312,18 @@ def test_reservations_beyond_the_gravest_are_caveats(fake: SimpleNamespace) -> N
     assert len(found) == 5
     assert verdict(summary)[-1] == f"But {'; '.join(found[:MOST_RESERVATIONS])}."
     assert {f"Also: {text}." for text in found[MOST_RESERVATIONS:]} <= set(caveats(summary))
+
+
+def test_it_is_said_on_how_many_nodes_an_accuracy_was_computed(two_models: RunData) -> None:
+    kinds = {"host/0": {"cpu": "a"}, "host/1": {"cpu": "a"}, "host/2": {"cpu": "b"}}
+    clips = {model: replace(each, nodes=frozenset(kinds)) for model, each in two_models.clips.items()}
+    run = replace(two_models.run, environment=two_models.run.environment | {"nodes": kinds})
+    told = caveats(summary_of(replace(two_models, run=run, clips=clips)))
+    assert (
+        "The accuracy of run-1 was computed on 3 nodes of a cluster, of 2 kinds of machine: the last digits "
+        "of probabilities may differ between kinds." in told
+    )
+    alike = {model: replace(each, nodes=frozenset({"host/1"})) for model, each in clips.items()}
+    told = caveats(summary_of(replace(two_models, run=run, clips=alike)))
+    assert "The accuracy of run-1 was computed on 1 node of a cluster, of 1 kind of machine." in told
+    assert "cluster" not in " ".join(caveats(summary_of(two_models)))

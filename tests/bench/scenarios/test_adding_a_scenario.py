@@ -6,9 +6,9 @@ import io
 import json
 import re
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import pandas as pd
 import pytest
@@ -50,7 +50,7 @@ def decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def events(self: Worker, _: object) -> Iterator[Event | None]:
         sent = io.BytesIO()
-        process._run(self.job, event_writer(sent), threading.Semaphore(0))
+        process._run(self.job, event_writer(sent), SimpleQueue())
         yield from map(read_event, sent.getvalue().splitlines())
 
     monkeypatch.setattr(Worker, "events", events)

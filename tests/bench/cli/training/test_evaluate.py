@@ -94,7 +94,7 @@ def evaluated(
 
     with without_pictures():
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("actionbench.bench.runner.accuracy_pass", interrupt)
+            patch.setattr("actionbench.bench.runner.accuracy_passes", interrupt)
             interrupted = said(130)
         continued = said(0)
     written = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
