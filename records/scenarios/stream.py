@@ -111,9 +111,11 @@ def least_processed(r: StreamRecord) -> float:
 
 def keeps_up(r: StreamRecord) -> bool | None:
     """Whether of every camera at least `KEPT_UP` of the due labels were computed, and of the frames
-    processed. None if no label was due, which says nothing of the network."""
+    processed. None if no label was due and the frames were processed, which says nothing of the network."""
+    if least_processed(r) < KEPT_UP:
+        return False
     answered = least_answered(r)
-    return None if answered is None else min(answered, least_processed(r)) >= KEPT_UP
+    return None if answered is None else answered >= KEPT_UP
 
 
 def _late(r: StreamRecord) -> int:

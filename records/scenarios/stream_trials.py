@@ -48,7 +48,8 @@ class StreamTrial:
 
     @property
     def passed(self) -> bool | None:
-        """Whether the model kept up with every camera; None if no label was due, which ends the search."""
+        """Whether the model kept up with every camera; None where that is not known, as
+        no label was due, which ends the search."""
         return keeps_up(self.measured)
 
 

@@ -191,10 +191,12 @@ def _several(peak: StreamPeak, trial: StreamRecord) -> str:
 def _why(trial: StreamRecord) -> str:
     """Why a trial failed, of the camera that was served worst, and how much the process computed."""
     camera = "the camera that was served worst" if trial.cameras > 1 else "the camera"
-    answered = least_answered(trial)
-    assert answered is not None, "a trial that failed had labels due"
-    shares = {"due labels computed": answered, "frames processed": least_processed(trial)}
-    missed = [f"{_percent(share)} of its {what}" for what, share in shares.items() if share < KEPT_UP]
+    shares = {"due labels computed": least_answered(trial), "frames processed": least_processed(trial)}
+    missed = [
+        f"{_percent(share)} of its {what}"
+        for what, share in shares.items()
+        if share is not None and share < KEPT_UP
+    ]
     busy = f"{number(_cores_busy(trial))} cores busy"
     return f"{camera} had only {' and '.join(missed)}{_with_persons(trial)} ({busy})"
 

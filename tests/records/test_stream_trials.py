@@ -162,6 +162,7 @@ def test_a_trial_without_a_due_label_decides_nothing_and_ends_the_search() -> No
     nobody = replace(of_cameras([0], [0]), due=0, served=(), persons=(0,) * 100)
     found = StreamTrial("cameras", nobody)
     assert found.passed is None
+    assert StreamTrial("cameras", replace(nobody, dropped=3)).passed is False, "whoever is in the picture"
     (peak,) = stream_peaks_of([found])
     assert (peak.kept_up, peak.not_kept_up, peak.undecided, peak.ended) == (None, None, nobody, True)
     assert peak.camera is nobody

@@ -258,6 +258,16 @@ def test_a_search_without_persons_has_found_nothing(fake: SimpleNamespace) -> No
     assert (peak["kept_up"], peak["not_kept_up"], peak["no_label_due"]["persons_most"]) == (None, None, 0)
 
 
+def test_lost_frames_are_no_pass_where_nobody_is_found(fake: SimpleNamespace) -> None:
+    nobody: dict[str, Any] = {"due": 0, "age_s": (), "forward_s": None, "persons": (0,) * 20}
+    failed = trial("cameras", 25, 4, True, dropped=21, **nobody)
+    assert stream_peaks(summary_of(fake, failed)).notes[0] == (
+        "net: serves no camera at 25 frames/s with a label every 4 frames: with 1, the camera had only 75 % "
+        "of its frames processed, with 0 persons in the picture in the median and 0 at most (0.600 cores "
+        "busy)."
+    )
+
+
 def test_without_a_search_there_is_no_table(fake: SimpleNamespace) -> None:
     table = stream_peaks(summary_of(fake))
     assert (table.rows, table.notes) == ((), ())
