@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ class Preparation:
         expected = rate or FALLBACK_FPS / every
         self._sampler = Sampler(rate, every, float(window / expected))
         self._rate, self._stride, self._measurements = rate, stride, measurements
-        self._finder = None if people is None else PeopleFinder(people, window, expected, measurements)
+        self._finder = None if people is None else PeopleFinder(people, window, expected)
         self._rolling: dict[int | None, _Rolling] = {}
         # Presentation times, and whether the frame is a repetition: their pixels would be kept for nothing.
         self._times: deque[tuple[float, bool]] = deque(maxlen=window)
@@ -103,11 +104,9 @@ class Preparation:
         repeated = frame is self._added
         self._added = frame
         self._times.append((frame.time_s, repeated))
-        if self._finder is None:
-            cuts: tuple[Cut, ...] = (Cut(None, () if repeated else (frame.pixels,), anew=False),)
-        else:
-            cuts = self._finder.repeat() if repeated else self._finder.add(frame.pixels)
-        by_key = {None if cut.person is None else cut.person.id: cut for cut in cuts}
+        by_key = {
+            None if cut.person is None else cut.person.id: cut for cut in self._cuts(frame.pixels, repeated)
+        }
         self._rolling = {
             key: self._rolling.get(key) or _Rolling(self._preparer, self._length, self._measurements)
             for key in by_key
@@ -115,6 +114,18 @@ class Preparation:
         return {
             key: cut for key, cut in by_key.items() if self._rolling[key].add(cut, self._stride, multiple)
         }
+
+    def _cuts(self, pixels: Pixels, repeated: bool) -> tuple[Cut, ...]:
+        """What a frame adds to each window; `repeated`: it is the last one once more."""
+        if self._finder is None:
+            return (Cut(None, () if repeated else (pixels,), anew=False),)
+        if repeated:
+            return self._finder.repeat()
+        begin = time.perf_counter()
+        cuts = self._finder.add(pixels)
+        self._measurements.observe("people", time.perf_counter() - begin)
+        self._measurements.set_trouble("people", self._finder.too_many)
+        return cuts
 
     def _window(self, key: int | None, cut: Cut) -> Window:
         # All windows end with the last frame, and a whole one has them all.

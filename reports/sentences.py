@@ -88,7 +88,8 @@ def _camera(m: ModelSummary) -> Sequence[tuple[float, Answer]]:
     if not pace(m).known and stream is not None:
         fps = value_of(stream.figures["fps"])
         assert fps is not None, "each of its records has one"
-        return [(fps, "yes" if stream.figures["keeps_up"] else "no")]
+        keeps = stream.figures["keeps_up"]  # None: no label was due
+        return () if keeps is None else [(fps, "yes" if keeps else "no")]
     sustained = _sustained(m)
     return sustained.answers() if sustained.known else ()
 

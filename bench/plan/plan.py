@@ -53,13 +53,6 @@ def make_plan(config: RunConfig, load: Source = load_clips) -> Plan:
     able = tuple(model for model in models if model.refusal is None)
     if not able:
         require(models[0].request, models[0].options.device)
-    if "stream" in config.scenarios and (cropped := [model for model in able if model.people is not None]):
-        raise UsageError(
-            "shows whole frames: a camera has no main person",
-            where="--scenarios stream",
-            found="a detector of persons for " + ", ".join(model.key for model in cropped),
-            remedy="Leave the scenario or --people out.",
-        )
     refused = tuple(model for model in models if model.refusal is not None)
     return Plan(config, _clips(config, able, load), able, refused)
 

@@ -21,10 +21,14 @@ from ...datasets.sources.manifest import verify
 from ...datasets.video.reader import read_frames
 from ...errors import ClipError, MeasurementError
 from ...live.frame import FALLBACK_FPS
+from ...live.people.finder import MOST_PEOPLE
 from ...live.queues import Turns
+from ...models.detectors.detector import Detector
+from ...models.detectors.registry import ChosenDetector, load_detector
 from ...models.spec import InputArray, Network
+from ...preprocessing.people.square import Square
 from ...preprocessing.preparer import Preparer, View
-from ...preprocessing.rolling_window import RollingWindow, still_window
+from ...preprocessing.rolling_window import still_window
 from ...preprocessing.stopwatch import Meter, Stopwatch
 from ..worker.events import Measured, Send, signs_of_life
 from ..worker.job import Job
@@ -32,6 +36,7 @@ from .camera import Camera, due_windows, is_due
 from .inference import average_views, forward_views
 from .latency import warm_preparation
 from .scenario import Cost, Loaded, Scenario
+from .stream_windows import CameraWindows, FrameWindow, PersonWindows, Watched
 
 if TYPE_CHECKING:  # a worker needs neither
     from ..plan.config import RunConfig
@@ -53,6 +58,8 @@ class CameraSettings:
     - `window`: frames that a label is about.
     - `cameras`: such cameras at once, which all begin at the same time.
     - `decoding`: each frame is decoded when it has arrived, by each camera; otherwise all are beforehand.
+    - `people`: detector by which persons are found, of each of whom a label is asked for; None: of whole
+      frames.
     """
 
     fps: Fraction
@@ -61,35 +68,12 @@ class CameraSettings:
     seconds: float
     cameras: int = 1
     decoding: bool = False
+    people: ChosenDetector | None = None
 
     @property
     def frames(self) -> int:
         """Frames of each camera: those of its first window, then `seconds`."""
         return int(self.seconds * self.fps) + self.window
-
-
-@dataclasses.dataclass(slots=True)
-class _Watched:
-    """What was done for one camera.
-
-    - `age_s`: of its labels.
-    - `frame_s`, `stages_s`, `waiting_frames`: of each frame the work, and those that waited behind it.
-    - `dropped`: frames that were lost.
-    - `resident_bytes`: memory of the process at its last frame.
-    """
-
-    age_s: list[float] = dataclasses.field(default_factory=list)
-    frame_s: list[float] = dataclasses.field(default_factory=list)
-    stages_s: dict[str, list[float]] = dataclasses.field(default_factory=dict)
-    waiting_frames: list[int] = dataclasses.field(default_factory=list)
-    dropped: int = 0
-    resident_bytes: int = 0
-
-    def add(self, seconds: float, watch: Stopwatch, waiting: int) -> None:
-        self.frame_s.append(seconds)
-        for stage, of_stage in watch.seconds.items():
-            self.stages_s.setdefault(stage, []).append(of_stage)
-        self.waiting_frames.append(waiting)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -110,9 +94,14 @@ def measure_stream(job: Job, loaded: Loaded, send: Send) -> None:
     network, preparer = loaded.network, loaded.preparer
     clip, frames = _first_usable(job, settings)
     warm_preparation(preparer, clip, send)
-    window = still_window(preparer, settings.window, frames[0])
+    shown, detector = frames[0], None
+    if settings.people is not None:
+        detector = load_detector(settings.people, threads=1, at_once=settings.cameras)
+        detector.detect(shown)  # compiles what is compiled at first use
+        shown = Square(0, 0, min(shown.shape[:2])).cut(shown)
+    window = still_window(preparer, settings.window, shown)
     forward_views(network, [window], job.classes, Stopwatch())
-    _Watching(job, network, preparer, send, clip, frames).watch()
+    _Watching(job, network, preparer, send, clip, frames, detector).watch()
 
 
 def _first_usable(job: Job, settings: CameraSettings) -> tuple[Clip, list[Frame]]:
@@ -140,17 +129,25 @@ class _Watching:
     """The cameras, with a thread each, and the network, with another one, while they work.
 
     - `held`: frames that are decoded beforehand.
+    - `detector`: finds persons; None: labels are about whole frames.
     """
 
     def __init__(
-        self, job: Job, network: Network, preparer: Preparer, send: Send, clip: Clip, held: list[Frame]
+        self,
+        job: Job,
+        network: Network,
+        preparer: Preparer,
+        send: Send,
+        clip: Clip,
+        held: list[Frame],
+        detector: Detector | None,
     ) -> None:
         self._job, self._network, self._preparer, self._send = job, network, preparer, send
-        self._clip, self._held = clip, held
+        self._clip, self._held, self._detector = clip, held, detector
         self._settings: CameraSettings = job.settings
-        self._cameras = [_Watched() for _ in range(self._settings.cameras)]
+        self._cameras = [Watched() for _ in range(self._settings.cameras)]
         self._forward_s: list[float] = []
-        self._windows: Turns[int, _Due] = Turns()
+        self._windows: Turns[tuple[int, int | None], _Due] = Turns()
         self._stop = threading.Event()
 
     def watch(self) -> None:
@@ -169,7 +166,8 @@ class _Watching:
         self._send(Measured(self._result(meter)))
 
     def _label(self) -> None:
-        """Compute labels: the cameras take turns, and of each the newest window counts."""
+        """Compute labels: cameras, or persons, take turns, and of each the newest window counts. That of a
+        person who has left meanwhile is computed too, as it was due."""
         job = self._job
         try:
             while (due := self._windows.take()) is not None:
@@ -188,7 +186,8 @@ class _Watching:
         settings, watched = self._settings, self._cameras[number]
         room = max(1, round(ROOM_S * settings.fps))
         camera = Camera(settings.fps, settings.frames, room, time.perf_counter, time.sleep)
-        window = RollingWindow(self._preparer, settings.window)
+        windows = self._windows_of_a_camera()
+        strides = 0
         frames = _decoded(self._clip) if settings.decoding else itertools.cycle(self._held)
         alive = signs_of_life(self._send)
         while (arrival := camera.take()) is not None and not self._stop.is_set():
@@ -196,14 +195,27 @@ class _Watching:
             begin = time.perf_counter()
             with watch.stage("decode") if settings.decoding else nullcontext():
                 frame = next(frames)
-            window.add(frame, watch)
+            # What was due with frames that were lost in between is not known: the last one before tells.
+            passed = due_windows(arrival.number, settings.window, settings.stride)
+            watched.ask(passed - strides, windows)
+            strides = passed
+            windows.add(frame, watch)
             watched.add(time.perf_counter() - begin, watch, arrival.waiting)
-            if is_due(arrival.number, settings.window, settings.stride) and window.whole():
-                self._windows.put(number, _Due(number, arrival.time_s, window.frames()))
+            if is_due(arrival.number, settings.window, settings.stride):
+                watched.ask(1, windows)
+                strides += 1
+                for person, window in windows.whole().items():
+                    self._windows.put((number, person), _Due(number, arrival.time_s, window.frames()))
             if number == 0:
                 alive("camera", arrival.number + 1, settings.frames)
         watched.dropped = camera.dropped
         watched.resident_bytes = psutil.Process().memory_info().rss
+
+    def _windows_of_a_camera(self) -> CameraWindows:
+        settings = self._settings
+        if self._detector is None:
+            return FrameWindow(self._preparer, settings.window)
+        return PersonWindows(self._preparer, settings.window, settings.fps, self._detector)
 
     def _result(self, meter: Meter) -> dict[str, Any]:
         settings, preparer = self._settings, self._preparer
@@ -213,6 +225,9 @@ class _Watching:
         if any(how.rate is None and how.every > 1 for how in preparer.streams.values()):
             notes.append("the camera gives only those frames of a video that the weights were trained on")
         cameras = self._cameras
+        persons = [each for camera in cameras for each in camera.persons]
+        if (most := max(persons, default=0)) > MOST_PEOPLE:
+            notes.append(f"{most} persons were in the picture, of whom {MOST_PEOPLE} were recognised")
         stages = dict.fromkeys(stage for camera in cameras for stage in camera.stages_s)
         return {
             "clip": self._clip.id,
@@ -221,9 +236,9 @@ class _Watching:
             "stride": settings.stride,
             "frames": settings.cameras * settings.frames,
             "dropped": sum(camera.dropped for camera in cameras),
-            "due": settings.cameras * due_windows(settings.frames, settings.window, settings.stride),
+            "due": sum(camera.due for camera in cameras),
             "age_s": [age for camera in cameras for age in camera.age_s],
-            "frame_s": _median(camera.frame_s for camera in cameras),
+            "frame_s": self._typical([camera.frame_s for camera in cameras]),
             "forward_s": float(np.median(self._forward_s)) if self._forward_s else None,
             "preparing_threads": settings.cameras,
             "network_threads": self._job.options.threads,
@@ -231,22 +246,28 @@ class _Watching:
             "cpu_s": meter.cpu_s,
             "waited_s": meter.waited_s,
             "stages_s": {
-                stage: _median(camera.stages_s.get(stage, ()) for camera in cameras) for stage in stages
+                stage: self._typical([camera.stages_s.get(stage, []) for camera in cameras])
+                for stage in stages
             },
             "waiting_frames": [waiting for camera in cameras for waiting in camera.waiting_frames],
             "notes": sorted({*notes, *preparer.notes}),
             "cameras": settings.cameras,
             "served": [
-                {"labels": len(camera.age_s), "dropped": camera.dropped}
+                {"labels": len(camera.age_s), "dropped": camera.dropped, "due": camera.due}
                 for camera in (cameras if len(cameras) > 1 else ())
             ],
+            "persons": persons,
             # That of the first one to end: the others still have their windows and decoders.
             "resident_bytes": max(camera.resident_bytes for camera in cameras),
         }
 
-
-def _median(seconds: Iterable[Iterable[float]]) -> float:
-    return float(np.median(list(itertools.chain.from_iterable(seconds))))
+    def _typical(self, seconds: Iterable[Sequence[float]]) -> float:
+        """Seconds of work on a frame, from those of each camera: the median. Persons are looked for in some
+        frames only, which no median shows: with them, the mean over all frames."""
+        of_all = list(itertools.chain.from_iterable(seconds))
+        if self._detector is None:
+            return float(np.median(of_all))
+        return sum(of_all) / sum(len(camera.frame_s) for camera in self._cameras)
 
 
 def camera_of(model: PlannedModel, config: RunConfig) -> CameraSettings:
@@ -257,11 +278,17 @@ def camera_of(model: PlannedModel, config: RunConfig) -> CameraSettings:
         window=model.stream_window,
         stride=config.stride,
         seconds=config.stream_seconds,
+        people=model.people,
     )
 
 
+def job_of(model: PlannedModel, clips: Sequence[Clip], camera: CameraSettings) -> Job:
+    """The job of a process that is shown such a camera. The main person of a clip is of no use to it."""
+    return dataclasses.replace(model.stream_job("stream", clips, camera), people=None)
+
+
 def _job(model: PlannedModel, clips: Sequence[Clip], config: RunConfig) -> Job:
-    return model.stream_job("stream", clips, camera_of(model, config))
+    return job_of(model, clips, camera_of(model, config))
 
 
 def _seconds(model: PlannedModel, cost: Cost, _: int, config: RunConfig) -> float:

@@ -12,6 +12,7 @@ from ...records.run_directory import RunWriter, log_path
 from ...records.scenarios.stream import RATES
 from ...records.scenarios.stream_trials import (
     FASTEST_FPS,
+    FEWEST_STRIDES,
     MOST_CAMERAS,
     SLOWEST_FPS,
     Search,
@@ -25,13 +26,8 @@ from ..plan.config import RunConfig
 from ..plan.planned_model import PlannedModel
 from ..worker.supervisor import Worker
 from .scenario import Cost
-from .stream import CameraSettings, camera_of
+from .stream import CameraSettings, camera_of, job_of
 from .timed import measure
-
-FEWEST_STRIDES = 20
-"""Strides of a trial, at least. One window of each camera may wait while another is in the network, so that
-in N strides a network that is too slow by less than 1 / N computes all labels: here a twentieth, as near as a
-rate is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +55,18 @@ class StreamSearch:
 def searches(model: PlannedModel, config: RunConfig) -> Iterator[StreamSearch]:
     """The searches of a model that the settings ask for, in their order."""
     if config.find_peak:
-        yield from _of_one_camera(model.stream_window, config)
+        yield from _of_one_camera(camera_of(model, config), config)
     if config.streams:
         yield _of_cameras(camera_of(model, config))
 
 
-def _of_one_camera(window: int, config: RunConfig) -> Iterator[StreamSearch]:
+def _of_one_camera(shown: CameraSettings, config: RunConfig) -> Iterator[StreamSearch]:
     """The smallest stride at 25 and at 30 frames per second, or at `config.stream_fps`; then the largest rate
-    at `config.stride`."""
+    at `config.stride`. The rest is as `shown`."""
+    window = shown.window
 
     def camera(fps: Fraction, stride: int) -> CameraSettings:
-        return _long_enough(CameraSettings(fps, window, stride, config.stream_seconds))
+        return _long_enough(replace(shown, fps=fps, stride=stride))
 
     def stride_at(fps: Fraction) -> StreamSearch:
         return StreamSearch(
@@ -155,6 +152,8 @@ def _carry_out(
 
 def _next(search: StreamSearch, trials: Sequence[StreamTrial]) -> int | None:
     tried = [(value, trial.passed) for trial in trials if (value := search.value(trial)) is not None]
+    if any(passed is None for _, passed in tried):
+        return None  # the next one would have no label due either
     return search.following([v for v, passed in tried if passed], [v for v, passed in tried if not passed])
 
 
@@ -169,7 +168,7 @@ def _trial(
     keep: Callable[[object], None],
     progress: Progress,
 ) -> ProcessRecord:
-    job = model.stream_job("stream", clips, camera)
+    job = job_of(model, clips, camera)
     worker = Worker(job, model.python, log_path(writer.path, model.key), config.clip_timeout, console.say)
     return measure("stream", worker, model.key, number, number, keep, progress)
 

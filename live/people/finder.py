@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,7 +9,6 @@ from ...models.detectors.detector import Detector
 from ...preprocessing.people.main_person import LOOKS_PER_S
 from ...preprocessing.people.rolling import PeopleStream, PersonFrames
 from ...preprocessing.people.square import Pixels
-from ..measurements import Measurements
 from .zones import Box, Zones
 
 PATIENCE_S = 1.0
@@ -64,13 +62,12 @@ class PeopleFinder:
 
     - `people`: how.
     - `length`: frames of a window. `rate`: frames a second.
-    - `measurements`: gets the time of each frame, and what the user should know.
     """
 
-    def __init__(self, people: People, length: int, rate: Fraction, measurements: Measurements) -> None:
+    def __init__(self, people: People, length: int, rate: Fraction) -> None:
         every = max(1, round(rate / Fraction(LOOKS_PER_S)))
         self._stream = PeopleStream(people.detector, length, every, max(1, round(PATIENCE_S * rate)))
-        self._zones, self._measurements = people.zones, measurements
+        self._zones = people.zones
         self._kept: set[int] = set()
         self.present: tuple[Present, ...] = ()
 
@@ -79,9 +76,7 @@ class PeopleFinder:
 
         Persons outside all zones have windows too, so that there is a label as soon as they enter one.
         """
-        begin = time.perf_counter()
         found = self._stream.add(pixels)
-        self._measurements.observe("people", time.perf_counter() - begin)
         height, width = pixels.shape[:2]
         boxes: dict[int, Box] = {}
         for person in found:
@@ -94,10 +89,6 @@ class PeopleFinder:
 
         kept = sorted(found, key=rank)[:MOST_PEOPLE]
         self._kept = {person.id for person in kept}
-        many = (
-            f"{len(found)} persons, of whom {MOST_PEOPLE} are recognised" if len(found) > len(kept) else None
-        )
-        self._measurements.set_trouble("people", many)
         by_id = {
             id: Present(
                 id, box, zones[id], id in self._kept and (self._zones is None or zones[id] is not None)
@@ -106,6 +97,12 @@ class PeopleFinder:
         }
         self.present = tuple(by_id.values())
         return tuple(Cut(by_id[person.id], person.frames, person.anew) for person in kept)
+
+    @property
+    def too_many(self) -> str | None:
+        """That not all who are in the picture have windows, as a clause; None if all have."""
+        many = len(self.present) > MOST_PEOPLE
+        return f"{len(self.present)} persons, of whom {MOST_PEOPLE} are recognised" if many else None
 
     def repeat(self) -> tuple[Cut, ...]:
         """The same where the last frame stands in the place of one that is missing; costs hardly anything."""

@@ -26,6 +26,11 @@ motion."""
 MOST_CAMERAS = 256
 """Cameras that are tried at most: their decoding alone would take more cores than most machines have."""
 
+FEWEST_STRIDES = 20
+"""Strides of a trial, at least. One window of each camera, or person, may wait while another is in the
+network, so that in N strides a network that is too slow by less than 1 / N computes all labels: here a
+twentieth, as near as a rate is found."""
+
 NEAR = 0.05
 """A rate is found when the next one that was tried is so near, as a share of it (or one frame per second)."""
 
@@ -42,8 +47,9 @@ class StreamTrial:
     measured: StreamRecord
 
     @property
-    def passed(self) -> bool:
-        """Whether the model kept up with every camera."""
+    def passed(self) -> bool | None:
+        """Whether the model kept up with every camera; None where that is not known, as
+        no label was due, which ends the search."""
         return keeps_up(self.measured)
 
 
@@ -105,6 +111,7 @@ class StreamPeak:
       cameras; None if there was none.
     - `not_kept_up`: the least demanding trial that did not; None if there was none.
     - `ended`: whether the search has ended. One that was interrupted might find more.
+    - `undecided`: the trial that ended it because no label was due; None if none did.
     - `camera_bytes`: memory that another camera takes, from the growth of the process between the trials with
       the fewest and the most cameras; None where cameras were not searched, or one number alone was tried.
     """
@@ -113,12 +120,13 @@ class StreamPeak:
     kept_up: StreamRecord | None
     not_kept_up: StreamRecord | None
     ended: bool
+    undecided: StreamRecord | None = None
     camera_bytes: float | None = None
 
     @property
     def camera(self) -> StreamRecord:
         """A trial, for what all of the search have in common: the rate or the stride, and the window."""
-        found = self.kept_up or self.not_kept_up
+        found = self.kept_up or self.not_kept_up or self.undecided
         assert found is not None, "a search without a trial is none"
         return found
 
@@ -134,7 +142,8 @@ def stream_peaks_of(trials: Iterable[StreamTrial]) -> tuple[StreamPeak, ...]:
 
 def _peak(search: Search, trials: Sequence[StreamTrial]) -> StreamPeak:
     passed = [trial.measured for trial in trials if trial.passed]
-    failed = [trial.measured for trial in trials if not trial.passed]
+    failed = [trial.measured for trial in trials if trial.passed is False]
+    undecided = next((trial.measured for trial in trials if trial.passed is None), None)
     if search == "stride":
         ended = next_stride([r.stride for r in passed], [r.stride for r in failed], trials[0].measured.window)
         kept_up = min(passed, key=lambda r: r.stride, default=None)
@@ -147,7 +156,8 @@ def _peak(search: Search, trials: Sequence[StreamTrial]) -> StreamPeak:
         ended = next_rate([round(r.fps) for r in passed], [round(r.fps) for r in failed], SLOWEST_FPS)
         kept_up = max(passed, key=lambda r: r.fps, default=None)
         not_kept_up = min(failed, key=lambda r: r.fps, default=None)
-    return StreamPeak(search, kept_up, not_kept_up, ended is None, _camera_bytes([*passed, *failed]))
+    has_ended = ended is None or undecided is not None
+    return StreamPeak(search, kept_up, not_kept_up, has_ended, undecided, _camera_bytes([*passed, *failed]))
 
 
 def _camera_bytes(trials: Sequence[StreamRecord]) -> float | None:

@@ -24,7 +24,7 @@ from ..charts.plots import draw
 from ..statistics.intervals import Estimate
 from ..tables.accuracy import paired_record
 from ..tables.all_tables import agreement_text, all_tables
-from ..tables.stream_peaks import ages
+from ..tables.stream_peaks import ages, persons
 from ..tables.table import Table
 from .files import json_document, write_files
 from .html import page
@@ -252,6 +252,7 @@ def _peak(peak: StreamPeak) -> dict[str, Any]:
         "ended": peak.ended,
         "kept_up": _camera(peak.kept_up),
         "not_kept_up": _camera(peak.not_kept_up),
+        "no_label_due": _camera(peak.undecided),
         "camera_bytes": peak.camera_bytes,
     }
 
@@ -259,7 +260,8 @@ def _peak(peak: StreamPeak) -> dict[str, Any]:
 def _camera(trial: StreamRecord | None) -> dict[str, Any] | None:
     if trial is None:
         return None
-    return {"fps": trial.fps, "stride": trial.stride, "cameras": trial.cameras, **ages(trial)}
+    camera = {"fps": trial.fps, "stride": trial.stride, "cameras": trial.cameras}
+    return {**camera, **ages(trial), **persons(trial)}
 
 
 def _figures(s: ScenarioSummary) -> dict[str, Any]:

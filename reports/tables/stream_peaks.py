@@ -9,8 +9,17 @@ import numpy as np
 
 from ...records.disturbance import UNDISTURBED, is_disturbed
 from ...records.scenarios.declaration import WAITING
-from ...records.scenarios.stream import KEPT_UP, STREAM, StreamRecord, least_answered, least_processed
-from ...records.scenarios.stream_trials import StreamPeak
+from ...records.scenarios.stream import (
+    KEPT_UP,
+    STREAM,
+    StreamRecord,
+    least_answered,
+    least_processed,
+    no_label_due,
+    persons_in_the_picture,
+    persons_in_words,
+)
+from ...records.scenarios.stream_trials import FEWEST_STRIDES, StreamPeak
 from ..analysis.summary import ModelSummary, Summary
 from ..numbers import UNKNOWN, number, one_line
 from ..statistics.intervals import percentile
@@ -49,7 +58,8 @@ def stream_peaks(summary: Summary) -> Table:
     sentences = [sentence(m.name, peak) for m, peak in found]
     disturbed = [note for m, peak in found for note in _disturbed(m, peak)]
     several = [OF_CAMERAS] if any(peak.search == "cameras" for _, peak in found) else []
-    notes = [*sentences, *disturbed, *NOTES, *several] if found else []
+    few = [note for m, peak in found for note in _few_labels(m, peak)]
+    notes = [*sentences, *few, *disturbed, *NOTES, *several] if found else []
     lines = (_line(m, peak) for m, peak in found)
     return table("stream_peaks", "Which cameras a model keeps up with", columns, lines, notes)
 
@@ -61,13 +71,13 @@ def _line(m: ModelSummary, peak: StreamPeak) -> Line:
     texts = (
         one_line(m.name),
         _searched(peak),
-        "0" if kept_up is None and peak.search == "cameras" and peak.ended else _value(peak, kept_up),
+        "0" if peak.search == "cameras" and _nothing(peak) else _value(peak, kept_up),
         _value(peak, peak.not_kept_up),
         UNKNOWN if kept_up is None else number(_figure(kept_up, "labels_per_s")),
         UNKNOWN if kept_up is None else f"{_figure(kept_up, 'labels_late')} of {kept_up.due}",
         "\n".join(map(_ms, known.values())),
         number(None if peak.camera_bytes is None else peak.camera_bytes / 1e6),
-        "ended at its limit" if _at_limit(peak) else state,
+        "no label\nwas due" if peak.undecided else "ended at its limit" if _at_limit(peak) else state,
     )
     record: Record = {
         "model": m.name,
@@ -78,9 +88,11 @@ def _line(m: ModelSummary, peak: StreamPeak) -> Line:
         "labels_late": None if kept_up is None else _figure(kept_up, "labels_late"),
         "labels_due": None if kept_up is None else kept_up.due,
         **known,
+        **persons(kept_up),
         "camera_bytes": peak.camera_bytes,
         "ended": "yes" if peak.ended else "no",
         "at_limit": "yes" if _at_limit(peak) else "no",
+        "no_label_due": "no" if peak.undecided is None else "yes",
     }
     return texts, record
 
@@ -106,6 +118,13 @@ def ages(trial: StreamRecord) -> dict[str, float | None]:
     }
 
 
+def persons(trial: StreamRecord | None) -> dict[str, float | None]:
+    """Persons in the picture in a trial: median and most; None where nobody is looked for."""
+    found = None if trial is None else persons_in_the_picture(trial)
+    median, most = (None, None) if found is None else found
+    return {"persons": median, "persons_most": most}
+
+
 def _camera(prefix: str, trial: StreamRecord | None) -> Record:
     return {
         f"{prefix}fps": None if trial is None else trial.fps,
@@ -117,7 +136,11 @@ def _camera(prefix: str, trial: StreamRecord | None) -> Record:
 def sentence(model: str, peak: StreamPeak) -> str:
     """Whether and how the model `model` can be deployed with such a camera, in a sentence."""
     found = {"stride": _stride, "rate": _rate, "cameras": _cameras}[peak.search]
-    text = f"{one_line(model)}: {found(peak)}"
+    known = [found(peak)] if peak.kept_up or peak.not_kept_up else []
+    if (undecided := peak.undecided) is not None:
+        tried = f"{_several(peak, undecided)}{_every(undecided.stride)} at {undecided.fps:g} frames/s"
+        known.append(f"with {tried}, {one_line(no_label_due(undecided))}, which ended the search")
+    text = f"{one_line(model)}: {'; '.join(known)}"
     if _at_limit(peak):
         text += ", where the search ended"
     return text + ("." if peak.ended else "; the search is not finished.")
@@ -160,12 +183,22 @@ def _counted(cameras: int) -> str:
     return "1 camera" if cameras == 1 else f"{cameras} cameras"
 
 
+def _several(peak: StreamPeak, trial: StreamRecord) -> str:
+    """The cameras of a trial, where they are what is searched."""
+    return f"{_counted(trial.cameras)} and " if peak.search == "cameras" else ""
+
+
 def _why(trial: StreamRecord) -> str:
     """Why a trial failed, of the camera that was served worst, and how much the process computed."""
     camera = "the camera that was served worst" if trial.cameras > 1 else "the camera"
     shares = {"due labels computed": least_answered(trial), "frames processed": least_processed(trial)}
-    missed = [f"{_percent(share)} of its {what}" for what, share in shares.items() if share < KEPT_UP]
-    return f"{camera} had only {' and '.join(missed)} ({number(_cores_busy(trial))} cores busy)"
+    missed = [
+        f"{_percent(share)} of its {what}"
+        for what, share in shares.items()
+        if share is not None and share < KEPT_UP
+    ]
+    busy = f"{number(_cores_busy(trial))} cores busy"
+    return f"{camera} had only {' and '.join(missed)}{_with_persons(trial)} ({busy})"
 
 
 def _cores_busy(trial: StreamRecord) -> float:
@@ -183,7 +216,12 @@ def _every(stride: int) -> str:
 
 def _aged(trial: StreamRecord) -> str:
     of = ages(trial)
-    return f"{_ms(of['age_s'])} ms old in the median and {_ms(of['age_s_worst'])} ms at most"
+    aged = f"{_ms(of['age_s'])} ms old in the median and {_ms(of['age_s_worst'])} ms at most"
+    return aged + _with_persons(trial)
+
+
+def _with_persons(trial: StreamRecord) -> str:
+    return f", with {persons_in_words(trial)}" if trial.persons else ""
 
 
 def _ms(seconds: float | None) -> str:
@@ -192,13 +230,18 @@ def _ms(seconds: float | None) -> str:
 
 def _at_limit(peak: StreamPeak) -> bool:
     """Whether the search ended because it would not go further, not because it had found the answer."""
-    if not peak.ended:
+    if not peak.ended or peak.undecided is not None:
         return False
     if peak.search == "stride":
         return peak.kept_up is None
     if peak.search == "cameras":
         return peak.not_kept_up is None
     return peak.kept_up is None or peak.not_kept_up is None
+
+
+def _nothing(peak: StreamPeak) -> bool:
+    """Whether not even the least demanding trial passed."""
+    return peak.ended and peak.kept_up is None and peak.undecided is None
 
 
 def _value(peak: StreamPeak, trial: StreamRecord | None) -> str:
@@ -213,14 +256,26 @@ def _figure(trial: StreamRecord, metric: str) -> float | None:
     return value
 
 
+def _few_labels(m: ModelSummary, peak: StreamPeak) -> Iterable[str]:
+    """Where persons were not there for long enough, the last label of each weighs more."""
+    if (trial := peak.kept_up) is None or not trial.persons:
+        return
+    of_each = trial.due // (trial.cameras * max(trial.persons))
+    if of_each < FEWEST_STRIDES:
+        yield (
+            f"{one_line(m.name)}: only about {of_each} labels of each person were due in the trial with "
+            f"{_several(peak, trial)}{_every(trial.stride)} at {trial.fps:g} frames/s; as the last one may "
+            "be computed after the camera has ended, a network that is too slow by such a share may pass."
+        )
+
+
 def _disturbed(m: ModelSummary, peak: StreamPeak) -> Iterable[str]:
     if (trial := peak.not_kept_up) is None:
         return
     # The threads of several cameras also wait for each other, but then the process has the cores that it may.
     among_themselves = trial.cameras > 1 and _cores_busy(trial) > (1 - UNDISTURBED) * trial.network_threads
     if not among_themselves and is_disturbed(_figure(trial, WAITING)):
-        several = f"{_counted(trial.cameras)} and " if peak.search == "cameras" else ""
         yield (
-            f"{one_line(m.name)}: other programs used the cores in the trial with {several}"
+            f"{one_line(m.name)}: other programs used the cores in the trial with {_several(peak, trial)}"
             f"{_every(trial.stride)} at {trial.fps:g} frames/s; on an idle machine it may keep up."
         )

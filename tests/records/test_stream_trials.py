@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.records.scenarios.stream import Served, StreamRecord, keeps_up
+from actionbench.records.scenarios.stream import Served, StreamRecord, keeps_up, least_answered
 from actionbench.records.scenarios.stream_trials import (
     FASTEST_FPS,
     MOST_CAMERAS,
@@ -146,6 +147,25 @@ def of_cameras(labels: list[int], dropped: list[int], resident_bytes: int | None
 def test_every_camera_must_be_kept_up_with(labels: list[int], dropped: list[int], passed: bool) -> None:
     """Of all labels and frames together, more than 99 % are there in each case."""
     assert keeps_up(of_cameras(labels, dropped)) is passed
+
+
+def test_a_camera_is_judged_by_what_was_due_of_it() -> None:
+    """One camera's labels were all computed, of the other's 98 of 100; a third one had nobody."""
+    served = (Served(10, 0, 10), Served(98, 0, 100), Served(0, 0, 0))
+    record = replace(of_cameras([10, 98, 0], [0, 0, 0]), due=110, served=served)
+    assert least_answered(record) == 0.98
+    assert keeps_up(record) is False
+    assert keeps_up(replace(record, served=(served[0], Served(100, 0, 100), served[2]))) is True
+
+
+def test_a_trial_without_a_due_label_decides_nothing_and_ends_the_search() -> None:
+    nobody = replace(of_cameras([0], [0]), due=0, served=(), persons=(0,) * 100)
+    found = StreamTrial("cameras", nobody)
+    assert found.passed is None
+    assert StreamTrial("cameras", replace(nobody, dropped=3)).passed is False, "whoever is in the picture"
+    (peak,) = stream_peaks_of([found])
+    assert (peak.kept_up, peak.not_kept_up, peak.undecided, peak.ended) == (None, None, nobody, True)
+    assert peak.camera is nobody
 
 
 def test_what_was_found_and_how_much_memory_a_camera_takes() -> None:

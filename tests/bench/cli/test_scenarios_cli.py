@@ -107,7 +107,7 @@ def test_cameras_that_are_served_at_once_are_found_and_told(
     )
     assert answer.returncode == 0, answer.stderr
     trials = RunDirectory(out).stream_trials()
-    served = trials[0].passed
+    served = trials[0].passed is True
     assert [(t.search, t.measured.cameras, t.passed) for t in trials] == [
         ("cameras", 1, served),
         *[("cameras", 2, False)] * served,

@@ -63,10 +63,14 @@ def ages_of_cameras(cameras: int, due: int, stride_s: float, forward_s: float) -
 
 
 class FakeWorker:
-    """A process whose network takes `FORWARD_S`; it fails at the trials that `failing` counts."""
+    """A process whose network takes `FORWARD_S`; it fails at the trials that `failing` counts.
+
+    `persons`: in each camera's picture all the time; None: nobody is looked for.
+    """
 
     started = 0
     failing: tuple[int, ...] = ()
+    persons: int | None = None
 
     def __init__(self, job: Job, *_: object) -> None:
         self.camera: CameraSettings = job.settings
@@ -82,6 +86,8 @@ class FakeWorker:
         of_each = [ages(due, camera.stride / fps, FORWARD_S)]
         if camera.cameras > 1:
             of_each = ages_of_cameras(camera.cameras, due, camera.stride / fps, FORWARD_S)
+        if self.persons is not None:
+            of_each = ages_of_cameras(self.persons, due, camera.stride / fps, FORWARD_S)
         values: dict[str, Any] = {
             "clip": "a",
             "fps": fps,
@@ -102,6 +108,8 @@ class FakeWorker:
         }
         if camera.cameras > 1:
             values["served"] = [{"labels": len(each), "dropped": 0} for each in of_each]
+        if self.persons is not None:
+            values |= {"due": self.persons * due, "persons": due * [self.persons]}
         yield Measured(values)
 
 
@@ -216,3 +224,35 @@ def test_no_camera_is_served(plan: Plan, tmp_path: Path) -> None:
         table.notes[0],
     )
     assert FakeWorker.started == 1
+
+
+def test_two_persons_halve_the_rate(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two labels take 170 ms: at stride 8 they suffice for 47 frames/s, and stride 4, the longest one, is 160
+    ms at 25."""
+    monkeypatch.setattr(FakeWorker, "persons", 2)
+    out = tmp_path / "run"
+    assert carry_out(plan, out) == {}
+    summary = summarise(merge([read_run(out)]))
+    at_25, _, fastest = summary.models[0].stream_peaks
+    assert at_25.kept_up is None
+    assert fastest.kept_up is not None
+    assert 45 <= fastest.kept_up.fps <= 48
+    sentence = stream_peaks(summary).notes[2]
+    assert "ms at most, with 2 persons in the picture in the median and 2 at most; it does not" in sentence
+
+
+def test_a_search_ends_where_nobody_is_found(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeWorker, "persons", 0)
+    out = tmp_path / "run"
+    assert carry_out(plan, out) == {}
+    assert [(t.measured.fps, t.passed) for t in read_run(out).stream_trials] == [
+        (25, None),
+        (30, None),
+        (25, None),
+    ]
+    assert carry_out(plan, out) == {}
+    assert FakeWorker.started == 3, "nothing is tried again"
+    notes = stream_peaks(summarise(merge([read_run(out)]))).notes
+    assert all("nobody was found: no label was due (clip a), which ended the search." in n for n in notes[:3])

@@ -163,6 +163,31 @@ def test_a_camera_is_kept_up_with_if_99_percent_is_answered_in_every_process(
     assert (record["labels_due"], record["frames"]) == (64, 532)
 
 
+def test_persons_in_a_cameras_picture(fake: SimpleNamespace) -> None:
+    """Nobody at 8 of 32 strides, then two persons: 48 labels are due, of which 24 / 32 · 2 a stride."""
+    persons = 8 * (0,) + 24 * (2,)
+    stages = {"people": 0.01, "resize": 0.0015}
+    record = replace(CAMERA, persons=persons, due=48, age_s=(0.2,) * 48, stages_s=stages)
+    summary = summary_of(with_scenarios(fake, stream=(record,)))
+    stream = summary.models[0].scenarios["stream"]
+    assert (figure(stream, "persons").value, stream.figures["persons_most"]) == (2, 2)
+    assert figure(stream, "labels_per_s").value == pytest.approx(48 / 32 * 25 / 8)
+    assert (stream.figures["keeps_up"], figure(stream, "people_s").value) == (True, 0.01)
+    notes = scenario(STREAM, summary).notes
+    assert "net: 2 persons in the picture in the median and 2 at most." in notes
+
+
+def test_a_camera_with_nobody_is_no_answer(fake: SimpleNamespace) -> None:
+    record = replace(CAMERA, persons=32 * (0,), due=0, age_s=(), forward_s=None)
+    run = with_scenarios(fake, stream=(record,))
+    summary = summary_of(replace(run, latencies=()))
+    table = scenario(STREAM, summary)
+    assert "net: nobody was found: no label was due (clip a)." in table.notes
+    assert (table.records[0]["keeps_up"], table.rows[0][2]) == (None, "–")
+    text = " ".join(verdict(summary))
+    assert "Whether a model keeps up with a camera was not measured" in text
+
+
 def test_a_label_is_late_that_is_not_there_when_the_next_window_is_due(fake: SimpleNamespace) -> None:
     """A stride is 8 / 25 = 0.32 s; of 32 due labels 4 were not computed."""
     record = replace(CAMERA, age_s=(0.2,) * 25 + (0.319, 0.321, 0.9))

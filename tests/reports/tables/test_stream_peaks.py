@@ -107,6 +107,8 @@ def test_a_row_has_the_ages_and_late_labels_of_its_trial(fake: SimpleNamespace) 
         "age_s": 0.1,
         "age_s_p95": None,
         "age_s_worst": 0.15,
+        "persons": None,
+        "persons_most": None,
     }
     assert peak["not_kept_up"]["stride"] == 2
 
@@ -208,6 +210,62 @@ def test_cameras_that_wait_for_each_other_are_no_disturbance(
         "frames/s; on an idle machine it may keep up."
     )
     assert (about in notes) is told
+
+
+def test_persons_in_the_picture_are_told(fake: SimpleNamespace) -> None:
+    """20 labels were due of two persons, or of three, about 10 or 6 of each."""
+    some = (1,) * 11 + (2,) * 9
+    trials = (
+        trial("stride", 25, 3, False, persons=some),
+        trial("stride", 25, 4, True, persons=some),
+        of_cameras(1, 20, persons=(0, 3)),
+        of_cameras(2, 19, persons=(1, 1)),
+    )
+    summary = summary_of(fake, *trials)
+    table = stream_peaks(summary)
+    assert table.notes[:3] == (
+        "net: can be deployed at 25 frames/s with a label every 4 frames, 100 ms old in the median and 150 "
+        "ms at most, with 1 person in the picture in the median and 2 at most; it does not keep up with a "
+        "label every 3 frames.",
+        "net: serves 1 camera at 25 frames/s with a label every 4 frames on this machine, the labels 100 ms "
+        "old in the median and 100 ms at most, with 1.5 persons in the picture in the median and 3 at most; "
+        "with 2, the camera that was served worst had only 95 % of its due labels computed, with 1 person in "
+        "the picture in the median and 1 at most (0.600 cores busy).",
+        "net: only about 10 labels of each person were due in the trial with a label every 4 frames at 25 "
+        "frames/s; as the last one may be computed after the camera has ended, a network that is too slow by "
+        "such a share may pass.",
+    )
+    assert [(r["persons"], r["persons_most"]) for r in table.records] == [(1, 2), (1.5, 3)]
+    kept_up = results(summary)["models"][0]["stream_peaks"][0]["kept_up"]
+    assert (kept_up["persons"], kept_up["persons_most"]) == (1, 2)
+
+
+def test_a_search_without_persons_has_found_nothing(fake: SimpleNamespace) -> None:
+    nobody: dict[str, Any] = {"due": 0, "age_s": (), "forward_s": None, "persons": (0,) * 20}
+    summary = summary_of(
+        fake, trial("stride", 25, 1, True, **nobody), trial("cameras", 25, 4, True, **nobody)
+    )
+    table = stream_peaks(summary)
+    assert table.notes[:2] == (
+        "net: with a label for every frame at 25 frames/s, nobody was found: no label was due (clip a), "
+        "which ended the search.",
+        "net: with 1 camera and a label every 4 frames at 25 frames/s, nobody was found: no label was due "
+        "(clip a), which ended the search.",
+    )
+    assert [(row[2], row[3], row[-1]) for row in table.rows] == 2 * [("–", "–", "no label\nwas due")]
+    assert [record["no_label_due"] for record in table.records] == ["yes", "yes"]
+    peak = results(summary)["models"][0]["stream_peaks"][0]
+    assert (peak["kept_up"], peak["not_kept_up"], peak["no_label_due"]["persons_most"]) == (None, None, 0)
+
+
+def test_lost_frames_are_no_pass_where_nobody_is_found(fake: SimpleNamespace) -> None:
+    nobody: dict[str, Any] = {"due": 0, "age_s": (), "forward_s": None, "persons": (0,) * 20}
+    failed = trial("cameras", 25, 4, True, dropped=21, **nobody)
+    assert stream_peaks(summary_of(fake, failed)).notes[0] == (
+        "net: serves no camera at 25 frames/s with a label every 4 frames: with 1, the camera had only 75 % "
+        "of its frames processed, with 0 persons in the picture in the median and 0 at most (0.600 cores "
+        "busy)."
+    )
 
 
 def test_without_a_search_there_is_no_table(fake: SimpleNamespace) -> None:
