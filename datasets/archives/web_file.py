@@ -29,9 +29,11 @@ class WebFile:
     def __init__(self, url: str, client: httpx2.Client) -> None:
         self._shown = without_secrets(url)
         try:
-            httpx2.URL(url)
+            host = httpx2.URL(url).host
         except httpx2.InvalidURL as error:
             raise ArchiveError("is no address", where=self._shown, found=error) from error
+        if not host:
+            raise ArchiveError("is no address", where=self._shown, found="no host")
         self._url = url
         self._client = client
 

@@ -147,8 +147,8 @@ def test_labels_of_clips_that_are_not_trained_on_have_no_influence(
     config = replace(config, baseline=baseline)
     first = read_predictions(training.finetune(config, quiet()))
 
-    def other_labels(config: FinetuneConfig) -> Any:
-        task = plan(config)
+    def other_labels(config: FinetuneConfig, *others: Any) -> Any:
+        task = plan(config, *others)
 
         def turned(examples: tuple[Example, ...]) -> tuple[Example, ...]:
             other = {"falling": "walking", "walking": "falling"}
