@@ -14,14 +14,14 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from .archive_targets import TARGETS as ARCHIVES
 from .data_targets import TARGETS as DATA
 from .record_targets import TARGETS as RECORDS
 from .target import Target, input_of
 from .watched import Tally, campaign
 from .weight_targets import TARGETS as WEIGHTS
 
-TARGETS = {target.name: target for target in (*DATA, *WEIGHTS, *RECORDS)}
-"""A reader of archives of data sets belongs here too, as soon as there is one."""
+TARGETS = {target.name: target for target in (*DATA, *ARCHIVES, *WEIGHTS, *RECORDS)}
 
 KEPT = Path("fuzz-failures")
 
