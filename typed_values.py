@@ -15,10 +15,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from .parsing import parse_fraction
+
 T = TypeVar("T")
 
 _PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-_OF_TEXT = (Path, Fraction)
+_OF_TEXT = {Path: Path, Fraction: parse_fraction}
 
 
 class Mismatch(ValueError):
@@ -75,7 +77,7 @@ def _typed(kind: Any, value: Any) -> Any:
         return {key: _at(f"[{key!r}]", arguments[1], each) for key, each in value.items()}
     if kind in _OF_TEXT:
         try:
-            return kind(_typed(str, value))
+            return _OF_TEXT[kind](_typed(str, value))
         except (ValueError, ZeroDivisionError):
             _refuse(f"a text that stands for a {kind.__name__}", value)
     raise TypeError(f"no value can be read as {kind}")

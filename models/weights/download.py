@@ -71,9 +71,12 @@ REDIRECTS: Final[dict[str, Any]] = {
 not passed on to another host."""
 
 
-def web_client(policy: RetryPolicy) -> httpx2.Client:
-    """A client for `download`, with the proxy and the certificates that the environment names."""
-    return httpx2.Client(timeout=policy.timeout_s, **REDIRECTS)
+def web_client(policy: RetryPolicy, auth: tuple[str, str] | None = None) -> httpx2.Client:
+    """A client for `download`, with the proxy and the certificates that the environment names.
+
+    - `auth`: name and password, which are for the host of the address alone.
+    """
+    return httpx2.Client(timeout=policy.timeout_s, auth=auth, **REDIRECTS)
 
 
 def download(

@@ -115,6 +115,21 @@ def fetch(
     return final / source.load
 
 
+def split_auth(mirror: str) -> tuple[tuple[str, str] | None, str]:
+    """Name and password in an address, None without one; and the rest, which may be shown and recorded.
+
+    Raises UsageError for an address that cannot be read.
+    """
+    if not _is_address(mirror):
+        return None, mirror
+    try:
+        url = httpx2.URL(mirror)
+    except httpx2.InvalidURL as error:
+        raise UsageError("is no address", where="--from", found=str(error)) from None
+    auth = (url.username, url.password) if url.userinfo else None
+    return auth, str(url.copy_with(userinfo=b""))
+
+
 def _is_address(mirror: str) -> bool:
     return mirror.startswith(("https://", "http://"))
 
@@ -189,7 +204,8 @@ def _fetch_file(
             else:
                 _copy_checked(path, target, file, progress)
     else:
-        with web_client(policy) as client:
+        auth, mirror = (None, None) if mirror is None else split_auth(mirror)
+        with web_client(policy, auth) as client:
             _download_any(client, _addresses(source, file, mirror), target, file, progress, policy)
 
 
@@ -376,7 +392,7 @@ def _write_record(
         }
     record = {
         "name": source.name,
-        "from": mirror or source.origin,
+        "from": source.origin if mirror is None else split_auth(mirror)[1],
         "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
         "licence": source.licence,
         "files": described,
