@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -20,7 +20,7 @@ from .parsing import parse_fraction
 T = TypeVar("T")
 
 _PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-_OF_TEXT = {Path: Path, Fraction: parse_fraction}
+_OF_TEXT: Mapping[Any, Callable[[str], Any]] = {Path: Path, Fraction: parse_fraction}
 
 
 class Mismatch(ValueError):

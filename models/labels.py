@@ -27,7 +27,7 @@ def labels(source: str | tuple[str, ...]) -> tuple[str, ...]:
     - `source`: name of a list (`label_lists`), path of a text file, or the names themselves.
 
     A text file has one name per line; empty lines and lines that begin with "#" are skipped. Raises
-    UsageError if there is no such list or file, or if it has no name or one name twice.
+    UsageError if there is no such list or file, if it is no text, or if it has no name or one name twice.
     """
     if isinstance(source, tuple):
         return _checked(source, "labels")
@@ -41,7 +41,13 @@ def labels(source: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _read(path: Path) -> tuple[str, ...]:
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=path) from error
+    except UnicodeDecodeError as error:
+        raise UsageError("is not a text file", where=path, expected="UTF-8, one name a line") from error
+    lines = (line.strip() for line in text.splitlines())
     return _checked(tuple(line for line in lines if line and not line.startswith("#")), path)
 
 

@@ -78,6 +78,12 @@ def fetch(
                 found=mirror,
                 remedy=f"A folder needs no fetching: name it as the model, hf:{mirror}",
             )
+        if mirror is not None and split_auth(mirror)[0] is not None:
+            raise UsageError(
+                "holds a password, which the library that fetches from Hugging Face would show",
+                where="--from",
+                remedy="Give the address without it, and a token in the environment variable HF_TOKEN.",
+            )
         return fetch_snapshot(name, mirror, announce)
     source = find_source(name)
     announce(source.licence)

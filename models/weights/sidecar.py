@@ -172,6 +172,14 @@ def _labels(value: Any, path: Path) -> str | tuple[str, ...]:
     if value in label_lists():
         return value
     file = path.parent / value
+    # The description may come from others, and what a file says would be shown as names of classes.
+    if "\0" in value or not file.resolve().is_relative_to(path.resolve().parent):
+        raise WeightsError(
+            "names a file of labels outside its folder, which is not opened",
+            where=path,
+            found=repr(value),
+            remedy=f"Copy the file beside {path.name}.",
+        )
     if not file.is_file():
         raise WeightsError("there is no such file of labels", where=path, found=file)
     return str(file)

@@ -31,6 +31,12 @@ def test_file_of_labels(text_file: Callable[[str, str], Path]) -> None:
     assert labels(str(path)) == ("falling", "lying still")
 
 
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match=r"classes\.txt: is not a text file; expected UTF-8"):
+        labels(str(tmp_path / "classes.txt"))
+
+
 def test_tuple_of_labels() -> None:
     assert labels(("a", "b")) == ("a", "b")
 

@@ -425,6 +425,12 @@ def test_the_password_of_a_mirror_is_sent_and_shown_nowhere(
         get("deepmind-samples", mirror="http://[::1")
 
 
+def test_a_mirror_of_the_hub_with_a_password_is_refused() -> None:
+    with pytest.raises(UsageError, match="--from: holds a password") as caught:
+        get("hf:owner/name", mirror="https://me:secret@mirror.example")
+    assert "secret" not in str(caught.value)
+
+
 def test_a_password_is_not_passed_on_to_another_host(
     server: Server, weights: bytes, source: Callable[..., WeightsSource]
 ) -> None:
