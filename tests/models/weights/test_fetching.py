@@ -554,7 +554,7 @@ def test_an_archive_cannot_write_elsewhere(member: tarfile.TarInfo, tmp_path: Pa
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
 def test_a_header_of_an_archive_is_not_read_whole_whatever_its_size(kind: bytes, tmp_path: Path) -> None:
-    """64 MB of digits, 290 kB compressed, kept Python 3.11.7 searching for hours."""
+    """64 MB of digits, 290 kB compressed, kept Python 3.11.7 searching for longer than we waited."""
     header = tarfile.TarInfo("header")
     header.type, header.size = kind, 1 << 20
     archive = tmp_path / "a.tar.gz"
