@@ -78,7 +78,7 @@ def fetch(
                 found=mirror,
                 remedy=f"A folder needs no fetching: name it as the model, hf:{mirror}",
             )
-        if mirror is not None and split_auth(mirror)[0] is not None:
+        if mirror is not None and _split_auth(mirror)[0] is not None:
             raise UsageError(
                 "holds a password, which the library that fetches from Hugging Face would show",
                 where="--from",
@@ -121,7 +121,7 @@ def fetch(
     return final / source.load
 
 
-def split_auth(mirror: str) -> tuple[tuple[str, str] | None, str]:
+def _split_auth(mirror: str) -> tuple[tuple[str, str] | None, str]:
     """Name and password in an address, None without one; and the rest, which may be shown and recorded.
 
     Raises UsageError for an address that cannot be read.
@@ -210,7 +210,7 @@ def _fetch_file(
             else:
                 _copy_checked(path, target, file, progress)
     else:
-        auth, mirror = (None, None) if mirror is None else split_auth(mirror)
+        auth, mirror = (None, None) if mirror is None else _split_auth(mirror)
         with web_client(policy, auth) as client:
             _download_any(client, _addresses(source, file, mirror), target, file, progress, policy)
 
@@ -398,7 +398,7 @@ def _write_record(
         }
     record = {
         "name": source.name,
-        "from": source.origin if mirror is None else split_auth(mirror)[1],
+        "from": source.origin if mirror is None else _split_auth(mirror)[1],
         "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
         "licence": source.licence,
         "files": described,
