@@ -1,8 +1,13 @@
-"""Reading JSON and YAML, here and nowhere else: any text gives a value or one clear error. Writing YAML."""
+"""Reading JSON and YAML, here and nowhere else, and fractions: any text gives a value or one clear error.
+
+Writing YAML.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from fractions import Fraction
 from typing import Any
 
 import yaml
@@ -10,6 +15,25 @@ import yaml
 MOST_DIGITS = 200
 """Longest whole number that is read, in characters. Longer ones would fail where they are used: a float has
 room for 308 digits, and Python prints 4300 (sys.int_info)."""
+
+
+_FRACTION = re.compile(
+    rf"-?\d{{1,{MOST_DIGITS}}}(/\d{{1,{MOST_DIGITS}}}|(\.\d{{1,{MOST_DIGITS}}})?(e[+-]?\d{{1,2}})?)", re.ASCII
+)
+
+
+def parse_fraction(text: str) -> Fraction:
+    """The exact number of a text such as "25", "30000/1001", "12.5" or "1e-3".
+
+    Raises ValueError for any other text, for more than `MOST_DIGITS`, and for an exponent of more than two:
+    of "1e1000000000" a Fraction would make a number of gigabytes. A float can hold all that are read.
+    """
+    if _FRACTION.fullmatch(text) is None:
+        raise ValueError(f"{text[:20]!r} is no number, or has too many digits")
+    try:
+        return Fraction(text)
+    except ZeroDivisionError as error:
+        raise ValueError(f"{text[:20]!r} is no number") from error
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -16,12 +16,15 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from .parsing import parse_fraction
+
 T = TypeVar("T")
 
 _MOST_BITS = sys.float_info.max_exp - 1
 """Bits of a whole number that a float holds for certain."""
 
 _PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+_OF_TEXT: Mapping[Any, Callable[[str], Any]] = {Path: Path, Fraction: parse_fraction}
 
 
 class Mismatch(ValueError):
@@ -31,24 +34,6 @@ class Mismatch(ValueError):
         self.problem, self.path = problem, path
         super().__init__(f"{path.removeprefix('.')}: {problem}" if path else problem)
 
-
-def fraction_of(text: str) -> Fraction:
-    """The number that a text such as "30000/1001" or "0.1" stands for, exactly.
-
-    Raises ValueError for any other text, and for a number that a float cannot hold: of a text as short as
-    "1e-999999999", a `Fraction` would fill the memory.
-    """
-    if len(text.lower().partition("e")[2]) > 4:
-        raise ValueError(f"an exponent of more than three digits: {text[:40]!r}")
-    try:
-        number = Fraction(text)
-        float(number)
-    except (ZeroDivisionError, OverflowError) as error:
-        raise ValueError(f"not a finite number: {text[:40]!r}") from error
-    return number
-
-
-_OF_TEXT: dict[Any, Callable[[str], Any]] = {Path: Path, Fraction: fraction_of}
 
 Check = Callable[[Any], Any]
 

@@ -37,7 +37,8 @@ def _letters(text: str) -> str:
 
 
 def _without_parentheses(text: str) -> str:
-    return re.sub(r"\([^)]*\)", "", text)
+    # Without an opening one between them: of a long row of those, each would be searched to its end.
+    return re.sub(r"\([^()]*\)", "", text)
 
 
 def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str | None]:

@@ -71,13 +71,16 @@ def secure_redirects(error: type[ActionBenchError]) -> dict[str, Any]:
     return {"follow_redirects": True, "event_hooks": {"response": [refuse_insecure]}}
 
 
-def web_client(policy: RetryPolicy, error: type[ActionBenchError]) -> httpx2.Client:
+def web_client(
+    policy: RetryPolicy, error: type[ActionBenchError], auth: tuple[str, str] | None = None
+) -> httpx2.Client:
     """A client with the proxy and the certificates that the environment names.
 
     - `policy`: gives the timeout.
     - `error`: class of the error for an insecure redirect.
+    - `auth`: name and password, which are for the host of the address alone.
     """
-    return httpx2.Client(timeout=policy.timeout_s, **secure_redirects(error))
+    return httpx2.Client(timeout=policy.timeout_s, auth=auth, **secure_redirects(error))
 
 
 def refusal(

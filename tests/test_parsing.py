@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+from fractions import Fraction
 
 import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from actionbench.parsing import parse_json, parse_yaml, to_yaml
+from actionbench.parsing import parse_fraction, parse_json, parse_yaml, to_yaml
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -110,3 +111,19 @@ def test_what_stands_twice_is_written_twice() -> None:
     value = {"b": shared, "a": [shared, "ä: #"]}
     assert parse_yaml(to_yaml(value)) == value
     assert list(parse_yaml(to_yaml(value))) == ["b", "a"]
+
+
+@given(st.fractions())
+def test_a_fraction_that_was_written_is_read(value: Fraction) -> None:
+    assert parse_fraction(str(value)) == value
+
+
+@pytest.mark.parametrize("text", ["25", "30000/1001", "12.5", "1e-3", "29.97002997002997", "1e99"])
+def test_a_number_is_read_exactly(text: str) -> None:
+    assert parse_fraction(text) == Fraction(text)
+
+
+@pytest.mark.parametrize("text", ["", "fast", "nan", "inf", "1e1000000000", "1" * 201, "1/-2", "1 / 2", "٣"])
+def test_a_number_that_would_fill_the_memory_is_refused_at_once(text: str) -> None:
+    with pytest.raises(ValueError, match="is no number, or has too many digits"):
+        parse_fraction(text)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ClipError
-from ...typed_values import fraction_of
+from ...parsing import parse_fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def number(value: Any, where: str) -> Fraction:
     try:
         if isinstance(value, bool) or not isinstance(value, int | float | str) or len(str(value)) > 40:
             raise ValueError
-        found = fraction_of(str(value))
+        found = parse_fraction(str(value))
         if not 0 <= found < 10**9:
             raise ValueError
         return found

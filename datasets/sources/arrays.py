@@ -22,12 +22,17 @@ import numpy.typing as npt
 
 from ...atomic import replacing
 from ...errors import ClipError, UsageError
-from ...typed_values import fraction_of
+from ...parsing import parse_fraction
 from ..clip import Clip, require_file
 from ..video.sampling import MAX_GAP_S, MAX_RATE, Pixels, TimedFrame
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 ARRAY_RATE = Fraction(25)
+_UNPACKED_BYTES = 1 << 30
+_COMPRESSION = 20
+"""An archive may unpack to the former in any case, to more where it has a part of that, the latter. Films are
+compressed to a half; a black one to a thousandth."""
+
 CHANNELS = {"rgb": 3, "flow": 2}
 
 
@@ -110,7 +115,7 @@ def write_frames(path: Path, frames: Iterable[Pixels], rate: Fraction) -> None:
 
 def _rate(path: Path, stored: npt.NDArray[Any]) -> Fraction:
     try:
-        rate = fraction_of(str(stored.item()))
+        rate = parse_fraction(str(stored.item()))
     except ValueError:
         rate = Fraction(0)
     if not Fraction(1, MAX_GAP_S) <= rate <= MAX_RATE:
@@ -180,6 +185,17 @@ def _load(path: Path, wanted: Collection[str] | None = None) -> Mapping[str, npt
             content = np.load(file, allow_pickle=False)
             if isinstance(content, np.ndarray):
                 return {"frames": content}
+            _refuse_bomb(path, content.zip)
             return {name: content[name] for name in content.files if wanted is None or name in wanted}
     except Exception as error:  # of NumPy, zipfile, zlib and tokenize, which have no class in common
         raise ClipError("not a readable array file", where=path, found=error) from None
+
+
+def _refuse_bomb(path: Path, archive: zipfile.ZipFile | None) -> None:
+    """Raise ClipError for an archive that unpacks to far more than it has: it could fill the memory."""
+    unpacked = 0 if archive is None else sum(entry.file_size for entry in archive.infolist())
+    most = max(_UNPACKED_BYTES, _COMPRESSION * path.stat().st_size)
+    if unpacked > most:
+        raise ClipError(
+            "unpacks to too much", where=path, expected=f"at most {most} bytes", found=f"{unpacked} bytes"
+        )

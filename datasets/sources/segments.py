@@ -36,6 +36,9 @@ OMNIFALL_CLASSES = (
 OMNIFALL_ALSO_SHOWS: Mapping[str, tuple[str, ...]] = {"walk": ("run", "running", "jog", "jogging")}
 """Class → what it also shows: "walk: move around, including jogging and running", LABELS.md of OmniFall."""
 
+_MOST_DIGITS = 9
+"""Of a class's number; Python refuses to read one of thousands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -137,7 +140,7 @@ def _label(text: str, classes: Sequence[str], where: str) -> str:
         raise ClipError("no label", where=where)
     if not classes or text in classes:
         return text
-    if not text.isdecimal() or int(text) >= len(classes):
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) >= len(classes):
         raise ClipError(
             "not a class of this list", where=where, expected=f"0 to {len(classes) - 1}", found=text
         )

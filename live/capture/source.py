@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,10 @@ PROTOCOLS = {
     "tcp": "tcp",
 }
 """Scheme of an address → the protocols that FFmpeg may use for it: none that leads to files."""
+
+
+_CAMERA = re.compile(r"\d{1,9}", re.ASCII)
+"""The number of a camera."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Source:
 
 def parse_source(text: str) -> Source:
     """The source that a user named. Raises UsageError for what is none."""
-    if text.isascii() and text.isdigit():
+    if _CAMERA.fullmatch(text):
         return Source("camera", str(int(text)), f"camera {int(text)}")
     scheme, colons, _ = text.partition("://")
     if colons:

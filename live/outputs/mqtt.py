@@ -25,18 +25,46 @@ PORTS = {"mqtt": 1883, "mqtts": 8883}
 MOST_WAITING = 1000
 """Events that wait while the broker is away, at most."""
 
+_MOST_BYTES = 65_535  # of a text in the protocol: MQTT 3.1.1, 1.5.3
+
 CLOSING_S = 2.0
 """Seconds that the end of a session waits until the broker has the last messages."""
+
+
+LONGEST_NAME = 200
+"""Characters of a camera's name; those of a topic are limited by the protocol."""
 
 
 def broker_address(address: str, name: str) -> Address:
     """The address of a broker; `address`, `name`: as of `Mqtt`, also for the errors."""
     broker = parse_address("--mqtt", address, PORTS)
-    if not name or set(name) & set("/+#\0"):
-        raise UsageError("cannot be part of a topic", where="--mqtt-name", found=repr(name))
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or set(name) & set("/+#"):
+        raise UsageError(
+            "cannot be part of a topic",
+            where="--mqtt-name",
+            expected=f"1 to {LONGEST_NAME} printable characters, none of them `/`, `+` or `#`",
+            found=repr(name[:LONGEST_NAME]),
+        )
+    _require_sendable(broker)
     if importlib.util.find_spec("paho") is None:
         raise BackendUnavailable("needs paho-mqtt", where="--mqtt", remedy="pip install 'actionbench[live]'")
     return broker
+
+
+def _require_sendable(broker: Address) -> None:
+    """Raise UsageError for a host, user or password that the client, in a thread of its own, fails at."""
+    try:
+        broker.host.encode("idna")
+        texts = [(each or "").encode() for each in (broker.user, broker.password)]
+    except UnicodeError:
+        texts = None
+    if texts is None or any(b"\0" in each or len(each) > _MOST_BYTES for each in texts):
+        raise UsageError(
+            "is not an address that can be used",
+            where="--mqtt",
+            expected="a host name of parts with 1 to 63 characters; user and password without NUL, at most "
+            f"{_MOST_BYTES} bytes each",
+        )
 
 
 class Mqtt:

@@ -30,7 +30,8 @@ def check_screen() -> None:
     """
     code = f"import cv2; cv2.namedWindow({TITLE!r}); cv2.waitKey(1)"
     try:
-        ended = run_captured([sys.executable, "-c", code], timeout_s=CHECK_S)
+        # -P: the working folder may hold a `cv2` of its own.
+        ended = run_captured([sys.executable, "-P", "-c", code], timeout_s=CHECK_S)
         found = None if ended.status == 0 else ended.stderr.decode(errors="replace").strip()
     except TimeoutError:
         found = f"no answer within {CHECK_S:g} s"

@@ -84,11 +84,12 @@ def external_files(model: ModelProto, file: Path) -> tuple[Path, ...]:
         other = folder / location
         parts = (*PurePosixPath(location).parts, *PureWindowsPath(location).parts)
         absolute = PurePosixPath(location).is_absolute() or PureWindowsPath(location).anchor != ""
-        if not location or absolute or ".." in parts or not other.resolve().is_relative_to(folder):
+        nowhere = not location or "\0" in location or absolute or ".." in parts
+        if nowhere or not other.resolve().is_relative_to(folder):
             raise WeightsError(
                 "keeps tensors in a file outside its folder, which is not opened",
                 where=file,
-                found=location or "no name of a file",
+                found=repr(location) if location else "no name of a file",
                 remedy="Save it as one file: `onnx.save_model(onnx.load(FILE), NEW)`.",
             )
         if not other.is_file():

@@ -17,8 +17,12 @@ from pathlib import Path
 import torch
 
 from ...errors import BackendUnavailable, MeasurementError
+from ...home import home
 
 Forward = Callable[[dict[str, torch.Tensor]], torch.Tensor]
+
+_CACHE = "TORCHINDUCTOR_CACHE_DIR"
+"""Environment variable: where torch keeps what it compiles."""
 
 _Shapes = tuple[tuple[str, torch.dtype, tuple[int, ...], tuple[int, ...]], ...]
 
@@ -45,6 +49,9 @@ class Compiled:
                 expected="g++ or clang++, or one named by the environment variable CXX",
                 remedy="Debian: apt-get install g++. Or omit `:compiled`.",
             )
+        # By default torch keeps the code that it compiles, and looks for it, in a folder of a known name in
+        # /tmp, which any user of the machine can make first.
+        os.environ.setdefault(_CACHE, str(home() / "torch"))
         _require_paths_without_spaces()
         self._forward = torch.compile(forward, fullgraph=True, dynamic=False)
         self._known: set[_Shapes] = set()
@@ -85,7 +92,7 @@ def _require_paths_without_spaces() -> None:
         (Path(torch.__file__).parent, environment),
         (sysconfig.get_config_var("LIBDIR"), environment),
         (tempfile.gettempdir(), "Set the environment variable TMPDIR to another folder"),
-        (os.environ.get("TORCHINDUCTOR_CACHE_DIR"), "Set TORCHINDUCTOR_CACHE_DIR to another folder"),
+        (os.environ.get(_CACHE), f"Set {_CACHE} to another folder"),
     ):
         if len(shlex.split(f"-L{folder}")) > 1:
             raise BackendUnavailable(

@@ -16,8 +16,8 @@ from typing import Any
 from ...atomic import replacing
 from ...errors import UsageError, WeightsError
 from ...operating_point import OperatingPoint
-from ...parsing import parse_json
-from ...typed_values import fraction_of, typed
+from ...parsing import parse_fraction, parse_json
+from ...typed_values import typed
 from ..detectors.registry import ChosenDetector, chosen_file, detector_digest
 from ..spec import Model, Preprocessing, Views, Weights, WeightsDescription
 
@@ -134,7 +134,7 @@ def _preprocessing(raw: Mapping[str, Any]) -> Preprocessing:
     how = Preprocessing(
         **dict(raw)
         | {
-            "rate": None if rate is None else fraction_of(str(rate)),
+            "rate": None if rate is None else parse_fraction(str(rate)),
             "mean": mean,
             "std": std,
             "stretch": None if stretch is None else tuple(stretch),

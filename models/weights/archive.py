@@ -15,6 +15,27 @@ from ...errors import WeightsError
 _MAX_BYTES: Final = 1 << 30
 _MAX_MEMBERS: Final = 10_000
 
+_MAX_HEADER_BYTES: Final = 4096
+"""Of what precedes a file to give it a long name: as long as a path may be on Linux."""
+
+_HEADERS: Final = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
+
+
+class _Entry(tarfile.TarInfo):
+    """An entry whose own size is checked before tarfile reads it: it takes a header whole, and before Python
+    3.11.10 searches it in a time that grows with the square of its size (CVE-2024-6232)."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Entry:
+        """See `TarInfo.frombuf`. Raises TarError for a header that is too large."""
+        entry = super().frombuf(buf, encoding, errors)
+        if entry.type in _HEADERS and entry.size > _MAX_HEADER_BYTES:
+            raise tarfile.TarError(f"a header of {entry.size} bytes, of {_MAX_HEADER_BYTES} at most")
+        return entry
+
 
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a tar archive into a new folder.
@@ -27,7 +48,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """
     folder.mkdir(parents=True)
     try:
-        with tarfile.open(archive) as tar:
+        with tarfile.open(archive, tarinfo=_Entry) as tar:
             total = 0
             for count, member in enumerate(tar):
                 total += member.size
@@ -58,7 +79,7 @@ def opened_member(archive: Path, name: str) -> Iterator[IO[bytes]]:
     Raises WeightsError if the archive is damaged or has no such file.
     """
     try:
-        with tarfile.open(archive) as tar:
+        with tarfile.open(archive, tarinfo=_Entry) as tar:
             for count, member in enumerate(tar):
                 if count >= _MAX_MEMBERS:
                     break

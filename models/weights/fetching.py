@@ -81,6 +81,12 @@ def fetch(
                 found=mirror,
                 remedy=f"A folder needs no fetching: name it as the model, hf:{mirror}",
             )
+        if mirror is not None and _split_auth(mirror)[0] is not None:
+            raise UsageError(
+                "holds a password, which the library that fetches from Hugging Face would show",
+                where="--from",
+                remedy="Give the address without it, and a token in the environment variable HF_TOKEN.",
+            )
         return fetch_snapshot(name, mirror, announce)
     source = find_source(name)
     announce(source.licence)
@@ -116,6 +122,21 @@ def fetch(
             raise disk_full(weights_folder(), WeightsError, OTHER_HOME) from error
         raise WeightsError("cannot be kept", where=error.filename or partial, found=error.strerror) from error
     return final / source.load
+
+
+def _split_auth(mirror: str) -> tuple[tuple[str, str] | None, str]:
+    """Name and password in an address, None without one; and the rest, which may be shown and recorded.
+
+    Raises UsageError for an address that cannot be read.
+    """
+    if not _is_address(mirror):
+        return None, mirror
+    try:
+        url = httpx2.URL(mirror)
+    except httpx2.InvalidURL as error:
+        raise UsageError("is no address", where="--from", found=str(error)) from None
+    auth = (url.username, url.password) if url.userinfo else None
+    return auth, str(url.copy_with(userinfo=b""))
 
 
 def _is_address(mirror: str) -> bool:
@@ -192,7 +213,8 @@ def _fetch_file(
             else:
                 _copy_checked(path, target, file, progress)
     else:
-        with web_client(policy, WeightsError) as client:
+        auth, mirror = (None, None) if mirror is None else _split_auth(mirror)
+        with web_client(policy, WeightsError, auth) as client:
             _download_any(client, _addresses(source, file, mirror), target, file, progress, policy)
 
 
@@ -380,7 +402,7 @@ def _write_record(
         }
     record = {
         "name": source.name,
-        "from": mirror or source.origin,
+        "from": source.origin if mirror is None else _split_auth(mirror)[1],
         "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
         "licence": source.licence,
         "files": described,

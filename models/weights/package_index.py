@@ -84,7 +84,8 @@ def pip_settings() -> IndexSettings:
 
 def _configured() -> Mapping[str, str]:
     """What `pip config list` prints of the sections that concern us; empty where there is no pip."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
+    # -P: the working folder may hold a `pip` of its own.
+    command = [sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "config", "list"]
     try:
         answer = run_captured(command, timeout_s=_PIP_TIMEOUT_S)
     except OSError:  # also TimeoutError

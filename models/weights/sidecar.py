@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from fractions import Fraction
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from ...errors import UsageError, WeightsError, did_you_mean
-from ...parsing import parse_yaml
+from ...parsing import parse_fraction, parse_yaml
 from ...typed_values import typed
 from ..labels import label_lists
 from ..spec import (
@@ -29,9 +28,6 @@ from ..spec import (
 )
 from .descriptions import description as published
 from .formats.readers import FORMATS
-
-_FRACTION: Final = re.compile(r"\d{1,9}(/\d{1,9}|(\.\d{1,9})?(e[+-]?\d{1,2})?)", re.ASCII)
-"""A positive number as text. YAML takes "1e-3", without a point, for text too."""
 
 
 def sidecar_path(weights: Path) -> Path:
@@ -176,6 +172,14 @@ def _labels(value: Any, path: Path) -> str | tuple[str, ...]:
     if value in label_lists():
         return value
     file = path.parent / value
+    # The description may come from others, and what a file says would be shown as names of classes.
+    if "\0" in value or not file.resolve().is_relative_to(path.resolve().parent):
+        raise WeightsError(
+            "names a file of labels outside its folder, which is not opened",
+            where=path,
+            found=repr(value),
+            remedy=f"Copy the file beside {path.name}.",
+        )
     if not file.is_file():
         raise WeightsError("there is no such file of labels", where=path, found=file)
     return str(file)
@@ -214,15 +218,9 @@ def _size(value: Any) -> tuple[int, int]:
     return _whole(height), _whole(width)
 
 
-def _fraction(text: str) -> Fraction:
-    """Raises ValueError for more digits than any rate or scale has: of a large exponent it has millions."""
-    if _FRACTION.fullmatch(text) is None:
-        raise ValueError
-    return Fraction(text)
-
-
 def _factor(value: Any) -> float:
-    return _positive(float(_fraction(value)) if isinstance(value, str) else value)
+    # YAML takes "1e-3", without a point, for text too.
+    return _positive(float(parse_fraction(value)) if isinstance(value, str) else value)
 
 
 def _figures(value: Any) -> PublishedFigures:
@@ -232,7 +230,11 @@ def _figures(value: Any) -> PublishedFigures:
 def _rate(value: Any) -> Fraction | None:
     if value is None:
         return None
-    rate = _fraction(value) if isinstance(value, str) else Fraction(_positive(value)).limit_denominator(1001)
+    rate = (
+        parse_fraction(value)
+        if isinstance(value, str)
+        else Fraction(_positive(value)).limit_denominator(1001)
+    )
     if rate <= 0:
         raise ValueError
     return rate

@@ -39,7 +39,7 @@ def read_safetensors(path: Path) -> dict[str, FloatArray]:
         with safe_open(path, "numpy") as file:
             names = [name for name in file.keys() if not name.endswith(NOT_WEIGHTS)]  # noqa: SIM118  # no mapping
             tensors = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError, TypeError) as error:
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # also: a type that NumPy has not
         raise _damaged(path, error) from error
     for name, tensor in tensors.items():
         if not np.issubdtype(tensor.dtype, np.floating):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -122,6 +122,7 @@ def read_tensors(prefix: Path, entries: Mapping[str, TensorEntry]) -> dict[str, 
         try:
             with path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
+                _refuse_repetition(path, size, [entries[name] for name in names])
                 for name in names:
                     tensors[name] = _read_tensor(file, path, size, name, entries[name])
         except FileNotFoundError as error:
@@ -163,6 +164,21 @@ def _by_shard(entries: Mapping[str, TensorEntry]) -> dict[tuple[int, int], list[
     for name, entry in entries.items():
         groups.setdefault((entry.shard, entry.shards), []).append(name)
     return groups
+
+
+def _refuse_repetition(path: Path, file_size: int, entries: Iterable[TensorEntry]) -> None:
+    """Raise WeightsError for tensors that share their bytes: a small file could fill the memory with them."""
+    end = 0
+    for entry in sorted(entries, key=lambda each: (each.offset, each.size)):
+        if entry.offset < end:
+            raise WeightsError(
+                "tensors of the checkpoint share their bytes",
+                where=path,
+                expected=f"the next one from byte {end} on",
+                found=f"byte {entry.offset}",
+            )
+        if entry.offset + entry.size <= file_size:  # else it is refused by itself
+            end = entry.offset + entry.size
 
 
 def _read_tensor(

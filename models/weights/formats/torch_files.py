@@ -11,9 +11,9 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from ....errors import WeightsError
 from ...spec import FloatArray
 from .impostors import refuse_impostor
 from .layout import NOT_WEIGHTS
+
+if TYPE_CHECKING:
+    import torch
 
 
 def read_torch(path: Path) -> dict[str, FloatArray]:
@@ -34,13 +37,15 @@ def read_torch(path: Path) -> dict[str, FloatArray]:
     refuse_impostor(path)
     _refuse_bomb(path)
     state = _state_dict(_load(path), path)
-    names = [_text(name) for name in state]
-    prefix = "module." if names and all(name.startswith("module.") for name in names) else ""
-    return {
-        name.removeprefix(prefix): _array(value, name, path)
-        for name, value in zip(names, state.values(), strict=True)
+    named = {_text(name): value for name, value in state.items()}
+    prefix = "module." if named and all(name.startswith("module.") for name in named) else ""
+    tensors = {
+        name.removeprefix(prefix): _plain(value, name, path)
+        for name, value in named.items()
         if not name.endswith(NOT_WEIGHTS)
     }
+    _refuse_repetition(tensors.values(), path)
+    return {name: _array(tensor) for name, tensor in tensors.items()}
 
 
 def write_torch(contents: Mapping[str, Any], path: Path) -> None:
@@ -149,7 +154,8 @@ def _text(key: object) -> str:
     return key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
 
 
-def _array(value: Any, name: str, path: Path) -> FloatArray:
+def _plain(value: Any, name: str, path: Path) -> torch.Tensor:
+    """The tensor that `value` is, its numbers all stored. Raises WeightsError for anything else."""
     import torch
 
     if not isinstance(value, torch.Tensor) or not value.is_floating_point():
@@ -171,5 +177,29 @@ def _array(value: Any, name: str, path: Path) -> FloatArray:
             expected=f"at most {value.untyped_storage().nbytes()} bytes",
             found=f"shape {tuple(value.shape)}, {value.dtype}",
         )
-    array: FloatArray = value.detach().to(torch.float32).contiguous().numpy()
+    return value
+
+
+def _refuse_repetition(tensors: Iterable[torch.Tensor], path: Path) -> None:
+    """Raise WeightsError for tensors that together are larger than the file.
+
+    They are then parts of each other, as no network's here are; as arrays of their own they could fill the
+    memory.
+    """
+    together = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    size = path.stat().st_size
+    if together > size:
+        raise WeightsError(
+            "holds tensors that together are larger than the numbers that are stored of them",
+            where=path,
+            expected=f"at most {size} bytes, which the file has",
+            found=f"{together} bytes",
+            remedy="Save a state dict in which no tensor is a part of another.",
+        )
+
+
+def _array(tensor: torch.Tensor) -> FloatArray:
+    import torch
+
+    array: FloatArray = tensor.detach().to(torch.float32).contiguous().numpy()
     return array

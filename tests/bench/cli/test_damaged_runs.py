@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,3 +75,18 @@ def test_a_run_that_is_moved_away_ends_at_once_and_goes_on_elsewhere(
     assert len(RunDirectory(elsewhere).clips()) == 1
     assert run_app(["run", "--resume", str(elsewhere)]) == 0
     assert len(scores_of(elsewhere)) == 3
+
+
+def test_a_report_of_somebody_elses_run_executes_nothing(tmp_path: Path) -> None:
+    """Unlike `--resume`, which runs the networks that the directory names."""
+    run = tmp_path / "run"
+    shutil.copytree(Path(__file__).parents[2] / "records" / "data" / "run", run)
+    evil = tmp_path / "evil.py"
+    evil.write_text(f"open({str(tmp_path / 'executed')!r}, 'w')")
+    for file in run.iterdir():
+        file.write_text(file.read_text().replace("net@torch", f"{evil}:make"))
+    assert f"{evil}:make" in (run / "run.json").read_text()
+    np.full(100, 1 / 3, "<f4").tofile(run / "scores.bin")
+    assert run_app(["report", str(run)]) == 0
+    assert "evil.py:make" in (run / "report.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "executed").exists()

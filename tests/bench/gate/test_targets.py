@@ -176,6 +176,28 @@ def test_references_that_are_none(repository: Path, tmp_path: Path) -> None:
         place("base", "git:main", outside)
 
 
+@pytest.mark.parametrize(
+    "reference", ["--upload-pack=touch x", "HEAD --exec=x", "HEAD;touch x", "$(touch x)", ""]
+)
+def test_no_reference_is_an_option_or_a_command(reference: str, repository: Path) -> None:
+    with pytest.raises(UsageError, match="there is no commit"):
+        commit_of(repository, reference)
+    assert not list(repository.rglob("x"))
+
+
+def test_a_checkout_fetches_no_submodule(repository: Path, tmp_path: Path) -> None:
+    command = shlex.quote(str(tmp_path / "fetched")).replace(" ", "% ")
+    (repository / ".gitmodules").write_text(
+        f'[submodule "other"]\n path = other\n url = ext::touch {command}\n'
+    )
+    git(repository, "add", ".gitmodules")
+    git(repository, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},other")
+    git(repository, "commit", "--quiet", "--message", "with a submodule")
+    tree = check_out(repository, commit_of(repository, "HEAD"), "base")
+    assert not list((tree / "other").iterdir())
+    assert not (tmp_path / "fetched").exists()
+
+
 def test_a_shallow_clone_is_told_to_fetch(repository: Path, tmp_path: Path) -> None:
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", str(shallow))

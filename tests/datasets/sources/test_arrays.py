@@ -155,7 +155,9 @@ def test_a_damaged_header_is_refused(tmp_path: Path) -> None:
         read_frames(clip(path))
 
 
-@pytest.mark.parametrize("rate", ["fast", "0", "-25", "1/0", "nan", "1e-999999999", "1e9", "1/61"])
+@pytest.mark.parametrize(
+    "rate", ["fast", "0", "-25", "1/0", "nan", "1e-999999999", "1e9", "1/61"]
+)
 def test_a_rate_that_is_none_is_refused(tmp_path: Path, rate: str) -> None:
     np.savez(tmp_path / "a.npz", frames=FRAMES, rate=np.array(rate))
     with pytest.raises(ClipError, match="not a frame rate"):
@@ -179,6 +181,27 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, suffix: str, monkeypatch: pyte
         with pytest.raises(ClipError):
             list(read_frames(clip(path)))
     assert not (tmp_path / "executed").exists()
+
+
+def test_an_array_larger_than_any_memory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    with path.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (1 << 50,)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(ClipError, match=r"a\.npy: not a readable array file"):
+        read_frames(clip(path))
+
+
+def test_an_archive_that_unpacks_to_far_more_than_it_has_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, frames=np.zeros((50, 64, 64, 3), np.uint8))
+    assert len(list(read_frames(clip(path)))) == 50
+    monkeypatch.setattr("actionbench.datasets.sources.arrays._UNPACKED_BYTES", 1 << 18)
+    for use in (read_frames, read_inputs):
+        with pytest.raises(ClipError, match=r"a\.npz: unpacks to too much; .* found 614\d{3} bytes"):
+            use(clip(path))
 
 
 def test_arrays_need_numpy_only(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def test_addresses_are_shown_without_what_gives_access(address: str, shown: str)
         ("http:///s3cret", "expected http://HOST:PORT/PATH"),
         ("http://cam:s3cret/", "expected http://HOST:PORT/PATH"),
         ("-1", "file does not exist"),
+        ("1234567890", "file does not exist"),
     ],
 )
 def test_what_cannot_be_watched_is_one_clear_error(text: str, says: str) -> None:

@@ -124,7 +124,17 @@ def test_other_addresses_are_refused() -> None:
         Mqtt("http://x.org", "hall", None, print)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "#", "+"])
+@pytest.mark.parametrize("name", ["", "a/b", "#", "+", "a\nb", "a\0b", "\x1b[2J", "\ud800", "x" * 201])
 def test_a_name_must_be_one_level_of_a_topic(name: str) -> None:
     with pytest.raises(UsageError, match="--mqtt-name: cannot be part of a topic"):
         Mqtt("mqtt://x.org", name, None, print)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["mqtt://" + "x" * 64, "mqtt://me:a%00b@x.org", f"mqtt://me:{'x' * 65536}@x.org", "mqtt://a..b"],
+    ids=["long part", "NUL", "long password", "empty part"],
+)
+def test_what_the_client_would_fail_at_is_refused_before_the_session(address: str) -> None:
+    with pytest.raises(UsageError, match="--mqtt: is not an address that can be used"):
+        Mqtt(address, "hall", None, print)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -61,3 +62,13 @@ def test_without_a_screen_there_is_one_clear_error(monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError, match=r"--show: no window can be opened; found .*Use --video or --web"):
         Screen(lambda: None)
+
+
+def test_no_module_of_the_current_folder_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "cv2.py").write_text("open('executed', 'w')")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no window can be opened"):
+        Screen(lambda: None)
+    assert not (tmp_path / "executed").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from actionbench.live.web.access import Access
@@ -67,6 +69,21 @@ def test_only_get(session: FakeSession, method: str) -> None:
 )
 def test_a_name_that_was_made_to_lead_here_is_refused(session: FakeSession, host: str, status: int) -> None:
     assert session.get("/health", Host=host)[0].status == status
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+        b"GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ],
+    ids=["no host", "two hosts", "NUL"],
+)
+def test_what_is_no_plain_request_is_refused(session: FakeSession, request_: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", session.port), timeout=10) as connection:
+        connection.sendall(request_)
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
 def allowed(bound: str, host: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 import sysconfig
 import tempfile
@@ -19,6 +20,7 @@ import torch
 from actionbench.errors import BackendUnavailable
 from actionbench.flow.fields import flow_fields
 from actionbench.flow.registry import get_method
+from actionbench.home import home
 from actionbench.models import parity
 from actionbench.models.backends.torch_layers import (
     OneDnnConv3d,
@@ -289,6 +291,8 @@ def test_a_path_that_torch_cannot_compile_with_is_an_error_before_anything_is_co
     monkeypatch.setattr(tempfile, "tempdir", "/tmp")
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
     compiled()
+    # Not in /tmp, where another user could have put code for us.
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(home() / "torch")
     cases: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
         (lambda m: m.setattr(torch, "__file__", "/my tools/torch/__init__.py"), "/my tools/torch: .* again"),
         (

@@ -176,7 +176,8 @@ def test_a_damaged_description_is_one_clear_error(
 @pytest.mark.parametrize(
     "values",
     [
-        *({"rate": "0"}, {"rate": "x"}, {"std": [0, 1, 1]}, {"mean": [1]}, {"crop": 500}, {"resize": "no"}),
+        *({"rate": "0"}, {"rate": "x"}, {"rate": "1e400000000"}, {"std": [0, 1, 1]}, {"mean": [1]}),
+        *({"crop": 500}, {"resize": "no"}),
         *({"stretch": [128, 171]}, {"short_side": None}, {"every": 0}, {"colour": "grb"}, {"every": "2"}),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import gzip
 import hashlib
 import io
 import json
@@ -413,6 +415,41 @@ def test_a_mirror(
     )
 
 
+def test_the_password_of_a_mirror_is_sent_and_shown_nowhere(
+    server: Server, weights: bytes, source: Callable[..., WeightsSource]
+) -> None:
+    source()
+    server.files.clear()
+    mirror = server.address.replace("://", "://me:secret@")
+    with pytest.raises(WeightsError, match="HTTP 404") as caught:
+        get(mirror=mirror)
+    assert "secret" not in str(caught.value)
+    server.files[PATH] = weights
+    found = get(mirror=mirror)
+    assert set(server.authorizations) == {f"Basic {base64.b64encode(b'me:secret').decode()}"}
+    assert "secret" not in (found.parent / "fetched.json").read_text()
+    with pytest.raises(UsageError, match="--from: is no address"):
+        get("deepmind-samples", mirror="http://[::1")
+
+
+def test_a_mirror_of_the_hub_with_a_password_is_refused() -> None:
+    with pytest.raises(UsageError, match="--from: holds a password") as caught:
+        get("hf:owner/name", mirror="https://me:secret@mirror.example")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_password_is_not_passed_on_to_another_host(
+    server: Server, weights: bytes, source: Callable[..., WeightsSource]
+) -> None:
+    source()
+    server.files.clear()
+    server.files["elsewhere"] = weights
+    elsewhere = server.address.replace("127.0.0.1", "localhost")
+    server.redirects[PATH] = f"{elsewhere}/elsewhere"
+    get(mirror=server.address.replace("://", "://me:secret@"))
+    assert server.authorizations[-1] is None
+
+
 def test_a_mirror_without_the_file(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"rgb_imagenet\.pt.*models/rgb_imagenet\.pt"):
         get(mirror=str(tmp_path))
@@ -520,6 +557,19 @@ def test_an_archive_cannot_write_elsewhere(member: tarfile.TarInfo, tmp_path: Pa
     with pytest.raises(WeightsError, match=r"leads out of it|contains other entries than files"):
         unpack(archive, tmp_path / "inside" / "module")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.tar.gz", "inside"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_of_an_archive_is_not_read_whole_whatever_its_size(kind: bytes, tmp_path: Path) -> None:
+    """64 MB of digits, 290 kB compressed, kept Python 3.11.7 searching for longer than we waited."""
+    header = tarfile.TarInfo("header")
+    header.type, header.size = kind, 1 << 20
+    archive = tmp_path / "a.tar.gz"
+    with gzip.open(archive, "wb") as file:
+        file.write(header.tobuf(tarfile.GNU_FORMAT) + b"0" * header.size)
+    with pytest.raises(WeightsError, match=r"a\.tar\.gz: cannot be unpacked; found a header of \d+"):
+        unpack(archive, tmp_path / "module")
+    assert not (tmp_path / "module").exists()
 
 
 def test_an_archive_bomb_or_a_broken_one_leaves_nothing(

@@ -324,3 +324,10 @@ def test_the_path_of_an_address(tmp_path: Path) -> None:
     path = tmp_path / "a folder" / "file.tar.gz"
     assert local_path(path.as_uri()) == path
     assert local_path("https://a/file.tar.gz") is None
+
+
+def test_no_pip_of_the_current_folder_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pip.py").write_text("open('executed', 'w')")
+    monkeypatch.chdir(tmp_path)
+    pip_settings()
+    assert not (tmp_path / "executed").exists()

@@ -243,6 +243,10 @@ def test_labels_beside_the_weights(file: Path) -> None:
         ("resize: area", "'resize' has an invalid value.*opencv-bilinear"),
         ("format: onnx", "'format' has an invalid value"),
         ("labels: missing.txt", "no such file of labels"),
+        ("labels: ../outside.txt", "file of labels outside its folder, which is not opened"),
+        ("labels: /etc/passwd", "file of labels outside its folder, which is not opened"),
+        ("labels: link.txt", "file of labels outside its folder, which is not opened"),
+        ('labels: "a\\0b"', "file of labels outside its folder, which is not opened"),
         ("labels: 3", "'labels' has an invalid value"),
         ("like: deepmind-rgb-imagnet", "unknown set of weights.*deepmind-rgb-imagenet"),
         ("like: deepmind-flow-imagenet", "another stream"),
@@ -268,6 +272,7 @@ def test_labels_beside_the_weights(file: Path) -> None:
     ],
 )
 def test_a_file_beside_that_makes_no_sense(text: str, complaint: str, file: Path) -> None:
+    (file.parent / "link.txt").symlink_to("/etc/passwd")
     with pytest.raises(WeightsError, match=complaint) as caught:
         say(file, text)
     assert "trained.pt.yaml" in str(caught.value)

@@ -51,7 +51,7 @@ def test_weights_may_lie_in_another_file_of_the_folder(tmp_path: Path, backend: 
 
 
 @pytest.mark.parametrize(
-    "location", ["../weights.bin", "{tmp_path}/weights.bin", "link.bin", "C:\\w.bin", ""]
+    "location", ["../weights.bin", "{tmp_path}/weights.bin", "link.bin", "C:\\w.bin", "a\0b", ""]
 )
 def test_tensors_outside_the_folder_are_refused(tmp_path: Path, location: str) -> None:
     folder = tmp_path / "inside"

@@ -430,3 +430,15 @@ def test_variables_of_a_hub_module_are_read(i3d_state: State, tmp_path: Path) ->
     (tmp_path / "module" / "saved_model.pb").write_bytes(b"graph")
     assert detect_format(tmp_path / "module") == "tfhub"
     assert same(read_state(tmp_path / "module", "tfhub", "rgb"), i3d_state)
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["zip", "legacy"])
+@pytest.mark.parametrize("kind", [torch.float16, torch.float32])
+def test_tensors_that_are_parts_of_each_other_cannot_fill_the_memory(
+    kind: torch.dtype, old: bool, tmp_path: Path
+) -> None:
+    part = torch.zeros(1 << 10, 4, dtype=kind).T
+    contents = {f"{n}.weight": part for n in range(100)}
+    torch.save(contents, tmp_path / "weights.pt", _use_new_zipfile_serialization=not old)
+    with pytest.raises(WeightsError, match=r"weights\.pt: holds tensors that together are larger"):
+        read_torch(tmp_path / "weights.pt")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from safetensors.numpy import save_file
 from actionbench.errors import WeightsError
 from actionbench.models.state import State
 from actionbench.models.weights import convert, detect_format, read_state, write_state
+from actionbench.models.weights.formats.safetensors_files import read_safetensors
 
 
 def test_written_and_read(i3d_state: State, tmp_path: Path) -> None:
@@ -64,3 +67,30 @@ def test_another_network_or_no_numbers(i3d_state: State, tmp_path: Path) -> None
     save_file({name: tensor.astype(np.int32) for name, tensor in i3d_state.items()}, path)
     with pytest.raises(WeightsError, match="floating-point"):
         read_state(path, "safetensors", "rgb")
+
+
+@pytest.mark.parametrize("kind", ["F8_E4M3", "BF16", "C64"])
+def test_numbers_that_numpy_has_not_are_refused(kind: str, tmp_path: Path) -> None:
+    path, sizes = tmp_path / "a.safetensors", {"F8_E4M3": 1, "BF16": 2, "C64": 8}
+    header = json.dumps({"a": {"dtype": kind, "shape": [4], "data_offsets": [0, 4 * sizes[kind]]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4 * sizes[kind]))
+    with pytest.raises(
+        WeightsError, match=r"a\.safetensors: (is not a safetensors file|a is not a tensor of)"
+    ):
+        read_safetensors(path)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"a": {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 1 << 42]}},
+        {"a": {"dtype": "F32", "shape": [1 << 62, 8], "data_offsets": [0, 0]}},
+        {name: {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]} for name in "ab"},
+    ],
+    ids=["larger than the file", "larger than a number", "shared bytes"],
+)
+def test_a_header_that_lies_is_refused(tensors: dict[str, Any], tmp_path: Path) -> None:
+    path, header = tmp_path / "a.safetensors", json.dumps(tensors).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(16))
+    with pytest.raises(WeightsError, match="is not a safetensors file, or a damaged one"):
+        read_safetensors(path)

@@ -222,3 +222,12 @@ def test_compressed_blocks_are_refused() -> None:
     table[table.index(b"x") + 1 + 8] = 1  # the type of the first block, snappy
     with pytest.raises(Malformed, match="compressed"):
         list(read_table(bytes(table)))
+
+
+def test_tensors_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "model.ckpt", a=(4,), b=(0,), c=(4,))
+    index = index_path(tmp_path / "model.ckpt")
+    table = dict(read_table(index.read_bytes()))
+    index.write_bytes(write_table([(b"", table[b""]), (b"a", table[b"a"]), (b"b", table[b"a"])]))
+    with pytest.raises(WeightsError, match="tensors of the checkpoint share their bytes"):
+        read_tensors(tmp_path / "model.ckpt", list_tensors(index))
