@@ -157,7 +157,7 @@ def from_mapping(record: type[Record], raw: Mapping[str, Any], where: str) -> Re
     - `raw`: name of a setting → its plain value.
     - `where`: where the values come from, for errors.
 
-    Raises UsageError for an unknown name or a value of another kind.
+    Raises UsageError for an unknown name or a value of another kind, and as the record itself does.
     """
     known = settings_of(record)
     values: dict[str, Any] = {}
@@ -165,7 +165,12 @@ def from_mapping(record: type[Record], raw: Mapping[str, Any], where: str) -> Re
         if name not in known:
             raise UsageError(str(unknown_name("key", str(name), known, most=len(known))), where=where)
         values[name] = known[name].parse(value, where)
-    return record(**values)
+    try:
+        return record(**values)
+    except UsageError as error:
+        if error.where is None:
+            raise UsageError(error.what, where=where, remedy=error.remedy) from error
+        raise
 
 
 def to_plain(settings: Any) -> dict[str, Any]:

@@ -197,3 +197,10 @@ def _require_standard(model: ModelProto, file: Path) -> None:
             found=f"opset {version}",
             remedy="Export it with an older opset, or `pip install -U onnx onnxruntime`.",
         )
+
+
+def type_name(number: int) -> str:
+    """The name of a tensor's type as ONNX numbers it, in small letters; a file may hold any number."""
+    if number not in TensorProto.DataType.values():
+        return f"an unknown type ({number})"
+    return str(TensorProto.DataType.Name(number)).lower()

@@ -15,7 +15,7 @@ from onnx import TensorProto
 from ...errors import WeightsError
 from ...parsing import parse_yaml
 from ...typed_values import typed
-from ..backends.onnx_reading import read_model, tensors
+from ..backends.onnx_reading import read_model, tensors, type_name
 from .forms import FORMS, Description, Form
 
 MOST_BYTES = 1 << 30
@@ -94,7 +94,7 @@ def _size(value: Any, file: Path) -> tuple[int, int]:
         "takes another input than a picture of a fixed size",
         where=file,
         expected="float32 (1, 3, height, width)",
-        found=f"{TensorProto.DataType.Name(value.type.tensor_type.elem_type).lower()} {shape}",
+        found=f"{type_name(value.type.tensor_type.elem_type)} {shape}",
     )
 
 

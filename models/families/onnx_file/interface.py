@@ -11,6 +11,7 @@ from typing import Literal
 from onnx import GraphProto, TensorProto, ValueInfoProto, helper
 
 from ....errors import WeightsError, did_you_mean
+from ...backends.onnx_reading import type_name
 
 Dims = tuple[int | str | None, ...]
 """Sizes of a tensor: a number, the name of one that is left open, or None."""
@@ -248,7 +249,7 @@ def _dtype(value: ValueInfoProto, known: tuple[int, ...], file: Path) -> int:
             f"'{value.name}' has values of another type",
             where=file,
             expected=" or ".join(TensorProto.DataType.Name(each).lower() for each in known),
-            found=TensorProto.DataType.Name(dtype).lower(),
+            found=type_name(dtype),
         )
     return dtype
 

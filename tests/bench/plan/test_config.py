@@ -78,6 +78,13 @@ def test_what_is_wrong_is_named(raw: dict[str, Any], message: str) -> None:
         from_mapping(raw, "x.yaml")
 
 
+@pytest.mark.parametrize("raw", [{"executor": "xx"}, {"scenarios": ["la"]}, {"views": "publ"}])
+def test_an_unknown_value_is_an_error_of_the_file(raw: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"^run\.yaml: unknown") as raised:
+        from_mapping(raw, "run.yaml")
+    assert raised.value.remedy is not None
+
+
 def test_an_unknown_key_is_answered_with_all_that_are_known() -> None:
     with pytest.raises(UsageError) as caught:
         from_mapping({"treads": 2}, "x.yaml")

@@ -187,3 +187,8 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(onnx_reading.read_model, "__defaults__", (100,))
     with pytest.raises(WeightsError, match="is too large; expected at most 100 bytes"):
         find_model(f"onnx:{file}")
+
+
+def test_the_name_of_a_type_that_onnx_does_not_have() -> None:
+    assert onnx_reading.type_name(1) == "float"
+    assert onnx_reading.type_name(267469) == "an unknown type (267469)"
