@@ -16,17 +16,21 @@ def fingerprint(environment: Mapping[str, Any]) -> dict[str, Any]:
     (kernels reserve different amounts), GPUs, system with its major version, frequency governor. Versions of
     programs are not part of it: comparing them is a purpose of the comparison.
 
-    `environment`: as in `Run.environment`.
+    `environment`: as in `Run.environment`; what is no such value counts as unknown.
     """
     memory = environment.get("memory_bytes")
     system = re.match(r"[A-Za-z]+-\d+", str(environment.get("os", "")))
-    flags = environment.get("cpu_flags")
+    flags, gpus = environment.get("cpu_flags"), environment.get("gpus")
     return {
         "cpu": environment.get("cpu"),
-        "cpu_flags": None if flags is None else sorted(flags),
+        "cpu_flags": sorted(map(str, flags)) if isinstance(flags, list) else None,
         "cores": environment.get("cores"),
-        "memory_gib": None if memory is None else round(memory / 2**30),
-        "gpus": [f"{gpu.get('name')}, {gpu.get('memory')}" for gpu in environment.get("gpus") or ()],
+        "memory_gib": round(memory / 2**30) if isinstance(memory, int) else None,
+        "gpus": [
+            f"{gpu.get('name')}, {gpu.get('memory')}"
+            for gpu in (gpus if isinstance(gpus, list) else ())
+            if isinstance(gpu, Mapping)
+        ],
         "os": system[0] if system else None,
         "cpu_governor": environment.get("cpu_governor"),
     }

@@ -30,6 +30,9 @@ FILE = "experiments.yaml"
 
 RUNS = "runs"
 
+MOST_FOLDS = 1000
+"""More than a table of experiments can be meant to have: each is a training."""
+
 _KEYS = ("target", "folds", "seeds", "shared", "runs", "contrasts")
 
 
@@ -101,8 +104,9 @@ def read_experiments(path: Path) -> Experiments:
     folds = raw.get("folds", 0 if "split" in shared else 5)
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
         raise UsageError("`seeds` is no list of whole numbers", where=where, found=seeds)
-    if type(folds) is not int or folds == 1 or folds < 0:
-        raise UsageError("`folds` is no number of folds", where=where, expected="2 or more", found=folds)
+    if type(folds) is not int or folds == 1 or not 0 <= folds <= MOST_FOLDS:
+        expected = f"2 to {MOST_FOLDS}"
+        raise UsageError("`folds` is no number of folds", where=where, expected=expected, found=folds)
     merged = {}
     for name, own in runs.items():
         if own is not None and not isinstance(own, dict):

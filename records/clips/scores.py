@@ -52,4 +52,10 @@ class ScoreRows:
                 file.seek(offset)
                 if file.readinto(row) != row.nbytes:  # type: ignore[attr-defined]
                     raise UsageError("was cut off while it was read", where=getattr(file, "name", None))
+            if not np.isfinite(found).all():
+                raise UsageError(
+                    "is damaged: it holds probabilities that are no numbers",
+                    where=getattr(file, "name", None),
+                    remedy="Copy the whole run directory again, or start a new run.",
+                )
         return found

@@ -217,6 +217,7 @@ def _entry(line: str, path: Path, number: int) -> Entry:
         )
     try:
         entry = typed(Entry, raw)
+        _line(entry).encode()  # JSON can write halves of characters, which no file can hold
     except ValueError as error:
         raise UsageError(f"is not an entry of a history: {error}", where=where, found=line[:60]) from error
     if not entry.values or not all(0 <= value < math.inf for value in entry.values):

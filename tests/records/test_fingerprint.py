@@ -64,3 +64,10 @@ def test_an_environment_of_nothing_is_unknown_throughout() -> None:
 def test_this_machine_is_itself() -> None:
     assert differences(environment(), environment()) == []
     assert fingerprint(environment())["cores"] is not None
+
+
+def test_values_of_other_kinds_count_as_unknown() -> None:
+    odd = {**HERE, "memory_bytes": "16 GB", "cpu_flags": 5, "gpus": ["x", {"name": "Some GPU"}]}
+    found = fingerprint(odd)
+    assert (found["memory_gib"], found["cpu_flags"]) == (None, None)
+    assert found["gpus"] == ["Some GPU, None"]

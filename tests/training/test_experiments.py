@@ -183,6 +183,7 @@ def test_only_settings_that_differ_are_shown(asked: dict[str, Any], tmp_path: Pa
         ({"seeds": "0"}, "`seeds`"),
         ({"seeds": [True]}, "`seeds`"),
         ({"folds": 1}, "`folds`"),
+        ({"folds": 2**32}, "`folds`"),
         ({"contrasts": [["CE", "XE"]]}, "XE"),
         ({"contrasts": ["CE"]}, "two names"),
         ({"contrasts": [[0, "CE"]]}, "two names"),

@@ -229,6 +229,7 @@ def test_branches_that_add_commits_merge_in_git_without_a_conflict(tmp_path: Pat
         (json.dumps({"schema": 1, "model": "i3d"}) + "\n", "not an entry"),
         (json.dumps(asdict(ENTRY) | {"more": 1}) + "\n", "not an entry.*: unknown fields in a Entry: more"),
         (json.dumps(asdict(ENTRY) | {"cpu": 1}) + "\n", "not an entry.*: cpu: expected a text, found 1"),
+        (json.dumps(asdict(ENTRY) | {"cpu": "\ud800"}) + "\n", "line 1: is not an entry"),
     ],
 )
 def test_what_is_no_history_is_refused_with_its_line(tmp_path: Path, text: str, told: str) -> None:
