@@ -16,15 +16,22 @@ def main() -> None:
     from .bench.cli.app import run_app  # takes a third of a second
 
     _on_interrupt(_interrupt)
-    # `python -m` ends by SIGINT where an interrupt met an `exec`, by which data classes are made, although it
-    # was handled. The function that is registered first is called last.
     codes: list[int] = []
-    atexit.register(lambda: os._exit(codes[0]) if codes == [130] else None)
+
+    def last() -> None:
+        # All is done; a signal that comes while the interpreter is taken down would change the exit code.
+        _on_interrupt(signal.SIG_IGN)
+        # `python -m` ends by SIGINT where an interrupt met an `exec`, by which data classes are made,
+        # although it was handled.
+        if codes == [130]:
+            os._exit(130)
+
+    atexit.register(last)  # what is registered first is called last
     codes.append(run_app(sys.argv[1:]))
     sys.exit(codes[0])
 
 
-def _on_interrupt(handle: Callable[..., object]) -> None:
+def _on_interrupt(handle: Callable[..., object] | signal.Handlers) -> None:
     """Handle Ctrl-C, the end of the terminal and `kill` alike; signals that the caller ignores stay ignored.
 
     `nohup` ignores the end of the terminal, and shells ignore Ctrl-C for background processes.

@@ -73,9 +73,27 @@ __main__.main()
 """
 
 
-def test_one_that_meets_an_exec_of_python_itself_has_the_same_exit_code(tmp_path: Path) -> None:
-    """As when modules with data classes are being imported."""
-    (tmp_path / "interrupted.py").write_text(IN_AN_EXEC)
+AT_THE_END = """
+import os, signal
+from actionbench import __main__
+from actionbench.bench.cli import app
+
+class Last:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGHUP)
+
+kept = Last()  # until the interpreter takes modules down
+app.run_app = lambda arguments: 0
+__main__.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "ends"), [(IN_AN_EXEC, (130, "handled\n", "")), (AT_THE_END, (0, "", ""))]
+)
+def test_the_exit_code_is_the_commands(tmp_path: Path, program: str, ends: tuple[int, str, str]) -> None:
+    """In an `exec`, as when modules with data classes are being imported, and after all has been done."""
+    (tmp_path / "interrupted.py").write_text(program)
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     ended = subprocess.run(
         [sys.executable, "-m", "interrupted"],
@@ -84,4 +102,4 @@ def test_one_that_meets_an_exec_of_python_itself_has_the_same_exit_code(tmp_path
         text=True,
         timeout=60,
     )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "handled\n", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == ends
