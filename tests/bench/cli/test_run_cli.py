@@ -83,6 +83,7 @@ def test_all_classes_of_the_thesis(
     assert model["accuracy"]["top1"]["n"] == videos
 
 
+@pytest.mark.slow  # in short: tests/faults
 def test_a_clip_that_kills_the_network_costs_that_clip(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
 ) -> None:
@@ -214,9 +215,10 @@ def test_kill_9_in_the_middle_then_resume_gives_the_same_predictions(
     assert len(RunDirectory(out).processes()) == 1, "a finished run measures nothing again"
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
-)
+ALIKE = [pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGTERM, signal.SIGHUP)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, *ALIKE])
 def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(
     bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -117,6 +117,7 @@ def test_the_page_says_that_the_camera_or_the_server_is_silent(
     browser.wait(f"{LINK} === 'Live'")
 
 
+@pytest.mark.slow
 def test_the_page_finds_a_session_that_was_started_again(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ def squares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return composed_set(tmp_path / "squares", groups=9)
 
 
+@pytest.mark.slow
 def test_a_table_of_baselines_and_a_training(bench: Bench, squares: Path, tmp_path: Path) -> None:
     network = {"model": f"{NETWORKS.parent / 'learner.py'}:learner", "weights": "scratch", "train": "all"}
     asked = {
