@@ -303,7 +303,7 @@ def test_what_follows_the_end_is_told(path: Path) -> None:
         (b"<!DOCTYPE html><p>Sign in" + b" " * 600, "found a web page"),
         (b"", "found empty header"),
         (b"x" * 600, "found"),
-        (gzip.compress(b"x" * 6000), "found"),
+        (gzip.compress(b"x" * 6000, mtime=0), "found"),  # its time would be in the name of the test
     ],
 )
 def test_what_is_no_archive(path: Path, data: bytes, found: str) -> None:
