@@ -25,6 +25,8 @@ class Spool:
     - `most`: bytes that lay in it at most.
     """
 
+    revises = False
+
     def __init__(self, folder: Path, limit: int, done: Callable[[str], bool]) -> None:
         """- `folder`: its own; what an earlier process left in it is deleted.
         - `limit`: bytes that may lie in it.

@@ -40,7 +40,13 @@ class Delivered:
 
 
 class Destination(Protocol):
-    """Where videos go. Its methods are called from several threads."""
+    """Where videos go. Its methods are called from several threads.
+
+    - `revises`: whether a video can come again, in place of the one that `keep` was given: of copies in
+      several archives, the one in the first of the list counts.
+    """
+
+    revises: bool
 
     def has(self, key: str, outcome: Outcome | None, part: str | None) -> bool:
         """Whether a video need not be read again.
@@ -90,6 +96,8 @@ class Delivery:
         self._remaining: dict[str, str] = {}
         self._absent: frozenset[str] = frozenset()
         self._owner: dict[str, int] = {}
+        self._numbers = {archive.address: number for number, archive in enumerate(self._archives)}
+        self._last = -1
         self._stop = threading.Event()
 
     def __enter__(self) -> Self:
@@ -110,7 +118,8 @@ class Delivery:
         while planned := self._planned():
             if passes:
                 archives = "1 archive" if len(planned) == 1 else f"{len(planned)} archives"
-                say(f"another pass over {archives}, for {len(self._remaining)} videos")
+                missing = f"for {len(self._remaining)} videos" if self._remaining else "for copies of videos"
+                say(f"another pass over {archives}, {missing}")
             passes += 1
             self._read(planned)
             for number, keys in planned.items():
@@ -170,11 +179,15 @@ class Delivery:
             for key, label in self._wanted.items()
             if not self._destination.has(key, self._ledger.get(key), self._address(key))
         }
+        taken = (self._ledger.get(key) for key in self._wanted.keys() | self._ledger.refused.keys())
+        numbers = [self._numbers.get(each.part, -1) for each in taken if each is not None]
+        self._last = max(numbers, default=-1) if self._destination.revises else -1
+        before = {number: set[str]() for number in without if number < self._last}
         if not self._remaining:
-            return {}
+            return before
         if corrections := [n for n in without if n < self._corrections]:
             return {n: set() for n in corrections}
-        planned: dict[int, set[str]] = defaultdict(set)
+        planned: dict[int, set[str]] = defaultdict(set, before)
         for key in self._remaining:
             if key in self._owner:
                 planned[self._owner[key]].add(key)
@@ -218,9 +231,13 @@ class Delivery:
         with self._lock:
             wanted = key is not None and self._owner.get(key, number) == number
             label = self._remaining.pop(key, None) if wanted and key is not None else None
+            if label is not None and self._destination.revises:
+                self._last = max(self._last, number)
         if key is not None and label is not None:
             self._take(archive, key, label, member)
-        return bool(self._remaining) or bool(self._corrections > number)
+        # Archives before one that has given a video are read to their end: they may hold the copy that
+        # counts.
+        return bool(self._remaining) or number < max(self._corrections, self._last)
 
     def _take(self, archive: Archive, key: str, label: str, member: Member) -> None:
         suffix = PurePosixPath(member.name).suffix.lower()

@@ -34,6 +34,8 @@ class VideoFolder:
     A video is written in a hidden folder inside, and moved when it is complete and known to be usable.
     """
 
+    revises = True
+
     def __init__(self, folder: Path, selection: Selection, ledger: Ledger) -> None:
         """- `folder`: is created when the first video arrives; what a killed process left is deleted.
         - `selection`: gives the class of each video.
