@@ -79,6 +79,9 @@ class Spool:
         path.unlink(missing_ok=True)
         self._free(size)
 
+    def withdraw(self, video: Outcome) -> None:
+        """See `Destination.withdraw`: what was handed out may have been predicted."""
+
     def round(self) -> list[Delivered]:
         """The videos of the next round: when the spool is half full, when it can take no more, or at the end.
 

@@ -68,6 +68,10 @@ class Destination(Protocol):
         """A video at the path that `place` gave is not used."""
         ...
 
+    def withdraw(self, video: Outcome) -> None:
+        """A video that `keep` was given was the wrong copy, and the one that counts cannot be used."""
+        ...
+
 
 class Stopped(Exception):
     """The delivery was asked to end."""
@@ -95,7 +99,9 @@ class Delivery:
         self._wanted: dict[str, str] = {}
         self._remaining: dict[str, str] = {}
         self._absent: frozenset[str] = frozenset()
+        # Of the archives with an index, the first that holds a video; the archives without.
         self._owner: dict[str, int] = {}
+        self._unknown: set[int] = set()
         self._numbers = {archive.address: number for number, archive in enumerate(self._archives)}
         self._last = -1
         self._stop = threading.Event()
@@ -123,7 +129,8 @@ class Delivery:
             passes += 1
             self._read(planned)
             for number, keys in planned.items():
-                if lost := keys & self._remaining.keys():
+                # An earlier archive may have turned out to hold it too.
+                if lost := {key for key in keys & self._remaining.keys() if self._owner[key] == number}:
                     raise ArchiveError(
                         "does not hold a video that it held before",
                         where=self._archives[number].address,
@@ -146,38 +153,55 @@ class Delivery:
 
     def _refused(self) -> dict[str, str]:
         """Key → reason of the videos that cannot be used as they are in the archive that counts."""
-        return {
-            key: reason
-            for key, reason in self._ledger.refused.items()
-            if self._address(key) in (None, self._ledger[key].part)
-        }
+        return {key: reason for key, reason in self._flawed().items() if self._counts(self._ledger[key].part)}
+
+    def _flawed(self) -> dict[str, str]:
+        """As `_refused`, of archives that count as far as the indexes say."""
+        with self._lock:
+            return {
+                key: reason
+                for key, reason in self._ledger.refused.items()
+                if self._address(key) in (None, self._ledger[key].part)
+            }
+
+    def _counts(self, part: str) -> bool:
+        """Whether it is known of a video in this archive that no earlier one holds it."""
+        number = self._numbers.get(part, -1)
+        with self._lock:
+            return not self._destination.revises or all(number <= each for each in self._unknown)
 
     def _find(self) -> list[int]:
         """Note which archive has which video, the first of several; the archives without an index."""
-        self._owner = {}
-        without = []
-        for number, archive in enumerate(self._archives):
-            index = archive.index
-            if index is None:
-                without.append(number)
-                continue
-            for entry in index.entries:
-                key = video_key(self._layout, entry.name)
-                if key is not None:
-                    self._owner.setdefault(key, number)
-        if not without:
+        self._owner, self._unknown = {}, set(range(len(self._archives)))
+        for number in range(len(self._archives)):
+            self._note(number)
+        if not self._unknown:
             keys = (key for keys in self._selection.classes.values() for key in keys)
             self._absent = frozenset(key for key in keys if key not in self._owner)
-        return without
+        return sorted(self._unknown)
+
+    def _note(self, number: int) -> None:
+        """Note what an archive holds, if it has an index."""
+        index = self._archives[number].index
+        if index is None:
+            return
+        keys = {video_key(self._layout, entry.name) for entry in index.entries} - {None}
+        with self._lock:
+            self._unknown.discard(number)
+            for key in keys:
+                self._owner[str(key)] = min(number, self._owner.get(str(key), number))
 
     def _planned(self) -> dict[int, set[str]]:
         """Number of each archive to read → the videos that are known to be in it."""
         without = self._find()
-        self._wanted = self._selection.wanted(self._absent | self._refused().keys())
+        refused = self._refused()
+        undecided = self._flawed().keys() - refused.keys()  # until earlier archives have been read
+        self._wanted = self._selection.wanted(self._absent | refused.keys())
         self._remaining = {
             key: label
             for key, label in self._wanted.items()
-            if not self._destination.has(key, self._ledger.get(key), self._address(key))
+            if key not in undecided
+            and not self._destination.has(key, self._ledger.get(key), self._address(key))
         }
         taken = (self._ledger.get(key) for key in self._wanted.keys() | self._ledger.refused.keys())
         numbers = [self._numbers.get(each.part, -1) for each in taken if each is not None]
@@ -222,6 +246,7 @@ class Delivery:
             archive.read_entries(entries, lambda member: self._visit(archive, number, member))
         else:
             archive.read_all(lambda member: self._visit(archive, number, member))
+            self._note(number)
 
     def _visit(self, archive: Archive, number: int, member: Member) -> bool:
         """Take the member if it is wanted. Whether the rest of the archive is of any use."""
@@ -248,11 +273,14 @@ class Delivery:
         except BaseException:
             self._destination.discard(path, member.size)
             raise
+        before = self._ledger.get(key)
         self._ledger.add(Outcome(key, archive.address, suffix, member.size, sha256, reason))
         if reason is None:
             self._destination.keep(Delivered(key, label, path, member.size, sha256))
         else:
             self._destination.discard(path, member.size)
+            if before is not None and before.reason is None:
+                self._destination.withdraw(before)
             self._replace(label)
 
     def _replace(self, label: str) -> None:

@@ -77,6 +77,10 @@ class VideoFolder:
         """See `Destination.discard`."""
         path.unlink(missing_ok=True)
 
+    def withdraw(self, video: Outcome) -> None:
+        """See `Destination.withdraw`."""
+        self.path(video.key, video.suffix).unlink(missing_ok=True)
+
     def write_manifest(self, selection: Selection, unusable: Container[str]) -> Path:
         """Write the manifest of the videos that are there; its path.
 
