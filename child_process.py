@@ -4,7 +4,8 @@
 - `run_to_end` runs any command, such as a user's, with its output in files.
 - `run_captured` returns how a command ended and what it printed.
 - `output_of` runs a command that is not expected to fail, and returns what it printed.
-- `pipe_to_parent` and `end_with_parent` are for a `Child` itself.
+- `pipe_to_parent` and `end_with_parent` are for a `Child` itself; `event_writer` and `event_of` are the two
+  ends of what it reports, one JSON object a line.
 
 Each takes a time limit; only a whole `bench run`, which watches its own children, is run without. No other
 file imports `subprocess`.
@@ -13,6 +14,7 @@ file imports `subprocess`.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
 import signal
@@ -20,12 +22,16 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self, TypeVar
 
 from .errors import MeasurementError
+from .parsing import parse_json
+from .typed_values import Mismatch, typed
+
+T = TypeVar("T")
 
 MAKING_LIMIT_S = 7200.0
 """Seconds for a command that makes something once: demo weights, an int8 network, an environment.
@@ -219,6 +225,39 @@ def pipe_to_parent() -> IO[bytes]:
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return pipe
+
+
+def event_writer(stream: IO[bytes]) -> Callable[[Any], None]:
+    """Function that writes events, which are dataclasses, to `stream`, from any thread."""
+    lock = threading.Lock()
+
+    def send(event: Any) -> None:
+        line = json.dumps({"event": type(event).__name__, **asdict(event)}, allow_nan=False).encode() + b"\n"
+        with lock:
+            stream.write(line)
+            stream.flush()
+
+    return send
+
+
+def event_of(line: bytes, kinds: Mapping[str, type[T]]) -> T | None:
+    """The event that a `Child` wrote; None for a line that is no event, such as an interpreter's greeting.
+
+    - `kinds`: name of a dataclass → the dataclass.
+
+    Raises ValueError for an event that is none of these, or lacks what they have: the child is of another
+    version of ActionBench.
+    """
+    try:
+        values = parse_json(line)
+    except ValueError:
+        return None
+    if not isinstance(values, dict) or "event" not in values:
+        return None
+    name = values.pop("event")
+    if not isinstance(name, str) or name not in kinds:
+        raise Mismatch(f"there is no event {name!r}")
+    return typed(kinds[name], values)
 
 
 def end_with_parent() -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import IO, Any, get_args
+from dataclasses import dataclass
+from typing import Any, get_args
 
+from ...child_process import event_of
 from ...live.events import ActionEvent, SessionHeader
 from ...live.measurements import SessionStatus, SessionSummary
-from ...parsing import parse_json
 from ...preprocessing.preparer import ReportProgress
 from ...records.live import LabelTimeline
-from ...typed_values import Mismatch, typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,35 +231,9 @@ Send = Callable[[Event], None]
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
-def event_writer(stream: IO[bytes]) -> Send:
-    """Function that writes events to `stream`."""
-    lock = threading.Lock()
-
-    def send(event: Event) -> None:
-        line = json.dumps({"event": type(event).__name__, **asdict(event)}, allow_nan=False).encode() + b"\n"
-        with lock:
-            stream.write(line)
-            stream.flush()
-
-    return send
-
-
 def read_event(line: bytes) -> Event | None:
-    """The event that a worker wrote; None for a line that is no event, such as an interpreter's greeting.
-
-    Raises ValueError for an event that is none of these, or lacks what they have: its worker is of another
-    version of ActionBench.
-    """
-    try:
-        values = parse_json(line)
-    except ValueError:
-        return None
-    if not isinstance(values, dict) or "event" not in values:
-        return None
-    name = values.pop("event")
-    if not isinstance(name, str) or name not in _KINDS:
-        raise Mismatch(f"there is no event {name!r}")
-    return typed(_KINDS[name], values)
+    """The event that a worker wrote. As `event_of`."""
+    return event_of(line, _KINDS)
 
 
 def signs_of_life(send: Send) -> ReportProgress:

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from ...child_process import pipe_to_parent
+from ...child_process import event_writer, pipe_to_parent
 from ...errors import ActionBenchError
 from ...models.registry import find_model
 from ...preprocessing.assembly import assemble
@@ -24,7 +24,7 @@ from ..scenarios.scenario import Loaded, scenario
 from ..scenarios.stream_networks import StreamNetwork, load_stream_networks
 from .accuracy import predict_clips
 from .arrays import compute_arrays
-from .events import Done, Failed, Notice, Ready, Send, event_writer
+from .events import Done, Failed, Notice, Ready, Send
 from .job import Job
 from .notices import notices_to
 from .turns import take_turns

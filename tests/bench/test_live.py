@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 
 from actionbench.bench.live import ends, event_text, status_text, summary_text
-from actionbench.bench.worker.events import Happened, Recognising, SessionBegun, event_writer, read_event
+from actionbench.bench.worker.events import Happened, Recognising, SessionBegun, read_event
+from actionbench.child_process import event_writer
 from actionbench.live.events import ActionEvent, SessionHeader
 from actionbench.live.measurements import SessionStatus, SessionSummary
 

@@ -79,13 +79,13 @@ def _bad(path: Path) -> int:
     while number == 2:
         pass
     if number == 3:
-        return len(bytearray(b"x") * (400 << 20))
+        return len(bytearray(b"x") * (150 << 20))
     assert number != 4, "four"
     return number
 
 
 def test_a_campaign_goes_on_after_every_kind_of_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"LIMIT_S": 1.0, "LIMIT_BYTES": 300 << 20}.items():
+    for name, value in {"LIMIT_S": 1.5, "LIMIT_BYTES": 100 << 20}.items():
         monkeypatch.setattr(watched, name, value)
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)  # this process may have more already
     bad = Target("bad", lambda: [{"a": str(number).encode()} for number in range(6)], _bad)
@@ -93,7 +93,7 @@ def test_a_campaign_goes_on_after_every_kind_of_failure(monkeypatch: pytest.Monk
     expected = {
         1: "crashed (SIGSEGV)",
         2: "crashed (SIGPROF)",
-        3: "took 0.4 GB",
+        3: "took 0.1 GB",
         4: "AssertionError: four",
     }
     assert {

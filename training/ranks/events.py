@@ -5,16 +5,14 @@ The others report only how they ended.
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import IO, get_args
+from dataclasses import dataclass
+from typing import get_args
 
+from ...child_process import event_of
 from ...errors import ActionBenchError
-from ...parsing import parse_json
-from ...typed_values import Mismatch, typed
+from ...typed_values import Mismatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +73,11 @@ Send = Callable[[Event], None]
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
-def event_writer(stream: IO[bytes]) -> Send:
-    """Function that writes events to `stream`, from any thread."""
-    lock = threading.Lock()
-
-    def send(event: Event) -> None:
-        line = json.dumps({"event": type(event).__name__, **asdict(event)}).encode() + b"\n"
-        with lock:
-            stream.write(line)
-            stream.flush()
-
-    return send
-
-
 def read_event(line: bytes) -> Event:
     """The event that a process wrote. Raises ValueError for a line that is none."""
-    values = parse_json(line)
-    if not isinstance(values, dict) or (name := values.pop("event", None)) not in _KINDS:
+    if (event := event_of(line, _KINDS)) is None:
         raise Mismatch("is no event")
-    return typed(_KINDS[name], values)
+    return event
 
 
 class Sender:

@@ -9,9 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from ...child_process import end_with_parent, pipe_to_parent
+from ...child_process import end_with_parent, event_writer, pipe_to_parent
 from ...errors import ActionBenchError
-from .events import Done, Failed, Sender, event_writer
+from .events import Done, Failed, Sender
 
 
 def main() -> None:

@@ -21,8 +21,9 @@ from actionbench.bench.plan.estimate import EstimatedStep, estimate
 from actionbench.bench.plan.plan import make_plan
 from actionbench.bench.scenarios.scenario import Cost
 from actionbench.bench.worker import process
-from actionbench.bench.worker.events import Event, event_writer, read_event
+from actionbench.bench.worker.events import Event, read_event
 from actionbench.bench.worker.supervisor import Worker
+from actionbench.child_process import event_writer
 from actionbench.records.run_directory import RunDirectory
 from actionbench.records.scenarios.registry import SCENARIOS
 from actionbench.reports import load

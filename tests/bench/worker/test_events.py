@@ -28,12 +28,12 @@ from actionbench.bench.worker.events import (
     Ready,
     StageProgress,
     Started,
-    event_writer,
     read_event,
     signs_of_life,
 )
 from actionbench.bench.worker.job import Job
 from actionbench.bench.worker.supervisor import Outcome, Worker
+from actionbench.child_process import event_writer
 from actionbench.models.spec import LoadOptions
 from actionbench.models.weights.descriptions import hara_views
 

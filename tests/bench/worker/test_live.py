@@ -10,9 +10,10 @@ from contextlib import closing
 from dataclasses import replace
 
 from actionbench.bench.worker import notices
-from actionbench.bench.worker.events import Event, Notice, Recognising, event_writer, read_event
+from actionbench.bench.worker.events import Event, Notice, Recognising, read_event
 from actionbench.bench.worker.live import Reports
 from actionbench.bench.worker.notices import notices_to
+from actionbench.child_process import event_writer
 from actionbench.live.dispatch import Dispatcher
 from actionbench.live.events import ActionEvent
 from actionbench.live.measurements import Measurements, SessionStatus
