@@ -15,7 +15,6 @@ from typing import Final
 
 import filelock
 import httpx2
-import numpy as np
 
 from ...atomic import replacing
 from ...downloads.space import disk_full
@@ -25,14 +24,14 @@ from ...parsing import parse_json
 from ...registry import LOAD_REMEDY, load
 from .archive import opened_member, unpack
 from .catalogue import RemoteFile, WeightsSource, find_source, total_size
+from .checking import check_contents, check_file
 from .download import OTHER_HOME, NotFound, TransferProgress, download
-from .formats.impostors import refuse_impostor
 from .formats.pickled_arrays import read_pickled_arrays
-from .formats.readers import detect_format, read_state, write_state
+from .formats.readers import write_state
 from .hugging_face.hub import fetch_snapshot, is_hub_name
 from .inventory import verify
 from .package_index import index_client, local_path, locate, pip_settings
-from .record import FIRST_USE, RECORD, chunks, difference, digest, git_blob, recorded
+from .record import FIRST_USE, RECORD, chunks, difference, digest, recorded
 from .store import stored, weights_folder
 
 _LOCK_TIMEOUT_S: Final = 600.0
@@ -181,7 +180,7 @@ def _fill(
     try:
         if source.member is not None:
             _convert(partial / files[0].name, source, source.member, partial / source.load)
-        _check_contents(source, partial)
+        check_contents(source, partial)
     except WeightsError:
         # Complete but wrong: the next attempt must not continue from these bytes.
         for file in files:
@@ -307,7 +306,7 @@ def _download_checked(
     for may_be_mixed in (part.exists(), False):
         download(url, part, client=client, size=file.size, pinned=pinned, progress=progress, policy=policy)
         try:
-            _check_file(part, file, url)
+            check_file(part, file, url)
             break
         except WeightsError:
             part.unlink()
@@ -334,50 +333,13 @@ def _in_mirror(mirror: Path, file: RemoteFile, source: WeightsSource) -> Path:
 
 
 def _copy_checked(found: Path, target: Path, file: RemoteFile, progress: TransferProgress) -> None:
-    _check_file(found, file, found)
+    check_file(found, file, found)
     size, done = found.stat().st_size, 0
     with replacing(target) as copy:
         for chunk in chunks(found):
             copy.write(chunk)
             done += len(chunk)
             progress(done, size)
-
-
-def _check_file(path: Path, file: RemoteFile, where: object) -> None:
-    """Raise WeightsError unless `path` has the size and the checksums that are known of `file`."""
-    refuse_impostor(path)
-    for kind, expected, found in (
-        ("size", file.size, path.stat().st_size),
-        ("Git blob", file.git_blob, git_blob(path) if file.git_blob else None),
-        ("SHA-256", file.sha256, digest([path]) if file.sha256 else None),
-    ):
-        # Of a digest, the first digits may be all that is published.
-        matches = str(found).startswith(expected) if isinstance(expected, str) else expected == found
-        if expected is not None and not matches:
-            raise WeightsError(
-                f"is not the published file: its {kind} differs",
-                where=where,
-                expected=expected,
-                found=found,
-                remedy="Fetch it again; if it stays so, the source has changed",
-            )
-
-
-def _check_contents(source: WeightsSource, folder: Path) -> None:
-    """Raise WeightsError unless the files have the expected format. TensorFlow's contain their own CRCs."""
-    path = folder / source.load
-    if source.description is None:
-        for file in source.files:
-            try:
-                np.load(folder / file.name, mmap_mode="r", allow_pickle=False)
-            except (ValueError, EOFError) as error:
-                raise WeightsError("is not a file of numpy", where=folder / file.name) from error
-        return
-    expected = source.description.format
-    if expected in ("tf1-checkpoint", "safetensors"):
-        read_state(path, expected, source.description.stream)
-    elif (found := detect_format(path)) != expected:
-        raise WeightsError("is of another format", where=path, expected=expected, found=found)
 
 
 def _of_sha256(file: RemoteFile) -> str:
