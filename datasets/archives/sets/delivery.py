@@ -11,8 +11,8 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol, Self
 
@@ -24,7 +24,7 @@ from ..members import Member
 from ..writing import write_member
 from .layouts import video_key
 from .ledger import Ledger, Outcome
-from .parts import Archive
+from .parts import Archive, in_threads
 from .split import OpenSplit
 
 
@@ -225,18 +225,7 @@ class Delivery:
         return None if number is None else self._archives[number].address
 
     def _read(self, planned: Mapping[int, set[str]]) -> None:
-        with ThreadPoolExecutor(self._at_once, thread_name_prefix="archive") as pool:
-            futures = [pool.submit(self._read_one, number, keys) for number, keys in planned.items()]
-            try:
-                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            finally:
-                # Reached by an interrupt too: the threads end at their next member.
-                failed = [future for future in futures if future.done() and future.exception() is not None]
-                if failed or not all(future.done() for future in futures):
-                    self.end()
-                    pool.shutdown(cancel_futures=True)
-        for future in done:
-            future.result()
+        in_threads((partial(self._read_one, *each) for each in planned.items()), self._at_once, self.end)
 
     def _read_one(self, number: int, keys: set[str]) -> None:
         archive = self._archives[number]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,6 +81,25 @@ class Reading:
             return self.bytes(address).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise ArchiveError("is not text in UTF-8", where=address) from error
+
+
+def in_threads(tasks: Iterable[Callable[[], None]], at_once: int, end: Callable[[], None]) -> None:
+    """Carry out tasks, so many at once, until all are done or one raises, which is raised here.
+
+    - `end`: ends those that go on, such as `Reading.interrupt`; called where one has raised, and where this
+      thread is interrupted, which else would wait for them.
+    """
+    with ThreadPoolExecutor(at_once, thread_name_prefix="archive") as pool:
+        futures = [pool.submit(task) for task in tasks]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            failed = [future for future in futures if future.done() and future.exception() is not None]
+            if failed or not all(future.done() for future in futures):
+                end()
+                pool.shutdown(cancel_futures=True)
+    for future in done:
+        future.result()
 
 
 class Archive:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ....atomic import write_file
@@ -14,7 +14,7 @@ from ....errors import ClipError, UsageError
 from ...sources.kinetics import read_annotations
 from .archive_set import ArchiveSet, Part, SplitArchives, is_url, read_set
 from .layouts import labels_in
-from .parts import Archive, Reading
+from .parts import Archive, Reading, in_threads
 from .request import FetchRequest
 from .selection import Selection, select
 
@@ -67,11 +67,9 @@ def open_split(request: FetchRequest, reading: Reading, say: Callable[[str], Non
     archives = (*corrections, *parts)
     if twice := [each for each, n in Counter(archive.address for archive in archives).items() if n > 1]:
         raise UsageError("names an archive twice", where=found.name, found=twice[0])
-    with ThreadPoolExecutor(_SURVEYED_AT_ONCE) as pool:
-        for _ in pool.map(Archive.survey, archives):
-            pass
+    in_threads((archive.survey for archive in archives), _SURVEYED_AT_ONCE, reading.interrupt)
     if split.annotations is None:
-        _index(archives, found, request, say)
+        _index(archives, found, request, reading, say)
         videos = _named_by_archives(found, archives, say)
     else:
         videos = _annotated(found.address(split.annotations, base), reading)
@@ -110,15 +108,18 @@ def _annotated(address: str, reading: Reading) -> list[tuple[str, str | None]]:
 
 
 def _index(
-    archives: tuple[Archive, ...], found: ArchiveSet, request: FetchRequest, say: Callable[[str], None]
+    archives: tuple[Archive, ...],
+    found: ArchiveSet,
+    request: FetchRequest,
+    reading: Reading,
+    say: Callable[[str], None],
 ) -> None:
     without = [archive for archive in archives if archive.index is None]
     if not without:
         return
     say(f"{found.name} has no list of its videos: {len(without)} archives are read once to find their names")
-    with ThreadPoolExecutor(request.parts_at_once) as pool:
-        for _ in pool.map(lambda archive: archive.read_all(lambda _: True), without):
-            pass
+    tasks = (partial(archive.read_all, lambda _: True) for archive in without)
+    in_threads(tasks, request.parts_at_once, reading.interrupt)
 
 
 def _named_by_archives(
