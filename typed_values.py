@@ -160,13 +160,13 @@ def _of_text(kind: Any, value: Any) -> Any:
 
 
 def _dataclass(kind: Any, value: Any) -> Any:
-    if not isinstance(value, dict):
-        _refuse(f"a {kind.__name__}", value)
     checks, required = _fields(kind)
+    if not isinstance(value, dict):
+        _refuse(f"an object with {' and '.join(sorted(required or checks))}", value)
     if unknown := value.keys() - checks.keys():
-        raise Mismatch(f"unknown fields in a {kind.__name__}: {', '.join(sorted(unknown))}")
+        raise Mismatch(f"unknown fields: {', '.join(sorted(unknown))}; possible: {', '.join(sorted(checks))}")
     if missing := required - value.keys():
-        raise Mismatch(f"missing fields in a {kind.__name__}: {', '.join(sorted(missing))}")
+        raise Mismatch(f"missing fields: {', '.join(sorted(missing))}")
     made = {}
     for name, item in value.items():
         try:

@@ -12,7 +12,7 @@ from ...datasets.archives.sets.split import OpenSplit, open_split
 from ...datasets.clip import Clip, ClipSet
 from ...datasets.labels import LabelMatcher
 from ...settings import to_plain
-from ..console.progress import Console
+from ..console.progress import Console, transfer
 
 
 class ArchiveClips:
@@ -37,7 +37,9 @@ class ArchiveClips:
 
         Raises UsageError, ArchiveError or ClipError as `open_split` does.
         """
-        self.split = open_split(self.request, self.reading, self._console.say)
+        with transfer(Path(self.request.archives).stem) as progress:
+            self.reading.watch(progress)
+            self.split = open_split(self.request, self.reading, self._console.say)
         self._matcher = LabelMatcher(vocabulary)
         return self.clip_set(self.split.selection.wanted(()), {}, {})
 

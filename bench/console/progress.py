@@ -6,10 +6,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...plain_text import indented, plain, plain_line
-from .output import Output, unfiltered
+from .output import Output
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import ProgressColumn
 
 
 class Progress(Protocol):
@@ -63,36 +67,10 @@ class _Silent:
 
 @contextmanager
 def _bar(title: str, total: int) -> Iterator[Progress]:
-    # Imported here: it costs a tenth of a second, which `bench --help` need not wait for.
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as RichProgress
+    from rich.progress import MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
-    from .rich_console import PlainConsole
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[doing]}", markup=False),
-    )
-    # Of what is printed meanwhile, rich shows above the bar what goes to a terminal; a file gets its own.
-    to_terminal = sys.stdout.isatty()
-    with RichProgress(
-        *columns, console=PlainConsole(sys.stderr), transient=True, redirect_stdout=to_terminal
-    ) as bars:
-        # rich stands in place of these streams now, and would read colours in texts.
-        if to_terminal:
-            sys.stdout = Output(sys.stdout, "standard output")
-        sys.stderr = Output(sys.stderr, None)
+    doing = TextColumn("{task.fields[doing]}", markup=False)
+    with _rich_progress(MofNCompleteColumn(), TimeElapsedColumn(), last=doing) as bars:
         task = bars.add_task(title, total=total, doing="")
 
         class Bar:
@@ -103,6 +81,35 @@ def _bar(title: str, total: int) -> Iterator[Progress]:
                 bars.update(task, doing=text)
 
         yield Bar()
+
+
+@contextmanager
+def _rich_progress(*columns: ProgressColumn, last: ProgressColumn | None = None) -> Iterator[RichProgress]:
+    """A bar on the terminal with these columns, the time left, and a last one; messages appear above it."""
+    # Imported here: it costs a tenth of a second, which `bench --help` need not wait for.
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    from .rich_console import PlainConsole
+
+    shown = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        *columns,
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        *(() if last is None else (last,)),
+    )
+    # Of what is printed meanwhile, rich shows above the bar what goes to a terminal; a file gets its own.
+    to_terminal = sys.stdout.isatty()
+    with RichProgress(
+        *shown, console=PlainConsole(sys.stderr), transient=True, redirect_stdout=to_terminal
+    ) as bars:
+        # rich stands in place of these streams now, and would read colours in texts.
+        if to_terminal:
+            sys.stdout = Output(sys.stdout, "standard output")
+        sys.stderr = Output(sys.stderr, None)
+        yield bars
 
 
 class _Log:
@@ -136,17 +143,26 @@ def transfer(name: str) -> Iterator[Callable[[int, int | None], None]]:
 
     - `name`: of what is downloaded.
 
-    The rate, and the time left that is derived from it, are those since the block began.
+    In a log, the rate, and the time left that is derived from it, are those since the block began.
     """
+    if not sys.stderr.isatty():
+        yield _logged_transfer(name)
+        return
+    from rich.progress import DownloadColumn, TransferSpeedColumn
+
+    with _rich_progress(DownloadColumn(), TransferSpeedColumn()) as bars:
+        task = bars.add_task(name, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _logged_transfer(name: str) -> Callable[[int, int | None], None]:
     last = 0.0
     begin = time.monotonic()
-    terminal = sys.stderr.isatty()
-    stream = unfiltered(sys.stderr)
 
     def progress(done: int, total: int | None) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last < (0.2 if terminal else 30):
+        if now - last < 30:
             return
         last = now
         of = "" if total is None else f" of {total / 1e6:.1f}"
@@ -155,9 +171,6 @@ def transfer(name: str) -> Iterator[Callable[[int, int | None], None]]:
             rate = done / (now - begin)
             line += f" at {rate / 1e6:.1f} MB/s"
             line += "" if total is None else f", about {max(total - done, 0) / rate:.0f} s left"
-        line = plain_line(line)
-        print(f"\r{line}\033[K" if terminal else line, end="" if terminal else "\n", file=stream)
+        print(plain_line(line), file=sys.stderr, flush=True)
 
-    yield progress
-    if terminal:
-        print(file=stream)
+    return progress

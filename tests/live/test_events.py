@@ -91,7 +91,7 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     [
         ({"state": "began"}, r"line 2 is damaged: state: expected 'start' or .*, found \"began\""),
         ({"confidence": "high"}, "line 2 is damaged: confidence: expected a number"),
-        ({"room": "hall"}, "line 2 is damaged: unknown fields in a ActionEvent: room"),
+        ({"room": "hall"}, "line 2 is damaged: unknown fields: room"),
         ({"kind": "sentence"}, "line 2 is damaged: kind: expected 'event'"),
     ],
 )

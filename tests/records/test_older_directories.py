@@ -121,7 +121,7 @@ def test_a_gate_is_read_and_written_as_it_was() -> None:
             "run.json",
             b'"target": "jogging",',
             b"",
-            "damaged: missing fields in a Run: target",
+            "damaged: missing fields: target",
             lambda d: d.run,
         ),
     ],

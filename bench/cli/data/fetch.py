@@ -100,22 +100,25 @@ def _keep(request: FetchRequest, folder: Path) -> None:
     from ...console.progress import Console, transfer
 
     console, reading = Console(), Reading(request.limit_rate)
-    split = open_split(request, reading, console.say)
     remedy = "Wait for its end, or choose another --out."
-    with FolderLock(folder, "another process fetches into this folder", remedy=remedy):
-        ledger = Ledger(folder / LEDGER)
-        videos = VideoFolder(folder, split.selection, ledger)
-        sizes = [archive.size for archive in split.archives if archive.index is None]
-        total = sum(size or 0 for size in sizes) if sizes and all(sizes) else None
-        with Delivery(split, ledger, videos) as delivery, transfer(split.name) as progress:
-            reading.watch(lambda received: progress(received, total))
-            delivery.run(console.say)
-        unusable = delivery.unusable()
-        summary = summarise(split, unusable)
-        write_record(folder / RECORD, split, summary)
-        for line in summary.lines(folder / RECORD):
-            print(line)
-        if not sum(summary.videos.values()):
-            raise ClipError("none of the videos could be had", where=split.name)
-        manifest = videos.write_manifest(split.selection, unusable)
+    try:
+        with transfer(Path(request.archives).stem) as progress:
+            reading.watch(progress)
+            split = open_split(request, reading, console.say)
+            with FolderLock(folder, "another process fetches into this folder", remedy=remedy):
+                ledger = Ledger(folder / LEDGER)
+                videos = VideoFolder(folder, split.selection, ledger)
+                with Delivery(split, ledger, videos) as delivery:
+                    delivery.run(console.say)
+                unusable = delivery.unusable()
+                summary = summarise(split, unusable)
+                write_record(folder / RECORD, split, summary)
+                for line in summary.lines(folder / RECORD):
+                    print(line)
+                if not sum(summary.videos.values()):
+                    raise ClipError("none of the videos could be had", where=split.name)
+                manifest = videos.write_manifest(split.selection, unusable)
+    except KeyboardInterrupt:
+        console.say("interrupted; the same command continues")
+        raise
     print(f"{manifest}: `bench run --data {manifest}` reads them")

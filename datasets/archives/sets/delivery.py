@@ -22,6 +22,7 @@ from ...clip import MIN_FRAMES, Clip
 from ...sources.manifest import file_digest
 from ..members import Member
 from ..writing import write_member
+from .index import Entry
 from .layouts import video_key
 from .ledger import Ledger, Outcome
 from .parts import Archive, in_threads
@@ -225,13 +226,20 @@ class Delivery:
         return None if number is None else self._archives[number].address
 
     def _read(self, planned: Mapping[int, set[str]]) -> None:
-        in_threads((partial(self._read_one, *each) for each in planned.items()), self._at_once, self.end)
+        entries = {number: self._entries(number, keys) for number, keys in planned.items()}
+        self._reading.expect(self._archives[number].most_bytes(some) for number, some in entries.items())
+        in_threads((partial(self._read_one, *each) for each in entries.items()), self._at_once, self.end)
 
-    def _read_one(self, number: int, keys: set[str]) -> None:
+    def _entries(self, number: int, keys: set[str]) -> list[Entry] | None:
+        """The entries of videos in an archive; None if it has no index, and is read as a whole."""
+        index = self._archives[number].index
+        if index is None:
+            return None
+        return [entry for entry in index.entries if video_key(self._layout, entry.name) in keys]
+
+    def _read_one(self, number: int, entries: list[Entry] | None) -> None:
         archive = self._archives[number]
-        index = archive.index
-        if index is not None:
-            entries = [e for e in index.entries if video_key(self._layout, e.name) in keys]
+        if entries is not None:
             archive.read_entries(entries, lambda member: self._visit(archive, number, member))
         else:
             archive.read_all(lambda member: self._visit(archive, number, member))

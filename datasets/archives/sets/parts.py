@@ -33,19 +33,29 @@ class Reading:
         """`bytes_per_s`: most bytes a second, all together; None for no limit."""
         self._limiter = None if bytes_per_s is None else BandwidthLimit(bytes_per_s)
         self._lock = threading.Lock()
-        self._watch: Callable[[int], None] = lambda _: None
+        self._watch: Callable[[int, int | None], None] = lambda *_: None
+        self._expected: int | None = None
         self._streams: weakref.WeakSet[ByteStream] = weakref.WeakSet()
         self.received = 0
 
-    def watch(self, told: Callable[[int], None]) -> None:
-        """Call `told` with `received` whenever that changes; calls do not overlap."""
+    def watch(self, told: Callable[[int, int | None], None]) -> None:
+        """Call `told` with `received`, and what that will be in the end or None, whenever bytes have come.
+
+        Calls do not overlap.
+        """
         self._watch = told
+
+    def expect(self, sizes: Iterable[int | None]) -> None:
+        """Note the most bytes that come next, of each of several archives; None where that is unknown."""
+        known = list(sizes)
+        with self._lock:
+            self._expected = None if None in known else self.received + sum(filter(None, known))
 
     def count(self, number: int) -> None:
         """Note that so many bytes have come."""
         with self._lock:
             self.received += number
-            self._watch(self.received)
+            self._watch(self.received, self._expected)
 
     def open(
         self, address: str, start: int = 0, version: str = "", expected: Expected | None = None
@@ -197,6 +207,12 @@ class Archive:
                 missing.discard(member.name)
                 if isinstance(member, Member) and not (visit(member) and missing):
                     return
+
+    def most_bytes(self, entries: Sequence[Entry] | None) -> int | None:
+        """The most bytes that `read_entries`, or for None `read_all`, will read; None if unknown."""
+        if entries is None or any(entry.offset is None for entry in entries):
+            return self.size
+        return sum(entry.size for entry in entries)
 
     def _open(self, start: int = 0, expected: Expected | None = None) -> ByteStream:
         return self._reading.open(self.address, start, version=self.version, expected=expected)

@@ -118,6 +118,7 @@ def _index(
     if not without:
         return
     say(f"{found.name} has no list of its videos: {len(without)} archives are read once to find their names")
+    reading.expect(archive.size for archive in without)
     tasks = (partial(archive.read_all, lambda _: True) for archive in without)
     in_threads(tasks, request.parts_at_once, reading.interrupt)
 

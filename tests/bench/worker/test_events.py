@@ -85,9 +85,9 @@ def test_what_is_no_event_is_none(line: bytes) -> None:
     [
         ({"event": "Greeting"}, "there is no event 'Greeting'"),
         ({"event": ["Ready"]}, "there is no event"),
-        ({"event": "Started"}, "missing fields in a Started: clip"),
+        ({"event": "Started"}, "missing fields: clip"),
         ({"event": "Started", "clip": 1}, "clip: expected a text, found 1"),
-        ({"event": "Started", "clip": "a", "when": 1}, "unknown fields in a Started: when"),
+        ({"event": "Started", "clip": "a", "when": 1}, "unknown fields: when"),
         ({"event": "Ready", "load_s": None, "details": {}}, "load_s: expected a number"),
     ],
 )

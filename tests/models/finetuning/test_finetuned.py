@@ -159,7 +159,7 @@ def test_it_serves_as_the_weights_of_its_network(trained: Path) -> None:
             },
             "costs must be above 0",
         ),
-        ({"operating_point": [0.5]}, "expected a OperatingPoint"),
+        ({"operating_point": [0.5]}, "expected an object with label and threshold"),
         ({"licences": []}, "licences is no mapping"),
     ],
 )

@@ -227,7 +227,7 @@ def test_branches_that_add_commits_merge_in_git_without_a_conflict(tmp_path: Pat
         (json.dumps(asdict(ENTRY) | {"date": "soon"}) + "\n", "line 1, `date`: is not a date"),
         (json.dumps({"schema": 99}) + "\n", "another version"),
         (json.dumps({"schema": 1, "model": "i3d"}) + "\n", "not an entry"),
-        (json.dumps(asdict(ENTRY) | {"more": 1}) + "\n", "not an entry.*: unknown fields in a Entry: more"),
+        (json.dumps(asdict(ENTRY) | {"more": 1}) + "\n", "not an entry.*: unknown fields: more"),
         (json.dumps(asdict(ENTRY) | {"cpu": 1}) + "\n", "not an entry.*: cpu: expected a text, found 1"),
         (json.dumps(asdict(ENTRY) | {"cpu": "\ud800"}) + "\n", "line 1: is not an entry"),
     ],

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +21,7 @@ from actionbench.datasets.archives.sets import parts as parts_module
 from actionbench.models.labels import labels
 from actionbench.records.run_directory import RunDirectory, RunWriter
 
-from ....archive_sets import kinetics_files, kinetics_yaml, name_of
+from ....archive_sets import kinetics_files, kinetics_yaml, name_of, tar_of
 from ....models.weights.loopback import HASTE, Server, serving
 from ...conftest import write_video
 
@@ -241,3 +245,32 @@ def test_a_server_that_gives_up_is_an_error_and_the_same_command_goes_on(
     answer = bench(*words)
     assert answer.returncode == 0, answer.stderr
     assert len(list(out.rglob("*.mp4"))) > few
+
+
+def test_ctrl_c_while_archives_are_read_for_their_names(
+    bench: Bench, clips: dict[str, tuple[str, bytes]], server: Server, tmp_path: Path
+) -> None:
+    videos = {f"{label}/{name}.mp4": data for name, (label, data) in clips.items()}
+    server.files["all.tar"] = tar_of(videos, "w")
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        f"{{name: own, title: Own, licence: none, base: '{server.address}', layout: {{kind: folders}}, "
+        "splits: {all: {parts: [{address: all.tar}]}}}"
+    )
+    words = ("data", "fetch", own, "--split", "all", "--out", tmp_path / "videos")
+
+    def press() -> None:
+        while server.requests.count(("all.tar", "")) < 2:  # its size was asked for before
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presses = threading.Thread(target=press)
+    presses.start()
+    answer = bench(*words, "--limit-rate", 1000)  # 100 s
+    presses.join()
+    assert answer.returncode == 130
+    assert "read once to find their names" in answer.stderr
+    assert answer.stderr.endswith("interrupted; the same command continues\n")
+    answer = bench(*words)
+    assert answer.returncode == 0, answer.stderr
+    assert "20 videos of 5 classes" in answer.stdout

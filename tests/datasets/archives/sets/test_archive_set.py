@@ -57,8 +57,8 @@ def test_a_mirror_takes_the_place_of_the_base_in_published_lists_too() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("licence: none", "", "missing fields in a ArchiveSet: licence"),
-        ("licence: none", "licence: none\nlicense: none", "unknown fields in a ArchiveSet: license"),
+        ("licence: none", "", "missing fields: licence"),
+        ("licence: none", "licence: none\nlicense: none", "unknown fields: license"),
         ("kind: folders", "kind: flat", "layout.kind"),
         ("kind: folders", "kind: kinetics", "annotations"),
         ("parts: [{address: a.tar}]", "", "names no archive"),
