@@ -100,7 +100,7 @@ def test_a_gate_is_read_and_written_as_it_was() -> None:
             "clips.jsonl",
             b'"error": null',
             b'"from_2030": 1',
-            "line 1 is damaged: unknown fields in a ClipRecord",
+            "line 1 is damaged: unknown fields: from_2030; possible: ",
             RunDirectory.clips,
         ),
         (
