@@ -159,7 +159,7 @@ def _thumbnail(summary: Summary, mistake: Mistake) -> str | None:
         return None
     path = thumbnail_path(folder, mistake.clip)
     try:
-        if not stays_inside(path, folder):
+        if not (path.is_file() and stays_inside(path, folder)):
             return None
         with path.open("rb") as file:
             picture = file.read(_MOST_THUMBNAIL_BYTES + 1)
