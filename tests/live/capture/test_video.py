@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +124,38 @@ def test_a_stream_over_http_that_is_cut_in_mid_run_comes_back(
     assert measured.status().reconnects == 1
     assert "is lost (the stream " in said[0]  # "ended", or "broke off: Input/output error"
     assert not any("s3cret" in words for words in said)
+
+
+def test_a_password_goes_to_a_server_with_a_known_certificate_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    words = (
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    )
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
+    requests: list[bytes] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("localhost", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError), context.wrap_socket(server.accept()[0], server_side=True) as connection:
+                requests.extend(filter(None, [connection.recv(1000)]))
+
+        address = f"https://me:s3cret@localhost:{server.getsockname()[1]}/v.ts"
+        for trusted in (False, True):
+            if trusted:
+                monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            thread = threading.Thread(target=serve)
+            thread.start()
+            with pytest.raises(SourceLost):
+                read_all(address)
+            thread.join()
+            assert len(requests) == trusted
 
 
 def test_a_stream_over_tcp(tmp_path: Path, write_video: WriteVideo, pictures: Pictures) -> None:
