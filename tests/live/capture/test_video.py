@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -127,19 +126,10 @@ def test_a_stream_over_http_that_is_cut_in_mid_run_comes_back(
 
 
 def test_a_password_goes_to_a_server_with_a_known_certificate_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_certificate: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl to make a certificate with")
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    words = (
-        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    )
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
+    certificate, context = own_certificate
     requests: list[bytes] = []
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
     with socket.create_server(("localhost", 0)) as server:
 
         def serve() -> None:
@@ -156,6 +146,28 @@ def test_a_password_goes_to_a_server_with_a_known_certificate_only(
                 read_all(address)
             thread.join()
             assert len(requests) == trusted
+
+
+def test_a_playlist_has_no_further_address_opened() -> None:
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/vnd.apple.mpegurl")
+            self.end_headers()
+            self.wfile.write(b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/further.ts\n#EXT-X-ENDLIST\n")
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        with pytest.raises(SourceLost):
+            read_all(f"http://127.0.0.1:{server.server_address[1]}/live.m3u8")
+        server.shutdown()
+    assert set(asked) == {"/live.m3u8"}
 
 
 def test_a_stream_over_tcp(tmp_path: Path, write_video: WriteVideo, pictures: Pictures) -> None:
