@@ -5,6 +5,8 @@ Functions that make errors are given their class, so that who fetches weights re
 
 from __future__ import annotations
 
+import netrc
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,29 +60,56 @@ class Transient(Exception):
 def secure_redirects(error: type[ActionBenchError]) -> dict[str, Any]:
     """Options of an `httpx2.Client`: redirects are followed, but not from HTTPS to anything less.
 
-    A password is not passed on to another host. `error`: class of the error for an insecure redirect.
+    A password is not passed on to another host. `error`: class of the error for a redirect that is insecure,
+    or leads to what is no address.
     """
 
-    def refuse_insecure(response: httpx2.Response) -> None:
-        if not response.has_redirect_location or response.url.scheme != "https":
+    def refuse(response: httpx2.Response) -> None:
+        if not response.has_redirect_location:
             return
-        target = response.url.join(response.headers["Location"])
-        if target.scheme != "https":
-            raise error("the server redirects to an insecure address", where=response.url, found=target)
+        where = without_secrets(str(response.url))
+        try:
+            target = response.url.join(response.headers["Location"])
+        except httpx2.InvalidURL as problem:
+            raise error("the server redirects to what is no address", where=where, found=problem) from problem
+        if response.url.scheme == "https" != target.scheme:
+            found = without_secrets(str(target))
+            raise error("the server redirects to an insecure address", where=where, found=found)
 
-    return {"follow_redirects": True, "event_hooks": {"response": [refuse_insecure]}}
+    return {"follow_redirects": True, "event_hooks": {"response": [refuse]}}
 
 
 def web_client(
-    policy: RetryPolicy, error: type[ActionBenchError], auth: tuple[str, str] | None = None
+    policy: RetryPolicy,
+    error: type[ActionBenchError],
+    auth: tuple[str, str] | httpx2.Auth | None = None,
 ) -> httpx2.Client:
     """A client with the proxy and the certificates that the environment names.
 
     - `policy`: gives the timeout.
-    - `error`: class of the error for an insecure redirect.
+    - `error`: class of the error for a redirect that is refused.
     - `auth`: name and password, which are for the host of the address alone.
     """
     return httpx2.Client(timeout=policy.timeout_s, auth=auth, **secure_redirects(error))
+
+
+def netrc_auth(error: type[ActionBenchError]) -> httpx2.Auth | None:
+    """The passwords by host in the file that the variable NETRC names, or else in ~/.netrc; None without one.
+
+    `error`: class of the error for a file that cannot be read.
+    """
+    file = os.environ.get("NETRC")
+    where = file or "~/.netrc"
+    try:
+        return httpx2.NetRCAuth(file)
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        raise error("cannot be read", where=where, found=problem.strerror) from problem
+    except (netrc.NetrcParseError, UnicodeDecodeError) as problem:
+        # The message of a parser may repeat what it stumbled over, which may be a password.
+        line = getattr(problem, "lineno", None)
+        raise error("is no netrc file", where=where if line is None else f"{where}:{line}") from None
 
 
 def refusal(

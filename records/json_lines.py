@@ -17,6 +17,9 @@ from .lock import FolderLock
 
 T = TypeVar("T")
 
+_LONGEST_LINE = 1 << 26
+"""Bytes of a line that is read. Records have some kilobytes; a file with holes may seem to have terabytes."""
+
 _BLOCK = 1 << 16
 """Bytes that are read at once in looking for the last line feed."""
 
@@ -44,11 +47,20 @@ def records(path: Path, cls: type[T], *, wanted: Callable[[Any], bool] = lambda 
 
 
 def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Number, from 1, and bytes of each line that ends with a line feed; none of a file that is not there."""
+    """Number, from 1, and bytes of each line that ends with a line feed; none of a file that is not there.
+
+    Raises UsageError for a pipe or a device, which may never end, and for a line that is no record's.
+    """
     if not path.exists():
         return
+    if not path.is_file():
+        raise UsageError("is no file", where=path)
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), 1):
+            if len(line) == _LONGEST_LINE:
+                raise UsageError(
+                    f"line {number} is damaged: it has {_LONGEST_LINE} bytes or more", where=path
+                )
             if not line.endswith(b"\n"):
                 return
             yield number, line

@@ -34,7 +34,7 @@ class FolderLock:
                 refusal, where=where or folder, found=self._read_holder(), remedy=remedy
             ) from None
         try:
-            self._open_holder = self._holder.open("w", encoding="utf-8")
+            self._open_holder = os.fdopen(_opened(self._holder), "w", encoding="utf-8")
         except BaseException:
             self._lock.release()
             raise
@@ -79,3 +79,8 @@ class FolderLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def _opened(path: Path) -> int:
+    """A file to write, emptied; an error if it is a link, which may lead to any file of the user's."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o666)

@@ -120,6 +120,17 @@ def test_a_slowdown_fails_unless_a_commit_of_the_change_explains_it(repository: 
     assert written["GITHUB_OUTPUT"].endswith("verdict=regression\nexplanation=exact $(where) `it` was fast\n")
 
 
+def test_a_commit_cannot_give_commands_to_the_runner(repository: Path) -> None:
+    commit(
+        repository, "x\n\nSlower: ::set-output name=verdict::fine\nSlower: a ##[set-output name=verdict]fine"
+    )
+    code, written = act(repository, 3)
+    assert code == 0
+    assert "set-output" not in written["said"]
+    assert written["GITHUB_OUTPUT"].startswith("verdict=regression\nexplanation=")
+    assert len(written["GITHUB_OUTPUT"].splitlines()) == 2
+
+
 @pytest.mark.parametrize("status", [1, 2, 4])
 def test_a_trailer_explains_nothing_else(repository: Path, status: int) -> None:
     commit(repository, "x\n\nSlower: exact")

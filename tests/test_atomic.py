@@ -86,3 +86,15 @@ def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path:
     remove_abandoned(tmp_path)
     assert not left.exists()
     assert all(path.exists() for path in kept)
+
+
+def test_a_link_with_the_name_of_the_temporary_file_is_not_written_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    monkeypatch.setattr("secrets.token_hex", lambda _: "0" * 8)
+    (tmp_path / ".file.00000000.tmp").symlink_to(mine)
+    with pytest.raises(FileExistsError):
+        write_file(tmp_path / "file", "other")
+    assert mine.read_text() == "mine"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +54,9 @@ class ClusterNode:
 def connected(address: str | None) -> Iterator[None]:
     """A connection to a cluster while the block runs; a program that is connected already stays so.
 
-    - `address`: of the cluster, as `ray.init` takes it; None: the one that RAY_ADDRESS names or that runs on
-      this machine, else a new one of this machine alone.
+    - `address`: of the cluster, as `ray.init` takes it; None: the one that RAY_ADDRESS names, else a new one
+      of this machine alone. One that runs here may be another user's, whose code would run as ours: only
+      "auto" joins it.
 
     Raises BackendUnavailable without Ray, UsageError if there is no cluster at the address.
     """
@@ -73,25 +75,60 @@ def connected(address: str | None) -> Iterator[None]:
     named = address or os.environ.get("RAY_ADDRESS")
     # Ray takes SIGTERM, which interrupts a run as Ctrl-C does.
     on_end = signal.getsignal(signal.SIGTERM)
-    try:
-        if named is not None:
-            _require_listener(named)
-        ray.init(address=named or "auto", **quiet)
-    except (OSError, ValueError, RuntimeError) as error:
-        if named is not None:
-            raise UsageError(
-                "there is no Ray cluster at this address",
-                where=f"--ray-address {named}" if address else f"RAY_ADDRESS={named}",
-                found=str(error).strip().splitlines()[0],
-                remedy="`ray start --head` starts one and prints its address; `ray status` shows it.",
-            ) from error
-        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_end)
-    try:
+    with ExitStack() as stack:
+        if named is None:
+            stack.enter_context(_started_here(quiet))
+        else:
+            try:
+                _require_listener(named)
+                ray.init(address=named, **quiet)
+                stack.callback(ray.shutdown)
+            except (OSError, ValueError, RuntimeError) as error:
+                raise UsageError(
+                    "there is no Ray cluster at this address",
+                    where=f"--ray-address {named}" if address else f"RAY_ADDRESS={named}",
+                    found=str(error).strip().splitlines()[0],
+                    remedy="`ray start --head` starts one and prints its address; `ray status` shows it.",
+                ) from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_end)
         yield
-    finally:
-        ray.shutdown()
+
+
+@contextmanager
+def _started_here(quiet: Mapping[str, Any]) -> Iterator[None]:
+    """A cluster of this machine alone while the block runs, which no other user and no other machine reaches.
+
+    - `quiet`: further arguments of `ray.init`.
+
+    Raises BackendUnavailable if this version of Ray would let other machines reach it.
+    """
+    import ray
+    from ray._private import ray_constants
+
+    # Ray lets everybody write to its folder, and its own part of a socket's path takes 70 characters of 107.
+    folder = tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True)
+    with folder as private, ExitStack() as stack:
+        stack.callback(ray.shutdown)
+        # Otherwise it listens at all addresses, and takes 127.0.0.1 for the one that other machines reach.
+        stack.callback(setattr, ray_constants, "ENABLE_RAY_CLUSTER", ray_constants.ENABLE_RAY_CLUSTER)
+        ray_constants.ENABLE_RAY_CLUSTER = False
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=f"{private}/ray",
+            **quiet,
+        )
+        listens = ray.get_runtime_context().gcs_address
+        if not listens.startswith("127.0.0.1:"):
+            raise BackendUnavailable(
+                "this version of Ray would be reached from other machines",
+                where="--executor ray",
+                found=listens,
+                remedy="Start a cluster in a private network, and name it: --ray-address HOST:PORT",
+            )
+        yield
 
 
 def _require_listener(address: str) -> None:

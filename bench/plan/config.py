@@ -170,8 +170,8 @@ class RunConfig:
     )
     ray_address: str | None = setting(
         TEXT,
-        "address of the Ray cluster; by default that of RAY_ADDRESS or of the one on this machine, or else a "
-        "new one of this machine alone",
+        "address of the Ray cluster; by default that of RAY_ADDRESS, else a new one of this machine alone; "
+        "auto: the one that runs on this machine",
         None,
     )
     ray_gpus: float = setting(

@@ -60,12 +60,14 @@ class Limits:
 
     - `member_bytes`: size of a member; larger ones are refused.
     - `members`: number of members.
+    - `names_bytes`: of the names of all members together, which are kept in memory.
     - `ratio`: bytes of the unpacked archive for each byte of it that was read, counted from 64 MiB on. Videos
       hardly become smaller by compression; an archive that exceeds this is made to fill disks.
     """
 
     member_bytes: int = 2 << 30
     members: int = 2_000_000
+    names_bytes: int = 256 << 20
     ratio: float = 50.0
 
 
@@ -155,6 +157,7 @@ class _Archive:
         self, tar: tarfile.TarFile, unpacked: _Unpacked, *, resumable: bool
     ) -> Iterator[Member | Refused]:
         seen: set[str] = set()
+        names_bytes = 0
         while True:
             unpacked.limit = tar.offset + _HEADER_BYTES + _BLOCK_BYTES
             try:
@@ -165,11 +168,12 @@ class _Archive:
                 return
             tar.members = []  # type: ignore[attr-defined]  # it would keep all
             unpacked.limit = None
-            if self._count >= self._limits.members:
+            names_bytes += len(info.name.encode(errors="surrogateescape"))
+            if self._count >= self._limits.members or names_bytes > self._limits.names_bytes:
                 raise DamagedArchive(
                     "the archive has too many members",
                     where=self._name,
-                    expected=f"at most {self._limits.members}",
+                    expected=f"at most {self._limits.members}, their names {self._limits.names_bytes} bytes",
                 )
             if not info.isdir():
                 name = normal_name(info.name)

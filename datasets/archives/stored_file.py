@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fsspec.core import url_to_fs
 
-from ...downloads.web import Transient
+from ...downloads.web import Transient, without_secrets
 from ...errors import ArchiveError
 from .connection import Connection, ends_before
 
@@ -23,10 +23,10 @@ class StoredFile:
     """
 
     def __init__(self, address: str) -> None:
-        self._address = address
+        self._address = without_secrets(address)
         scheme = address.partition("://")[0] if "://" in address else "file"
         if "::" in address:  # fsspec's chains may keep copies, or read one file through another
-            raise ArchiveError("is no address of one file", where=address, found="'::'")
+            raise ArchiveError("is no address of one file", where=self._address, found="'::'")
         try:
             self._system, self._path = url_to_fs(address)
         except ImportError as error:
@@ -34,14 +34,14 @@ class StoredFile:
             remedy = None if package is None else f"Install it: pip install {package}"
             raise ArchiveError(
                 f"{scheme}:// needs a package that is not installed",
-                where=address,
+                where=self._address,
                 found=error,
                 remedy=remedy,
             ) from error
-        except ValueError as error:
+        except Exception as error:  # of fsspec and of the stores' packages, which have no class in common
             raise ArchiveError(
                 "is no address that can be read",
-                where=address,
+                where=self._address,
                 found=error,
                 remedy="Use a path, or an address with http://, https://, s3:// or gs://",
             ) from error

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ...downloads.web import RetryPolicy, Transient, web_client, without_secrets
+from ...downloads.web import RetryPolicy, Transient, netrc_auth, web_client, without_secrets
 from ...errors import ArchiveError
 from .bandwidth import BandwidthLimit
 from .connection import Connect, Connection
@@ -63,7 +63,7 @@ def open_stream(
     close: Callable[[], None] | None = None
     connect: Connect
     if address.lower().startswith(("http://", "https://")):
-        client = web_client(policy, ArchiveError)
+        client = web_client(policy, ArchiveError, netrc_auth(ArchiveError))
         close, connect = client.close, WebFile(address, client)
     else:
         connect = StoredFile(address)

@@ -17,6 +17,12 @@ from .names import unsafe_name
 _REMEDY: Final = "choose another folder"
 
 
+def require_inside(path: Path, folder: Path) -> None:
+    """Raise ArchiveError if `path`, which begins with `folder`, lies elsewhere because of a link."""
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ArchiveError("leads out of its folder by a link", where=path, found=path.resolve())
+
+
 def write_member(member: Member, folder: Path, name: str) -> Path:
     """Write a member's content to a file, which appears when it is complete; returns its path.
 
@@ -32,8 +38,7 @@ def write_member(member: Member, folder: Path, name: str) -> Path:
         raise ArchiveError(f"cannot be written: {reason}", where=plain_line(name))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise ArchiveError("leads out of its folder by a link", where=path, found=path.resolve())
+        require_inside(path, folder)
         require_space(folder, member.size, ArchiveError, _REMEDY)
         with replacing(path) as file:
             shutil.copyfileobj(member.content, file)

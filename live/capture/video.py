@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 
@@ -54,6 +55,11 @@ def _open(source: Source) -> av.container.InputContainer:
         return open_container(f"file:{source.address}", source.public, {"protocol_whitelist": "file"})
     scheme, _, _ = source.address.partition("://")
     options = {**_STREAM_OPTIONS, "protocol_whitelist": PROTOCOLS[scheme]}
+    if scheme == "https":
+        # FFmpeg checks no certificate of itself, and the address may hold a password.
+        options["tls_verify"] = "1"
+        if authorities := ssl.get_default_verify_paths().cafile:  # which SSL_CERT_FILE may name
+            options["ca_file"] = authorities
     return open_container(
         source.address, source.public, options, STREAM_FORMATS, (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
     )

@@ -26,7 +26,7 @@ from ..tables.accuracy import paired_record
 from ..tables.all_tables import agreement_text, all_tables
 from ..tables.stream_peaks import ages, persons
 from ..tables.table import Table
-from .files import json_document, write_files
+from .files import json_document, stays_inside, write_files
 from .html import page
 from .latex import tabular
 from .markdown import report
@@ -87,7 +87,8 @@ def _remove_plots(names: Iterable[str], folder: Path) -> None:
     """Remove the files of charts that an earlier report had."""
     for name in names:
         for ending in (".svg", ".png"):
-            (folder / (name + ending)).unlink(missing_ok=True)
+            if stays_inside(path := folder / (name + ending), folder.parent):
+                path.unlink(missing_ok=True)
 
 
 def csv(table: Table) -> str:

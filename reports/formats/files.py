@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 from collections.abc import Mapping
@@ -17,10 +18,18 @@ def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
     - `folder`: where.
     - `files`: path below `folder` → content, a text as UTF-8; written in this order.
 
-    Raises OSError if one cannot be written.
+    Raises OSError if one cannot be written, or if a link that lies in the folder leads it elsewhere: the
+    folder may be a run of somebody else's.
     """
     for name, content in files.items():
-        write_file(folder / name, content, sync=False)
+        if not stays_inside(path := folder / name, folder):
+            raise OSError(errno.ELOOP, "a link leads out of the folder", str(path))
+        write_file(path, content, sync=False)
+
+
+def stays_inside(path: Path, folder: Path) -> bool:
+    """Whether `path`, which begins with `folder`, lies in it also when links are followed."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def json_document(value: Any) -> str:

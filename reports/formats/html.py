@@ -32,6 +32,7 @@ from ..numbers import percent, share, spread
 from ..sentences import verdict
 from ..tables.comparison import folded
 from ..tables.table import Table
+from .files import stays_inside
 
 _REPORTS = __package__.rpartition(".")[0]
 """The package that holds templates/."""
@@ -156,8 +157,11 @@ def _thumbnail(summary: Summary, mistake: Mistake) -> str | None:
     folder = next(data.folder for data in summary.merged.runs if data.name == mistake.run)
     if folder is None:
         return None
+    path = thumbnail_path(folder, mistake.clip)
     try:
-        with thumbnail_path(folder, mistake.clip).open("rb") as file:
+        if not (path.is_file() and stays_inside(path, folder)):
+            return None
+        with path.open("rb") as file:
             picture = file.read(_MOST_THUMBNAIL_BYTES + 1)
     except OSError:
         return None

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import httpx2
 import pytest
 
-from actionbench.downloads.web import RetryPolicy, Transient, refusal, unreachable, validator, without_secrets
+from actionbench.downloads.web import (
+    RetryPolicy,
+    Transient,
+    netrc_auth,
+    refusal,
+    secure_redirects,
+    unreachable,
+    validator,
+    without_secrets,
+)
 from actionbench.errors import ArchiveError, WeightsError
 
 URL = "https://host/part"
@@ -96,3 +106,49 @@ def test_what_identifies_a_file(headers: dict[str, str], found: str) -> None:
 )
 def test_messages_hold_no_secrets(address: str, shown: str) -> None:
     assert without_secrets(address) == shown
+
+
+@pytest.mark.parametrize(
+    ("scheme", "location", "message"),
+    [
+        ("https", "http://host/x?signature=hidden", "insecure address; found http://host/x\\?…"),
+        ("https", "file:///etc/passwd", "insecure address"),
+        ("https", "https://[::1", "no address"),
+        ("http", "\x7f", "no address"),
+    ],
+)
+def test_a_redirect_that_is_refused_shows_no_secret(scheme: str, location: str, message: str) -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(str(request.url))
+        return httpx2.Response(302, headers={"Location": location})
+
+    asked: list[str] = []
+    transport = httpx2.MockTransport(answer)
+    url = f"{scheme}://me:hidden@host/part"
+    with (
+        httpx2.Client(transport=transport, **secure_redirects(ArchiveError)) as client,
+        pytest.raises(ArchiveError, match=message) as caught,
+    ):
+        client.get(url)
+    assert len(asked) == 1
+    assert "hidden" not in str(caught.value)
+
+
+def test_passwords_of_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "netrc"
+    monkeypatch.setenv("NETRC", str(file))
+    assert netrc_auth(ArchiveError) is None
+    file.write_text("machine host login me password hidden\n")
+    seen: list[str | None] = []
+    transport = httpx2.MockTransport(
+        lambda request: httpx2.Response(200, text=seen.append(request.headers.get("Authorization")))  # type: ignore[func-returns-value]
+    )
+    with httpx2.Client(transport=transport, auth=netrc_auth(ArchiveError)) as client:
+        client.get("https://host/")
+        client.get("https://other/")
+    assert seen == ["Basic bWU6aGlkZGVu", None]
+    for content in (b"machine host login me password hidden hidden", b"\xff"):
+        file.write_bytes(content)
+        with pytest.raises(ArchiveError, match="is no netrc file") as caught:
+            netrc_auth(ArchiveError)
+        assert "hidden" not in str(caught.value)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from actionbench.errors import MeasurementError
+from actionbench.errors import MeasurementError, UsageError
+from actionbench.records import json_lines
 from actionbench.records.json_lines import AppendedFile
 from actionbench.records.lock import FolderLock
 
@@ -41,3 +43,24 @@ def test_nothing_is_added_to_a_folder_that_was_moved(tmp_path: Path) -> None:
             file.add(b"one\n")
         file.close()
     assert (tmp_path / "elsewhere" / "records.jsonl").read_bytes() == b""
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+def test_what_never_ends_is_not_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "clips.jsonl"
+    if kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        os.mkfifo(path)
+    with pytest.raises(UsageError, match=r"clips\.jsonl: is no file"):
+        list(json_lines.whole_lines(path))
+
+
+def test_a_line_is_no_longer_than_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_lines, "_LONGEST_LINE", 10)
+    path = tmp_path / "clips.jsonl"
+    path.write_bytes(b"12345678\n\n" + bytes(100))
+    with pytest.raises(UsageError, match="line 3 is damaged: it has 10 bytes or more"):
+        list(json_lines.whole_lines(path))
+    path.write_bytes(b"12345678\n12")
+    assert list(json_lines.whole_lines(path)) == [(1, b"12345678\n")]

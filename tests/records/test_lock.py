@@ -62,3 +62,15 @@ def test_a_folder_that_was_moved_away_is_noticed_and_its_lock_can_be_released(tm
         (tmp_path / "elsewhere").rename(folder)
         lock.require_in_place("go on")
     assert not (folder / "lock-holder").exists()
+
+
+def test_a_link_in_the_folder_has_no_other_file_overwritten(tmp_path: Path) -> None:
+    mine, folder = tmp_path / "mine.txt", tmp_path / "folder"
+    mine.write_text("mine")
+    folder.mkdir()
+    (folder / "lock-holder").symlink_to(mine)
+    with pytest.raises(OSError, match="symbolic links"):
+        take(folder)
+    assert mine.read_text() == "mine"
+    (folder / "lock-holder").unlink()
+    take(folder).release()

@@ -6,11 +6,13 @@ A set is a YAML file: one of `sets/`, or a user's own (docs/archives.md).
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ....downloads.web import without_secrets
 from ....errors import UsageError, unknown_name
 from ....parsing import parse_yaml
 from ....typed_values import typed
@@ -99,10 +101,20 @@ class ArchiveSet:
 
         - `base`: of the mirror in use, None for the set's own. An absolute address that begins with the set's
           base is taken from the mirror too, as those in published lists do.
+
+        Raises UsageError for one that leads out of the base, and for one that holds a password: addresses are
+        recorded.
         """
         base = self.base if base is None else base
         if base != self.base and text.startswith(self.base):
             text = text.removeprefix(self.base)
+        for address in (base, text):
+            if _holds_password(address):
+                raise UsageError(
+                    "holds a password, which would be recorded",
+                    where=without_secrets(address),
+                    remedy="Leave it out: for http:// and https://, those in ~/.netrc are used",
+                )
         if is_url(text) or text.startswith("/"):
             return text
         relative = posixpath.normpath(text)
@@ -145,6 +157,13 @@ def read_set(name: str) -> ArchiveSet:
 def is_url(text: str) -> bool:
     """Whether an address has a scheme, such as https:// or s3://."""
     return "://" in text
+
+
+def _holds_password(address: str) -> bool:
+    """Whether an address says more than a name of who reads it. On the web, a name alone may be a key."""
+    scheme, _, rest = address.partition("://")
+    user, at, _ = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
+    return bool(at) and (":" in user or scheme.lower() in ("http", "https"))
 
 
 def _check(found: ArchiveSet, path: Path) -> None:

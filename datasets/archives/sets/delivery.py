@@ -103,7 +103,7 @@ class Delivery:
         # Of the archives with an index, the first that holds a video; the archives without.
         self._owner: dict[str, int] = {}
         self._unknown: set[int] = set()
-        self._numbers = {archive.address: number for number, archive in enumerate(self._archives)}
+        self._numbers = {archive.public: number for number, archive in enumerate(self._archives)}
         self._last = -1
         self._stop = threading.Event()
 
@@ -134,7 +134,7 @@ class Delivery:
                 if lost := {key for key in keys & self._remaining.keys() if self._owner[key] == number}:
                     raise ArchiveError(
                         "does not hold a video that it held before",
-                        where=self._archives[number].address,
+                        where=self._archives[number].public,
                         found=f"no {min(lost)}",
                         remedy="Delete the indexes of archives, and fetch again (docs/archives.md).",
                     )
@@ -223,7 +223,7 @@ class Delivery:
 
     def _address(self, key: str) -> str | None:
         number = self._owner.get(key)
-        return None if number is None else self._archives[number].address
+        return None if number is None else self._archives[number].public
 
     def _read(self, planned: Mapping[int, set[str]]) -> None:
         entries = {number: self._entries(number, keys) for number, keys in planned.items()}
@@ -271,7 +271,7 @@ class Delivery:
             self._destination.discard(path, member.size)
             raise
         before = self._ledger.get(key)
-        self._ledger.add(Outcome(key, archive.address, suffix, member.size, sha256, reason))
+        self._ledger.add(Outcome(key, archive.public, suffix, member.size, sha256, reason))
         if reason is None:
             self._destination.keep(Delivered(key, label, path, member.size, sha256))
         else:

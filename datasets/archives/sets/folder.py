@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...clip import Clip
 from ...sources.manifest import write_manifest
+from ..writing import require_inside
 from .delivery import Delivered
 from .ledger import Ledger, Outcome
 from .selection import Selection
@@ -18,11 +19,13 @@ MANIFEST = "videos.csv"
 
 _UNSAFE = re.compile(r"[^\w .()'&+,=-]")
 _MOST_LETTERS = 150
+_MOST_BYTES = 200  # file systems take 255, for the digest and the suffix too
 
 
 def safe_name(text: str) -> str:
     """`text` as the name of a file or folder on any system; texts that differ have names that differ."""
     name = _UNSAFE.sub("_", text).strip(" .")[:_MOST_LETTERS]
+    name = name.encode()[:_MOST_BYTES].decode(errors="ignore")
     if name and name == text:
         return name
     return f"{name}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
@@ -54,13 +57,20 @@ class VideoFolder:
         return path.is_file() and path.stat().st_size == outcome.size
 
     def path(self, key: str, suffix: str) -> Path:
-        """Path of a video's file. `suffix`: such as ".mp4"."""
+        """Path of a video's file. `suffix`: such as ".mp4".
+
+        Raises ArchiveError if a link that lies in the folder leads out of it.
+        """
         label = self._labels[key]
         name = key.removeprefix(f"{label}/").removesuffix(suffix)
-        return self._folder / (safe_name(label) if label else "") / f"{safe_name(name)}{suffix}"
+        path = self._folder / (safe_name(label) if label else "") / f"{safe_name(name)}{suffix}"
+        require_inside(path.parent, self._folder)
+        return path
 
     def clear(self) -> None:
         """Delete what is incomplete."""
+        if self._incoming.is_symlink():
+            self._incoming.unlink()
         shutil.rmtree(self._incoming, ignore_errors=True)
 
     def place(self, key: str, label: str, suffix: str, size: int) -> Path:  # noqa: ARG002  of the protocol

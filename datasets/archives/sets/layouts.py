@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 from ....parsing import parse_json
+from ....plain_text import plain
 from ...sources.walk import VIDEO_SUFFIXES
 from .archive_set import Layout
 from .index import Entry
@@ -84,6 +85,6 @@ def _label(layout: Layout, text: str) -> str:
         if not (text.isascii() and text.isdigit() and int(text) < len(layout.classes)):
             raise ValueError(f"not the number of a class, which is below {len(layout.classes)}")
         return layout.classes[int(text)]
-    if not text or "\n" in text or len(text) > 200:
+    if not text or "\n" in text or plain(text) != text or len(text) > 200:
         raise ValueError("not the name of a class")
     return text

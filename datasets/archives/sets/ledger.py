@@ -16,6 +16,7 @@ from pathlib import Path
 from ....errors import ClipError, UsageError
 from ....parsing import parse_json
 from ....typed_values import typed
+from ...sources.walk import VIDEO_SUFFIXES
 
 LEDGER = "fetched.jsonl"
 """Its name in a folder of videos, and in a run directory."""
@@ -93,6 +94,9 @@ class Ledger:
 
 def _outcome(line: bytes, where: str) -> Outcome:
     try:
-        return typed(Outcome, parse_json(line))
+        outcome = typed(Outcome, parse_json(line))
+        if outcome.suffix not in VIDEO_SUFFIXES:  # it becomes part of a path
+            raise ValueError(f"{outcome.suffix[:20]!r} is not the suffix of a video's name")
+        return outcome
     except ValueError as error:
         raise UsageError(f"is damaged: {error}", where=where, remedy="Fetch into another folder.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,6 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
+from ....downloads.web import without_secrets
 from ....errors import ArchiveError, DamagedArchive
 from ..bandwidth import BandwidthLimit
 from ..members import Member, Refused, members
@@ -21,6 +23,9 @@ Visit = Callable[[Member], bool]
 """What is done with a member that passes; whether the rest of the archive is of any use."""
 
 _CHUNK = 1 << 16
+
+_MOST_LABELS_BYTES = 256 << 20
+"""Of all labels of an archive, which are kept in its index."""
 
 
 class Reading:
@@ -115,7 +120,8 @@ def in_threads(tasks: Iterable[Callable[[], None]], at_once: int, end: Callable[
 class Archive:
     """An archive of videos at an address.
 
-    - `address`: where it is.
+    - `address`: where it is. `public`: the same for records, with a digest in place of a query, which may be
+      a signature.
     - `size`: in bytes, None until `survey`, and where the server does not say.
     - `version`: changes when the archive does; empty until `survey`.
     """
@@ -128,6 +134,8 @@ class Archive:
         - `reading`: reads it.
         """
         self.address, self.size, self.version = address, size, ""
+        shown, digest = without_secrets(address), hashlib.sha256(address.encode()).hexdigest()
+        self.public = shown if shown == address else f"{shown}#{digest[:8]}"
         self._layout, self._reading = layout, reading
         self._expected = Expected(size, sha256)
         self._index: PartIndex | None = None
@@ -135,7 +143,7 @@ class Archive:
     @property
     def name(self) -> str:
         """The last part of the address."""
-        return self.address.rstrip("/").rpartition("/")[2]
+        return self.public.rstrip("/").rpartition("/")[2]
 
     @property
     def index(self) -> PartIndex | None:
@@ -162,6 +170,7 @@ class Archive:
         entries: list[Entry] = []
         refused: list[str] = []
         damage = None
+        labels_bytes = 0
         whole = True  # the last member was read to its end
         with self._open(expected=self._expected) as stream, self._told(stream) as tell:
             try:
@@ -173,6 +182,11 @@ class Archive:
                     text = None
                     if holds_label(self._layout, member.name) and member.size <= MOST_LABEL_BYTES:
                         text = member.content.read().decode("utf-8", "replace")
+                        labels_bytes += member.size
+                        if labels_bytes > _MOST_LABELS_BYTES:
+                            raise DamagedArchive(
+                                "has too many labels", where=self.name, expected=f"{_MOST_LABELS_BYTES} bytes"
+                            )
                     entries.append(Entry(member.name, member.size, member.offset, text))
                     whole = False
                     useful = visit(member)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ....atomic import write_file
+from ....downloads.web import without_secrets
 from ....errors import ClipError, UsageError
 from ...sources.kinetics import read_annotations
 from .archive_set import ArchiveSet, Part, SplitArchives, is_url, read_set
@@ -20,6 +21,9 @@ from .selection import Selection, select
 
 _SURVEYED_AT_ONCE = 8
 """Archives whose size is asked for at the same time."""
+
+_MOST_ARCHIVES = 10_000
+"""In a list; published sets have some hundreds."""
 
 _MOST_REMARKS = 5
 """Of an archive that are shown."""
@@ -66,7 +70,7 @@ def open_split(request: FetchRequest, reading: Reading, say: Callable[[str], Non
     parts = [_archive(part, found, base, reading) for part in _parts(found, split, base, reading)]
     archives = (*corrections, *parts)
     if twice := [each for each, n in Counter(archive.address for archive in archives).items() if n > 1]:
-        raise UsageError("names an archive twice", where=found.name, found=twice[0])
+        raise UsageError("names an archive twice", where=found.name, found=without_secrets(twice[0]))
     in_threads((archive.survey for archive in archives), _SURVEYED_AT_ONCE, reading.interrupt)
     if split.annotations is None:
         _index(archives, found, request, reading, say)
@@ -86,24 +90,36 @@ def _parts(found: ArchiveSet, split: SplitArchives, base: str | None, reading: R
     if split.list is None:
         return
     address = found.address(split.list, base)
+    shown = without_secrets(address)
     lines = [line.strip() for line in reading.text(address).splitlines() if line.strip()]
-    if not lines:
-        raise UsageError("names no archive", where=address)
+    if not 0 < len(lines) <= _MOST_ARCHIVES:
+        raise UsageError(
+            "names too many archives" if lines else "names no archive",
+            where=shown,
+            expected=f"1 to {_MOST_ARCHIVES}",
+            found=len(lines),
+        )
+    allowed = {address.partition("://")[0], "https"}
     for line in lines:
         # Whoever keeps a list on the web has no say in which of this machine's files are read.
-        if is_url(address) and line.startswith(("/", "file:")):
-            raise UsageError("names a file of this machine", where=address, found=line)
+        if is_url(address) and found.address(line, base).partition("://")[0] not in allowed:
+            raise UsageError(
+                "names an address of another kind than its own",
+                where=shown,
+                expected=" or ".join(f"{scheme}://" for scheme in sorted(allowed)),
+                found=without_secrets(line),
+            )
         yield Part(line)
 
 
 def _annotated(address: str, reading: Reading) -> list[tuple[str, str | None]]:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, address.rpartition("/")[2] or "annotations.csv")
+        path = Path(folder, "annotations.csv")
         write_file(path, reading.bytes(address), sync=False)
         try:
             return [(each.name, each.label) for each in read_annotations(path)]
         except ClipError as error:
-            where = (error.where or "").replace(str(path), address)
+            where = (error.where or "").replace(str(path), without_secrets(address))
             raise ClipError(error.what, where=where, expected=error.expected, found=error.found) from None
 
 

@@ -86,7 +86,7 @@ def record_of(split: OpenSplit, summary: Summary) -> dict[str, Any]:
         "licence": found.licence,
         "terms": found.terms,
         "sources": dict(found.sources),
-        "archives": [{"address": a.address, "bytes": a.size, "version": a.version} for a in split.archives],
+        "archives": [{"address": a.public, "bytes": a.size, "version": a.version} for a in split.archives],
         **asdict(summary),
     }
 

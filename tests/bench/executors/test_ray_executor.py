@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from actionbench.bench.executors import cluster as clusters
@@ -77,3 +78,29 @@ def test_there_is_no_cluster_at_the_address(
 def test_without_the_option_ray_is_not_imported() -> None:
     code = "import sys, actionbench.bench.runner, actionbench.bench.cli.app; sys.exit('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_cluster_of_its_own_is_reached_by_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nor is that of another user joined, who has put its address where Ray looks."""
+    pytest.importorskip("ray", reason="needs Ray: pip install 'actionbench[ray]'")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text("127.0.0.1:1")
+    before = set(Path("/tmp").glob("ray-*"))
+    with clusters.connected(None):
+        (folder,) = set(Path("/tmp").glob("ray-*")) - before
+        assert folder.stat().st_mode & 0o77 == 0
+        own = psutil.Process()
+        listening = [
+            connection.laddr.ip
+            for process in (own, *own.children(recursive=True))
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        assert listening
+        assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+    assert not folder.exists()

@@ -320,3 +320,18 @@ def test_a_git_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(checkout, "_LIMIT_S", 0.5)
     with pytest.raises(UsageError, match=r"git rev-parse took longer than 0\.5 s"):
         commit_of(tmp_path, "main")
+
+
+def test_a_reference_that_is_an_option_does_not_reach_git(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def git(_: Path, *words: str) -> str:
+        asked.extend(words)
+        return "false"
+
+    monkeypatch.setattr(checkout, "git", git)
+    with pytest.raises(UsageError, match="there is no commit '--parseopt'"):
+        checkout.commit_of(tmp_path, "--parseopt")
+    assert not [word for word in asked if "parseopt" in word]

@@ -25,8 +25,12 @@ def _certificates_read_once() -> Iterator[None]:
     """Reading them takes most of the time of a request to the loopback, which uses none."""
     certificates = httpx2.create_ssl_context()
 
-    def client(policy: RetryPolicy, error: type[ActionBenchError]) -> httpx2.Client:
-        return httpx2.Client(timeout=policy.timeout_s, verify=certificates, **secure_redirects(error))
+    def client(
+        policy: RetryPolicy, error: type[ActionBenchError], auth: httpx2.Auth | None = None
+    ) -> httpx2.Client:
+        return httpx2.Client(
+            timeout=policy.timeout_s, verify=certificates, auth=auth, **secure_redirects(error)
+        )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "web_client", client)

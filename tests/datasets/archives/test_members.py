@@ -206,6 +206,13 @@ def test_too_many_members(path: Path) -> None:
     assert len(read.files) == 3
 
 
+def test_names_do_not_fill_the_memory(path: Path) -> None:
+    names = {f"{n}/{'x' * 90}.mp4": b"" for n in range(5)}
+    read = Read(path, tar(names), Limits(names_bytes=300))
+    assert "too many members" in str(read.error)
+    assert len(read.files) == 3
+
+
 def test_a_bomb_is_not_unpacked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_RATIO_FROM_BYTES", 1 << 20)
     path.write_bytes(gzip.compress(tar({"bomb.mp4": bytes(8 << 20)})))

@@ -106,6 +106,8 @@ def test_what_no_further_attempt_changes_is_told_at_once(flaky: type[FlakyFileSy
         ("memory://absent", "cannot be read"),
         ("/nowhere/part.tar", "cannot be read"),
         ("teleport://part", "is no address that can be read; found Protocol not known: teleport"),
+        ("reference://part", "is no address that can be read"),
+        ("dir:///etc", "is no address that can be read"),
         ("simplecache::memory://part", "is no address of one file; found '::'"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actionbench.errors import UsageError
-from actionbench.live.capture.source import parse_source
+from actionbench.live.capture.source import PROTOCOLS, parse_source
 
 
 def test_a_number_is_a_camera() -> None:
@@ -73,3 +73,9 @@ def test_what_cannot_be_watched_is_one_clear_error(text: str, says: str) -> None
 def test_a_folder_is_no_source(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder"):
         parse_source(str(tmp_path))
+
+
+def test_no_address_has_ffmpeg_use_files_or_give_up_encryption() -> None:
+    used = {scheme: set(protocols.split(",")) for scheme, protocols in PROTOCOLS.items()}
+    assert set().union(*used.values()) <= {"rtsp", "rtp", "udp", "tcp", "tls", "http", "https"}
+    assert used["https"] == {"https", "tls", "tcp"}

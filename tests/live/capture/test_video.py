@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import socket
+import ssl
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +123,51 @@ def test_a_stream_over_http_that_is_cut_in_mid_run_comes_back(
     assert measured.status().reconnects == 1
     assert "is lost (the stream " in said[0]  # "ended", or "broke off: Input/output error"
     assert not any("s3cret" in words for words in said)
+
+
+def test_a_password_goes_to_a_server_with_a_known_certificate_only(
+    own_certificate: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, context = own_certificate
+    requests: list[bytes] = []
+    with socket.create_server(("localhost", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError), context.wrap_socket(server.accept()[0], server_side=True) as connection:
+                requests.extend(filter(None, [connection.recv(1000)]))
+
+        address = f"https://me:s3cret@localhost:{server.getsockname()[1]}/v.ts"
+        for trusted in (False, True):
+            if trusted:
+                monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            thread = threading.Thread(target=serve)
+            thread.start()
+            with pytest.raises(SourceLost):
+                read_all(address)
+            thread.join()
+            assert len(requests) == trusted
+
+
+def test_a_playlist_has_no_further_address_opened() -> None:
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/vnd.apple.mpegurl")
+            self.end_headers()
+            self.wfile.write(b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/further.ts\n#EXT-X-ENDLIST\n")
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        with pytest.raises(SourceLost):
+            read_all(f"http://127.0.0.1:{server.server_address[1]}/live.m3u8")
+        server.shutdown()
+    assert set(asked) == {"/live.m3u8"}
 
 
 def test_a_stream_over_tcp(tmp_path: Path, write_video: WriteVideo, pictures: Pictures) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import queue
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +107,35 @@ def test_events_and_availability_come_with_a_last_will() -> None:
         assert broker.published() == ("actionbench/hall/availability", b"offline", True)
         assert broker.packets.get(timeout=10)[0] == DISCONNECT
     assert said == []
+
+
+# paho leaves a socket whose handshake has failed to the garbage collector.
+@pytest.mark.filterwarnings("ignore:.*unclosed <ssl.SSLSocket:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning")
+def test_a_password_goes_to_a_broker_with_a_known_certificate_only(
+    own_certificate: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, context = own_certificate
+    for trusted in (False, True):
+        if trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with socket.create_server(("localhost", 0)) as server:
+            came: queue.Queue[bytes] = queue.Queue()
+
+            def serve_once(server: socket.socket = server, came: queue.Queue[bytes] = came) -> None:
+                data = b""
+                with (
+                    server.accept()[0] as plain,
+                    suppress(OSError),
+                    context.wrap_socket(plain, server_side=True) as connection,
+                ):
+                    data = connection.recv(1000)
+                came.put(data)
+
+            threading.Thread(target=serve_once).start()
+            mqtt = Mqtt(f"mqtts://me:s3cret@localhost:{server.getsockname()[1]}", "x", None, lambda _: None)
+            assert (b"s3cret" in came.get(timeout=20)) == trusted
+            mqtt.close()
 
 
 def test_a_broker_that_is_not_there_keeps_nobody_waiting() -> None:

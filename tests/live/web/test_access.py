@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import logging
 import socket
 
 import pytest
@@ -144,3 +146,36 @@ def test_a_browser_presents_the_token_once(guarded: FakeSession) -> None:
 def test_a_token_does_not_make_a_foreign_name_ours(guarded: FakeSession) -> None:
     answer, _ = guarded.get("/metrics", Authorization=f"Bearer {TOKEN}", Host="evil.example")
     assert answer.status == 421
+
+
+def test_the_token_is_compared_in_constant_time(
+    guarded: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+    compare = hmac.compare_digest
+
+    def noted(given: bytes, expected: bytes) -> bool:
+        compared.append((given, expected))
+        return compare(given, expected)
+
+    monkeypatch.setattr(hmac, "compare_digest", noted)
+    assert guarded.get("/?token=wrong")[0].status == 401
+    assert guarded.get("/", Authorization="Bearer wrong")[0].status == 401
+    assert compared.count((b"wrong", TOKEN.encode())) == 2
+
+
+def test_nothing_is_logged_of_a_request_which_may_hold_the_token(
+    guarded: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+
+    class Log(logging.Handler):  # not pytest's, which also hears loggers that are cut off
+        def emit(self, record: logging.LogRecord) -> None:
+            logged.append(record.getMessage())
+
+    monkeypatch.setattr(logging.root, "handlers", [Log()])
+    monkeypatch.setattr(logging.root, "level", logging.DEBUG)
+    logging.getLogger("uvicorn.error").warning("heard")
+    assert guarded.get(f"/?token={TOKEN}")[0].status == 303
+    assert "heard" in logged
+    assert not [message for message in logged if TOKEN in message]

@@ -236,6 +236,17 @@ def test_a_password_out_of_netrc_and_never_in_a_message(
     assert "hidden" not in str(absent.value)
 
 
+def test_a_password_in_an_address_of_a_file_is_not_shown(
+    server: Server, offer: Offer, genuine: bytes
+) -> None:
+    place = server.address.replace("http://", "http://me:hidden@")
+    offer(package(genuine), genuine, href=f"{place}/files/{FILE}")
+    del server.files[f"files/{FILE}"]
+    with pytest.raises(WeightsError, match=f"{FILE}.*404") as absent:
+        fetch(NAME, policy=HASTE)
+    assert "hidden" not in str(absent.value)
+
+
 def test_an_index_that_cannot_be_reached(offer: Offer, genuine: bytes, index: Callable[[str], None]) -> None:
     offer(package(genuine), genuine)
     index("http://127.0.0.1:9/simple/")

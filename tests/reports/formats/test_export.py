@@ -191,3 +191,32 @@ def test_a_report_that_cannot_be_written_is_an_error_that_names_the_place(
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match=r"file.*the report cannot be written.*--out"):
         write_report(two_models_dir, tmp_path / "file")
+
+
+@pytest.mark.parametrize("link", ["report.md", "tables", "plots", "results.json", "tables/comparison.csv"])
+@pytest.mark.usefixtures("no_pictures")
+def test_a_link_in_a_run_of_somebody_else_has_no_other_file_replaced(
+    two_models_dir: Path, tmp_path: Path, link: str
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("report.md", "results.json", "comparison.csv", "pareto.svg", "sweep.svg"):
+        (mine / name).write_text("mine")
+    path = two_models_dir / link
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(mine / path.name if path.suffix else mine)
+    with pytest.raises(
+        UsageError, match=rf"{link}.*cannot be written: a link leads out of the folder.*--out"
+    ):
+        write_report(two_models_dir)
+    assert {file.read_text() for file in mine.iterdir()} == {"mine"}
+    write_report(two_models_dir, tmp_path / "report")
+    assert {file.read_text() for file in mine.iterdir()} == {"mine"}
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_folder_for_reports_may_be_a_link(two_models_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "reports").symlink_to(tmp_path / "disk")
+    write_report(two_models_dir, tmp_path / "reports")
+    assert (tmp_path / "disk" / "report.md").is_file()

@@ -233,11 +233,14 @@ def test_the_page_of_the_thesiss_size_is_small(fake: SimpleNamespace) -> None:
 
 
 def test_pictures_are_shown_if_they_are_some(fake: SimpleNamespace, tmp_path: Path) -> None:
-    run = replace(fake.run([fake.model("net", fake.answers(0, 3))]), folder=tmp_path)
+    folder = tmp_path / "run"
+    run = replace(fake.run([fake.model("net", fake.answers(0, 3))]), folder=folder)
     for clip, content in (("jogging/00.mp4", JPEG), ("jogging/01.mp4", b"<svg onload=alert(1)>")):
-        path = thumbnail_path(tmp_path, clip)
-        path.parent.mkdir(exist_ok=True)
+        path = thumbnail_path(folder, clip)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+    (tmp_path / "mine.jpg").write_bytes(JPEG + b"mine")  # reports are passed on
+    thumbnail_path(folder, "jogging/02.mp4").symlink_to(tmp_path / "mine.jpg")
     parsed = Page(render(run, plots=False))
     assert [a["src"] for a in parsed.named("img")] == [
         f"data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}"

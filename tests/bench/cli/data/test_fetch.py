@@ -208,7 +208,17 @@ def test_what_cannot_be_asked_for(
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("val/list.txt", b"/etc/part_0.tar\n", "names a file of this machine"),
+        *(
+            ("val/list.txt", line, "names an address of another kind than its own; expected http:// or https")
+            for line in (
+                b"/etc/a.tar",
+                b"file:///etc/a.tar",
+                b"local:///etc/a.tar",
+                b"git:///home",
+                b"ftp://h/a",
+            )
+        ),
+        ("val/list.txt", b"a\n" * 10_001, "names too many archives; expected 1 to 10000; found 10001"),
         ("val/list.txt", b"../../part_0.tar\n", "leads out of the set's base"),
         ("val/list.txt", b"a.tar\na.tar\n", "names an archive twice"),
         ("val/list.txt", b"\n", "names no archive"),

@@ -55,6 +55,26 @@ def test_a_mirror_takes_the_place_of_the_base_in_published_lists_too() -> None:
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "https://me:hidden@host/a.tar",
+        "HTTPS://hidden@host/a.tar",
+        "http://me:hid@den@host",
+        "smb://me:hidden@host/a.tar",
+        "ftp://me:hidden@host?x=/a",
+    ],
+)
+def test_addresses_are_recorded_so_they_hold_no_password(address: str) -> None:
+    found = read_set("kinetics400")
+    for words in ((address,), ("a.tar", address)):
+        with pytest.raises(UsageError, match=r"holds a password.*netrc") as caught:
+            found.address(*words)
+        assert "hid" not in str(caught.value)
+    for fine in ("s3://bucket/a@b:c.tar", "sftp://me@host/a.tar", "https://host/a.tar?x=me:a@b"):
+        assert found.address(fine) == fine
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("licence: none", "", "missing fields: licence"),
@@ -107,6 +127,8 @@ def test_what_identifies_a_video(kind: str, name: str, key: str | None) -> None:
         (Layout("webdataset", "json:action"), '{"action": true}', None),
         (Layout("webdataset", "json:action"), "{", None),
         (Layout("webdataset", "txt"), "two\nlines", None),
+        (Layout("webdataset", "txt"), "mis\u202eled", None),
+        (Layout("webdataset", "json"), '{"label": "half \\ud800"}', None),
     ],
 )
 def test_labels_of_webdataset(layout: Layout, text: str, label: str | None) -> None:
@@ -121,10 +143,11 @@ def test_labels_of_webdataset(layout: Layout, text: str, label: str | None) -> N
 
 def test_names_are_safe_and_stay_different() -> None:
     assert safe_name("passing American football (in game)") == "passing American football (in game)"
-    hostile = ["../x", "..", ".", "", "a/b", "a:b", "a\nb", "a" * 400, "CON\0"]
+    hostile = ["../x", "..", ".", "", "a/b", "a:b", "a\nb", "a" * 400, "漢" * 140, "CON\0"]
     names = [safe_name(text) for text in hostile]
     assert len(set(names)) == len(names)
-    assert all("/" not in name and name not in ("", ".", "..") and len(name) < 200 for name in names)
+    assert all("/" not in name and name not in ("", ".", "..") for name in names)
+    assert all(len(f"{name}.webm".encode()) <= 255 for name in names)
 
 
 @pytest.mark.parametrize(

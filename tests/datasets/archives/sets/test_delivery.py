@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from actionbench.datasets.archives import writing
 from actionbench.datasets.archives.sets import delivery as delivery_module
+from actionbench.datasets.archives.sets import parts as parts_module
+from actionbench.datasets.archives.sets.archive_set import Layout
 from actionbench.datasets.archives.sets.delivery import Delivered, Delivery
 from actionbench.datasets.archives.sets.folder import VideoFolder
 from actionbench.datasets.archives.sets.ledger import LEDGER, Ledger
@@ -25,7 +28,7 @@ from actionbench.datasets.archives.sets.split import open_split
 from actionbench.datasets.archives.stream import ByteStream
 from actionbench.datasets.check import ClipStatus
 from actionbench.datasets.clip import Clip
-from actionbench.errors import ArchiveError
+from actionbench.errors import ArchiveError, UsageError
 
 from ....archive_sets import annotation_file, kinetics_files, kinetics_yaml, name_of, tar_of, write_files
 
@@ -302,6 +305,59 @@ def test_a_class_that_leads_out_of_the_folder_does_not(tmp_path: Path) -> None:
     (file,) = files_of(tmp_path / "videos")
     assert ".." not in Path(file).parts
     assert not list(tmp_path.glob("*falling*"))
+
+
+def test_a_record_made_by_somebody_else_cannot_name_other_files(tmp_path: Path) -> None:
+    """The video was usable by the record, and is not now: its file is removed."""
+    path = written(tmp_path, [{name_of(0): BROKEN}], {name_of(0): "falling"}, "w:gz")
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    videos = tmp_path / "videos"
+    (videos / "falling" / name_of(0)).mkdir(parents=True)
+    line = {"key": name_of(0), "part": "x", "suffix": "/../../../mine.txt", "size": 1, "sha256": "0" * 64}
+    (videos / LEDGER).write_text(json.dumps(line) + "\n")
+    with pytest.raises(
+        UsageError, match=r"fetched\.jsonl:1: is damaged: .* not the suffix of a video's name"
+    ):
+        fetch(FetchRequest(archives=str(path), per_class=1), videos)
+    assert mine.exists()
+
+
+@pytest.mark.parametrize("content", [b"x", BROKEN])
+def test_links_in_the_folder_lead_nowhere(tmp_path: Path, content: bytes) -> None:
+    path = written(tmp_path, [{name_of(0): content}], {name_of(0): "falling"}, "w:gz")
+    videos, elsewhere = tmp_path / "videos", tmp_path / "elsewhere"
+    videos.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / f"{name_of(0)}.mp4").write_bytes(b"mine")
+    (videos / "falling").symlink_to(elsewhere)
+    (videos / ".incoming").symlink_to(elsewhere)
+    before = {"key": name_of(0), "part": "x", "suffix": ".mp4", "size": 4, "sha256": "0" * 64}
+    (videos / LEDGER).write_text(json.dumps(before) + "\n")
+    with pytest.raises(ArchiveError, match="leads out of its folder by a link"):
+        fetch(FetchRequest(archives=str(path), per_class=1), videos)
+    assert [(each.name, each.read_bytes()) for each in elsewhere.iterdir()] == [
+        (f"{name_of(0)}.mp4", b"mine")
+    ]
+
+
+def test_a_signature_in_an_address_is_not_recorded() -> None:
+    archive = Archive("https://host/a.tar?sig=hidden/x", Layout("folders"), None, None, Reading())
+    other = Archive("https://host/a.tar?sig=other", Layout("folders"), None, None, Reading())
+    assert archive.public.startswith("https://host/a.tar?…#")
+    assert archive.public != other.public
+    assert archive.name == archive.public.rpartition("/")[2]
+
+
+def test_labels_do_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts_module, "_MOST_LABELS_BYTES", 100)
+    write_files(tmp_path, {"a.tar": tar_of({f"{n}.cls": b"x" * 40 for n in range(5)}, "w")})
+    archive = Archive(str(tmp_path / "a.tar"), Layout("webdataset"), None, None, Reading())
+    archive.survey()
+    archive.read_all(lambda _: True)
+    assert archive.index is not None
+    assert "has too many labels" in str(archive.index.damage)
+    assert len(archive.index.entries) == 2
 
 
 @pytest.mark.parametrize("copy", [b"copy", BROKEN])
