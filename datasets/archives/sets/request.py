@@ -10,6 +10,7 @@ from typing import Any
 from .... import settings
 from ....errors import UsageError
 from ....settings import NAMES, TEXT, WHOLE, Kind, documented, setting, settings_of
+from .archive_set import set_names
 
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -92,7 +93,7 @@ class FetchRequest:
         """The same with paths made absolute, so that a run can be resumed from any folder."""
         return replace(
             self,
-            archives=absolute(self.archives),
+            archives=self.archives if self.archives in set_names() else absolute(self.archives),
             mirror=None if self.mirror is None else absolute(self.mirror),
         )
 
