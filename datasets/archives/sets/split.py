@@ -117,7 +117,8 @@ def _index(
     without = [archive for archive in archives if archive.index is None]
     if not without:
         return
-    say(f"{found.name} has no list of its videos: {len(without)} archives are read once to find their names")
+    archives_are = "1 archive is" if len(without) == 1 else f"{len(without)} archives are"
+    say(f"{found.name} has no list of its videos: {archives_are} read once to find their names")
     reading.expect(archive.size for archive in without)
     tasks = (partial(archive.read_all, lambda _: True) for archive in without)
     in_threads(tasks, request.parts_at_once, reading.interrupt)

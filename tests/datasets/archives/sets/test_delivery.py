@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from actionbench.datasets.archives import writing
 from actionbench.datasets.archives.sets import delivery as delivery_module
+from actionbench.datasets.archives.sets import parts as parts_module
 from actionbench.datasets.archives.sets.delivery import Delivered, Delivery
 from actionbench.datasets.archives.sets.folder import VideoFolder
 from actionbench.datasets.archives.sets.ledger import LEDGER, Ledger
@@ -171,14 +172,16 @@ def order(keys: Sequence[str]) -> list[str]:
     return sorted(keys, key=lambda key: hashlib.sha256(f"0:{key}".encode()).digest())
 
 
-def test_with_an_index_only_the_archives_that_are_needed_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("gap", "requests"), [(-1, 2), (parts_module.GAP_BYTES, 1)])
+def test_with_an_index_only_the_members_that_are_needed_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: int, requests: int
 ) -> None:
+    monkeypatch.setattr(parts_module, "GAP_BYTES", gap)
     keys = order([name_of(n) for n in range(6)])
     labels = dict.fromkeys(keys, "falling")
     contents = {key: key.encode() * 3000 for key in keys[1:]}
-    parts = [{key: contents[key] for key in chosen} for chosen in (keys[1:3], keys[3:5], keys[5:])]
-    path = written(tmp_path, parts, labels, "w")
+    chosen = (keys[1:3], keys[3:5], keys[5:])
+    path = written(tmp_path, [{key: contents[key] for key in some} for some in chosen], labels, "w")
     fetch(FetchRequest(archives=str(path), per_class=2), tmp_path / "two")
     assert files_of(tmp_path / "two").keys() == {f"falling/{key}.mp4" for key in keys[1:3]}
     opened: list[tuple[str, int]] = []
@@ -190,12 +193,11 @@ def test_with_an_index_only_the_archives_that_are_needed_are_read(
 
     monkeypatch.setattr(Reading, "open", spied)
     fetch(FetchRequest(archives=str(path), per_class=3), tmp_path / "three")
-    by_range = [(name, start) for name, start in opened if start]
-    # The second members of the first archive begin behind their predecessors.
-    assert [name for name, _ in by_range] == ["part_0.tar"]
-    assert [name for name, start in opened if name == "part_2.tar"] == [
-        "part_2.tar"
-    ]  # its size was asked for
+    # Each archive's size is asked for.
+    assert sorted(name for name, _ in opened if name.startswith("part")) == (
+        ["part_0.tar"] * (1 + requests) + ["part_1.tar"] * 2 + ["part_2.tar"]
+    )
+    assert sum(start > 0 for _, start in opened) == requests - 1
     assert len(files_of(tmp_path / "three")) == 3
 
 
