@@ -228,7 +228,8 @@ class _Pass:
                 self._suspects.append(clip)
                 continue
             self._crashes += 1
-            why = f"its worker on {member.node.name} was lost, {self._losses[clip.id]} times: {cluster.cause(error)}"
+            times = f"{self._losses[clip.id]} times: {cluster.cause(error)}"
+            why = f"its worker on {member.node.name} was lost, {times}"
             if self._crashes == MOST_CRASHING_CLIPS:
                 yield Failed(f"{self._crashes} clips in a row, the last one: {why}")
                 return
