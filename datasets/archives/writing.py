@@ -32,8 +32,7 @@ def write_member(member: Member, folder: Path, name: str) -> Path:
         raise ArchiveError(f"cannot be written: {reason}", where=plain_line(name))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise ArchiveError("leads out of its folder by a link", where=path, found=path.resolve())
+        require_inside(path, folder)
         require_space(folder, member.size, ArchiveError, _REMEDY)
         with replacing(path) as file:
             shutil.copyfileobj(member.content, file)
@@ -42,3 +41,9 @@ def write_member(member: Member, folder: Path, name: str) -> Path:
             raise disk_full(folder, ArchiveError, _REMEDY) from error
         raise ArchiveError("cannot be written", where=error.filename or path, found=error.strerror) from error
     return path
+
+
+def require_inside(path: Path, folder: Path) -> None:
+    """Raise ArchiveError if `path`, below `folder`, leads out of it by a link that lies there."""
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ArchiveError("leads out of its folder by a link", where=path, found=path.resolve())

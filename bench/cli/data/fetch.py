@@ -51,9 +51,8 @@ def fetch(
     Nothing else is stored. The same command continues after an interruption; for `--keep none`, `bench run
     --resume RUN` does.
     """
-    request = from_mapping(
-        {"archives": archives, **given_settings(context, of=SETTINGS)}, "command line"
-    ).resolved()
+    given = given_settings(context, of=SETTINGS)
+    request = from_mapping({"archives": archives, **given}, "command line").resolved()
     if keep is Keep.NONE:
         if out is not None:
             raise UsageError(
@@ -68,6 +67,8 @@ def fetch(
             found=" ".join(run_options),
             remedy="--keep none hands the videos to a run.",
         )
+    if "spool" in given:
+        raise UsageError("is for --keep none: videos that are kept pass through no spool", where="--spool")
     _keep(request, out or Path(f"{Path(archives).stem}-{request.split}"))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...clip import Clip
 from ...sources.manifest import write_manifest
+from ..writing import require_inside
 from .delivery import Delivered
 from .ledger import Ledger, Outcome
 from .selection import Selection
@@ -68,8 +69,9 @@ class VideoFolder:
         return self._incoming / (hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest() + suffix)
 
     def keep(self, video: Delivered) -> None:
-        """See `Destination.keep`."""
+        """See `Destination.keep`. Raises ArchiveError if a link in the folder leads out of it."""
         path = self.path(video.key, video.path.suffix)
+        require_inside(path.parent, self._folder)
         path.parent.mkdir(parents=True, exist_ok=True)
         video.path.replace(path)
 

@@ -74,7 +74,7 @@ class Reading:
         )
 
     def interrupt(self) -> None:
-        """End all reading for good: what reads or waits, in any thread, and what begins later, raises ArchiveError."""
+        """End all reading for good: reads and waits of all threads, also later ones, raise ArchiveError."""
         self._interrupted.set()
 
     def bytes(self, address: str, most: int = 1 << 28) -> bytes:
@@ -201,7 +201,7 @@ class Archive:
                     if not useful:
                         return
             except DamagedArchive as error:
-                damage = str(error)
+                damage = str(error).removeprefix(f"{self.name}: ")
                 entries = entries if whole else entries[:-1]
         self._index = PartIndex(tuple(entries), tuple(refused), damage)
         save_index(self._index_file, self._index)

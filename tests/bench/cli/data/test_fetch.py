@@ -187,10 +187,15 @@ def test_a_run_whose_server_gives_up_goes_on(
         (("drawn.yaml", "--per-class", 0), "--per-class: is too small"),
         (("drawn.yaml", "--classes", "hurdlin"), "Did you mean: hurdling"),
         (("drawn.yaml", "--limit-rate", "fast"), "a number of bytes, such as 500MB"),
+        (("drawn.yaml", "--spool", "1GB"), "--spool: is for --keep none"),
         (("drawn.yaml", "--", "--models", "x"), "--keep none hands the videos to a run"),
         (("drawn.yaml", "--keep", "none", "--out", "x"), "behind `--`"),
         (("drawn.yaml", "--keep", "none", "--", "--data", "demo:train"), "--data: cannot be given"),
         (("drawn.yaml", "--keep", "none", "--", "--resume", "x"), "--resume: cannot be given here"),
+        (
+            ("drawn.yaml", "--keep", "none", "--", "--estimate-videos", 9),
+            "--estimate-videos: cannot be given here",
+        ),
         (("drawn.yaml", "--keep", "none", "--", "--model", "x"), "No such option"),
     ],
 )

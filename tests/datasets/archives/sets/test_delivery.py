@@ -306,6 +306,16 @@ def test_a_class_that_leads_out_of_the_folder_does_not(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*falling*"))
 
 
+def test_a_class_whose_folder_is_a_link_to_elsewhere_is_an_error(tmp_path: Path) -> None:
+    path = written(tmp_path, [{name_of(0): b"x"}], {name_of(0): "falling"}, "w:gz")
+    for folder in ("videos", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "videos" / "falling").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ArchiveError, match="leads out of its folder by a link"):
+        fetch(FetchRequest(archives=str(path)), tmp_path / "videos")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 @pytest.mark.parametrize("copy", [b"copy", BROKEN])
 def test_the_first_of_several_copies_counts_also_where_another_one_comes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copy: bytes
