@@ -203,7 +203,7 @@ class Archive:
             except DamagedArchive as error:
                 damage = str(error).removeprefix(f"{self.name}: ")
                 entries = entries if whole else entries[:-1]
-        self._index = PartIndex(tuple(entries), tuple(refused), damage)
+        self._index = PartIndex(tuple(entries), tuple(refused), damage, stream.verified)
         save_index(self._index_file, self._index)
 
     def read_entries(self, entries: Sequence[Entry], visit: Visit) -> None:

@@ -56,7 +56,8 @@ def open_split(request: FetchRequest, reading: Reading, say: Callable[[str], Non
     - `say`: gets messages: licence and terms first.
 
     A set without annotations is indexed here if it is not yet: only its archives name the videos. Raises
-    UsageError for an unknown set, split or class; ArchiveError or ClipError for what cannot be read.
+    UsageError for an unknown set, split or class, and for a split without videos; ArchiveError or ClipError
+    for what cannot be read.
     """
     found = read_set(request.archives)
     split = found.split(request.split)
@@ -73,6 +74,8 @@ def open_split(request: FetchRequest, reading: Reading, say: Callable[[str], Non
         videos = _named_by_archives(found, archives, say)
     else:
         videos = _annotated(found.address(split.annotations, base), reading)
+    if not videos:
+        raise UsageError("names no video", where=f"{found.name}, split {request.split}")
     selection = select(videos, request.per_class, request.seed, request.classes)
     return OpenSplit(found, request, reading, archives, len(corrections), selection)
 

@@ -88,7 +88,15 @@ def record_of(split: OpenSplit, summary: Summary) -> dict[str, Any]:
         "licence": found.licence,
         "terms": found.terms,
         "sources": dict(found.sources),
-        "archives": [{"address": a.address, "bytes": a.size, "version": a.version} for a in split.archives],
+        "archives": [
+            {
+                "address": archive.address,
+                "bytes": archive.size,
+                "version": archive.version,
+                "verified": () if archive.index is None else archive.index.verified,
+            }
+            for archive in split.archives
+        ],
         **asdict(summary),
     }
 

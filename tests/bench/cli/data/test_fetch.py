@@ -218,6 +218,7 @@ def test_what_cannot_be_asked_for(
         ("val/list.txt", b"a.tar\na.tar\n", "names an archive twice"),
         ("val/list.txt", b"\n", "names no archive"),
         ("val/list.txt", b"\xff\xfe", "is not text in UTF-8"),
+        ("val.csv", b"label,youtube_id,time_start,time_end,split\n", "drawn, split val: names no video"),
         ("val.csv", b"label,youtube_id\n", "val.csv:1: not a Kinetics annotation file"),
     ],
 )

@@ -23,6 +23,7 @@ from actionbench.datasets.archives.sets.ledger import LEDGER, Ledger
 from actionbench.datasets.archives.sets.parts import Archive, Reading, Visit
 from actionbench.datasets.archives.sets.request import FetchRequest
 from actionbench.datasets.archives.sets.split import open_split
+from actionbench.datasets.archives.sets.summary import record_of, summarise
 from actionbench.datasets.archives.stream import ByteStream
 from actionbench.datasets.check import ClipStatus
 from actionbench.datasets.clip import Clip
@@ -277,6 +278,22 @@ def test_folders_and_webdataset_name_their_classes_themselves(tmp_path: Path, mo
     assert len(files_of(tmp_path / "shard")) == 4
     kept = (tmp_path / "ucf").rglob("*.avi")
     assert sorted(path.parent.name for path in kept) == ["A", "A", "B", "B"]
+
+
+def test_what_was_verified_of_an_archive_is_recorded(tmp_path: Path) -> None:
+    data = tar_of({"A/x.mp4": b"x"}, "w:gz")
+    write_files(tmp_path, {"published.tar.gz": data, "unpublished.tar.gz": data})
+    digest = hashlib.sha256(data).hexdigest()
+    (tmp_path / "own.yaml").write_text(
+        "{name: own, title: Own, licence: none, base: ., layout: {kind: folders}, splits: {all: {parts: ["
+        f"{{address: published.tar.gz, size: {len(data)}, sha256: '{digest}'}}, "
+        "{address: unpublished.tar.gz}]}}}"
+    )
+    split = open_split(
+        FetchRequest(archives=str(tmp_path / "own.yaml"), split="all"), Reading(), lambda _: None
+    )
+    archives = record_of(split, summarise(split, {}))["archives"]
+    assert [archive["verified"] for archive in archives] == [("size", "sha256"), ()]
 
 
 def test_videos_of_one_class_only(tmp_path: Path) -> None:
