@@ -63,5 +63,5 @@ def predict_rounds(
                 return plan.clips, ()
     found = rounds.result()
     if not found.clips:
-        raise ArchiveError("none of the videos could be had", where=found.name)
+        raise ArchiveError("none of the videos is available", where=found.name)
     return found, rounds.timed()

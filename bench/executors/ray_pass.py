@@ -116,7 +116,7 @@ class _Pass:
             raise cluster.no_node(self._resources, waited)
 
     def _give(self, member: _Member) -> None:
-        """Give a worker its next shards; a suspect is one, after which it has no other."""
+        """Give a worker its next shards; a suspect is one of its own, and the first that the worker has."""
         while (self._waiting or self._suspects) and len(member.shards) < AHEAD:
             if self._suspects:
                 if member.shards:
@@ -128,8 +128,6 @@ class _Pass:
                 shard = [self._waiting.popleft() for _ in range(size)]
             stream = member.actor.predict.options(num_returns="streaming").remote(shard)
             member.shards[stream] = {clip.id: clip for clip in shard}
-            if self._losses[shard[0].id]:
-                return
 
     def _next(self) -> Iterator[Event]:
         """What comes next from any worker; nothing if that takes longer than a second."""

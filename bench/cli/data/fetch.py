@@ -16,7 +16,7 @@ from ..settings import given_settings, with_settings
 
 
 class Keep(StrEnum):
-    """What becomes of a video: a file in a folder, or nothing after a run has predicted it."""
+    """Whether a video is stored in a folder, or deleted after a run has predicted it."""
 
     VIDEOS = "videos"
     NONE = "none"
@@ -43,7 +43,8 @@ def fetch(
         typer.Option(help="Folder for the videos; by default SET-SPLIT. For --keep none: after `--`."),
     ] = None,
     keep: Annotated[
-        Keep, typer.Option(help="What becomes of the videos; none: a run has each once.")
+        Keep,
+        typer.Option(help="videos: store them in a folder; none: pass each to a run, then delete it."),
     ] = Keep.VIDEOS,
 ) -> None:
     """Read the archives of a published set as streams and take the videos that are wanted.
@@ -117,7 +118,7 @@ def _keep(request: FetchRequest, folder: Path) -> None:
                 for line in summary.lines(folder / RECORD):
                     print(line)
                 if not sum(summary.videos.values()):
-                    raise ClipError("none of the videos could be had", where=split.name)
+                    raise ClipError("none of the videos is available", where=split.name)
                 manifest = videos.write_manifest(split.selection, unusable)
     except KeyboardInterrupt:
         console.say("interrupted; the same command continues")

@@ -1,4 +1,4 @@
-"""Passes over the archives of a split, until every video that is wanted and can be had has been delivered.
+"""Passes over the archives of a split, until every video that is wanted and available has been delivered.
 
 A pass over an archive without an index writes one, and takes what is wanted as it passes. A video that is in
 no archive, or does not decode, is replaced by the next one of its class; where that one has passed already, a
@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol, Self
 
+from ....downloads.web import without_secrets
 from ....errors import ArchiveError
 from ...check import Checker
 from ...clip import MIN_FRAMES, Clip
@@ -115,7 +116,7 @@ class Delivery:
             self._checker.__exit__()
 
     def run(self, say: Callable[[str], None]) -> None:
-        """Read until nothing is missing that can be had.
+        """Read until every available video that is wanted has been delivered.
 
         - `say`: gets a message before each pass but the first.
 
@@ -135,7 +136,7 @@ class Delivery:
                 if lost := {key for key in keys & self._remaining.keys() if self._owner[key] == number}:
                     raise ArchiveError(
                         "does not hold a video that it held before",
-                        where=self._archives[number].address,
+                        where=without_secrets(self._archives[number].address),
                         found=f"no {min(lost)}",
                         remedy="Delete the indexes of archives, and fetch again (docs/archives.md).",
                     )

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
+from ....downloads.web import without_secrets
 from ....errors import ArchiveError, DamagedArchive
 from ..bandwidth import BandwidthLimit
 from ..members import Member, Refused, members
@@ -85,7 +86,9 @@ class Reading:
                 content += chunk
                 if len(content) > most:
                     raise ArchiveError(
-                        "is too large for a list", where=address, expected=f"at most {most} bytes"
+                        "is too large for a list",
+                        where=without_secrets(address),
+                        expected=f"at most {most} bytes",
                     )
         return bytes(content)
 
@@ -94,7 +97,7 @@ class Reading:
         try:
             return self.bytes(address).decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise ArchiveError("is not text in UTF-8", where=address) from error
+            raise ArchiveError("is not text in UTF-8", where=without_secrets(address)) from error
 
 
 def in_threads(tasks: Iterable[Callable[[], None]], at_once: int, end: Callable[[], None]) -> None:
@@ -155,8 +158,8 @@ class Archive:
 
     @property
     def name(self) -> str:
-        """The last part of the address."""
-        return self.address.rstrip("/").rpartition("/")[2]
+        """The last part of the address, for messages."""
+        return without_secrets(self.address).rstrip("/").rpartition("/")[2]
 
     @property
     def index(self) -> PartIndex | None:

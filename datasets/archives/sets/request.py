@@ -50,7 +50,7 @@ class FetchRequest:
     """
 
     archives: str = setting(TEXT, "archive set: a name, or a YAML file that describes one", "")
-    split: str = setting(TEXT, "split: as the set names them, such as `train`, `val`, `test`", "val")
+    split: str = setting(TEXT, "split, by its name in the set, such as `train`, `val`, `test`", "val")
     per_class: int | None = setting(
         WHOLE, "number of videos of each class, the first in a seeded order; by default all", None
     )

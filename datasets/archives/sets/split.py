@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ....atomic import write_file
+from ....downloads.web import without_secrets
 from ....errors import ClipError, UsageError
 from ...sources.kinetics import read_annotations
 from .archive_set import ArchiveSet, Part, SplitArchives, is_url, read_set
@@ -67,7 +68,7 @@ def open_split(request: FetchRequest, reading: Reading, say: Callable[[str], Non
     parts = [_archive(part, found, base, reading) for part in _parts(found, split, base, reading)]
     archives = (*corrections, *parts)
     if twice := [each for each, n in Counter(archive.address for archive in archives).items() if n > 1]:
-        raise UsageError("names an archive twice", where=found.name, found=twice[0])
+        raise UsageError("names an archive twice", where=found.name, found=without_secrets(twice[0]))
     in_threads((archive.survey for archive in archives), _SURVEYED_AT_ONCE, reading.interrupt)
     if split.annotations is None:
         _index(archives, found, request, reading, say)
@@ -91,11 +92,11 @@ def _parts(found: ArchiveSet, split: SplitArchives, base: str | None, reading: R
     address = found.address(split.list, base)
     lines = [line.strip() for line in reading.text(address).splitlines() if line.strip()]
     if not lines:
-        raise UsageError("names no archive", where=address)
+        raise UsageError("names no archive", where=without_secrets(address))
     for line in lines:
         # Whoever keeps a list on the web has no say in which of this machine's files are read.
         if is_url(address) and line.startswith(("/", "file:")):
-            raise UsageError("names a file of this machine", where=address, found=line)
+            raise UsageError("names a file of this machine", where=without_secrets(address), found=line)
         yield Part(line)
 
 
@@ -106,7 +107,7 @@ def _annotated(address: str, reading: Reading) -> list[tuple[str, str | None]]:
         try:
             return [(each.name, each.label) for each in read_annotations(path)]
         except ClipError as error:
-            where = (error.where or "").replace(str(path), address)
+            where = (error.where or "").replace(str(path), without_secrets(address))
             raise ClipError(error.what, where=where, expected=error.expected, found=error.found) from None
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from actionbench.datasets.archives import writing
 from actionbench.datasets.archives.sets import delivery as delivery_module
 from actionbench.datasets.archives.sets import parts as parts_module
+from actionbench.datasets.archives.sets.archive_set import Layout
 from actionbench.datasets.archives.sets.delivery import Delivered, Delivery
 from actionbench.datasets.archives.sets.folder import VideoFolder
 from actionbench.datasets.archives.sets.ledger import LEDGER, Ledger
@@ -278,6 +279,11 @@ def test_folders_and_webdataset_name_their_classes_themselves(tmp_path: Path, mo
     assert len(files_of(tmp_path / "shard")) == 4
     kept = (tmp_path / "ucf").rglob("*.avi")
     assert sorted(path.parent.name for path in kept) == ["A", "A", "B", "B"]
+
+
+def test_a_signature_in_an_address_is_not_part_of_the_name() -> None:
+    address = "https://me:secret@store/val/part_0.tar?signature=secret"
+    assert Archive(address, Layout("folders"), None, None, Reading()).name == "part_0.tar?…"
 
 
 def test_what_was_verified_of_an_archive_is_recorded(tmp_path: Path) -> None:
