@@ -93,7 +93,7 @@ def _run(request: FetchRequest, options: list[str]) -> None:
 
 def _keep(request: FetchRequest, folder: Path) -> None:
     from ....datasets.archives.sets.delivery import Delivery
-    from ....datasets.archives.sets.folder import VideoFolder
+    from ....datasets.archives.sets.folder import MANIFEST, VideoFolder
     from ....datasets.archives.sets.ledger import LEDGER, Ledger
     from ....datasets.archives.sets.parts import Reading
     from ....datasets.archives.sets.split import open_split
@@ -101,6 +101,10 @@ def _keep(request: FetchRequest, folder: Path) -> None:
     from ....records.lock import FolderLock
     from ...console.progress import Console, transfer
 
+    if (folder / MANIFEST).exists() and not (folder / LEDGER).exists():
+        raise UsageError(
+            "exists, and no fetch has written it", where=folder / MANIFEST, remedy="Choose another --out."
+        )
     console, reading = Console(), Reading(request.limit_rate)
     remedy = "Wait for its end, or choose another --out."
     try:

@@ -253,6 +253,14 @@ def test_a_server_that_gives_up_is_an_error_and_the_same_command_goes_on(
     assert len(list(out.rglob("*.mp4"))) > few
 
 
+def test_a_manifest_of_the_user_is_not_replaced(bench: Bench, drawn: Path, tmp_path: Path) -> None:
+    (tmp_path / "videos.csv").write_text("path,label\n")
+    answer = bench("data", "fetch", drawn, "--out", tmp_path)
+    assert answer.returncode == 2
+    assert "videos.csv: exists, and no fetch has written it. Choose another --out." in answer.stderr
+    assert (tmp_path / "videos.csv").read_text() == "path,label\n"
+
+
 def test_ctrl_c_while_archives_are_read_for_their_names(
     bench: Bench, clips: dict[str, tuple[str, bytes]], server: Server, tmp_path: Path
 ) -> None:
