@@ -221,9 +221,9 @@ class Archive:
             with self._open(start=stretch[0].offset or 0) as stream, self._told(stream) as tell:
                 for member in members(stream, self.name):
                     tell()
-                    asked = isinstance(member, Member) and (member.offset is None or member.name in missing)
+                    asked = member.name in missing
                     missing.discard(member.name)
-                    if asked and not visit(member):
+                    if isinstance(member, Member) and (asked or member.offset is None) and not visit(member):
                         return
                     if not missing:
                         break
