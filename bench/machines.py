@@ -76,8 +76,10 @@ def time_other_machines(
                 raise error.cause from error
             raise
         except ray.exceptions.RayError as error:
-            reason = str(error).strip().splitlines()[-1]
-            console.say(f"machine {id_} was not timed: {reason}; continue with: bench run --resume {run}")
+            console.say(
+                f"machine {id_} was not timed: {cluster.cause(error)}; "
+                f"continue with: bench run --resume {run}"
+            )
         finally:
             ray.kill(actor)
 

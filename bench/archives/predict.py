@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from ...datasets.clip import Clip, ClipSet
@@ -43,11 +42,9 @@ def predict_rounds(
             where=", ".join(model.key for model in plan.models),
             remedy="Fetch the videos by --keep videos, and name their manifest by --data.",
         )
-    had: dict[str, set[str]] = defaultdict(set)
-    for record in writer.clips():
-        had[record.clip].add(record.model)
+    tried = [writer.tried(model) for model in models]
     timed = 0 if all_timed(plan.models, plan.config, writer) else plan.config.latency_clips
-    rounds = Rounds(archives, writer.path, lambda id_: models <= had[id_], timed, console)
+    rounds = Rounds(archives, writer.path, lambda id_: all(id_ in each for each in tried), timed, console)
     with rounds as clips_of_rounds:
         for clips in clips_of_rounds:
             # Flow of videos that do not come again is not worth its space on the disk.
@@ -66,5 +63,5 @@ def predict_rounds(
                 return plan.clips, ()
     found = rounds.result()
     if not found.clips:
-        raise ArchiveError("none of the videos could be had", where=found.name)
+        raise ArchiveError("none of the videos is available", where=found.name)
     return found, rounds.timed()

@@ -53,6 +53,7 @@ class Spool:
                 "is too small",
                 where=f"--spool {bytes_in_words(self._limit)}",
                 expected=f"{bytes_in_words(size)} at least, the size of {key}",
+                remedy="Start a new run with a larger one: a run keeps the size that it began with.",
             )
         with self._state:
             self._waiting += 1

@@ -187,8 +187,8 @@ def run_settings(options: list[str]) -> RunConfig:
     context = _command().commands["run"].make_context("bench run", list(options))
     for name in ("resume", "estimate", "estimate_videos", "estimate_on", "estimate_from"):
         if is_given(context, name):
-            remedy = f"`bench run --{name}` has it."
-            raise UsageError("cannot be given here", where=f"--{name}", remedy=remedy)
+            option = "--" + name.replace("_", "-")
+            raise UsageError("cannot be given here", where=option, remedy=f"`bench run {option}` has it.")
     return _settings(context.params["config"], given_settings(context))
 
 

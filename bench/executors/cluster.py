@@ -171,6 +171,17 @@ def no_node(wanted: Resources, waited_s: float) -> MeasurementError:
     )
 
 
+def cause(error: Exception) -> str:
+    """In one line, why Ray lost an actor. `error`: a `RayError`."""
+    import ray
+
+    if isinstance(error, ray.exceptions.OutOfMemoryError):
+        return "Ray's memory monitor killed it because the node was low on memory"
+    # What stands before the last line describes the actor.
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
+
+
 def remote(
     what: Callable[..., Any], resources: Resources, arguments: Sequence[Any], node: str | None = None
 ) -> Any:

@@ -29,7 +29,8 @@ flight is bounded by AHEAD × SHARD clips a worker."""
 
 MOST_LOSSES = 3
 """Times that a clip is in work on a node that is lost, until it fails: it may be the clip that does it. Also
-workers, one after another, that do not start, until the run is given up."""
+workers, one after another, that do not start, until the run is given up, or that are lost before they begin a
+clip, such as in loading the network, until the model is given up."""
 
 
 class RayExecutor:
@@ -78,6 +79,7 @@ class _Pass:
         self._suspects: deque[Clip] = deque()  # each is given to a worker alone
         self._losses: Counter[str] = Counter()
         self._crashes = 0
+        self._idle_losses = 0  # of workers without a clip in work, since a clip was answered last
         self._members: list[_Member] = []
         self._asked: tuple[Any, Any] | None = None  # an actor that has no node yet, and its hello
         self._failed_starts = 0
@@ -114,7 +116,7 @@ class _Pass:
             raise cluster.no_node(self._resources, waited)
 
     def _give(self, member: _Member) -> None:
-        """Give a worker its next shards; a suspect is one, after which it has no other."""
+        """Give a worker its next shards; a suspect is one of its own, and the first that the worker has."""
         while (self._waiting or self._suspects) and len(member.shards) < AHEAD:
             if self._suspects:
                 if member.shards:
@@ -126,8 +128,6 @@ class _Pass:
                 shard = [self._waiting.popleft() for _ in range(size)]
             stream = member.actor.predict.options(num_returns="streaming").remote(shard)
             member.shards[stream] = {clip.id: clip for clip in shard}
-            if self._losses[shard[0].id]:
-                return
 
     def _next(self) -> Iterator[Event]:
         """What comes next from any worker; nothing if that takes longer than a second."""
@@ -156,7 +156,7 @@ class _Pass:
                 raise MeasurementError(
                     "workers cannot be started on the cluster",
                     where="--executor ray",
-                    found=str(error).strip().splitlines()[-1],
+                    found=cluster.cause(error),
                     remedy="Every node needs ActionBench with its extra [ray], in the same versions.",
                 ) from error
             return
@@ -193,7 +193,7 @@ class _Pass:
             case Started(clip):
                 member.begun.add(clip)
             case Predicted(clip=str(clip)) | ClipFailed(clip=str(clip)):
-                self._crashes = 0
+                self._crashes = self._idle_losses = 0
                 member.begun.discard(clip)
                 del shard[clip]
                 yield event
@@ -210,6 +210,14 @@ class _Pass:
         begun = [clip for clip in unanswered if clip.id in member.begun]
         self._waiting.extendleft(clip for clip in reversed(unanswered) if clip.id not in member.begun)
         node_lives = any(node.id == member.node.id for node in cluster.living_nodes())
+        if node_lives and not begun:
+            self._idle_losses += 1
+            if self._idle_losses == MOST_LOSSES:
+                yield Failed(
+                    f"{MOST_LOSSES} workers in a row were lost before they began a clip, "
+                    f"the last one on {member.node.name}: {cluster.cause(error)}"
+                )
+                return
         for clip in begun:
             self._losses[clip.id] += 1
             # Lost with its node: more likely the node's doing.
@@ -218,7 +226,8 @@ class _Pass:
                 self._suspects.append(clip)
                 continue
             self._crashes += 1
-            why = f"its worker on {member.node.name} was lost, {self._losses[clip.id]} times: {_cause(error)}"
+            times = f"{self._losses[clip.id]} times: {cluster.cause(error)}"
+            why = f"its worker on {member.node.name} was lost, {times}"
             if self._crashes == MOST_CRASHING_CLIPS:
                 yield Failed(f"{self._crashes} clips in a row, the last one: {why}")
                 return
@@ -233,9 +242,3 @@ def _require_unseen(path: Path, why: str, node: Node) -> None:
         return
     where = f"node {node.name}: {path}"
     raise UsageError(f"the node does not see this file ({why})", where=where, remedy=SHARE)
-
-
-def _cause(error: Exception) -> str:
-    """The last line of Ray's message that is not about its logs."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

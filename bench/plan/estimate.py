@@ -97,10 +97,16 @@ def print_estimate(config: RunConfig, console: Console, full: FullRun | None = N
     if any(model.flow is not None and not model.timed_only for model in plan.models):
         print("Optical flow of the accuracy pass is counted as computed anew; what the cache has is quicker.")
     if full is not None:
-        here = (Machine("cores", alive[0].options.threads),)
+        here = tuple(dict.fromkeys(map(_this_machine, alive)))
         print()
         for line in table([*works, *others], full.machines or here, full.videos or (len(plan.clips),)):
             print(line)
+
+
+def _this_machine(model: PlannedModel) -> Machine:
+    """What of this machine the model is computed on."""
+    on_cpu = model.options.device == "cpu"
+    return Machine("cores", model.options.threads) if on_cpu else Machine("gpus", 1)
 
 
 def measure_costs(

@@ -188,24 +188,32 @@ def _mean(values: Sequence[float]) -> tuple[float, float, float]:
 def table(works: Iterable[MeasuredWork], machines: Sequence[Machine], videos: Sequence[int]) -> list[str]:
     """The lines of the table, in Markdown, and of its notes.
 
-    - `works`: what was measured; of several with one model and kind of device the last counts.
+    - `works`: what was measured. Of several with one model and kind of device, the one on as many cores as a
+      machine has counts for it, else the last.
     - `machines`: its columns. `videos`: numbers of videos; each is a row of each model.
     """
     from tabulate import tabulate
 
-    measured = {(work.model, work.on_gpu): work for work in works}
-    models = dict.fromkeys(model for model, _ in measured)
+    works = list(works)
+    used: dict[int, MeasuredWork] = {}
     rows = []
-    for model in models:
+    for model in dict.fromkeys(work.model for work in works):
+        chosen = [_work(works, model, machine) for machine in machines]
+        used |= {id(work): work for work in chosen if work is not None}
         for number in videos:
-            cells = [
-                _cell(measured.get((model, machine.kind == "gpus")), machine, number) for machine in machines
-            ]
+            cells = [_cell(*each, number) for each in zip(chosen, machines, strict=True)]
             rows.append([model, f"{number:,}", *cells])
     head = ["Model", "Videos", *map(str, machines)]
     align = ["left", *["right"] * (len(head) - 1)]
     grid = tabulate(rows, head, tablefmt="pipe", colalign=align, disable_numparse=True)
-    return [grid, "", *(f"- {note}" for note in _notes(list(measured.values()), machines))]
+    return [grid, "", *(f"- {note}" for note in _notes(list(used.values()), machines))]
+
+
+def _work(works: Sequence[MeasuredWork], model: str, machine: Machine) -> MeasuredWork | None:
+    """What a machine is estimated from; see `table`."""
+    alike = [work for work in works if work.model == model and work.on_gpu == (machine.kind == "gpus")]
+    same = [work for work in alike if not work.on_gpu and work.cores == machine.number]
+    return next(reversed(same or alike), None)
 
 
 def _cell(work: MeasuredWork | None, machine: Machine, videos: int) -> str:

@@ -47,6 +47,7 @@ def open_stream(
     expected: Expected | None = None,
     policy: RetryPolicy | None = None,
     limiter: BandwidthLimit | None = None,
+    ended: threading.Event | None = None,
 ) -> ByteStream:
     """Open a file for reading once, forwards.
 
@@ -56,6 +57,7 @@ def open_stream(
     - `expected`: what the file must be.
     - `policy`: when to try again; None for the defaults.
     - `limiter`: bytes per second, shared by all streams that have it; None for no limit.
+    - `ended`: once it is set, reads and waits, also those in other threads, end with an error.
 
     Raises ArchiveError if the file cannot be opened, or is another one than expected or continued.
     """
@@ -75,6 +77,7 @@ def open_stream(
         expected=expected or Expected(),
         policy=policy,
         limiter=limiter,
+        ended=ended or threading.Event(),
         release=close,
     )
     try:
@@ -90,7 +93,7 @@ class ByteStream(io.RawIOBase):
 
     A connection that is cut, that sends nothing for the policy's timeout, or that the server answers with a
     temporary error, is opened again at the byte where it ended. `read(n)` gives up to n bytes, at least one
-    before the end. `close` may be called by another thread: a read that waits then ends with an error.
+    before the end.
 
     Every read may raise ArchiveError: the connection cannot be opened again, the file changed in between, its
     size or a digest is not the expected one. So do all later reads then. The last read, which returns no
@@ -115,11 +118,12 @@ class ByteStream(io.RawIOBase):
         expected: Expected,
         policy: RetryPolicy,
         limiter: BandwidthLimit | None,
+        ended: threading.Event,
         release: Callable[[], None] | None,
     ) -> None:
         super().__init__()
         self._connect, self._address, self._release = connect, without_secrets(address), release
-        self._expected, self._policy, self._limiter = expected, policy, limiter
+        self._expected, self._policy, self._limiter, self._stop = expected, policy, limiter, ended
         self.position = start
         self.size = expected.size
         self.received = 0
@@ -137,8 +141,6 @@ class ByteStream(io.RawIOBase):
         self._digests = {} if start else {kind: digest for kind, digest in published.items() if digest}
         self._hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in self._digests}
         self._error: ArchiveError | None = None
-        self._closing = threading.Event()
-        self._using = threading.Lock()
 
     def readable(self) -> bool:
         return True
@@ -152,39 +154,37 @@ class ByteStream(io.RawIOBase):
                 self._wait_after(error)
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        with self._using:
-            self._check_open()
-            if self._error is not None:  # whoever reads on does not get other bytes
-                raise self._error
-            if not self._waiting and not self._ended:
-                try:
-                    self._waiting = memoryview(self._fetch())
-                except ArchiveError as error:
-                    self._error = error
-                    raise
-            target = memoryview(buffer).cast("B")
-            count = min(len(target), len(self._waiting))
-            target[:count] = self._waiting[:count]
-            self._waiting = self._waiting[count:]
-            self.position += count
-            return count
+        if self.closed:
+            raise ValueError("read of a closed stream")
+        if self._error is not None:  # whoever reads on does not get other bytes
+            raise self._error
+        if not self._waiting and not self._ended:
+            try:
+                self._waiting = memoryview(self._fetch())
+            except ArchiveError as error:
+                self._error = error
+                raise
+        target = memoryview(buffer).cast("B")
+        count = min(len(target), len(self._waiting))
+        target[:count] = self._waiting[:count]
+        self._waiting = self._waiting[count:]
+        self.position += count
+        return count
 
     def close(self) -> None:
-        self._closing.set()
-        with self._using:
-            if not self.closed:
-                self._drop()
-                if self._release is not None:
-                    self._release()
-                super().close()
+        if not self.closed:
+            self._drop()
+            if self._release is not None:
+                self._release()
+            super().close()
 
-    def _check_open(self) -> None:
-        if self._closing.is_set():
-            raise ArchiveError("was closed while it was read", where=self._address)
+    def _require_running(self) -> None:
+        if self._stop.is_set():
+            raise ArchiveError("was interrupted", where=self._address)
 
     def _wait(self, seconds: float) -> None:
-        self._closing.wait(seconds)
-        self._check_open()
+        self._stop.wait(seconds)
+        self._require_running()
 
     def _wait_after(self, failure: Transient) -> None:
         self._failures = 0 if self._gained else self._failures + 1
@@ -199,6 +199,7 @@ class ByteStream(io.RawIOBase):
         self._wait(self._policy.wait_s(max(self._failures - 1, 0), failure.after_s))
 
     def _open(self) -> Connection:
+        self._require_running()
         connection = self._connect(self._fetched, self.identity)
         try:
             self._compare(connection)
@@ -256,6 +257,7 @@ class ByteStream(io.RawIOBase):
     def _receive(self, connection: Connection) -> bytes:
         chunk = connection.chunk()
         self.received += len(chunk)
+        self._require_running()
         if self._limiter is not None:
             self._wait(self._limiter.take(len(chunk)))
         return chunk

@@ -18,7 +18,7 @@ _REMEDY: Final = "choose another folder"
 
 
 def require_inside(path: Path, folder: Path) -> None:
-    """Raise ArchiveError if `path`, which begins with `folder`, lies elsewhere because of a link."""
+    """Raise ArchiveError if `path`, below `folder`, leads out of it by a link that lies there."""
     if not path.resolve().is_relative_to(folder.resolve()):
         raise ArchiveError("leads out of its folder by a link", where=path, found=path.resolve())
 

@@ -16,7 +16,7 @@ from ..settings import given_settings, with_settings
 
 
 class Keep(StrEnum):
-    """What becomes of a video: a file in a folder, or nothing after a run has predicted it."""
+    """Whether a video is stored in a folder, or deleted after a run has predicted it."""
 
     VIDEOS = "videos"
     NONE = "none"
@@ -43,7 +43,8 @@ def fetch(
         typer.Option(help="Folder for the videos; by default SET-SPLIT. For --keep none: after `--`."),
     ] = None,
     keep: Annotated[
-        Keep, typer.Option(help="What becomes of the videos; none: a run has each once.")
+        Keep,
+        typer.Option(help="videos: store them in a folder; none: pass each to a run, then delete it."),
     ] = Keep.VIDEOS,
 ) -> None:
     """Read the archives of a published set as streams and take the videos that are wanted.
@@ -51,9 +52,8 @@ def fetch(
     Nothing else is stored. The same command continues after an interruption; for `--keep none`, `bench run
     --resume RUN` does.
     """
-    request = from_mapping(
-        {"archives": archives, **given_settings(context, of=SETTINGS)}, "command line"
-    ).resolved()
+    given = given_settings(context, of=SETTINGS)
+    request = from_mapping({"archives": archives, **given}, "command line").resolved()
     if keep is Keep.NONE:
         if out is not None:
             raise UsageError(
@@ -68,6 +68,8 @@ def fetch(
             found=" ".join(run_options),
             remedy="--keep none hands the videos to a run.",
         )
+    if "spool" in given:
+        raise UsageError("is for --keep none: videos that are kept pass through no spool", where="--spool")
     _keep(request, out or Path(f"{Path(archives).stem}-{request.split}"))
 
 
@@ -91,7 +93,7 @@ def _run(request: FetchRequest, options: list[str]) -> None:
 
 def _keep(request: FetchRequest, folder: Path) -> None:
     from ....datasets.archives.sets.delivery import Delivery
-    from ....datasets.archives.sets.folder import VideoFolder
+    from ....datasets.archives.sets.folder import MANIFEST, VideoFolder
     from ....datasets.archives.sets.ledger import LEDGER, Ledger
     from ....datasets.archives.sets.parts import Reading
     from ....datasets.archives.sets.split import open_split
@@ -99,6 +101,10 @@ def _keep(request: FetchRequest, folder: Path) -> None:
     from ....records.lock import FolderLock
     from ...console.progress import Console, transfer
 
+    if (folder / MANIFEST).exists() and not (folder / LEDGER).exists():
+        raise UsageError(
+            "exists, and no fetch has written it", where=folder / MANIFEST, remedy="Choose another --out."
+        )
     console, reading = Console(), Reading(request.limit_rate)
     remedy = "Wait for its end, or choose another --out."
     try:
@@ -116,7 +122,7 @@ def _keep(request: FetchRequest, folder: Path) -> None:
                 for line in summary.lines(folder / RECORD):
                     print(line)
                 if not sum(summary.videos.values()):
-                    raise ClipError("none of the videos could be had", where=split.name)
+                    raise ClipError("none of the videos is available", where=split.name)
                 manifest = videos.write_manifest(split.selection, unusable)
     except KeyboardInterrupt:
         console.say("interrupted; the same command continues")

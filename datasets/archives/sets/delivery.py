@@ -1,4 +1,4 @@
-"""Passes over the archives of a split, until every video that is wanted and can be had has been delivered.
+"""Passes over the archives of a split, until every video that is wanted and available has been delivered.
 
 A pass over an archive without an index writes one, and takes what is wanted as it passes. A video that is in
 no archive, or does not decode, is replaced by the next one of its class; where that one has passed already, a
@@ -115,7 +115,7 @@ class Delivery:
             self._checker.__exit__()
 
     def run(self, say: Callable[[str], None]) -> None:
-        """Read until nothing is missing that can be had.
+        """Read until every available video that is wanted has been delivered.
 
         - `say`: gets a message before each pass but the first.
 
@@ -125,8 +125,9 @@ class Delivery:
         while planned := self._planned():
             if passes:
                 archives = "1 archive" if len(planned) == 1 else f"{len(planned)} archives"
-                missing = f"for {len(self._remaining)} videos" if self._remaining else "for copies of videos"
-                say(f"another pass over {archives}, {missing}")
+                number = len(self._remaining)
+                missing = "1 video" if number == 1 else f"{number or 'copies of'} videos"
+                say(f"another pass over {archives}, for {missing}")
             passes += 1
             self._read(planned)
             for number, keys in planned.items():
@@ -150,20 +151,19 @@ class Delivery:
         Absent ones are known when all archives have an index.
         """
         self._find()
-        return dict.fromkeys(self._absent, "in none of the archives") | self._refused()
+        refused = {key: why for key, why in self._ledger.refused.items() if self._is_refused(key)}
+        return dict.fromkeys(self._absent, "in none of the archives") | refused
 
-    def _refused(self) -> dict[str, str]:
-        """Key → reason of the videos that cannot be used as they are in the archive that counts."""
-        return {key: reason for key, reason in self._flawed().items() if self._counts(self._ledger[key].part)}
+    def _is_refused(self, key: str) -> bool:
+        """Whether a video cannot be used as it is in the archive that counts."""
+        return self._is_flawed(key) and self._counts(self._ledger[key].part)
 
-    def _flawed(self) -> dict[str, str]:
-        """As `_refused`, of archives that count as far as the indexes say."""
-        with self._lock:
-            return {
-                key: reason
-                for key, reason in self._ledger.refused.items()
-                if self._address(key) in (None, self._ledger[key].part)
-            }
+    def _is_flawed(self, key: str) -> bool:
+        """As `_is_refused`, of the archive that counts as far as the indexes say."""
+        outcome = self._ledger.get(key)
+        if outcome is None or outcome.reason is None:
+            return False
+        return self._address(key) in (None, outcome.part)
 
     def _counts(self, part: str) -> bool:
         """Whether it is known of a video in this archive that no earlier one holds it."""
@@ -195,9 +195,10 @@ class Delivery:
     def _planned(self) -> dict[int, set[str]]:
         """Number of each archive to read → the videos that are known to be in it."""
         without = self._find()
-        refused = self._refused()
-        undecided = self._flawed().keys() - refused.keys()  # until earlier archives have been read
-        self._wanted = self._selection.wanted(self._absent | refused.keys())
+        flawed = {key for key in self._ledger.refused if self._is_flawed(key)}
+        refused = {key for key in flawed if self._is_refused(key)}
+        undecided = flawed - refused  # until earlier archives have been read
+        self._wanted = self._selection.wanted(self._absent | refused)
         self._remaining = {
             key: label
             for key, label in self._wanted.items()
@@ -282,7 +283,9 @@ class Delivery:
 
     def _replace(self, label: str) -> None:
         """Want the next videos of a class from now on, where they have not passed yet."""
-        chosen = self._selection.chosen(label, self._absent | self._refused().keys())
+        # Of this class alone: to look at all videos each time would take a time that grows with their square.
+        keys = self._selection.classes[label]
+        chosen = self._selection.chosen(label, {k for k in keys if k in self._absent or self._is_refused(k)})
         with self._lock:
             for key in chosen.taken:
                 if key not in self._wanted:

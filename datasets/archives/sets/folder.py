@@ -78,7 +78,7 @@ class VideoFolder:
         return self._incoming / (hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest() + suffix)
 
     def keep(self, video: Delivered) -> None:
-        """See `Destination.keep`."""
+        """See `Destination.keep`. Raises ArchiveError as `path` does."""
         path = self.path(video.key, video.path.suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
         video.path.replace(path)

@@ -39,11 +39,13 @@ class PartIndex:
     - `entries`: its regular files, in the archive's order.
     - `refused`: members that were not read, with the reason each.
     - `damage`: why the archive could not be read to its end; None if it could.
+    - `verified`: what of it was compared with what is published, see `ByteStream.verified`.
     """
 
     entries: tuple[Entry, ...]
     refused: tuple[str, ...] = ()
     damage: str | None = None
+    verified: tuple[str, ...] = ()
 
 
 def index_file(address: str, version: str, layout: str) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 from .... import settings
 from ....errors import UsageError
 from ....settings import NAMES, TEXT, WHOLE, Kind, documented, setting, settings_of
+from .archive_set import set_names
 
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -49,7 +50,7 @@ class FetchRequest:
     """
 
     archives: str = setting(TEXT, "archive set: a name, or a YAML file that describes one", "")
-    split: str = setting(TEXT, "split: as the set names them, such as `train`, `val`, `test`", "val")
+    split: str = setting(TEXT, "split, by its name in the set, such as `train`, `val`, `test`", "val")
     per_class: int | None = setting(
         WHOLE, "number of videos of each class, the first in a seeded order; by default all", None
     )
@@ -92,7 +93,7 @@ class FetchRequest:
         """The same with paths made absolute, so that a run can be resumed from any folder."""
         return replace(
             self,
-            archives=absolute(self.archives),
+            archives=self.archives if self.archives in set_names() else absolute(self.archives),
             mirror=None if self.mirror is None else absolute(self.mirror),
         )
 

@@ -1,4 +1,4 @@
-"""Which videos of a set are wanted: N of each class in a seeded order, of those that can be had."""
+"""Which videos of a set are wanted: N of each class in a seeded order, of those that are available."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Chosen:
     """The videos of one class.
 
     - `taken`: keys of those that are wanted, in the seeded order.
-    - `passed_over`: keys of those that come before the last one taken and cannot be had.
+    - `passed_over`: keys of those that come before the last one taken and are not available.
     """
 
     taken: tuple[str, ...]
@@ -38,7 +38,7 @@ class Selection:
     def chosen(self, label: str, unusable: Container[str]) -> Chosen:
         """The videos of a class.
 
-        - `unusable`: keys of videos that cannot be had. The more of them are known, the further down the
+        - `unusable`: keys of videos that are not available. The more of them are known, the further down the
           seeded order the result goes; the order in which they became known does not matter.
         """
         taken: list[str] = []
@@ -64,7 +64,7 @@ def select(
     - `seed`: of the order, which depends on it and on the keys alone.
     - `classes`: names of the classes that are wanted, as `LabelMatcher` reads them; empty for all.
 
-    The order is that of `bench data subset`: where all videos can be had, both choose the same. Raises
+    The order is that of `bench data subset`: where all videos are available, both choose the same. Raises
     UsageError for an unknown class, and for `per_class` or `classes` where no class is published.
     """
     by_label: dict[str, set[str]] = defaultdict(set)

@@ -60,7 +60,8 @@ def open_split(request: FetchRequest, reading: Reading, say: Callable[[str], Non
     - `say`: gets messages: licence and terms first.
 
     A set without annotations is indexed here if it is not yet: only its archives name the videos. Raises
-    UsageError for an unknown set, split or class; ArchiveError or ClipError for what cannot be read.
+    UsageError for an unknown set, split or class, and for a split without videos; ArchiveError or ClipError
+    for what cannot be read.
     """
     found = read_set(request.archives)
     split = found.split(request.split)
@@ -77,6 +78,8 @@ def open_split(request: FetchRequest, reading: Reading, say: Callable[[str], Non
         videos = _named_by_archives(found, archives, say)
     else:
         videos = _annotated(found.address(split.annotations, base), reading)
+    if not videos:
+        raise UsageError("names no video", where=f"{found.name}, split {request.split}")
     selection = select(videos, request.per_class, request.seed, request.classes)
     return OpenSplit(found, request, reading, archives, len(corrections), selection)
 
@@ -133,7 +136,8 @@ def _index(
     without = [archive for archive in archives if archive.index is None]
     if not without:
         return
-    say(f"{found.name} has no list of its videos: {len(without)} archives are read once to find their names")
+    archives_are = "1 archive is" if len(without) == 1 else f"{len(without)} archives are"
+    say(f"{found.name} has no list of its videos: {archives_are} read once to find their names")
     reading.expect(archive.size for archive in without)
     tasks = (partial(archive.read_all, lambda _: True) for archive in without)
     in_threads(tasks, request.parts_at_once, reading.interrupt)

@@ -26,8 +26,8 @@ class Summary:
 
     - `videos`: class → number of videos. `asked`: number of each class that was asked for, None for all.
     - `passed_over`: class → key of a video that came before the last one taken and cannot be used → reason.
-    - `refused`: archive → members that were not read, with the reason.
-    - `damaged`: archive → why it could not be read to its end.
+    - `refused`: address of an archive → members that were not read, with the reason.
+    - `damaged`: address of an archive → why it could not be read to its end.
     """
 
     videos: Mapping[str, int]
@@ -49,21 +49,22 @@ class Summary:
         replaced = (
             "left out" if self.asked is None else "replaced by the next of its class, where there is one"
         )
-        remarks = [
-            *(f"{label}: {n} of {self.asked} videos" for label, n in self.shortfalls.items()),
-            *(f"{label or 'no class'}: {key} {replaced}: {why}" for label, key, why in over),
-            *(f"{archive}: {reason}" for archive, reason in self.damaged.items()),
-            *(f"{archive}: refused: {text}" for archive, texts in self.refused.items() for text in texts),
-        ]
-        yield from (f"  {plain_line(remark)}" for remark in remarks[:_MOST_LINES])
-        if len(remarks) > _MOST_LINES:
-            yield f"  … and {len(remarks) - _MOST_LINES} more remarks, in {record}"
+        remarks = (
+            [f"{label}: {n} of {self.asked} videos" for label, n in self.shortfalls.items()],
+            [f"{archive}: {reason}" for archive, reason in self.damaged.items()],
+            [f"{archive}: refused: {text}" for archive, texts in self.refused.items() for text in texts],
+            [f"{label or 'no class'}: {key} {replaced}: {why}" for label, key, why in over],
+        )
+        for kind in remarks:
+            yield from (f"  {plain_line(remark)}" for remark in kind[:_MOST_LINES])
+            if len(kind) > _MOST_LINES:
+                yield f"  … and {len(kind) - _MOST_LINES} more like these, in {record}"
 
 
 def summarise(split: OpenSplit, unusable: Mapping[str, str]) -> Summary:
     """The summary of a delivery that has ended. `unusable`: from `Delivery.unusable`."""
     chosen = {label: split.selection.chosen(label, unusable) for label in split.selection.classes}
-    indexes = {a.name: a.index for a in split.archives if a.index is not None}
+    indexes = {a.public: a.index for a in split.archives if a.index is not None}
     return Summary(
         videos={label: len(each.taken) for label, each in chosen.items()},
         asked=split.selection.per_class,
@@ -72,8 +73,8 @@ def summarise(split: OpenSplit, unusable: Mapping[str, str]) -> Summary:
             for label, each in chosen.items()
             if each.passed_over
         },
-        refused={name: index.refused for name, index in indexes.items() if index.refused},
-        damaged={name: index.damage for name, index in indexes.items() if index.damage is not None},
+        refused={address: index.refused for address, index in indexes.items() if index.refused},
+        damaged={address: index.damage for address, index in indexes.items() if index.damage is not None},
     )
 
 
@@ -86,7 +87,15 @@ def record_of(split: OpenSplit, summary: Summary) -> dict[str, Any]:
         "licence": found.licence,
         "terms": found.terms,
         "sources": dict(found.sources),
-        "archives": [{"address": a.public, "bytes": a.size, "version": a.version} for a in split.archives],
+        "archives": [
+            {
+                "address": archive.public,
+                "bytes": archive.size,
+                "version": archive.version,
+                "verified": () if archive.index is None else archive.index.verified,
+            }
+            for archive in split.archives
+        ],
         **asdict(summary),
     }
 

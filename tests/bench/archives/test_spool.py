@@ -48,7 +48,7 @@ def test_it_never_holds_more_than_its_limit(tmp_path: Path) -> None:
 
 def test_a_video_that_is_larger_than_the_spool_is_an_error_that_says_by_how_much(tmp_path: Path) -> None:
     spool = Spool(tmp_path, 100, lambda _: False)
-    with pytest.raises(UsageError, match=r"--spool 100 B.*101 B at least, the size of big"):
+    with pytest.raises(UsageError, match=r"--spool 100 B.*101 B at least, the size of big\. Start a new run"):
         spool.place("big", "falling", ".mp4", 101)
 
 

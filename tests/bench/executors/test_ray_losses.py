@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from actionbench.bench import machines
+from actionbench.bench.executors.cluster import cause
 from actionbench.records.run import ClipRecord
 from actionbench.records.run_directory import CLIPS, RunDirectory, machine_runs
 
@@ -132,6 +133,25 @@ def test_a_clip_that_costs_an_actor_twice_is_the_only_one_to_fail(
     (failed,) = [record for record in records if record.error is not None]
     assert failed.clip.endswith("1_0.mp4")
     assert "was lost, 2 times: " in str(failed.error)
+
+
+@pytest.mark.usefixtures("nodes")
+def test_a_network_that_costs_every_actor_that_loads_it_is_given_up(
+    cluster: LocalCluster, bench: Bench, coloured_videos: Videos, weights_file: Path, tmp_path: Path
+) -> None:
+    """As one that needs more memory than a node has."""
+    options = ["--executor", "ray", "--ray-address", cluster.address]
+    data, out = coloured_videos([10], 2), tmp_path / "run"
+    ran = bench(*arguments("lethal_to_load", data, out, weights_file, *options))
+    assert ran.returncode == 2
+    assert "3 workers in a row were lost before they began a clip" in ran.stderr
+    assert not RunDirectory(out).clips()
+
+
+def test_memory_that_runs_out_is_told_in_a_line() -> None:
+    ray = pytest.importorskip("ray", reason="needs Ray: pip install 'actionbench[ray]'")
+    error = ray.exceptions.OutOfMemoryError("Task was killed\nRefer to the documentation")
+    assert cause(error) == "Ray's memory monitor killed it because the node was low on memory"
 
 
 def test_a_whole_node_is_lost(

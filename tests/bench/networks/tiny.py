@@ -152,6 +152,16 @@ def lethal():
     return replace(tiny(), name="lethal", backends=backends)
 
 
+def lethal_to_load():
+    """Kills what started its worker while it loads: on a cluster that is an actor."""
+
+    def kill(model, weights, options):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+
+    return replace(tiny(), name="lethal_to_load", backends={"numpy": kill})
+
+
 def leaves_a_child():
     def load_and_fork(model, weights, options):
         subprocess.Popen(["sleep", "60"])

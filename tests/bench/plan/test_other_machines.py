@@ -110,6 +110,17 @@ def test_the_table_names_its_assumptions_and_what_was_not_measured() -> None:
     assert "not measured here" not in with_gpu
 
 
+def test_what_was_measured_on_as_many_cores_is_not_replaced_by_an_assumption() -> None:
+    on_sixteen = replace(ON_TWO, cores=16, samples=(sample("a", 1.0, 9.0), sample("b", 1.0, 9.0)))
+    machines = (Machine("cores", 2), Machine("cores", 16), Machine("cores", 4))
+    grid, *notes = table([ON_TWO, on_sixteen], machines, (1000,))
+    cells = [cell.strip().partition(" [")[0] for cell in grid.splitlines()[2].split("|")[3:-1]]
+    from_sixteen = span(on_sixteen, machines[2], 1000)
+    assert from_sixteen is not None
+    assert cells == [in_words(30 + 1000 * 4.5), in_words(30 + 1000), in_words(from_sixteen.value)]
+    assert sum("measured on" in note for note in notes) == 2
+
+
 def test_work_is_read_from_a_run(tmp_path: Path) -> None:
     run = make_run([FakeModel("net", answers(1, 2), forward_s=(1.0, 1.0))])
     (work,) = work_of_run(write_run(tmp_path, run))

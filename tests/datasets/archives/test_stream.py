@@ -302,15 +302,17 @@ def test_streams_share_a_limit(server: Server, monkeypatch: pytest.MonkeyPatch) 
     assert max(waits) == pytest.approx(9.0, abs=0.5)  # 100 kB at 10 kB/s, of which one second was saved up
 
 
-def test_a_stream_that_waits_can_be_closed_by_another_thread(server: Server) -> None:
-    server.faults = [Fault(cut=1000)]
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_stream_that_waits_can_be_ended_by_another_thread(server: Server, begun: bool) -> None:
+    server.faults = [Fault(cut=1000) if begun else Fault(status=500)]
     patient = RetryPolicy(timeout_s=5, attempts=3, pause_s=60)
-    stream = open_stream(server.url("part"), policy=patient)
-    closing = threading.Timer(0.1, stream.close)
-    closing.start()
+    ended = threading.Event()
+    ending = threading.Timer(0.1, ended.set)
+    ending.start()
     begin = time.monotonic()
-    with pytest.raises(ArchiveError, match="was closed while it was read"):
-        stream.readall()
-    closing.join()
+    with pytest.raises(ArchiveError, match="was interrupted"):
+        open_stream(server.url("part"), policy=patient, ended=ended).readall()
+    ending.join()
     assert time.monotonic() - begin < 10
-    assert stream.closed
+    with pytest.raises(ArchiveError, match="was interrupted"):
+        open_stream(server.url("part"), ended=ended)

@@ -187,10 +187,15 @@ def test_a_run_whose_server_gives_up_goes_on(
         (("drawn.yaml", "--per-class", 0), "--per-class: is too small"),
         (("drawn.yaml", "--classes", "hurdlin"), "Did you mean: hurdling"),
         (("drawn.yaml", "--limit-rate", "fast"), "a number of bytes, such as 500MB"),
+        (("drawn.yaml", "--spool", "1GB"), "--spool: is for --keep none"),
         (("drawn.yaml", "--", "--models", "x"), "--keep none hands the videos to a run"),
         (("drawn.yaml", "--keep", "none", "--out", "x"), "behind `--`"),
         (("drawn.yaml", "--keep", "none", "--", "--data", "demo:train"), "--data: cannot be given"),
         (("drawn.yaml", "--keep", "none", "--", "--resume", "x"), "--resume: cannot be given here"),
+        (
+            ("drawn.yaml", "--keep", "none", "--", "--estimate-videos", 9),
+            "--estimate-videos: cannot be given here",
+        ),
         (("drawn.yaml", "--keep", "none", "--", "--model", "x"), "No such option"),
     ],
 )
@@ -223,6 +228,7 @@ def test_what_cannot_be_asked_for(
         ("val/list.txt", b"a.tar\na.tar\n", "names an archive twice"),
         ("val/list.txt", b"\n", "names no archive"),
         ("val/list.txt", b"\xff\xfe", "is not text in UTF-8"),
+        ("val.csv", b"label,youtube_id,time_start,time_end,split\n", "drawn, split val: names no video"),
         ("val.csv", b"label,youtube_id\n", "val.csv:1: not a Kinetics annotation file"),
     ],
 )
@@ -255,6 +261,14 @@ def test_a_server_that_gives_up_is_an_error_and_the_same_command_goes_on(
     answer = bench(*words)
     assert answer.returncode == 0, answer.stderr
     assert len(list(out.rglob("*.mp4"))) > few
+
+
+def test_a_manifest_of_the_user_is_not_replaced(bench: Bench, drawn: Path, tmp_path: Path) -> None:
+    (tmp_path / "videos.csv").write_text("path,label\n")
+    answer = bench("data", "fetch", drawn, "--out", tmp_path)
+    assert answer.returncode == 2
+    assert "videos.csv: exists, and no fetch has written it. Choose another --out." in answer.stderr
+    assert (tmp_path / "videos.csv").read_text() == "path,label\n"
 
 
 def test_ctrl_c_while_archives_are_read_for_their_names(

@@ -178,3 +178,14 @@ def test_a_request_survives_its_record() -> None:
 
     request = FetchRequest(archives="x", per_class=3, classes=("a",), limit_rate=5)
     assert from_mapping(to_plain(request), "run.json") == request
+
+
+def test_a_folder_with_the_name_of_a_set_does_not_stand_in_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("kinetics400", "own.yaml", "mirror"):
+        (tmp_path / name).mkdir()
+    request = FetchRequest(archives="kinetics400", mirror="mirror").resolved()
+    assert (request.archives, request.mirror) == ("kinetics400", str(tmp_path / "mirror"))
+    assert FetchRequest(archives="own.yaml").resolved().archives == str(tmp_path / "own.yaml")

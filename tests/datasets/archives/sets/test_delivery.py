@@ -25,6 +25,7 @@ from actionbench.datasets.archives.sets.ledger import LEDGER, Ledger
 from actionbench.datasets.archives.sets.parts import Archive, Reading, Visit
 from actionbench.datasets.archives.sets.request import FetchRequest
 from actionbench.datasets.archives.sets.split import open_split
+from actionbench.datasets.archives.sets.summary import record_of, summarise
 from actionbench.datasets.archives.stream import ByteStream
 from actionbench.datasets.check import ClipStatus
 from actionbench.datasets.clip import Clip
@@ -174,14 +175,16 @@ def order(keys: Sequence[str]) -> list[str]:
     return sorted(keys, key=lambda key: hashlib.sha256(f"0:{key}".encode()).digest())
 
 
-def test_with_an_index_only_the_archives_that_are_needed_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("gap", "requests"), [(-1, 2), (parts_module.GAP_BYTES, 1)])
+def test_with_an_index_only_the_members_that_are_needed_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: int, requests: int
 ) -> None:
+    monkeypatch.setattr(parts_module, "GAP_BYTES", gap)
     keys = order([name_of(n) for n in range(6)])
     labels = dict.fromkeys(keys, "falling")
     contents = {key: key.encode() * 3000 for key in keys[1:]}
-    parts = [{key: contents[key] for key in chosen} for chosen in (keys[1:3], keys[3:5], keys[5:])]
-    path = written(tmp_path, parts, labels, "w")
+    chosen = (keys[1:3], keys[3:5], keys[5:])
+    path = written(tmp_path, [{key: contents[key] for key in some} for some in chosen], labels, "w")
     fetch(FetchRequest(archives=str(path), per_class=2), tmp_path / "two")
     assert files_of(tmp_path / "two").keys() == {f"falling/{key}.mp4" for key in keys[1:3]}
     opened: list[tuple[str, int]] = []
@@ -193,12 +196,11 @@ def test_with_an_index_only_the_archives_that_are_needed_are_read(
 
     monkeypatch.setattr(Reading, "open", spied)
     fetch(FetchRequest(archives=str(path), per_class=3), tmp_path / "three")
-    by_range = [(name, start) for name, start in opened if start]
-    # The second members of the first archive begin behind their predecessors.
-    assert [name for name, _ in by_range] == ["part_0.tar"]
-    assert [name for name, start in opened if name == "part_2.tar"] == [
-        "part_2.tar"
-    ]  # its size was asked for
+    # Each archive's size is asked for.
+    assert sorted(name for name, _ in opened if name.startswith("part")) == (
+        ["part_0.tar"] * (1 + requests) + ["part_1.tar"] * 2 + ["part_2.tar"]
+    )
+    assert sum(start > 0 for _, start in opened) == requests - 1
     assert len(files_of(tmp_path / "three")) == 3
 
 
@@ -278,6 +280,22 @@ def test_folders_and_webdataset_name_their_classes_themselves(tmp_path: Path, mo
     assert len(files_of(tmp_path / "shard")) == 4
     kept = (tmp_path / "ucf").rglob("*.avi")
     assert sorted(path.parent.name for path in kept) == ["A", "A", "B", "B"]
+
+
+def test_what_was_verified_of_an_archive_is_recorded(tmp_path: Path) -> None:
+    data = tar_of({"A/x.mp4": b"x"}, "w:gz")
+    write_files(tmp_path, {"published.tar.gz": data, "unpublished.tar.gz": data})
+    digest = hashlib.sha256(data).hexdigest()
+    (tmp_path / "own.yaml").write_text(
+        "{name: own, title: Own, licence: none, base: ., layout: {kind: folders}, splits: {all: {parts: ["
+        f"{{address: published.tar.gz, size: {len(data)}, sha256: '{digest}'}}, "
+        "{address: unpublished.tar.gz}]}}}"
+    )
+    split = open_split(
+        FetchRequest(archives=str(tmp_path / "own.yaml"), split="all"), Reading(), lambda _: None
+    )
+    archives = record_of(split, summarise(split, {}))["archives"]
+    assert [archive["verified"] for archive in archives] == [("size", "sha256"), ()]
 
 
 def test_videos_of_one_class_only(tmp_path: Path) -> None:

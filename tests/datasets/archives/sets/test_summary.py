@@ -22,16 +22,19 @@ def test_everything_that_is_missing_is_named() -> None:
         "3 videos of 2 classes",
         "  falling: 1 of 2 videos",
         "  hurling: 0 of 2 videos",
-        "  falling: a replaced by the next of its class, where there is one: in none of the archives",
         "  part_1.tar: the archive is damaged",
         "  part_0.tar: refused: ../x.mp4 leads out of its folder by '..'",
+        "  falling: a replaced by the next of its class, where there is one: in none of the archives",
     ]
 
 
-def test_a_long_list_is_cut_and_says_where_the_rest_is() -> None:
+def test_of_each_kind_of_remark_a_long_list_is_cut_and_says_where_the_rest_is() -> None:
     over = {"falling": {f"video\x1b{n}": "broken" for n in range(50)}}
-    lines = list(Summary({"falling": 1}, None, over, {}, {}).lines(RECORD))
-    assert len(lines) == 22
-    assert lines[-1] == "  … and 30 more remarks, in selection.json"
+    refused = {"part_0.tar": tuple(f"link{n} is a link" for n in range(25))}
+    lines = list(Summary({"falling": 1}, None, over, refused, {"part_1.tar": "is damaged"}).lines(RECORD))
+    assert len(lines) == 1 + 1 + 21 + 21
+    assert lines[1] == "  part_1.tar: is damaged"
+    assert lines[22] == "  … and 5 more like these, in selection.json"
+    assert lines[-1] == "  … and 30 more like these, in selection.json"
     assert not any("\x1b" in line for line in lines)
-    assert "left out: broken" in lines[1]
+    assert "left out: broken" in lines[23]
