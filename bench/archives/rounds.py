@@ -17,7 +17,7 @@ from ...datasets.archives.sets.request import bytes_in_words
 from ...datasets.archives.sets.summary import RECORD, summarise, write_record
 from ...datasets.clip import Clip, ClipSet
 from ...datasets.subset import rank
-from ..console.progress import Console
+from ..console.progress import Console, transfer
 from .clips import ArchiveClips
 from .spool import Spool, spool_name
 
@@ -80,14 +80,25 @@ class Rounds:
             self._spool.end()
 
     def _rounds(self) -> Iterator[tuple[Clip, ...]]:
-        begin, handed = time.monotonic(), 0
-        while videos := self._spool.round():
+        begin, before, handed = time.monotonic(), self._clips.reading.received, 0
+        while videos := self._next_round():
             handed += len(videos)
-            self._console.say(self._progress(handed, time.monotonic() - begin))
+            read = self._clips.reading.received - before
+            self._console.say(self._progress(handed, read, time.monotonic() - begin))
             yield self._clips_of(videos)
             self._spool.release(videos)
         if self._failure is not None:
             raise self._failure
+
+    def _next_round(self) -> list[Delivered]:
+        """The videos of the next round; while they are waited for, the progress of what is read is shown."""
+        reading = self._clips.reading
+        with transfer(self._clips.split.name) as progress:
+            reading.watch(progress)
+            try:
+                return self._spool.round()
+            finally:
+                reading.watch(lambda *_: None)
 
     def result(self) -> ClipSet:
         """The clips that the rounds came to, without files; tells what was passed over, and records that."""
@@ -143,8 +154,7 @@ class Rounds:
         names = {key: spool_name(key, outcome.suffix) for key, outcome in outcomes.items()}
         return {key: files[name] for key, name in names.items() if name in files}
 
-    def _progress(self, handed: int, seconds: float) -> str:
-        read = self._clips.reading.received
+    def _progress(self, handed: int, read: int, seconds: float) -> str:
         left = seconds / handed * max(self._total - handed, 0)
         return (
             f"{handed} of {self._total} videos, {bytes_in_words(read)} read at "
