@@ -21,6 +21,9 @@ from .growth import Watch
 
 NETWORKS = Path(__file__).parent / "networks.py"
 
+SIDE = 16
+"""Height and width of a clip, pixels."""
+
 
 def drawn_clips(folder: Path, count: int) -> Path:
     """The manifest of so many different clips of 5 frames of 16 × 16 pixels, of 400 classes."""
@@ -28,10 +31,10 @@ def drawn_clips(folder: Path, count: int) -> Path:
     noise = np.random.default_rng(0)
     for number in range(count):
         index = number % len(names)
-        # No two clips are the same, so that nothing that is kept for one is found for another.
         colour = np.array([index // 64, index // 8 % 8, index % 8]) / 8 + 1 / 16
-        path = folder / names[index] / f"{number:06}.mp4"
-        write_video(path, colour + noise.uniform(-0.02, 0.02, 3))
+        # No two clips are the same, in grey either, so that what is kept of one is not found for another.
+        pixels = colour + noise.uniform(-0.03, 0.03, (SIDE, SIDE, 3))
+        write_video(folder / names[index] / f"{number:06}.mp4", pixels, size=SIDE)
     write_manifest(folder / "clips.csv", load_folder(str(folder), vocabulary=()))
     return folder / "clips.csv"
 
@@ -66,7 +69,8 @@ def run_clips(folder: Path, count: int, seconds: float, period_s: float, flow: s
         Finding("exit code", str(status), "0", status != 0),
         at_least("clips predicted rightly", right, count),
         at_least("clips of the scenario throughput", answered, count),
-        Finding("written, MB", f"run {size_mb(out):.1f}, cache of optical flow {size_mb(home):.1f}"),
+        at_least("clips with optical flow in the cache", len(list((home / "flow").iterdir())), count),
+        Finding("written", f"run {size_mb(out):.1f} MB, cache {size_mb(home):.1f} MB"),
         *growth_of(watch.processes()),
         left_behind(temporary, home, out),
     ]
