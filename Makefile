@@ -49,10 +49,10 @@ faults: $(VENV)/ready-dev
 		--signals KILL INT TERM HUP
 
 # A day of a camera, and a run of many clips: what `bench live` and `bench run` hold must not grow.
-#   HOURS=24 PEOPLE_HOURS=2 CLIPS=20000   of the camera, of it with persons; clips. 0: without
+#   HOURS=24 PEOPLE_HOURS=1 CLIPS=20000   of the camera, of it with persons; clips. 0: without
 load: $(VENV)/ready-dev
 	$(BIN)/python -m actionbench.tests.load.campaign --hours $(or $(HOURS),24) \
-		--people-hours $(or $(PEOPLE_HOURS),2) --clips $(or $(CLIPS),20000)
+		--people-hours $(or $(PEOPLE_HOURS),1) --clips $(or $(CLIPS),20000)
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

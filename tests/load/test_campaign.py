@@ -20,7 +20,7 @@ def broken(findings: list[Finding]) -> list[Finding]:
 
 @pytest.mark.parametrize("people", [False, True])
 def test_minutes_of_a_camera(tmp_path: Path, people: bool) -> None:
-    findings = watch_stream(tmp_path, 1 / 40, segment_s=30, speed=10, period_s=0.05, people=people)
+    findings = watch_stream(tmp_path, 1 / 40, segment_s=30, speed=4, period_s=0.05, people=people)
     assert broken(findings) == []
     assert {"command: open files", "worker 1: open files"} <= {each.what for each in findings}
 
