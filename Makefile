@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 # Where nothing compiled may be kept, each of the many processes of the tests compiles the sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run predict test test-all benchmarks fuzz faults lint types gate clean
+.PHONY: run predict test test-all benchmarks fuzz faults load lint types gate clean
 
 run: $(VENV)/ready
 	$(BIN)/bench run --models i3d,resnext
@@ -47,6 +47,12 @@ faults: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n 0 tests/faults
 	$(BIN)/python -m actionbench.tests.faults.kills --count $(or $(COUNT),100) --seed $(or $(SEED),0) \
 		--signals KILL INT TERM HUP
+
+# A day of a camera, and a run of many clips: what `bench live` and `bench run` hold must not grow.
+#   HOURS=24 PEOPLE_HOURS=1 CLIPS=20000   of the camera, of it with persons; clips. 0: without
+load: $(VENV)/ready-dev
+	$(BIN)/python -m actionbench.tests.load.campaign --hours $(or $(HOURS),24) \
+		--people-hours $(or $(PEOPLE_HOURS),1) --clips $(or $(CLIPS),20000)
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

@@ -94,7 +94,6 @@ class ClipFolder:
         self._kept: deque[_Kept] = deque()
         self._bytes = 0
         self._clip: _Clip | None = None
-        self.saved: list[Path] = []
 
     def frame(self, frame: Frame, shown: Shown) -> None:  # noqa: ARG002
         """Keep the frame, and write it where a clip is open. Raises MeasurementError if the disk refuses."""
@@ -136,7 +135,6 @@ class ClipFolder:
 
     def _begun(self, event: ActionEvent) -> _Clip:
         path = self._free_path(event)
-        self.saved.append(path)
         from_s = event.start_s - self._before_s
         clip = _Clip(VideoEncoder(path, "--clips"), from_s, event.start_s)
         clip.waiting.extend(kept for kept in self._kept if kept.time_s >= from_s)

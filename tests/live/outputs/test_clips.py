@@ -39,7 +39,6 @@ def test_a_clip_has_what_came_before_and_after(tmp_path: Path) -> None:
     folder = ClipFolder(tmp_path / "clips", before_s=2, after_s=1)
     run(folder, 12, {4.5: [event(start_s=4.0)], 5.5: [event("end", start_s=4.0)]})
     (path,) = (tmp_path / "clips").iterdir()
-    assert folder.saved == [path]
     assert path.name == "20261129T120000Z-falling.mp4"
     first, last, count = times(path)
     assert (first, last) == pytest.approx((2.0, 6.0), abs=0.15)
@@ -58,7 +57,7 @@ def test_actions_that_follow_each_other_share_a_clip(tmp_path: Path) -> None:
             12.0: [event(start_s=12.0, id="s-3")],
         },
     )
-    first, second = sorted(folder.saved, key=lambda path: len(path.name))
+    first, second = sorted(tmp_path.iterdir(), key=lambda path: len(path.name))
     assert times(first)[:2] == pytest.approx((2.0, 8.0), abs=0.15)
     assert second.name == "20261129T120000Z-falling-2.mp4"
     assert times(second)[:2] == pytest.approx((11.0, 16.0), abs=0.15)
@@ -97,7 +96,7 @@ def test_a_clip_has_a_longest_length(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(clips, "LONGEST_S", 6.0)
     folder = ClipFolder(tmp_path, before_s=1, after_s=1)
     run(folder, 12, {2.0: [event(start_s=2.0)], 11.0: [event("end", start_s=2.0)]})
-    (path,) = folder.saved
+    (path,) = tmp_path.iterdir()
     assert times(path)[:2] == pytest.approx((1.0, 7.0), abs=0.2)
 
 
