@@ -54,6 +54,12 @@ def typed(kind: type[T], value: Any) -> T:
     return made
 
 
+def typed_fields(kind: type[T], value: Any) -> T:
+    """As `typed`, of the fields that `kind` has: what else is in the object is not looked at."""
+    of_kind: Any = kind
+    return typed(kind, {name: value[name] for name in _fields(of_kind)[0] if name in value})
+
+
 @cache
 def _check(kind: Any) -> Check:
     """The function that checks and converts values of a type: made once, for a file may have a million."""
@@ -164,7 +170,7 @@ def _dataclass(kind: Any, value: Any) -> Any:
         _refuse(f"a {kind.__name__}", value)
     checks, required = _fields(kind)
     if unknown := value.keys() - checks.keys():
-        raise Mismatch(f"unknown fields in a {kind.__name__}: {', '.join(sorted(unknown))}")
+        raise Mismatch(f"unknown fields in a {kind.__name__}: {', '.join(sorted(map(str, unknown)))}")
     if missing := required - value.keys():
         raise Mismatch(f"missing fields in a {kind.__name__}: {', '.join(sorted(missing))}")
     made = {}

@@ -227,6 +227,9 @@ def test_a_tree_that_contradicts_the_pins_is_refused(
     source(files=files)
     with pytest.raises(WeightsError, match="not the tree"):
         get()
+    server.files["tree"] = b"\xff" * 10_000
+    with pytest.raises(WeightsError, match=r"found UnicodeDecodeError$"):  # and not all that was sent
+        get()
     source(files=(files[0], RemoteFile("other")))
     server.files["other"] = b"x"
     list_tree(server)
