@@ -1,8 +1,8 @@
 """Inputs that are guided by coverage: atheris keeps those that reach new branches of our sources.
 
-`python -m actionbench.tests.fuzz.guided SECONDS NAME…` fuzzes the readers of targets, each for so many seconds;
-`make fuzz GUIDED=SECONDS` those of all. An input is all files of a sample as one; it is changed as the inputs
-of a campaign are, and fails as they do. The first one that fails ends its target and is kept in
+`python -m actionbench.tests.fuzz.guided SECONDS NAME…` fuzzes the readers of targets, each for so many
+seconds; `make fuzz GUIDED=SECONDS` those of all. An input is all files of a sample as one; it is changed as
+the inputs of a campaign are, and fails as they do. The first one that fails ends its target and is kept in
 `fuzz-failures/`.
 """
 

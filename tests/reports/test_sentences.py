@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionbench.records.run import Drift, ProcessRecord
+from actionbench.records.run import AgreementVerdict, Drift, ProcessRecord
 from actionbench.records.scenarios.stream import StreamRecord
 from actionbench.records.scenarios.throughput import ThroughputRecord
 from actionbench.reports.analysis.accuracy import same_answers
@@ -248,7 +248,7 @@ def runs(draw: st.DrawFn, fake: SimpleNamespace) -> RunData:
         )
         change: dict[str, Any] = {}
         if draw(st.booleans()):
-            verdict = draw(st.sampled_from(["same", "drifts", "other"]))
+            verdict: AgreementVerdict = draw(st.sampled_from(["same", "drifts", "other"]))
             change["drift"] = Drift(keys[0], 0.1, 0.1, verdict=verdict)
         if draw(st.booleans()):
             change["sweep"] = {"batch": 2}
