@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from random import Random
 
@@ -54,6 +55,8 @@ def fuzzed(target: Target, seconds: int) -> Guided:
                 os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT), 2)
                 _fuzz(target, seconds, Path(room))
                 status = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(status)
         _, status = os.waitpid(child, 0)

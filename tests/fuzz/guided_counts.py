@@ -46,10 +46,11 @@ def _failure(said: str, status: int) -> str:
 
 def table(found: Mapping[str, Guided]) -> str:
     """The counts of each target, in Markdown, with their sums."""
-    rows = [
-        [name, each.inputs, each.edges[0], each.edges[1] - each.edges[0], int(each.failure is not None)]
+    figures = {
+        name: (each.inputs, each.edges[0], each.edges[1] - each.edges[0], int(each.failure is not None))
         for name, each in found.items()
-    ]
-    sums = [sum(row[column] for row in rows) for column in range(1, 5)]
+    }
+    rows = [[name, *values] for name, values in figures.items()]
+    sums = [sum(column) for column in zip(*figures.values(), strict=True)]
     titles = ("reader of", "inputs", "branches of the samples", "more by guidance", "failed")
     return tabulate([*rows, ["**all**", *sums]], headers=titles, tablefmt="pipe", intfmt=",")

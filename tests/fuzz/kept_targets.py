@@ -76,8 +76,9 @@ def _indexes() -> list[Files]:
 
 def _index(path: Path) -> None:
     found = load_index(path)
-    for layout in LAYOUTS if found is not None else ():
-        labels_in(layout, found.entries)
+    if found is not None:
+        for layout in LAYOUTS:
+            labels_in(layout, found.entries)
 
 
 def _certificates() -> list[Files]:
