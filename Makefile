@@ -38,8 +38,10 @@ benchmarks: $(VENV)/ready-dev
 
 # Every reader of files is given COUNT damaged inputs; failing ones are kept in fuzz-failures/.
 #   COUNT=500 SEED=0   inputs of a reader, and the random numbers that they are made of
-fuzz: $(VENV)/ready-dev
-	$(BIN)/python -m actionbench.tests.fuzz.campaign --count $(or $(COUNT),500) --seed $(or $(SEED),0)
+#   GUIDED=120         seconds of further inputs of each, guided by coverage: Linux alone
+fuzz: $(VENV)/ready-dev $(if $(GUIDED),$(VENV)/ready-fuzz)
+	$(BIN)/python -m actionbench.tests.fuzz.campaign --count $(or $(COUNT),500) --seed $(or $(SEED),0) \
+		--guided $(or $(GUIDED),0)
 
 # Runs are killed, or told to end, at random moments; resumed, each has the answers of an undisturbed one.
 #   COUNT=100 SEED=0   runs for each signal
@@ -81,6 +83,10 @@ $(VENV)/ready-dev: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[dev]'
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt --no-deps --upgrade \
 		--target $(VENV)/torchvision torchvision
+	touch $@
+
+$(VENV)/ready-fuzz: $(VENV)/ready-dev
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[fuzz]'
 	touch $@
 
 clean:

@@ -54,6 +54,12 @@ def typed(kind: type[T], value: Any) -> T:
     return made
 
 
+def typed_fields(kind: type[T], value: Any) -> T:
+    """As `typed`, of the fields that `kind` has: what else is in the object is not looked at."""
+    of_kind: Any = kind
+    return typed(kind, {name: value[name] for name in _fields(of_kind)[0] if name in value})
+
+
 @cache
 def _check(kind: Any) -> Check:
     """The function that checks and converts values of a type: made once, for a file may have a million."""
@@ -164,7 +170,8 @@ def _dataclass(kind: Any, value: Any) -> Any:
     if not isinstance(value, dict):
         _refuse(f"an object with {' and '.join(sorted(required or checks))}", value)
     if unknown := value.keys() - checks.keys():
-        raise Mismatch(f"unknown fields: {', '.join(sorted(unknown))}; possible: {', '.join(sorted(checks))}")
+        names = ", ".join(sorted(map(str, unknown)))
+        raise Mismatch(f"unknown fields: {names}; possible: {', '.join(sorted(checks))}")
     if missing := required - value.keys():
         raise Mismatch(f"missing fields: {', '.join(sorted(missing))}")
     made = {}

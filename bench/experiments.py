@@ -61,6 +61,13 @@ def _held_out(experiments: Experiments, out: Path, tested: Sequence[Evaluation])
         return None
     best = [each.predictions.name for each in ranked(tested) if each.predictions.name in found][:TOP]
     networks = max(1, experiments.folds) * len(experiments.seeds)
+    for run in best:
+        if experiments.runs[run].get("held_out") is None:
+            raise UsageError(
+                "has predictions of a held-out set, but names none",
+                where=f"{experiments.where}: {run}",
+                remedy="Name it with `held_out`, as when the run was trained.",
+            )
     sets = sorted({Path(str(experiments.runs[run]["held_out"])).stem for run in best})
     note = f"On {listed(sets)}: {listed(best)}, the best by macro F1 on the test clips. "
     if networks > 1:

@@ -179,7 +179,12 @@ def without_secrets(address: str) -> str:
 def validator(headers: Mapping[str, str]) -> str:
     """What identifies the server's file, for If-Range: its ETag or its date; empty if there is neither.
 
-    A weak ETag (`W/`) does not promise the same bytes.
+    A weak ETag (`W/`) does not promise the same bytes, and what `sendable` refuses cannot be sent back.
     """
     etag = headers.get("ETag", "")
-    return headers.get("Last-Modified", "") if not etag or etag.startswith("W/") else etag
+    return sendable(headers.get("Last-Modified", "") if not etag or etag.startswith("W/") else etag)
+
+
+def sendable(text: str) -> str:
+    """`text` where it may be the value of a header that is sent; else an empty one."""
+    return text if text.isascii() and text.isprintable() else ""

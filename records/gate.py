@@ -79,10 +79,19 @@ class InTurns:
 
     - `turns`: in the order of time. The first two are one of each arm, and so are every two that follow.
     - `once`: arm → metric → what its process measured once: load, first inference, memory.
+
+    Raises ValueError for turns of another order, and where an arm is missing.
     """
 
     turns: tuple[Turn, ...]
     once: dict[ArmName, dict[str, float]]
+
+    def __post_init__(self) -> None:
+        arms = [turn.arm for turn in self.turns]
+        if not arms or any(set(arms[n : n + 2]) != set(ARMS) for n in range(0, len(arms), 2)):
+            raise ValueError("its turns are not one of each arm after another")
+        if self.once.keys() != set(ARMS):
+            raise ValueError(f"`once` is not of {' and '.join(ARMS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +99,20 @@ class PairInTurns:
     """A pair of fresh processes that took turns, of each model.
 
     - `pair`: 0, 1, …
-    - `models`: model → what its two processes measured.
+    - `models`: model → what its two processes measured; at least one.
     - `wall_s`: seconds that the whole pair took.
+
+    Raises ValueError without a model.
     """
 
     pair: int
     models: dict[str, InTurns]
     wall_s: float
     kind: Literal["pair"] = "pair"
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise ValueError("a pair without a model")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..operating_point import OperatingPoint
+from ..typed_values import Mismatch, typed_fields
 
 SCHEMA = 1
 """Version of the records; increased when old and new numbers cannot be compared."""
@@ -24,6 +25,42 @@ host to device, `download` the read-back with the averaging."""
 
 PREPROCESSED_INPUT = "preprocessed input: decoding, resizing and flow not measured"
 """Note of a clip whose file already holds network input."""
+
+
+AgreementVerdict = Literal["same", "drifts", "other"]
+"""Equal to float32 rounding; off by no more than the precision explains; off by more (does not match)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a model's logits are, on drawn input, from those of the same network and weights in float32.
+
+    - `reference`: key of the model that they are compared with.
+    - `max_abs`: largest difference of a logit. `relative_l2`: relative L2 distance of the logits.
+    - `top1`: share of inputs (0–1) with the same first class.
+    - `target_score`: largest difference of the target class's probability; None without a target.
+    - `tolerance`: largest difference of a logit that is float32's rounding.
+    - `yardstick`: the relative L2 distance that rounding weights and input to this precision gives; `limit`:
+      the largest that the precision explains. Both None in float32 and where there is no such yardstick.
+    - `verdict`: by `models.parity`.
+    - `random_weights`: the verdict with random weights in the place of trained ones, which a half precision
+      is asked for too, else None.
+    - `rounding`: the distance that rounding of the input alone gives; `agrees`: whether it is below that. In
+      older runs, in the place of `tolerance`, `yardstick`, `limit` and `verdict`; else None.
+    """
+
+    reference: str
+    max_abs: float
+    relative_l2: float
+    top1: float | None = None
+    target_score: float | None = None
+    tolerance: float | None = None
+    yardstick: float | None = None
+    limit: float | None = None
+    verdict: AgreementVerdict | None = None
+    random_weights: AgreementVerdict | None = None
+    rounding: float | None = None
+    agrees: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +84,8 @@ class ModelRecord:
     - `agreement`: why it was not compared with its reference; None where it was (see `drift`) or where there
       was no reference. Older runs have the result of the comparison here.
     - `sweep`: its point of a sweep, axis ("batch", "threads", "window") → value.
-    - `drift`: how far its logits are, on drawn input, from those of the same network and weights in float32:
-      of the first such model of the run, or of one that computed for this alone. None for that first model.
-      "reference" (its key), "max_abs" of a logit, "relative_l2", "top1" (share of inputs with the same first
-      class), "target_score" (of the target class's probability; None without a target); "tolerance":
-      largest difference of a logit that is float32's rounding; "yardstick": the relative_l2 that rounding
-      weights and input to this precision gives, "limit": the largest that the precision explains, both None
-      in float32 and where there is no such yardstick; "verdict": "same", "drifts" or "other"
-      (`models.parity`); "random_weights": the verdict with random weights in the place of trained ones, which
-      a half precision is asked for too, else None. Older runs: "rounding", of the input alone, and "agrees"
-      in their place.
+    - `drift`: the comparison with the first such model of the run, or with one that computed for this alone.
+      None for that first model.
     - `packages`: versions in its interpreter, where that is not the one of `Run.environment`.
     - `operating_point`: by which one class is predicted, where the weights have one that was chosen on
       validation examples; the predictions in `clips.jsonl` are of the most probable class all the same.
@@ -81,9 +110,15 @@ class ModelRecord:
     precision: str = "fp32"
     form: str = "tuned"
     sweep: dict[str, int] = field(default_factory=dict)
-    drift: dict[str, Any] | None = None
+    drift: Drift | None = None
     operating_point: OperatingPoint | None = None
     people: dict[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        for stream, weights in self.weights.items():
+            _require(_Weights, weights, f"weights[{stream!r}]")
+        if self.people is not None:
+            _require(_People, self.people, "people")
 
     @property
     def input(self) -> str:
@@ -108,6 +143,8 @@ class Run:
       that were chosen before any archive was read)}; the rest is then final when all have been predicted.
     - `target`: the target class.
     - `schema`: version of the records, see `SCHEMA`.
+
+    Raises ValueError for an environment or data that reports cannot read.
     """
 
     started: str
@@ -118,6 +155,57 @@ class Run:
     models: tuple[ModelRecord, ...]
     state: Literal["running", "done", "incomplete", "interrupted"] = "running"
     schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        _require(_Environment, self.environment, "environment")
+        _require(_Data, self.data, "data")
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """What reports rely on in `ModelRecord.weights`; so do the next three in the other free-form values."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    detector: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Peak:
+    device: str
+    threads: int
+    precision: str
+    gflop_per_s: float
+    by: str
+    kernel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Environment:
+    git_commit: str | None = None
+    gpus: tuple[dict[str, Any], ...] = ()
+    gemm_peaks: tuple[_Peak, ...] = ()
+    nodes: Mapping[str, Any] = field(default_factory=dict)
+    packages: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    name: str = ""
+    digest: str | None = None
+    clips: int | None = None
+    missing: tuple[str, ...] = ()
+    unknown_labels: tuple[str, ...] = ()
+
+
+def _require(kind: type, value: Mapping[str, Any], name: str) -> None:
+    try:
+        typed_fields(kind, value)
+    except Mismatch as error:
+        raise Mismatch(error.problem, f".{name}{error.path}") from None
 
 
 def current_settings(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -173,7 +173,7 @@ class RunWriter(RunDirectory):
         - `run`: the run to begin; None continues the one that the directory holds.
 
         Raises UsageError if another process is writing the directory, if it cannot be created, if it already
-        holds a run, or if there is none to continue.
+        holds a run, or if there is none to continue or its records are damaged.
         """
         try:
             remedy = "Wait for its end, or choose --out."
@@ -269,6 +269,13 @@ class RunWriter(RunDirectory):
         lost: set[tuple[str, str]] = set()
         whole = 0
         for entry in index_entries(self.path / CLIPS):
+            if entry.model not in self._classes:
+                raise UsageError(
+                    "has a record of a model that the run does not have",
+                    where=self.path / CLIPS,
+                    expected=", ".join(self._classes),
+                    found=entry.model,
+                )
             self._index.add(entry.model, entry.clip, entry.failed)
             lost.discard((entry.model, entry.clip))
             if entry.offset is not None:

@@ -45,9 +45,12 @@ def chosen_on_validation(
 ) -> OperatingPoint:
     """The operating point of `label` that is best on those of `predictions` that are of validation examples.
 
-    Raises UsageError, naming `where`, if none or all of these have the class.
+    Raises UsageError, naming `where`, if none or all of these have the class, or it is none of the network's.
     """
     validation = [each for each in predictions if each.side == "validation"]
+    if any(label not in each.log_probabilities for each in validation):
+        known = validation[0].log_probabilities
+        raise UsageError(f"has no class '{label}'", where=where, expected=", ".join(known))
     probability = np.exp([each.log_probabilities[label] for each in validation])
     positive = np.array([each.label == label for each in validation], bool)
     return choose(label, probability, positive, favour, where)
@@ -69,10 +72,17 @@ def read_predictions(folder: Path) -> list[ExamplePrediction]:
         raise UsageError(
             "there are no predictions", where=path, remedy="`bench finetune` writes them when it ends."
         )
-    found = []
+    found: list[ExamplePrediction] = []
     for number, each in enumerate(records(path, ExamplePrediction), 1):
         values = each.log_probabilities.values()
         if each.label not in each.log_probabilities or any(math.isnan(v) or v > 1e-6 for v in values):
             raise UsageError(f"line {number} is damaged: it holds no prediction", where=path)
+        if found and each.log_probabilities.keys() != found[0].log_probabilities.keys():
+            raise UsageError(
+                f"line {number} is damaged: it is of other classes than the first",
+                where=path,
+                expected=", ".join(found[0].log_probabilities),
+                found=", ".join(each.log_probabilities),
+            )
         found.append(each)
     return found

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actionbench.typed_values import Mismatch, typed
+from actionbench.typed_values import Mismatch, typed, typed_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ def test_what_was_written_is_read_and_written_again_in_the_same_bytes(whole: Who
         ([], r"^expected an object with seconds, found \[\]$"),
         ({}, "^missing fields: seconds$"),
         ({"seconds": 1, "y": 2, "x": 1}, "^unknown fields: x, y; possible: count, "),
+        ({"seconds": 1, "y": 2, True: 1, None: 3}, "^unknown fields: None, True, y; possible: "),  # of YAML
         ({"seconds": "1"}, '^seconds: expected a number, found "1"$'),
         ({"seconds": True}, "^seconds: expected a number, found true$"),
         ({"seconds": None}, "^seconds: expected a number, found null$"),
@@ -92,6 +93,12 @@ def test_what_was_written_is_read_and_written_again_in_the_same_bytes(whole: Who
 def test_what_is_of_another_type_is_named_with_its_place(value: object, message: str) -> None:
     with pytest.raises(Mismatch, match=message):
         typed(Whole, value)
+
+
+def test_fields_that_are_not_asked_for_are_not_looked_at() -> None:
+    assert typed_fields(Part, {"name": "a", "more": [], 5: None}) == Part("a")
+    with pytest.raises(Mismatch, match=r"^name: expected a text, found 5$"):
+        typed_fields(Part, {"name": 5})
 
 
 def test_numbers_are_kept_as_they_are() -> None:

@@ -178,9 +178,13 @@ def _settle(out: Path, experiments: Experiments) -> None:
     }
     path = out / FILE
     if path.is_file():
-        before = read_config(path, str(path))
+        before = read_config(path, str(path)).get("runs")
+        if not isinstance(before, dict):
+            raise UsageError(
+                "is damaged: it names no `runs`", where=path, remedy="Take another folder.", found=before
+            )
         for name, values in plain["runs"].items():  # type: ignore[attr-defined]
-            if name in (before.get("runs") or {}) and before["runs"][name] != values:
+            if name in before and before[name] != values:
                 raise UsageError(
                     f"the settings of run `{name}` have changed since it was trained here",
                     where=path,

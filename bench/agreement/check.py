@@ -11,6 +11,7 @@ from typing import Any
 from ...models.parity import TOLERANCE, mantissa, parity_inputs
 from ...models.registry import find_model
 from ...models.spec import Weights
+from ...records.run import Drift
 from ...records.run_directory import RunWriter
 from ...reports.analysis.agreement import agreement, verdict_text
 from ...reports.analysis.load_runs import merge, read_run
@@ -56,15 +57,16 @@ def check_agreement(plan: Plan, writer: RunWriter, console: Console) -> None:
             console.say(f"{key} {agreed[key]['agreement']}")
         for other in (other for other in others if other.key in compared):
             (found,) = compared[other.key]
-            drift = asdict(found.agreement) | {
-                "reference": reference.key,
-                "tolerance": TOLERANCE,
-                "yardstick": found.rounding,
-                "limit": found.limit,
-                "target_score": found.target_score,
-                "verdict": found.verdict,
-                "random_weights": next((each.verdict for each in with_random.get(other.key, [])), None),
-            }
+            drift = Drift(
+                **asdict(found.agreement),
+                reference=reference.key,
+                tolerance=TOLERANCE,
+                yardstick=found.rounding,
+                limit=found.limit,
+                target_score=found.target_score,
+                verdict=found.verdict,
+                random_weights=next((each.verdict for each in with_random.get(other.key, [])), None),
+            )
             agreed[other.key] = {"agreement": None, "drift": drift}
     if not agreed:
         return

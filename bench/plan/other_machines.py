@@ -132,8 +132,8 @@ def work_of_run(path: Path) -> list[MeasuredWork]:
             details = ended[-1].details
             device = "cpu" if model.model.device == "cpu" else str(details.get("device", model.model.device))
             starts = [process.load_s for process in ended if process.load_s is not None]
-            threads = details.get("threads")
-            cores = threads if isinstance(threads, int) else int(model.environment.get("threads", 1))
+            reported = (details.get("threads"), model.environment.get("threads"))
+            cores = next((threads for threads in reported if type(threads) is int), 1)
             start_s = float(np.median(starts)) if starts else 0.0
             found.append(MeasuredWork(model.model.key, device, cores, tuple(samples), start_s))
     if not found:

@@ -11,9 +11,9 @@ import hashlib
 import json
 import shutil
 import tempfile
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
@@ -25,6 +25,7 @@ from filelock import FileLock
 from ...errors import BackendUnavailable, UsageError, unknown_name
 from ...home import home
 from ...parsing import parse_json
+from ...typed_values import typed
 from ..clip import Clip, ClipSet
 from .figures import MOTIONS, Motion
 from .painting import Clothes, paint_capsule, paint_figure, texture
@@ -68,20 +69,44 @@ def load_demo(part: str = "test") -> ClipSet:
         ) from error
     clips = []
     for entry in files:
-        place, label, name = entry["path"].split("/")
+        place, label, name = entry.path.split("/")
         if place == part:
             path = folder / place / label / name
-            clips.append(Clip(f"{label}/{name}", path, label, source="demo", sha256=entry["sha256"]))
+            clips.append(Clip(f"{label}/{name}", path, label, source="demo", sha256=entry.sha256))
     return ClipSet(f"demo-{part}", tuple(clips))
 
 
-def draw_demo(folder: Path) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class DrawnFile:
+    """A clip's file: its path relative to the set's folder, `<part>/<class>/<name>.mp4`, bytes and SHA-256.
+
+    Raises ValueError for another path.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if self.path.count("/") != 2:
+            raise ValueError(f"{self.path} is no path of a clip")
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The content of the manifest. `identity`: of what was drawn."""
+
+    identity: str
+    files: tuple[DrawnFile, ...]
+
+
+def draw_demo(folder: Path) -> tuple[DrawnFile, ...]:
     """Write the whole set below `folder`: `<part>/<class>/<name>.mp4`, and a manifest of them.
 
-    Returns the manifest's entries: "path" relative to `folder`, "bytes", "sha256". The pixels are the same
-    every time. Raises BackendUnavailable where PyAV cannot encode H.264.
+    Returns the manifest's entries. The pixels are the same every time. Raises BackendUnavailable where PyAV
+    cannot encode H.264.
     """
-    files: list[dict[str, Any]] = []
+    files = []
     for part in PARTS:
         for number, label in enumerate(sorted(MOTIONS)):
             for index in _indices(part, label):
@@ -90,16 +115,11 @@ def draw_demo(folder: Path) -> list[dict[str, Any]]:
                 rate = RATES[index % len(RATES)]
                 _encode(path, draw_clip(label, np.random.default_rng((DRAWING, number, index)), rate), rate)
                 data = path.read_bytes()
-                files.append(
-                    {
-                        "path": path.relative_to(folder).as_posix(),
-                        "bytes": len(data),
-                        "sha256": hashlib.sha256(data).hexdigest(),
-                    }
-                )
-    manifest = json.dumps({"identity": _identity(), "files": files}, indent=1)
-    (folder / MANIFEST).write_text(manifest, encoding="utf-8")
-    return files
+                digest = hashlib.sha256(data).hexdigest()
+                files.append(DrawnFile(path.relative_to(folder).as_posix(), len(data), digest))
+    drawn = _Drawn(_identity(), tuple(files))
+    (folder / MANIFEST).write_text(json.dumps(asdict(drawn), indent=1), encoding="utf-8")
+    return drawn.files
 
 
 def draw_clip(label: str, rng: np.random.Generator, rate: Fraction) -> npt.NDArray[np.uint8]:
@@ -192,20 +212,19 @@ def _identity() -> str:
     return hashlib.sha256(json.dumps(plan).encode()).hexdigest()
 
 
-def _files(folder: Path) -> list[dict[str, Any]] | None:
+def _files(folder: Path) -> tuple[DrawnFile, ...] | None:
     """The manifest's entries if the set in `folder` is complete and of this version, else None."""
     try:
-        manifest = parse_json((folder / MANIFEST).read_text(encoding="utf-8"))
-        files: list[dict[str, Any]] = manifest["files"]
-        if manifest["identity"] != _identity():
+        drawn = typed(_Drawn, parse_json((folder / MANIFEST).read_text(encoding="utf-8")))
+        if drawn.identity != _identity():
             return None
-        whole = all((folder / entry["path"]).stat().st_size == entry["bytes"] for entry in files)
-    except (OSError, ValueError, KeyError, TypeError):
+        whole = all((folder / entry.path).stat().st_size == entry.bytes for entry in drawn.files)
+    except (OSError, ValueError):
         return None
-    return files if whole else None
+    return drawn.files if whole else None
 
 
-def _redraw(folder: Path) -> list[dict[str, Any]]:
+def _redraw(folder: Path) -> tuple[DrawnFile, ...]:
     """Put a complete set in the place of whatever is at `folder`; the manifest's entries. Needs the lock."""
     for abandoned in folder.parent.glob("drawing-*"):
         shutil.rmtree(abandoned)

@@ -49,7 +49,14 @@ def model_in_folder(folder: Path) -> Model:
             where=folder,
             expected="a result of `bench finetune`, or the name of a network",
         )
-    return finetuned_model(folder, named_model(named_base(folder)))
+    base = named_base(folder)
+    try:
+        found = named_model(base)
+    except ActionBenchError as error:
+        raise UsageError(
+            f"was trained from a network that cannot be had: {base}", where=folder, found=error
+        ) from error
+    return finetuned_model(folder, found)
 
 
 def model_in_file(path: Path, factory: str | None) -> Model:

@@ -12,7 +12,7 @@ import httpx2
 
 from ...atomic import write_file
 from ...downloads.space import require_space
-from ...downloads.web import HEADERS, RetryPolicy, Transient, refusal, unreachable, validator
+from ...downloads.web import HEADERS, RetryPolicy, Transient, refusal, sendable, unreachable, validator
 from ...errors import WeightsError
 from ...parsing import parse_json
 from .formats.impostors import impostor
@@ -168,7 +168,7 @@ def _remember(part: Path, headers: Mapping[str, str]) -> None:
 
 def _validator(part: Path) -> str:
     try:
-        return str(parse_json(_notes(part).read_text(encoding="utf-8"))["validator"])
+        return sendable(str(parse_json(_notes(part).read_text(encoding="utf-8"))["validator"]))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return ""
 

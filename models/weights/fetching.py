@@ -251,9 +251,9 @@ def _with_blobs(source: WeightsSource, partial: Path, policy: RetryPolicy) -> tu
             for file in source.files
         )
     except (ValueError, LookupError, TypeError) as error:
-        raise WeightsError(
-            "is not the tree of the repository", where=source.tree, found=repr(error)
-        ) from error
+        # Not what the exception shows: that may be all that the server has sent.
+        found = type(error).__name__
+        raise WeightsError("is not the tree of the repository", where=source.tree, found=found) from error
     finally:
         for path in partial.glob("tree.json.part*"):
             path.unlink()

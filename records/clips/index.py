@@ -16,7 +16,7 @@ from ..run import ClipRecord
 
 # Within a JSON text a quotation mark is written as \", so these keys are found only where they are keys.
 _WRITTEN = re.compile(
-    rb'\{"model": "([^"\\]*)", "clip": "([^"\\]*)", "label": .*, "offset": (null|\d+), "views": '
+    rb'\{"model": "([^"\\]*)", "clip": "([^"\\]*)", "label": .*, "offset": (null|\d{1,18}), "views": '
     rb'.*, "error": (null|"[^"\\]*"), "notes": \[.*\](?:, "node": (?:null|"[^"\\]*"))?\}\n'
 )
 

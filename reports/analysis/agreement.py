@@ -10,17 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ...records.clips.scores import CHUNK
+from ...records.run import AgreementVerdict, Drift
 from ..numbers import number, one_line
 from .load_runs import ModelData
-
-AgreementVerdict = Literal["same", "drifts", "other"]
-"""Equal to float32 rounding; off by no more than the precision explains; off by more (does not match)."""
 
 SMALLEST = 1e-30
 """Lower bound of probabilities before the logarithm, so that float32 underflow gives no infinite logits."""
@@ -61,7 +58,7 @@ class Agreement:
 
     reference: str
     in_run: bool
-    drawn: Mapping[str, Any]
+    drawn: Drift
     on_drawn: AgreementVerdict
     on_clips: OnClips | None
     verdict: AgreementVerdict
@@ -76,26 +73,25 @@ def agreement(model: ModelData, models: Iterable[ModelData], target: str) -> Agr
     drift = model.model.drift
     if drift is None:
         return None
-    reference = next((m for m in models if (m.run, m.model.key) == (model.run, drift["reference"])), None)
+    reference = next((m for m in models if (m.run, m.model.key) == (model.run, drift.reference)), None)
     clips = None if reference is None else _on_clips(model, reference, target)
-    drawn = _on_drawn(model)
+    drawn = _on_drawn(drift, model.model.precision)
     verdicts = [drawn] if clips is None or clips.verdict is None else [drawn, clips.verdict]
     if model.model.precision == "fp32":
         verdict: AgreementVerdict = "other" if "other" in verdicts else drawn
     else:
-        verdict = "other" if drift.get("random_weights") == "other" else verdicts[-1]
-    name = str(drift["reference"]).rpartition("/")[2]
+        verdict = "other" if drift.random_weights == "other" else verdicts[-1]
+    name = drift.reference.rpartition("/")[2]
     return Agreement(name, reference is not None, drift, drawn, clips, verdict)
 
 
-def _on_drawn(model: ModelData) -> AgreementVerdict:
+def _on_drawn(drift: Drift, precision: str) -> AgreementVerdict:
     """The recorded verdict. Half precisions of older runs count as "drifts": their rule was too strict."""
-    drift = model.model.drift or {}
-    if (verdict := drift.get("verdict")) in ("same", "drifts", "other"):
-        return verdict  # type: ignore[no-any-return]
-    if model.model.precision != "fp32":
+    if drift.verdict is not None:
+        return drift.verdict
+    if precision != "fp32":
         return "drifts"
-    return "other" if drift.get("agrees") is False else "same"
+    return "other" if drift.agrees is False else "same"
 
 
 def _on_clips(model: ModelData, reference: ModelData, target: str) -> OnClips | None:
@@ -118,14 +114,13 @@ def _on_clips(model: ModelData, reference: ModelData, target: str) -> OnClips | 
     largest = np.concatenate([part.largest for part in parts])
     squares = math.fsum(part.squares for part in parts)
     relative = math.sqrt(math.fsum(part.squared_error for part in parts) / (squares or 1.0))
-    drift = model.model.drift or {}
-    limit = drift.get("limit")
+    drift = model.model.drift
     verdict: AgreementVerdict | None = None
-    if (tolerance := drift.get("tolerance")) is not None:
+    if drift is not None and drift.tolerance is not None:
         # Two logits that are each off by the tolerance change their difference by twice as much.
-        if max(part.largest_logit for part in parts) <= 2 * tolerance:
+        if max(part.largest_logit for part in parts) <= 2 * drift.tolerance:
             verdict = "same"
-        elif model.model.precision == "fp32" or (limit is not None and relative > limit):
+        elif model.model.precision == "fp32" or (drift.limit is not None and relative > drift.limit):
             verdict = "other"
         else:
             verdict = "drifts"
@@ -191,7 +186,7 @@ def verdict_text(found: Agreement, target: str) -> str:
     """The verdict and its figures as a sentence without its subject (the model) and full stop."""
     verdict = _VERDICT_TEXTS[found.verdict].format(one_line(found.reference))
     parts = [_drawn_text(found), _clips_text(found, target)]
-    if found.drawn.get("random_weights") == "other":
+    if found.drawn.random_weights == "other":
         parts.append("with random weights on synthetic input it is off by more than the limit")
     elif found.on_clips is not None and found.on_drawn == "other" != found.verdict:
         parts.append("more than the limit on synthetic input, but not on the clips, which decide")
@@ -199,14 +194,15 @@ def verdict_text(found: Agreement, target: str) -> str:
 
 
 def _drawn_text(found: Agreement) -> str:
-    drawn, limit = found.drawn, found.drawn.get("limit")
-    relative, largest = f"{drawn['relative_l2']:.1e}", f"{drawn['max_abs']:.1e}"
+    drawn = found.drawn
+    relative, largest = f"{drawn.relative_l2:.1e}", f"{drawn.max_abs:.1e}"
     text = f"on synthetic input the logits are {relative} off (relative L2; largest difference {largest})"
-    if limit is not None:
-        return f"{text}, limit {limit:.1e}, rounding only weights and input gives {drawn['yardstick']:.1e}"
-    if found.on_drawn == "drifts" or "tolerance" not in drawn:
+    if drawn.limit is not None and drawn.yardstick is not None:
+        rounding = f"rounding only weights and input gives {drawn.yardstick:.1e}"
+        return f"{text}, limit {drawn.limit:.1e}, {rounding}"
+    if found.on_drawn == "drifts" or drawn.tolerance is None:
         return f"{text}, no limit known"
-    return f"{text}, tolerance {drawn['tolerance']:g}"
+    return f"{text}, tolerance {drawn.tolerance:g}"
 
 
 def _clips_text(found: Agreement, target: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ...errors import MeasurementError, UsageError
 from ...records.gate import ArmAccuracy, Gate, PairInTurns, Slot
 from ...records.gate_directory import GATE, GateDirectory
 from ...records.metrics import CPU, DECLARED, TOTAL, unit
-from ...typed_values import typed
+from ...typed_values import typed_fields
 from ..statistics.gate_pairs import Key, Pair, Values, pairs_of
 from ..statistics.intervals import Estimate, Interval, mcnemar_exact, median_interval
 from ..statistics.sequential import Decision, Look, Rule, Verdict, decide, look
@@ -145,7 +145,18 @@ def load_gate(directory: GateDirectory) -> GateResult:
     in_turns = directory.pairs_in_turns()
     if not directory.complete_pairs:
         raise MeasurementError("has measured nothing: no pair is complete", where=directory.path)
-    return judge(gate, directory.slots(), directory.accuracies(), how.primary, how.rule, in_turns)
+    try:
+        return judge(gate, directory.slots(), directory.accuracies(), how.primary, how.rule, in_turns)
+    except (MeasurementError, UsageError) as error:
+        if error.where is None:  # which only the directory says
+            raise type(error)(
+                error.what,
+                where=directory.path,
+                expected=error.expected,
+                found=error.found,
+                remedy=error.remedy,
+            ) from error
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +174,8 @@ class _Deciding:
 
 
 def _deciding_settings(config: Mapping[str, Any], path: Path) -> _Deciding:
-    names = [each.name for each in fields(_Deciding)]
     try:
-        how = typed(_Deciding, {name: config[name] for name in names if name in config})
+        how = typed_fields(_Deciding, config)
         _ = how.rule
     except (ValueError, UsageError) as error:
         raise UsageError(f"damaged: config: {error}", where=path) from error

@@ -90,7 +90,7 @@ def entries_of_run(data: RunData, commit: str | None = None, date: str | None = 
         if measured.latencies
         for metric, values in process_medians(measured).items()
     ]
-    return _entries(found, environment, commit, data.run.started if date is None else date)
+    return _entries(found, environment, commit, data.run.started if date is None else date, data.name)
 
 
 def entries_of_gate(
@@ -115,7 +115,8 @@ def entries_of_gate(
         for key, measured in pair.metrics.items():
             values.setdefault(key, []).append(measured.candidate)
     found = [(model, f"gate, {gate.work}", metric, medians) for (model, metric), medians in values.items()]
-    return _entries(found, gate.environment, commit, gate.started if date is None else date)
+    when = gate.started if date is None else date
+    return _entries(found, gate.environment, commit, when, gate.candidate.spec)
 
 
 def _commit(named: str | None, recorded: str | None, changed: bool, where: str) -> str:
@@ -137,10 +138,11 @@ def _entries(
     environment: Mapping[str, Any],
     commit: str,
     date: str,
+    where: str,
 ) -> list[Entry]:
-    """Of (model, setting, metric, values)."""
+    """Of (model, setting, metric, values). `where`: names what was measured, in errors."""
     if not found:
-        raise UsageError("nothing was timed, so there is nothing to add")
+        raise UsageError("nothing was timed, so there is nothing to add", where=where)
     return [
         Entry(
             model=model,
@@ -160,7 +162,7 @@ def _entries(
 def _setting(measured: ModelData, data: RunData) -> str:
     model, config = measured.model, data.run.config
     clips = "\n".join(sorted({sample.clip for sample in measured.latencies}))
-    threads = {p.details["threads"] for p in measured.processes if "threads" in p.details}
+    threads = {n for p in measured.processes if type(n := p.details.get("threads")) is int}
     words = [
         f"{measured.weights_kind} weights",
         model.input,

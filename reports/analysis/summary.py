@@ -79,7 +79,8 @@ class ModelSummary:
     def parameters(self) -> int | None:
         """Number of trainable parameters; None if unknown."""
         recorded = self.measured.model.parameters
-        return self.details.get("parameters") if recorded is None else recorded
+        reported = self.details.get("parameters")
+        return reported if recorded is None and type(reported) is int else recorded
 
     @property
     def device(self) -> str:

@@ -64,8 +64,19 @@ class Predictions:
 
 
 def joined(name: str, predictions: Sequence[ExamplePrediction]) -> Predictions:
-    """What trainings predict, at least one example, under one name; classes in the network's order."""
+    """What trainings predict, at least one example, under one name; classes in the network's order.
+
+    Raises UsageError if they predict different classes.
+    """
     labels = tuple(predictions[0].log_probabilities)
+    for each in predictions:
+        if each.log_probabilities.keys() != set(labels):
+            raise UsageError(
+                "its trainings predict different classes",
+                where=name,
+                expected=", ".join(labels),
+                found=", ".join(each.log_probabilities),
+            )
     return Predictions(
         name,
         labels,

@@ -147,7 +147,7 @@ def _model(m: ModelSummary, target: str) -> dict[str, Any]:
         "parameters": m.parameters,
         "certificate": model.certificate,
         "agreement": agreement_text(m, target),
-        "drift": model.drift,
+        "drift": model.drift and asdict(model.drift),
         "drift_on_videos": m.agreement and m.agreement.on_clips and asdict(m.agreement.on_clips),
         "drift_verdict": m.agreement and m.agreement.verdict,
         "precision": model.precision,

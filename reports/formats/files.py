@@ -16,7 +16,8 @@ def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write files into a folder, each replaced as a whole; folders that do not exist are created.
 
     - `folder`: where.
-    - `files`: path below `folder` → content, a text as UTF-8; written in this order.
+    - `files`: path below `folder` → content, a text as UTF-8; written in this order. Half of a surrogate
+      pair, which UTF-8 does not have, becomes "?": names of files may hold it, and damaged records.
 
     Raises OSError if one cannot be written, or if a link that lies in the folder leads it elsewhere: the
     folder may be a run of somebody else's.
@@ -24,7 +25,8 @@ def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
     for name, content in files.items():
         if not stays_inside(path := folder / name, folder):
             raise OSError(errno.ELOOP, "a link leads out of the folder", str(path))
-        write_file(path, content, sync=False)
+        data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+        write_file(path, data, sync=False)
 
 
 def stays_inside(path: Path, folder: Path) -> bool:

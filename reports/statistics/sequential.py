@@ -28,6 +28,9 @@ Verdict = Literal["regression", "improvement", "fine", "inconclusive"]
 FEWEST_PAIRS = 6
 """Below it no distribution-free 95 % interval of a median exists: 2 · ½⁶ = 3.1 %, 2 · ½⁵ = 6.3 %."""
 
+MOST_PAIRS = 1000
+"""More would take days to measure; the numbers of a look are computed from those of all before it."""
+
 STEP = 2
 """Pairs between looks: base–candidate and candidate–base, so that both orders are equally frequent at a look,
 and a slot that is always faster favours neither arm."""
@@ -66,6 +69,13 @@ class Rule:
                 "is below the number of pairs at the first verdict",
                 where="--max-pairs",
                 expected=f"at least {self.pairs}, the value of --pairs",
+                found=self.max_pairs,
+            )
+        if self.max_pairs > MOST_PAIRS:
+            raise UsageError(
+                "is more than a gate can be meant to measure",
+                where="--max-pairs",
+                expected=f"at most {MOST_PAIRS}",
                 found=self.max_pairs,
             )
         if not 0 < self.level < 1:

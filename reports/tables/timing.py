@@ -26,7 +26,7 @@ def drift_text(m: ModelSummary) -> str:
     return "\n".join(
         [
             *(["does not match"] if found.verdict == "other" else []),
-            f"{found.drawn['relative_l2']:.1e}",
+            f"{found.drawn.relative_l2:.1e}",
             "no videos" if clips is None else f"{delta_p(clips.p_largest)} ({clips.clips})",
         ]
     )
@@ -35,13 +35,13 @@ def drift_text(m: ModelSummary) -> str:
 def drift_values(m: ModelSummary) -> Record:
     """How far the model is from its reference, as raw values."""
     found = m.agreement
-    drawn = {} if found is None else found.drawn
+    drawn = None if found is None else found.drawn
     clips = None if found is None else found.on_clips
     return {
         "drift_verdict": None if found is None else found.verdict,
-        "drift_relative_l2": drawn.get("relative_l2"),
-        "drift_limit": drawn.get("limit"),
-        "drift_target_score": drawn.get("target_score"),
+        "drift_relative_l2": None if drawn is None else drawn.relative_l2,
+        "drift_limit": None if drawn is None else drawn.limit,
+        "drift_target_score": None if drawn is None else drawn.target_score,
         "drift_videos": None if clips is None else clips.clips,
         "drift_videos_same_top1": None if clips is None else clips.same_top1,
         "drift_videos_p_median": None if clips is None else clips.p_median,

@@ -164,7 +164,7 @@ def test_a_run_and_a_prediction(
     assert [model.key for model in run.models] == ["colours", "colours@openvino"]
     report = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
     assert run.models[1].drift is not None
-    assert run.models[1].drift["verdict"] == "same"
+    assert run.models[1].drift.verdict == "same"
     assert "100 %" in report
     tables, _, settings = report.rpartition("<details>")
     assert "onnx:" not in tables

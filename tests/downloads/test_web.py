@@ -87,6 +87,7 @@ def test_failures_of_the_connection() -> None:
         ({"ETag": '"1"', "Last-Modified": "then"}, '"1"'),
         ({"ETag": 'W/"1"', "Last-Modified": "then"}, "then"),
         ({"ETag": 'W/"1"'}, ""),
+        ({"ETag": '"é"', "Last-Modified": "then"}, ""),  # it could not be sent back
         ({}, ""),
     ],
 )

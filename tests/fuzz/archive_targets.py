@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from pathlib import Path
+from typing import Any
 
 from actionbench.datasets.archives.members import Member, members
 from actionbench.datasets.archives.sets.archive_set import read_set
@@ -43,7 +44,7 @@ def _fetched(path: Path) -> None:
 
 
 def _sets() -> list[Files]:
-    mirror = {
+    mirror: dict[str, Any] = {
         "name": "mine",
         "title": "A set",
         "licence": "CC BY 4.0",

@@ -39,9 +39,9 @@ MOST_BYTES = 110_000
 """Of a real video that is changed: a small one has as many boxes, and decodes in no time."""
 
 
-def _video(path: Path, codec: str, pix_fmt: str) -> None:
-    """Eight frames of 48×32 pixels with something in them."""
-    pixels = np.random.default_rng(0).integers(0, 256, (8, 32, 48, 3), np.uint8)
+def write_video(path: Path, codec: str = "mpeg4", pix_fmt: str = "yuv420p", frames: int = 8) -> None:
+    """A video of 48×32 pixels with something in them, 25 frames a second."""
+    pixels = np.random.default_rng(0).integers(0, 256, (frames, 32, 48, 3), np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = 48, 32, pix_fmt
@@ -61,7 +61,9 @@ def _videos() -> list[Files]:
         "mpeg2.ts": ("mpeg2video", "yuv420p"),
         "picture.gif": ("gif", "rgb8"),
     }
-    drawn = written(*(lambda folder, n=name, k=kind: _video(folder / n, *k) for name, kind in kinds.items()))
+    drawn = written(
+        *(lambda folder, n=name, k=kind: write_video(folder / n, *k) for name, kind in kinds.items())
+    )
     data = shared_data()
     real = [] if data is None else sorted((data / "broken").iterdir())
     return [*drawn, *({each.name: each.read_bytes()} for each in real if each.stat().st_size < MOST_BYTES)]
@@ -113,15 +115,15 @@ def _cached() -> list[Files]:
     return written(lambda folder: ArrayCache(folder, 1 << 20).put("a" * 64, flow))
 
 
-SAMPLES = {0.0: ["walking"], 0.4: ["falling"], 0.8: ["falling"], 1.2: [], 2.0: ["walking"], 2.4: ["end"]}
+ANNOTATED = {0.0: ["walking"], 0.4: ["falling"], 0.8: ["falling"], 1.2: [], 2.0: ["walking"], 2.4: ["end"]}
 
 
-def _annotate(write: Write, folder: Path) -> None:
-    write(folder, "a b.mp4", SAMPLES, 5)
+def annotate(write: Write, folder: Path) -> None:
+    write(folder, "a b.mp4", ANNOTATED, 5)
 
 
 def _annotations() -> list[Files]:
-    made = written(*(partial(_annotate, write) for write in FORMS.values()))
+    made = written(*(partial(annotate, write) for write in FORMS.values()))
     data = shared_data()
     if data is not None:
         real = (data / "annotations" / "vott").glob("vott2_image_export.*")
@@ -233,7 +235,7 @@ RECIPE = {
 }
 
 
-def _recipes() -> list[Files]:
+def recipes() -> list[Files]:
     return [
         {
             "recipe.yaml": to_yaml(RECIPE).encode(),
@@ -269,14 +271,14 @@ def _flow_truth(folder: Path) -> None:
 
 
 TARGETS = (
-    Target("video", _videos, _examine, share=0.6),
-    Target("video, guarded", _videos, _check, share=0.2),
+    Target("video", _videos, _examine, share=0.6, guided=False),
+    Target("video, guarded", _videos, _check, share=0.2, guided=False),
     Target("array file", _arrays, _examine),
     Target("cache of arrays", _cached, lambda path: ArrayCache(path.parent, 1 << 20).get(path.stem)),
     Target("VoTT annotations", _annotations, _annotated),
     Target("manifest, Kinetics and segment lists", _lists, _listed),
     Target("split lists", _split_lists, _sides),
-    Target("recipe of a set", _recipes, lambda path: compose(read_recipe(path), "set")),
+    Target("recipe of a set", recipes, lambda path: compose(read_recipe(path), "set")),
     Target(
         "composed set",
         lambda: written(*(partial(_composed, name=f"set.{ending}") for ending in ("csv", "jsonl"))),

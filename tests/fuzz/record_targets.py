@@ -81,7 +81,7 @@ def _run() -> Files:
     return {"run.json": found["run-1/run.json"]} | {Path(name).name: each for name, each in found.items()}
 
 
-def _runs() -> list[Files]:
+def runs() -> list[Files]:
     older = {each.name: each.read_bytes() for each in sorted((RECORDS / "run").iterdir())}
     return [_run(), {"run.json": older["run.json"]} | older | {"scores.bin": bytes(12)}]
 
@@ -101,7 +101,7 @@ def _reported(path: Path) -> None:
             work()
 
 
-def _gates() -> list[Files]:
+def gates() -> list[Files]:
     older = {each.name: each.read_bytes() for each in sorted((RECORDS / "gate").iterdir())}
     gate = json.loads(older["gate.json"])
     gate["config"] |= {"threshold": 0.05, "max_pairs": 12}
@@ -129,7 +129,7 @@ def _gate(path: Path) -> None:
     entries_of_gate(directory.gate, directory.slots(), "abc", None, directory.pairs_in_turns())
 
 
-def _histories() -> list[Files]:
+def histories() -> list[Files]:
     entry = {
         "model": "i3d",
         "setting": "demo weights",
@@ -169,7 +169,7 @@ def _watched(path: Path) -> None:
         assert all(isinstance(each, str) for each in directory.watched)
 
 
-def _predictions() -> list[Files]:
+def predictions() -> list[Files]:
     line = {"group": "g", "source": "s", "log_probabilities": {"falling": -0.1, "walking": -2.5}}
     lines = [
         json.dumps(line | {"side": side, "example": str(n), "label": ("falling", "walking")[n % 2]})
@@ -225,10 +225,10 @@ TARGETS = (
         ],
         read_zones,
     ),
-    Target("run directory", _runs, _reported, share=0.7),
-    Target("gate directory", _gates, _gate),
-    Target("history", _histories, _history),
+    Target("run directory", runs, _reported, share=0.7),
+    Target("gate directory", gates, _gate),
+    Target("history", histories, _history),
     Target("directory of watched videos", lambda: written(_watch), _watched),
-    Target("predictions of a training", _predictions, _predicted),
+    Target("predictions of a training", predictions, _predicted),
     Target("events of a worker", _events, _event),
 )

@@ -32,6 +32,7 @@ class Target:
       takes one.
     - `share`: how many inputs it gets, relative to other targets: fewer where one takes long.
     - `heavy`: whether reading imports a framework, so that the default tests leave it out.
+    - `guided`: whether coverage can guide its inputs: they are parsed in Python, and in no other process.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Target:
     read: Callable[[Path], object]
     share: float = 1.0
     heavy: bool = False
+    guided: bool = True
 
     @cached_property
     def samples(self) -> Sequence[Files]:

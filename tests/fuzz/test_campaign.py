@@ -16,7 +16,10 @@ import pytest
 from actionbench.errors import UsageError
 
 from . import watched
-from .campaign import TARGETS, table
+from .campaign import TARGETS, main, table
+from .command_targets import command
+from .guided_counts import Guided, counts
+from .guided_counts import table as table_of_guided
 from .mutations import mutated
 from .target import READ, REFUSED, Target, input_of
 from .watched import campaign, result_of
@@ -101,6 +104,60 @@ def test_a_campaign_goes_on_after_every_kind_of_failure(monkeypatch: pytest.Monk
     } == expected
     assert (tally.read, tally.refused) == (2, 0)
     assert "|        6 |      2 |                 0 |        4 |" in table({"bad": tally})
+
+
+def test_a_command_is_judged_by_its_exit_code_and_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    (whole,) = TARGETS["history"].samples
+    show = Target(
+        "show", lambda: [whole, {"x.jsonl": b"x\n"}], command(lambda path: ("history", "show", path))
+    )
+    assert result_of(show, 0, 0) == READ
+    assert result_of(show, 0, 1).startswith(f"{REFUSED}/")
+    monkeypatch.setattr("actionbench.reports.analysis.history.read_history", lambda _: 1 / 0)
+    assert result_of(show, 0, 0).startswith("AssertionError: exit code 1: …")
+
+
+WITHOUT_FAILURE = """\
+INFO: Running with entropic power schedule (0xFF, 100).
+#2\tINITED cov: 31 ft: 40 corp: 1/80b exec/s: 0 rss: 300Mb
+#9\tNEW    cov: 35 ft: 46 corp: 2/90b lim: 100 exec/s: 9 rss: 300Mb
+#700\tDONE   cov: 36 ft: 50 corp: 3/99b lim: 100 exec/s: 90 rss: 300Mb
+stat::number_of_executed_units: 700
+"""
+WITH_FAILURE = """\
+#2\tINITED cov: 31 ft: 40 corp: 1/80b exec/s: 0 rss: 300Mb
+
+ === Uncaught Python exception: ===
+KeyError: 'a'
+Traceback (most recent call last):
+==9== ERROR: libFuzzer: fuzz target exited
+stat::number_of_executed_units: 5
+"""
+
+
+def test_what_libfuzzer_prints_is_counted() -> None:
+    fine, failed = counts(WITHOUT_FAILURE, 0), counts(WITH_FAILURE, 77)
+    assert fine == Guided(700, (31, 36), None)
+    assert (failed.inputs, failed.edges) == (5, (31, 31))
+    assert str(failed.failure).startswith("KeyError: 'a'")
+    assert counts("==9== ERROR: libFuzzer: timeout after 60 seconds", 70).failure == (
+        "ERROR: libFuzzer: timeout after 60 seconds"
+    )
+    assert table_of_guided({"a": fine, "b": failed}).splitlines()[-1].split("|")[2:6] == [
+        "      705 ",
+        "                        62 ",
+        "                  5 ",
+        "        1 ",
+    ]
+
+
+def test_guidance_without_atheris_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["--guided", "1", "--targets", "zones"])
+    assert "pip install -e '.[fuzz]'" in capsys.readouterr().err
 
 
 def test_an_input_that_waits_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,18 +74,30 @@ def result_of(target: Target, seed: int, number: int) -> str:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has had."""
+    """The most memory that this process has had, or one that it started and that has ended."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+    own = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) << 10
 
 
-def _serve(target: Target, numbers: range, seed: int, reply: Connection) -> None:
+def enter(room: Path) -> None:
+    """Keep all files that this process makes in the folder `room`: inputs, and what ActionBench keeps."""
+    tempfile.tempdir = str(room)
+    os.environ["ACTIONBENCH_HOME"] = str(room / "home")
+
+
+def limit_memory() -> None:
+    """What is asked for beyond is a MemoryError in this process, and not the end of others."""
+    resource.setrlimit(resource.RLIMIT_DATA, (3 * LIMIT_BYTES, 3 * LIMIT_BYTES))
+
+
+def _serve(target: Target, numbers: range, seed: int, room: Path, reply: Connection) -> None:
     """The work of the watched process: the outcome of each input, until one has taken too much memory."""
+    enter(room)
     null = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # what libraries print
         os.dup2(null, stream)
-    # What is asked for beyond is a MemoryError here, and not the end of other processes.
-    resource.setrlimit(resource.RLIMIT_DATA, (3 * LIMIT_BYTES, 3 * LIMIT_BYTES))
+    limit_memory()
     before = peak_bytes()
     for number in numbers:
         signal.setitimer(signal.ITIMER_PROF, LIMIT_S)  # which ends this process
@@ -98,11 +110,16 @@ def _serve(target: Target, numbers: range, seed: int, reply: Connection) -> None
 
 def campaign(target: Target, count: int, seed: int) -> Tally:
     """Give a reader inputs 0 to `count`, in a process that is begun anew where one has ended it."""
+    with tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True) as room:
+        return _campaign(target, count, seed, Path(room))
+
+
+def _campaign(target: Target, count: int, seed: int, room: Path) -> Tally:
     tally = Tally()
     done = 0
     while done < count:
         ours, theirs = _FORK.Pipe(duplex=False)
-        process = _FORK.Process(target=_serve, args=(target, range(done, count), seed, theirs))
+        process = _FORK.Process(target=_serve, args=(target, range(done, count), seed, room, theirs))
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
             process.start()  # Python 3.12 warns of forks where there are threads, which do nothing here
         theirs.close()

@@ -245,7 +245,7 @@ def _hugging_face(path: Path) -> None:
     resolve_weights("rgb", model.streams["rgb"], path.parent)
 
 
-def _trained(folder: Path) -> None:
+def write_trained(folder: Path) -> None:
     from actionbench.models.finetuning.finetuned import Finetuned, write_description
     from actionbench.models.registry import find_model
     from actionbench.models.resnet.architecture import tensor_shapes
@@ -299,6 +299,6 @@ TARGETS = (
     Target("ONNX network and its description", _onnx_files, _onnx_network, heavy=True),
     Target("ONNX detector", _detectors, _detector, heavy=True),
     Target("Hugging Face folder", _hugging_face_folders, _hugging_face),
-    Target("trained network", lambda: written(_trained), _trained_network),
+    Target("trained network", lambda: written(write_trained), _trained_network),
     Target("record of fetched weights", _record, lambda path: recorded(path.parent)),
 )

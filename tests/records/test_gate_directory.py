@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from actionbench.errors import UsageError
 from actionbench.records.gate import Arm, Gate, InTurns, PairInTurns, Slot, Turn
 from actionbench.records.gate_directory import GateDirectory, GateWriter
 
@@ -28,3 +33,27 @@ def test_what_a_pair_runs_is_noted_beside_what_was_planned(tmp_path: Path) -> No
         writer.note_work("in turns: something")
     found = GateDirectory(tmp_path / "gate").gate
     assert (found.work, found.control, found.state) == ("in turns: something", "control", "running")
+
+
+def turn(arm: str) -> dict[str, Any]:
+    return {"arm": arm, "values": {"total": 1.5}, "control_s": 0.01}
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        {},
+        {"m": {"turns": [], "once": {"base": {}, "candidate": {}}}},
+        {"m": {"turns": [turn("base")], "once": {"base": {}, "candidate": {}}}},
+        {"m": {"turns": [turn("base"), turn("base")], "once": {"base": {}, "candidate": {}}}},
+        {"m": {"turns": [turn("base"), turn("candidate")], "once": {"candidate": {}}}},
+        {"m": {"turns": [turn("base"), turn("candidate")], "once": {"base": {}, "candidate": {}, "c": {}}}},
+    ],
+)
+def test_a_pair_without_both_arms_is_named_by_its_line(tmp_path: Path, models: dict[str, Any]) -> None:
+    with GateWriter(tmp_path / "gate", GATE) as writer:
+        writer.append(PAIR)
+    with (tmp_path / "gate" / "slots.jsonl").open("a") as file:
+        file.write(json.dumps({"pair": 2, "models": models, "wall_s": 1.0, "kind": "pair"}) + "\n")
+    with pytest.raises(UsageError, match=r"slots\.jsonl: line 2 is damaged"):
+        GateDirectory(tmp_path / "gate").pairs_in_turns()

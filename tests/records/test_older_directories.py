@@ -16,6 +16,7 @@ import pytest
 from actionbench.errors import UsageError
 from actionbench.records.gate_directory import GateDirectory
 from actionbench.records.json_lines import to_json
+from actionbench.records.run import Drift
 from actionbench.records.run_directory import RunDirectory
 from actionbench.records.scenarios.latency import LatencyRecord
 from actionbench.records.scenarios.registry import SCENARIOS
@@ -38,6 +39,7 @@ def test_a_run_is_read_and_written_as_it_was() -> None:
     expected = json.loads((DATA / "run" / "run.json").read_bytes())
     # A field that is newer than the file has its default.
     expected["models"] = [model | {"operating_point": None, "people": None} for model in expected["models"]]
+    expected["models"][1]["drift"] = asdict(Drift(**expected["models"][1]["drift"]))
     assert to_json(asdict(run), indent=1) == to_json(expected, indent=1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import multiprocessing
+import re
 import shutil
 from pathlib import Path
 
@@ -53,6 +54,66 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert directory.run == a_run("a", "b")
     assert directory.processes()[0].load_s == 1.0
     assert directory.latencies()[0].stages_s == {"forward": 1.0}
+
+
+def test_a_record_of_another_runs_model_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    with RunWriter(tmp_path, a_run("a")) as writer:
+        writer.append_clip(a_clip("b", "x"), None)
+    with pytest.raises(UsageError, match=r"clips\.jsonl: has a record of a model .* expected a; found b"):
+        RunWriter(tmp_path)
+
+
+def test_an_offset_of_thousands_of_digits_is_named(tmp_path: Path) -> None:
+    with RunWriter(tmp_path, a_run("a")) as writer:
+        writer.append_clip(a_clip("a", "x"), np.zeros(3, np.float32))
+    clips = tmp_path / "clips.jsonl"
+    clips.write_bytes(clips.read_bytes().replace(b'"offset": 0,', b'"offset": %s,' % (b"9" * 5000)))
+    with pytest.raises(UsageError, match=r"clips\.jsonl: line 1 is damaged"):
+        RunWriter(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("where", "changed"),
+    [
+        ("environment.gpus", {"environment": {"gpus": 5}}),
+        ("environment.gemm_peaks[0]", {"environment": {"gemm_peaks": [{"device": "cpu"}]}}),
+        ("environment.packages", {"environment": {"packages": "none"}}),
+        ("environment.nodes", {"environment": {"nodes": []}}),
+        ("data.missing", {"data": {"missing": 7}}),
+        ("data.digest", {"data": {"digest": {}}}),
+    ],
+)
+def test_what_reports_cannot_read_is_named(tmp_path: Path, where: str, changed: dict[str, object]) -> None:
+    _write_damaged(tmp_path, changed)
+    with pytest.raises(UsageError, match=rf"run\.json: damaged: {re.escape(where)}: "):
+        RunDirectory(tmp_path).run  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("where", "changed"),
+    [
+        (".weights['rgb']", {"weights": {"rgb": {}}}),
+        (".people", {"people": {"file": "a.onnx"}}),
+        (".drift.relative_l2", {"drift": {"reference": "b", "max_abs": 1.0, "relative_l2": "far"}}),
+        (".drift", {"drift": {"reference": "b", "max_abs": 1.0}}),
+    ],
+)
+def test_what_reports_cannot_read_of_a_model_is_named(
+    tmp_path: Path, where: str, changed: dict[str, object]
+) -> None:
+    _write_damaged(tmp_path, {}, changed)
+    with pytest.raises(UsageError, match=rf"run\.json: damaged: models\[0\]{re.escape(where)}: "):
+        RunDirectory(tmp_path).run  # noqa: B018
+
+
+def _write_damaged(
+    folder: Path, changed: dict[str, object], of_model: dict[str, object] | None = None
+) -> None:
+    with RunWriter(folder, a_run("a")):
+        pass
+    raw = json.loads((folder / "run.json").read_bytes())
+    raw["models"][0] |= of_model or {}
+    (folder / "run.json").write_text(json.dumps(raw | changed))
 
 
 def test_a_picture_that_a_killed_worker_was_writing_is_removed(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionbench.records.run import ProcessRecord
+from actionbench.records.run import AgreementVerdict, Drift, ProcessRecord
 from actionbench.records.scenarios.stream import StreamRecord
 from actionbench.records.scenarios.throughput import ThroughputRecord
 from actionbench.reports.analysis.accuracy import same_answers
@@ -138,7 +138,7 @@ def test_the_fastest_with_preprocessing_may_be_another(fake: SimpleNamespace) ->
 def test_what_computes_something_else_is_neither_fastest_nor_deployable(two_models: RunData) -> None:
     run = with_records(
         two_models,
-        resnext={"drift": {"reference": "i3d", "verdict": "other", "relative_l2": 1.0, "max_abs": 1.0}},
+        resnext={"drift": Drift("i3d", 1.0, 1.0, verdict="other")},
     )
     text = said(run)
     assert "resnext DOES NOT MATCH i3d, so its times do not count" in text
@@ -248,8 +248,8 @@ def runs(draw: st.DrawFn, fake: SimpleNamespace) -> RunData:
         )
         change: dict[str, Any] = {}
         if draw(st.booleans()):
-            verdict = draw(st.sampled_from(["same", "drifts", "other"]))
-            change["drift"] = {"reference": keys[0], "verdict": verdict, "relative_l2": 0.1, "max_abs": 0.1}
+            verdict: AgreementVerdict = draw(st.sampled_from(["same", "drifts", "other"]))
+            change["drift"] = Drift(keys[0], 0.1, 0.1, verdict=verdict)
         if draw(st.booleans()):
             change["sweep"] = {"batch": 2}
         changes[key] = change
@@ -304,7 +304,7 @@ def test_reservations_beyond_the_gravest_are_caveats(fake: SimpleNamespace) -> N
     run = with_records(
         fake.run(models, state="interrupted"),
         dead={"state": "failed"},
-        odd={"drift": {"reference": "late", "verdict": "other", "relative_l2": 1.0, "max_abs": 1.0}},
+        odd={"drift": Drift("late", 1.0, 1.0, verdict="other")},
     )
     samples = tuple(replace(s, waited_s=s.total_s) for s in run.latencies)
     summary = summary_of(replace(run, latencies=samples))

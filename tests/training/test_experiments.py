@@ -84,6 +84,23 @@ def test_clips_are_tested_once_with_each_seed_or_held_out_from_all_and_nothing_i
         run_experiments(written(tmp_path, asked), out, quiet())
 
 
+def test_a_folder_that_was_changed_meanwhile_is_named(
+    asked: dict[str, Any], tmp_path: Path, quiet: Any
+) -> None:
+    asked |= {"folds": 2, "seeds": [0], "runs": {"majority": {"baseline": "majority"}}, "contrasts": []}
+    path, out = written(tmp_path, asked), tmp_path / "out"
+    run_experiments(path, out, quiet())
+    predictions = out / "runs" / "majority-seed0-fold1" / "predictions.jsonl"
+    held_out = [json.loads(line) | {"side": "held-out"} for line in predictions.read_text().splitlines()]
+    with predictions.open("a") as file:
+        file.writelines(json.dumps(each) + "\n" for each in held_out)
+    with pytest.raises(UsageError, match=r"experiments\.yaml: majority: has predictions of a held-out set"):
+        compare_experiments(path, out, "f1", quiet())
+    (out / "experiments.yaml").write_text("runs: 5\n")
+    with pytest.raises(UsageError, match=r"out/experiments\.yaml: is damaged: it names no `runs`; found 5"):
+        run_experiments(path, out, quiet())
+
+
 def test_a_clip_that_several_folds_validate_counts_once_for_each(
     asked: dict[str, Any], tmp_path: Path, quiet: Any
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import pickletools
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,13 +38,16 @@ _DAMAGE: Final = (
 def read_pickled_arrays(file: BinaryIO, where: Path) -> dict[tuple[str, ...], FloatArray]:
     """The float32 arrays in a pickle of nested dicts: the keys that lead to an array → the array.
 
-    - `file`: the pickle.
+    - `file`: the pickle, seekable.
     - `where`: its path, for errors.
 
     Raises WeightsError for a damaged pickle, and for one with anything but dicts, strings, numbers and
     float32 arrays.
     """
+    begin = file.tell()
     try:
+        _refuse_sparse_memo(file)
+        file.seek(begin)
         content = _ArraysOnly(file).load()
     except _Refused as refused:
         raise WeightsError(
@@ -56,6 +60,20 @@ def read_pickled_arrays(file: BinaryIO, where: Path) -> dict[tuple[str, ...], Fl
     arrays: dict[tuple[str, ...], FloatArray] = {}
     _flatten(content, (), arrays, where)
     return arrays
+
+
+_PUTS: Final = ("PUT", "BINPUT", "LONG_BINPUT")
+"""Instructions that keep an object under the number that is their argument."""
+
+
+def _refuse_sparse_memo(file: BinaryIO) -> None:
+    """Raise ValueError for an object that is kept under a number beyond those that a pickle needs.
+
+    `pickle` makes room for all numbers below it: a file of a few bytes fills 64 GB by one of 2³².
+    """
+    for position, (opcode, number, _) in enumerate(pickletools.genops(file)):
+        if opcode.name in _PUTS and number is not None and number > position:
+            raise ValueError(f"keeps an object under the number {number}, the file's {position}. instruction")
 
 
 def _flatten(

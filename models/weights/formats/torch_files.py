@@ -11,7 +11,8 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -100,11 +101,11 @@ def _load(path: Path) -> Any:
     import torch
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _unsearched():
             # Of an unusual protocol: it either loads as data, or ends in one of the errors below.
             warnings.filterwarnings("ignore", message="Detected pickle protocol")
             return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    except (pickle.UnpicklingError, _NotData) as error:
         raise WeightsError(_unpickling(error), where=path, remedy=_REMEDY) from error
     except Exception as error:  # of torch, of the pickle machine, and of a library that torch leaves it to
         raise WeightsError(
@@ -115,18 +116,40 @@ def _load(path: Path) -> Any:
         ) from error
 
 
+class _NotData(Exception):
+    """What torch's unpickler refuses."""
+
+
+@contextmanager
+def _unsearched() -> Iterator[None]:
+    """Inside the block torch's unpickler raises `_NotData`, which torch leaves alone.
+
+    It searches the messages of an UnpicklingError for a phrase, in a time that grows with the square of the
+    longest word: a name of 100,000 characters in a file takes a minute.
+    """
+    import torch
+
+    unpickler: Any = torch._weights_only_unpickler
+    before = unpickler.UnpicklingError
+    unpickler.UnpicklingError = _NotData
+    try:
+        yield
+    finally:
+        unpickler.UnpicklingError = before
+
+
 _REMEDY: Final = (
     "Nothing in it was executed. If you trust where it comes from, save its state dict alone: "
     "torch.save(network.state_dict(), path)"
 )
 
 
-def _unpickling(error: pickle.UnpicklingError) -> str:
+def _unpickling(error: Exception) -> str:
     # torch names the first thing that is not data, e.g. "unsupported GLOBAL posix.system".
     found = re.search(r"GLOBAL (\S+)", str(error))
     if found is None:
         return "is not a file of torch that holds tensors only"
-    return f"asks for {found[1]} to be loaded, which is no tensor and could run a program"
+    return f"asks for {found[1][:200]} to be loaded, which is no tensor and could run a program"
 
 
 def _first_line(error: BaseException) -> str:

@@ -531,11 +531,11 @@ def test_backends_are_compared_before_they_are_timed(
     assert (first.key, second.key) == ("two@right", "two@wrong")
     assert (second.precision, second.form) == ("fp32", "tuned")
     assert second.drift is not None
-    assert second.drift["reference"] == "two@right"
-    assert second.drift["max_abs"] > 0.009
-    assert second.drift["target_score"] is not None
+    assert second.drift.reference == "two@right"
+    assert second.drift.max_abs > 0.009
+    assert second.drift.target_score is not None
     assert "Drift of" in (out / "report.md").read_text()
-    assert second.drift["verdict"] == "other"
+    assert second.drift.verdict == "other"
     mismatch = "two@wrong DOES NOT MATCH two@right"
     assert f"{mismatch}, so its times do not count" in (out / "report.md").read_text()
     assert f"{mismatch}: on synthetic input the logits are 1" in answer.stderr
@@ -554,8 +554,8 @@ def test_a_half_precision_is_compared_on_the_clips_of_the_run(
     assert answer.returncode == 0, answer.stderr
     _, half = RunDirectory(out).run.models
     assert half.drift is not None
-    assert (half.drift["verdict"], half.drift["limit"]) == ("drifts", None)
-    assert half.drift["random_weights"] == "drifts"
+    assert (half.drift.verdict, half.drift.limit) == ("drifts", None)
+    assert half.drift.random_weights == "drifts"
     assert "precise@numpy:fp16 drifts from precise: on synthetic input" in answer.stderr
     assert "no limit known; on 2 clips the same top-1 in 2" in answer.stderr
 

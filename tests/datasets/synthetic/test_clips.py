@@ -114,7 +114,9 @@ def test_it_is_drawn_once(few: Path) -> None:
     assert not list((few / "demo").glob("drawing-*"))
 
 
-@pytest.mark.parametrize("damage", ["file lost", "file cut", "manifest lost", "manifest cut", "killed"])
+@pytest.mark.parametrize(
+    "damage", ["file lost", "file cut", "manifest lost", "manifest cut", "manifest changed", "killed"]
+)
 def test_a_damaged_set_is_drawn_again(few: Path, damage: str) -> None:
     whole = load_demo()
     video = whole.clips[0].path
@@ -127,6 +129,8 @@ def test_a_damaged_set_is_drawn_again(few: Path, damage: str) -> None:
         manifest.unlink()
     elif damage == "manifest cut":
         manifest.write_text(manifest.read_text()[:-10])
+    elif damage == "manifest changed":
+        manifest.write_text(manifest.read_text().replace('"sha256"', '"sha255"'))
     else:
         manifest.parent.rename(few / "demo" / "drawing-killed")
     assert load_demo() == whole

@@ -132,6 +132,13 @@ def test_it_serves_as_the_weights_of_its_network(trained: Path) -> None:
     assert planned.labels == LABELS
 
 
+def test_an_unknown_base_names_the_folder(damaged: Callable[..., Path]) -> None:
+    folder = damaged(base="resnet19")
+    with pytest.raises(UsageError, match="cannot be had: resnet19; found unknown model 'resnet19'") as raised:
+        find_model(str(folder))
+    assert raised.value.where == str(folder)
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

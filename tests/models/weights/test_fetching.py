@@ -183,13 +183,16 @@ def test_another_file_on_the_server_is_not_mixed_in(
     assert ranges(server) == ["bytes=500-"]
 
 
+@pytest.mark.parametrize("notes", [None, "{", '{"validator": "\\u202e1"}', '{"validator": "1\\r\\nHost: x"}'])
 def test_a_part_of_unknown_origin_is_not_continued(
-    server: Server, source: Callable[..., WeightsSource], weights: bytes
+    server: Server, source: Callable[..., WeightsSource], weights: bytes, notes: str | None
 ) -> None:
     source(tree=False)
     part = weights_folder() / f"{NAME}.partial" / "rgb_imagenet.pt.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * 500)
+    if notes is not None:
+        part.with_name(f"{part.name}.json").write_text(notes)
     assert get().read_bytes() == weights
     assert ranges(server) == [""]
 
@@ -226,6 +229,9 @@ def test_a_tree_that_contradicts_the_pins_is_refused(
     files = (RemoteFile(PATH, git_blob="0" * 40), RemoteFile("tree"))
     source(files=files)
     with pytest.raises(WeightsError, match="not the tree"):
+        get()
+    server.files["tree"] = b"\xff" * 10_000
+    with pytest.raises(WeightsError, match=r"found UnicodeDecodeError$"):  # and not all that was sent
         get()
     source(files=(files[0], RemoteFile("other")))
     server.files["other"] = b"x"

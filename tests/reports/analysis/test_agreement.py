@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actionbench.records.run import ModelRecord
+from actionbench.records.run import Drift, ModelRecord
 from actionbench.reports.analysis.agreement import agreement, verdict_text
 from actionbench.reports.analysis.load_runs import RunData, merge, read_run
 from actionbench.reports.analysis.summary import summarise
@@ -55,7 +55,7 @@ def a_run(drift: dict[str, Any], off: float, precision: str = "bf16", shared: in
             logits = logits + off * norm / np.sqrt(6) * sign
         scores[model, clip] = np.exp(logits) / np.exp(logits).sum()
     records = tuple(
-        m if m.key == "net" else replace(m, precision=precision, drift=drift) for m in run.run.models
+        m if m.key == "net" else replace(m, precision=precision, drift=Drift(**drift)) for m in run.run.models
     )
     clips = (c for c in records_of(run.run, run.clips) if (c.model, c.clip) in scores)
     columns, rows = columns_of(run.run, clips, scores)

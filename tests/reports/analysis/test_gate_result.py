@@ -88,6 +88,7 @@ HOW = {"primary": ["total"], "threshold": 0.05, "pairs": 6, "max_pairs": 6}
         (HOW | {"pairs": "six"}, "pairs: expected a whole number"),
         (HOW | {"primary": "total"}, "primary: expected a list"),
         (HOW | {"threshold": -1}, "--threshold: must be above 0"),
+        (HOW | {"max_pairs": 2**31}, "--max-pairs: is more than a gate can be meant to measure"),
     ],
 )
 def test_a_gate_whose_settings_are_damaged_is_named(
@@ -101,6 +102,15 @@ def test_a_gate_whose_settings_are_damaged_is_named(
     assert load_gate(GateDirectory(tmp_path / "whole")).verdict == "fine"
     with pytest.raises(UsageError, match=f"gate.json: damaged: config: {says}"):
         load_gate(GateDirectory(tmp_path / "damaged"))
+
+
+def test_what_a_directory_says_nothing_of_names_the_directory(tmp_path: Path) -> None:
+    same = {"m": {"total": 1.0}}
+    with GateWriter(tmp_path / "gate", replace(GATE, config=HOW | {"primary": []})) as writer:
+        for slot in slots(same, same):
+            writer.append(slot)
+    with pytest.raises(UsageError, match="/gate: no primary metric to decide on"):
+        load_gate(GateDirectory(tmp_path / "gate"))
 
 
 @pytest.mark.parametrize("bad", [0.0, math.inf, math.nan])

@@ -100,7 +100,7 @@ def test_what_is_no_commit_no_date_or_not_timed_is_refused(run: Callable[..., Ru
         entries_of_run(run(), date="yesterday")
     with pytest.raises(UsageError, match="--date: lacks its offset from UTC"):
         entries_of_run(run(), date="2026-01-02T03:04:05")
-    with pytest.raises(UsageError, match="nothing was timed"):
+    with pytest.raises(UsageError, match=": nothing was timed"):
         entries_of_run(replace(run(), latencies=()))
 
 

@@ -165,6 +165,7 @@ def test_the_chance_of_ever_missing_the_median_is_the_level_for_skewed_times() -
         {"pairs": 5},
         {"pairs": 0},
         {"pairs": 10, "max_pairs": 9},
+        {"pairs": 10, "max_pairs": 2**31},
         {"threshold": 0.0},
         {"threshold": -0.05},
         {"threshold": math.nan},

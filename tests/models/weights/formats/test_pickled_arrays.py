@@ -81,6 +81,15 @@ def test_a_shape_that_its_bytes_do_not_fill(state: tuple[object, ...]) -> None:
         read(written[:begin] + other + written[begin + 3 :])
 
 
+@pytest.mark.parametrize("keep", [b"r\xff\xff\xff\xff", b"p4294967295\n", b"q\xff"])
+def test_no_memory_is_taken_for_objects_that_are_not_there(keep: bytes) -> None:
+    """By the number 2³²−1 under which an object is kept `pickle` takes 64 GB."""
+    written = pickle.dumps({"a": np.zeros(3, np.float32)}, protocol=3)
+    assert written.startswith(b"\x80\x03}q\x00")
+    with pytest.raises(WeightsError, match="keeps an object under the number"):
+        read(written[:3] + keep + written[5:])
+
+
 @given(st.data())
 def test_a_damaged_pickle_is_a_clear_error_or_the_same_names(data: st.DataObject) -> None:
     written = bytearray(pickle.dumps({"a": np.ones((2, 3), np.float32)}, protocol=4))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -442,3 +443,15 @@ def test_tensors_that_are_parts_of_each_other_cannot_fill_the_memory(
     torch.save(contents, tmp_path / "weights.pt", _use_new_zipfile_serialization=not old)
     with pytest.raises(WeightsError, match=r"weights\.pt: holds tensors that together are larger"):
         read_torch(tmp_path / "weights.pt")
+
+
+def test_a_long_name_is_refused_at_once(tmp_path: Path) -> None:
+    """torch searches its own messages in a time that grows with the square of a name's length."""
+    path = tmp_path / "net.pth"
+    path.write_bytes(b"\x80\x02c" + b"x" * 60_000 + b"\nA\n.")
+    begin = time.process_time()
+    with pytest.raises(WeightsError, match=r"asks for x{200} to be loaded"):
+        read_torch(path)
+    assert time.process_time() - begin < 5, "20 s where torch makes the message"
+    with pytest.raises(pickle.UnpicklingError):  # torch is as it was
+        torch.load(io.BytesIO(b"\x80\x02cposix\nmkdir\n."), weights_only=True)
