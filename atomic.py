@@ -33,25 +33,33 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     Raises OSError if it cannot be written; an existing file is then unchanged.
     """
     if str(path).startswith(_STREAMS) or (path.exists() and not path.is_file()):
-        with path.open("ab") as stream:
+        with _naming(path), path.open("ab") as stream:
             yield stream
         return
     path = path.resolve() if path.is_symlink() else path
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        if error.filename == str(temporary):
-            error.filename = str(path)  # the name that the user knows
-        raise
+        with _naming(path, instead_of=temporary):
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                if sync:
+                    os.fsync(file.fileno())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path, instead_of: Path | None = None) -> Iterator[None]:
+    """Give errors the name of the file that the user knows: a disk that is full says none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or error.filename == str(instead_of):
+            error.filename = str(path)
+        raise
 
 
 def write_file(path: Path, content: str | bytes, *, sync: bool = True) -> Path:

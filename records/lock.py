@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -34,13 +35,14 @@ class FolderLock:
                 refusal, where=where or folder, found=self._read_holder(), remedy=remedy
             ) from None
         try:
-            self._open_holder = self._holder.open("w", encoding="utf-8")
+            self._open_holder = self._holder.open("wb", buffering=0)
         except BaseException:
             self._lock.release()
             raise
         try:
-            self._open_holder.write(f"process {os.getpid()} on {platform.node()}")
-            self._open_holder.flush()
+            # A full disk has no room for the name: then a refusal does without it.
+            with suppress(OSError):
+                self._open_holder.write(f"process {os.getpid()} on {platform.node()}".encode())
         except BaseException:
             self.release()
             raise
