@@ -33,10 +33,15 @@ PER_CLASS, CLASSES, ARCHIVES = 3, 4, 3
 
 @dataclass(frozen=True)
 class Drawn:
-    """A set on the loopback. `yaml`: its description. `rate`: of `--limit-rate`, so that it takes seconds."""
+    """A set on the loopback.
+
+    - `yaml`: its description. `rate`: of `--limit-rate`, so that a fetch takes seconds.
+    - `per_class`: videos of each class that are wanted, which are decoded; None for all, which are not.
+    """
 
     yaml: Path
     rate: str
+    per_class: int | None
 
     def kept(self, out: Path) -> list[str]:
         """The words of a fetch into a folder."""
@@ -52,7 +57,8 @@ class Drawn:
         ]
 
     def _wanted(self) -> list[str]:
-        return ["--per-class", str(PER_CLASS), "--limit-rate", self.rate]
+        chosen = [] if self.per_class is None else ["--per-class", str(self.per_class)]
+        return [*chosen, "--limit-rate", self.rate]
 
 
 def contents(folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -70,7 +76,9 @@ def contents(folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
 
 
 @contextmanager
-def drawn(folder: Path, mode: str, rate: str = "30kB") -> Iterator[Drawn]:
+def drawn(
+    folder: Path, mode: str, *, rate: str = "30kB", per_class: int | None = PER_CLASS
+) -> Iterator[Drawn]:
     """A set, served while the block runs. `mode`: compression of its archives, of tarfile."""
     files, classes = contents(folder / "clips")
     items = list(files.items())
@@ -79,7 +87,7 @@ def drawn(folder: Path, mode: str, rate: str = "30kB") -> Iterator[Drawn]:
         server.files |= kinetics_files(parts, classes, mode)
         path = folder / "drawn.yaml"
         path.write_text(kinetics_yaml(f"{server.address}/"))
-        yield Drawn(path, rate)
+        yield Drawn(path, rate, per_class)
 
 
 def tree(folder: Path) -> dict[str, bytes | list[bytes]]:
@@ -163,7 +171,7 @@ class Streamed:
         found = ended([*COMMAND, *self._drawn.streamed(run)], folder, number, moment)
         begun = (run / RUN).is_file()
         assert_expected(found, number, begun)
-        seen = "ended" if found.status == 0 else RunDirectory(run).run.state if begun else "nothing"
+        seen: str = "ended" if found.status == 0 else RunDirectory(run).run.state if begun else "nothing"
         if begun and RunDirectory(run).clips():
             seen += ", predicting"
         self._carry_out(["run", "--resume", str(run)] if begun else self._drawn.streamed(run), folder)
@@ -171,18 +179,22 @@ class Streamed:
         return seen
 
 
+WAYS = (
+    ("a fetch of compressed archives", Kept, "w:gz", PER_CLASS),
+    ("a fetch of all videos of plain archives", Kept, "w", None),
+    ("a run on archives", Streamed, "w:gz", PER_CLASS),
+)
+
+
 def main() -> int:
-    """Run the campaign: archives that are read by range and compressed ones, kept videos and a run."""
+    """Run the campaign: chosen videos and all of them, kept and not."""
     failures = 0
-    with tempfile.TemporaryDirectory(prefix="faults-") as name:
-        for mode, way in (("w", Kept), ("w:gz", Kept), ("w:gz", Streamed)):
-            folder = Path(name) / f"{way.__name__}-{mode[1:]}"
+    for words, way, mode, per_class in WAYS:
+        with tempfile.TemporaryDirectory(prefix="faults-") as name:
+            folder = Path(name)
             os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
-            with drawn(folder, mode) as made:
-                what = (
-                    "a run on archives" if way is Streamed else f"a fetch of {mode[2:] or 'plain'} archives"
-                )
-                failures += campaign(what, str(__doc__), 10, way(made, folder))
+            with drawn(folder, mode, per_class=per_class) as made:
+                failures += campaign(words, str(__doc__), 10, way(made, folder))
     return int(failures > 0)
 
 

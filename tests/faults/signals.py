@@ -41,12 +41,14 @@ def ended(
     folder: Path,
     number: signal.Signals | None = None,
     wait: Callable[[Callable[[], bool]], None] = lambda _: None,
+    victim: str | None = None,
     timeout_s: float = 600.0,
 ) -> Ended:
     """Run a command, with `folder` for its temporary files; it, and all it started, has ended on return.
 
     - `number`: signal that it gets; None for no signal.
     - `wait`: returns when that is to be sent; gets a function that tells whether the command still runs.
+    - `victim`: a word of a process that it has started, which gets the signal in its place.
 
     Raises AssertionError where it shows a traceback, a process is left, or a temporary file, except after
     SIGKILL.
@@ -71,7 +73,11 @@ def ended(
         )
         if number is not None:
             wait(lambda: process.poll() is None)
-            process.send_signal(number)
+            if victim is None:
+                process.send_signal(number)
+            for pid, started in _marked(mark).items():
+                if victim is not None and victim in started.split():
+                    os.kill(pid, number)
         try:
             process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -122,13 +128,18 @@ def after(moment_s: float) -> Callable[[Callable[[], bool]], None]:
 
 
 def campaign(
-    words: str, title: str, count: int, disturb: Callable[[Path, Random, signal.Signals], str]
+    words: str,
+    title: str,
+    count: int,
+    disturb: Callable[[Path, Random, signal.Signals], str],
+    signals: Sequence[str] = tuple(SIGNALS),
 ) -> int:
     """Disturb a command `count` times by each signal, or as the command line says; 1 where one failed.
 
     - `words`: what is disturbed. `title`: of the command line.
     - `disturb`: does it once, in an empty folder; what had happened when the signal came. Raises
       AssertionError where something is not as promised.
+    - `signals`: names of those that make sense.
     """
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--count", type=int, default=count, help="for each signal")
@@ -136,16 +147,17 @@ def campaign(
     parser.add_argument("--signals", nargs="+", default=list(SIGNALS), choices=list(SIGNALS))
     given = parser.parse_args()
     failures = 0
-    for name in given.signals:
+    for name in set(signals) & set(given.signals):
         seen: Counter[str] = Counter()
         for n in range(given.count):
             with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
                 try:
-                    seen[disturb(Path(folder), Random(f"{given.seed} {name} {n}"), SIGNALS[name])] += 1
+                    came = disturb(Path(folder), Random(f"{given.seed} {name} {n}"), SIGNALS[name])
                 except AssertionError as error:
                     failures += 1
-                    where = traceback.extract_tb(error.__traceback__)[-1]
-                    print(f"SIG{name}, {words} {n}: {error or where.line}", flush=True)
+                    came = f"FAILED: {error or traceback.extract_tb(error.__traceback__)[-1].line}"
+                print(f"SIG{name}, {words} {n}: {came}", file=sys.stderr, flush=True)
+                seen[came] += 1
         print(f"SIG{name}: {given.count} times {words}; when it came: {dict(seen)}", flush=True)
     print(f"{failures} failures")
     return int(failures > 0)
