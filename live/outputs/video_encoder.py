@@ -20,11 +20,11 @@ TICKS = 60_000
 which MPEG-4 Part 2 can state at most (ISO/IEC 14496-2, vop_time_increment_resolution)."""
 
 CODECS = {
-    "libx264": {"crf": "23", "preset": "superfast", "bf": "0"},
+    "libx264": {"crf": "23", "preset": "superfast", "tune": "zerolatency", "bf": "0"},
     "mpeg4": {"qscale": "4"},
 }
 """Encoder → its options, the preferred one first: H.264, which every browser shows, else MPEG-4 Part 2. Fast
-rather than small, because the network needs the processor."""
+rather than small, as the network needs the processor, and without delay: what was shown is in the file."""
 
 FRAGMENT_S = 1.0
 """Longest time between key frames, each of which begins a fragment: what a kill -9 costs at most."""

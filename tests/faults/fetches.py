@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +26,12 @@ from ..archive_sets import kinetics_files, kinetics_yaml, name_of
 from ..bench.conftest import write_video
 from ..datasets.archives.server import serving
 from .runs import NETWORKS, answers
-from .signals import COMMAND, Ended, after, campaign, ended
+from .signals import COMMAND, Ended, after, after_it, campaign, ended
 
 PER_CLASS, CLASSES, ARCHIVES = 3, 4, 3
+
+FETCHING_S = 3.0
+"""Seconds that archives are read, by `--limit-rate`."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def contents(folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
 
 @contextmanager
 def drawn(
-    folder: Path, mode: str, *, rate: str = "30kB", per_class: int | None = PER_CLASS
+    folder: Path, mode: str, *, rate: str = "8kB", per_class: int | None = PER_CLASS
 ) -> Iterator[Drawn]:
     """A set, served while the block runs. `mode`: compression of its archives, of tarfile."""
     files, classes = contents(folder / "clips")
@@ -119,6 +122,13 @@ def assert_expected(found: Ended, number: signal.Signals, begun: bool) -> None:
     assert found.status in allowed, f"exit status {found.status}: {found.errors}"
 
 
+def _moment(draw: Random, length_s: float, ledger: Path) -> Callable[[Callable[[], bool]], None]:
+    """At any moment of the command, or, three times of four, once videos have come."""
+    if draw.random() < 0.25:
+        return after(draw.uniform(0, length_s))
+    return after_it(ledger.exists, draw.uniform(0, FETCHING_S))
+
+
 class Kept:
     """Fetches into a folder: the same command continues."""
 
@@ -136,7 +146,8 @@ class Kept:
     def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
         """See `campaign`."""
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
-        out, moment = folder / "videos", after(draw.uniform(0, self._length_s))
+        out = folder / "videos"
+        moment = _moment(draw, self._length_s, out / LEDGER)
         found = ended([*COMMAND, *self._drawn.kept(out)], folder, number, moment)
         assert_expected(found, number, out.exists())
         seen = "ended" if found.status == 0 else "fetching" if (out / LEDGER).exists() else "nothing"
@@ -167,7 +178,8 @@ class Streamed:
     def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
         """See `campaign`."""
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
-        run, moment = folder / "run", after(draw.uniform(0, self._length_s))
+        run = folder / "run"
+        moment = _moment(draw, self._length_s, run / LEDGER)
         found = ended([*COMMAND, *self._drawn.streamed(run)], folder, number, moment)
         begun = (run / RUN).is_file()
         assert_expected(found, number, begun)

@@ -20,7 +20,7 @@ from typing import Any
 
 from actionbench.records.gate_directory import GATE, SLOTS, GateDirectory
 
-from .signals import Ended, after, campaign, ended
+from .signals import Ended, after_it, campaign, ended
 
 PAIRS = 6
 
@@ -114,6 +114,8 @@ def pairs(out: Path) -> dict[int, list[dict[str, Any]]]:
 
 def _reached(stage: str, folder: Path, out: Path) -> Callable[[], bool]:
     """Function that tells whether a stage has begun. `folder`: ACTIONBENCH_HOME."""
+    if stage == "start":
+        return lambda: True
     trees = {"check-out": "gate/*/base", "environment": "gate/*/base/environment"}
     if stage in trees:
         return lambda: any(folder.glob(trees[stage]))
@@ -146,12 +148,7 @@ class Gates:
         home, out, result = folder / "home", folder / "gate", folder / "result.json"
         os.environ["ACTIONBENCH_HOME"] = str(home)
         stage = draw.choice(STAGES)
-        reached, more = _reached(stage, home, out), after(draw.uniform(0, self._length_s / len(STAGES)))
-
-        def wait(running: Callable[[], bool]) -> None:
-            while stage != "start" and running() and not reached():
-                time.sleep(0.001)
-            more(running)
+        wait = after_it(_reached(stage, home, out), draw.uniform(0, self._length_s / len(STAGES)))
 
         words = words_of(self._repository, out, self._turns)
         found = ended([*COMMAND, *words, "--json", result], folder, number, wait)

@@ -127,6 +127,17 @@ def after(moment_s: float) -> Callable[[Callable[[], bool]], None]:
     return wait
 
 
+def after_it(began: Callable[[], bool], moment_s: float) -> Callable[[Callable[[], bool]], None]:
+    """A wait until something has begun, and then of so many seconds."""
+
+    def wait(running: Callable[[], bool]) -> None:
+        while running() and not began():
+            time.sleep(0.001)
+        after(moment_s)(running)
+
+    return wait
+
+
 def campaign(
     words: str,
     title: str,
@@ -147,7 +158,7 @@ def campaign(
     parser.add_argument("--signals", nargs="+", default=list(SIGNALS), choices=list(SIGNALS))
     given = parser.parse_args()
     failures = 0
-    for name in set(signals) & set(given.signals):
+    for name in (each for each in given.signals if each in signals):
         seen: Counter[str] = Counter()
         for n in range(given.count):
             with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
