@@ -47,6 +47,9 @@ faults: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n 0 tests/faults
 	$(BIN)/python -m actionbench.tests.faults.kills --count $(or $(COUNT),100) --seed $(or $(SEED),0) \
 		--signals KILL INT TERM HUP
+	$(BIN)/python -m actionbench.tests.faults.gates --count $(or $(COUNT),100) --seed $(or $(SEED),0)
+	$(BIN)/python -m actionbench.tests.faults.sessions --count $(or $(COUNT),100) --seed $(or $(SEED),0)
+	$(BIN)/python -m actionbench.tests.faults.fetches --count $(or $(COUNT),100) --seed $(or $(SEED),0)
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ import pytest
 from actionbench.bench.cli.app import run_app
 from actionbench.datasets.archives import writing
 from actionbench.datasets.archives.sets.folder import VideoFolder
+from actionbench.downloads.space import disk_full
 from actionbench.errors import ArchiveError
 
 from ..bench.cli.data.conftest import decoding_here
@@ -73,7 +74,7 @@ def test_what_ends_a_fetch_in_the_middle(
             raise KeyboardInterrupt
 
         def full(folder: Path, *_: object) -> None:
-            raise writing.disk_full(folder, ArchiveError, "choose another folder")
+            raise disk_full(folder, ArchiveError, "choose another folder")
 
         patch.setattr(writing, "require_space", full)
 

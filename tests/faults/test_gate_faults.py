@@ -17,7 +17,6 @@ import pytest
 
 from actionbench.bench.cli.app import run_app
 from actionbench.bench.gate import runner
-from actionbench.records import json_lines
 from actionbench.records.gate_directory import GateDirectory, GateWriter
 
 from ..bench.gate.conftest import TURNS, Command, _machine, arm, control, turn_taker
@@ -78,7 +77,7 @@ def test_a_full_disk(
     out = tmp_path / "gate"
     both = (turn_taker("b"), turn_taker("c", 1.4)) if in_turns else (arm(), arm(flow_s=1.8))
     with monkeypatch.context() as patch:
-        _at_record(patch, 3, lambda: patch.setattr(json_lines.os, "fsync", _full))
+        _at_record(patch, 3, lambda: patch.setattr(os, "fsync", _full))
         assert run_app(words(out, *both)) == 2
     said = capsys.readouterr().err
     assert f"{out / 'slots.jsonl'}: cannot be written: No space left on device" in said

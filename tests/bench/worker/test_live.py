@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import warnings
 from contextlib import closing
 from dataclasses import replace
@@ -145,9 +146,9 @@ def test_a_session_ends_with_its_parent_when_its_files_are_closed(
     begun = threading.Event()
     if has_files:
         begun.set()
-    monkeypatch.setattr(process.os, "read", lambda *_: b"")
-    monkeypatch.setattr(process.os, "_exit", sys.exit)
-    monkeypatch.setattr(process.time, "sleep", waited.append)
+    monkeypatch.setattr(os, "read", lambda *_: b"")
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    monkeypatch.setattr(time, "sleep", waited.append)
     with pytest.raises(SystemExit):
         process._follow_parent(lines, begun)
     assert lines.get_nowait() == b""
