@@ -69,20 +69,6 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"Permission denied|No such file") as refused:
         write_file(Path("/sys/actionbench"), "x")
     assert refused.value.filename == "/sys/actionbench"
-    with pytest.raises(OSError, match="No space left") as full:
-        write_file(Path("/dev/full"), "x")
-    assert full.value.filename == "/dev/full"
-
-
-def test_a_full_disk_is_an_error_that_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left") as raised:
-        write_file(tmp_path / "file", "x")
-    assert raised.value.filename == str(tmp_path / "file")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path: Path) -> None:
@@ -101,3 +87,28 @@ def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path:
     remove_abandoned(tmp_path)
     assert not left.exists()
     assert all(path.exists() for path in kept)
+
+
+def test_a_full_disk_names_the_file_and_what_was_not_written_by_it_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error of a write names no file. One of another cause, such as a connection, is left as it is."""
+
+    def fails(number: int) -> object:
+        try:
+            with replacing(tmp_path / "file"):
+                raise OSError(number, os.strerror(number))
+        except OSError as error:
+            return error.filename
+
+    assert fails(errno.ENOSPC) == fails(errno.EFBIG) == str(tmp_path / "file")
+    assert fails(errno.ECONNRESET) is None
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space") as refused:
+        write_file(tmp_path / "file", "x")
+    assert refused.value.filename == str(tmp_path / "file")
+    assert not list(tmp_path.iterdir())

@@ -53,7 +53,7 @@ class Drawn:
     def streamed(self, run: Path) -> list[str]:
         """The words of a run on videos that are not kept."""
         return [
-            *("data", "fetch", str(self.yaml), *self._wanted(), "--keep", "none", "--spool", "6kB", "--"),
+            *("data", "fetch", str(self.yaml), *self._wanted(), "--keep", "none", "--spool", "12kB", "--"),
             *("--models", f"{NETWORKS}:steady", "--weights", f"steady={NETWORKS}", "--out", str(run)),
             *("--threads", "1", "--processes", "1", "--no-report"),
             *("--latency-clips", "1", "--latency-seconds", "0"),
