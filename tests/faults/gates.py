@@ -28,7 +28,10 @@ STAGES = ("start", "check-out", "environment", "warm-up", "pairs", "verdict")
 """When a signal comes: at a random moment from the beginning of one of them on."""
 
 DRIVER = """
-from actionbench.__main__ import main
+import os
+from actionbench.__main__ import _on_interrupt, main
+
+_on_interrupt(lambda *_: os._exit(130))  # as `main` does before it imports
 from actionbench.bench.gate import runner
 
 class Control:

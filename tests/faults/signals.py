@@ -23,8 +23,8 @@ SIGNALS = {name: getattr(signal, f"SIG{name}") for name in ("KILL", "INT", "TERM
 _MARK = "ACTIONBENCH_FAULTS"
 """Environment variable by which the processes that a command has started are found."""
 
-_ENDING_S = 30.0
-"""Seconds in which they have to end after the command has."""
+_ENDING_S = 90.0
+"""Seconds in which they have to end after the command has; a live session has 60 to close its files."""
 
 
 @dataclass(frozen=True)
