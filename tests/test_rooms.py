@@ -193,7 +193,6 @@ def test_a_file_that_starts_processes_is_found(text: str, found: bool) -> None:
 
 
 NOT_REPLACED = {
-    "bench/gate/commands.py": "the settings of a slot, in its new and empty folder",
     "bench/gate/venvs.py": "paths in an environment that counts when its stamp is written",
     "datasets/synthetic/clips.py": "the manifest of a folder that is renamed when it is complete",
 }

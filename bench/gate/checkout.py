@@ -20,13 +20,15 @@ _LIMIT_S = 3600.0
 """Time limit of a git command: a checkout may fetch large files, but a hook of it must not hang for ever."""
 
 
-def git(folder: Path, *arguments: str) -> str:
-    """What git answers in `folder`. Raises UsageError with its message where it fails."""
+def git(folder: Path, *arguments: str, index: Path | None = None) -> str:
+    """What git answers in `folder`. Raises UsageError with its message where it fails.
+
+    - `index`: the index that it uses; None for that of the working tree.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}
+    environment |= {"LC_ALL": "C"} | ({} if index is None else {"GIT_INDEX_FILE": str(index)})
     try:
-        answer = run_captured(
-            ["git", "-C", str(folder), *arguments], env=environment | {"LC_ALL": "C"}, timeout_s=_LIMIT_S
-        )
+        answer = run_captured(["git", "-C", str(folder), *arguments], env=environment, timeout_s=_LIMIT_S)
     except FileNotFoundError:
         raise UsageError("git is not installed", where=folder, remedy="Compare commands instead.") from None
     except TimeoutError:
@@ -100,19 +102,24 @@ def check_out(root: Path, commit: str, arm: ArmName) -> Path:
         shutil.rmtree(tree, ignore_errors=True)
         tree.parent.mkdir(parents=True, exist_ok=True)
         git(root, "worktree", "prune")
-        git(root, "worktree", "add", "--force", "--detach", str(tree), commit)
+        # Twice: also in place of one that git has locked because it was not complete.
+        git(root, "worktree", "add", "--force", "--force", "--detach", str(tree), commit)
     git(tree, "checkout", "--quiet", "--force", "--detach", commit)
     return tree
 
 
 def _is_worktree(tree: Path, root: Path) -> bool:
-    """Whether `tree` is a worktree of the repository at `root`, which may have been cloned anew since."""
+    """Whether `tree` is a worktree of the repository at `root`, which may have been cloned anew since, and
+    complete: no git was killed while it worked there."""
     if not (tree / ".git").exists():
         return False
     try:
         stores = {
             Path(folder, git(folder, "rev-parse", "--git-common-dir").strip()) for folder in (tree, root)
         }
-        return len({store.resolve() for store in stores}) == 1
+        own = Path(git(tree, "rev-parse", "--absolute-git-dir").strip())
     except UsageError:
         return False
+    # Nobody else works there: locks, also the one while a worktree is made, are of a git that was killed.
+    left = (own / "locked").exists() or any(own.rglob("*.lock"))
+    return len({store.resolve() for store in stores}) == 1 and not left

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from ...atomic import write_file
 from ...child_process import how_it_ended, last_lines, run_captured, run_to_end
 from ...errors import MeasurementError
 from ...parsing import parse_json
@@ -90,8 +91,7 @@ def bench_run(place: Place, settings: Mapping[str, Any], folder: Path) -> list[s
 def _written(settings: Mapping[str, Any], folder: Path) -> Path:
     """The file of a run's settings, written to `folder`. JSON is YAML."""
     config = folder / "config.json"
-    config.write_text(json.dumps(settings, ensure_ascii=False, indent=1), encoding="utf-8")
-    return config
+    return write_file(config, json.dumps(settings, ensure_ascii=False, indent=1), sync=False)
 
 
 def without_unread(place: Place, settings: Mapping[str, Any]) -> dict[str, Any]:

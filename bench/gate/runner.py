@@ -162,7 +162,7 @@ def _kept(
     """Carry the gate out; where it does not get to its end and has measured something, say how to go on."""
     try:
         result = _carry_out(config, arms, control, writer, console, end)
-    except (KeyboardInterrupt, ActionBenchError):
+    except (KeyboardInterrupt, ActionBenchError, OSError):
         if writer.slots() or writer.pairs_in_turns():
             _say_how_to_go_on(writer, console)
         raise

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -100,7 +101,11 @@ def _tree(spec: str, repository: Path) -> Place:
 
 def tree_identity(root: Path) -> dict[str, Any]:
     """The commit of a working tree, and a digest of what was changed since in the files that git knows."""
-    changes = git(root, "diff", "HEAD", "--binary")
+    index = Path(root, git(root, "rev-parse", "--git-path", "index").strip())
+    with tempfile.TemporaryDirectory() as folder:
+        # A copy: git writes to the index what it has looked at, and leaves a lock there if it is killed.
+        copy = Path(shutil.copy(index, folder)) if index.is_file() else None
+        changes = git(root, "diff", "HEAD", "--binary", index=copy)
     return {
         "commit": commit_of(root, "HEAD"),
         "changes": hashlib.sha256(changes.encode(errors="surrogateescape")).hexdigest() if changes else None,

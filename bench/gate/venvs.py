@@ -23,6 +23,7 @@ from pathlib import Path
 
 from ...atomic import write_file
 from ...child_process import output_of
+from ...errors import MeasurementError
 from ...parsing import parse_json
 
 PIN_FILES = ("setup.py", "constraints*.txt", "requirements*.txt", "*.lock")
@@ -72,8 +73,8 @@ def surroundings(
     """The environment beside `tree`, with its code installed in place; made now where it has to be.
 
     `shared`: borrow this environment's packages even where the pins differ. `own`: the driver's ActionBench,
-    installed too unless the tree is itself ActionBench (`under_test`). Raises MeasurementError with pip's
-    message if it cannot be made.
+    installed too unless the tree is itself ActionBench (`under_test`). Raises MeasurementError with pip's, or
+    the disk's, message if it cannot be made.
     """
     folder = tree.parent / "environment"
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -92,20 +93,37 @@ def surroundings(
     if _stamped(folder) == stamp:
         return found
     say(f"making an environment for {tree}" + ("" if borrowed else ": its pins differ, pip installs them"))
-    shutil.rmtree(folder, ignore_errors=True)
-    venv.create(folder, symlinks=os.name != "nt", with_pip=not borrowed)
+    try:
+        # First: an environment that was removed in part must not pass for a complete one.
+        (folder / _STAMP).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        venv.create(folder, symlinks=os.name != "nt")
+        _fill(python, tree, own, borrowed=borrowed, under_test=under_test)
+        write_file(folder / _STAMP, json.dumps(stamp))
+    except OSError as error:
+        raise MeasurementError(
+            f"its environment could not be made: {error.strerror}",
+            where=error.filename or folder,
+            remedy="Free some space, or make one yourself and name its interpreter, python:PATH.",
+        ) from error
+    return found
+
+
+def _fill(python: Path, tree: Path, own: Path, *, borrowed: bool, under_test: bool) -> None:
+    """Install what is needed into a new environment, whose interpreter is `python`; see `surroundings`."""
     packages = _packages_folder(python)
     if borrowed:
         _borrow(packages)
+    else:
+        # Not by `venv`: what that starts would go on where this process is killed.
+        _run([str(python), "-I", "-m", "ensurepip", "--default-pip"], tree)
     if not under_test:
-        _link(own, folder, packages)
+        _link(own, packages)
     if any((tree / name).is_file() for name in _INSTALLABLE):
         _pip(python, tree, borrowed)
     if not under_test and not borrowed:
         needs = [need for need in requires("actionbench") or [] if "extra ==" not in need]
         _run([str(python), "-m", "pip", "install", "--quiet", *needs], tree)
-    write_file(folder / _STAMP, json.dumps(stamp))
-    return found
 
 
 def _stamped(folder: Path) -> object:
@@ -129,9 +147,9 @@ def _borrow(packages: Path) -> None:
     (packages / "zz_borrowed.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _link(own: Path, folder: Path, packages: Path) -> None:
+def _link(own: Path, packages: Path) -> None:
     """Make the driver's ActionBench importable there, whatever its folder is called."""
-    links = folder / "actionbench-of-the-driver"
+    links = packages / "actionbench-of-the-driver"
     links.mkdir()
     (links / "actionbench").symlink_to(own, target_is_directory=True)
     (packages / "actionbench_of_the_driver.pth").write_text(f"{links}\n", encoding="utf-8")

@@ -123,8 +123,9 @@ def recognise_live(job: Job, loaded: Loaded, send: Send, asked: SimpleQueue[byte
     )
     with closing(Reports(send)) as reports, notices_to(reports.say):
         say = reports.say
-        outputs = make_outputs(config, header, settings.labels, measurements, say, stop.set)
+        # First: a parent that is gone, or interrupts before it knows, leaves no file without a picture.
         send(SessionBegun(header))
+        outputs = make_outputs(config, header, settings.labels, measurements, say, stop.set)
         summary = run_session(
             config.parsed_source,
             recognise,

@@ -34,19 +34,20 @@ def main() -> None:
     send = event_writer(pipe_to_parent())
     job: Job = pickle.load(sys.stdin.buffer)
     lines: SimpleQueue[bytes] = SimpleQueue()
-    grace_s = LIVE_GRACE_S if job.task == "live" else 0.0
-    threading.Thread(target=_follow_parent, args=(lines, grace_s), daemon=True).start()
+    has_files = threading.Event()
+    threading.Thread(target=_follow_parent, args=(lines, has_files), daemon=True).start()
     with notices_to(lambda text: send(Notice(text))):
         try:
-            _run(job, send, lines)
+            _run(job, send, lines, has_files)
         except ActionBenchError as error:
             send(Failed(str(error)))
         except MemoryError:
             send(Failed("out of memory"))
 
 
-def _follow_parent(lines: SimpleQueue[bytes], grace_s: float) -> None:
-    """Pass on the parent's lines, and end with it: an empty line, and `grace_s` later the end of the process.
+def _follow_parent(lines: SimpleQueue[bytes], has_files: threading.Event) -> None:
+    """Pass on the parent's lines, and end with it: an empty line, and the end of the process, at once unless
+    this `has_files` that a live session is to close.
 
     The parent holds our standard input open; it closes when the parent ends, however it ends.
     """
@@ -57,13 +58,17 @@ def _follow_parent(lines: SimpleQueue[bytes], grace_s: float) -> None:
         for line in whole:
             lines.put(line)
     lines.put(b"")
-    time.sleep(grace_s)
+    if has_files.is_set():
+        time.sleep(LIVE_GRACE_S)
     os._exit(1)
 
 
-def _recognise_live(job: Job, loaded: Loaded, send: Send, lines: SimpleQueue[bytes]) -> None:
+def _recognise_live(
+    job: Job, loaded: Loaded, send: Send, lines: SimpleQueue[bytes], has_files: threading.Event
+) -> None:
     from .live import recognise_live  # only here: the other tasks need no video library
 
+    has_files.set()
     recognise_live(job, loaded, send, lines)
 
 
@@ -84,12 +89,12 @@ LIVE_GRACE_S = 60.0
 """Seconds that a live session may take to close its files when its parent is gone."""
 
 
-def _run(job: Job, send: Send, lines: SimpleQueue[bytes]) -> None:
+def _run(job: Job, send: Send, lines: SimpleQueue[bytes], has_files: threading.Event) -> None:
     tasks: dict[str, Callable[[Job, Loaded, Send], None]] = {
         **_TASKS,
         "accuracy": partial(predict_clips, lines=lines, peak_rss=_peak_rss),
         "turns": partial(take_turns, turns=lines, peak_rss=_peak_rss),
-        "live": partial(_recognise_live, lines=lines),
+        "live": partial(_recognise_live, lines=lines, has_files=has_files),
     }
     timed = None if job.task in tasks else scenario(job.task)
     work = tasks[job.task] if timed is None else timed.measure

@@ -9,7 +9,7 @@ from typing import Final
 
 from ...atomic import replacing
 from ...downloads.space import disk_full, require_space
-from ...errors import ArchiveError
+from ...errors import ActionBenchError, ArchiveError
 from ...plain_text import plain_line
 from .members import Member
 from .names import unsafe_name
@@ -43,7 +43,12 @@ def write_member(member: Member, folder: Path, name: str) -> Path:
         with replacing(path) as file:
             shutil.copyfileobj(member.content, file)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise disk_full(folder, ArchiveError, _REMEDY) from error
-        raise ArchiveError("cannot be written", where=error.filename or path, found=error.strerror) from error
+        raise refused(path, error) from error
     return path
+
+
+def refused(path: Path, error: OSError) -> ActionBenchError:
+    """The error for a file, at `path`, that the disk does not take."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(path.parent, ArchiveError, _REMEDY)
+    return ArchiveError("cannot be written", where=error.filename or path, found=error.strerror)

@@ -107,8 +107,7 @@ class ClipFolder:
             self._close_clip()
             return
         clip.waiting.append(kept)
-        for _ in range(min(WRITTEN_AT_ONCE, len(clip.waiting))):
-            _write(clip)
+        _write_some(clip)
 
     def event(self, event: ActionEvent) -> None:
         """Begin or end a clip, where the action is a chosen one. Raises MeasurementError, UsageError."""
@@ -138,6 +137,7 @@ class ClipFolder:
         from_s = event.start_s - self._before_s
         clip = _Clip(VideoEncoder(path, "--clips"), from_s, event.start_s)
         clip.waiting.extend(kept for kept in self._kept if kept.time_s >= from_s)
+        _write_some(clip)  # at once: a process that is killed leaves no file that cannot be played
         return clip
 
     def _free_path(self, event: ActionEvent) -> Path:
@@ -146,7 +146,7 @@ class ClipFolder:
         label = re.sub(r"[^a-z0-9]+", "-", event.label.lower()).strip("-")[:40] or "action"
         stem = f"{time:%Y%m%dT%H%M%SZ}-{label}"
         names = (f"{stem}{'' if number == 1 else f'-{number}'}.mp4" for number in range(1, 10_000))
-        return next(path for name in names if not (path := self._folder / name).exists())
+        return next(path for name in names if _made(path := self._folder / name))
 
     def _close_clip(self) -> None:
         clip, self._clip = self._clip, None
@@ -157,6 +157,22 @@ class ClipFolder:
                 break
             _write(clip)
         clip.encoder.close()
+
+
+def _made(path: Path) -> bool:
+    """Make an empty file; False if there is one, which may be another session's, of the same second."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", where=f"--clips {path}") from error
+    return True
+
+
+def _write_some(clip: _Clip) -> None:
+    for _ in range(min(WRITTEN_AT_ONCE, len(clip.waiting))):
+        _write(clip)
 
 
 def _write(clip: _Clip) -> None:

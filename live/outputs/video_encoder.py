@@ -20,11 +20,11 @@ TICKS = 60_000
 which MPEG-4 Part 2 can state at most (ISO/IEC 14496-2, vop_time_increment_resolution)."""
 
 CODECS = {
-    "libx264": {"crf": "23", "preset": "superfast", "bf": "0"},
+    "libx264": {"crf": "23", "preset": "superfast", "tune": "zerolatency", "bf": "0"},
     "mpeg4": {"qscale": "4"},
 }
 """Encoder → its options, the preferred one first: H.264, which every browser shows, else MPEG-4 Part 2. Fast
-rather than small, because the network needs the processor."""
+rather than small, as the network needs the processor, and without delay: what was shown is in the file."""
 
 FRAGMENT_S = 1.0
 """Longest time between key frames, each of which begins a fragment: what a kill -9 costs at most."""
@@ -70,6 +70,7 @@ class VideoEncoder:
         self._reformatter = VideoReformatter()
         self._begin_s = 0.0
         self._pts = self._key_pts = -1
+        self._frames = 0
 
     def add(self, pixels: Pixels, time_s: float) -> None:
         """Write a frame. Raises MeasurementError if the disk refuses it.
@@ -85,8 +86,10 @@ class VideoEncoder:
             picture = self._reformatter.reformat(picture, format="yuv420p", threads=1)
             self._pts = max(self._pts + 1, round((time_s - self._begin_s) * TICKS))
             picture.pts, picture.time_base = self._pts, Fraction(1, TICKS)
-            if self._key_pts < 0 or self._pts - self._key_pts >= FRAGMENT_S * TICKS:
+            # The second one too: it completes the first fragment, before which there is nothing to be played.
+            if self._frames < 2 or self._pts - self._key_pts >= FRAGMENT_S * TICKS:
                 picture.pict_type, self._key_pts = av.video.frame.PictureType.I, self._pts
+            self._frames += 1
             self._container.mux(self._stream.encode(picture))
         except (OSError, av.FFmpegError) as error:
             raise MeasurementError("the video cannot be written", where=self._path, found=error) from error

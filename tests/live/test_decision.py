@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -72,6 +74,17 @@ def test_the_events_of_one_action_are_tied_together_and_say_when() -> None:
     assert end.confidence == cleared.confidence == pytest.approx(0.9)
     assert (cleared.end_s, cleared.window_end_s, cleared.cleared_s) == (2.0, 4.0, 4.0)
     assert [each.cleared_s for each in (start, update, end)] == [None] * 3
+
+
+def test_a_clock_that_jumps_changes_the_time_of_day_alone() -> None:
+    """By a day, forward and back, at each event."""
+    jumps = iter([timedelta(days=days) for days in (0, 1, -1)] * 100)
+    steady, jumping = decider(), Decider(LABELS, PLAIN, None, "net", lambda: NOON + next(jumps))
+    for time_s, p in [(1.0, 0.6), (2.0, 0.9), (3.0, 0.1), (4.0, 0.1), (5.0, 0.8)]:
+        probabilities = (p, (1 - p) / 2, (1 - p) / 2)
+        expected, found = (each.update(answer(time_s, probabilities)).events for each in (steady, jumping))
+        assert [replace(each, time="") for each in found] == [replace(each, time="") for each in expected]
+    assert [each.state for each in jumping.finish(6.0)] == ["end"]
 
 
 def test_a_class_must_be_decided_for_a_minimal_time_without_a_break() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from actionbench.errors import MeasurementError, UsageError
+from actionbench.records import lock
 from actionbench.records.lock import FolderLock
 
 HOLDER = """
@@ -74,3 +76,16 @@ def test_a_link_in_the_folder_has_no_other_file_overwritten(tmp_path: Path) -> N
     assert mine.read_text() == "mine"
     (folder / "lock-holder").unlink()
     take(folder).release()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_a_full_disk_is_an_error_that_names_the_file_and_leaves_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(lock, "_opened", lambda _: os.open("/dev/full", os.O_WRONLY))
+        with pytest.raises(OSError, match="No space left") as raised:
+            take(tmp_path)
+    assert raised.value.filename == str(tmp_path / "lock-holder")
+    with take(tmp_path):
+        pass

@@ -70,7 +70,7 @@ class Destination(Protocol):
         ...
 
     def withdraw(self, video: Outcome) -> None:
-        """A video that `keep` was given was the wrong copy, and the one that counts cannot be used."""
+        """A video that `keep` was given comes again: it was the wrong copy, or its file has gone."""
         ...
 
 
@@ -271,14 +271,15 @@ class Delivery:
         except BaseException:
             self._destination.discard(path, member.size)
             raise
+        # First, or the ledger would take the file of another copy for the one that it tells of.
         before = self._ledger.get(key)
+        if before is not None and before.reason is None:
+            self._destination.withdraw(before)
         self._ledger.add(Outcome(key, archive.public, suffix, member.size, sha256, reason))
         if reason is None:
             self._destination.keep(Delivered(key, label, path, member.size, sha256))
         else:
             self._destination.discard(path, member.size)
-            if before is not None and before.reason is None:
-                self._destination.withdraw(before)
             self._replace(label)
 
     def _replace(self, label: str) -> None:

@@ -6,6 +6,8 @@ incomplete is dropped; a video whose line is lost is read again.
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import threading
@@ -17,6 +19,7 @@ from ....errors import ClipError, UsageError
 from ....parsing import parse_json
 from ....typed_values import typed
 from ...sources.walk import VIDEO_SUFFIXES
+from ..writing import refused
 
 LEDGER = "fetched.jsonl"
 """Its name in a folder of videos, and in a run directory."""
@@ -50,7 +53,7 @@ class Ledger:
         whole = 0
         try:
             data = path.read_bytes() if path.exists() else b""
-            for number, line in enumerate(data.splitlines(keepends=True), 1):
+            for number, line in enumerate(io.BytesIO(data), 1):
                 if line.endswith(b"\n"):
                     outcome = _outcome(line, f"{path}:{number}")
                     self._outcomes[outcome.key] = outcome
@@ -83,13 +86,30 @@ class Ledger:
             return {key: each for key, each in self._outcomes.items() if each.reason is None}
 
     def add(self, outcome: Outcome) -> None:
-        """Append an outcome; a later one of the same video takes the place of an earlier one."""
+        """Append an outcome; a later one of the same video takes the place of an earlier one.
+
+        Raises ArchiveError if the disk refuses it.
+        """
         line = json.dumps(asdict(outcome), ensure_ascii=False).encode() + b"\n"
         with self._lock:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab") as file:
-                file.write(line)
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                _append(self._path, line)
+            except OSError as error:
+                raise refused(self._path, error) from error
             self._outcomes[outcome.key] = outcome
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Add a line as a whole, or not at all: another thread may add the next one."""
+    with path.open("ab", buffering=0) as file:
+        begin = file.seek(0, os.SEEK_END)
+        try:
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.truncate(begin)
+            raise
 
 
 def _outcome(line: bytes, where: str) -> Outcome:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
+import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,7 +20,7 @@ from actionbench.bench.gate import venvs as surroundings
 from actionbench.bench.gate.checkout import check_out, commit_of
 from actionbench.bench.gate.targets import Place, find_place
 from actionbench.bench.gate.venvs import pins
-from actionbench.errors import BackendUnavailable, UsageError
+from actionbench.errors import BackendUnavailable, MeasurementError, UsageError
 from actionbench.home import home
 from actionbench.records.gate import ArmName
 
@@ -130,28 +131,20 @@ def test_other_pins_get_packages_of_their_own_unless_they_are_shared(
     ran = surroundings._run
 
     def note(command: list[str], folder: Path) -> str:
-        if "pip" in command:
+        if {"pip", "ensurepip"} & set(command):  # unpacking pip takes seconds
             run.append(command)
             return ""
         return ran(command, folder)
 
     monkeypatch.setattr(surroundings, "_run", note)
-    pips: list[bool] = []
-    create = venv.create
-
-    def create_without(folder: Path, *, with_pip: bool, symlinks: bool) -> None:
-        pips.append(with_pip)
-        create(folder, symlinks=symlinks)
-
-    monkeypatch.setattr(venv, "create", create_without)  # unpacking pip takes seconds
     own = place("base", "git:main", repository)
     assert "packages: its own pins" in own.record.title
     # Beside them what the driver's ActionBench needs, which is no package of an extra.
-    assert run[0][-1] == "numpy"
+    assert [command[-1] for command in run] == ["--default-pip", "numpy"]
     shared = place("base", "git:main", repository, shared=True)
     assert "shared, though pins differ" in shared.record.title
     assert installs == [False, True]
-    assert pips == [True, False], "one that borrows packages borrows pip too"
+    assert len(run) == 2, "one that borrows packages borrows pip too"
 
 
 def test_an_environment_that_cannot_be_made_is_an_error_with_pips_words(
@@ -164,6 +157,60 @@ def test_an_environment_that_cannot_be_made_is_an_error_with_pips_words(
     message = capsys.readouterr().err
     assert "this does not install" in message
     assert "name its interpreter, python:PATH" in message
+
+
+@pytest.mark.parametrize("how", ["while it made it", "and its files are gone", "at the index", "at HEAD"])
+def test_a_checkout_in_which_git_was_killed_is_made_anew(repository: Path, how: str) -> None:
+    """It leaves its locks, which would stop git for ever."""
+    tree = check_out(repository, commit_of(repository, "main^"), "base")
+    (own,) = (repository / ".git" / "worktrees").iterdir()
+    if how == "at the index":
+        (own / "index.lock").touch()
+    elif how == "at HEAD":
+        (own / "HEAD.lock").touch()
+    else:
+        (own / "locked").write_text("initializing")
+        (tree / "benchmark.py").unlink()
+        if "gone" in how:
+            shutil.rmtree(tree)
+    assert check_out(repository, commit_of(repository, "main"), "base") == tree
+    assert (tree / "benchmark.py").read_text() == BENCHMARK
+    assert list((repository / ".git" / "worktrees").iterdir()) == [own]
+    assert not (own / "locked").exists()
+    assert not list(own.rglob("*.lock"))
+
+
+def test_an_environment_that_was_removed_in_part_is_made_anew(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a gate that was killed while it made way for one with other pins."""
+    monkeypatch.setattr(surroundings, "_pip", linked)
+    python = Path(place("base", "git:main", repository).python)
+
+    def killed(folder: Path, **_: object) -> None:
+        (folder / "bin" / "python").unlink()
+        raise KeyboardInterrupt
+
+    (repository / "constraints.txt").write_text("numpy==1.0\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "other pins")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            place("base", "git:main", repository, shared=True)
+    place("base", "git:main^", repository, shared=True)
+    assert python.exists()
+
+
+def test_an_environment_for_which_there_is_no_space_is_an_error_that_says_so(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(surroundings, "_borrow", full)
+    with pytest.raises(MeasurementError, match=r"could not be made: No space left.*Free some space"):
+        place("base", "git:main", repository)
 
 
 def test_references_that_are_none(repository: Path, tmp_path: Path) -> None:
@@ -212,6 +259,15 @@ def test_the_working_tree_is_known_again_by_what_was_changed(repository: Path) -
     changed = place("candidate", "tree", repository)
     assert "with changes" in changed.record.title
     assert clean.record.identity != changed.record.identity
+
+
+def test_nothing_is_written_to_the_index_of_the_working_tree(repository: Path) -> None:
+    """A git that is killed while it does would leave a lock, by which the user's own git stops."""
+    index = repository / ".git" / "index"
+    before = index.read_bytes()
+    os.utime(repository / "benchmark.py", (1, 1))
+    assert "with changes" not in place("candidate", "tree", repository).record.title
+    assert index.read_bytes() == before
 
 
 def test_a_repository_that_was_cloned_anew_is_checked_out_anew(repository: Path, tmp_path: Path) -> None:

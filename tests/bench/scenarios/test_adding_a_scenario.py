@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
@@ -51,7 +52,7 @@ def decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def events(self: Worker, _: object) -> Iterator[Event | None]:
         sent = io.BytesIO()
-        process._run(self.job, event_writer(sent), SimpleQueue())
+        process._run(self.job, event_writer(sent), SimpleQueue(), threading.Event())
         yield from map(read_event, sent.getvalue().splitlines())
 
     monkeypatch.setattr(Worker, "events", events)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
+import time
 import warnings
 from contextlib import closing
 from dataclasses import replace
+from queue import SimpleQueue
 
-from actionbench.bench.worker import notices
+import pytest
+
+from actionbench.bench.worker import notices, process
 from actionbench.bench.worker.events import Event, Notice, Recognising, read_event
 from actionbench.bench.worker.live import Reports
 from actionbench.bench.worker.notices import notices_to
@@ -129,3 +134,22 @@ def test_warnings_of_ours_are_told_and_those_of_libraries_shown_as_before() -> N
     assert (told, inside) == (["first", "third"], ["second"])
     assert [str(each.message) for each in shown_before] == ["old", "old", "after"]
     assert logging.getLogger("actionbench").handlers == handlers
+
+
+@pytest.mark.parametrize("has_files", [False, True])
+def test_a_session_ends_with_its_parent_when_its_files_are_closed(
+    monkeypatch: pytest.MonkeyPatch, has_files: bool
+) -> None:
+    """One that is still loading its network has none, and does not go on with that."""
+    waited: list[float] = []
+    lines: SimpleQueue[bytes] = SimpleQueue()
+    begun = threading.Event()
+    if has_files:
+        begun.set()
+    monkeypatch.setattr(os, "read", lambda *_: b"")
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    monkeypatch.setattr(time, "sleep", waited.append)
+    with pytest.raises(SystemExit):
+        process._follow_parent(lines, begun)
+    assert lines.get_nowait() == b""
+    assert waited == ([process.LIVE_GRACE_S] if has_files else [])

@@ -45,6 +45,31 @@ def test_a_clip_has_what_came_before_and_after(tmp_path: Path) -> None:
     assert count == 4 * RATE + 1
 
 
+def test_a_clip_can_be_played_as_soon_as_there_is_a_file(tmp_path: Path) -> None:
+    """What lies on the disk then is what a process leaves that is killed."""
+    folder = ClipFolder(tmp_path, before_s=2)
+    for number in range(4):
+        folder.frame(frame(number, number / RATE, picture()), shown())
+    folder.event(event(start_s=0.3))
+    (path,) = tmp_path.iterdir()
+    assert times(path)[2] == 1
+    folder.close()
+    assert times(path)[2] == 4
+
+
+def test_sessions_that_share_a_folder_do_not_share_a_clip(tmp_path: Path) -> None:
+    first, second = ClipFolder(tmp_path), ClipFolder(tmp_path)
+    for folder in (first, second):
+        folder.frame(frame(0, 0.0, picture()), shown())
+        folder.event(event(start_s=0.0))
+    for folder in (first, second):
+        folder.close()
+    assert {path.name: times(path)[2] for path in tmp_path.iterdir()} == {
+        "20261129T120000Z-falling.mp4": 1,
+        "20261129T120000Z-falling-2.mp4": 1,
+    }
+
+
 def test_actions_that_follow_each_other_share_a_clip(tmp_path: Path) -> None:
     folder = ClipFolder(tmp_path, before_s=1, after_s=2)
     run(

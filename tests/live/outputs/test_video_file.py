@@ -88,6 +88,20 @@ def test_a_killed_process_leaves_a_video_that_plays(tmp_path: Path) -> None:
     assert len(decoded(path)) > 200 - 3 * 25
 
 
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_it_can_be_played_from_the_second_frame_on(
+    tmp_path: Path, codec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies on the disk then is what a process leaves that is killed."""
+    monkeypatch.setattr(av, "codecs_available", {codec})
+    encoder = VideoEncoder(tmp_path / "out.mp4")
+    for number in range(2):
+        encoder.add(picture(), number / 25)
+    assert len(decoded(tmp_path / "out.mp4")) == 1
+    encoder.close()
+    assert len(decoded(tmp_path / "out.mp4")) == 2
+
+
 def test_a_session_without_a_frame_leaves_no_file(tmp_path: Path) -> None:
     VideoEncoder(tmp_path / "out.mp4").close()
     assert not list(tmp_path.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import tempfile
 import threading
@@ -21,7 +22,7 @@ from actionbench.datasets.archives.sets import parts as parts_module
 from actionbench.datasets.archives.sets.archive_set import Layout
 from actionbench.datasets.archives.sets.delivery import Delivered, Delivery
 from actionbench.datasets.archives.sets.folder import VideoFolder
-from actionbench.datasets.archives.sets.ledger import LEDGER, Ledger
+from actionbench.datasets.archives.sets.ledger import LEDGER, Ledger, Outcome
 from actionbench.datasets.archives.sets.parts import Archive, Reading, Visit
 from actionbench.datasets.archives.sets.request import FetchRequest
 from actionbench.datasets.archives.sets.split import open_split
@@ -256,6 +257,28 @@ def test_a_full_disk_is_one_error_and_the_next_time_goes_on(
     assert len(files_of(tmp_path / "videos")) == 4
 
 
+def test_a_full_disk_leaves_no_half_line_before_which_another_thread_writes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that has room for the beginning of a line."""
+    path = tmp_path / LEDGER
+    ledger = Ledger(path)
+    outcomes = [Outcome(f"video{n}", "part", ".mp4", 1, "0" * 64) for n in range(3)]
+    ledger.add(outcomes[0])
+
+    class Full(io.FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(data[:50])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda self, *_, **__: Full(self, "ab"))
+        with pytest.raises(ArchiveError, match=r"the disk is full.*the same command"):
+            ledger.add(outcomes[1])
+    assert outcomes[1].key not in ledger
+    ledger.add(outcomes[2])
+    assert Ledger(path).usable.keys() == {"video0", "video2"}
+
+
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_folders_and_webdataset_name_their_classes_themselves(tmp_path: Path, mode: str) -> None:
     folders = {
@@ -378,6 +401,20 @@ def test_labels_do_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(archive.index.entries) == 2
 
 
+def _late(monkeypatch: pytest.MonkeyPatch, late: str, first: str) -> None:
+    """Let the archive `late` be read when `first` has been."""
+    read_all, done = Archive.read_all, threading.Event()
+
+    def waits(self: Archive, visit: Visit) -> None:
+        if self.name == late:
+            assert done.wait(10)
+        read_all(self, visit)
+        if self.name == first:
+            done.set()
+
+    monkeypatch.setattr(Archive, "read_all", waits)
+
+
 @pytest.mark.parametrize("copy", [b"copy", BROKEN])
 def test_the_first_of_several_copies_counts_also_where_another_one_comes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copy: bytes
@@ -386,18 +423,26 @@ def test_the_first_of_several_copies_counts_also_where_another_one_comes_first(
     parts = [{name_of(1): b"other", key: b"first"}, {}, {key: copy}]
     write_files(tmp_path / "set", kinetics_files(parts, {key: "jumping", name_of(1): "falling"}, "w", {}))
     (tmp_path / "drawn.yaml").write_text(kinetics_yaml("set"))
-    read_all, last = Archive.read_all, threading.Event()
-
-    def late(self: Archive, visit: Visit) -> None:
-        if self.name == "part_0.tar":
-            assert last.wait(10)
-        read_all(self, visit)
-        if self.name == "part_2.tar":
-            last.set()
-
-    monkeypatch.setattr(Archive, "read_all", late)
+    _late(monkeypatch, "part_0.tar", "part_2.tar")
     request = FetchRequest(
         archives=str(tmp_path / "drawn.yaml"), per_class=1, classes=("jumping",), parts_at_once=3
     )
+    fetch(request, tmp_path / "videos")
+    assert files_of(tmp_path / "videos") == {f"jumping/{key}.mp4": b"first"}
+
+
+def test_a_copy_of_the_same_size_is_not_taken_for_the_one_that_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fetch that is killed between the note of a video and its move to its place."""
+    key = name_of(0)
+    parts = [{key: b"first"}, {key: b"other"}]
+    write_files(tmp_path / "set", kinetics_files(parts, {key: "jumping"}, "w"))
+    (tmp_path / "drawn.yaml").write_text(kinetics_yaml("set"))
+    request = FetchRequest(archives=str(tmp_path / "drawn.yaml"), per_class=1, parts_at_once=2)
+    with monkeypatch.context() as patch:
+        _late(patch, "part_0.tar", "part_1.tar")
+        with pytest.raises(Interrupted):
+            fetch(request, tmp_path / "videos", most=1)
     fetch(request, tmp_path / "videos")
     assert files_of(tmp_path / "videos") == {f"jumping/{key}.mp4": b"first"}

@@ -1,0 +1,214 @@
+"""`make faults`: `bench data fetch` that gets a signal at a random moment, and is then continued.
+
+The folder of videos, or the answers of the run, are afterwards those of a fetch that nothing has happened to.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from actionbench.datasets.archives.sets.ledger import LEDGER
+from actionbench.models.labels import labels
+from actionbench.records.run_directory import RUN, RunDirectory
+
+from ..archive_sets import kinetics_files, kinetics_yaml, name_of
+from ..bench.conftest import write_video
+from ..datasets.archives.server import serving
+from .runs import NETWORKS, answers
+from .signals import COMMAND, Ended, after, after_it, campaign, ended
+
+PER_CLASS, CLASSES, ARCHIVES = 3, 4, 3
+
+FETCHING_S = 3.0
+"""Seconds that archives are read, by `--limit-rate`."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A set on the loopback.
+
+    - `yaml`: its description. `rate`: of `--limit-rate`, so that a fetch takes seconds.
+    - `per_class`: videos of each class that are wanted, which are decoded; None for all, which are not.
+    """
+
+    yaml: Path
+    rate: str
+    per_class: int | None
+
+    def kept(self, out: Path) -> list[str]:
+        """The words of a fetch into a folder."""
+        return ["data", "fetch", str(self.yaml), *self._wanted(), "--out", str(out)]
+
+    def streamed(self, run: Path) -> list[str]:
+        """The words of a run on videos that are not kept."""
+        return [
+            *("data", "fetch", str(self.yaml), *self._wanted(), "--keep", "none", "--spool", "12kB", "--"),
+            *("--models", f"{NETWORKS}:steady", "--weights", f"steady={NETWORKS}", "--out", str(run)),
+            *("--threads", "1", "--processes", "1", "--no-report"),
+            *("--latency-clips", "1", "--latency-seconds", "0"),
+        ]
+
+    def _wanted(self) -> list[str]:
+        chosen = [] if self.per_class is None else ["--per-class", str(self.per_class)]
+        return [*chosen, "--limit-rate", self.rate]
+
+
+def contents(folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Name of a drawn video → its file, and → its class. One is in no archive, one does not decode."""
+    files, classes = {}, {}
+    for number in range(CLASSES * (PER_CLASS + 2)):
+        index = number % CLASSES
+        path = folder / f"{number}.mp4"
+        write_video(path, np.array([index, number // CLASSES, 3]) / 8 + 1 / 16, frames=18)
+        files[name_of(number)] = path.read_bytes()
+        classes[name_of(number)] = labels("kinetics-400")[index]
+    del files[name_of(1)]
+    files[name_of(2)] = files[name_of(2)][:100]
+    return files, classes
+
+
+@contextmanager
+def drawn(
+    folder: Path, mode: str, *, rate: str = "8kB", per_class: int | None = PER_CLASS
+) -> Iterator[Drawn]:
+    """A set, served while the block runs. `mode`: compression of its archives, of tarfile."""
+    files, classes = contents(folder / "clips")
+    items = list(files.items())
+    with serving() as server:
+        parts = [dict(items[n::ARCHIVES]) for n in range(ARCHIVES)]
+        server.files |= kinetics_files(parts, classes, mode)
+        path = folder / "drawn.yaml"
+        path.write_text(kinetics_yaml(f"{server.address}/"))
+        yield Drawn(path, rate, per_class)
+
+
+def tree(folder: Path) -> dict[str, bytes | list[bytes]]:
+    """What a fetch has made: path → content; of the ledger the lines, in whatever order they came."""
+    found: dict[str, bytes | list[bytes]] = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != "lock":
+            content = path.read_bytes()
+            name = str(path.relative_to(folder))
+            found[name] = sorted(set(content.splitlines())) if name == "fetched.jsonl" else content
+    return found
+
+
+def run_result(run: Path) -> tuple[object, ...]:
+    """What a run on videos that are not kept has come to; raises AssertionError for what is left of them."""
+    directory = RunDirectory(run)
+    assert directory.run.state == "done"
+    assert list(run.rglob("*.mp4")) == []
+    assert list(run.rglob("*.tmp")) == []
+    data = directory.run.data
+    return answers(run), data["digest"], data["missing"], {each.clip for each in directory.latencies()}
+
+
+def assert_expected(found: Ended, number: signal.Signals, begun: bool) -> None:
+    """Assert that the exit status is what is promised. `begun`: something is on the disk."""
+    allowed = {0, -number} if number == signal.SIGKILL else {0, 130}
+    if not begun:  # Python has to start before it can treat a signal
+        allowed.add(-number)
+    assert found.status in allowed, f"exit status {found.status}: {found.errors}"
+
+
+def _moment(draw: Random, length_s: float, ledger: Path) -> Callable[[Callable[[], bool]], None]:
+    """At any moment of the command, or, three times of four, once videos have come."""
+    if draw.random() < 0.25:
+        return after(draw.uniform(0, length_s))
+    return after_it(ledger.exists, draw.uniform(0, FETCHING_S))
+
+
+class Kept:
+    """Fetches into a folder: the same command continues."""
+
+    def __init__(self, drawn: Drawn, folder: Path) -> None:
+        """`folder`: for the undisturbed one."""
+        self._drawn = drawn
+        self._said, self._whole, self._length_s = self._fetched(folder)
+
+    def _fetched(self, folder: Path) -> tuple[str, dict[str, bytes | list[bytes]], float]:
+        out, begin = folder / "videos", time.monotonic()
+        found = ended([*COMMAND, *self._drawn.kept(out)], folder)
+        assert found.status == 0, found.errors
+        return found.output.replace(str(out), "OUT"), tree(out), time.monotonic() - begin
+
+    def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
+        """See `campaign`."""
+        os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
+        out = folder / "videos"
+        moment = _moment(draw, self._length_s, out / LEDGER)
+        found = ended([*COMMAND, *self._drawn.kept(out)], folder, number, moment)
+        assert_expected(found, number, out.exists())
+        seen = "ended" if found.status == 0 else "fetching" if (out / LEDGER).exists() else "nothing"
+        said, now, _ = self._fetched(folder)
+        assert said == self._said, f"{said}\nin place of\n{self._said}"
+        different = {
+            name for name in now.keys() | self._whole.keys() if now.get(name) != self._whole.get(name)
+        }
+        assert not different, f"another content than that of the undisturbed fetch: {sorted(different)}"
+        return seen
+
+
+class Streamed:
+    """Runs on videos that are not kept: `bench run --resume` continues."""
+
+    def __init__(self, drawn: Drawn, folder: Path) -> None:
+        """`folder`: for the undisturbed one."""
+        self._drawn = drawn
+        run, begin = folder / "run", time.monotonic()
+        self._carry_out(drawn.streamed(run), folder)
+        self._length_s, self._whole = time.monotonic() - begin, run_result(run)
+
+    @staticmethod
+    def _carry_out(words: list[str], folder: Path) -> None:
+        found = ended([*COMMAND, *words], folder)
+        assert found.status == 0, found.errors
+
+    def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
+        """See `campaign`."""
+        os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
+        run = folder / "run"
+        moment = _moment(draw, self._length_s, run / LEDGER)
+        found = ended([*COMMAND, *self._drawn.streamed(run)], folder, number, moment)
+        begun = (run / RUN).is_file()
+        assert_expected(found, number, begun)
+        seen: str = "ended" if found.status == 0 else RunDirectory(run).run.state if begun else "nothing"
+        if begun and RunDirectory(run).clips():
+            seen += ", predicting"
+        self._carry_out(["run", "--resume", str(run)] if begun else self._drawn.streamed(run), folder)
+        assert run_result(run) == self._whole, "another result than that of the undisturbed run"
+        return seen
+
+
+WAYS = (
+    ("a fetch of compressed archives", Kept, "w:gz", PER_CLASS),
+    ("a fetch of all videos of plain archives", Kept, "w", None),
+    ("a run on archives", Streamed, "w:gz", PER_CLASS),
+)
+
+
+def main() -> int:
+    """Run the campaign: chosen videos and all of them, kept and not."""
+    failures = 0
+    for words, way, mode, per_class in WAYS:
+        with tempfile.TemporaryDirectory(prefix="faults-") as name:
+            folder = Path(name)
+            os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
+            with drawn(folder, mode, per_class=per_class) as made:
+                failures += campaign(words, str(__doc__), 10, way(made, folder))
+    return int(failures > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,207 @@
+"""`make faults`: `bench gate` that gets a signal at a random moment of a stage, and is then continued.
+
+Pairs that were measured are kept, the verdict is made of whole pairs, and the repository is as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from actionbench.records.gate_directory import GATE, SLOTS, GateDirectory
+
+from .signals import Ended, after_it, campaign, ended
+
+PAIRS = 6
+
+STAGES = ("start", "check-out", "environment", "warm-up", "pairs", "verdict")
+"""When a signal comes: at a random moment from the beginning of one of them on."""
+
+DRIVER = """
+import os
+from actionbench.__main__ import _on_interrupt, main
+
+_on_interrupt(lambda *_: os._exit(130))  # as `main` does before it imports
+from actionbench.bench.gate import runner
+
+class Control:
+    describe = lambda self: "made up"
+    __call__ = once = lambda self: 1.0
+
+runner.Control = Control
+main()
+"""
+"""`bench`, whose gates have a control workload that takes no time."""
+
+COMMAND = [sys.executable, "-c", DRIVER]
+
+WORK = """
+import os, sys, time
+from pathlib import Path
+seconds = float(Path("seconds").read_text())
+facts = '{"stages_s": {"flow": %r, "forward": %r}}' % (seconds, 1.0)
+if "ACTIONBENCH_TURNS" in os.environ and "turns" in sys.argv:
+    print('{"ready": {"load_s": 0.5}}', flush=True)
+    for line in sys.stdin:
+        time.sleep(0.005)
+        print(facts, flush=True)
+else:
+    time.sleep(0.05)
+    print(facts)
+"""
+"""Work of an arm, which reports made-up times."""
+
+SETUP = {
+    "setup.cfg": "[metadata]\nname = mine\nversion = 1\n[options]\npy_modules = mine\n",
+    "setup.py": "from setuptools import setup\nsetup()\n",
+    "mine.py": "",
+}
+"""Files by which pip installs the arm."""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git says."""
+    identity = ["-c", "user.name=someone", "-c", "user.email=someone@example.org"]
+    words = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def repository(folder: Path, *, installed: bool) -> Path:
+    """A repository of two commits, the second of which is slower, and some hundred files.
+
+    - `installed`: pip installs it into the environment of an arm, which takes a second.
+    """
+    files = {"work.py": WORK, **(SETUP if installed else {})}
+    files |= {f"data/{n}.txt": f"{n}\n" * 1000 for n in range(300)}
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    for seconds in (1.0, 1.5):
+        (folder / "seconds").write_text(str(seconds))
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "--message", f"takes {seconds} s")
+    return folder
+
+
+def words_of(repository: Path, out: Path, turns: bool, *more: object) -> list[str]:
+    """The words of a gate of the two commits."""
+    work = shlex.join(["python", "-S", "-E", "work.py", *(["turns"] if turns else [])])
+    return [
+        *("gate", "--repository", str(repository), "--base", "git:main^", "--candidate", "git:main"),
+        *("--command", work, "--packages", "shared", "--pairs", str(PAIRS), "--max-pairs", str(PAIRS)),
+        *("--pair-seconds", "0.001", "--out", str(out), *map(str, more)),
+    ]
+
+
+def pairs(out: Path) -> dict[int, list[dict[str, Any]]]:
+    """Number of each complete pair → its records."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    if (out / SLOTS).exists():
+        for line in (out / SLOTS).read_bytes().splitlines(keepends=True):
+            if line.endswith(b"\n"):
+                record = json.loads(line)
+                found.setdefault(record["pair"], []).append(record)
+    return {n: each for n, each in found.items() if each[0]["kind"] == "pair" or len(each) >= 2}
+
+
+def _reached(stage: str, folder: Path, out: Path) -> Callable[[], bool]:
+    """Function that tells whether a stage has begun. `folder`: ACTIONBENCH_HOME."""
+    if stage == "start":
+        return lambda: True
+    trees = {"check-out": "gate/*/base", "environment": "gate/*/base/environment"}
+    if stage in trees:
+        return lambda: any(folder.glob(trees[stage]))
+    if stage == "warm-up":
+        return (out / GATE).exists
+    return lambda: len(pairs(out)) >= (1 if stage == "pairs" else PAIRS)
+
+
+class Gates:
+    """Gates of two commits, checked out and installed anew each. `installed`, `turns`: see above."""
+
+    def __init__(self, folder: Path, *, installed: bool, turns: bool) -> None:
+        """`folder`: for the repository and the undisturbed gate."""
+        self._repository, self._turns = repository(folder / "mine", installed=installed), turns
+        os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
+        begin = time.monotonic()
+        self._whole = self._verdict(folder, words_of(self._repository, folder / "gate", turns))
+        self._length_s = time.monotonic() - begin
+
+    def _verdict(self, folder: Path, words: list[str]) -> dict[str, Any]:
+        result = folder / "result.json"
+        found = ended([*COMMAND, *words, "--json", result], folder)
+        assert found.status == 3, f"exit status {found.status}: {found.errors}"
+        facts = json.loads(result.read_text())
+        kept = ("verdict", "pairs", "pairs_in_turns", "turns")
+        return {each: facts[each] for each in kept} | {"moved": facts["moved"]["command"]["stage"]}
+
+    def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
+        """See `campaign`."""
+        home, out, result = folder / "home", folder / "gate", folder / "result.json"
+        os.environ["ACTIONBENCH_HOME"] = str(home)
+        stage = draw.choice(STAGES)
+        wait = after_it(_reached(stage, home, out), draw.uniform(0, self._length_s / len(STAGES)))
+
+        words = words_of(self._repository, out, self._turns)
+        found = ended([*COMMAND, *words, "--json", result], folder, number, wait)
+        self._check(found, number, home.exists())
+        assert found.status == 3 or number == signal.SIGKILL or not result.exists(), "a result of a part"
+        if result.exists():
+            json.loads(result.read_text())
+        kept = pairs(out)
+        begun = (out / GATE).exists()
+        verdict = self._verdict(folder, ["gate", "--resume", str(out)] if begun else words)
+        assert verdict == self._whole, f"{verdict} in place of {self._whole}"
+        now = pairs(out)
+        assert sorted(now) == list(range(PAIRS))
+        assert all(now[n] == records for n, records in kept.items()), "a pair was measured again"
+        assert list(out.rglob("*.tmp")) == list(home.rglob("*.tmp")) == []
+        assert GateDirectory(out).gate.state == "done"
+        self._assert_as_it_was(home)
+        return stage if found.status != 3 else "ended"
+
+    @staticmethod
+    def _check(found: Ended, number: signal.Signals, begun: bool) -> None:
+        allowed = {3, -number} if number == signal.SIGKILL else {3, 130}
+        if not begun:  # Python has to start before it can treat a signal
+            allowed.add(-number)
+        assert found.status in allowed, f"exit status {found.status}: {found.errors}"
+
+    def _assert_as_it_was(self, home: Path) -> None:
+        """The repository has no change, and git knows of the two check-outs, which are used again."""
+        assert git(self._repository, "status", "--porcelain") == ""
+        listed = git(self._repository, "worktree", "list", "--porcelain")
+        trees = [Path(line[9:]) for line in listed.splitlines() if line.startswith("worktree ")]
+        # Gates before had homes of their own.
+        ours = [tree for tree in trees if tree.is_relative_to(home.resolve())]
+        assert sorted(ours) == sorted(tree.resolve() for tree in home.glob("gate/*/*/tree")), listed
+        assert "locked" not in listed, listed
+        for arm in ("base", "candidate"):
+            (tree,) = home.glob(f"gate/*/{arm}/tree")
+            assert git(tree, "status", "--porcelain", "--untracked-files=no") == ""
+
+
+def main() -> int:
+    """Run the campaign: in turns and slot after slot, with and without pip."""
+    failures = 0
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        for turns, installed in ((True, False), (False, True)):
+            gates = Gates(Path(name) / f"turns-{turns}", installed=installed, turns=turns)
+            what = "a gate in turns" if turns else "a gate slot after slot, of what pip installs"
+            failures += campaign(what, str(__doc__), 10, gates)
+    return int(failures > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""`make faults`: `bench live` that gets a signal at a random moment, or whose network is killed.
+
+The events up to then are whole, videos can be played, and a second session is added to them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import av
+import numpy as np
+
+from actionbench.datasets.video.sampling import TimedFrame
+from actionbench.datasets.video.writer import write_video
+from actionbench.live.events import ActionEvent, SessionHeader, read_events
+
+from .runs import NETWORKS
+from .signals import COMMAND, SIGNALS, after, campaign, ended
+
+SECONDS = 3
+WORKER = "actionbench.bench.worker.process"
+CAUSE = "most likely the machine ran out of memory"
+
+AGAIN = 0.25
+"""Share of the sessions after which a second one is added to the same files."""
+
+Told = tuple[str, str, float]
+"""State, label and start of an event."""
+
+
+def drawn_video(path: Path) -> Path:
+    """A video of `SECONDS` colours, each for a second, at 25 frames a second."""
+
+    def pixels(second: int) -> np.ndarray:
+        return np.full((48, 64, 3), (16 + 64 * second, 144, 16), np.uint8)
+
+    frames = (
+        TimedFrame(Fraction(n, 25), Fraction(n + 1, 25), partial(pixels, n // 25))
+        for n in range(25 * SECONDS)
+    )
+    write_video(path, frames, Fraction(25))
+    return path
+
+
+def words_of(video: Path, out: Path, *more: object) -> list[str]:
+    """The words of a session that writes events, clips and a video into `out`."""
+    return [
+        *("live", str(video), "--model", f"{NETWORKS}:steady", "--weights", f"steady={NETWORKS}"),
+        *("--stride", "2", "--smoothing", "0", "--hold", "0", "--clear-after", "0.5", "--threads", "1"),
+        *("--events", str(out / "events.jsonl"), "--video", str(out / "video.mp4")),
+        *("--clips", str(out / "clips"), "--before", "0.2", "--after", "0.2", *map(str, more)),
+    ]
+
+
+def told(events: Path, whole: bool = True) -> list[list[Told]]:
+    """The events of each session in a file.
+
+    - `whole`: every action that began has its end, and no line is torn.
+
+    Raises AssertionError where that is not so, or times go back.
+    """
+    sessions: list[list[Told]] = []
+    if not events.exists():
+        return sessions
+    for each in read_events(events):
+        if isinstance(each, SessionHeader):
+            sessions.append([])
+            open_actions: set[str] = set()
+            last: ActionEvent | None = None
+            continue
+        assert last is None or each.window_end_s >= last.window_end_s, (last, each)
+        last = each
+        if each.state == "start":
+            open_actions.add(each.id)
+        elif each.state == "end":
+            open_actions.remove(each.id)
+        sessions[-1].append((each.state, each.label, each.start_s))
+    if whole:
+        assert events.read_bytes().endswith(b"\n")
+        assert not sessions or not open_actions, f"no end of {open_actions}"
+    return sessions
+
+
+def frames(path: Path) -> int:
+    """Number of frames of a video."""
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def videos(out: Path) -> Iterator[Path]:
+    """What a session has filmed."""
+    yield from out.rglob("*.mp4")
+
+
+class Viewer:
+    """A browser that opens the page of a session, and does not read. `folder`: see `ended`."""
+
+    def __init__(self, held: ExitStack, folder: Path) -> None:
+        self._held, self._folder, self._looks = held, folder, False
+
+    def look(self) -> None:
+        """Open the page's pictures and events, when its address is known."""
+        said = "".join(path.read_text(errors="replace") for path in self._folder.glob("temporary-*.err"))
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", said)
+        if found is None or self._looks:
+            return
+        self._looks = True
+        for path in ("/picture", "/events"):
+            with suppress(OSError):
+                connection = socket.create_connection(("127.0.0.1", int(found[1])), 5)
+                self._held.enter_context(connection)
+                connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{found[1]}\r\n\r\n".encode())
+
+
+class Sessions:
+    """Sessions of a video in real time. `victim`: see `ended`; None: the command itself gets the signal."""
+
+    def __init__(self, folder: Path, victim: str | None = None) -> None:
+        """`folder`: for the video and the undisturbed session."""
+        self._video, self._victim = drawn_video(folder / "colours.mp4"), victim
+        os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
+        begin = time.monotonic()
+        (self._whole,) = self._at_once(folder / "whole", folder)
+        self._length_s = SECONDS + time.monotonic() - begin
+
+    def _at_once(self, out: Path, folder: Path) -> list[list[Told]]:
+        out.mkdir(exist_ok=True)
+        found = ended([*COMMAND, *words_of(self._video, out, "--as-fast-as-possible")], folder)
+        assert found.status == 0, found.errors
+        for path in videos(out):
+            assert frames(path) > 0, f"{path.name} has no frames"
+        return told(out / "events.jsonl", whole=False)
+
+    def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
+        """See `campaign`."""
+        out = folder / "out"
+        out.mkdir()
+        moment_s = draw.uniform(0, self._length_s)
+        with ExitStack() as held:
+            viewer, waiting = Viewer(held, folder), after(moment_s)
+
+            def wait(running: Callable[[], bool]) -> None:
+                def still() -> bool:
+                    viewer.look()
+                    return running()
+
+                waiting(still)
+
+            command = [*COMMAND, *words_of(self._video, out, "--web", "0")]
+            found = ended(command, folder, number, wait, self._victim)
+        sessions = told(out / "events.jsonl", whole=self._victim is None)
+        begun = bool(sessions)
+        if self._victim is None:
+            # The command is told that a session has begun at the same time as its files are made.
+            recognised = begun and bool(sessions[0])
+            allowed = {0, -number} if number == signal.SIGKILL or not recognised else {0}
+            allowed |= set() if recognised else {130}
+        else:
+            allowed = {0, 2}
+            assert found.status == 0 or CAUSE in found.errors, found.errors
+        assert found.status in allowed, f"exit status {found.status}: {found.errors}"
+        for path in videos(out):
+            if path.name == "video.mp4" and self._victim is not None and path.stat().st_size == 0:
+                continue  # it is made before the first frame comes
+            assert path.stat().st_size > 0, f"{path.name} is empty"
+            assert frames(path) > 0, f"{path.name} has no frame"
+        assert list(out.rglob("*.tmp")) == []
+        if draw.random() < AGAIN:
+            again = self._at_once(out, folder)
+            assert again[: len(sessions)] == sessions, "events of the first session were lost"
+            assert again[len(sessions) :] == [self._whole], f"{again[-1]} in place of {self._whole}"
+        return "nothing" if not begun else "recognising" if sessions[0] else "begun"
+
+
+def main() -> int:
+    """Run the campaign: signals to the command, then SIGKILL to the process of the network."""
+    failures = 0
+    ways = (("a live session", None, list(SIGNALS)), ("a session's network", WORKER, ["KILL"]))
+    for words, victim, signals in ways:
+        with tempfile.TemporaryDirectory(prefix="faults-") as name:
+            failures += campaign(words, str(__doc__), 10, Sessions(Path(name), victim), signals)
+    return int(failures > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
