@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -13,6 +14,11 @@ from typing import BinaryIO
 TEMPORARY = ".tmp"
 """Suffix of a file that is being written; a process that is killed leaves it behind."""
 
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""`errno` of a write for which the disk, or the user's share of it, has no room."""
+
+_OF_WRITES = NO_SPACE | {errno.EFBIG}
 
 _ABANDONED = re.compile(rf"\..+\.[0-9a-f]{{8}}{re.escape(TEMPORARY)}", re.DOTALL)
 """Names of such files: see `replacing`."""
@@ -30,7 +36,7 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     - `sync`: flush the bytes to the disk first. Without it a power failure may leave a damaged file, which is
       acceptable for files that can be made again.
 
-    Raises OSError if it cannot be written; an existing file is then unchanged.
+    Raises OSError, with the name of the file, if it cannot be written; an existing file is then unchanged.
     """
     if str(path).startswith(_STREAMS) or (path.exists() and not path.is_file()):
         with path.open("ab") as stream:
@@ -47,8 +53,9 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
                 os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        if error.filename == str(temporary):
-            error.filename = str(path)  # the name that the user knows
+        # The name that the user knows; the error of a write names no file.
+        if error.filename == str(temporary) or (error.filename is None and error.errno in _OF_WRITES):
+            error.filename = str(path)
         raise
     finally:
         temporary.unlink(missing_ok=True)
@@ -61,8 +68,12 @@ def write_file(path: Path, content: str | bytes, *, sync: bool = True) -> Path:
     return path
 
 
+def is_abandoned(path: Path) -> bool:
+    """Whether a file of a folder that nobody writes now was being written by a process that was killed."""
+    return _ABANDONED.fullmatch(path.name) is not None
+
+
 def remove_abandoned(folder: Path) -> None:
     """Remove what killed processes were writing in a folder, and below it, which nobody else writes now."""
-    for path in folder.rglob(f".*{TEMPORARY}"):
-        if _ABANDONED.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+    for path in filter(is_abandoned, folder.rglob(f".*{TEMPORARY}")):
+        path.unlink(missing_ok=True)

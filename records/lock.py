@@ -11,6 +11,9 @@ from filelock import FileLock, Timeout
 
 from ..errors import MeasurementError, UsageError
 
+LOCK_FILES = frozenset({"lock", "lock-holder"})
+"""Files of a folder that is, or was, locked."""
+
 
 class FolderLock:
     """The lock of a folder; a context manager. It is released when the process ends, also by kill -9."""
@@ -22,6 +25,8 @@ class FolderLock:
         - `refusal`, `remedy`: texts of the UsageError that is raised if another process holds the lock; it
           also names that process.
         - `where`: what that error names in place of the folder.
+
+        Raises OSError, with the name of the file, if the folder cannot be written.
         """
         folder.mkdir(parents=True, exist_ok=True)
         # A file of its own: not every system lets others read a file that is locked.
@@ -34,15 +39,17 @@ class FolderLock:
                 refusal, where=where or folder, found=self._read_holder(), remedy=remedy
             ) from None
         try:
-            self._open_holder = self._holder.open("w", encoding="utf-8")
+            # Unbuffered: bytes that a full disk refused would be refused again where the file is closed.
+            self._open_holder = self._holder.open("wb", buffering=0)
         except BaseException:
             self._lock.release()
             raise
         try:
-            self._open_holder.write(f"process {os.getpid()} on {platform.node()}")
-            self._open_holder.flush()
-        except BaseException:
+            self._open_holder.write(f"process {os.getpid()} on {platform.node()}".encode())
+        except BaseException as error:
             self.release()
+            if isinstance(error, OSError):
+                error.filename = str(self._holder)
             raise
 
     def _read_holder(self) -> str | None:

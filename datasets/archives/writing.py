@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from pathlib import Path
 from typing import Final
 
-from ...atomic import replacing
+from ...atomic import NO_SPACE, replacing
 from ...downloads.space import disk_full, require_space
 from ...errors import ArchiveError
 from ...plain_text import plain_line
@@ -38,7 +37,7 @@ def write_member(member: Member, folder: Path, name: str) -> Path:
         with replacing(path) as file:
             shutil.copyfileobj(member.content, file)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in NO_SPACE:
             raise disk_full(folder, ArchiveError, _REMEDY) from error
         raise ArchiveError("cannot be written", where=error.filename or path, found=error.strerror) from error
     return path
