@@ -1,0 +1,155 @@
+"""A disk that becomes full, and folders that may not be written: real ones."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from actionbench.bench.cli.app import run_app
+
+from . import trainings
+from .subjects import NOTHING, SUBJECTS
+
+pytestmark = pytest.mark.slow
+
+
+def mount(*words: str | Path) -> None:
+    """Call `mount`. The test is skipped where that is not possible, as for anyone but root."""
+    ended = subprocess.run(["mount", *words], capture_output=True, text=True)
+    if ended.returncode:
+        pytest.skip(f"no file system can be mounted here: {ended.stderr.strip()}")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, in memory, with room enough."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", folder)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def resize(disk: Path, size: str) -> None:
+    mount("-o", f"remount,size={size}", disk)
+
+
+SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
+"""Of the space that the whole result takes; a training takes more than that in the middle."""
+
+
+@pytest.mark.usefixtures("forked_workers", "no_pictures")
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_a_disk_that_becomes_full(
+    name: str,
+    disk: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """An error with the file and the remedy; with more room it goes on, and nothing else was lost."""
+    monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path / "home"))
+    subject, out = SUBJECTS[name](tmp_path / "data"), disk / "out"
+    assert run_app(subject.begin(out)) == 0
+    expected, used = subject.answers(out), shutil.disk_usage(disk).used
+    stages = set()
+    for share in SHARES:
+        shutil.rmtree(out)
+        shutil.rmtree(tmp_path / "home", ignore_errors=True)
+        resize(disk, str(4096 + int(share * used)))
+        capfd.readouterr()
+        assert run_app(subject.begin(out)) == 2, share
+        *_, said = capfd.readouterr().err.splitlines()
+        assert said.startswith(f"bench: error: {out}"), said
+        assert "No space left on device" in said
+        assert "ree some space" in said
+        stages.add(stage := subject.stage(out))
+        resize(disk, "64m")
+        assert run_app(subject.begin(out) if stage == NOTHING else subject.go_on(out)) == 0
+        assert subject.answers(out) == expected, share
+    assert len(stages) >= 3, stages
+
+
+@contextmanager
+def read_only(folder: Path, how: str) -> Iterator[list[str | Path]]:
+    """A folder that nobody may write to; the beginning of a command for which that holds."""
+    folder.mkdir(exist_ok=True)
+    command: list[str | Path] = [sys.executable, "-m", "actionbench"]
+    if how == "mount":
+        mount("--bind", folder, folder)
+        try:
+            mount("-o", "remount,bind,ro", folder)
+            yield command
+        finally:
+            subprocess.run(["umount", folder], check=True)
+        return
+    if os.geteuid() == 0:  # who else may write everywhere
+        if (setpriv := shutil.which("setpriv")) is None:
+            pytest.skip("root may write everywhere, and there is no setpriv, by which it may not")
+        command = [setpriv, "--bounding-set=-dac_override,-dac_read_search", *command]
+    mode = folder.stat().st_mode
+    folder.chmod(0o555)
+    try:
+        yield command
+    finally:
+        folder.chmod(mode)
+
+
+@pytest.mark.parametrize("how", ["permissions", "mount"])
+@pytest.mark.parametrize("name", ["run", "finetune"])
+def test_a_folder_that_may_not_be_written(
+    name: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read, where it need not be written; else it is named. A training needs features in the cache."""
+    monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path / "home"))
+    subject = SUBJECTS[name](tmp_path / "data")
+    error = "Permission denied" if how == "permissions" else "Read-only file system"
+    data, home, results = (tmp_path / each for each in ("data", "home", "results"))
+    for number, (folder, works) in enumerate(
+        ((results, False), (home, name == "run"), (data, True), (home, True))
+    ):
+        out = (results if folder == results else tmp_path) / f"out-{number}"
+        with read_only(folder, how) as command:
+            ended = subprocess.run(
+                [*command, *subject.begin(out)], capture_output=True, text=True, timeout=300
+            )
+        assert "Traceback" not in ended.stderr, ended.stderr
+        if works:
+            assert ended.returncode == 0, ended.stderr
+            assert subject.stage(out) == "ended"
+        else:
+            assert ended.returncode == 2, ended.stderr
+            *_, said = ended.stderr.splitlines()
+            assert said.startswith(f"bench: error: {folder}"), said
+            assert error in said
+            assert said.count(error) == 1
+    if name == "finetune":
+        assert run_app(trainings.go_on(tmp_path / "out-1")) == 0
+
+
+@pytest.mark.usefixtures("forked_workers")
+@pytest.mark.parametrize("name", ["run", "finetune"])
+def test_a_result_that_may_not_be_written_any_more(
+    name: str, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is not gone on with; what the first has left is read."""
+    monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path / "home"))
+    subject, out = SUBJECTS[name](tmp_path / "data"), disk / "out"
+    resize(disk, "20k")
+    assert run_app(subject.begin(out)) == 2
+    mount("-o", "remount,ro", disk)
+    capfd.readouterr()
+    assert run_app(subject.go_on(out)) == 2
+    *_, said = capfd.readouterr().err.splitlines()
+    assert said.startswith(f"bench: error: {out}"), said
+    assert "Read-only file system" in said
+    mount("-o", "remount,rw,size=64m", disk)
+    assert run_app(subject.go_on(out)) == 0
+    assert subject.stage(out) == "ended"
