@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -86,3 +87,28 @@ def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path:
     remove_abandoned(tmp_path)
     assert not left.exists()
     assert all(path.exists() for path in kept)
+
+
+def test_a_full_disk_names_the_file_and_what_was_not_written_by_it_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error of a write names no file. One of another cause, such as a connection, is left as it is."""
+
+    def fails(number: int) -> str | None:
+        try:
+            with replacing(tmp_path / "file"):
+                raise OSError(number, os.strerror(number))
+        except OSError as error:
+            return error.filename
+
+    assert fails(errno.ENOSPC) == fails(errno.EFBIG) == str(tmp_path / "file")
+    assert fails(errno.ECONNRESET) is None
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space") as refused:
+        write_file(tmp_path / "file", "x")
+    assert refused.value.filename == str(tmp_path / "file")
+    assert not list(tmp_path.iterdir())

@@ -26,8 +26,8 @@ from .subjects import NOTHING, SUBJECTS, Subject
 def disturbed(subject: Subject, out: Path, moment_s: float, number: signal.Signals) -> tuple[str, float]:
     """A command that gets a signal at a moment, in seconds from its start, and is then continued to its end.
 
-    The stage in which the signal came, and the seconds that the rest took. Raises AssertionError where an exit
-    status is not what is promised.
+    The stage in which the signal came, and the seconds that the rest took. Raises AssertionError where an
+    exit status is not what is promised.
     """
     errors = out.with_name("errors")
     process = subject.start(subject.begin(out), errors)

@@ -62,3 +62,13 @@ def test_a_folder_that_was_moved_away_is_noticed_and_its_lock_can_be_released(tm
         (tmp_path / "elsewhere").rename(folder)
         lock.require_in_place("go on")
     assert not (folder / "lock-holder").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_a_full_disk_is_an_error_that_names_the_file_and_leaves_no_lock(tmp_path: Path) -> None:
+    (tmp_path / "lock-holder").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as raised:
+        take(tmp_path)
+    assert raised.value.filename == str(tmp_path / "lock-holder")
+    with take(tmp_path):
+        pass
