@@ -77,3 +77,9 @@ def remove_abandoned(folder: Path) -> None:
     """Remove what killed processes were writing in a folder, and below it, which nobody else writes now."""
     for path in filter(is_abandoned, folder.rglob(f".*{TEMPORARY}")):
         path.unlink(missing_ok=True)
+
+
+def file_and_reason(error: OSError) -> str:
+    """For a message: the file of an error that names one, what is wrong, and the remedy for a full disk."""
+    remedy = ". Free some space, then give the command again." if error.errno in NO_SPACE else ""
+    return f"{error.filename}: {error.strerror}{remedy}"

@@ -94,7 +94,7 @@ def test_a_full_disk_names_the_file_and_what_was_not_written_by_it_does_not(
 ) -> None:
     """The error of a write names no file. One of another cause, such as a connection, is left as it is."""
 
-    def fails(number: int) -> str | None:
+    def fails(number: int) -> object:
         try:
             with replacing(tmp_path / "file"):
                 raise OSError(number, os.strerror(number))

@@ -12,7 +12,7 @@ import typer
 from typer.main import get_command
 
 from ... import __version__
-from ...atomic import NO_SPACE
+from ...atomic import file_and_reason
 from ...errors import ActionBenchError, UsageError
 from ...plain_text import indented
 from ...settings import read_config
@@ -73,8 +73,7 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        remedy = ". Free some space, then give the command again." if error.errno in NO_SPACE else ""
-        _complain(f"error: {error.filename}: {error.strerror}{remedy}")
+        _complain(f"error: {file_and_reason(error)}")
         return 2
     except Exception as error:
         # Errors of usage: typer keeps click, whose they are, under a private name.

@@ -14,7 +14,8 @@ import pytest
 
 from actionbench.bench.cli.app import run_app
 
-from . import trainings
+from . import runs, trainings
+from .runs import Words
 from .subjects import NOTHING, SUBJECTS
 
 pytestmark = pytest.mark.slow
@@ -153,3 +154,30 @@ def test_a_result_that_may_not_be_written_any_more(
     mount("-o", "remount,rw,size=64m", disk)
     assert run_app(subject.go_on(out)) == 0
     assert subject.stage(out) == "ended"
+
+
+@pytest.mark.usefixtures("forked_workers")
+@pytest.mark.parametrize("options", ["size=40k", "ro"])
+def test_a_flow_cache_that_cannot_be_written(
+    options: str,
+    disk: Path,
+    words: Words,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The model fails, with the file; what it has predicted before is kept, and with room it goes on."""
+    monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path / "home"))
+    assert run_app(words(tmp_path / "whole", "moving", "--flow", "dis")) == 0
+    monkeypatch.setenv("ACTIONBENCH_HOME", str(disk))
+    mount("-o", f"remount,{options}", disk)
+    out = tmp_path / "out"
+    capfd.readouterr()
+    assert run_app(words(out, "moving", "--flow", "dis")) == 2
+    *_, said = capfd.readouterr().err.splitlines()
+    reason = "No space left on device. Free some space" if options != "ro" else "Read-only file system"
+    assert said.startswith(f"bench: error: {out}: no result for moving: {disk / 'flow'}"), said
+    assert reason in said
+    mount("-o", "remount,rw,size=64m", disk)
+    assert run_app(runs.go_on(out)) == 0
+    assert runs.answers(out) == runs.answers(tmp_path / "whole")
