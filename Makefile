@@ -41,12 +41,11 @@ benchmarks: $(VENV)/ready-dev
 fuzz: $(VENV)/ready-dev
 	$(BIN)/python -m actionbench.tests.fuzz.campaign --count $(or $(COUNT),500) --seed $(or $(SEED),0)
 
-# Runs are killed, or told to end, at random moments; resumed, each has the answers of an undisturbed one.
-#   COUNT=100 SEED=0   runs for each signal
+# Commands are killed, or told to end, at random moments; continued, each has the result of an undisturbed one.
+#   COUNT=100 SEED=0   for each command and signal: hours
 faults: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n 0 tests/faults
-	$(BIN)/python -m actionbench.tests.faults.kills --count $(or $(COUNT),100) --seed $(or $(SEED),0) \
-		--signals KILL INT TERM HUP
+	$(BIN)/python -m actionbench.tests.faults.kills --count $(or $(COUNT),100) --seed $(or $(SEED),0)
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

@@ -38,9 +38,7 @@ def disturbed(subject: Subject, out: Path, moment_s: float, number: signal.Signa
     allowed = {0, -number} if number == signal.SIGKILL else {0, 130}
     if seen == NOTHING:  # Python has to start before it can treat a signal
         allowed.add(-number)
-    if not said.startswith(
-        "Fatal Python error: init_"
-    ):  # of an interrupt in its first hundredths of a second
+    if not said.startswith("Fatal Python error: init_"):  # by an interrupt in its first 50 ms
         assert status in allowed, f"exit status {status}: {said}"
         assert "Traceback" not in said, said
     return seen, undisturbed(subject, subject.begin(out) if seen == NOTHING else subject.go_on(out), errors)

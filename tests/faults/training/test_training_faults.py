@@ -13,8 +13,9 @@ import pytest
 
 from actionbench.bench.cli.app import run_app
 from actionbench.parsing import parse_json
-from actionbench.training import finetune as training
+from actionbench.training.config import FinetuneConfig
 from actionbench.training.inputs.frames import ResizedFrames
+from actionbench.training.task import plan
 
 from ...training.conftest import _one_thread  # noqa: F401
 from .. import trainings
@@ -240,10 +241,8 @@ def test_a_file_is_checked_once_until_it_changes(monkeypatch: pytest.MonkeyPatch
 
     checked: list[Any] = []
     monkeypatch.setattr(frames, "verify", checked.append)
-    task = training.plan(
-        training.FinetuneConfig(
-            model=given["model"], weights=given["weights"], data=given["data"], memory_gb=0
-        )
+    task = plan(
+        FinetuneConfig(model=given["model"], weights=given["weights"], data=given["data"], memory_gb=0)
     )
     read: ResizedFrames = task.windows.frames
     clip = task.split.train[0].clip
