@@ -62,7 +62,7 @@ class Forked:
 
     _CONTEXT = multiprocessing.get_context("forkserver")
     _CONTEXT.set_forkserver_preload(
-        ["actionbench.bench.cli.app", "actionbench.bench.experiments", "actionbench.training.loop"]
+        ["actionbench.bench.experiments", "actionbench.training.loop", "actionbench.tests.faults.kills"]
     )
 
     def __init__(self, words: list[str], errors: Path) -> None:
