@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 
 from actionbench.bench.cli.app import run_app
 
-from . import runs, trainings
+from . import runs
 from .runs import Words
 from .subjects import NOTHING, SUBJECTS
 
@@ -78,61 +78,77 @@ def test_a_disk_that_becomes_full(
     assert len(stages) >= 3, stages
 
 
+Call = Callable[[list[str]], tuple[int, str]]
+"""From the words of a command to its exit code and what it says on standard error."""
+
+
 @contextmanager
-def read_only(folder: Path, how: str) -> Iterator[list[str | Path]]:
-    """A folder that nobody may write to; the beginning of a command for which that holds."""
+def read_only(folder: Path, how: str, call: Call) -> Iterator[Call]:
+    """A folder that nobody may write to; what calls commands for which that holds.
+
+    - `call`: calls a command in this process.
+    """
     folder.mkdir(exist_ok=True)
-    command: list[str | Path] = [sys.executable, "-m", "actionbench"]
     if how == "mount":
         mount("--bind", folder, folder)
         try:
             mount("-o", "remount,bind,ro", folder)
-            yield command
+            yield call
         finally:
             subprocess.run(["umount", folder], check=True)
         return
-    if os.geteuid() == 0:  # who else may write everywhere
-        if (setpriv := shutil.which("setpriv")) is None:
-            pytest.skip("root may write everywhere, and there is no setpriv, by which it may not")
-        command = [setpriv, "--bounding-set=-dac_override,-dac_read_search", *command]
     mode = folder.stat().st_mode
     folder.chmod(0o555)
     try:
-        yield command
+        yield call if os.geteuid() else without_privileges
     finally:
         folder.chmod(mode)
 
 
+def without_privileges(words: list[str]) -> tuple[int, str]:
+    """Call a command for which permissions hold, which root's do not heed otherwise."""
+    if (setpriv := shutil.which("setpriv")) is None:
+        pytest.skip("root may write everywhere, and there is no setpriv, by which it may not")
+    command = [setpriv, "--bounding-set=-dac_override,-dac_read_search", sys.executable, "-m", "actionbench"]
+    ended = subprocess.run([*command, *words], capture_output=True, text=True, timeout=600)
+    return ended.returncode, ended.stderr
+
+
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("how", ["permissions", "mount"])
 @pytest.mark.parametrize("name", ["run", "finetune"])
 def test_a_folder_that_may_not_be_written(
-    name: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """It is read, where it need not be written; else it is named. A training needs features in the cache."""
-    monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path / "home"))
-    subject = SUBJECTS[name](tmp_path / "data")
-    error = "Permission denied" if how == "permissions" else "Read-only file system"
+
+    def here(words: list[str]) -> tuple[int, str]:
+        capfd.readouterr()
+        code = run_app(words)
+        return code, capfd.readouterr().err
+
     data, home, results = (tmp_path / each for each in ("data", "home", "results"))
-    for number, (folder, works) in enumerate(
-        ((results, False), (home, name == "run"), (data, True), (home, True))
-    ):
-        out = (results if folder == results else tmp_path) / f"out-{number}"
-        with read_only(folder, how) as command:
-            ended = subprocess.run(
-                [*command, *subject.begin(out)], capture_output=True, text=True, timeout=300
-            )
-        assert "Traceback" not in ended.stderr, ended.stderr
-        if works:
-            assert ended.returncode == 0, ended.stderr
-            assert subject.stage(out) == "ended"
-        else:
-            assert ended.returncode == 2, ended.stderr
-            *_, said = ended.stderr.splitlines()
-            assert said.startswith(f"bench: error: {folder}"), said
-            assert error in said
-            assert said.count(error) == 1
+    monkeypatch.setenv("ACTIONBENCH_HOME", str(home))
+    subject = SUBJECTS[name](data)
+    error = "Permission denied" if how == "permissions" else "Read-only file system"
+
+    def refused(folder: Path, out: Path) -> None:
+        with read_only(folder, how, here) as call:
+            code, said = call(subject.begin(out))
+        assert code == 2, said
+        assert "Traceback" not in said
+        assert said.splitlines()[-1].startswith(f"bench: error: {folder}"), said
+        assert said.count(error) == 1
+
+    refused(results, results / "out")
+    first = tmp_path / "first"
     if name == "finetune":
-        assert run_app(trainings.go_on(tmp_path / "out-1")) == 0
+        refused(home, first)
+        assert run_app(subject.go_on(first)) == 0
+    with read_only(data, how, here) as call, read_only(home, how, call) as call:
+        code, said = call(subject.begin(tmp_path / "second"))
+    assert code == 0, said
+    assert subject.stage(tmp_path / "second") == "ended"
 
 
 @pytest.mark.usefixtures("forked_workers")
