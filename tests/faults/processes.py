@@ -62,7 +62,7 @@ class Forked:
 
     _CONTEXT = multiprocessing.get_context("forkserver")
     _CONTEXT.set_forkserver_preload(
-        ["actionbench.bench.experiments", "actionbench.training.loop", "actionbench.tests.faults.kills"]
+        ["actionbench.bench.experiments", "actionbench.training.loop", "actionbench.tests.faults.subjects"]
     )
 
     def __init__(self, words: list[str], errors: Path) -> None:
