@@ -43,12 +43,11 @@ fuzz: $(VENV)/ready-dev $(if $(GUIDED),$(VENV)/ready-fuzz)
 	$(BIN)/python -m actionbench.tests.fuzz.campaign --count $(or $(COUNT),500) --seed $(or $(SEED),0) \
 		--guided $(or $(GUIDED),0)
 
-# Runs are killed, or told to end, at random moments; resumed, each has the answers of an undisturbed one.
-#   COUNT=100 SEED=0   runs for each signal
+# Commands are killed, or told to end, at random moments; continued, each has the result of an undisturbed one.
+#   COUNT=100 SEED=0   for each command and signal: hours
 faults: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n 0 tests/faults
-	$(BIN)/python -m actionbench.tests.faults.kills --count $(or $(COUNT),100) --seed $(or $(SEED),0) \
-		--signals KILL INT TERM HUP
+	$(BIN)/python -m actionbench.tests.faults.kills --count $(or $(COUNT),100) --seed $(or $(SEED),0)
 	$(BIN)/python -m actionbench.tests.faults.gates --count $(or $(COUNT),100) --seed $(or $(SEED),0)
 	$(BIN)/python -m actionbench.tests.faults.sessions --count $(or $(COUNT),100) --seed $(or $(SEED),0)
 	$(BIN)/python -m actionbench.tests.faults.fetches --count $(or $(COUNT),100) --seed $(or $(SEED),0)

@@ -50,7 +50,7 @@ class ArrayCache:
             except Exception:  # of NumPy, zipfile and tokenize, which have no class in common
                 path.unlink(missing_ok=True)
                 return None
-        with suppress(FileNotFoundError):  # another process has just removed it
+        with suppress(OSError):  # another process has just removed it, or the folder may not be written
             os.utime(path)
         return array
 

@@ -138,7 +138,7 @@ class AppendedFile:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise _refused(self._path, error, self._resume) from error
+            raise refused(self._path, error, self._resume) from error
         return start
 
     def close(self) -> None:
@@ -170,10 +170,11 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes], resume: str) -> 
         with replacing(path) as file:
             file.writelines([data] if isinstance(data, bytes) else data)
     except OSError as error:
-        raise _refused(path, error, resume) from error
+        raise refused(path, error, resume) from error
 
 
-def _refused(path: Path, error: OSError, resume: str) -> MeasurementError:
+def refused(path: Path, error: OSError, resume: str) -> MeasurementError:
+    """The error for a file that cannot be written. `resume`: the command that goes on when it can be."""
     return MeasurementError(
         f"cannot be written: {error.strerror}",
         where=path,

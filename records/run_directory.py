@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..atomic import remove_abandoned
+from ..atomic import NO_SPACE, remove_abandoned, write_file
 from ..errors import UsageError
 from .clips.columns import ClipColumns, ClipColumnsBuilder
 from .clips.index import ClipIndex, index_entries
@@ -179,11 +179,7 @@ class RunWriter(RunDirectory):
             remedy = "Wait for its end, or choose --out."
             self._lock = FolderLock(path, "another run is writing this directory", remedy=remedy)
         except OSError as error:
-            raise UsageError(
-                f"cannot be written: {error.strerror}",
-                where=error.filename or path,
-                remedy="Choose another --out.",
-            ) from error
+            raise _cannot_begin(path, error) from error
         try:
             if run is not None:
                 if (path / RUN).exists():
@@ -192,7 +188,10 @@ class RunWriter(RunDirectory):
                         where=path,
                         remedy=f"Continue it by --resume {path}, or choose another --out.",
                     )
-                write_atomically(path / RUN, to_json(asdict(run), indent=1), f"bench run --resume {path}")
+                try:
+                    write_file(path / RUN, to_json(asdict(run), indent=1))
+                except OSError as error:
+                    raise _cannot_begin(path, error) from error
             super().__init__(path)
             self._index = ClipIndex()
             self._mend()
@@ -297,3 +296,11 @@ class RunWriter(RunDirectory):
                 self._index.remove(model, clip)
         if size > whole:
             os.truncate(scores, whole)
+
+
+def _cannot_begin(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot be written: {error.strerror}",
+        where=error.filename or path,
+        remedy=("Free some space, or choose" if error.errno in NO_SPACE else "Choose") + " another --out.",
+    )

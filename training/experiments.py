@@ -14,16 +14,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..atomic import replacing
+from ..atomic import remove_abandoned, replacing
 from ..errors import ActionBenchError, UsageError, unknown_name
 from ..models.detectors.registry import absolute_detector
 from ..parsing import to_yaml
+from ..records.lock import FolderLock
 from ..records.training import ExamplePrediction, Side, read_predictions
 from ..settings import from_mapping, read_config, settings_of
 from .config import FinetuneConfig
 from .finetune import finetune, resume
 from .reporting import Reporter
-from .result import CONFIG, is_finished
+from .result import CONFIG, is_finished, tidy
 
 FILE = "experiments.yaml"
 """What was asked for, in the folder of the experiments."""
@@ -143,16 +144,23 @@ def run_experiments(path: Path, out: Path, reporter: Reporter) -> Experiments:
 
     - `path`: the YAML file. `out`: the folder, made where it is missing.
 
-    Raises UsageError before anything is trained for impossible settings, and if `out` holds other
-    experiments. An error of a training names it; the results of the others are kept.
+    Raises UsageError before anything is trained for impossible settings, if `out` holds other experiments, or
+    if another process carries them out. An error of a training names it; the results of the others are kept.
     """
     experiments = read_experiments(path)
     trainings = list(experiments.trainings(out))
-    _settle(out, experiments)
-    with reporter.task("training", len(trainings)) as progress:
+    remedy = "Wait until they end, or end them."
+    with (
+        FolderLock(out, "other experiments are being carried out in this folder", remedy=remedy),
+        reporter.task("training", len(trainings)) as progress,
+    ):
+        remove_abandoned(out)
+        _settle(out, experiments)
         for _, folder, config in trainings:
             progress.note(folder.name)
-            if not is_finished(folder):
+            if is_finished(folder):
+                tidy(folder)
+            else:
                 try:
                     if (folder / CONFIG).is_file():
                         resume(folder, reporter)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -16,12 +15,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..atomic import NO_SPACE, remove_abandoned
 from ..datasets.composed.example import Example
 from ..errors import BackendUnavailable, UsageError
 from ..models.finetuning.trainable import Back, has_front
 from ..models.inputs import gpu_index
 from ..operating_point import OperatingPoint
-from ..records.lock import FolderLock
+from ..records.json_lines import refused
 from ..records.training import ExamplePrediction, Side, chosen_on_validation, write_predictions
 from .config import FinetuneConfig
 from .freezing import freeze
@@ -32,7 +32,16 @@ from .losses import make_loss
 from .ranks.group import ALONE, Ranks, cluster, joined, started
 from .ranks.launch import launch
 from .reporting import Reporter, Silent
-from .result import begin, is_finished, read_settings, settle_split, write_network
+from .result import (
+    begin,
+    is_finished,
+    locked,
+    read_settings,
+    resume_command,
+    settle_split,
+    tidy,
+    write_network,
+)
 from .task import Task, plan
 
 
@@ -69,6 +78,7 @@ def resume(folder: Path, reporter: Reporter, *, devices: int | None = None, node
     config = replace(config, devices=devices or config.devices, nodes=nodes or config.nodes)
     ranks = started(config)
     if is_finished(folder):
+        tidy(folder)
         reporter.say(f"{folder}: has ended already")
         return folder
     if config.out is None or Path(config.out).resolve() != folder.resolve():
@@ -142,14 +152,18 @@ def _run(task: Task, work: _Work | None, folder: Path, reporter: Reporter) -> No
                 _run_here(task, work, folder, reporter if task.ranks.first else Silent())
     except KeyboardInterrupt:
         if task.ranks.first:
-            reporter.say(f"interrupted; continue with: bench finetune --resume {folder}")
+            reporter.say(f"interrupted; continue with: {resume_command(folder)}")
         raise
+    except OSError as error:  # of any file in the folder, and of the caches
+        if error.errno not in NO_SPACE:
+            raise
+        raise refused(Path(error.filename or folder), error, resume_command(folder)) from error
 
 
 def _run_here(task: Task, work: _Work, folder: Path, reporter: Reporter) -> None:
-    refusal, remedy = "is being trained", "Wait until it ends, or end it."
-    with FolderLock(folder, refusal, remedy=remedy) if task.ranks.first else nullcontext():
+    with locked(folder) if task.ranks.first else nullcontext():
         if task.ranks.first:
+            remove_abandoned(folder)
             settle_split(folder, task.split)
         task.ranks.wait()
         for note in task.split.notes:
@@ -178,7 +192,7 @@ class _Inputs:
 
 def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
     # Imported here: planning needs no Lightning, whose import takes seconds.
-    from .loop import CHECKPOINTS, fit
+    from .loop import fit
     from .network import TrainedNetwork
 
     config, labels, split, net = task.config, task.labels, task.split, start.net
@@ -212,12 +226,12 @@ def _train(task: Task, start: _Start, folder: Path, reporter: Reporter) -> None:
         predictions += [task.answer(side, example, row) for example, row in answers]
     if not ranks.first:
         return
-    write_predictions(folder, predictions, f"bench finetune --resume {folder}")
+    write_predictions(folder, predictions, resume_command(folder))
     described = _description(task, best, whole_frames) | {
         "operating_point": _operating_point(task, predictions)
     }
     write_network(folder, net.cpu(), described, task.people)
-    shutil.rmtree(folder / CHECKPOINTS)
+    tidy(folder)
 
 
 def _pixels(task: Task, net: nn.Module) -> _Inputs:

@@ -15,17 +15,18 @@ from typing import Any
 import lightning.pytorch as lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
-from ..atomic import replacing
+from ..atomic import write_file
 from .config import FinetuneConfig
 from .inputs.examples import Item
 from .network import MACRO_F1, TRAINING_LOSS, VALIDATION_LOSS, TrainedNetwork
 from .ranks.group import WAIT, cluster, placement
 from .reporting import Progress, Reporter
+from .result import CHECKPOINTS
 
-CHECKPOINTS = "checkpoints"
 LAST, BEST, ENDED = "last.ckpt", "best.ckpt", "ended"
 CSV = "training.csv"
 COLUMNS = ("epoch", "learning_rate", TRAINING_LOSS, VALIDATION_LOSS, MACRO_F1, "validation_accuracy")
@@ -60,7 +61,7 @@ def fit(
             callbacks.append(EarlyStopping(MACRO_F1, patience=config.early_stop, mode="max"))
         trainer = lightning.Trainer(
             **placement(config),
-            **_distributed(config),
+            **_strategy(config),
             max_epochs=config.epochs,
             callbacks=callbacks,
             logger=_tensorboard(folder) if config.tensorboard else False,
@@ -94,12 +95,29 @@ def _checkpoint(folder: Path, name: str, highest: str | None) -> ModelCheckpoint
     )
 
 
-def _distributed(config: FinetuneConfig) -> dict[str, Any]:
-    """Lightning's settings of a training in several processes; none for one."""
+class _AtomicCheckpoints(TorchCheckpointIO):
+    """A checkpoint is the old one or the complete new one.
+
+    Lightning's are written into the folder for temporary files. Where that is on another disk they are then
+    copied, and a process that is killed meanwhile, or a full disk, leaves half of one.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        assert storage_options is None, "of other file systems"
+        data = io.BytesIO()
+        torch.save(checkpoint, data)
+        write_file(Path(path), data.getvalue())
+
+
+def _strategy(config: FinetuneConfig) -> dict[str, Any]:
+    """Lightning's settings of how checkpoints are written and, with several processes, of these."""
     if config.devices * config.nodes == 1:
-        return {}
+        return {"plugins": [_AtomicCheckpoints()]}
     # Buffers are averaged by the network, once an epoch.
-    return {"strategy": DDPStrategy(broadcast_buffers=False, timeout=WAIT), "plugins": [cluster()]}
+    strategy = DDPStrategy(broadcast_buffers=False, timeout=WAIT)
+    return {"strategy": strategy, "plugins": [cluster(), _AtomicCheckpoints()]}
 
 
 def _fit(
@@ -142,8 +160,7 @@ class _Figures(lightning.Callback):
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self._rows)
-        with replacing(self._path) as file:
-            file.write(text.getvalue().encode())
+        write_file(self._path, text.getvalue())
         note = f"macro F1 {figures[MACRO_F1]:.3f}" if MACRO_F1 in figures else ""
         self._progress.advance(note)
 

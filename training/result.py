@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import nn
 
-from ..atomic import replacing
+from ..atomic import is_abandoned, remove_abandoned, replacing
 from ..datasets.composed.splits import Split
-from ..errors import MeasurementError, UsageError
+from ..errors import UsageError
 from ..models.detectors.graph import description_path
 from ..models.detectors.registry import ChosenDetector
 from ..models.finetuning.finetuned import (
@@ -27,10 +27,15 @@ from ..models.finetuning.trainable import saved_state
 from ..models.weights.formats.safetensors_files import write_safetensors
 from ..models.weights.record import digest
 from ..parsing import parse_json, to_yaml
+from ..records.lock import LOCK_FILES, FolderLock
 from ..settings import from_mapping, read_config, to_plain
 from .config import FinetuneConfig
 
 CONFIG, SPLIT = "config.yaml", "split.json"
+
+
+CHECKPOINTS = "checkpoints"
+"""Folder, in that of a training, of what it goes on from; removed when it has ended."""
 
 
 def is_finished(folder: Path) -> bool:
@@ -38,16 +43,46 @@ def is_finished(folder: Path) -> bool:
     return is_finetuned(folder) or (folder / BASELINE).is_file()
 
 
+def resume_command(folder: Path) -> str:
+    """The command that goes on with the training in `folder`."""
+    return f"bench finetune --resume {folder}"
+
+
+def locked(folder: Path) -> FolderLock:
+    """The lock of a training's folder, which is made where it is missing.
+
+    Raises UsageError if another process trains in it.
+    """
+    return FolderLock(folder, "is being trained", remedy="Wait until it ends, or end it.")
+
+
 def begin(folder: Path, config: FinetuneConfig) -> None:
-    """Make the folder, and write the settings. Raises UsageError if the folder is not empty."""
-    if folder.exists() and any(folder.iterdir()):
+    """Make the folder, and write the settings.
+
+    Raises UsageError if the folder holds anything but what a process leaves that is killed in here, or if
+    another process begins a training in it.
+    """
+    _require_empty(folder)
+    with locked(folder):
+        _require_empty(folder)  # another process may have begun before the lock was taken
+        remove_abandoned(folder)
+        _write(folder / CONFIG, to_yaml(to_plain(config)))
+
+
+def _require_empty(folder: Path) -> None:
+    there = folder.iterdir() if folder.exists() else ()
+    if any(path.name not in LOCK_FILES and not is_abandoned(path) for path in there):
         raise UsageError(
             "exists and is not empty",
             where=f"--out {folder}",
-            remedy=f"Name another folder, or go on: `bench finetune --resume {folder}`.",
+            remedy=f"Name another folder, or go on: `{resume_command(folder)}`.",
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / CONFIG, to_yaml(to_plain(config)))
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a training that has ended, or was killed when it had, does not need any more."""
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    remove_abandoned(folder)
 
 
 def read_settings(folder: Path) -> FinetuneConfig:
@@ -94,22 +129,15 @@ def write_network(
     - `described`: fields of `Finetuned` but the digest.
     - `people`: the detector; its file is copied, so that the folder depends on no other.
 
-    Raises MeasurementError if the files cannot be written.
+    Raises OSError if the files cannot be written.
     """
-    try:
-        if people is not None and people.file is not None:
-            _copy(people.file, folder / PEOPLE)
-            if (description := description_path(people.file)).is_file():
-                _copy(description, description_path(folder / PEOPLE))
-        write_safetensors(saved_state(net), folder / WEIGHTS)
-        network = Finetuned(**described, sha256=digest([folder / WEIGHTS]))
-        write_description(folder, network)
-    except OSError as error:
-        raise MeasurementError(
-            f"cannot be written: {error.strerror}",
-            where=folder,
-            remedy=f"Free some space, then `bench finetune --resume {folder}`.",
-        ) from error
+    if people is not None and people.file is not None:
+        _copy(people.file, folder / PEOPLE)
+        if (description := description_path(people.file)).is_file():
+            _copy(description, description_path(folder / PEOPLE))
+    write_safetensors(saved_state(net), folder / WEIGHTS)
+    network = Finetuned(**described, sha256=digest([folder / WEIGHTS]))
+    write_description(folder, network)
 
 
 def _write(path: Path, text: str) -> None:

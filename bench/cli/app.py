@@ -12,6 +12,7 @@ import typer
 from typer.main import get_command
 
 from ... import __version__
+from ...atomic import file_and_reason
 from ...errors import ActionBenchError, UsageError
 from ...plain_text import indented
 from ...settings import read_config
@@ -72,7 +73,7 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        _complain(f"error: {error.filename}: {error.strerror}")
+        _complain(f"error: {file_and_reason(error)}")
         return 2
     except Exception as error:
         # Errors of usage: typer keeps click, whose they are, under a private name.

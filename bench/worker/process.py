@@ -7,6 +7,7 @@ import pickle
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from ...atomic import file_and_reason
 from ...child_process import event_writer, pipe_to_parent
 from ...errors import ActionBenchError
 from ...models.registry import find_model
@@ -43,6 +45,11 @@ def main() -> None:
             send(Failed(str(error)))
         except MemoryError:
             send(Failed("out of memory"))
+        except OSError as error:  # such as of the flow cache, on a disk that is full
+            if error.filename is None:
+                raise
+            traceback.print_exc()  # into the log
+            send(Failed(file_and_reason(error)))
 
 
 def _follow_parent(lines: SimpleQueue[bytes], has_files: threading.Event) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from pathlib import Path
 from typing import Final
 
-from ...atomic import replacing
+from ...atomic import NO_SPACE, replacing
 from ...downloads.space import disk_full, require_space
 from ...errors import ActionBenchError, ArchiveError
 from ...plain_text import plain_line
@@ -49,6 +48,6 @@ def write_member(member: Member, folder: Path, name: str) -> Path:
 
 def refused(path: Path, error: OSError) -> ActionBenchError:
     """The error for a file, at `path`, that the disk does not take."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in NO_SPACE:
         return disk_full(path.parent, ArchiveError, _REMEDY)
     return ArchiveError("cannot be written", where=error.filename or path, found=error.strerror)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
@@ -16,7 +15,7 @@ from typing import Final
 import filelock
 import httpx2
 
-from ...atomic import replacing
+from ...atomic import NO_SPACE, replacing
 from ...downloads.space import disk_full
 from ...downloads.web import RetryPolicy, web_client
 from ...errors import UsageError, WeightsError
@@ -117,7 +116,7 @@ def fetch(
     except filelock.Timeout as error:
         raise WeightsError("another process is still fetching these weights", where=lock.lock_file) from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in NO_SPACE:
             raise disk_full(weights_folder(), WeightsError, OTHER_HOME) from error
         raise WeightsError("cannot be kept", where=error.filename or partial, found=error.strerror) from error
     return final / source.load

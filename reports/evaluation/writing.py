@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...atomic import NO_SPACE
 from ...errors import UsageError
 from ..formats.files import json_document, write_files
 
@@ -45,6 +46,8 @@ def write_document(
         raise UsageError(
             f"the evaluation cannot be written: {error.strerror}",
             where=error.filename or out,
-            remedy="Name another folder: --out FOLDER.",
+            remedy="What it is of is safe; free some space, then give the command again."
+            if error.errno in NO_SPACE
+            else "Name another folder: --out FOLDER.",
         ) from error
     return out / document

@@ -1,6 +1,6 @@
-"""`make faults`: runs that are killed, or told to end, at random moments, and then resumed.
+"""`make faults`: commands that are killed, or told to end, at random moments, and then continued.
 
-Each has the same answers afterwards as a run that nothing has happened to, bit for bit.
+Each has the same result afterwards as one that nothing has happened to, bit for bit.
 """
 
 from __future__ import annotations
@@ -9,107 +9,114 @@ import argparse
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
-import numpy as np
+from actionbench.home import home
 
-from actionbench.datasets.sources.folder import load_folder
-from actionbench.datasets.sources.manifest import write_manifest
-from actionbench.records.run_directory import RUN
-
-from ..bench.conftest import write_video
-from .runs import answers, assert_whole, words_of
-
-COMMAND = [sys.executable, "-m", "actionbench"]
-SIGNALS = {name: getattr(signal, f"SIG{name}") for name in ("KILL", "INT", "TERM", "HUP")}
+from .processes import SIGNALS
+from .subjects import NOTHING, SUBJECTS, Subject
 
 
-def drawn_set(folder: Path) -> Path:
-    """The manifest of twelve clips of one colour each."""
-    for number in range(12):
-        write_video(folder / "jogging" / f"{number}.mp4", np.array([number, 4, 5]) / 12)
-    write_manifest(folder / "clips.csv", load_folder(str(folder), vocabulary=()))
-    return folder / "clips.csv"
+def disturbed(subject: Subject, out: Path, moment_s: float, number: signal.Signals) -> tuple[str, float]:
+    """A command that gets a signal at a moment, in seconds from its start, and is then continued to its end.
 
-
-def disturbed(data: Path, out: Path, moment_s: float, number: signal.Signals) -> str:
-    """A run that gets a signal at a moment, in seconds from its start, and is then continued to its end.
-
-    What had happened by then: "nothing", "begun", "predicting", "timing", or "ended". Raises AssertionError
-    where an exit status is not what is promised.
+    The stage in which the signal came, and the seconds that the rest took. Raises AssertionError where an
+    exit status is not what is promised.
     """
-    process = subprocess.Popen(
-        [*COMMAND, *words_of(data, out)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        # As in a terminal, wherever the campaign runs.
-        preexec_fn=lambda: [signal.signal(each, signal.SIG_DFL) for each in SIGNALS.values() if each != 9],
-    )
+    errors = out.with_name("errors")
+    process = subject.start(subject.begin(out), errors)
     time.sleep(moment_s)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=600)
-    seen = _state(out)
+    process.send(number)
+    status, said = process.end(), errors.read_text()
+    seen = subject.stage(out)
     allowed = {0, -number} if number == signal.SIGKILL else {0, 130}
-    if seen == "nothing":  # Python has to start before it can treat a signal
+    if seen == NOTHING:  # Python has to start before it can treat a signal
         allowed.add(-number)
-    assert process.returncode in allowed, f"exit status {process.returncode}: {errors.decode()}"
-    assert b"Traceback" not in errors, errors.decode()
-    rest = ["run", "--resume", str(out)] if seen != "nothing" else words_of(data, out)
-    ended = subprocess.run([*COMMAND, *rest], capture_output=True, text=True, timeout=600)
-    assert ended.returncode == 0, ended.stderr
-    return seen
+    if not said.startswith("Fatal Python error: init_"):  # by an interrupt in its first 50 ms
+        assert status in allowed, f"exit status {status}: {said}"
+        assert "Traceback" not in said, said
+    return seen, undisturbed(subject, subject.begin(out) if seen == NOTHING else subject.go_on(out), errors)
 
 
-def _state(out: Path) -> str:
-    if not (out / RUN).is_file():
-        return "nothing"
-    if (out / "latency.jsonl").is_file():
-        return "ended" if b'"done"' in (out / RUN).read_bytes() else "timing"
-    clips = out / "clips.jsonl"
-    return "predicting" if clips.is_file() and clips.stat().st_size else "begun"
+def undisturbed(subject: Subject, words: list[str], errors: Path) -> float:
+    """A command that nothing happens to; its seconds. Raises AssertionError where it fails."""
+    begin = time.monotonic()
+    assert subject.start(words, errors).end() == 0, errors.read_text()
+    return time.monotonic() - begin
+
+
+def whole(subject: Subject, out: Path) -> tuple[Mapping[str, object], float]:
+    """The answers of a command that nothing happens to, and its seconds."""
+    clear(out)
+    length_s = undisturbed(subject, subject.begin(out), out.with_name("errors"))
+    return subject.answers(out), length_s
+
+
+def clear(out: Path) -> None:
+    """Remove a result, and what was kept to be computed once."""
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.rmtree(home(), ignore_errors=True)
+
+
+def assert_same(found: Mapping[str, object], expected: Mapping[str, object]) -> None:
+    """Raise AssertionError, with the names of what differs, if the two are not the same."""
+    differ = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+    assert not differ, f"not as in the undisturbed one: {', '.join(differ)}"
+
+
+def campaign(name: str, folder: Path, signals: Sequence[str], count: int, seed: int) -> int:
+    """Disturb the subject `name`, whose data and results lie in `folder`; how often that went wrong.
+
+    The result of each that did stays in the folder, named by the signal and the number.
+    """
+    subject, out = SUBJECTS[name](folder / "data"), folder / "out"
+    expected, _ = whole(subject, out)
+    again, length_s = whole(subject, out)  # of the first, also the server of forks had to start
+    assert_same(again, expected)
+    failures = 0
+    for each in signals:
+        draw, seen = Random(f"{seed} {name} {each}"), Counter[str]()
+        for number in range(count):
+            clear(out)
+            moment_s = draw.uniform(0, length_s)
+            try:
+                stage, rest_s = disturbed(subject, out, moment_s, SIGNALS[each])
+                seen[stage] += 1
+                if stage == NOTHING:  # the rest was all of it; it takes longer where others use the machine
+                    length_s = rest_s
+                assert_same(subject.answers(out), expected)
+            except AssertionError as error:
+                failures += 1
+                print(f"{name}, SIG{each} after {moment_s:.2f} s, number {number}: {error}", flush=True)
+                if out.exists():
+                    shutil.move(out, folder / f"SIG{each}-{number}")
+        stages = ", ".join(f"{stage} {times}" for stage, times in sorted(seen.items()))
+        print(f"{name}, SIG{each}: {count}, last of {length_s:.1f} s; it came in: {stages}", flush=True)
+    return failures
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the campaign; its exit code, 1 where a result differs."""
+    """Carry out the campaign; its exit code, 1 where a result differs."""
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
-    parser.add_argument("--count", type=int, default=100, help="runs that are disturbed, for each signal")
+    parser.add_argument("--count", type=int, default=100, help="of each signal, for each command")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--signals", nargs="+", default=["KILL"], choices=list(SIGNALS))
+    parser.add_argument("--signals", nargs="+", default=list(SIGNALS), choices=list(SIGNALS))
+    parser.add_argument("--subjects", nargs="+", default=list(SUBJECTS), choices=list(SUBJECTS))
     given = parser.parse_args(arguments)
-    draw = Random(given.seed)
-    failures = 0
-    with tempfile.TemporaryDirectory(prefix="faults-") as name:
-        folder = Path(name)
-        os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
-        data = drawn_set(folder / "videos")
-        begin = time.monotonic()
-        subprocess.run([*COMMAND, *words_of(data, folder / "whole")], check=True, capture_output=True)
-        length_s = time.monotonic() - begin
-        expected = answers(folder / "whole")
-        for each in given.signals:
-            seen: Counter[str] = Counter()
-            for number in range(given.count):
-                out = folder / "run"
-                moment_s = draw.uniform(0, length_s)
-                try:
-                    seen[disturbed(data, out, moment_s, SIGNALS[each])] += 1
-                    assert answers(out) == expected, "other answers than those of the undisturbed run"
-                    assert_whole(out)
-                except AssertionError as error:
-                    failures += 1
-                    print(f"SIG{each} after {moment_s:.2f} s, run {number}: {error}", flush=True)
-                shutil.rmtree(out, ignore_errors=True)
-            print(
-                f"SIG{each}: {given.count} runs of {length_s:.1f} s; when it came: {dict(seen)}", flush=True
-            )
-    print(f"{failures} failures")
+    folder = Path(tempfile.mkdtemp(prefix="faults-"))
+    os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
+    failures = sum(
+        campaign(name, folder / name, given.signals, given.count, given.seed) for name in given.subjects
+    )
+    print(f"{failures} failures" + (f"; their results: {folder}" if failures else ""))
+    if not failures:
+        shutil.rmtree(folder)
     return int(failures > 0)
 
 

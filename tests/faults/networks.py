@@ -1,4 +1,4 @@
-"""A network that tells classes by colour; one that the kernel kills on a clip, always or once.
+"""Networks: by colour; by optical flow; one that the kernel kills on a clip, always or once.
 
 The environment variable FAULTS_ONCE names a file: where it exists, nothing is killed any more.
 """
@@ -31,6 +31,9 @@ WEIGHTS = WeightsDescription(
     licence="ours",
     source="here",
 )
+
+
+FLOW = replace(WEIGHTS.preprocessing, modality="flow", short_side=32, crop=32, scale=1.0, flow_bound=20.0)
 
 
 class Steady:
@@ -78,3 +81,19 @@ def steady():
 
 def hungry():
     return replace(steady(), name="hungry", backends={"numpy": lambda model, weights, options: Steady(True)})
+
+
+class Moving(Steady):
+    """A `Network` that takes optical flow."""
+
+    def upload(self, inputs):
+        return inputs["flow"]
+
+    def forward(self, inputs):
+        return inputs.mean(axis=(1, 2, 3, 4))[:, None] * np.linspace(-1, 1, self.classes)
+
+
+def moving():
+    weights = replace(WEIGHTS, name="moving", stream="flow", preprocessing=FLOW)
+    backends = {"numpy": lambda model, weights, options: Moving(False)}
+    return Model("moving", "mean flow", {"flow": weights}, backends)

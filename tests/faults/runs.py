@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from actionbench.records.run_directory import RunDirectory
+from actionbench.records.run_directory import RUN, RunDirectory
 
 NETWORKS = Path(__file__).parent / "networks.py"
 
@@ -19,6 +19,21 @@ def words_of(data: Path, out: Path, model: str = "steady", *more: object) -> lis
         *("--data", str(data), "--out", str(out), "--threads", "1", "--processes", "1", "--no-report"),
         *("--latency-clips", "1", "--latency-seconds", "0", *map(str, more)),
     ]
+
+
+def go_on(out: Path) -> list[str]:
+    """The words that go on with it."""
+    return ["run", "--resume", str(out)]
+
+
+def stage(out: Path) -> str:
+    """How far it has come."""
+    if not (out / RUN).is_file():
+        return "nothing"
+    if (out / "latency.jsonl").is_file():
+        return "ended" if b'"done"' in (out / RUN).read_bytes() else "timing"
+    clips = out / "clips.jsonl"
+    return "predicting" if clips.is_file() and clips.stat().st_size else "begun"
 
 
 def answers(run: Path) -> dict[str, tuple[object, ...]]:

@@ -135,16 +135,6 @@ def test_a_full_disk(words: Words, videos: Path, tmp_path: Path) -> None:
     _resumed(out, answers(whole))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written(
-    words: Words, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    tmp_path.chmod(0o500)
-    assert run_app(words(tmp_path / "run")) == 2
-    assert "cannot be written: Permission denied" in capsys.readouterr().err
-    tmp_path.chmod(0o700)
-
-
 def _after_the_first_clip(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
     real = RunWriter.append_clip
     left = iter([happens])

@@ -232,6 +232,22 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) 
             RunWriter(path, a_run("a"))
 
 
+def test_a_run_that_a_full_disk_does_not_let_begin_is_not_said_to_be_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(
+            UsageError, match=r"run\.json: cannot be written: No space left.*Free some space, or choose"
+        ):
+            RunWriter(tmp_path, a_run("a"))
+    with RunWriter(tmp_path, a_run("a")):
+        pass
+
+
 def test_a_full_disk_keeps_the_last_state_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with RunWriter(tmp_path, a_run("a")) as writer:
 

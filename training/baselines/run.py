@@ -19,7 +19,7 @@ from ..inputs.examples import target
 from ..inputs.features import Wanted
 from ..losses import class_weights
 from ..reporting import Reporter
-from ..result import CONFIG
+from ..result import CONFIG, resume_command
 from ..task import Task
 from .classifiers import Rows, classifier, log_probabilities
 from .statistics import BRIGHTNESS, LENGTH, MOTION, NAMES, statistics
@@ -64,7 +64,7 @@ def run_baseline(task: Task, weights: dict[str, float], folder: Path, reporter: 
     fitted = classifier(baseline, {place: weights[label] for place, label in enumerate(task.labels)})
     fitted.fit(rows[: len(training)], [target(example, task.labels) for example in training])
     answers = log_probabilities(fitted, rows[len(training) :]).tolist() if sides else []
-    resume = f"bench finetune --resume {folder}"
+    resume = resume_command(folder)
     predictions = [
         task.answer(side, example, row) for (side, example), row in zip(sides, answers, strict=True)
     ]

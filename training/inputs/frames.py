@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -21,7 +22,9 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class ResizedFrames:
-    """Clips' frames, resized as the weights need them and not yet cropped; each file is checked once.
+    """Clips' frames, resized as the weights need them and not yet cropped.
+
+    Each file is checked when it is first read, and again where it has changed since.
 
     - `how`: rate, size and filter of the frames.
     - `memory`: holds decoded frames as far as it has room; other clips are decoded each time.
@@ -32,7 +35,7 @@ class ResizedFrames:
         self.people, self.memory = people, memory
         self._preparer = Preparer({"rgb": how}, Views(None, None, "loop", "logits", 1), people=people)
         (self._geometry,) = self._preparer.geometries()
-        self._checked: set[str] = set()
+        self._checked: dict[Path, tuple[int, ...]] = {}  # file → its state when it was the clip's
 
     def __call__(self, clip: Clip) -> Pixels:
         """The clip's frames (T, H, W, 3) uint8; not to be changed.
@@ -42,14 +45,23 @@ class ResizedFrames:
         key = (clip.path, clip.start_s, clip.end_s)
         if (held := self.memory.get(key)) is not None:
             return held
-        if str(clip.path) not in self._checked:
+        if self._checked.get(clip.path) != (state := _state(clip.path)):
             verify(clip)
-            self._checked.add(str(clip.path))
+            self._checked[clip.path] = state
         watch = Stopwatch()
         square, _ = self._preparer.main_person(clip, watch, _silent)
         resized = self._preparer.resized_frames(clip, self._geometry, watch, _silent, square=square)
         self.memory.hold(key, resized.pixels)
         return resized.pixels
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What is another one when a file was replaced or written; nothing of a file that is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -23,6 +23,7 @@ import torch
 from ...child_process import Child, how_it_ended, last_lines
 from ...errors import MeasurementError
 from ..reporting import Progress, Reporter
+from ..result import resume_command
 from .events import Advanced, Begun, Done, Event, Failed, Finished, Noted, Said, read_event
 
 LOOPBACK = "127.0.0.1"
@@ -150,5 +151,5 @@ def _cause(
         f"process {rank} of {len(ranks)} {how_it_ended(ranks[rank].wait())}; its last lines:\n"
         f"{last_lines(logs[rank].read())}",
         where=folder,
-        remedy=f"Continue with: bench finetune --resume {folder}",
+        remedy=f"Continue with: {resume_command(folder)}",
     )

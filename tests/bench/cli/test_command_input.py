@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -228,3 +229,21 @@ def test_no_time_is_told_as_nothing() -> None:
 def test_counts_in_words() -> None:
     assert [counted(n, "view") for n in (0, 1, 2)] == ["0 views", "1 view", "2 views"]
     assert [counted(n, "class", "classes") for n in (1, 2)] == ["1 class", "2 classes"]
+
+
+def test_a_full_disk_is_no_bug_whatever_was_being_written(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is named, and what to do."""
+    clip = write_clip(tmp_path / "clip.npy")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    out = tmp_path / "flow.json"
+    words = ("--methods", "dis", "--pairs", 1, "--repetitions", 1, "--threads", 1, "--json", out)
+    code, _, said = told("flow", "compare", clip, *words)
+    assert code == 2
+    remedy = "Free some space, then give the command again."
+    assert said.splitlines()[-1] == f"bench: error: {out}: No space left on device. {remedy}"

@@ -1,0 +1,97 @@
+"""Processes of the command line, which get signals as in a terminal, wherever they are started."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from actionbench.__main__ import main
+
+SIGNALS = {name: getattr(signal, f"SIG{name}") for name in ("KILL", "INT", "TERM", "HUP")}
+
+LONGEST_S = 900
+
+
+class Started(Protocol):
+    """A process of the command line.
+
+    - `send`: a signal, to one that may have ended. `end`: wait for its exit status, negative for a signal.
+    """
+
+    def send(self, number: signal.Signals) -> None: ...
+
+    def end(self) -> int: ...
+
+
+Start = Callable[[list[str], Path], Started]
+"""From the words of a command, and the file for what it prints to standard error, to its process."""
+
+
+class Command:
+    """`python -m actionbench`, from the start of the interpreter to its end."""
+
+    def __init__(self, words: list[str], errors: Path) -> None:
+        with errors.open("wb") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "actionbench", *words],
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                preexec_fn=_default_signals,
+            )
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def end(self) -> int:
+        return self._process.wait(LONGEST_S)
+
+
+class Forked:
+    """The command without its imports, which take seconds: a fork of a process that has done them.
+
+    A moment of it is one of its work.
+    """
+
+    _CONTEXT = multiprocessing.get_context("forkserver")
+    _CONTEXT.set_forkserver_preload(
+        ["actionbench.bench.experiments", "actionbench.training.loop", "actionbench.tests.faults.subjects"]
+    )
+
+    def __init__(self, words: list[str], errors: Path) -> None:
+        errors.unlink(missing_ok=True)
+        self._process = self._CONTEXT.Process(target=_forked, args=(words, errors))
+        self._process.start()
+        while not errors.exists() and self._process.is_alive():
+            time.sleep(0.001)
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process.pid is not None, "was started"
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, number)
+
+    def end(self) -> int:
+        self._process.join(LONGEST_S)
+        assert self._process.exitcode is not None, "still runs"
+        return self._process.exitcode
+
+
+def _default_signals() -> None:
+    for number in SIGNALS.values():
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _forked(words: list[str], errors: Path) -> None:
+    _default_signals()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT, 0o600), 2)
+    sys.argv = ["bench", *words]
+    main()
