@@ -63,6 +63,8 @@ class StreamRecord:
     - `persons`: for each stride of each camera, the persons in the picture, whether they have a window or
       not; empty where nobody is looked for. At a stride whose frame was lost, `due` and `persons` count those
       of the last frame before that was processed.
+
+    Raises ValueError if `fps`, `stride`, `frames` or `cameras` is not positive: others are divided by them.
     """
 
     model: str
@@ -90,6 +92,11 @@ class StreamRecord:
     resident_bytes: int | None = None
     persons: tuple[int, ...] = ()
     kind: Literal["stream"] = "stream"
+
+    def __post_init__(self) -> None:
+        for name in ("fps", "stride", "frames", "cameras"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}")
 
 
 def _answered(r: StreamRecord) -> float | None:

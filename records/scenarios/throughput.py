@@ -32,6 +32,8 @@ class ThroughputRecord:
     - `gpu_busy`: fraction of the time (0–1) in which the device computed, by nvidia-smi; None on CPU.
     - `skipped`: clips that could not be used, id → reason.
     - `kind`: "stretch", an older name of the measurement window.
+
+    Raises ValueError if `wall_s`, `lanes` or a memory is not positive: others are divided by them.
     """
 
     model: str
@@ -58,6 +60,10 @@ class ThroughputRecord:
     notes: tuple[str, ...] = ()
     source_frames: float | None = None
     kind: Literal["stretch"] = "stretch"
+
+    def __post_init__(self) -> None:
+        if not min(self.wall_s, self.lanes, *self.rss_bytes) > 0:
+            raise ValueError(f"{self.wall_s} s, {self.lanes} lanes, {min(self.rss_bytes, default=0)} bytes")
 
 
 def _videos_per_s(r: ThroughputRecord) -> float:

@@ -113,6 +113,20 @@ def test_a_gate_is_read_and_written_as_it_was() -> None:
             RunDirectory.processes,
         ),
         (
+            "stream.jsonl",
+            b'"stride": 8',
+            b'"stride": 0',
+            "line 1 is damaged: stride is 0",
+            lambda d: d.samples("stream"),
+        ),
+        (
+            "throughput.jsonl",
+            b'"wall_s": 10.0',
+            b'"wall_s": 0.0',
+            r"line 1 is damaged: 0\.0 s, ",
+            lambda d: d.samples("throughput"),
+        ),
+        (
             "run.json",
             b'"state": "done"',
             b'"state": "gone"',
