@@ -47,10 +47,7 @@ fuzz: $(VENV)/ready-dev $(if $(GUIDED),$(VENV)/ready-fuzz)
 #   COUNT=100 SEED=0   for each command and signal: hours
 faults: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n 0 tests/faults
-	$(BIN)/python -m actionbench.tests.faults.kills --count $(or $(COUNT),100) --seed $(or $(SEED),0)
-	$(BIN)/python -m actionbench.tests.faults.gates --count $(or $(COUNT),100) --seed $(or $(SEED),0)
-	$(BIN)/python -m actionbench.tests.faults.sessions --count $(or $(COUNT),100) --seed $(or $(SEED),0)
-	$(BIN)/python -m actionbench.tests.faults.fetches --count $(or $(COUNT),100) --seed $(or $(SEED),0)
+	$(BIN)/python -m actionbench.tests.faults.campaign --count $(or $(COUNT),100) --seed $(or $(SEED),0)
 
 # A day of a camera, and a run of many clips: what `bench live` and `bench run` hold must not grow.
 #   HOURS=24 PEOPLE_HOURS=1 CLIPS=20000   of the camera, of it with persons; clips. 0: without

@@ -6,7 +6,9 @@ import atexit
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from types import FrameType
 
 
 def main() -> None:
@@ -42,7 +44,13 @@ def _on_interrupt(handle: Callable[..., object] | signal.Handlers) -> None:
             signal.signal(number, handle)
 
 
-def _interrupt(*_: object) -> None:
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    # What is raised inside a destructor is dropped: the signal comes again when that has ended.
+    while frame is not None:
+        if frame.f_code.co_name == "__del__":
+            threading.Timer(0.05, signal.raise_signal, (number,)).start()
+            return
+        frame = frame.f_back
     raise KeyboardInterrupt
 
 

@@ -1,4 +1,4 @@
-"""`make faults`: `bench data fetch` that gets a signal at a random moment, and is then continued.
+"""`bench data fetch` that gets a signal at a random moment, and is then continued.
 
 The folder of videos, or the answers of the run, are afterwards those of a fetch that nothing has happened to.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,8 +23,9 @@ from actionbench.records.run_directory import RUN, RunDirectory
 from ..archive_sets import kinetics_files, kinetics_yaml, name_of
 from ..bench.conftest import write_video
 from ..datasets.archives.server import serving
+from .processes import SIGNALS
 from .runs import NETWORKS, answers
-from .signals import COMMAND, Ended, after, after_it, campaign, ended
+from .signals import COMMAND, Ended, Way, after, after_it, ended
 
 PER_CLASS, CLASSES, ARCHIVES = 3, 4, 3
 
@@ -144,7 +143,7 @@ class Kept:
         return found.output.replace(str(out), "OUT"), tree(out), time.monotonic() - begin
 
     def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
-        """See `campaign`."""
+        """See `Disturb`."""
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
         out = folder / "videos"
         moment = _moment(draw, self._length_s, out / LEDGER)
@@ -176,7 +175,7 @@ class Streamed:
         assert found.status == 0, found.errors
 
     def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
-        """See `campaign`."""
+        """See `Disturb`."""
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
         run = folder / "run"
         moment = _moment(draw, self._length_s, run / LEDGER)
@@ -198,17 +197,10 @@ WAYS = (
 )
 
 
-def main() -> int:
-    """Run the campaign: chosen videos and all of them, kept and not."""
-    failures = 0
+def ways(folder: Path) -> Iterator[Way]:
+    """Chosen videos and all of them, kept and not."""
     for words, way, mode, per_class in WAYS:
-        with tempfile.TemporaryDirectory(prefix="faults-") as name:
-            folder = Path(name)
-            os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
-            with drawn(folder, mode, per_class=per_class) as made:
-                failures += campaign(words, str(__doc__), 10, way(made, folder))
-    return int(failures > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        own = folder / words
+        os.environ["ACTIONBENCH_HOME"] = str(own / "home")
+        with drawn(own, mode, per_class=per_class) as made:
+            yield words, way(made, own), tuple(SIGNALS)

@@ -1,4 +1,4 @@
-"""`make faults`: `bench gate` that gets a signal at a random moment of a stage, and is then continued.
+"""`bench gate` that gets a signal at a random moment of a stage, and is then continued.
 
 Pairs that were measured are kept, the verdict is made of whole pairs, and the repository is as it was.
 """
@@ -11,16 +11,16 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from actionbench.records.gate_directory import GATE, SLOTS, GateDirectory
 
-from .signals import Ended, after_it, campaign, ended
+from .processes import SIGNALS
+from .signals import Ended, Way, after_it, ended
 
 PAIRS = 6
 
@@ -147,7 +147,7 @@ class Gates:
         return {each: facts[each] for each in kept} | {"moved": facts["moved"]["command"]["stage"]}
 
     def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
-        """See `campaign`."""
+        """See `Disturb`."""
         home, out, result = folder / "home", folder / "gate", folder / "result.json"
         os.environ["ACTIONBENCH_HOME"] = str(home)
         stage = draw.choice(STAGES)
@@ -192,16 +192,8 @@ class Gates:
             assert git(tree, "status", "--porcelain", "--untracked-files=no") == ""
 
 
-def main() -> int:
-    """Run the campaign: in turns and slot after slot, with and without pip."""
-    failures = 0
-    with tempfile.TemporaryDirectory(prefix="faults-") as name:
-        for turns, installed in ((True, False), (False, True)):
-            gates = Gates(Path(name) / f"turns-{turns}", installed=installed, turns=turns)
-            what = "a gate in turns" if turns else "a gate slot after slot, of what pip installs"
-            failures += campaign(what, str(__doc__), 10, gates)
-    return int(failures > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def ways(folder: Path) -> Iterator[Way]:
+    """In turns and slot after slot, with and without pip."""
+    for turns, installed in ((True, False), (False, True)):
+        what = "a gate in turns" if turns else "a gate slot after slot, of what pip installs"
+        yield what, Gates(folder / f"turns-{turns}", installed=installed, turns=turns), tuple(SIGNALS)

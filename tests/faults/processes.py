@@ -23,8 +23,11 @@ LONGEST_S = 900
 class Started(Protocol):
     """A process of the command line.
 
-    - `send`: a signal, to one that may have ended. `end`: wait for its exit status, negative for a signal.
+    - `runs`: whether it still does. `send`: a signal, to one that may have ended.
+    - `end`: wait for its exit status, negative for a signal.
     """
+
+    def runs(self) -> bool: ...
 
     def send(self, number: signal.Signals) -> None: ...
 
@@ -44,8 +47,11 @@ class Command:
                 [sys.executable, "-m", "actionbench", *words],
                 stdout=subprocess.DEVNULL,
                 stderr=file,
-                preexec_fn=_default_signals,
+                preexec_fn=default_signals,
             )
+
+    def runs(self) -> bool:
+        return self._process.poll() is None
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -67,10 +73,13 @@ class Forked:
 
     def __init__(self, words: list[str], errors: Path) -> None:
         errors.unlink(missing_ok=True)
-        self._process = self._CONTEXT.Process(target=_forked, args=(words, errors))
+        self._process = self._CONTEXT.Process(target=_forked, args=(words, errors, dict(os.environ)))
         self._process.start()
         while not errors.exists() and self._process.is_alive():
             time.sleep(0.001)
+
+    def runs(self) -> bool:
+        return self._process.is_alive()
 
     def send(self, number: signal.Signals) -> None:
         assert self._process.pid is not None, "was started"
@@ -83,14 +92,16 @@ class Forked:
         return self._process.exitcode
 
 
-def _default_signals() -> None:
+def default_signals() -> None:
+    """Treat signals as in a terminal, wherever the campaign runs."""
     for number in SIGNALS.values():
         if number != signal.SIGKILL:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _forked(words: list[str], errors: Path) -> None:
-    _default_signals()
+def _forked(words: list[str], errors: Path, environment: dict[str, str]) -> None:
+    os.environ.update(environment)  # the server of forks has that of its own start
+    default_signals()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT, 0o600), 2)
     sys.argv = ["bench", *words]

@@ -11,6 +11,8 @@ NETWORKS = Path(__file__).parent / "networks.py"
 
 Words = Callable[..., list[str]]
 
+STAGES = ("nothing", "begun", "predicting", "timing", "ended")
+
 
 def words_of(data: Path, out: Path, model: str = "steady", *more: object) -> list[str]:
     """The words of a run that predicts all clips and times one of them."""

@@ -1,4 +1,4 @@
-"""`make faults`: `bench live` that gets a signal at a random moment, or whose network is killed.
+"""`bench live` that gets a signal at a random moment, or whose network is killed.
 
 The events up to then are whole, videos can be played, and a second session is added to them.
 """
@@ -9,8 +9,6 @@ import os
 import re
 import signal
 import socket
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -26,8 +24,9 @@ from actionbench.datasets.video.sampling import TimedFrame
 from actionbench.datasets.video.writer import write_video
 from actionbench.live.events import ActionEvent, SessionHeader, read_events
 
+from .processes import SIGNALS
 from .runs import NETWORKS
-from .signals import COMMAND, SIGNALS, after, campaign, ended
+from .signals import COMMAND, Way, after, ended
 
 SECONDS = 3
 WORKER = "actionbench.bench.worker.process"
@@ -144,7 +143,7 @@ class Sessions:
         return told(out / "events.jsonl", whole=False)
 
     def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
-        """See `campaign`."""
+        """See `Disturb`."""
         out = folder / "out"
         out.mkdir()
         moment_s = draw.uniform(0, self._length_s)
@@ -184,15 +183,10 @@ class Sessions:
         return "nothing" if not begun else "recognising" if sessions[0] else "begun"
 
 
-def main() -> int:
-    """Run the campaign: signals to the command, then SIGKILL to the process of the network."""
-    failures = 0
-    ways = (("a live session", None, list(SIGNALS)), ("a session's network", WORKER, ["KILL"]))
-    for words, victim, signals in ways:
-        with tempfile.TemporaryDirectory(prefix="faults-") as name:
-            failures += campaign(words, str(__doc__), 10, Sessions(Path(name), victim), signals)
-    return int(failures > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def ways(folder: Path) -> Iterator[Way]:
+    """Signals to the command, then SIGKILL to the process of the network."""
+    for words, victim, signals in (
+        ("a live session", None, tuple(SIGNALS)),
+        ("a session's network", WORKER, ("KILL",)),
+    ):
+        yield words, Sessions(folder / words, victim), signals

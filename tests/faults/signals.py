@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from .processes import SIGNALS, default_signals
+
 COMMAND = [sys.executable, "-m", "actionbench"]
-SIGNALS = {name: getattr(signal, f"SIG{name}") for name in ("KILL", "INT", "TERM", "HUP")}
 
 _MARK = "ACTIONBENCH_FAULTS"
 """Environment variable by which the processes that a command has started are found."""
@@ -66,10 +67,7 @@ def ended(
             stderr=errors,
             stdin=subprocess.DEVNULL,
             env=os.environ | {_MARK: mark, "TMPDIR": str(temporary)},
-            # As in a terminal, wherever the campaign runs.
-            preexec_fn=lambda: [
-                signal.signal(each, signal.SIG_DFL) for each in SIGNALS.values() if each != 9
-            ],
+            preexec_fn=default_signals,
         )
         if number is not None:
             wait(lambda: process.poll() is None)
@@ -132,43 +130,43 @@ def after_it(began: Callable[[], bool], moment_s: float) -> Callable[[Callable[[
 
     def wait(running: Callable[[], bool]) -> None:
         while running() and not began():
-            time.sleep(0.001)
+            time.sleep(0.002)
         after(moment_s)(running)
 
     return wait
 
 
-def campaign(
-    words: str,
-    title: str,
-    count: int,
-    disturb: Callable[[Path, Random, signal.Signals], str],
-    signals: Sequence[str] = tuple(SIGNALS),
-) -> int:
-    """Disturb a command `count` times by each signal, or as the command line says; 1 where one failed.
+Disturb = Callable[[Path, Random, signal.Signals], str]
+"""Disturbs a command once, in an empty folder; what had happened when the signal came.
 
-    - `words`: what is disturbed. `title`: of the command line.
-    - `disturb`: does it once, in an empty folder; what had happened when the signal came. Raises
-      AssertionError where something is not as promised.
-    - `signals`: names of those that make sense.
+Raises AssertionError where something is not as promised.
+"""
+
+
+Way = tuple[str, Disturb, tuple[str, ...]]
+"""A command in words, what disturbs it, and the names of the signals that make sense."""
+
+
+def disturbed(words: str, name: str, count: int, seed: int, disturb: Disturb) -> int:
+    """Disturb a command `count` times by a signal; how often that went wrong.
+
+    - `words`: what is disturbed. `name`: of the signal.
+
+    The folder of each that went wrong stays, and is told.
     """
-    parser = argparse.ArgumentParser(description=title)
-    parser.add_argument("--count", type=int, default=count, help="for each signal")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--signals", nargs="+", default=list(SIGNALS), choices=list(SIGNALS))
-    given = parser.parse_args()
-    failures = 0
-    for name in (each for each in given.signals if each in signals):
-        seen: Counter[str] = Counter()
-        for n in range(given.count):
-            with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
-                try:
-                    came = disturb(Path(folder), Random(f"{given.seed} {name} {n}"), SIGNALS[name])
-                except AssertionError as error:
-                    failures += 1
-                    came = f"FAILED: {error or traceback.extract_tb(error.__traceback__)[-1].line}"
-                print(f"SIG{name}, {words} {n}: {came}", file=sys.stderr, flush=True)
-                seen[came] += 1
-        print(f"SIG{name}: {given.count} times {words}; when it came: {dict(seen)}", flush=True)
-    print(f"{failures} failures")
-    return int(failures > 0)
+    failures, seen = 0, Counter[str]()
+    for n in range(count):
+        folder = Path(tempfile.mkdtemp(prefix="faults-"))
+        try:
+            came = disturb(folder, Random(f"{seed} {words} {name} {n}"), SIGNALS[name])
+        except AssertionError as error:
+            failures += 1
+            why = error or traceback.extract_tb(error.__traceback__)[-1].line
+            print(f"{words}, SIG{name}, number {n}: FAILED, see {folder}: {why}", flush=True)
+            came = "FAILED"
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        seen[came] += 1
+    stages = ", ".join(f"{stage} {times}" for stage, times in sorted(seen.items()))
+    print(f"{words}, SIG{name}: {count}; it came in: {stages}", flush=True)
+    return failures

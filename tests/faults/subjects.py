@@ -26,6 +26,7 @@ class Subject:
     - `start`: starts a process of it.
     - `begin`, `go_on`: from the folder to the words of the command, and of the one that continues it.
     - `stage`: how far it has come, judging by the folder; `NOTHING` before there is anything to continue.
+    - `stages`: all of these, in their order.
     - `answers`: what must be the same, by name. Raises AssertionError for a folder that is not as a finished
       command leaves it.
     """
@@ -34,6 +35,7 @@ class Subject:
     begin: Callable[[Path], list[str]]
     go_on: Callable[[Path], list[str]]
     stage: Callable[[Path], str]
+    stages: tuple[str, ...]
     answers: Callable[[Path], Mapping[str, object]]
 
 
@@ -48,7 +50,9 @@ def run(folder: Path) -> Subject:
         runs.assert_whole(out)
         return runs.answers(out)
 
-    return Subject(Command, lambda out: runs.words_of(data, out), runs.go_on, runs.stage, answers)
+    return Subject(
+        Command, lambda out: runs.words_of(data, out), runs.go_on, runs.stage, runs.STAGES, answers
+    )
 
 
 def finetune(folder: Path) -> Subject:
@@ -59,6 +63,7 @@ def finetune(folder: Path) -> Subject:
         lambda out: trainings.words_of(settings, out),
         trainings.go_on,
         trainings.stage,
+        trainings.STAGES,
         trainings.files,
     )
 
@@ -70,7 +75,9 @@ def experiments(folder: Path) -> Subject:
     def words(out: Path) -> list[str]:
         return ["experiments", str(table), "--out", str(out)]
 
-    return Subject(Forked, words, words, trainings.stage_of_experiments, trainings.files)
+    return Subject(
+        Forked, words, words, trainings.stage_of_experiments, trainings.STAGES_OF_EXPERIMENTS, trainings.files
+    )
 
 
 SUBJECTS: Mapping[str, Callable[[Path], Subject]] = {

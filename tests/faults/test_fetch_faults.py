@@ -17,7 +17,7 @@ from actionbench.errors import ArchiveError
 
 from ..bench.cli.data.conftest import decoding_here
 from .fetches import Drawn, Kept, Streamed, drawn, tree
-from .signals import SIGNALS
+from .processes import SIGNALS
 
 __all__ = ["decoding_here"]
 

@@ -21,7 +21,7 @@ from actionbench.records.gate_directory import GateDirectory, GateWriter
 
 from ..bench.gate.conftest import TURNS, Command, _machine, arm, control, turn_taker
 from .gates import PAIRS, WORK, Gates, pairs, repository
-from .signals import SIGNALS
+from .processes import SIGNALS
 
 __all__ = ["_machine", "arm", "control", "turn_taker"]
 

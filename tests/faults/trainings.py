@@ -18,6 +18,9 @@ from ..training.conftest import LABELS, LEARNER, composed_set
 
 Settings = Mapping[str, Any]
 
+STAGES = ("nothing", "begun", "features", "training", "evaluating", "writing the result", "ended")
+STAGES_OF_EXPERIMENTS = ("nothing", *(f"{count} of 4 trained" for count in range(5)), "ended")
+
 
 def settings(folder: Path, epochs: int) -> Settings:
     """Settings of a training of the last block on features; its set and weights are written into `folder`."""

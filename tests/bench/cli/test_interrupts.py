@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from actionbench import __main__
 
 
 @contextmanager
@@ -103,3 +106,21 @@ def test_the_exit_code_is_the_commands(tmp_path: Path, program: str, ends: tuple
         timeout=60,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == ends
+
+
+class InterruptedAtItsEnd:
+    """Something whose destructor a signal interrupts."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_inside_a_destructor_is_not_lost() -> None:
+    """Python drops what is raised there."""
+    before = signal.signal(signal.SIGINT, __main__._interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012  it comes in the second statement
+            InterruptedAtItsEnd()
+            time.sleep(30)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,82 @@
+"""Runs, trainings and experiments that get a signal at a random moment of a stage, and are then continued.
+
+Each has the same result afterwards as one that nothing has happened to, bit for bit.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from random import Random
+
+from .processes import SIGNALS
+from .signals import Way, after_it
+from .subjects import NOTHING, SUBJECTS, Subject
+
+
+class Resumed:
+    """Disturbs a subject; see `Disturb`."""
+
+    def __init__(self, make: Callable[[Path], Subject], folder: Path) -> None:
+        """`folder`: for the subject's data, and for its results, which may name it."""
+        self._subject, self._out, self._home = make(folder / "data"), folder / "out", folder / "home"
+        self._whole, _ = self._undisturbed()
+        again, self._length_s = self._undisturbed()  # of the first, also the server of forks had to start
+        _assert_same(again, self._whole)
+
+    def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
+        """See `Disturb`."""
+        subject, out, errors = self._subject, self._out, folder / "errors"
+        self._clear()
+        stage = draw.choice(range(len(subject.stages)))
+        moment_s = draw.uniform(0, self._length_s / len(subject.stages))
+        try:
+            process = subject.start(subject.begin(out), errors)
+            after_it(lambda: subject.stages.index(subject.stage(out)) >= stage, moment_s)(process.runs)
+            process.send(number)
+            status, said, seen = process.end(), errors.read_text(), subject.stage(out)
+            allowed = {0, -number} if number == signal.SIGKILL else {0, 130}
+            if seen == NOTHING:  # Python has to start before it can treat a signal
+                allowed.add(-number)
+            if not said.startswith("Fatal Python error: init_"):  # by an interrupt in its first 50 ms
+                assert status in allowed, f"exit status {status}: {said}"
+                assert "Traceback" not in said, said
+            self._ended(subject.begin(out) if seen == NOTHING else subject.go_on(out), errors)
+            _assert_same(subject.answers(out), self._whole)
+        except AssertionError:
+            if out.exists():
+                shutil.move(out, folder / "out")
+            raise
+        return seen
+
+    def _undisturbed(self) -> tuple[Mapping[str, object], float]:
+        """The answers of a command that nothing happens to, and its seconds."""
+        self._clear()
+        length_s = self._ended(self._subject.begin(self._out), self._out.with_name("errors"))
+        return self._subject.answers(self._out), length_s
+
+    def _ended(self, words: list[str], errors: Path) -> float:
+        """The seconds of a command that nothing happens to. Raises AssertionError where it fails."""
+        begin = time.monotonic()
+        assert self._subject.start(words, errors).end() == 0, errors.read_text()
+        return time.monotonic() - begin
+
+    def _clear(self) -> None:
+        """Remove a result, and what was kept to be computed once."""
+        os.environ["ACTIONBENCH_HOME"] = str(self._home)
+        shutil.rmtree(self._out, ignore_errors=True)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+
+def _assert_same(found: Mapping[str, object], expected: Mapping[str, object]) -> None:
+    differ = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+    assert not differ, f"not as in the undisturbed one: {', '.join(differ)}"
+
+
+def ways(name: str) -> Callable[[Path], Iterator[Way]]:
+    """Function that gives the ways of a campaign to disturb the subject `name`."""
+    return lambda folder: iter([(name, Resumed(SUBJECTS[name], folder), tuple(SIGNALS))])
