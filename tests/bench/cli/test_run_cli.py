@@ -251,8 +251,8 @@ def test_resume_refuses_what_has_changed(bench: Bench, coloured_videos: Videos, 
     record = out / "run.json"
     before = record.read_text()
     run = json.loads(before)
-    for name in ("cpu", "packages"):
-        record.write_text(json.dumps(run | {"environment": run["environment"] | {name: None}}))
+    for name, value in (("cpu", None), ("packages", {})):
+        record.write_text(json.dumps(run | {"environment": run["environment"] | {name: value}}))
         answer = bench("run", "--resume", out)
         assert answer.returncode == 2
         assert f"`{name}` has changed since the run began" in answer.stderr
