@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -46,7 +44,7 @@ class LocalCluster:
         started = psutil.Process(raylet.process.pid)
         for process in [started, *started.children(recursive=True)]:
             with suppress(psutil.NoSuchProcess):
-                os.kill(process.pid, signal.SIGKILL)
+                process.kill()
         self._cluster.worker_nodes.discard(node)
 
 
