@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -74,7 +73,7 @@ def watch_stream(
                     while not camera.ended.wait(1):
                         assert process.poll() is None, "".join(told)
                 counted = _at_rest(viewer)
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # SIGINT is ignored in what a shell has started in the background
             assert process.stdout is not None
             summary = process.stdout.read()
             status = process.wait(ENDING_S)
