@@ -154,7 +154,12 @@ class Gates:
         wait = after_it(_reached(stage, home, out), draw.uniform(0, self._length_s / len(STAGES)))
 
         words = words_of(self._repository, out, self._turns)
-        found = ended([*COMMAND, *words, "--json", result], folder, number, wait)
+
+        def done() -> bool:
+            return (out / GATE).exists() and GateDirectory(out).gate.state == "done"
+
+        found = ended([*COMMAND, *words, "--json", result], folder, number, wait, done=done)
+        found.assert_not_ignored()
         self._check(found, number, home.exists())
         assert found.status == 3 or number == signal.SIGKILL or not result.exists(), "a result of a part"
         if result.exists():

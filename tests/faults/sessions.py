@@ -180,6 +180,8 @@ class Sessions:
             again = self._at_once(out, folder)
             assert again[: len(sessions)] == sessions, "events of the first session were lost"
             assert again[len(sessions) :] == [self._whole], f"{again[-1]} in place of {self._whole}"
+        if not found.sent:
+            return "no such process"
         return "nothing" if not begun else "recognising" if sessions[0] else "begun"
 
 
