@@ -24,9 +24,9 @@ from actionbench.records.run_directory import RUN, RunDirectory
 from ..archive_sets import kinetics_files, kinetics_yaml, name_of
 from ..bench.conftest import write_video
 from ..datasets.archives.server import serving
-from .processes import SIGNALS
+from .processes import COMMAND, SIGNALS
 from .runs import NETWORKS, answers
-from .signals import COMMAND, Ended, Way, after, after_it, ended
+from .signals import Ended, Way, after, after_it, ended
 
 PER_CLASS, CLASSES, ARCHIVES = 3, 4, 3
 

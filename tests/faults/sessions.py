@@ -24,9 +24,9 @@ from actionbench.datasets.video.sampling import TimedFrame
 from actionbench.datasets.video.writer import write_video
 from actionbench.live.events import ActionEvent, SessionHeader, read_events
 
-from .processes import SIGNALS
+from .processes import COMMAND, SIGNALS
 from .runs import NETWORKS
-from .signals import COMMAND, Way, after, ended
+from .signals import Way, after, ended
 
 SECONDS = 3
 WORKER = "actionbench.bench.worker.process"

@@ -7,7 +7,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import traceback
@@ -18,8 +17,6 @@ from pathlib import Path
 from random import Random
 
 from .processes import SIGNALS, default_signals
-
-COMMAND = [sys.executable, "-m", "actionbench"]
 
 _MARK = "ACTIONBENCH_FAULTS"
 """Environment variable by which the processes that a command has started are found."""
