@@ -83,7 +83,7 @@ def ended(
         if number is not None:
             wait(lambda: process.poll() is None)
             if victim is None:
-                sent = process.poll() is None
+                sent = int(process.poll() is None)
                 process.send_signal(number)
             for pid, started in _marked(mark).items():
                 if victim is not None and victim in started.split():
