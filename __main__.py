@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from types import FrameType
 
 
 def main() -> None:
@@ -18,6 +17,7 @@ def main() -> None:
     from .bench.cli.app import run_app  # takes a third of a second
 
     _on_interrupt(_interrupt)
+    sys.unraisablehook = _not_dropped
     codes: list[int] = []
 
     def last() -> None:
@@ -44,14 +44,30 @@ def _on_interrupt(handle: Callable[..., object] | signal.Handlers) -> None:
             signal.signal(number, handle)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    # What is raised inside a destructor is dropped: the signal comes again when that has ended.
-    while frame is not None:
-        if frame.f_code.co_name == "__del__":
-            threading.Timer(0.05, signal.raise_signal, (number,)).start()
-            return
-        frame = frame.f_back
+def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def _not_dropped(dropped: sys.UnraisableHookArgs) -> None:
+    """Have an interrupt come again that Python drops, as all that is raised in a destructor or a callback.
+
+    Later, and from another thread: in here it would be dropped as well.
+    """
+    if issubclass(dropped.exc_type, KeyboardInterrupt):
+        again = threading.Timer(0.05, _interrupt_main_thread)
+        again.daemon = True  # where the command is done, nothing waits for it
+        again.start()
+    else:
+        sys.__unraisablehook__(dropped)
+
+
+def _interrupt_main_thread() -> None:
+    # `raise_signal` does not wake a main thread that waits; of Windows, Ctrl-C alone does. SIGTERM is the one
+    # that no caller ignores (see `_on_interrupt`).
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGINT)
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 if __name__ == "__main__":

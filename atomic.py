@@ -36,7 +36,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     - `sync`: flush the bytes to the disk first. Without it a power failure may leave a damaged file, which is
       acceptable for files that can be made again.
 
-    Raises OSError, with the name of the file, if it cannot be written; an existing file is then unchanged.
+    Raises OSError if it cannot be written, with the name of the file where it cannot be made or the disk is
+    full; an existing file is then unchanged.
     """
     if str(path).startswith(_STREAMS) or (path.exists() and not path.is_file()):
         with path.open("ab") as stream:

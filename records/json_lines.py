@@ -132,8 +132,8 @@ class AppendedFile:
         Raises MeasurementError if the folder was moved or removed, or if the file cannot be written.
         """
         self._lock.require_in_place(self._resume)
-        start = self._file.seek(0, os.SEEK_END)
         try:
+            start = self._file.seek(0, os.SEEK_END)  # writes what was refused before
             self._file.write(data)
             self._file.flush()
             os.fsync(self._file.fileno())

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from importlib.metadata import requires
 from pathlib import Path
 
-from ...atomic import write_file
+from ...atomic import NO_SPACE, write_file
 from ...child_process import output_of
 from ...errors import MeasurementError
 from ...parsing import parse_json
@@ -102,9 +102,10 @@ def surroundings(
         write_file(folder / _STAMP, json.dumps(stamp))
     except OSError as error:
         raise MeasurementError(
-            f"its environment could not be made: {error.strerror}",
+            f"its environment could not be made: {error.strerror or error}",
             where=error.filename or folder,
-            remedy="Free some space, or make one yourself and name its interpreter, python:PATH.",
+            remedy=("Free some space, or make" if error.errno in NO_SPACE else "Make")
+            + " one yourself and name its interpreter, python:PATH.",
         ) from error
     return found
 

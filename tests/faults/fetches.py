@@ -16,6 +16,7 @@ from random import Random
 
 import numpy as np
 
+from actionbench.datasets.archives.sets.folder import MANIFEST
 from actionbench.datasets.archives.sets.ledger import LEDGER
 from actionbench.models.labels import labels
 from actionbench.records.run_directory import RUN, RunDirectory
@@ -23,9 +24,9 @@ from actionbench.records.run_directory import RUN, RunDirectory
 from ..archive_sets import kinetics_files, kinetics_yaml, name_of
 from ..bench.conftest import write_video
 from ..datasets.archives.server import serving
-from .processes import SIGNALS
+from .processes import COMMAND, SIGNALS
 from .runs import NETWORKS, answers
-from .signals import COMMAND, Ended, Way, after, after_it, ended
+from .signals import Ended, Way, after, after_it, ended
 
 PER_CLASS, CLASSES, ARCHIVES = 3, 4, 3
 
@@ -147,7 +148,10 @@ class Kept:
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
         out = folder / "videos"
         moment = _moment(draw, self._length_s, out / LEDGER)
-        found = ended([*COMMAND, *self._drawn.kept(out)], folder, number, moment)
+        found = ended(
+            [*COMMAND, *self._drawn.kept(out)], folder, number, moment, done=(out / MANIFEST).exists
+        )
+        found.assert_not_ignored()
         assert_expected(found, number, out.exists())
         seen = "ended" if found.status == 0 else "fetching" if (out / LEDGER).exists() else "nothing"
         said, now, _ = self._fetched(folder)
@@ -179,7 +183,12 @@ class Streamed:
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
         run = folder / "run"
         moment = _moment(draw, self._length_s, run / LEDGER)
-        found = ended([*COMMAND, *self._drawn.streamed(run)], folder, number, moment)
+
+        def done() -> bool:
+            return (run / RUN).is_file() and RunDirectory(run).run.state == "done"
+
+        found = ended([*COMMAND, *self._drawn.streamed(run)], folder, number, moment, done=done)
+        found.assert_not_ignored()
         begun = (run / RUN).is_file()
         assert_expected(found, number, begun)
         seen: str = "ended" if found.status == 0 else RunDirectory(run).run.state if begun else "nothing"

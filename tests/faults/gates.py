@@ -43,7 +43,7 @@ main()
 """
 """`bench`, whose gates have a control workload that takes no time."""
 
-COMMAND = [sys.executable, "-c", DRIVER]
+DRIVEN = [sys.executable, "-c", DRIVER]
 
 WORK = """
 import os, sys, time
@@ -140,7 +140,7 @@ class Gates:
 
     def _verdict(self, folder: Path, words: list[str]) -> dict[str, Any]:
         result = folder / "result.json"
-        found = ended([*COMMAND, *words, "--json", result], folder)
+        found = ended([*DRIVEN, *words, "--json", result], folder)
         assert found.status == 3, f"exit status {found.status}: {found.errors}"
         facts = json.loads(result.read_text())
         kept = ("verdict", "pairs", "pairs_in_turns", "turns")
@@ -154,7 +154,12 @@ class Gates:
         wait = after_it(_reached(stage, home, out), draw.uniform(0, self._length_s / len(STAGES)))
 
         words = words_of(self._repository, out, self._turns)
-        found = ended([*COMMAND, *words, "--json", result], folder, number, wait)
+
+        def done() -> bool:
+            return (out / GATE).exists() and GateDirectory(out).gate.state == "done"
+
+        found = ended([*DRIVEN, *words, "--json", result], folder, number, wait, done=done)
+        found.assert_not_ignored()
         self._check(found, number, home.exists())
         assert found.status == 3 or number == signal.SIGKILL or not result.exists(), "a result of a part"
         if result.exists():

@@ -1,4 +1,4 @@
-"""Processes of the command line, which get signals as in a terminal, wherever they are started."""
+"""Processes of the command line, which treat signals as in a terminal, wherever they are started."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from actionbench.__main__ import main
+
+COMMAND = [sys.executable, "-m", "actionbench"]
 
 SIGNALS = {name: getattr(signal, f"SIG{name}") for name in ("KILL", "INT", "TERM", "HUP")}
 
@@ -44,7 +46,7 @@ class Command:
     def __init__(self, words: list[str], errors: Path) -> None:
         with errors.open("wb") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "actionbench", *words],
+                [*COMMAND, *words],
                 stdout=subprocess.DEVNULL,
                 stderr=file,
                 preexec_fn=default_signals,

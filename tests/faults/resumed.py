@@ -38,10 +38,12 @@ class Resumed:
             process = subject.start(subject.begin(out), errors)
             after_it(lambda: subject.stages.index(subject.stage(out)) >= stage, moment_s)(process.runs)
             process.send(number)
+            late = subject.stage(out) == subject.stages[-1]
             status, said, seen = process.end(), errors.read_text(), subject.stage(out)
             allowed = {0, -number} if number == signal.SIGKILL else {0, 130}
             if seen == NOTHING:  # Python has to start before it can treat a signal
                 allowed.add(-number)
+            assert status != 0 or late, "the signal was ignored"
             if not said.startswith("Fatal Python error: init_"):  # by an interrupt in its first 50 ms
                 assert status in allowed, f"exit status {status}: {said}"
                 assert "Traceback" not in said, said

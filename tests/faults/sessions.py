@@ -24,9 +24,9 @@ from actionbench.datasets.video.sampling import TimedFrame
 from actionbench.datasets.video.writer import write_video
 from actionbench.live.events import ActionEvent, SessionHeader, read_events
 
-from .processes import SIGNALS
+from .processes import COMMAND, SIGNALS
 from .runs import NETWORKS
-from .signals import COMMAND, Way, after, ended
+from .signals import Way, after, ended
 
 SECONDS = 3
 WORKER = "actionbench.bench.worker.process"
@@ -180,6 +180,8 @@ class Sessions:
             again = self._at_once(out, folder)
             assert again[: len(sessions)] == sessions, "events of the first session were lost"
             assert again[len(sessions) :] == [self._whole], f"{again[-1]} in place of {self._whole}"
+        if not found.sent:
+            return "no such process"
         return "nothing" if not begun else "recognising" if sessions[0] else "begun"
 
 

@@ -7,7 +7,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import traceback
@@ -19,8 +18,6 @@ from random import Random
 
 from .processes import SIGNALS, default_signals
 
-COMMAND = [sys.executable, "-m", "actionbench"]
-
 _MARK = "ACTIONBENCH_FAULTS"
 """Environment variable by which the processes that a command has started are found."""
 
@@ -30,11 +27,21 @@ _ENDING_S = 90.0
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: exit status, negative for a signal, and what it printed."""
+    """How a command ended: exit status, negative for a signal, and what it printed.
+
+    - `sent`: how many processes got the signal. `late`: whether the work had been done by then.
+    """
 
     status: int
     output: str
     errors: str
+    sent: int
+    late: bool
+
+    def assert_not_ignored(self) -> None:
+        """Assert that the signal has ended the command, unless its work had been done."""
+        ended_by_it = self.status == 130 or self.status < 0
+        assert ended_by_it or self.late, f"exit status {self.status}: the signal was ignored"
 
 
 def ended(
@@ -43,6 +50,7 @@ def ended(
     number: signal.Signals | None = None,
     wait: Callable[[Callable[[], bool]], None] = lambda _: None,
     victim: str | None = None,
+    done: Callable[[], bool] = lambda: False,
     timeout_s: float = 600.0,
 ) -> Ended:
     """Run a command, with `folder` for its temporary files; it, and all it started, has ended on return.
@@ -50,10 +58,12 @@ def ended(
     - `number`: signal that it gets; None for no signal.
     - `wait`: returns when that is to be sent; gets a function that tells whether the command still runs.
     - `victim`: a word of a process that it has started, which gets the signal in its place.
+    - `done`: whether the command has done its work; asked when the signal has been sent.
 
     Raises AssertionError where it shows a traceback, a process is left, or a temporary file, except after
     SIGKILL.
     """
+    assert Path("/proc/self/environ").exists(), "by /proc, of Linux, processes that are left are found"
     temporary = folder / f"temporary-{secrets.token_hex(4)}"
     temporary.mkdir(parents=True)
     mark = secrets.token_hex(8)
@@ -69,13 +79,17 @@ def ended(
             env=os.environ | {_MARK: mark, "TMPDIR": str(temporary)},
             preexec_fn=default_signals,
         )
+        sent, late = 0, False
         if number is not None:
             wait(lambda: process.poll() is None)
             if victim is None:
+                sent = int(process.poll() is None)
                 process.send_signal(number)
             for pid, started in _marked(mark).items():
                 if victim is not None and victim in started.split():
                     os.kill(pid, number)
+                    sent += 1
+            late = done()
         try:
             process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -84,7 +98,7 @@ def ended(
         left = _left(mark)
         errors.seek(0)
         output.seek(0)
-        found = Ended(process.returncode, output.read().decode(), errors.read().decode())
+        found = Ended(process.returncode, output.read().decode(), errors.read().decode(), sent, late)
     assert not left, f"left running: {left}"
     assert "Traceback" not in found.errors, found.errors
     if found.status != -signal.SIGKILL:
@@ -139,7 +153,7 @@ def after_it(began: Callable[[], bool], moment_s: float) -> Callable[[Callable[[
 Disturb = Callable[[Path, Random, signal.Signals], str]
 """Disturbs a command once, in an empty folder; what had happened when the signal came.
 
-Raises AssertionError where something is not as promised.
+Raises AssertionError where something is not as promised; any other exception is a failure as well.
 """
 
 
@@ -159,9 +173,11 @@ def disturbed(words: str, name: str, count: int, seed: int, disturb: Disturb) ->
         folder = Path(tempfile.mkdtemp(prefix="faults-"))
         try:
             came = disturb(folder, Random(f"{seed} {words} {name} {n}"), SIGNALS[name])
-        except AssertionError as error:
+        except (
+            Exception
+        ) as error:  # also of what reads a damaged result: the others are to be tried all the same
             failures += 1
-            why = error or traceback.extract_tb(error.__traceback__)[-1].line
+            why = f"{type(error).__name__}: {error}" if str(error) else _line(error)
             print(f"{words}, SIG{name}, number {n}: FAILED, see {folder}: {why}", flush=True)
             came = "FAILED"
         else:
@@ -170,3 +186,8 @@ def disturbed(words: str, name: str, count: int, seed: int, disturb: Disturb) ->
     stages = ", ".join(f"{stage} {times}" for stage, times in sorted(seen.items()))
     print(f"{words}, SIG{name}: {count}; it came in: {stages}", flush=True)
     return failures
+
+
+def _line(error: Exception) -> str | None:
+    """The line of source that has raised it."""
+    return traceback.extract_tb(error.__traceback__)[-1].line

@@ -14,9 +14,8 @@ import pytest
 
 from actionbench.bench.cli.app import run_app
 
-from .processes import SIGNALS
+from .processes import COMMAND, SIGNALS
 from .sessions import CAUSE, WORKER, Sessions, drawn_video, frames, told, videos, words_of
-from .signals import COMMAND
 
 pytestmark = pytest.mark.usefixtures("forked_workers")
 

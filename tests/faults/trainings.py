@@ -69,7 +69,7 @@ def table(folder: Path, given: Settings) -> Path:
 
 
 def files(out: Path) -> dict[str, bytes]:
-    """Path → bytes of every file that is left; of the lock, that it is there."""
+    """Path → bytes of every file that is left, that of the lock, which is empty, among them."""
     return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 

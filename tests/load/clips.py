@@ -71,7 +71,7 @@ def run_clips(folder: Path, count: int, seconds: float, period_s: float, flow: s
         at_least("clips of the scenario throughput", answered, count),
         at_least("clips with optical flow in the cache", len(list((home / "flow").iterdir())), count),
         Finding("written", f"run {size_mb(out):.1f} MB, cache {size_mb(home):.1f} MB"),
-        *growth_of(watch.processes()),
+        *growth_of(watch.processes(), least=3),
         left_behind(temporary, home, out),
     ]
 

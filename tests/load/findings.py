@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,17 +28,20 @@ def at_least(what: str, found: int, least: int) -> Finding:
     return Finding(what, f"{found:,}", f"at least {least:,}", found < least)
 
 
-def growth_of(processes: Iterable[Watched]) -> list[Finding]:
-    """What each process held, from when it had settled to its end."""
+def growth_of(processes: Sequence[Watched], least: int) -> list[Finding]:
+    """What each process held, from when it had settled to its end. `least`: how many there must be."""
     return [
-        Finding(
-            f"{process.name}: {what}",
-            f"{trend.begin:.4g} → {trend.end:.4g}, growth {trend.growth:.2g}",
-            f"growth up to {BOUNDS[what]:g}",
-            not trend.growth <= BOUNDS[what],
-        )
-        for process in processes
-        for what, trend in process.trends().items()
+        at_least("processes that are judged", len(processes), least),
+        *(
+            Finding(
+                f"{process.name}: {what}",
+                f"{trend.begin:.4g} → {trend.end:.4g}, growth {trend.growth:.2g}",
+                f"growth up to {BOUNDS[what]:g}",
+                not trend.growth <= BOUNDS[what],
+            )
+            for process in processes
+            for what, trend in process.trends().items()
+        ),
     ]
 
 

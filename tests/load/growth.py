@@ -105,8 +105,8 @@ class Watch:
             for process in processes:
                 try:
                     self._sample(process)
-                except (psutil.NoSuchProcess, psutil.AccessDenied):  # it has just ended
-                    continue
+                except (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError):
+                    continue  # it, or a temporary folder, has just gone
 
     def _sample(self, process: psutil.Process) -> None:
         watched = self._watched.get(process.pid)

@@ -91,7 +91,7 @@ def watch_stream(
         *_written(folder, shown=connections * actions_of(segment_s) * (len(persons) or 1)),
         Finding("events received by the webhook", f"{receiver.received:,}"),
         Finding("page", f"{viewer.visits:,} visits, {viewer.pictures:,} pictures"),
-        *growth_of(watch.processes()),
+        *growth_of(watch.processes(), least=2),
         left_behind(temporary, home, folder / "clips"),
     ]
 

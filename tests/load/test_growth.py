@@ -70,12 +70,18 @@ def test_a_process_that_leaks_is_found_out(tmp_path: Path, leaks: bool) -> None:
         finally:
             process.kill()
     (watched,) = watch.processes()
-    findings = growth_of([watched])
+    judged, *findings = growth_of([watched], least=1)
+    assert not judged.broken
     assert [each.what for each in findings] == [f"command: {what}" for what in BOUNDS]
     assert [each.broken for each in findings] == [leaks] * len(BOUNDS)
     assert ("**growth up to 2**" in table(findings)) == leaks
     if leaks:
         assert left_behind(tmp_path).broken
+
+
+def test_a_campaign_that_has_watched_too_few_processes_has_not_passed() -> None:
+    (judged,) = growth_of([], least=2)
+    assert judged.broken
 
 
 def test_a_file_that_is_half_written_is_left_behind(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -108,19 +110,38 @@ def test_the_exit_code_is_the_commands(tmp_path: Path, program: str, ends: tuple
     assert (ended.returncode, ended.stdout, ended.stderr) == ends
 
 
-class InterruptedAtItsEnd:
+class Interrupted:
     """Something whose destructor a signal interrupts."""
 
     def __del__(self) -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-def test_an_interrupt_inside_a_destructor_is_not_lost() -> None:
-    """Python drops what is raised there."""
-    before = signal.signal(signal.SIGINT, __main__._interrupt)
+def in_a_destructor() -> None:
+    Interrupted()
+
+
+def in_a_callback() -> None:
+    something = threading.Event()
+    kept = weakref.ref(something, lambda _: signal.raise_signal(signal.SIGINT))
+    del something
+    assert kept() is None
+
+
+@pytest.mark.parametrize("happens", [in_a_destructor, in_a_callback])
+def test_an_interrupt_that_python_drops_comes_again(
+    monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]
+) -> None:
+    """At once, also where the main thread waits."""
+    monkeypatch.setattr(sys, "unraisablehook", __main__._not_dropped)
+    numbers = signal.SIGINT, signal.SIGTERM
+    before = {number: signal.signal(number, __main__._interrupt) for number in numbers}
+    begin = time.monotonic()
     try:
         with pytest.raises(KeyboardInterrupt):  # noqa: PT012  it comes in the second statement
-            InterruptedAtItsEnd()
+            happens()
             time.sleep(30)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert time.monotonic() - begin < 15
