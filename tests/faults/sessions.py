@@ -26,7 +26,7 @@ from actionbench.live.events import ActionEvent, SessionHeader, read_events
 
 from .processes import COMMAND, SIGNALS
 from .runs import NETWORKS
-from .signals import Way, after, ended
+from .signals import Way, after, after_it, ended
 
 SECONDS = 3
 WORKER = "actionbench.bench.worker.process"
@@ -146,16 +146,19 @@ class Sessions:
         """See `Disturb`."""
         out = folder / "out"
         out.mkdir()
-        moment_s = draw.uniform(0, self._length_s)
+        # Any moment or, three times of four, one once the session has begun: a network takes a while to load.
+        begins = (out / "events.jsonl").exists
+        at = after_it(begins, draw.uniform(0, SECONDS))
+        moment = after(draw.uniform(0, self._length_s)) if draw.random() < 0.25 else at
         with ExitStack() as held:
-            viewer, waiting = Viewer(held, folder), after(moment_s)
+            viewer = Viewer(held, folder)
 
             def wait(running: Callable[[], bool]) -> None:
                 def still() -> bool:
                     viewer.look()
                     return running()
 
-                waiting(still)
+                moment(still)
 
             command = [*COMMAND, *words_of(self._video, out, "--web", "0")]
             found = ended(command, folder, number, wait, self._victim)
