@@ -23,6 +23,6 @@ def test_numbers_that_json_does_not_have_are_null() -> None:
 
 
 def test_half_of_a_surrogate_pair_is_replaced(tmp_path: Path) -> None:
-    write_files(tmp_path, {"a.txt": "caf\u00e9 \ud800.mp4", "b.json": json_document({"name": "\udc80"})})
-    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "caf\u00e9 ?.mp4"
+    write_files(tmp_path, {"a.txt": "a \u00e9 \ud800.mp4", "b.json": json_document({"name": "\udc80"})})
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "a \u00e9 ?.mp4"
     assert "\ud800" not in (tmp_path / "b.json").read_text(encoding="utf-8")

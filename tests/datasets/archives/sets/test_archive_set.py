@@ -127,7 +127,7 @@ def test_what_identifies_a_video(kind: str, name: str, key: str | None) -> None:
         (Layout("webdataset", "json:action"), '{"action": true}', None),
         (Layout("webdataset", "json:action"), "{", None),
         (Layout("webdataset", "txt"), "two\nlines", None),
-        (Layout("webdataset", "txt"), "mis\u202eled", None),
+        (Layout("webdataset", "txt"), "mistaken\u202eled", None),
         (Layout("webdataset", "json"), '{"label": "half \\ud800"}', None),
     ],
 )
