@@ -115,6 +115,7 @@ def test_a_networks_stream_shares_its_quantised_file_with_the_network() -> None:
     assert len(paths) == 1
 
 
+@pytest.mark.slow
 def test_its_published_example_is_reproduced_or_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -88,6 +88,7 @@ def test_all_odd_files_at_hand(shared_data: Path) -> None:
     assert len(found) == 24
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("bad_decoder")
 def test_a_hang_and_a_crash_cost_one_clip_each(videos: dict[str, Path]) -> None:
     names = ("a", "hangs", "b", "crashes", "c")

@@ -92,6 +92,7 @@ def judged(state: State, model: Model, shape: tuple[int, int, int, int]) -> dict
 WRONG = {**dict.fromkeys(MISTAKES, "other"), **{f"half {mistake}": "other" for mistake in MISTAKES}}
 
 
+@pytest.mark.slow
 def test_rounding_drifts_and_mistakes_are_another_network() -> None:
     model = find_model("i3d-rgb").model
     state = random_state(i3d.tensor_shapes(3, 400), 0, {})

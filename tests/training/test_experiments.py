@@ -101,6 +101,7 @@ def test_a_folder_that_was_changed_meanwhile_is_named(
         run_experiments(path, out, quiet())
 
 
+@pytest.mark.slow
 def test_a_clip_that_several_folds_validate_counts_once_for_each(
     asked: dict[str, Any], tmp_path: Path, quiet: Any
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_clip_that_several_folds_validate_counts_once_for_each(
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.slow
 def test_no_network_of_a_finished_training_is_held(
     asked: dict[str, Any], tmp_path: Path, quiet: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -285,6 +285,7 @@ def numpy_bytes() -> int:
     return sum(trace.size for trace in arrays.traces)
 
 
+@pytest.mark.slow
 def test_what_a_training_holds_stays_within_its_bound_and_is_released_at_its_end(
     config: FinetuneConfig, quiet: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -277,6 +277,7 @@ def test_predict_names_the_class_and_writes_the_logits(
     assert "none.mp4" in answer.stderr
 
 
+@pytest.mark.slow
 def test_predict_gives_up_a_video_that_hangs_it(bench: Bench, coloured_videos: Videos) -> None:
     """And the message names an option that the command has."""
     (video,) = coloured_videos([2], 1).rglob("*.mp4")

@@ -95,6 +95,7 @@ def test_peaks_are_found_by_trials_of_their_own(
     assert all(peak.ended for peak in stream_peaks_of(trials))
 
 
+@pytest.mark.slow
 def test_cameras_that_are_served_at_once_are_found_and_told(
     bench: Bench, coloured_videos: Videos, tmp_path: Path
 ) -> None:
@@ -165,6 +166,7 @@ def test_a_clip_that_cannot_be_used_is_left_out_of_throughput(
     assert "no clip could be timed" in answer.stderr
 
 
+@pytest.mark.slow
 def test_the_estimate_is_near_and_leaves_nothing_behind(
     bench: Bench, coloured_videos: Videos, tmp_path: Path
 ) -> None:

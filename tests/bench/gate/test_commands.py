@@ -25,6 +25,7 @@ def place(tmp_path: Path) -> Place:
     return Place(Arm("tree", "here", {}), tmp_path, sys.executable)
 
 
+@pytest.mark.slow
 def test_a_slot_leaves_out_what_nobody_reads(place: Place, tmp_path: Path, tiny_module: object) -> None:
     write_video(tmp_path / "data" / "abseiling" / "one.mp4", tiny_module.colour_of(0))  # type: ignore[attr-defined]
     folder = tmp_path / "slot"

@@ -97,6 +97,7 @@ def test_cameras_are_served_in_turn_as_long_as_the_network_has_time(watch: Watch
     assert (record.preparing_threads, record.resident_bytes is not None) == (3, True)
 
 
+@pytest.mark.slow
 def test_too_many_cameras_are_all_served_less_often(watch: Watch) -> None:
     """Six cameras' labels take 0.3 of every 0.2 s: two thirds of them are computed, of every camera."""
     record = watch(cameras(6))
@@ -196,6 +197,7 @@ def test_a_label_of_each_person_is_due_at_each_stride(watch_persons: Callable[..
     assert record.frame_s >= sum(record.stages_s.values())
 
 
+@pytest.mark.slow
 def test_too_many_persons_are_all_labelled_less_often(watch_persons: Callable[..., StreamRecord]) -> None:
     """Six labels take 0.3 of every 0.2 s. In the 1.8 s from the first window to the last one the network
     computes 36 of the 60, and then the six that wait."""

@@ -98,6 +98,7 @@ def test_the_page_shows_the_session_and_takes_no_text_for_html(browser: Browser)
 LINK = text("link")
 
 
+@pytest.mark.slow
 def test_the_page_says_that_the_camera_or_the_server_is_silent(
     browser: Browser, session: FakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
