@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import get_args
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from actionbench.records.run_directory import RUN, RunDirectory
 from ..archive_sets import kinetics_files, kinetics_yaml, name_of
 from ..bench.conftest import write_video
 from ..datasets.archives.server import serving
-from .processes import COMMAND, SIGNALS
+from .processes import COMMAND, SIGNALS, To
 from .runs import NETWORKS, answers
 from .signals import Ended, Way, after, after_it, ended
 
@@ -148,9 +149,8 @@ class Kept:
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
         out = folder / "videos"
         moment = _moment(draw, self._length_s, out / LEDGER)
-        found = ended(
-            [*COMMAND, *self._drawn.kept(out)], folder, number, moment, done=(out / MANIFEST).exists
-        )
+        to = draw.choice(get_args(To))
+        found = ended([*COMMAND, *self._drawn.kept(out)], folder, number, moment, to, (out / MANIFEST).exists)
         found.assert_not_ignored()
         assert_expected(found, number, out.exists())
         seen = "ended" if found.status == 0 else "fetching" if (out / LEDGER).exists() else "nothing"
@@ -187,7 +187,8 @@ class Streamed:
         def done() -> bool:
             return (run / RUN).is_file() and RunDirectory(run).run.state == "done"
 
-        found = ended([*COMMAND, *self._drawn.streamed(run)], folder, number, moment, done=done)
+        to = draw.choice(get_args(To))
+        found = ended([*COMMAND, *self._drawn.streamed(run)], folder, number, moment, to, done)
         found.assert_not_ignored()
         begun = (run / RUN).is_file()
         assert_expected(found, number, begun)

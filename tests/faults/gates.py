@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 from actionbench.records.gate_directory import GATE, SLOTS, GateDirectory
 
-from .processes import SIGNALS
+from .processes import SIGNALS, To
 from .signals import Ended, Way, after_it, ended
 
 PAIRS = 6
@@ -158,7 +158,8 @@ class Gates:
         def done() -> bool:
             return (out / GATE).exists() and GateDirectory(out).gate.state == "done"
 
-        found = ended([*DRIVEN, *words, "--json", result], folder, number, wait, done=done)
+        to = draw.choice(get_args(To))
+        found = ended([*DRIVEN, *words, "--json", result], folder, number, wait, to, done)
         found.assert_not_ignored()
         self._check(found, number, home.exists())
         assert found.status == 3 or number == signal.SIGKILL or not result.exists(), "a result of a part"

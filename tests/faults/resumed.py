@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
+from typing import get_args
 
-from .processes import SIGNALS
+from .left import Left
+from .processes import SIGNALS, To
 from .signals import Way, after_it
 from .subjects import NOTHING, SUBJECTS, Subject
 
@@ -34,10 +36,12 @@ class Resumed:
         self._clear()
         stage = draw.choice(range(len(subject.stages)))
         moment_s = draw.uniform(0, self._length_s / len(subject.stages))
+        to = draw.choice(get_args(To))
+        left = Left(folder)
         try:
-            process = subject.start(subject.begin(out), errors)
+            process = subject.start(subject.begin(out), errors, left.environment)
             after_it(lambda: subject.stages.index(subject.stage(out)) >= stage, moment_s)(process.runs)
-            process.send(number)
+            process.send(number, to)
             late = subject.stage(out) == subject.stages[-1]
             status, said, seen = process.end(), errors.read_text(), subject.stage(out)
             allowed = {0, -number} if number == signal.SIGKILL else {0, 130}
@@ -47,7 +51,9 @@ class Resumed:
             if not said.startswith("Fatal Python error: init_"):  # by an interrupt in its first 50 ms
                 assert status in allowed, f"exit status {status}: {said}"
                 assert "Traceback" not in said, said
-            self._ended(subject.begin(out) if seen == NOTHING else subject.go_on(out), errors)
+            # At once: what the first has started may run for a while yet.
+            self._ended(subject.begin(out) if seen == NOTHING else subject.go_on(out), folder)
+            left.assert_nothing(status)
             _assert_same(subject.answers(out), self._whole)
         except AssertionError:
             if out.exists():
@@ -58,14 +64,20 @@ class Resumed:
     def _undisturbed(self) -> tuple[Mapping[str, object], float]:
         """The answers of a command that nothing happens to, and its seconds."""
         self._clear()
-        length_s = self._ended(self._subject.begin(self._out), self._out.with_name("errors"))
+        length_s = self._ended(self._subject.begin(self._out), self._out.parent)
         return self._subject.answers(self._out), length_s
 
-    def _ended(self, words: list[str], errors: Path) -> float:
-        """The seconds of a command that nothing happens to. Raises AssertionError where it fails."""
-        begin = time.monotonic()
-        assert self._subject.start(words, errors).end() == 0, errors.read_text()
-        return time.monotonic() - begin
+    def _ended(self, words: list[str], folder: Path) -> float:
+        """The seconds of a command that nothing happens to. Raises AssertionError where it fails.
+
+        - `folder`: for its temporary files, and what it prints to standard error.
+        """
+        begin, errors, left = time.monotonic(), folder / "errors", Left(folder)
+        status = self._subject.start(words, errors, left.environment).end()
+        assert status == 0, errors.read_text()
+        length_s = time.monotonic() - begin
+        left.assert_nothing(status)
+        return length_s
 
     def _clear(self) -> None:
         """Remove a result, and what was kept to be computed once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from actionbench.records.run_directory import RUN, RunDirectory
+from actionbench.records.run_directory import RUN, SCORES, RunDirectory
 
 NETWORKS = Path(__file__).parent / "networks.py"
 
@@ -48,9 +48,11 @@ def answers(run: Path) -> dict[str, tuple[object, ...]]:
 
 
 def assert_whole(run: Path) -> None:
-    """Assert that a run has ended, has a timed process, and has left no file that it was writing."""
+    """Assert that a run has ended, has a timed process, and has left no part of a file."""
     directory = RunDirectory(run)
     assert directory.run.state == "done"
     processes = directory.processes()
     assert [each.error for each in processes if each.error is None] == [None], processes
     assert list(run.rglob("*.tmp")) == []
+    rows = sum(directory.scores(each).nbytes for each in directory.clips() if each.error is None)
+    assert (run / SCORES).stat().st_size == rows, "scores that belong to no record"

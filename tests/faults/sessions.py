@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import get_args
 
 import av
 import numpy as np
@@ -24,11 +25,16 @@ from actionbench.datasets.video.sampling import TimedFrame
 from actionbench.datasets.video.writer import write_video
 from actionbench.live.events import ActionEvent, SessionHeader, read_events
 
-from .processes import COMMAND, SIGNALS
+from .processes import COMMAND, SIGNALS, To
 from .runs import NETWORKS
-from .signals import Way, after, after_it, ended
+from .signals import Victim, Way, after, after_it, ended
 
 SECONDS = 3
+"""Of a video that ends by itself."""
+
+LONGER_S = 8
+"""Of one that a signal has to end; the signal comes in the first `SECONDS`."""
+
 WORKER = "actionbench.bench.worker.process"
 CAUSE = "most likely the machine ran out of memory"
 
@@ -39,15 +45,15 @@ Told = tuple[str, str, float]
 """State, label and start of an event."""
 
 
-def drawn_video(path: Path) -> Path:
-    """A video of `SECONDS` colours, each for a second, at 25 frames a second."""
+def drawn_video(path: Path, last_s: int = 1) -> Path:
+    """A video of three colours at 25 frames a second, each for a second, but the last for `last_s`."""
 
     def pixels(second: int) -> np.ndarray:
-        return np.full((48, 64, 3), (16 + 64 * second, 144, 16), np.uint8)
+        return np.full((48, 64, 3), (16 + 64 * min(second, 2), 144, 16), np.uint8)
 
     frames = (
         TimedFrame(Fraction(n, 25), Fraction(n + 1, 25), partial(pixels, n // 25))
-        for n in range(25 * SECONDS)
+        for n in range(25 * (2 + last_s))
     )
     write_video(path, frames, Fraction(25))
     return path
@@ -92,10 +98,10 @@ def told(events: Path, whole: bool = True) -> list[list[Told]]:
     return sessions
 
 
-def frames(path: Path) -> int:
-    """Number of frames of a video."""
+def frames(path: Path) -> list[float]:
+    """The times of a video's frames, in seconds."""
     with av.open(str(path)) as container:
-        return sum(1 for _ in container.decode(video=0))
+        return [frame.time or 0.0 for frame in container.decode(video=0)]
 
 
 def videos(out: Path) -> Iterator[Path]:
@@ -124,11 +130,15 @@ class Viewer:
 
 
 class Sessions:
-    """Sessions of a video in real time. `victim`: see `ended`; None: the command itself gets the signal."""
+    """Sessions of a video in real time.
+
+    - `victim`: a word of the process that gets the signal; None: the command itself, or its process group.
+    """
 
     def __init__(self, folder: Path, victim: str | None = None) -> None:
-        """`folder`: for the video and the undisturbed session."""
+        """`folder`: for the videos and the undisturbed session."""
         self._video, self._victim = drawn_video(folder / "colours.mp4"), victim
+        self._longer = drawn_video(folder / "longer.mp4", LONGER_S - SECONDS + 1)
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
         begin = time.monotonic()
         (self._whole,) = self._at_once(folder / "whole", folder)
@@ -139,17 +149,20 @@ class Sessions:
         found = ended([*COMMAND, *words_of(self._video, out, "--as-fast-as-possible")], folder)
         assert found.status == 0, found.errors
         for path in videos(out):
-            assert frames(path) > 0, f"{path.name} has no frames"
+            assert frames(path), f"{path.name} has no frames"
         return told(out / "events.jsonl", whole=False)
 
     def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
         """See `Disturb`."""
         out = folder / "out"
         out.mkdir()
-        # Any moment or, three times of four, one once the session has begun: a network takes a while to load.
-        begins = (out / "events.jsonl").exists
-        at = after_it(begins, draw.uniform(0, SECONDS))
-        moment = after(draw.uniform(0, self._length_s)) if draw.random() < 0.25 else at
+        # Any moment of a session that ends by itself or, three times of four, one of a longer session once it
+        # has begun: a network takes a while to load.
+        longer = draw.random() < 0.75
+        moment = after(draw.uniform(0, self._length_s))
+        if longer:
+            moment = after_it((out / "events.jsonl").exists, draw.uniform(0, SECONDS))
+        to = Victim(self._victim) if self._victim else draw.choice(get_args(To))
         with ExitStack() as held:
             viewer = Viewer(held, folder)
 
@@ -160,8 +173,8 @@ class Sessions:
 
                 moment(still)
 
-            command = [*COMMAND, *words_of(self._video, out, "--web", "0")]
-            found = ended(command, folder, number, wait, self._victim)
+            command = [*COMMAND, *words_of(self._longer if longer else self._video, out, "--web", "0")]
+            found = ended(command, folder, number, wait, to)
         sessions = told(out / "events.jsonl", whole=self._victim is None)
         begun = bool(sessions)
         if self._victim is None:
@@ -169,6 +182,8 @@ class Sessions:
             recognised = begun and bool(sessions[0])
             allowed = {0, -number} if number == signal.SIGKILL or not recognised else {0}
             allowed |= set() if recognised else {130}
+            if found.status == 0 and longer:
+                assert frames(out / "video.mp4")[-1] < LONGER_S - 1, "the signal was ignored"
         else:
             allowed = {0, 2}
             assert found.status == 0 or CAUSE in found.errors, found.errors
@@ -177,7 +192,7 @@ class Sessions:
             if path.name == "video.mp4" and self._victim is not None and path.stat().st_size == 0:
                 continue  # it is made before the first frame comes
             assert path.stat().st_size > 0, f"{path.name} is empty"
-            assert frames(path) > 0, f"{path.name} has no frame"
+            assert frames(path), f"{path.name} has no frame"
         assert list(out.rglob("*.tmp")) == []
         if draw.random() < AGAIN:
             again = self._at_once(out, folder)

@@ -1,9 +1,8 @@
-"""A command that gets a signal at some moment, and what may be left of it: nothing that runs."""
+"""A command that gets a signal at some moment, by itself and as one of many."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -16,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from .processes import SIGNALS, default_signals
+from .left import Left
+from .processes import SIGNALS, To, default_signals, send
 
-_MARK = "ACTIONBENCH_FAULTS"
-"""Environment variable by which the processes that a command has started are found."""
 
-_ENDING_S = 90.0
-"""Seconds in which they have to end after the command has; a live session has 60 to close its files."""
+@dataclass(frozen=True)
+class Victim:
+    """Processes that a command has started. `word`: one of theirs."""
+
+    word: str
 
 
 @dataclass(frozen=True)
@@ -49,82 +50,56 @@ def ended(
     folder: Path,
     number: signal.Signals | None = None,
     wait: Callable[[Callable[[], bool]], None] = lambda _: None,
-    victim: str | None = None,
+    to: To | Victim = "process",
     done: Callable[[], bool] = lambda: False,
     timeout_s: float = 600.0,
 ) -> Ended:
     """Run a command, with `folder` for its temporary files; it, and all it started, has ended on return.
 
-    - `number`: signal that it gets; None for no signal.
+    - `number`: signal that is sent; None for no signal.
     - `wait`: returns when that is to be sent; gets a function that tells whether the command still runs.
-    - `victim`: a word of a process that it has started, which gets the signal in its place.
+    - `to`: what gets it: see `To`, or processes that the command has started.
     - `done`: whether the command has done its work; asked when the signal has been sent.
 
     Raises AssertionError where it shows a traceback, a process is left, or a temporary file, except after
     SIGKILL.
     """
-    assert Path("/proc/self/environ").exists(), "by /proc, of Linux, processes that are left are found"
-    temporary = folder / f"temporary-{secrets.token_hex(4)}"
-    temporary.mkdir(parents=True)
-    mark = secrets.token_hex(8)
+    left = Left(folder)
     with (
-        (temporary.with_suffix(".out")).open("w+b") as output,
-        temporary.with_suffix(".err").open("w+b") as errors,
+        left.temporary.with_suffix(".out").open("w+b") as output,
+        left.temporary.with_suffix(".err").open("w+b") as errors,
     ):
         process = subprocess.Popen(
             list(map(str, command)),
             stdout=output,
             stderr=errors,
             stdin=subprocess.DEVNULL,
-            env=os.environ | {_MARK: mark, "TMPDIR": str(temporary)},
+            env=os.environ | left.environment,
             preexec_fn=default_signals,
+            process_group=0,
         )
         sent, late = 0, False
         if number is not None:
             wait(lambda: process.poll() is None)
-            if victim is None:
-                sent = int(process.poll() is None)
-                process.send_signal(number)
-            for pid, started in _marked(mark).items():
-                if victim is not None and victim in started.split():
+            if isinstance(to, Victim):
+                victims = [pid for pid, started in left.processes().items() if to.word in started.split()]
+                for pid in victims:
                     os.kill(pid, number)
-                    sent += 1
+                sent = len(victims)
+            elif process.poll() is None:
+                send(process.pid, number, to)
+                sent = 1
             late = done()
         try:
             process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             process.kill()
             raise AssertionError(f"did not end in {timeout_s:g} s") from None
-        left = _left(mark)
         errors.seek(0)
         output.seek(0)
         found = Ended(process.returncode, output.read().decode(), errors.read().decode(), sent, late)
-    assert not left, f"left running: {left}"
+    left.assert_nothing(found.status)
     assert "Traceback" not in found.errors, found.errors
-    if found.status != -signal.SIGKILL:
-        assert list(temporary.iterdir()) == []
-    return found
-
-
-def _left(mark: str) -> list[str]:
-    """The processes with the mark that do not end by themselves; they are killed."""
-    end = time.monotonic() + _ENDING_S
-    while (found := _marked(mark)) and time.monotonic() < end:
-        time.sleep(0.02)
-    for pid in found:
-        os.kill(pid, signal.SIGKILL)
-    return list(found.values())
-
-
-def _marked(mark: str) -> dict[int, str]:
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"{_MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
-                words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                found[int(folder.name)] = words
-        except OSError:  # it has ended meanwhile, or is another user's
-            continue
     return found
 
 

@@ -61,7 +61,7 @@ def test_a_source_that_vanishes_and_a_second_session(video: Path, out: Path) -> 
     sessions = told(out / "events.jsonl")
     assert len(sessions) == 3
     assert sessions[1] == sessions[2]
-    assert all(frames(path) > 0 for path in videos(out))
+    assert all(frames(path) for path in videos(out))
 
 
 @pytest.mark.slow
@@ -117,7 +117,7 @@ def test_a_network_that_the_kernel_kills(video: Path, out: Path, capfd: pytest.C
     assert at_once(video, out) == 0
     assert told(events, whole=False)[0] == session
     for path in videos(out):
-        assert frames(path) > 0, path
+        assert frames(path), path
 
 
 def _open_files(process: psutil.Process) -> list[str]:
