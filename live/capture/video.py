@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import av
 
@@ -58,11 +59,25 @@ def _open(source: Source) -> av.container.InputContainer:
     if scheme == "https":
         # FFmpeg checks no certificate of itself, and the address may hold a password.
         options["tls_verify"] = "1"
-        if authorities := ssl.get_default_verify_paths().cafile:  # which SSL_CERT_FILE may name
-            options["ca_file"] = authorities
+        if (authorities := _authorities()) is not None:
+            options["ca_file"] = str(authorities)
     return open_container(
         source.address, source.public, options, STREAM_FORMATS, (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
     )
+
+
+def _authorities() -> Path | None:
+    """File of the authorities whose certificates Python trusts, which SSL_CERT_FILE may name; None: FFmpeg's.
+
+    On Debian and Ubuntu, Python knows only a folder of certificates, which FFmpeg does not read; a file of
+    all of them lies in it.
+    """
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile is not None:
+        return Path(paths.cafile)
+    if paths.capath is not None and (bundle := Path(paths.capath, "ca-certificates.crt")).is_file():
+        return bundle
+    return None
 
 
 def _reason(error: ClipError) -> str:

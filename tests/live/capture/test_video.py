@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import socket
 import ssl
 import threading
@@ -125,10 +126,16 @@ def test_a_stream_over_http_that_is_cut_in_mid_run_comes_back(
     assert not any("s3cret" in words for words in said)
 
 
+@pytest.mark.parametrize("known_by", ["file", "folder"])
 def test_a_password_goes_to_a_server_with_a_known_certificate_only(
-    own_certificate: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+    own_certificate: tuple[Path, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    known_by: str,
 ) -> None:
+    """The folder is as on Debian, where Python knows no file."""
     certificate, context = own_certificate
+    shutil.copy(certificate, tmp_path / "ca-certificates.crt")
     requests: list[bytes] = []
     with socket.create_server(("localhost", 0)) as server:
 
@@ -139,7 +146,8 @@ def test_a_password_goes_to_a_server_with_a_known_certificate_only(
         address = f"https://me:s3cret@localhost:{server.getsockname()[1]}/v.ts"
         for trusted in (False, True):
             if trusted:
-                monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+                monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+                monkeypatch.setenv("SSL_CERT_FILE", str(certificate if known_by == "file" else "none"))
             thread = threading.Thread(target=serve)
             thread.start()
             with pytest.raises(SourceLost):
