@@ -73,9 +73,9 @@ def _authorities() -> Path | None:
     all of them lies in it.
     """
     paths = ssl.get_default_verify_paths()
-    if paths.cafile is not None:
+    if paths.cafile:
         return Path(paths.cafile)
-    if paths.capath is not None and (bundle := Path(paths.capath, "ca-certificates.crt")).is_file():
+    if paths.capath and (bundle := Path(paths.capath, "ca-certificates.crt")).is_file():
         return bundle
     return None
 

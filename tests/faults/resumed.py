@@ -27,7 +27,7 @@ class Resumed:
         """`folder`: for the subject's data, and for its results, which may name it."""
         self._subject, self._out, self._home = make(folder / "data"), folder / "out", folder / "home"
         self._whole, _ = self._undisturbed()
-        again, self._length_s = self._undisturbed()  # of the first, also the server of forks had to start
+        again, self._lengths_s = self._undisturbed()  # of the first, also the server of forks had to start
         _assert_same(again, self._whole)
 
     def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
@@ -35,12 +35,12 @@ class Resumed:
         subject, out, errors = self._subject, self._out, folder / "errors"
         self._clear()
         stage = draw.choice(range(len(subject.stages)))
-        moment_s = draw.uniform(0, self._length_s / len(subject.stages))
+        moment_s = draw.uniform(0, self._lengths_s[stage])
         to = draw.choice(get_args(To))
         left = Left(folder)
         try:
             process = subject.start(subject.begin(out), errors, left.environment)
-            after_it(lambda: subject.stages.index(subject.stage(out)) >= stage, moment_s)(process.runs)
+            after_it(lambda: self._stage() >= stage, moment_s)(process.runs)
             process.send(number, to)
             late = subject.stage(out) == subject.stages[-1]
             status, said, seen = process.end(), errors.read_text(), subject.stage(out)
@@ -61,23 +61,37 @@ class Resumed:
             raise
         return seen
 
-    def _undisturbed(self) -> tuple[Mapping[str, object], float]:
-        """The answers of a command that nothing happens to, and its seconds."""
-        self._clear()
-        length_s = self._ended(self._subject.begin(self._out), self._out.parent)
-        return self._subject.answers(self._out), length_s
+    def _stage(self) -> int:
+        return self._subject.stages.index(self._subject.stage(self._out))
 
-    def _ended(self, words: list[str], folder: Path) -> float:
-        """The seconds of a command that nothing happens to. Raises AssertionError where it fails.
+    def _undisturbed(self) -> tuple[Mapping[str, object], list[float]]:
+        """The answers of a command that nothing happens to, and the seconds that each of its stages takes."""
+        self._clear()
+        seen = [time.monotonic()]
+
+        def look() -> None:
+            seen.extend([time.monotonic()] * (self._stage() + 1 - len(seen)))
+
+        self._ended(self._subject.begin(self._out), self._out.parent, look)
+        look()
+        ends = [*seen[1:], time.monotonic()]
+        lengths_s = [end - begin for begin, end in zip(seen, ends, strict=True)]
+        return self._subject.answers(self._out), lengths_s
+
+    def _ended(self, words: list[str], folder: Path, look: Callable[[], None] = lambda: None) -> None:
+        """Carry out a command that nothing happens to. Raises AssertionError where it fails.
 
         - `folder`: for its temporary files, and what it prints to standard error.
+        - `look`: is called again and again while it runs.
         """
-        begin, errors, left = time.monotonic(), folder / "errors", Left(folder)
-        status = self._subject.start(words, errors, left.environment).end()
+        errors, left = folder / "errors", Left(folder)
+        process = self._subject.start(words, errors, left.environment)
+        while process.runs():
+            look()
+            time.sleep(0.002)
+        status = process.end()
         assert status == 0, errors.read_text()
-        length_s = time.monotonic() - begin
         left.assert_nothing(status)
-        return length_s
 
     def _clear(self) -> None:
         """Remove a result, and what was kept to be computed once."""
