@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from ..bench.conftest import write_video
 from ..datasets.archives.server import serving
 from .processes import COMMAND, SIGNALS, To
 from .runs import NETWORKS, answers
-from .signals import Ended, Way, after, after_it, ended
+from .signals import Ended, Wait, Way, after, after_it, ended
 
 PER_CLASS, CLASSES, ARCHIVES = 3, 4, 3
 
@@ -123,7 +123,7 @@ def assert_expected(found: Ended, number: signal.Signals, begun: bool) -> None:
     assert found.status in allowed, f"exit status {found.status}: {found.errors}"
 
 
-def _moment(draw: Random, length_s: float, ledger: Path) -> Callable[[Callable[[], bool]], None]:
+def _moment(draw: Random, length_s: float, ledger: Path) -> Wait:
     """At any moment of the command, or, three times of four, once videos have come."""
     if draw.random() < 0.25:
         return after(draw.uniform(0, length_s))

@@ -11,7 +11,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -20,7 +19,7 @@ from typing import Any, get_args
 from actionbench.records.gate_directory import GATE, SLOTS, GateDirectory
 
 from .processes import SIGNALS, To
-from .signals import Ended, Way, after_it, ended
+from .signals import Ended, Wait, Way, after_it, ended, stage_lengths
 
 PAIRS = 6
 
@@ -115,16 +114,19 @@ def pairs(out: Path) -> dict[int, list[dict[str, Any]]]:
     return {n: each for n, each in found.items() if each[0]["kind"] == "pair" or len(each) >= 2}
 
 
-def _reached(stage: str, folder: Path, out: Path) -> Callable[[], bool]:
-    """Function that tells whether a stage has begun. `folder`: ACTIONBENCH_HOME."""
-    if stage == "start":
-        return lambda: True
+def _reached(stage: str, home: Path, out: Path) -> bool:
+    """Whether a stage of a gate has begun. `home`: ACTIONBENCH_HOME."""
     trees = {"check-out": "gate/*/base", "environment": "gate/*/base/environment"}
     if stage in trees:
-        return lambda: any(folder.glob(trees[stage]))
+        return any(home.glob(trees[stage]))
     if stage == "warm-up":
-        return (out / GATE).exists
-    return lambda: len(pairs(out)) >= (1 if stage == "pairs" else PAIRS)
+        return (out / GATE).exists()
+    return stage == "start" or len(pairs(out)) >= (1 if stage == "pairs" else PAIRS)
+
+
+def _stage(home: Path, out: Path) -> int:
+    """Number, in `STAGES`, of the one that a gate is in."""
+    return max(n for n, stage in enumerate(STAGES) if _reached(stage, home, out))
 
 
 class Gates:
@@ -134,13 +136,18 @@ class Gates:
         """`folder`: for the repository and the undisturbed gate."""
         self._repository, self._turns = repository(folder / "mine", installed=installed), turns
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
-        begin = time.monotonic()
-        self._whole = self._verdict(folder, words_of(self._repository, folder / "gate", turns))
-        self._length_s = time.monotonic() - begin
+        out, lengths_s = folder / "gate", list[float]()
 
-    def _verdict(self, folder: Path, words: list[str]) -> dict[str, Any]:
+        def wait(running: Callable[[], bool]) -> None:
+            lengths_s.extend(stage_lengths(running, lambda: _stage(folder / "home", out)))
+
+        self._whole = self._verdict(folder, words_of(self._repository, out, turns), wait)
+        self._lengths_s = lengths_s
+
+    @staticmethod
+    def _verdict(folder: Path, words: list[str], wait: Wait = lambda _: None) -> dict[str, Any]:
         result = folder / "result.json"
-        found = ended([*DRIVEN, *words, "--json", result], folder)
+        found = ended([*DRIVEN, *words, "--json", result], folder, wait=wait)
         assert found.status == 3, f"exit status {found.status}: {found.errors}"
         facts = json.loads(result.read_text())
         kept = ("verdict", "pairs", "pairs_in_turns", "turns")
@@ -150,9 +157,9 @@ class Gates:
         """See `Disturb`."""
         home, out, result = folder / "home", folder / "gate", folder / "result.json"
         os.environ["ACTIONBENCH_HOME"] = str(home)
-        stage = draw.choice(STAGES)
-        wait = after_it(_reached(stage, home, out), draw.uniform(0, self._length_s / len(STAGES)))
-
+        at = draw.choice(range(len(STAGES)))
+        stage, moment_s = STAGES[at], draw.uniform(0, self._lengths_s[at])
+        wait = after_it(lambda: _stage(home, out) >= at, moment_s)
         words = words_of(self._repository, out, self._turns)
 
         def done() -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
@@ -16,7 +15,7 @@ from typing import get_args
 
 from .left import Left
 from .processes import SIGNALS, To
-from .signals import Way, after_it
+from .signals import Wait, Way, after_it, stage_lengths
 from .subjects import NOTHING, SUBJECTS, Subject
 
 
@@ -67,28 +66,19 @@ class Resumed:
     def _undisturbed(self) -> tuple[Mapping[str, object], list[float]]:
         """The answers of a command that nothing happens to, and the seconds that each of its stages takes."""
         self._clear()
-        seen = [time.monotonic()]
-
-        def look() -> None:
-            seen.extend([time.monotonic()] * (self._stage() + 1 - len(seen)))
-
-        self._ended(self._subject.begin(self._out), self._out.parent, look)
-        look()
-        ends = [*seen[1:], time.monotonic()]
-        lengths_s = [end - begin for begin, end in zip(seen, ends, strict=True)]
+        lengths_s: list[float] = []
+        words, folder = self._subject.begin(self._out), self._out.parent
+        self._ended(words, folder, lambda runs: lengths_s.extend(stage_lengths(runs, self._stage)))
         return self._subject.answers(self._out), lengths_s
 
-    def _ended(self, words: list[str], folder: Path, look: Callable[[], None] = lambda: None) -> None:
+    def _ended(self, words: list[str], folder: Path, wait: Wait = lambda _: None) -> None:
         """Carry out a command that nothing happens to. Raises AssertionError where it fails.
 
         - `folder`: for its temporary files, and what it prints to standard error.
-        - `look`: is called again and again while it runs.
         """
         errors, left = folder / "errors", Left(folder)
         process = self._subject.start(words, errors, left.environment)
-        while process.runs():
-            look()
-            time.sleep(0.002)
+        wait(process.runs)
         status = process.end()
         assert status == 0, errors.read_text()
         left.assert_nothing(status)

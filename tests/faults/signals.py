@@ -12,6 +12,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -45,11 +46,15 @@ class Ended:
         assert ended_by_it or self.late, f"exit status {self.status}: the signal was ignored"
 
 
+Wait = Callable[[Callable[[], bool]], object]
+"""Called while a command runs, with a function that tells whether it still does."""
+
+
 def ended(
     command: Sequence[object],
     folder: Path,
     number: signal.Signals | None = None,
-    wait: Callable[[Callable[[], bool]], None] = lambda _: None,
+    wait: Wait = lambda _: None,
     to: To | Victim = "process",
     done: Callable[[], bool] = lambda: False,
     timeout_s: float = 600.0,
@@ -57,7 +62,7 @@ def ended(
     """Run a command, with `folder` for its temporary files; it, and all it started, has ended on return.
 
     - `number`: signal that is sent; None for no signal.
-    - `wait`: returns when that is to be sent; gets a function that tells whether the command still runs.
+    - `wait`: returns when that is to be sent.
     - `to`: what gets it: see `To`, or processes that the command has started.
     - `done`: whether the command has done its work; asked when the signal has been sent.
 
@@ -79,8 +84,8 @@ def ended(
             process_group=0,
         )
         sent, late = 0, False
+        wait(lambda: process.poll() is None)
         if number is not None:
-            wait(lambda: process.poll() is None)
             if isinstance(to, Victim):
                 victims = [pid for pid, started in left.processes().items() if to.word in started.split()]
                 for pid in victims:
@@ -103,7 +108,7 @@ def ended(
     return found
 
 
-def after(moment_s: float) -> Callable[[Callable[[], bool]], None]:
+def after(moment_s: float) -> Wait:
     """A wait of so many seconds."""
 
     def wait(running: Callable[[], bool]) -> None:
@@ -114,15 +119,35 @@ def after(moment_s: float) -> Callable[[Callable[[], bool]], None]:
     return wait
 
 
-def after_it(began: Callable[[], bool], moment_s: float) -> Callable[[Callable[[], bool]], None]:
+def after_it(began: Callable[[], bool], moment_s: float) -> Wait:
     """A wait until something has begun, and then of so many seconds."""
 
     def wait(running: Callable[[], bool]) -> None:
         while running() and not began():
-            time.sleep(0.002)
+            time.sleep(_LOOK_S)
         after(moment_s)(running)
 
     return wait
+
+
+_LOOK_S = 0.002
+
+
+def stage_lengths(running: Callable[[], bool], stage: Callable[[], int]) -> list[float]:
+    """The seconds that each stage of a command takes; returns when it has ended.
+
+    - `stage`: number of the stage that it is in, from 0 to that of the last.
+    """
+    begun = [time.monotonic()]
+
+    def look() -> None:
+        begun.extend([time.monotonic()] * (stage() + 1 - len(begun)))
+
+    while running():
+        look()
+        time.sleep(_LOOK_S)
+    look()
+    return [end - begin for begin, end in pairwise([*begun, time.monotonic()])]
 
 
 Disturb = Callable[[Path, Random, signal.Signals], str]
