@@ -11,8 +11,15 @@ from filelock import FileLock, Timeout
 
 from ..errors import MeasurementError, UsageError
 
-LOCK_FILES = frozenset({"lock", "lock-holder"})
+LOCK, HOLDER = "lock", "lock-holder"
+
+LOCK_FILES = frozenset({LOCK, HOLDER})
 """Files of a folder that is, or was, locked."""
+
+
+def is_unreleased(folder: Path) -> bool:
+    """Whether a process holds the folder's lock, or was killed while it held it."""
+    return (folder / HOLDER).exists()
 
 
 class FolderLock:
@@ -30,8 +37,8 @@ class FolderLock:
         """
         folder.mkdir(parents=True, exist_ok=True)
         # A file of its own: not every system lets others read a file that is locked.
-        self._holder = folder / "lock-holder"
-        self._lock = FileLock(folder / "lock")
+        self._holder = folder / HOLDER
+        self._lock = FileLock(folder / LOCK)
         try:
             self._lock.acquire(timeout=0)
         except Timeout:

@@ -24,7 +24,7 @@ from ..settings import from_mapping, read_config, settings_of
 from .config import FinetuneConfig
 from .finetune import finetune, resume
 from .reporting import Reporter
-from .result import CONFIG, is_finished, tidy
+from .result import CONFIG, is_finished, tidy_ended
 
 FILE = "experiments.yaml"
 """What was asked for, in the folder of the experiments."""
@@ -159,7 +159,7 @@ def run_experiments(path: Path, out: Path, reporter: Reporter) -> Experiments:
         for _, folder, config in trainings:
             progress.note(folder.name)
             if is_finished(folder):
-                tidy(folder)
+                tidy_ended(folder)
             else:
                 try:
                     if (folder / CONFIG).is_file():

@@ -40,6 +40,7 @@ from .result import (
     resume_command,
     settle_split,
     tidy,
+    tidy_ended,
     write_network,
 )
 from .task import Task, plan
@@ -78,7 +79,8 @@ def resume(folder: Path, reporter: Reporter, *, devices: int | None = None, node
     config = replace(config, devices=devices or config.devices, nodes=nodes or config.nodes)
     ranks = started(config)
     if is_finished(folder):
-        tidy(folder)
+        if ranks is None or ranks.first:
+            tidy_ended(folder)
         reporter.say(f"{folder}: has ended already")
         return folder
     if config.out is None or Path(config.out).resolve() != folder.resolve():

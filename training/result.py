@@ -27,7 +27,7 @@ from ..models.finetuning.trainable import saved_state
 from ..models.weights.formats.safetensors_files import write_safetensors
 from ..models.weights.record import digest
 from ..parsing import parse_json, to_yaml
-from ..records.lock import LOCK_FILES, FolderLock
+from ..records.lock import LOCK_FILES, FolderLock, is_unreleased
 from ..settings import from_mapping, read_config, to_plain
 from .config import FinetuneConfig
 
@@ -80,9 +80,19 @@ def _require_empty(folder: Path) -> None:
 
 
 def tidy(folder: Path) -> None:
-    """Remove what a training that has ended, or was killed when it had, does not need any more."""
+    """Remove what a training that has ended does not need any more, in a folder that is locked."""
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     remove_abandoned(folder)
+
+
+def tidy_ended(folder: Path) -> None:
+    """Do it for a training that had ended when its process was killed; another may only be read.
+
+    Raises UsageError if a process is still at it.
+    """
+    if is_unreleased(folder):
+        with locked(folder):
+            tidy(folder)
 
 
 def read_settings(folder: Path) -> FinetuneConfig:

@@ -189,8 +189,8 @@ class Sessions:
             assert found.status == 0 or CAUSE in found.errors, found.errors
         assert found.status in allowed, f"exit status {found.status}: {found.errors}"
         for path in videos(out):
-            if path.name == "video.mp4" and self._victim is not None and path.stat().st_size == 0:
-                continue  # it is made before the first frame comes
+            if self._victim is not None and path.stat().st_size == 0:
+                continue  # a video is made before its first frame comes
             assert path.stat().st_size > 0, f"{path.name} is empty"
             assert frames(path), f"{path.name} has no frame"
         assert list(out.rglob("*.tmp")) == []

@@ -13,6 +13,7 @@ import pytest
 
 from actionbench.bench.cli.app import run_app
 from actionbench.parsing import parse_json
+from actionbench.records.lock import FolderLock
 from actionbench.training.config import FinetuneConfig
 from actionbench.training.inputs.frames import ResizedFrames
 from actionbench.training.task import plan
@@ -140,6 +141,33 @@ def test_the_end_while_any_file_is_written(
     if happens is not killed and name != "config.yaml":
         assert f"bench finetune --resume {out}" in said
     assert continued(given, out) == whole
+
+
+def test_the_end_when_all_is_done(
+    given: Settings, whole: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next command removes what was left; where nothing was, the result may be one that is only read."""
+    out = tmp_path / "out"
+
+    def release(lock: FolderLock) -> None:
+        """As the system does for a process that is killed."""
+        lock._open_holder.close()
+        lock._lock.release()
+
+    def end(folder: Path) -> None:
+        assert folder == out
+        patch.setattr(FolderLock, "release", release)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("actionbench.training.finetune.tidy", end)
+        with pytest.raises(Killed):
+            run_app(words_of(given, out))
+    assert (out / "checkpoints").is_dir()
+    assert continued(given, out) == whole
+    with monkeypatch.context() as patch:
+        patch.setattr("actionbench.training.result.locked", None)
+        assert continued(given, out) == whole
 
 
 STAGES = {
