@@ -91,35 +91,54 @@ def lock_workshop(root: Path, arm: ArmName) -> FolderLock:
     )
 
 
+_REMOTE = "gated"
+"""Name of the repository under test in a clone of it; `origin` is where its own settings say."""
+
+
 def check_out(root: Path, commit: str, arm: ArmName) -> Path:
-    """The files of `commit` in a worktree of their own, the same one for every gate of this arm.
+    """The files of `commit` in a clone of the repository, the same one for every gate of this arm.
+
+    The repository is only read: its objects are used where they lie, and its settings (remotes, filters) hold
+    in the clone too. Git may be killed at any moment, and within a worktree of the repository that would have
+    broken the repository itself.
 
     The caller has the workshop's lock. What git does not know (compiled code beside its sources) stays there
     from commit to commit.
     """
     tree = workshop(root, arm) / "tree"
-    if not _is_worktree(tree, root):
+    if not _is_whole(tree):
         shutil.rmtree(tree, ignore_errors=True)
         tree.parent.mkdir(parents=True, exist_ok=True)
-        git(root, "worktree", "prune")
-        # Twice: also in place of one that git has locked because it was not complete.
-        git(root, "worktree", "add", "--force", "--force", "--detach", str(tree), commit)
-    git(tree, "checkout", "--quiet", "--force", "--detach", commit)
+        clone = ("clone", "--quiet", "--shared", "--no-checkout", "--origin", _REMOTE)
+        git(tree.parent, *clone, str(root), str(tree))
+    settings = Path(root, git(root, "rev-parse", "--git-path", "config").strip())
+    git(tree, "config", "include.path", str(settings.resolve()))
+    # Versions may be made of tags. A shallow repository does not share its objects: the commit has to come.
+    fetch = (
+        "fetch",
+        "--quiet",
+        "--force",
+        "--prune",
+        "--no-tags",
+        "--update-shallow",
+        "--no-recurse-submodules",
+    )
+    git(tree, *fetch, _REMOTE, "+refs/tags/*:refs/tags/*", commit)
+    git(tree, "checkout", "--quiet", "--force", "--no-recurse-submodules", "--detach", commit)
     return tree
 
 
-def _is_worktree(tree: Path, root: Path) -> bool:
-    """Whether `tree` is a worktree of the repository at `root`, which may have been cloned anew since, and
-    complete: no git was killed while it worked there."""
-    if not (tree / ".git").exists():
+def _is_whole(tree: Path) -> bool:
+    """Whether `tree` is a clone in which no git was killed while it worked."""
+    own = tree / ".git"
+    if not own.is_dir():
         return False
     try:
-        stores = {
-            Path(folder, git(folder, "rev-parse", "--git-common-dir").strip()) for folder in (tree, root)
-        }
-        own = Path(git(tree, "rev-parse", "--absolute-git-dir").strip())
+        # A damaged one is not taken for one, and git looks in the folders above.
+        if Path(git(tree, "rev-parse", "--absolute-git-dir").strip()).resolve() != own.resolve():
+            return False
+        # The repository may have been cloned anew since, or may have forgotten what no branch led to.
+        git(tree, "cat-file", "-e", "HEAD^{tree}")
     except UsageError:
         return False
-    # Nobody else works there: locks, also the one while a worktree is made, are of a git that was killed.
-    left = (own / "locked").exists() or any(own.rglob("*.lock"))
-    return len({store.resolve() for store in stores}) == 1 and not left
+    return not any(own.rglob("*.lock"))  # nobody else works there

@@ -93,6 +93,11 @@ def repository(folder: Path, *, installed: bool) -> Path:
     return folder
 
 
+def files(folder: Path) -> dict[str, bytes]:
+    """Path → bytes of every file, those of git among them."""
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def words_of(repository: Path, out: Path, turns: bool, *more: object) -> list[str]:
     """The words of a gate of the two commits."""
     work = shlex.join(["python", "-S", "-E", "work.py", *(["turns"] if turns else [])])
@@ -135,6 +140,7 @@ class Gates:
     def __init__(self, folder: Path, *, installed: bool, turns: bool) -> None:
         """`folder`: for the repository and the undisturbed gate."""
         self._repository, self._turns = repository(folder / "mine", installed=installed), turns
+        self._files = files(self._repository)
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
         out, lengths_s = folder / "gate", list[float]()
 
@@ -192,14 +198,8 @@ class Gates:
         assert found.status in allowed, f"exit status {found.status}: {found.errors}"
 
     def _assert_as_it_was(self, home: Path) -> None:
-        """The repository has no change, and git knows of the two check-outs, which are used again."""
-        assert git(self._repository, "status", "--porcelain") == ""
-        listed = git(self._repository, "worktree", "list", "--porcelain")
-        trees = [Path(line[9:]) for line in listed.splitlines() if line.startswith("worktree ")]
-        # Gates before had homes of their own.
-        ours = [tree for tree in trees if tree.is_relative_to(home.resolve())]
-        assert sorted(ours) == sorted(tree.resolve() for tree in home.glob("gate/*/*/tree")), listed
-        assert "locked" not in listed, listed
+        """Nothing was written to the repository, and the check-outs are whole."""
+        assert files(self._repository) == self._files
         for arm in ("base", "candidate"):
             (tree,) = home.glob(f"gate/*/{arm}/tree")
             assert git(tree, "status", "--porcelain", "--untracked-files=no") == ""

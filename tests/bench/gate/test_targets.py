@@ -97,11 +97,6 @@ def test_two_commits_are_gated_and_the_environment_is_used_again(
     asked = [base.python, "-P", "-c", "import mine, numpy, actionbench; print(mine.SECONDS)"]
     answer = subprocess.run(asked, env=base.environment(), capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "1.5"
-    # Nothing was left in the repository but git's own note of the worktrees, which lie in our home.
-    status = subprocess.run(
-        ["git", "-C", str(repository), "status", "--porcelain"], capture_output=True, text=True, check=True
-    )
-    assert status.stdout == ""
     assert home() in base.root.parents
 
 
@@ -159,25 +154,76 @@ def test_an_environment_that_cannot_be_made_is_an_error_with_pips_words(
     assert "name its interpreter, python:PATH" in message
 
 
-@pytest.mark.parametrize("how", ["while it made it", "and its files are gone", "at the index", "at HEAD"])
+@pytest.mark.parametrize("how", ["in a clone", "and its files are gone", "at the index", "at HEAD"])
 def test_a_checkout_in_which_git_was_killed_is_made_anew(repository: Path, how: str) -> None:
-    """It leaves its locks, which would stop git for ever."""
+    """It leaves its locks, which would stop git for ever, or a part of a clone."""
     tree = check_out(repository, commit_of(repository, "main^"), "base")
-    (own,) = (repository / ".git" / "worktrees").iterdir()
+    own = tree / ".git"
     if how == "at the index":
         (own / "index.lock").touch()
     elif how == "at HEAD":
         (own / "HEAD.lock").touch()
+    elif how == "in a clone":
+        (own / "objects" / "info" / "alternates").unlink()
+        (own / "config").write_text("")
     else:
-        (own / "locked").write_text("initializing")
-        (tree / "benchmark.py").unlink()
-        if "gone" in how:
-            shutil.rmtree(tree)
+        shutil.rmtree(own)
+    (tree / "benchmark.py").unlink()
     assert check_out(repository, commit_of(repository, "main"), "base") == tree
     assert (tree / "benchmark.py").read_text() == BENCHMARK
-    assert list((repository / ".git" / "worktrees").iterdir()) == [own]
-    assert not (own / "locked").exists()
     assert not list(own.rglob("*.lock"))
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Path → bytes and time of change of every file."""
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_the_repository_is_only_read(repository: Path) -> None:
+    """A git that is killed, or a disk that is full, cannot damage it."""
+    before = contents(repository)
+    for reference in ("main", "main^"):
+        tree = place("base", f"git:{reference}", repository).root
+        place("candidate", "tree", repository)
+    assert contents(repository) == before
+    assert (tree / "benchmark.py").read_text() == BENCHMARK
+
+
+@pytest.mark.parametrize("kind", ["shallow", "partial", "worktree"])
+def test_any_clone_can_be_gated(repository: Path, tmp_path: Path, kind: str) -> None:
+    """Also a commit that no branch leads to, as that of a pull request in a workflow; tags come with it."""
+    git(repository, "tag", "first", "main^")
+    mine = tmp_path / "mine"
+    if kind == "worktree":
+        git(repository, "worktree", "add", "--quiet", "--detach", str(mine), "main")
+    else:
+        git(repository, "config", "uploadpack.allowFilter", "true")
+        how = ["--depth", "2"] if kind == "shallow" else ["--filter", "blob:none"]
+        git(tmp_path, "clone", "--quiet", *how, f"file://{repository}", str(mine))
+        git(mine, "checkout", "--quiet", "--detach")
+    check_out(mine, commit_of(mine, "HEAD^"), "base")
+    (mine / "benchmark.py").write_text("print()")
+    git(mine, "commit", "--quiet", "--all", "--message", "of no branch")
+    tree = check_out(mine, commit_of(mine, "HEAD"), "base")
+    assert (tree / "benchmark.py").read_text() == "print()"
+    described = ["git", "-C", str(tree), "describe", "--tags"]
+    assert subprocess.run(described, capture_output=True, text=True, check=True).stdout.startswith("first-2-")
+
+
+def test_a_commit_that_was_forgotten_does_not_stop_the_next_gate(repository: Path) -> None:
+    """The clone is at a commit of which the repository has removed the objects since."""
+    (repository / "benchmark.py").write_text("print()")
+    git(repository, "commit", "--quiet", "--all", "--message", "is dropped")
+    tree = check_out(repository, commit_of(repository, "main"), "base")
+    git(repository, "reset", "--quiet", "--hard", "HEAD^")
+    git(repository, "reflog", "expire", "--expire=now", "--all")
+    git(repository, "gc", "--quiet", "--prune=now")
+    assert check_out(repository, commit_of(repository, "main"), "base") == tree
+    assert (tree / "benchmark.py").read_text() == BENCHMARK
 
 
 def test_an_environment_that_was_removed_in_part_is_made_anew(
@@ -263,11 +309,10 @@ def test_the_working_tree_is_known_again_by_what_was_changed(repository: Path) -
 
 def test_nothing_is_written_to_the_index_of_the_working_tree(repository: Path) -> None:
     """A git that is killed while it does would leave a lock, by which the user's own git stops."""
-    index = repository / ".git" / "index"
-    before = index.read_bytes()
     os.utime(repository / "benchmark.py", (1, 1))
+    before = contents(repository)
     assert "with changes" not in place("candidate", "tree", repository).record.title
-    assert index.read_bytes() == before
+    assert contents(repository) == before
 
 
 def test_a_repository_that_was_cloned_anew_is_checked_out_anew(repository: Path, tmp_path: Path) -> None:
