@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from ...atomic import NO_SPACE
 from ...errors import MeasurementError, UsageError
 from ...records.json_lines import mend
 from ..events import ActionEvent, SessionHeader
@@ -47,7 +48,10 @@ class EventFile:
                 line = line[written:]
         except OSError as error:
             raise MeasurementError(
-                f"cannot be written: {error.strerror}", where=self._path, remedy="What came before is safe."
+                f"cannot be written: {error.strerror}",
+                where=self._path,
+                remedy="What came before is safe"
+                + ("; free some space." if error.errno in NO_SPACE else "."),
             ) from error
 
     def event(self, event: ActionEvent) -> None:
