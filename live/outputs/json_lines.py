@@ -47,11 +47,11 @@ class EventFile:
                     raise OSError(errno.EAGAIN, "the pipe is full, and does not let its writer wait")
                 line = line[written:]
         except OSError as error:
+            room = "; free some space" if error.errno in NO_SPACE else ""
             raise MeasurementError(
                 f"cannot be written: {error.strerror}",
                 where=self._path,
-                remedy="What came before is safe"
-                + ("; free some space." if error.errno in NO_SPACE else "."),
+                remedy=f"What came before is safe{room}.",
             ) from error
 
     def event(self, event: ActionEvent) -> None:

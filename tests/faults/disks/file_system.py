@@ -52,6 +52,14 @@ def leave_room(disk: Path, share: float, most: int) -> None:
     resize(disk, str(PAGE + int(share * most)))
 
 
+def leave_none(disk: Path) -> Path:
+    """Leave no room at all on an empty file system; the file that takes it."""
+    resize(disk, str(PAGE))
+    other = disk / "other"
+    other.write_bytes(b"x" * PAGE)
+    return other
+
+
 Call = Callable[[list[str]], tuple[int, str]]
 """From the words of a command to its exit code and what it says on standard error."""
 

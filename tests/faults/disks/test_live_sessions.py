@@ -12,7 +12,7 @@ import pytest
 from actionbench.bench.cli.app import run_app
 
 from ..sessions import drawn_video, frames, told, videos, words_of
-from .file_system import PAGE, ROOM, leave_room, mount, resize, used
+from .file_system import ROOM, leave_none, leave_room, mount, resize, used
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_workers")]
 
@@ -103,8 +103,7 @@ def test_one_output_on_a_full_disk(
     assert begin(video, out) == 0
     whole, films = told(out / "events.jsonl"), lengths(out)
     shutil.rmtree(out)
-    resize(disk, f"{PAGE}")
-    (disk / "other").write_bytes(b"x" * PAGE)
+    other = leave_none(disk)
     option = {"EventFile": "--events", "VideoFile": "--video", "ClipFolder": "--clips"}[output]
     capfd.readouterr()
     code = begin(video, out, option, disk / OUTPUTS[output])
@@ -122,7 +121,7 @@ def test_one_output_on_a_full_disk(
         assert "It is removed: nothing of it could be played." in said
         assert told(out / "events.jsonl") == whole
         assert lengths(out) == films[1:]
-    (disk / "other").unlink()
+    other.unlink()
     resize(disk, ROOM)
     assert begin(video, out, option, disk / OUTPUTS[output]) == 0
     assert lengths(disk) == ([] if output == "EventFile" else films[1:])
