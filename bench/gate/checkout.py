@@ -7,7 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
-from ...child_process import run_captured
+from ...atomic import FREE_SOME
+from ...child_process import line_of_full_disk, run_captured
 from ...errors import UsageError
 from ...home import home
 from ...records.gate import ArmName
@@ -20,10 +21,15 @@ _LIMIT_S = 3600.0
 """Time limit of a git command: a checkout may fetch large files, but a hook of it must not hang for ever."""
 
 
-def git(folder: Path, *arguments: str, index: Path | None = None) -> str:
+_REFUSED = "error: unable to write file "
+"""What git says where the disk does not take a file; it does not say why, but that is for want of space."""
+
+
+def git(folder: Path, *arguments: str, index: Path | None = None, tree: Path | None = None) -> str:
     """What git answers in `folder`. Raises UsageError with its message where it fails.
 
     - `index`: the index that it uses; None for that of the working tree.
+    - `tree`: the folder that it writes to, where that is another one: the error for a full disk names it.
     """
     environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}
     environment |= {"LC_ALL": "C"} | ({} if index is None else {"GIT_INDEX_FILE": str(index)})
@@ -34,9 +40,17 @@ def git(folder: Path, *arguments: str, index: Path | None = None) -> str:
     except TimeoutError:
         raise UsageError(f"git {arguments[0]} took longer than {_LIMIT_S:g} s", where=folder) from None
     if answer.status != 0:
+        if (line := _line_of_full_disk(answer.stderr)) is not None:
+            raise UsageError(f"git {arguments[0]} failed: {line}", where=tree or folder, remedy=FREE_SOME)
         reason = answer.stderr.decode(errors="surrogateescape").strip()[-500:]
         raise UsageError(f"git {arguments[0]} failed: {reason or answer.status}", where=folder)
     return answer.stdout.decode(errors="surrogateescape")
+
+
+def _line_of_full_disk(errors: bytes) -> str | None:
+    """The line by which git tells that a disk is full; None if there is none."""
+    refused = (line for line in errors.decode(errors="replace").splitlines() if line.startswith(_REFUSED))
+    return line_of_full_disk(errors) or next(refused, None)
 
 
 def top_level(folder: Path) -> Path | None:
@@ -103,7 +117,7 @@ def check_out(root: Path, commit: str, arm: ArmName) -> Path:
         tree.parent.mkdir(parents=True, exist_ok=True)
         git(root, "worktree", "prune")
         # Twice: also in place of one that git has locked because it was not complete.
-        git(root, "worktree", "add", "--force", "--force", "--detach", str(tree), commit)
+        git(root, "worktree", "add", "--force", "--force", "--detach", str(tree), commit, tree=tree)
     git(tree, "checkout", "--quiet", "--force", "--detach", commit)
     return tree
 
