@@ -27,6 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
+from .atomic import FREE_SOME, NO_SPACE
 from .errors import MeasurementError
 from .parsing import parse_json
 from .typed_values import Mismatch, typed
@@ -341,7 +342,8 @@ def output_of(
     - `where`, `remedy`: see `ActionBenchError`.
     - `cwd`, `env`, `stdin`, `timeout_s`: see `run_captured`.
 
-    Raises MeasurementError if it fails or takes too long, OSError if it does not start.
+    Raises MeasurementError if it fails or takes too long, OSError if it does not start. Where it says that a
+    disk is full, the error has that line alone, and the remedy is to free some space.
     """
     try:
         ended = run_captured(command, cwd=cwd, env=env, stdin=stdin, timeout_s=timeout_s)
@@ -350,12 +352,21 @@ def output_of(
             f"{failure} (it took longer than {timeout_s:g} s)", where=where, remedy=remedy
         ) from None
     if ended.status != 0:
+        if (line := line_of_full_disk(ended.stderr)) is not None:
+            raise MeasurementError(f"{failure}: {line}", where=where, remedy=FREE_SOME)
         raise MeasurementError(
             f"{failure} ({how_it_ended(ended.status)}); its last lines:\n{last_lines(ended.stderr)}",
             where=where,
             remedy=remedy,
         )
     return ended.text
+
+
+def line_of_full_disk(output: bytes) -> str | None:
+    """The last line of what a process printed that tells of a full disk; None if none does."""
+    lines = (line.strip() for line in reversed(output.decode(errors="replace").splitlines()))
+    reasons = [os.strerror(number) for number in NO_SPACE]
+    return next((line for line in lines if any(reason in line for reason in reasons)), None)
 
 
 def how_it_ended(status: int) -> str:

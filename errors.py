@@ -73,6 +73,10 @@ class DamagedArchive(ArchiveError):
     """What an archive holds is not what it should be; another attempt would find the same."""
 
 
+class FullDisk(ArchiveError):
+    """The disk has no room for what comes out of an archive."""
+
+
 class BackendUnavailable(ActionBenchError):
     """A package or a device that a backend needs is missing."""
 

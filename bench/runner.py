@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..atomic import NO_SPACE
 from ..datasets.archives.sets.request import FetchRequest
 from ..datasets.archives.sets.request import from_mapping as fetch_request
 from ..datasets.clip import Clip, ClipSet
 from ..datasets.sources.registry import Source, load_clips
 from ..errors import ArchiveError, MeasurementError, UsageError
+from ..records.json_lines import refused
 from ..records.run import ModelRecord, Run
 from ..records.run_directory import SCORES, RunDirectory, RunWriter, machine_runs
 from .agreement.check import check_agreement
@@ -219,6 +221,11 @@ def _carry_out(
         finish(writer, "interrupted", plan.refusals)
         console.say(f"interrupted; continue with: {part_of or f'bench run --resume {writer.path}'}")
         raise
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        resume = part_of or f"bench run --resume {writer.path}"
+        raise refused(Path(error.filename or writer.path), error, resume) from error
     finish(writer, "incomplete" if failures else "done", failures)
     if part_of is not None:
         return writer.path

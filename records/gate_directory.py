@@ -7,10 +7,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
 
-from ..atomic import remove_abandoned
-from ..errors import UsageError
+from ..atomic import remove_abandoned, write_file
+from ..errors import MeasurementError, UsageError
 from .gate import ARMS, SCHEMA, ArmAccuracy, Gate, PairInTurns, Slot
-from .json_lines import AppendedFile, mend, read_whole, records, to_json, write_atomically
+from .json_lines import AppendedFile, mend, read_whole, records, refused, to_json, write_atomically
 from .lock import FolderLock
 
 GATE, SLOTS = "gate.json", "slots.jsonl"
@@ -67,7 +67,7 @@ class GateWriter(GateDirectory):
         - `gate`: the gate to begin; None continues the one that the directory holds.
 
         Raises UsageError if another process is writing the directory, if it already holds a gate, or if there
-        is none to continue.
+        is none to continue, OSError if a new one cannot be written.
         """
         if gate is not None and (path / GATE).exists():
             raise UsageError(
@@ -78,7 +78,7 @@ class GateWriter(GateDirectory):
         self._lock = FolderLock(path, "another gate is writing this directory", remedy="Wait for its end.")
         try:
             if gate is not None:
-                self._write(path, gate)
+                write_file(path / GATE, _json(gate))  # not `_write`: there is nothing to go on with yet
             super().__init__(path)
             remove_abandoned(path)
             mend(path / SLOTS)
@@ -110,9 +110,17 @@ class GateWriter(GateDirectory):
         """Add a record and sync it. Raises MeasurementError if it cannot be written."""
         self._slots.add(to_json(asdict(entry)))
 
+    def refused(self, error: OSError) -> MeasurementError:
+        """The error for a file of the gate that the disk has no room for."""
+        return refused(Path(error.filename or self.path), error, _resume(self.path))
+
     @staticmethod
     def _write(path: Path, gate: Gate) -> None:
-        write_atomically(path / GATE, to_json(asdict(gate), indent=1), _resume(path))
+        write_atomically(path / GATE, _json(gate), _resume(path))
+
+
+def _json(gate: Gate) -> bytes:
+    return to_json(asdict(gate), indent=1)
 
 
 def _resume(path: Path) -> str:

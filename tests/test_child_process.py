@@ -175,6 +175,22 @@ def test_the_output_of_a_command_or_its_last_lines_in_an_error() -> None:
     assert message.endswith("\n39. Do this.")
 
 
+def test_a_full_disk_is_told_of_a_command_that_fails_for_it() -> None:
+    code = "import sys; print('a', 'OSError: [Errno 28] No space left on device', *range(40), sep='\\n', "
+    with pytest.raises(MeasurementError) as raised:
+        output_of(
+            python(f"{code}file=sys.stderr); sys.exit(7)"),
+            "cannot be made",
+            where="here",
+            remedy="Do this.",
+            env=dict(os.environ),
+        )
+    assert str(raised.value) == (
+        "here: cannot be made: OSError: [Errno 28] No space left on device. "
+        "Free some space, then give the command again."
+    )
+
+
 def test_no_command_that_makes_something_runs_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
 

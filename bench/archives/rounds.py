@@ -17,6 +17,7 @@ from ...datasets.archives.sets.request import bytes_in_words
 from ...datasets.archives.sets.summary import RECORD, summarise, write_record
 from ...datasets.clip import Clip, ClipSet
 from ...datasets.subset import rank
+from ...errors import ArchiveError, FullDisk
 from ..console.progress import Console, transfer
 from .clips import ArchiveClips
 from .spool import Spool, spool_name
@@ -87,6 +88,11 @@ class Rounds:
             self._console.say(self._progress(handed, read, time.monotonic() - begin))
             yield self._clips_of(videos)
             self._spool.release(videos)
+        if isinstance(full := self._failure, FullDisk):
+            remedy = f"Make room, then `bench run --resume {self._run}`."
+            raise ArchiveError(
+                full.what, where=full.where, expected=full.expected, found=full.found, remedy=remedy
+            ) from full
         if self._failure is not None:
             raise self._failure
 

@@ -7,7 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
-from ...child_process import run_captured
+from ...atomic import FREE_SOME
+from ...child_process import line_of_full_disk, run_captured
 from ...errors import UsageError
 from ...home import home
 from ...records.gate import ArmName
@@ -18,6 +19,9 @@ _OF_ANOTHER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "
 
 _LIMIT_S = 3600.0
 """Time limit of a git command: a checkout may fetch large files, but a hook of it must not hang for ever."""
+
+_REFUSED = ("error: unable to write file ", "Out of diskspace")
+"""What git says where the disk does not take a file; of the first, not why, but that is for want of space."""
 
 
 def git(folder: Path, *arguments: str, index: Path | None = None) -> str:
@@ -34,9 +38,18 @@ def git(folder: Path, *arguments: str, index: Path | None = None) -> str:
     except TimeoutError:
         raise UsageError(f"git {arguments[0]} took longer than {_LIMIT_S:g} s", where=folder) from None
     if answer.status != 0:
+        if (line := _line_of_full_disk(answer.stderr)) is not None:
+            raise UsageError(f"git {arguments[0]} failed: {line}", where=folder, remedy=FREE_SOME)
         reason = answer.stderr.decode(errors="surrogateescape").strip()[-500:]
         raise UsageError(f"git {arguments[0]} failed: {reason or answer.status}", where=folder)
     return answer.stdout.decode(errors="surrogateescape")
+
+
+def _line_of_full_disk(errors: bytes) -> str | None:
+    """The line by which git tells that a disk is full; None if there is none."""
+    lines = errors.decode(errors="replace").splitlines()
+    refused = (line for line in lines if any(words in line for words in _REFUSED))
+    return line_of_full_disk(errors) or next(refused, None)
 
 
 def top_level(folder: Path) -> Path | None:
@@ -113,18 +126,11 @@ def check_out(root: Path, commit: str, arm: ArmName) -> Path:
         git(tree.parent, *clone, str(root), str(tree))
     settings = Path(root, git(root, "rev-parse", "--git-path", "config").strip())
     git(tree, "config", "include.path", str(settings.resolve()))
+    how = ("--quiet", "--force", "--no-recurse-submodules")
     # Versions may be made of tags. A shallow repository does not share its objects: the commit has to come.
-    fetch = (
-        "fetch",
-        "--quiet",
-        "--force",
-        "--prune",
-        "--no-tags",
-        "--update-shallow",
-        "--no-recurse-submodules",
-    )
-    git(tree, *fetch, _REMOTE, "+refs/tags/*:refs/tags/*", commit)
-    git(tree, "checkout", "--quiet", "--force", "--no-recurse-submodules", "--detach", commit)
+    wanted = ("+refs/tags/*:refs/tags/*", commit)
+    git(tree, "fetch", *how, "--prune", "--no-tags", "--update-shallow", _REMOTE, *wanted)
+    git(tree, "checkout", *how, "--detach", commit)
     return tree
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -131,10 +133,12 @@ class Command:
 def run_process(command: list[str], place: Place, folder: Path, timeout_s: float | None) -> tuple[float, str]:
     """Run `command` to its end: (seconds, its standard output). Its output is kept in `folder`.
 
-    Raises MeasurementError if it does not start, fails or takes too long; what it started is ended too.
+    Raises MeasurementError if it does not start, fails or takes too long, OSError if the disk does not take
+    its output; what it started is ended too.
     """
     output, errors = folder / "stdout.txt", folder / "stderr.txt"
-    with output.open("wb") as out, errors.open("wb") as err:
+    # Unbuffered: what a full disk refuses would be refused again where it is closed.
+    with output.open("wb", buffering=0) as out, errors.open("wb") as err:
         try:
             status, wall_s = run_to_end(
                 command,
@@ -152,6 +156,7 @@ def run_process(command: list[str], place: Place, folder: Path, timeout_s: float
             raise MeasurementError(
                 f"cannot be run: {error.strerror}", where=f"{place.record.spec}: {command[0]}"
             ) from error
+        _require_whole(output, out)
     if status != 0:
         raise MeasurementError(
             f"a slot failed ({how_it_ended(status)}); all its output is in {folder}; its last lines:\n"
@@ -159,6 +164,20 @@ def run_process(command: list[str], place: Place, folder: Path, timeout_s: float
             where=place.record.spec,
         )
     return wall_s, output.read_text(encoding="utf-8", errors="replace")
+
+
+def _require_whole(path: Path, file: FileIO) -> None:
+    """Raise OSError for the output of a process that a full disk may have cut: nothing can be added to it.
+
+    Whoever wrote it may not have noticed; a slot whose last line is cut would count by its wall time.
+    """
+    try:
+        end = file.seek(0, os.SEEK_END)
+        file.write(b"\n")
+        file.truncate(end)
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def _last_line(output: str) -> dict[str, float] | None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from ...atomic import NO_SPACE
 from ...errors import ActionBenchError, MeasurementError, UsageError
 from ...records.gate import ARMS, ArmAccuracy, ArmName, Gate
 from ...records.gate_directory import GateDirectory, GateWriter
@@ -162,9 +163,11 @@ def _kept(
     """Carry the gate out; where it does not get to its end and has measured something, say how to go on."""
     try:
         result = _carry_out(config, arms, control, writer, console, end)
-    except (KeyboardInterrupt, ActionBenchError, OSError):
+    except (KeyboardInterrupt, ActionBenchError, OSError) as error:
         if writer.slots() or writer.pairs_in_turns():
             _say_how_to_go_on(writer, console)
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            raise writer.refused(error) from error
         raise
     if result.gate.state == "out of time":
         _say_how_to_go_on(writer, console)

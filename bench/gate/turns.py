@@ -37,7 +37,7 @@ class Conversation:
     """
 
     def __init__(self, command: list[str], place: Place, folder: Path, timeout_s: float, **more: str) -> None:
-        """Start it. Raises MeasurementError if it does not start.
+        """Start it. Raises MeasurementError if it does not start, OSError if that file cannot be made.
 
         - `command`: program and arguments, run in `place`.
         - `folder`: an existing folder for its messages.
@@ -46,15 +46,15 @@ class Conversation:
         """
         self._spec, self._timeout_s = place.record.spec, timeout_s
         self._errors = folder / "stderr.txt"
-        try:
-            with self._errors.open("wb") as errors:
+        with self._errors.open("wb") as errors:
+            try:
                 self._child = Child(
                     command, env=place.environment() | more, cwd=place.root, stderr=errors, foreign=True
                 )
-        except OSError as error:
-            raise MeasurementError(
-                f"cannot be run: {error.strerror}", where=f"{self._spec}: {command[0]}"
-            ) from error
+            except OSError as error:
+                raise MeasurementError(
+                    f"cannot be run: {error.strerror}", where=f"{self._spec}: {command[0]}"
+                ) from error
 
     def __enter__(self) -> Conversation:
         return self

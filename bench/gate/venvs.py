@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from importlib.metadata import requires
 from pathlib import Path
 
-from ...atomic import NO_SPACE, write_file
+from ...atomic import FREE_SOME, NO_SPACE, write_file
 from ...child_process import output_of
 from ...errors import MeasurementError
 from ...parsing import parse_json
@@ -33,6 +33,8 @@ require."""
 _INSTALLABLE = ("setup.cfg", "setup.py", "pyproject.toml")
 
 _STAMP = "actionbench-gate.json"
+
+_REMEDY = "Make one yourself and name its interpreter, python:PATH."
 
 
 def pins(root: Path) -> str:
@@ -104,8 +106,7 @@ def surroundings(
         raise MeasurementError(
             f"its environment could not be made: {error.strerror or error}",
             where=error.filename or folder,
-            remedy=("Free some space, or make" if error.errno in NO_SPACE else "Make")
-            + " one yourself and name its interpreter, python:PATH.",
+            remedy=FREE_SOME if error.errno in NO_SPACE else _REMEDY,
         ) from error
     return found
 
@@ -170,9 +171,9 @@ def _run(command: list[str], folder: Path) -> str:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
     return output_of(
         command,
-        "its environment could not be made. Make one yourself and name its interpreter, python:PATH. "
-        f"What failed was `python {' '.join(command[1:4])}`",
+        f"its environment could not be made: `python {' '.join(command[1:4])}` failed",
         where=folder,
+        remedy=_REMEDY,
         cwd=folder,
         env=environment,
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...atomic import NO_SPACE, replacing
 from ...downloads.space import disk_full, require_space
-from ...errors import ActionBenchError, ArchiveError
+from ...errors import ActionBenchError, ArchiveError, FullDisk
 from ...plain_text import plain_line
 from .members import Member
 from .names import unsafe_name
@@ -29,8 +29,8 @@ def write_member(member: Member, folder: Path, name: str) -> Path:
     - `folder`: is made if it does not exist.
     - `name`: path of the file inside the folder, with `/` between folders; a file of that name is replaced.
 
-    Raises ArchiveError if the name leads out of the folder, also by a link that lies there, if the disk is
-    full or the file cannot be written, or for what reading the content raises.
+    Raises ArchiveError if the name leads out of the folder, also by a link that lies there, if the file
+    cannot be written, or for what reading the content raises; FullDisk if the disk is full.
     """
     path = folder / name
     if (reason := unsafe_name(name)) is not None:
@@ -38,7 +38,7 @@ def write_member(member: Member, folder: Path, name: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         require_inside(path, folder)
-        require_space(folder, member.size, ArchiveError, _REMEDY)
+        require_space(folder, member.size, FullDisk, _REMEDY)
         with replacing(path) as file:
             shutil.copyfileobj(member.content, file)
     except OSError as error:
@@ -49,5 +49,5 @@ def write_member(member: Member, folder: Path, name: str) -> Path:
 def refused(path: Path, error: OSError) -> ActionBenchError:
     """The error for a file, at `path`, that the disk does not take."""
     if error.errno in NO_SPACE:
-        return disk_full(path.parent, ArchiveError, _REMEDY)
+        return disk_full(path.parent, FullDisk, _REMEDY)
     return ArchiveError("cannot be written", where=error.filename or path, found=error.strerror)

@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...atomic import replacing
+from ...atomic import FREE_SOME, NO_SPACE, replacing
 from ...errors import ClipError
 from ...parsing import parse_json
 from ..clip import Clip, ClipSet
@@ -104,7 +104,11 @@ def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, A
         with replacing(path) as file:
             file.write(text.getvalue().encode())
     except OSError as error:
-        raise ClipError("the manifest cannot be written", where=path, found=error) from error
+        raise ClipError(
+            f"the manifest cannot be written: {error.strerror}",
+            where=path,
+            remedy=FREE_SOME if error.errno in NO_SPACE else None,
+        ) from error
 
 
 def file_digest(path: Path) -> str:

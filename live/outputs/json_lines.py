@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from ...atomic import NO_SPACE
 from ...errors import MeasurementError, UsageError
 from ...records.json_lines import mend
 from ..events import ActionEvent, SessionHeader
@@ -46,8 +47,11 @@ class EventFile:
                     raise OSError(errno.EAGAIN, "the pipe is full, and does not let its writer wait")
                 line = line[written:]
         except OSError as error:
+            room = "; free some space" if error.errno in NO_SPACE else ""
             raise MeasurementError(
-                f"cannot be written: {error.strerror}", where=self._path, remedy="What came before is safe."
+                f"cannot be written: {error.strerror}",
+                where=self._path,
+                remedy=f"What came before is safe{room}.",
             ) from error
 
     def event(self, event: ActionEvent) -> None:

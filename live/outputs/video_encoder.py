@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
 from ...errors import BackendUnavailable, MeasurementError, UsageError
+from .fragment_file import FragmentFile
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -56,27 +58,30 @@ class VideoEncoder:
         self._path = path
         self._codec = available_codec()
         try:
-            path.open("wb").close()
-            self._container = av.open(
-                str(path),
-                "w",
-                format="mp4",
-                # Each fragment is handed to the operating system when it is complete.
-                options={"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"},
-            )
+            self._file = FragmentFile(path)
         except OSError as error:
             raise UsageError(f"cannot be written: {error.strerror}", where=f"{option} {path}") from error
+        self._container = av.open(
+            self._file,
+            "w",
+            format="mp4",
+            # Each fragment is handed to the operating system when it is complete.
+            options={"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"},
+        )
         self._stream: av.VideoStream | None = None
         self._reformatter = VideoReformatter()
         self._begin_s = 0.0
         self._pts = self._key_pts = -1
         self._frames = 0
+        self._closed = False
 
     def add(self, pixels: Pixels, time_s: float) -> None:
-        """Write a frame. Raises MeasurementError if the disk refuses it.
+        """Write a frame. Raises MeasurementError if the disk refuses it, and then nothing more is written.
 
         - `pixels`: (H, W, 3) uint8 RGB. `time_s`: its presentation time; the first one's becomes 0.
         """
+        if self._closed:
+            return
         try:
             if self._stream is None:
                 self._stream = self._started(pixels, time_s)
@@ -92,7 +97,7 @@ class VideoEncoder:
             self._frames += 1
             self._container.mux(self._stream.encode(picture))
         except (OSError, av.FFmpegError) as error:
-            raise MeasurementError("the video cannot be written", where=self._path, found=error) from error
+            raise self._given_up(error) from error
 
     def _started(self, pixels: Pixels, time_s: float) -> av.VideoStream:
         stream = self._container.add_stream(self._codec, rate=30, options=dict(CODECS[self._codec]))
@@ -106,14 +111,34 @@ class VideoEncoder:
 
     def close(self) -> None:
         """Complete the file; one without a frame is removed. Raises MeasurementError if the disk refuses."""
+        if self._closed:
+            return
         try:
             if self._stream is not None:
                 self._container.mux(self._stream.encode(None))
             self._container.close()
+            if self._file.refused is not None:
+                raise self._file.refused
         except (OSError, av.FFmpegError) as error:
-            raise MeasurementError("the video cannot be written", where=self._path, found=error) from error
+            raise self._given_up(error) from error
+        self._closed = True
+        self._file.close()
         if self._stream is None and self._path.is_file():
             self._path.unlink()
+
+    def _given_up(self, error: OSError | av.FFmpegError) -> MeasurementError:
+        """The error for a file that is closed with what is whole of it; `error`: why."""
+        self._closed = True
+        with suppress(OSError, av.FFmpegError):
+            self._container.close()
+        reason = self._file.refused or error
+        return MeasurementError(
+            f"the video cannot be written: {reason.strerror or reason}",
+            where=self._path,
+            remedy="What came before can be played."
+            if self._file.cut()
+            else "It is removed: nothing of it could be played.",
+        )
 
 
 def _letterboxed(pixels: Pixels, width: int, height: int) -> Pixels:

@@ -15,7 +15,7 @@ import pytest
 
 from actionbench.bench.gate import arm_process, pairs
 from actionbench.bench.gate.targets import Place
-from actionbench.bench.gate.turns import network_turns, takes_turns
+from actionbench.bench.gate.turns import Conversation, network_turns, takes_turns
 from actionbench.errors import UsageError
 from actionbench.records.gate import Arm
 from actionbench.records.metrics import FIRST, LOAD, PEAK_MEMORY, TOTAL
@@ -245,3 +245,10 @@ def test_a_pair_goes_on_until_its_ratio_is_known_or_its_time_is_over(
     turns = pairs.take_turns(processes, ("base", "candidate"), lambda: 1.0, length)
     assert len(turns) == 2 * rounds
     assert [turn.arm[0] for turn in turns[:8]] == list("bccbbccb")
+
+
+def test_a_process_whose_messages_cannot_be_kept_is_not_said_not_to_run(place: Place, tmp_path: Path) -> None:
+    folder = tmp_path / "is not there"
+    with pytest.raises(FileNotFoundError) as caught:
+        Conversation([sys.executable, "-c", ""], place, folder, 10)
+    assert str(caught.value.filename) == str(folder / "stderr.txt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -81,10 +82,10 @@ def test_a_failed_write_leaves_the_old_manifest(
     before = path.read_bytes()
 
     def full(_: int) -> None:
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ClipError, match=r"set\.csv.*cannot be written.*no space"):
+    with pytest.raises(ClipError, match=r"set\.csv.*cannot be written: No space left.*Free some space"):
         write_manifest(path, clips)
     assert path.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["set.csv", "videos"]

@@ -1,45 +1,20 @@
-"""A disk that becomes full, and folders that may not be written: real ones."""
+"""Runs, trainings and experiments on a disk that becomes full, or that may only be read: real ones."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from actionbench.bench.cli.app import run_app
 
-from . import runs
-from .runs import Words
-from .subjects import NOTHING, SUBJECTS
+from .. import runs
+from ..runs import Words
+from ..subjects import NOTHING, SUBJECTS
+from .file_system import ROOM, leave_room, mount, read_only, resize, used
 
 pytestmark = pytest.mark.slow
-
-
-def mount(*words: str | Path) -> None:
-    """Call `mount`. The test is skipped where that is not possible, as for anyone but root."""
-    ended = subprocess.run(["mount", *words], capture_output=True, text=True)
-    if ended.returncode:
-        pytest.skip(f"no file system can be mounted here: {ended.stderr.strip()}")
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, in memory, with room enough."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", folder)
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
-def resize(disk: Path, size: str) -> None:
-    mount("-o", f"remount,size={size}", disk)
 
 
 SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
@@ -59,12 +34,12 @@ def test_a_disk_that_becomes_full(
     monkeypatch.setenv("ACTIONBENCH_HOME", str(tmp_path / "home"))
     subject, out = SUBJECTS[name](tmp_path / "data"), disk / "out"
     assert run_app(subject.begin(out)) == 0
-    expected, used = subject.answers(out), shutil.disk_usage(disk).used
+    expected, most = subject.answers(out), used(disk)
     stages = set()
     for share in SHARES:
         shutil.rmtree(out)
         shutil.rmtree(tmp_path / "home", ignore_errors=True)
-        resize(disk, str(4096 + int(share * used)))
+        leave_room(disk, share, most)
         capfd.readouterr()
         assert run_app(subject.begin(out)) == 2, share
         *_, said = capfd.readouterr().err.splitlines()
@@ -72,46 +47,10 @@ def test_a_disk_that_becomes_full(
         assert "No space left on device" in said
         assert "ree some space" in said
         stages.add(stage := subject.stage(out))
-        resize(disk, "64m")
+        resize(disk, ROOM)
         assert run_app(subject.begin(out) if stage == NOTHING else subject.go_on(out)) == 0
         assert subject.answers(out) == expected, share
     assert len(stages) >= 3, stages
-
-
-Call = Callable[[list[str]], tuple[int, str]]
-"""From the words of a command to its exit code and what it says on standard error."""
-
-
-@contextmanager
-def read_only(folder: Path, how: str, call: Call) -> Iterator[Call]:
-    """A folder that nobody may write to; what calls commands for which that holds.
-
-    - `call`: calls a command in this process.
-    """
-    folder.mkdir(exist_ok=True)
-    if how == "mount":
-        mount("--bind", folder, folder)
-        try:
-            mount("-o", "remount,bind,ro", folder)
-            yield call
-        finally:
-            subprocess.run(["umount", folder], check=True)
-        return
-    mode = folder.stat().st_mode
-    folder.chmod(0o555)
-    try:
-        yield call if os.geteuid() else without_privileges
-    finally:
-        folder.chmod(mode)
-
-
-def without_privileges(words: list[str]) -> tuple[int, str]:
-    """Call a command for which permissions hold, which root's do not heed otherwise."""
-    if (setpriv := shutil.which("setpriv")) is None:
-        pytest.skip("root may write everywhere, and there is no setpriv, by which it may not")
-    command = [setpriv, "--bounding-set=-dac_override,-dac_read_search", sys.executable, "-m", "actionbench"]
-    ended = subprocess.run([*command, *words], capture_output=True, text=True, timeout=600)
-    return ended.returncode, ended.stderr
 
 
 @pytest.mark.usefixtures("forked_workers")
@@ -167,7 +106,7 @@ def test_a_result_that_may_not_be_written_any_more(
     *_, said = capfd.readouterr().err.splitlines()
     assert said.startswith(f"bench: error: {out}"), said
     assert "Read-only file system" in said
-    mount("-o", "remount,rw,size=64m", disk)
+    mount("-o", f"remount,rw,size={ROOM}", disk)
     assert run_app(subject.go_on(out)) == 0
     assert subject.stage(out) == "ended"
 
@@ -194,6 +133,6 @@ def test_a_flow_cache_that_cannot_be_written(
     reason = "No space left on device. Free some space" if options != "ro" else "Read-only file system"
     assert said.startswith(f"bench: error: {out}: no result for moving: {disk / 'flow'}"), said
     assert reason in said
-    mount("-o", "remount,rw,size=64m", disk)
+    mount("-o", f"remount,rw,size={ROOM}", disk)
     assert run_app(runs.go_on(out)) == 0
     assert runs.answers(out) == runs.answers(tmp_path / "whole")
