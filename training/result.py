@@ -86,11 +86,12 @@ def tidy(folder: Path) -> None:
 
 
 def tidy_ended(folder: Path) -> None:
-    """Do it for a training that had ended when its process was killed; another may only be read.
+    """Do it for a training that had ended when its process was killed or interrupted.
 
-    Raises UsageError if a process is still at it.
+    Nothing is written where nothing was left: the result may be one that is only read. Raises UsageError if a
+    process is still at it.
     """
-    if is_unreleased(folder):
+    if is_unreleased(folder) or (folder / CHECKPOINTS).exists():
         with locked(folder):
             tidy(folder)
 

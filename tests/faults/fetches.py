@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,14 +24,12 @@ from actionbench.records.run_directory import RUN, RunDirectory
 from ..archive_sets import kinetics_files, kinetics_yaml, name_of
 from ..bench.conftest import write_video
 from ..datasets.archives.server import serving
+from . import runs
 from .processes import COMMAND, SIGNALS, To
 from .runs import NETWORKS, answers
-from .signals import Ended, Wait, Way, after, after_it, ended
+from .signals import Ended, Moments, Wait, Way, ended
 
 PER_CLASS, CLASSES, ARCHIVES = 3, 4, 3
-
-FETCHING_S = 3.0
-"""Seconds that archives are read, by `--limit-rate`."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +120,8 @@ def assert_expected(found: Ended, number: signal.Signals, begun: bool) -> None:
     assert found.status in allowed, f"exit status {found.status}: {found.errors}"
 
 
-def _moment(draw: Random, length_s: float, ledger: Path) -> Wait:
-    """At any moment of the command, or, three times of four, once videos have come."""
-    if draw.random() < 0.25:
-        return after(draw.uniform(0, length_s))
-    return after_it(ledger.exists, draw.uniform(0, FETCHING_S))
+STAGES = ("nothing", "begun", "fetching", "ended")
+"""Of a fetch into a folder."""
 
 
 class Kept:
@@ -135,26 +129,34 @@ class Kept:
 
     def __init__(self, drawn: Drawn, folder: Path) -> None:
         """`folder`: for the undisturbed one."""
-        self._drawn = drawn
-        self._said, self._whole, self._length_s = self._fetched(folder)
+        self._drawn, self._folder = drawn, folder
+        self._moments = Moments(self._stage)
+        self._said, self._whole = self._fetched(folder, self._moments.measure)
 
-    def _fetched(self, folder: Path) -> tuple[str, dict[str, bytes | list[bytes]], float]:
-        out, begin = folder / "videos", time.monotonic()
-        found = ended([*COMMAND, *self._drawn.kept(out)], folder)
+    def _stage(self) -> int:
+        """Number, in `STAGES`."""
+        out = self._folder / "videos"
+        return [True, out.exists(), (out / LEDGER).exists(), (out / MANIFEST).exists()].count(True) - 1
+
+    def _fetched(
+        self, folder: Path, wait: Wait = lambda _: None
+    ) -> tuple[str, dict[str, bytes | list[bytes]]]:
+        """What a fetch that nothing happens to prints, and what it makes."""
+        out = folder / "videos"
+        found = ended([*COMMAND, *self._drawn.kept(out)], folder, wait=wait)
         assert found.status == 0, found.errors
-        return found.output.replace(str(out), "OUT"), tree(out), time.monotonic() - begin
+        return found.output.replace(str(out), "OUT"), tree(out)
 
     def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
         """See `Disturb`."""
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
-        out = folder / "videos"
-        moment = _moment(draw, self._length_s, out / LEDGER)
-        to = draw.choice(get_args(To))
+        self._folder, out = folder, folder / "videos"
+        moment, to = self._moments.drawn(draw), draw.choice(get_args(To))
         found = ended([*COMMAND, *self._drawn.kept(out)], folder, number, moment, to, (out / MANIFEST).exists)
         found.assert_not_ignored()
         assert_expected(found, number, out.exists())
-        seen = "ended" if found.status == 0 else "fetching" if (out / LEDGER).exists() else "nothing"
-        said, now, _ = self._fetched(folder)
+        seen = STAGES[self._stage()]
+        said, now = self._fetched(folder)
         assert said == self._said, f"{said}\nin place of\n{self._said}"
         different = {
             name for name in now.keys() | self._whole.keys() if now.get(name) != self._whole.get(name)
@@ -168,33 +170,30 @@ class Streamed:
 
     def __init__(self, drawn: Drawn, folder: Path) -> None:
         """`folder`: for the undisturbed one."""
-        self._drawn = drawn
-        run, begin = folder / "run", time.monotonic()
-        self._carry_out(drawn.streamed(run), folder)
-        self._length_s, self._whole = time.monotonic() - begin, run_result(run)
+        self._drawn, self._run = drawn, folder / "run"
+        self._moments = Moments(lambda: runs.STAGES.index(runs.stage(self._run)))
+        self._carry_out(drawn.streamed(self._run), folder, self._moments.measure)
+        self._whole = run_result(self._run)
 
     @staticmethod
-    def _carry_out(words: list[str], folder: Path) -> None:
-        found = ended([*COMMAND, *words], folder)
+    def _carry_out(words: list[str], folder: Path, wait: Wait = lambda _: None) -> None:
+        found = ended([*COMMAND, *words], folder, wait=wait)
         assert found.status == 0, found.errors
 
     def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
         """See `Disturb`."""
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
-        run = folder / "run"
-        moment = _moment(draw, self._length_s, run / LEDGER)
+        self._run = run = folder / "run"
+        moment, to = self._moments.drawn(draw), draw.choice(get_args(To))
 
         def done() -> bool:
-            return (run / RUN).is_file() and RunDirectory(run).run.state == "done"
+            return runs.stage(run) == "ended"
 
-        to = draw.choice(get_args(To))
         found = ended([*COMMAND, *self._drawn.streamed(run)], folder, number, moment, to, done)
         found.assert_not_ignored()
         begun = (run / RUN).is_file()
         assert_expected(found, number, begun)
-        seen: str = "ended" if found.status == 0 else RunDirectory(run).run.state if begun else "nothing"
-        if begun and RunDirectory(run).clips():
-            seen += ", predicting"
+        seen = runs.stage(run)
         self._carry_out(["run", "--resume", str(run)] if begun else self._drawn.streamed(run), folder)
         assert run_result(run) == self._whole, "another result than that of the undisturbed run"
         return seen

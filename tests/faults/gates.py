@@ -11,7 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any, get_args
@@ -19,7 +19,7 @@ from typing import Any, get_args
 from actionbench.records.gate_directory import GATE, SLOTS, GateDirectory
 
 from .processes import SIGNALS, To
-from .signals import Ended, Wait, Way, after_it, ended, stage_lengths
+from .signals import Ended, Moments, Wait, Way, ended
 
 PAIRS = 6
 
@@ -129,9 +129,9 @@ def _reached(stage: str, home: Path, out: Path) -> bool:
     return stage == "start" or len(pairs(out)) >= (1 if stage == "pairs" else PAIRS)
 
 
-def _stage(home: Path, out: Path) -> int:
-    """Number, in `STAGES`, of the one that a gate is in."""
-    return max(n for n, stage in enumerate(STAGES) if _reached(stage, home, out))
+def _stage(folder: Path) -> int:
+    """Number, in `STAGES`, of the one that the gate in a folder is in."""
+    return max(n for n, stage in enumerate(STAGES) if _reached(stage, folder / "home", folder / "gate"))
 
 
 class Gates:
@@ -142,13 +142,10 @@ class Gates:
         self._repository, self._turns = repository(folder / "mine", installed=installed), turns
         self._files = files(self._repository)
         os.environ["ACTIONBENCH_HOME"] = str(folder / "home")
-        out, lengths_s = folder / "gate", list[float]()
-
-        def wait(running: Callable[[], bool]) -> None:
-            lengths_s.extend(stage_lengths(running, lambda: _stage(folder / "home", out)))
-
-        self._whole = self._verdict(folder, words_of(self._repository, out, turns), wait)
-        self._lengths_s = lengths_s
+        self._folder = folder
+        self._moments = Moments(lambda: _stage(self._folder))
+        words = words_of(self._repository, folder / "gate", turns)
+        self._whole = self._verdict(folder, words, self._moments.measure)
 
     @staticmethod
     def _verdict(folder: Path, words: list[str], wait: Wait = lambda _: None) -> dict[str, Any]:
@@ -163,16 +160,15 @@ class Gates:
         """See `Disturb`."""
         home, out, result = folder / "home", folder / "gate", folder / "result.json"
         os.environ["ACTIONBENCH_HOME"] = str(home)
-        at = draw.choice(range(len(STAGES)))
-        stage, moment_s = STAGES[at], draw.uniform(0, self._lengths_s[at])
-        wait = after_it(lambda: _stage(home, out) >= at, moment_s)
+        self._folder = folder
         words = words_of(self._repository, out, self._turns)
 
         def done() -> bool:
             return (out / GATE).exists() and GateDirectory(out).gate.state == "done"
 
-        to = draw.choice(get_args(To))
-        found = ended([*DRIVEN, *words, "--json", result], folder, number, wait, to, done)
+        moment, to = self._moments.drawn(draw), draw.choice(get_args(To))
+        found = ended([*DRIVEN, *words, "--json", result], folder, number, moment, to, done)
+        stage = STAGES[_stage(folder)]
         found.assert_not_ignored()
         self._check(found, number, home.exists())
         assert found.status == 3 or number == signal.SIGKILL or not result.exists(), "a result of a part"

@@ -15,7 +15,7 @@ from typing import get_args
 
 from .left import Left
 from .processes import SIGNALS, To
-from .signals import Wait, Way, after_it, stage_lengths
+from .signals import Moments, Wait, Way
 from .subjects import NOTHING, SUBJECTS, Subject
 
 
@@ -25,21 +25,20 @@ class Resumed:
     def __init__(self, make: Callable[[Path], Subject], folder: Path) -> None:
         """`folder`: for the subject's data, and for its results, which may name it."""
         self._subject, self._out, self._home = make(folder / "data"), folder / "out", folder / "home"
-        self._whole, _ = self._undisturbed()
-        again, self._lengths_s = self._undisturbed()  # of the first, also the server of forks had to start
-        _assert_same(again, self._whole)
+        self._moments = Moments(lambda: self._subject.stages.index(self._subject.stage(self._out)))
+        self._whole = self._undisturbed()
+        # Of the first, also the server of forks had to start.
+        _assert_same(self._undisturbed(), self._whole)
 
     def __call__(self, folder: Path, draw: Random, number: signal.Signals) -> str:
         """See `Disturb`."""
         subject, out, errors = self._subject, self._out, folder / "errors"
         self._clear()
-        stage = draw.choice(range(len(subject.stages)))
-        moment_s = draw.uniform(0, self._lengths_s[stage])
-        to = draw.choice(get_args(To))
+        moment, to = self._moments.drawn(draw), draw.choice(get_args(To))
         left = Left(folder)
         try:
             process = subject.start(subject.begin(out), errors, left.environment)
-            after_it(lambda: self._stage() >= stage, moment_s)(process.runs)
+            moment(process.runs)
             process.send(number, to)
             late = subject.stage(out) == subject.stages[-1]
             status, said, seen = process.end(), errors.read_text(), subject.stage(out)
@@ -60,16 +59,11 @@ class Resumed:
             raise
         return seen
 
-    def _stage(self) -> int:
-        return self._subject.stages.index(self._subject.stage(self._out))
-
-    def _undisturbed(self) -> tuple[Mapping[str, object], list[float]]:
-        """The answers of a command that nothing happens to, and the seconds that each of its stages takes."""
+    def _undisturbed(self) -> Mapping[str, object]:
+        """The answers of a command that nothing happens to."""
         self._clear()
-        lengths_s: list[float] = []
-        words, folder = self._subject.begin(self._out), self._out.parent
-        self._ended(words, folder, lambda runs: lengths_s.extend(stage_lengths(runs, self._stage)))
-        return self._subject.answers(self._out), lengths_s
+        self._ended(self._subject.begin(self._out), self._out.parent, self._moments.measure)
+        return self._subject.answers(self._out)
 
     def _ended(self, words: list[str], folder: Path, wait: Wait = lambda _: None) -> None:
         """Carry out a command that nothing happens to. Raises AssertionError where it fails.

@@ -119,6 +119,9 @@ def after(moment_s: float) -> Wait:
     return wait
 
 
+_LOOK_S = 0.002
+
+
 def after_it(began: Callable[[], bool], moment_s: float) -> Wait:
     """A wait until something has begun, and then of so many seconds."""
 
@@ -130,24 +133,33 @@ def after_it(began: Callable[[], bool], moment_s: float) -> Wait:
     return wait
 
 
-_LOOK_S = 0.002
-
-
-def stage_lengths(running: Callable[[], bool], stage: Callable[[], int]) -> list[float]:
-    """The seconds that each stage of a command takes; returns when it has ended.
+class Moments:
+    """Moments of a command's stages; each is as likely, whether it takes long or not.
 
     - `stage`: number of the stage that it is in, from 0 to that of the last.
     """
-    begun = [time.monotonic()]
 
-    def look() -> None:
-        begun.extend([time.monotonic()] * (stage() + 1 - len(begun)))
+    def __init__(self, stage: Callable[[], int]) -> None:
+        self._stage = stage
+        self._lengths_s: list[float] = []
 
-    while running():
+    def measure(self, running: Callable[[], bool]) -> None:
+        """A `Wait` for the end of an undisturbed command, in which the length of its stages is measured."""
+        begun = [time.monotonic()]
+
+        def look() -> None:
+            begun.extend([time.monotonic()] * (self._stage() + 1 - len(begun)))
+
+        while running():
+            look()
+            time.sleep(_LOOK_S)
         look()
-        time.sleep(_LOOK_S)
-    look()
-    return [end - begin for begin, end in pairwise([*begun, time.monotonic()])]
+        self._lengths_s = [end - begin for begin, end in pairwise([*begun, time.monotonic()])]
+
+    def drawn(self, draw: Random) -> Wait:
+        """A wait until a random moment of a stage that is drawn first."""
+        number = draw.choice(range(len(self._lengths_s)))
+        return after_it(lambda: self._stage() >= number, draw.uniform(0, self._lengths_s[number]))
 
 
 Disturb = Callable[[Path, Random, signal.Signals], str]
