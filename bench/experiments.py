@@ -31,6 +31,10 @@ def compare_experiments(path: Path, out: Path, favour: Favour | Costs, console: 
     evaluations = {run: evaluate(found) for run, found in _predictions(experiments, out, "test").items()}
     if not evaluations:
         raise UsageError("no clip was tested", where=path)
+    compared = {run for pair in experiments.contrasts for run in pair}
+    if untested := sorted(compared - evaluations.keys()):
+        what = "`contrasts` names a run of which no clip was tested"
+        raise UsageError(what, where=path, found=", ".join(untested))
     target = experiments.target
     contents = EvaluationContents(
         f"Experiments: {path.stem}",

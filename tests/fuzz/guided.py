@@ -8,6 +8,7 @@ the inputs of a campaign are, and fails as they do. The first one that fails end
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import tempfile
@@ -18,10 +19,12 @@ from random import Random
 import atheris
 
 with atheris.instrument_imports(include=["actionbench"]):
+    from actionbench.atomic import write_file
+
     from .campaign import KEPT, TARGETS
     from .target import READ, REFUSED, Files, Target, outcome
 
-from .guided_counts import Guided, counts, table
+from .guided_counts import FAILED, Guided, counts, table
 from .mutations import mutated
 from .watched import LIMIT_BYTES, LIMIT_S, enter, limit_memory, peak_bytes
 
@@ -80,9 +83,19 @@ def _fuzz(target: Target, seconds: int, room: Path) -> None:
         files = unpacked(data)
         if not files:
             return
-        with tempfile.TemporaryDirectory(prefix="input-", ignore_cleanup_errors=True) as folder:
-            result = outcome(target, files, Path(folder))
-        assert result == READ or result.startswith(REFUSED), result
+        # Not left to atheris: in a forked process it neither says that on standard error nor keeps the input.
+        try:
+            with tempfile.TemporaryDirectory(prefix="input-", ignore_cleanup_errors=True) as folder:
+                result = outcome(target, files, Path(folder))
+            assert result == READ or result.startswith(REFUSED), result
+        except Exception as error:
+            path = KEPT / f"guided-{hashlib.sha256(data).hexdigest()[:16]}"
+            for name, content in files.items():
+                write_file(path / name, content)
+            print(f"{FAILED}{type(error).__name__}: {error}\nkept in {path}", file=sys.stderr)
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
 
     enter(room)
     samples = room / "samples"

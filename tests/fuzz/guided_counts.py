@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from tabulate import tabulate
 
+FAILED = "FAILED: "
+"""Begins what `guided.py` says of an input that has failed."""
+
 
 @dataclass(frozen=True)
 class Guided:
@@ -29,15 +32,19 @@ def counts(said: str, status: int) -> Guided:
     """
     edges = [int(number) for number in re.findall(r"^#\d+\s+.*\bcov: (\d+)", said, re.MULTILINE)]
     begun = re.search(r"^#\d+\s+INITED cov: (\d+)", said, re.MULTILINE)
-    done = re.search(r"^stat::number_of_executed_units:\s*(\d+)", said, re.MULTILINE)
-    inputs, of_samples = (int(found[1]) if found else 0 for found in (done, begun))
+    # Of a process that an input has ended, the last number that it told.
+    inputs = [
+        int(number) for number in re.findall(r"^(?:#|stat::number_of_executed_units:\s*)(\d+)", said, re.M)
+    ]
     return Guided(
-        inputs, (of_samples, max(edges, default=0)), None if status == 0 else _failure(said, status)
+        max(inputs, default=0),
+        (int(begun[1]) if begun else 0, max(edges, default=0)),
+        None if status == 0 else _failure(said, status),
     )
 
 
 def _failure(said: str, status: int) -> str:
-    exception = re.search(r"Uncaught Python exception: ===\n(.{1,1500})", said, re.DOTALL)
+    exception = re.search(rf"^{FAILED}(.{{1,1500}})", said, re.DOTALL | re.MULTILINE)
     if exception is not None:
         return exception[1].strip()
     error = re.search(r"ERROR: libFuzzer: .*", said)

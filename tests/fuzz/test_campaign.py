@@ -6,6 +6,8 @@ import faulthandler
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -127,29 +129,53 @@ stat::number_of_executed_units: 700
 """
 WITH_FAILURE = """\
 #2\tINITED cov: 31 ft: 40 corp: 1/80b exec/s: 0 rss: 300Mb
-
- === Uncaught Python exception: ===
-KeyError: 'a'
+FAILED: KeyError: 'a'
+kept in fuzz-failures/guided-0123456789abcdef
 Traceback (most recent call last):
-==9== ERROR: libFuzzer: fuzz target exited
-stat::number_of_executed_units: 5
 """
 
 
 def test_what_libfuzzer_prints_is_counted() -> None:
     fine, failed = counts(WITHOUT_FAILURE, 0), counts(WITH_FAILURE, 77)
     assert fine == Guided(700, (31, 36), None)
-    assert (failed.inputs, failed.edges) == (5, (31, 31))
+    assert (failed.inputs, failed.edges) == (2, (31, 31))
     assert str(failed.failure).startswith("KeyError: 'a'")
     assert counts("==9== ERROR: libFuzzer: timeout after 60 seconds", 70).failure == (
         "ERROR: libFuzzer: timeout after 60 seconds"
     )
     assert table_of_guided({"a": fine, "b": failed}).splitlines()[-1].split("|")[2:6] == [
-        "      705 ",
+        "      702 ",
         "                        62 ",
         "                  5 ",
         "        1 ",
     ]
+
+
+PLANTED = """
+import sys
+from actionbench.tests.fuzz import guided
+from actionbench.tests.fuzz.target import Target
+
+def read(path):
+    if path.read_bytes() != b"{}":
+        raise KeyError(path.name)
+
+guided.TARGETS["planted"] = Target("planted", lambda: [{"a.json": b"{}"}], read)
+sys.argv = ["guided", "60", "planted"]
+sys.exit(guided.main())
+"""
+
+
+@pytest.mark.slow
+def test_a_guided_input_that_fails_is_told_and_kept(tmp_path: Path) -> None:
+    pytest.importorskip("atheris", reason="pip install -e '.[fuzz]'")
+    command = [sys.executable, "-c", PLANTED]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 1, ended.stderr
+    assert "KeyError: " in ended.stdout
+    (kept,) = (tmp_path / "fuzz-failures").iterdir()
+    assert (kept / "a.json").read_bytes() != b"{}"
+    assert f"kept in fuzz-failures/{kept.name}" in ended.stdout
 
 
 def test_guidance_without_atheris_is_refused_at_once(

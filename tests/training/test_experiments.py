@@ -101,6 +101,22 @@ def test_a_folder_that_was_changed_meanwhile_is_named(
         run_experiments(path, out, quiet())
 
 
+def test_a_run_of_which_no_clip_was_tested_is_not_compared(
+    asked: dict[str, Any], tmp_path: Path, quiet: Any
+) -> None:
+    both = {"majority": {"baseline": "majority"}, "length": {"baseline": "length"}}
+    asked |= {"seeds": [0], "runs": both, "contrasts": [["length", "majority"]]}
+    path, out = written(tmp_path, asked), tmp_path / "out"
+    run_experiments(path, out, quiet())
+    for predictions in out.glob("runs/length-*/predictions.jsonl"):
+        lines = predictions.read_text().splitlines(keepends=True)
+        predictions.write_text("".join(line for line in lines if '"test"' not in line))
+    with pytest.raises(
+        UsageError, match=r"`contrasts` names a run of which no clip was tested.*found length"
+    ):
+        compare_experiments(path, out, "f1", quiet())
+
+
 @pytest.mark.slow
 def test_a_clip_that_several_folds_validate_counts_once_for_each(
     asked: dict[str, Any], tmp_path: Path, quiet: Any
