@@ -85,10 +85,16 @@ class RunDirectory:
         return list(latest.values())
 
     def columns(self) -> dict[str, ClipColumns]:
-        """Model → its records of the accuracy pass, read one by one: for runs of any size."""
+        """Model → its records of the accuracy pass, read one by one: for runs of any size.
+
+        Raises UsageError for a record with a number that no clip has.
+        """
         builder = ClipColumnsBuilder({model.key: model.labels for model in self.run.models})
         for record in records(self.file(CLIPS), ClipRecord):
-            builder.add(record)
+            try:
+                builder.add(record)
+            except ValueError as error:
+                raise UsageError(f"is damaged: {error}", where=self.file(CLIPS)) from error
         return builder.columns()
 
     def processes(self, scenario: str = "latency") -> list[ProcessRecord]:

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import UsageError
 from ..run import ClipRecord
 
 MOST = 5
@@ -131,7 +130,7 @@ class ClipColumnsBuilder:
     def add(self, record: ClipRecord) -> None:
         """Add a record; it takes the place of an earlier one of its model and clip.
 
-        Raises UsageError for a number that no clip has.
+        Raises ValueError for a number that no clip has.
         """
         growing = self._models.setdefault(record.model, _Growing())
         clip = self._ids.setdefault(record.clip, record.clip)
@@ -155,7 +154,7 @@ class ClipColumnsBuilder:
                 record.flow_cached,
             )
         except (struct.error, OverflowError) as error:
-            raise UsageError(f"the record of {record.clip} by {record.model} is damaged: {error}") from error
+            raise ValueError(f"the record of {record.clip} by {record.model}: {error}") from error
         growing.values[row * _ROW.size : (row + 1) * _ROW.size] = packed
         growing.errors.pop(row, None)
         growing.notes.pop(row, None)

@@ -133,10 +133,10 @@ def test_lines_as_the_writer_writes_them_are_recognised(tmp_path: Path) -> None:
         assert writer.tried("b") == frozenset()
 
 
-def test_a_number_that_no_clip_has_is_an_error_that_names_the_clip(tmp_path: Path) -> None:
+def test_a_number_that_no_clip_has_is_an_error_that_names_the_file_and_the_clip(tmp_path: Path) -> None:
     with RunWriter(tmp_path, Run("", {}, {}, {}, "jogging", ())):
         pass
     record = ClipRecord("a", "1.mp4", None, False, frames=2**70)
     (tmp_path / "clips.jsonl").write_bytes(to_json(vars_of(record)))
-    with pytest.raises(UsageError, match=r"record of 1\.mp4 by a is damaged"):
+    with pytest.raises(UsageError, match=r"clips\.jsonl: is damaged: the record of 1\.mp4 by a"):
         RunDirectory(tmp_path).columns()
