@@ -210,8 +210,22 @@ def test_any_clone_can_be_gated(repository: Path, tmp_path: Path, kind: str) -> 
     git(mine, "commit", "--quiet", "--all", "--message", "of no branch")
     tree = check_out(mine, commit_of(mine, "HEAD"), "base")
     assert (tree / "benchmark.py").read_text() == "print()"
-    described = ["git", "-C", str(tree), "describe", "--tags"]
-    assert subprocess.run(described, capture_output=True, text=True, check=True).stdout.startswith("first-2-")
+    assert described(tree).startswith("first-2-")
+    git(mine, "tag", "second", "HEAD^")
+    git(mine, "tag", "--delete", "first")
+    (tree / "benchmark.py").write_text("changed")
+    assert check_out(mine, commit_of(mine, "HEAD"), "base") == tree
+    assert described(tree).startswith("second-1-")
+    git(mine, "tag", "--delete", "second")
+    check_out(mine, commit_of(mine, "HEAD"), "base")
+    assert described(tree) == ""
+    assert (tree / "benchmark.py").read_text() == "print()"
+
+
+def described(tree: Path) -> str:
+    """What a version that is made of tags would be; "" without tags."""
+    words = ["git", "-C", str(tree), "describe", "--tags"]
+    return subprocess.run(words, capture_output=True, text=True).stdout
 
 
 @pytest.mark.parametrize("name", ["HEAD", "a branch, which is removed", "a tag, which is moved"])
