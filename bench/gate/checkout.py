@@ -27,7 +27,7 @@ _SETTINGS = (
 lies, and the repository can be fetched from."""
 
 _LIMIT_S = 3600.0
-"""Time limit of a git command: a checkout may fetch large files, but a filter of it must not hang for ever."""
+"""Time limit of a git command: a checkout may fetch large files, but a filter must not hang for ever."""
 
 _REFUSED = ("error: unable to write file ", "Out of diskspace")
 """What git says where the disk does not take a file; of the first, not why, but that is for want of space."""

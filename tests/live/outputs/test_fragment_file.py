@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from actionbench.errors import MeasurementError
+from actionbench.live.outputs.fragment_file import FragmentFile
 from actionbench.live.outputs.video_encoder import VideoEncoder
 
 from ...file_sizes import limited
@@ -52,3 +55,16 @@ def test_what_is_whole_is_kept_and_the_rest_is_one_error(tmp_path: Path, share: 
     assert errors == ([] if share == 1 else [error])
     assert path.exists() == (kept > 0)
     assert not kept or frames(path) == kept
+
+
+def test_a_disk_that_refuses_a_file_when_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: FragmentFile) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(FragmentFile, "close", refuse)
+    path = tmp_path / "out.mp4"
+    (error,) = written(path)
+    assert error.startswith(f"{path}: the video cannot be written: No space left on device. What came before")
+    assert frames(path) == FRAMES
