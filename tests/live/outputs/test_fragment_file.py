@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -26,9 +27,10 @@ def written(path: Path) -> list[str]:
     draw = np.random.default_rng(0)
     encoder = VideoEncoder(path)
     pictures = [draw.integers(0, 60, (48, 64, 3), dtype=np.uint8) for _ in range(FRAMES)]
+    steps: list[Callable[[], None]]
     steps = [partial(encoder.add, picture, number / 25) for number, picture in enumerate(pictures)]
     errors = []
-    for step in (*steps, encoder.close):
+    for step in [*steps, encoder.close]:
         try:
             step()
         except MeasurementError as error:
