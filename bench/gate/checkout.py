@@ -17,8 +17,17 @@ from ...records.lock import FolderLock
 _OF_ANOTHER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
 """Variables that a git hook sets; with them git would look at the hook's repository from every folder."""
 
+_SETTINGS = (
+    f"core.hooksPath={os.devnull}",
+    # A commit that no branch leads to can only be fetched by this version.
+    "protocol.version=2",
+    "protocol.file.allow=always",
+)
+"""Settings of every git command, whatever the user's and the repository's are: no hook is run, wherever it
+lies, and the repository can be fetched from."""
+
 _LIMIT_S = 3600.0
-"""Time limit of a git command: a checkout may fetch large files, but a hook of it must not hang for ever."""
+"""Time limit of a git command: a checkout may fetch large files, but a filter must not hang for ever."""
 
 _REFUSED = ("error: unable to write file ", "Out of diskspace")
 """What git says where the disk does not take a file; of the first, not why, but that is for want of space."""
@@ -31,8 +40,10 @@ def git(folder: Path, *arguments: str, index: Path | None = None) -> str:
     """
     environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}
     environment |= {"LC_ALL": "C"} | ({} if index is None else {"GIT_INDEX_FILE": str(index)})
+    settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+    command = ["git", *settings, "-C", str(folder), *arguments]
     try:
-        answer = run_captured(["git", "-C", str(folder), *arguments], env=environment, timeout_s=_LIMIT_S)
+        answer = run_captured(command, env=environment, timeout_s=_LIMIT_S)
     except FileNotFoundError:
         raise UsageError("git is not installed", where=folder, remedy="Compare commands instead.") from None
     except TimeoutError:
@@ -107,6 +118,10 @@ def lock_workshop(root: Path, arm: ArmName) -> FolderLock:
 _REMOTE = "gated"
 """Name of the repository under test in a clone of it; `origin` is where its own settings say."""
 
+_UPLOAD = ("--upload-pack", "git -c 'safe.directory=*' upload-pack")
+"""What reads the repository for its clone. Git has not refused it for its owner (see `top_level`); here it
+would, even where the user trusts its folder: it asks about the `.git` in it."""
+
 
 def check_out(root: Path, commit: str, arm: ArmName) -> Path:
     """The files of `commit` in a clone of the repository, the same one for every gate of this arm.
@@ -123,19 +138,21 @@ def check_out(root: Path, commit: str, arm: ArmName) -> Path:
         shutil.rmtree(tree, ignore_errors=True)
         tree.parent.mkdir(parents=True, exist_ok=True)
         clone = ("clone", "--quiet", "--shared", "--no-checkout", "--origin", _REMOTE)
-        git(tree.parent, *clone, str(root), str(tree))
+        git(tree.parent, *clone, *_UPLOAD, str(root), str(tree))
     settings = Path(root, git(root, "rev-parse", "--git-path", "config").strip())
     git(tree, "config", "include.path", str(settings.resolve()))
     how = ("--quiet", "--force", "--no-recurse-submodules")
     # Versions may be made of tags. A shallow repository does not share its objects: the commit has to come.
     wanted = ("+refs/tags/*:refs/tags/*", commit)
-    git(tree, "fetch", *how, "--prune", "--no-tags", "--update-shallow", _REMOTE, *wanted)
+    # Git would tidy up in the background, while the arms are measured.
+    fetch = ("fetch", *how, "--prune", "--no-tags", "--update-shallow", "--no-auto-gc")
+    git(tree, *fetch, *_UPLOAD, _REMOTE, *wanted)
     git(tree, "checkout", *how, "--detach", commit)
     return tree
 
 
 def _is_whole(tree: Path) -> bool:
-    """Whether `tree` is a clone in which no git was killed while it worked."""
+    """Whether `tree` is a clone that lacks nothing, and in which no git was killed while it worked."""
     own = tree / ".git"
     if not own.is_dir():
         return False
@@ -143,8 +160,10 @@ def _is_whole(tree: Path) -> bool:
         # A damaged one is not taken for one, and git looks in the folders above.
         if Path(git(tree, "rev-parse", "--absolute-git-dir").strip()).resolve() != own.resolve():
             return False
-        # The repository may have been cloned anew since, or may have forgotten what no branch led to.
+        # The repository may have been cloned anew since, or may have forgotten what no branch leads to any
+        # more: git fetches nothing into a clone that has names for what is not there.
         git(tree, "cat-file", "-e", "HEAD^{tree}")
+        git(tree, "for-each-ref", "--format=%(objecttype)")
     except UsageError:
         return False
     return not any(own.rglob("*.lock"))  # nobody else works there

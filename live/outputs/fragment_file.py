@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -36,7 +37,7 @@ class FragmentFile:
         return len(data)
 
     def close(self) -> None:
-        """Close it; it is complete."""
+        """Close it; it is complete. Raises OSError if the disk refuses it, as one of another machine may."""
         self._file.close()
 
     def cut(self) -> bool:
@@ -44,7 +45,8 @@ class FragmentFile:
 
         Otherwise it is removed.
         """
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()
         if not self._path.is_file():
             return False
         if end := _end_of_fragments(self._path):

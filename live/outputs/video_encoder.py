@@ -119,10 +119,10 @@ class VideoEncoder:
             self._container.close()
             if self._file.refused is not None:
                 raise self._file.refused
+            self._file.close()
         except (OSError, av.FFmpegError) as error:
             raise self._given_up(error) from error
         self._closed = True
-        self._file.close()
         if self._stream is None and self._path.is_file():
             self._path.unlink()
 

@@ -185,9 +185,8 @@ def disturbed(words: str, name: str, count: int, seed: int, disturb: Disturb) ->
         folder = Path(tempfile.mkdtemp(prefix="faults-"))
         try:
             came = disturb(folder, Random(f"{seed} {words} {name} {n}"), SIGNALS[name])
-        except (
-            Exception
-        ) as error:  # also of what reads a damaged result: the others are to be tried all the same
+        # Also of what reads a damaged result: the others are to be tried all the same.
+        except Exception as error:
             failures += 1
             why = f"{type(error).__name__}: {error}" if str(error) else _line(error)
             print(f"{words}, SIG{name}, number {n}: FAILED, see {folder}: {why}", flush=True)

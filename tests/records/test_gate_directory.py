@@ -12,6 +12,8 @@ from actionbench.errors import UsageError
 from actionbench.records.gate import Arm, Gate, InTurns, PairInTurns, Slot, Turn
 from actionbench.records.gate_directory import GateDirectory, GateWriter
 
+from ..file_sizes import limited
+
 GATE = Gate("2026-01-01T00:00:00+00:00", {}, {}, "work", "control", Arm("a", "A", {}), Arm("b", "B", {}))
 TURNS = (Turn("base", {"total": 1.5}, 0.01), Turn("candidate", {"total": 1.25}, 0.02))
 PAIR = PairInTurns(1, {"m": InTurns(TURNS, {"base": {"load": 2.0}, "candidate": {}})}, 3.0)
@@ -33,6 +35,14 @@ def test_what_a_pair_runs_is_noted_beside_what_was_planned(tmp_path: Path) -> No
         writer.note_work("in turns: something")
     found = GateDirectory(tmp_path / "gate").gate
     assert (found.work, found.control, found.state) == ("in turns: something", "control", "running")
+
+
+def test_a_gate_whose_record_is_refused_can_be_begun_again(tmp_path: Path) -> None:
+    """It cannot be gone on with, so no error says so."""
+    with limited(100), pytest.raises(OSError, match="File too large"):
+        GateWriter(tmp_path / "gate", GATE)
+    with GateWriter(tmp_path / "gate", GATE) as writer:
+        assert writer.gate == GATE
 
 
 def turn(arm: str) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from actionbench.bench.gate import commands
-from actionbench.bench.gate.commands import KEPT, UNREAD, BenchRun, without_unread
+from actionbench.bench.gate.commands import KEPT, UNREAD, BenchRun, run_process, without_unread
 from actionbench.bench.gate.targets import Place
 from actionbench.errors import MeasurementError
 from actionbench.records.gate import Arm
 from actionbench.records.metrics import TOTAL
 
+from ...file_sizes import limited
 from ..conftest import NETWORKS, write_video
 
 SETTINGS = {"models": [f"{NETWORKS}:tiny"], "weights": {"*": "random"}, "processes": 1, "threads": 1}
@@ -60,3 +61,12 @@ def test_an_arm_whose_help_does_not_end_is_given_up(
     monkeypatch.setattr(commands, "_HELP_LIMIT_S", 0.5)
     with pytest.raises(MeasurementError, match=r"tree: `bench run --help` took longer than 0\.5 s"):
         without_unread(place, SETTINGS)
+
+
+def test_output_of_which_the_disk_refused_a_part_is_an_error(place: Place, tmp_path: Path) -> None:
+    """Though the process did not notice."""
+    command = ["sh", "-c", "head -c 5000 /dev/zero 2> /dev/null || true"]
+    assert len(run_process(command, place, tmp_path, 60)[1]) == 5000
+    with limited(4096), pytest.raises(OSError, match="File too large") as caught:
+        run_process(command, place, tmp_path, 60)
+    assert caught.value.filename == str(tmp_path / "stdout.txt")

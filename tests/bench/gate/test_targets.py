@@ -210,19 +210,99 @@ def test_any_clone_can_be_gated(repository: Path, tmp_path: Path, kind: str) -> 
     git(mine, "commit", "--quiet", "--all", "--message", "of no branch")
     tree = check_out(mine, commit_of(mine, "HEAD"), "base")
     assert (tree / "benchmark.py").read_text() == "print()"
-    described = ["git", "-C", str(tree), "describe", "--tags"]
-    assert subprocess.run(described, capture_output=True, text=True, check=True).stdout.startswith("first-2-")
+    assert described(tree).startswith("first-2-")
+    git(mine, "tag", "second", "HEAD^")
+    git(mine, "tag", "--delete", "first")
+    (tree / "benchmark.py").write_text("changed")
+    assert check_out(mine, commit_of(mine, "HEAD"), "base") == tree
+    assert described(tree).startswith("second-1-")
+    git(mine, "tag", "--delete", "second")
+    check_out(mine, commit_of(mine, "HEAD"), "base")
+    assert described(tree) == ""
+    assert (tree / "benchmark.py").read_text() == "print()"
 
 
-def test_a_commit_that_was_forgotten_does_not_stop_the_next_gate(repository: Path) -> None:
-    """The clone is at a commit of which the repository has removed the objects since."""
+def described(tree: Path) -> str:
+    """What a version that is made of tags would be; "" without tags."""
+    words = ["git", "-C", str(tree), "describe", "--tags"]
+    return subprocess.run(words, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("name", ["HEAD", "a branch, which is removed", "a tag, which is moved"])
+def test_a_commit_that_was_forgotten_does_not_stop_the_next_gate(repository: Path, name: str) -> None:
+    """The clone has a name for a commit of which the repository has removed the objects since."""
     (repository / "benchmark.py").write_text("print()")
     git(repository, "commit", "--quiet", "--all", "--message", "is dropped")
+    if name != "HEAD":
+        git(repository, "branch" if "branch" in name else "tag", "other")
+        git(repository, "reset", "--quiet", "--hard", "HEAD^")
     tree = check_out(repository, commit_of(repository, "main"), "base")
-    git(repository, "reset", "--quiet", "--hard", "HEAD^")
+    if name == "HEAD":
+        git(repository, "reset", "--quiet", "--hard", "HEAD^")
+    elif "branch" in name:
+        git(repository, "branch", "--quiet", "-D", "other")
+    else:
+        git(repository, "tag", "--force", "other")
     git(repository, "reflog", "expire", "--expire=now", "--all")
     git(repository, "gc", "--quiet", "--prune=now")
+    (repository / "more.txt").touch()
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "is new")
     assert check_out(repository, commit_of(repository, "main"), "base") == tree
+    assert (tree / "more.txt").exists()
+    assert (tree / "benchmark.py").read_text() == BENCHMARK
+
+
+def test_settings_of_the_repository_do_not_stop_its_clone(repository: Path, tmp_path: Path) -> None:
+    """Also where its objects, of no branch, have to be fetched."""
+    mine = tmp_path / "mine"
+    git(tmp_path, "clone", "--quiet", "--depth", "2", f"file://{repository}", str(mine))
+    git(mine, "checkout", "--quiet", "--detach")
+    git(mine, "config", "protocol.version", "0")
+    git(mine, "config", "protocol.file.allow", "never")
+    for content in ("1", "2"):
+        (mine / "benchmark.py").write_text(content)
+        git(mine, "commit", "--quiet", "--all", "--message", "of no branch")
+        commit = commit_of(mine, "HEAD")
+        git(mine, "checkout", "--quiet", "HEAD^")
+        assert (check_out(mine, commit, "base") / "benchmark.py").read_text() == content
+
+
+@pytest.mark.parametrize("where", [".hooks", ".git/hooks"])
+def test_no_hook_is_run(repository: Path, tmp_path: Path, where: str) -> None:
+    """Neither of the clone, where a setting names a folder of the code, nor of the repository."""
+    hooks = repository / where
+    hooks.mkdir(exist_ok=True)
+    for name in ("post-checkout", "reference-transaction", "post-index-change"):
+        (hooks / name).write_text(f"#!/bin/sh\ntouch '{tmp_path / 'ran'}'\n")
+        (hooks / name).chmod(0o755)
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--allow-empty", "--message", "with hooks")
+    if where == ".hooks":
+        git(repository, "config", "core.hooksPath", where)
+    git(repository, "checkout", "--quiet", "main")
+    assert (tmp_path / "ran").exists(), "they do run"
+    (tmp_path / "ran").unlink()
+    os.utime(repository / "benchmark.py", (1, 1))
+    for reference in ("main", "main^"):
+        check_out(repository, commit_of(repository, reference), "base")
+        place("candidate", "tree", repository)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_a_repository_of_another_user_is_gated_where_git_trusts_its_folder(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a workflow whose container has another user than its runner."""
+    for path in (repository, *repository.rglob("*")):
+        os.chown(path, 12345, 12345)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.delenv("GIT_CONFIG_GLOBAL", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    git(tmp_path, "config", "--global", "safe.directory", str(repository))
+    tree = check_out(repository, commit_of(repository, "main"), "base")
     assert (tree / "benchmark.py").read_text() == BENCHMARK
 
 

@@ -18,6 +18,7 @@ from actionbench.records.run_directory import RUN
 from ...bench.cli.data.conftest import decoding_here
 from ..fetches import Drawn, drawn, run_result, tree
 from .file_system import PAGE, leave_none, mount, resize, used
+from .messages import error_of
 
 __all__ = ["decoding_here"]
 
@@ -59,14 +60,6 @@ def archives(tmp_path: Path) -> Iterator[Drawn]:
     """A set of three archives, without a limit of the rate."""
     with drawn(tmp_path / "set", "w:gz", rate="1GB") as made:
         yield made
-
-
-def error_of(said: str) -> str:
-    """The error that a command ended with: one, in one line, the last."""
-    assert "Traceback" not in said, said
-    *_, last = lines = said.splitlines()
-    assert [line for line in lines if line.startswith("bench: ")] == [last], said
-    return last
 
 
 @pytest.mark.parametrize("noticed", [True, False], ids=["noticed before", "while it is written"])

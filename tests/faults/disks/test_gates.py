@@ -15,6 +15,7 @@ from actionbench.records.gate_directory import GATE, GateDirectory
 from ...bench.gate.conftest import _machine, control
 from ..gates import PAIRS, files, pairs, repository, words_of
 from .file_system import PAGE, ROOM, leave_room, mount, resize, used
+from .messages import error_of
 
 __all__ = ["_machine", "control"]
 
@@ -28,14 +29,6 @@ WAYS = {
 }
 """What is on the disk: `--out` or ACTIONBENCH_HOME; whether its arms take turns, whether pip installs their
 code, which takes a while, and shares of the space that all takes there."""
-
-
-def error_of(said: str) -> str:
-    """The error that a command ended with: one, in one line, the last."""
-    assert "Traceback" not in said, said
-    *_, last = lines = said.splitlines()
-    assert [line for line in lines if line.startswith("bench: ")] == [last], said
-    return last
 
 
 def verdict(result: Path) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def test_a_password_goes_to_a_server_with_a_known_certificate_only(
         address = f"https://me:s3cret@localhost:{server.getsockname()[1]}/v.ts"
         for trusted in (False, True):
             if trusted:
-                monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+                monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path if known_by == "folder" else "none"))
                 monkeypatch.setenv("SSL_CERT_FILE", str(certificate if known_by == "file" else "none"))
             thread = threading.Thread(target=serve)
             thread.start()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
+import errno
+import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import av
@@ -12,31 +13,29 @@ import numpy as np
 import pytest
 
 from actionbench.errors import MeasurementError
+from actionbench.live.outputs.fragment_file import FragmentFile
 from actionbench.live.outputs.video_encoder import VideoEncoder
+
+from ...file_sizes import limited
 
 FRAMES = 60
 """At 25 a second: fragments of 1, 25, 25 and 9 frames."""
 
 
-@contextmanager
-def limited(most: int) -> Iterator[None]:
-    """No file may become larger, in bytes: a write is refused as by a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def written(path: Path) -> None:
+def written(path: Path) -> list[str]:
+    """Write the frames of a video, whatever happens, as a session does; the errors of that."""
     draw = np.random.default_rng(0)
     encoder = VideoEncoder(path)
-    try:
-        for number in range(FRAMES):
-            encoder.add(draw.integers(0, 60, (48, 64, 3), dtype=np.uint8), number / 25)
-    finally:
-        encoder.close()  # as a session does, whatever happened
+    pictures = [draw.integers(0, 60, (48, 64, 3), dtype=np.uint8) for _ in range(FRAMES)]
+    steps: list[Callable[[], None]]
+    steps = [partial(encoder.add, picture, number / 25) for number, picture in enumerate(pictures)]
+    errors = []
+    for step in [*steps, encoder.close]:
+        try:
+            step()
+        except MeasurementError as error:
+            errors.append(str(error))
+    return errors
 
 
 def frames(path: Path) -> int:
@@ -47,20 +46,27 @@ def frames(path: Path) -> int:
 @pytest.mark.parametrize(
     ("share", "kept"), [(0.0, 0), (0.001, 0), (0.1, 1), (0.6, 26), (0.9, 51), (0.9995, FRAMES), (1.0, FRAMES)]
 )
-def test_what_is_whole_is_kept_and_the_rest_is_an_error(tmp_path: Path, share: float, kept: int) -> None:
+def test_what_is_whole_is_kept_and_the_rest_is_one_error(tmp_path: Path, share: float, kept: int) -> None:
     whole, path = tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    written(whole)
+    assert written(whole) == []
     assert frames(whole) == FRAMES
     with limited(int(share * whole.stat().st_size)):
-        if share == 1:
-            written(path)
-        else:
-            with pytest.raises(MeasurementError) as caught:
-                written(path)
-            said = f"{path}: the video cannot be written: File too large. "
-            left = (
-                "What came before can be played." if kept else "It is removed: nothing of it could be played."
-            )
-            assert str(caught.value) == said + left
+        errors = written(path)
+    left = "What came before can be played." if kept else "It is removed: nothing of it could be played."
+    error = f"{path}: the video cannot be written: File too large. {left}"
+    assert errors == ([] if share == 1 else [error])
     assert path.exists() == (kept > 0)
     assert not kept or frames(path) == kept
+
+
+def test_a_disk_that_refuses_a_file_when_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: FragmentFile) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(FragmentFile, "close", refuse)
+    path = tmp_path / "out.mp4"
+    (error,) = written(path)
+    assert error.startswith(f"{path}: the video cannot be written: No space left on device. What came before")
+    assert frames(path) == FRAMES
