@@ -18,7 +18,7 @@ TEMPORARY = ".tmp"
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 """`errno` of a write for which the disk, or the user's share of it, has no room."""
 
-FREE_SOME = "Free some space, then give the command again."
+FREE_SPACE = "Free some space, then give the command again."
 """The remedy for that, of commands that begin anew or go on where they were."""
 
 _OF_WRITES = NO_SPACE | {errno.EFBIG}
@@ -85,5 +85,5 @@ def remove_abandoned(folder: Path) -> None:
 
 def file_and_reason(error: OSError) -> str:
     """For a message: the file of an error that names one, what is wrong, and the remedy for a full disk."""
-    remedy = f". {FREE_SOME}" if error.errno in NO_SPACE else ""
+    remedy = f". {FREE_SPACE}" if error.errno in NO_SPACE else ""
     return f"{error.filename}: {error.strerror}{remedy}"

@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
-from .atomic import FREE_SOME, NO_SPACE
+from .atomic import FREE_SPACE, NO_SPACE
 from .errors import MeasurementError
 from .parsing import parse_json
 from .typed_values import Mismatch, typed
@@ -353,7 +353,7 @@ def output_of(
         ) from None
     if ended.status != 0:
         if (line := line_of_full_disk(ended.stderr)) is not None:
-            raise MeasurementError(f"{failure}: {line}", where=where, remedy=FREE_SOME)
+            raise MeasurementError(f"{failure}: {line}", where=where, remedy=FREE_SPACE)
         raise MeasurementError(
             f"{failure} ({how_it_ended(ended.status)}); its last lines:\n{last_lines(ended.stderr)}",
             where=where,

@@ -41,5 +41,5 @@ def disk_full(
         where=folder,
         expected=expected,
         found=found,
-        remedy=f"Make room and run the same command again, or {remedy}",
+        remedy=f"Free some space, then give the command again, or {remedy}",
     )

@@ -89,7 +89,7 @@ class Rounds:
             yield self._clips_of(videos)
             self._spool.release(videos)
         if isinstance(full := self._failure, FullDisk):
-            remedy = f"Make room, then `bench run --resume {self._run}`."
+            remedy = f"Free some space, then `bench run --resume {self._run}`."
             raise ArchiveError(
                 full.what, where=full.where, expected=full.expected, found=full.found, remedy=remedy
             ) from full

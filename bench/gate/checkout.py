@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from ...atomic import FREE_SOME
+from ...atomic import FREE_SPACE
 from ...child_process import line_of_full_disk, run_captured
 from ...errors import UsageError
 from ...home import home
@@ -50,7 +50,7 @@ def git(folder: Path, *arguments: str, index: Path | None = None) -> str:
         raise UsageError(f"git {arguments[0]} took longer than {_LIMIT_S:g} s", where=folder) from None
     if answer.status != 0:
         if (line := _line_of_full_disk(answer.stderr)) is not None:
-            raise UsageError(f"git {arguments[0]} failed: {line}", where=folder, remedy=FREE_SOME)
+            raise UsageError(f"git {arguments[0]} failed: {line}", where=folder, remedy=FREE_SPACE)
         reason = answer.stderr.decode(errors="surrogateescape").strip()[-500:]
         raise UsageError(f"git {arguments[0]} failed: {reason or answer.status}", where=folder)
     return answer.stdout.decode(errors="surrogateescape")

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from importlib.metadata import requires
 from pathlib import Path
 
-from ...atomic import FREE_SOME, NO_SPACE, write_file
+from ...atomic import FREE_SPACE, NO_SPACE, write_file
 from ...child_process import output_of
 from ...errors import MeasurementError
 from ...parsing import parse_json
@@ -106,7 +106,7 @@ def surroundings(
         raise MeasurementError(
             f"its environment could not be made: {error.strerror or error}",
             where=error.filename or folder,
-            remedy=FREE_SOME if error.errno in NO_SPACE else _REMEDY,
+            remedy=FREE_SPACE if error.errno in NO_SPACE else _REMEDY,
         ) from error
     return found
 

@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...atomic import FREE_SOME, NO_SPACE, replacing
+from ...atomic import FREE_SPACE, NO_SPACE, replacing
 from ...errors import ClipError
 from ...parsing import parse_json
 from ..clip import Clip, ClipSet
@@ -107,7 +107,7 @@ def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, A
         raise ClipError(
             f"the manifest cannot be written: {error.strerror}",
             where=path,
-            remedy=FREE_SOME if error.errno in NO_SPACE else None,
+            remedy=FREE_SPACE if error.errno in NO_SPACE else None,
         ) from error
 
 

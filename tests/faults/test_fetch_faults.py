@@ -81,7 +81,8 @@ def test_what_ends_a_fetch_in_the_middle(
     with monkeypatch.context() as patch:
         _at_video(patch, 2, happens)
         assert run_app(archives.kept(out)) == (130 if fault == "interrupt" else 2)
-    assert (fault == "full disk") == ("Make room and run the same command again" in capsys.readouterr().err)
+    said = capsys.readouterr().err
+    assert (fault == "full disk") == ("Free some space, then give the command again" in said)
     assert 0 < len(list(out.rglob("[!.]*.mp4"))) < 12
     assert run_app(archives.kept(out)) == 0
     whole = tmp_path / "whole"
