@@ -14,8 +14,14 @@ from ...home import home
 from ...records.gate import ArmName
 from ...records.lock import FolderLock
 
-_OF_ANOTHER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
-"""Variables that a git hook sets; with them git would look at the hook's repository from every folder."""
+_OF_ANOTHER = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"),
+    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE"),
+)
+"""Variables that a git hook sets; with them git would look at the hook's repository from every folder.
+
+Of `git rev-parse --local-env-vars`, without those by which a user may give settings.
+"""
 
 _SETTINGS = (
     f"core.hooksPath={os.devnull}",

@@ -404,11 +404,12 @@ def test_a_repository_that_was_cloned_anew_is_checked_out_anew(repository: Path,
     assert "1.5" in (after / "src" / "mine" / "__init__.py").read_text()
 
 
+@pytest.mark.parametrize(("variable", "of_it"), [("GIT_DIR", ""), ("GIT_OBJECT_DIRECTORY", "objects")])
 def test_a_git_hook_does_not_mislead(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, of_it: str
 ) -> None:
     git(tmp_path, "init", "--quiet", "other")
-    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    monkeypatch.setenv(variable, str(tmp_path / "other" / ".git" / of_it))
     tree = check_out(repository, commit_of(repository, "main"), "base")
     assert "1.5" in (tree / "src" / "mine" / "__init__.py").read_text()
 
