@@ -14,6 +14,16 @@ EXIT_CODES = {"fine": 0, "improvement": 0, "regression": 3, "inconclusive": 4}
 """Verdict of a comparison → exit code of the command that gave it. No crash ends with 0, 3 or 4."""
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Whether it is an interrupt, or came of one: what a library does to clean up may fail in turn."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, KeyboardInterrupt):
+            return True
+        link = link.__context__
+    return False
+
+
 class ActionBenchError(Exception):
     """Base of all errors that `bench` reports without a traceback.
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from ..atomic import NO_SPACE, remove_abandoned
 from ..datasets.composed.example import Example
-from ..errors import BackendUnavailable, UsageError
+from ..errors import BackendUnavailable, UsageError, is_interrupt
 from ..models.finetuning.trainable import Back, has_front
 from ..models.inputs import gpu_index
 from ..operating_point import OperatingPoint
@@ -152,14 +152,14 @@ def _run(task: Task, work: _Work | None, folder: Path, reporter: Reporter) -> No
         else:
             with joined(task.ranks, task.config):
                 _run_here(task, work, folder, reporter if task.ranks.first else Silent())
-    except KeyboardInterrupt:
-        if task.ranks.first:
-            reporter.say(f"interrupted; continue with: {resume_command(folder)}")
+    except BaseException as error:
+        if is_interrupt(error):
+            if task.ranks.first:
+                reporter.say(f"interrupted; continue with: {resume_command(folder)}")
+        elif isinstance(error, OSError) and error.errno in NO_SPACE:
+            # Of any file in the folder, and of the caches.
+            raise refused(Path(error.filename or folder), error, resume_command(folder)) from error
         raise
-    except OSError as error:  # of any file in the folder, and of the caches
-        if error.errno not in NO_SPACE:
-            raise
-        raise refused(Path(error.filename or folder), error, resume_command(folder)) from error
 
 
 def _run_here(task: Task, work: _Work, folder: Path, reporter: Reporter) -> None:

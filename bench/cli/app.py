@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from ... import __version__
 from ...atomic import file_and_reason
-from ...errors import ActionBenchError, UsageError
+from ...errors import ActionBenchError, UsageError, is_interrupt
 from ...plain_text import indented
 from ...settings import read_config
 from ..console.output import standard_streams
@@ -62,28 +62,31 @@ def _run(arguments: list[str]) -> int:
         # typer turns an interrupt and an early exit into the value that it returns.
         code = _command()(arguments, standalone_mode=False)
         sys.stdout.flush()
-    except ActionBenchError as error:
-        _complain(f"error: {error}")
-        return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        return _exit_code(error)
+    return code if isinstance(code, int) else 0
+
+
+def _exit_code(error: BaseException) -> int:
+    """The exit code of a command that an exception has ended; what there is to say of it is said."""
+    if is_interrupt(error) or isinstance(error, typer.Abort):
         return 130
-    except (BrokenPipeError, SystemExit):
+    if isinstance(error, BrokenPipeError | SystemExit):
         # The reader of the output has closed it (where typer notices, it exits): nothing more can be shown.
         return 2
-    except OSError as error:
-        if error.filename is None:
-            raise
+    if isinstance(error, ActionBenchError):
+        _complain(f"error: {error}")
+        return error.exit_code
+    if isinstance(error, OSError) and error.filename is not None:
         _complain(f"error: {file_and_reason(error)}")
         return 2
-    except Exception as error:
-        # Errors of usage: typer keeps click, whose they are, under a private name.
-        if callable(show := getattr(error, "show", None)):
-            show()
-            return 2
-        traceback.print_exc()
-        _complain(f"this is a bug in ActionBench {__version__}; please report it.")
-        return 1
-    return code if isinstance(code, int) else 0
+    # Errors of usage: typer keeps click, whose they are, under a private name.
+    if callable(show := getattr(error, "show", None)):
+        show()
+        return 2
+    traceback.print_exception(error)
+    _complain(f"this is a bug in ActionBench {__version__}; please report it.")
+    return 1
 
 
 @cache

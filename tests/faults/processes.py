@@ -126,4 +126,8 @@ def _forked(words: list[str], errors: Path, environment: dict[str, str]) -> None
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT, 0o600), 2)
     sys.argv = ["bench", *words]
-    main()
+    try:
+        main()
+    finally:
+        for number in set(SIGNALS.values()) - {signal.SIGKILL}:  # as at the end of an interpreter
+            signal.signal(number, signal.SIG_IGN)

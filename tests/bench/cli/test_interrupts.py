@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from actionbench import __main__
+from actionbench.bench.cli.app import run_app
 
 
 @contextmanager
@@ -51,6 +52,22 @@ def test_it_ends_at_once_and_without_a_traceback(tmp_path: Path, number: signal.
         _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
     assert stderr == ""
+
+
+def test_an_interrupt_in_place_of_which_a_library_raises_another_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as one of a file that it cannot close any more."""
+
+    def cleans_up(_: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except BaseException:
+            raise ValueError("Can't close the ZIP file") from None
+
+    monkeypatch.setattr("actionbench.reports.analysis.history.read_history", cleans_up)
+    assert run_app(["history", "show", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])

@@ -193,6 +193,31 @@ def test_an_interrupt_at_every_stage(
     assert continued(given, out) == whole
 
 
+def test_an_interrupt_in_place_of_which_a_library_raises_another_error(
+    given: Settings,
+    whole: Result,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """As Lightning and NumPy do where it comes at an awkward moment."""
+    out = tmp_path / "out"
+
+    def cleans_up(*_: object) -> None:
+        try:
+            interrupted(out)
+        except KeyboardInterrupt as error:
+            raise RuntimeError("Please call `iter(combined_loader)` first.") from error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(STAGES["training"], cleans_up)
+        assert run_app(words_of(given, out)) == 130
+    said = capfd.readouterr().err
+    assert f"interrupted; continue with: bench finetune --resume {out}" in said
+    assert "Traceback" not in said
+    assert continued(given, out) == whole
+
+
 def test_a_second_training_in_the_folder_is_refused(
     given: Settings,
     whole: Result,
