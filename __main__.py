@@ -44,20 +44,25 @@ def _on_interrupt(handle: Callable[..., object] | signal.Handlers) -> None:
             signal.signal(number, handle)
 
 
+_interrupted = threading.Event()
+
+
 def _interrupt(*_: object) -> None:
+    _interrupted.set()
     raise KeyboardInterrupt
 
 
 def _not_dropped(dropped: sys.UnraisableHookArgs) -> None:
     """Have an interrupt come again that Python drops, as all that is raised in a destructor or a callback.
 
-    Later, and from another thread: in here it would be dropped as well.
+    Later, and from another thread: in here it would be dropped as well. Once one has come, other errors there
+    are of what it has left half done, such as a file that cannot be closed, and are not shown.
     """
     if issubclass(dropped.exc_type, KeyboardInterrupt):
         again = threading.Timer(0.05, _interrupt_main_thread)
         again.daemon = True  # where the command is done, nothing waits for it
         again.start()
-    else:
+    elif not _interrupted.is_set():
         sys.__unraisablehook__(dropped)
 
 

@@ -13,6 +13,7 @@ import os
 import shutil
 import site
 import sys
+import tempfile
 import tomllib
 import venv
 from collections.abc import Callable
@@ -169,11 +170,13 @@ def _pip(python: Path, tree: Path, borrowed: bool) -> None:
 
 def _run(command: list[str], folder: Path) -> str:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
-    return output_of(
-        command,
-        f"its environment could not be made: `python {' '.join(command[1:4])}` failed",
-        where=folder,
-        remedy=_REMEDY,
-        cwd=folder,
-        env=environment,
-    )
+    # pip removes its temporary files itself, but not when it is killed, as in an interrupt.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        return output_of(
+            command,
+            f"its environment could not be made: `python {' '.join(command[1:4])}` failed",
+            where=folder,
+            remedy=_REMEDY,
+            cwd=folder,
+            env=environment | {"TMPDIR": temporary},
+        )

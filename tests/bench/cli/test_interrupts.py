@@ -110,8 +110,34 @@ __main__.main()
 """
 
 
+LEFT_HALF_DONE = """
+import os, signal
+from actionbench import __main__
+from actionbench.bench.cli import app
+
+class HalfDone:
+    def __del__(self):
+        raise ValueError("cannot be closed")
+
+def run_app(arguments):
+    kept = HalfDone()
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt:
+        return 130
+
+app.run_app = run_app
+__main__.main()
+"""
+
+
 @pytest.mark.parametrize(
-    ("program", "ends"), [(IN_AN_EXEC, (130, "handled\n", "")), (AT_THE_END, (0, "", ""))]
+    ("program", "ends"),
+    [
+        (IN_AN_EXEC, (130, "handled\n", "")),
+        (AT_THE_END, (0, "", "")),
+        (LEFT_HALF_DONE, (130, "", "")),
+    ],
 )
 def test_the_exit_code_is_the_commands(tmp_path: Path, program: str, ends: tuple[int, str, str]) -> None:
     """In an `exec`, as when modules with data classes are being imported, and after all has been done."""

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -337,6 +338,15 @@ def test_an_environment_for_which_there_is_no_space_is_an_error_that_says_so(
     monkeypatch.setattr(surroundings, "_borrow", full)
     with pytest.raises(MeasurementError, match=r"could not be made: No space left.*Free some space"):
         place("base", "git:main", repository)
+
+
+def test_a_killed_pip_leaves_no_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    killed = "import os, tempfile; tempfile.mkdtemp(); os.kill(os.getpid(), 9)"
+    with pytest.raises(MeasurementError, match="SIGKILL"):
+        surroundings._run([sys.executable, "-c", killed], tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_references_that_are_none(repository: Path, tmp_path: Path) -> None:
