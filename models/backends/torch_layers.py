@@ -223,6 +223,9 @@ class OneDnnConv3d(FusedConv3d):
         y: torch.Tensor
         if plus is None:
             y = torch.ops.mkldnn._convolution_pointwise(x, *self._how(x), "relu", [], "")
+        elif self.groups > 1:
+            # oneDNN does not add to grouped convolutions, and what torch 2.13 does instead fails in bfloat16.
+            y = self(x).add_(plus).relu_()
         else:
             both = torch.ops.mkldnn._convolution_pointwise.binary
             y = both(x, plus, *self._how(x), "add", None, "relu", [], "")

@@ -60,6 +60,9 @@ def local_cluster(cpus: int) -> Iterator[LocalCluster]:
         tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as folder,
     ):
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # The address of the cluster is written there, in a folder that Ray does not make.
+        patch.setenv("RAY_TMPDIR", folder)
+        Path(folder, "ray").mkdir()
         # By default 15, by which workers hardly run where other programs do.
         patch.setenv("RAY_worker_niceness", "0")
         from ray.cluster_utils import Cluster

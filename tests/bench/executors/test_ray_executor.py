@@ -91,13 +91,14 @@ def test_a_cluster_of_its_own_is_reached_by_nobody_else(
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "ray_current_cluster").write_text("127.0.0.1:1")
     before = set(Path("/tmp").glob("ray-*"))
+    own = psutil.Process()
+    others = own.children(recursive=True)  # of the cluster of the other tests
     with clusters.connected(None):
         (folder,) = set(Path("/tmp").glob("ray-*")) - before
         assert folder.stat().st_mode & 0o77 == 0
-        own = psutil.Process()
         listening = [
             connection.laddr.ip
-            for process in (own, *own.children(recursive=True))
+            for process in {own, *own.children(recursive=True)}.difference(others)
             for connection in process.net_connections("inet")
             if connection.status == psutil.CONN_LISTEN
         ]

@@ -272,7 +272,7 @@ def test_a_full_disk_leaves_no_half_line_before_which_another_thread_writes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", lambda self, *_, **__: Full(self, "ab"))
-        with pytest.raises(ArchiveError, match=r"the disk is full.*the same command"):
+        with pytest.raises(ArchiveError, match=r"the disk is full.*give the command again"):
             ledger.add(outcomes[1])
     assert outcomes[1].key not in ledger
     ledger.add(outcomes[2])
